@@ -1,0 +1,123 @@
+"""What is asked of Deepgram: the options of a deployment and the query parameters they become."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from typing import Final
+
+MAX_VOCABULARY_TERMS: Final = 100
+MAX_KEYTERM_TOKENS: Final = 500
+
+SPEAKER_POLICIES: Final = ("auto", "multichannel", "diarize")
+
+QueryParameters = dict[str, str | bool | list[str]]
+
+
+class InvalidOptions(ValueError):
+    """The options cannot be sent to Deepgram as they are."""
+
+
+class VocabularyTooLarge(InvalidOptions):
+    """More terms or tokens than Deepgram takes in one request. Nothing is cut: the list must be shortened."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class TranscriptionOptions:
+    """The options of a deployment.
+
+    Attributes:
+        model: Deepgram model.
+        language: BCP-47 tag, or `multi`.
+        speakers: `auto` takes each channel of a stereo recording for one speaker and diarizes a mono one;
+            `multichannel` never diarizes; `diarize` always does, whatever the channels.
+        smart_format: format numbers, dates and the like.
+        redact: what Deepgram hides in the text (`pci`, `phi`, `ssn`, ...).
+        sentiment: score the mood. English only, as are topics, intents and summary.
+        topics: name the topics.
+        intents: name the speakers' intents.
+        summarize: write a summary.
+        detect_entities: name entities.
+        mip_opt_out: keep the audio out of Deepgram's Model Improvement Program.
+        keyterms: vocabulary of every request, before the clinic's own.
+        tags: labels of the request in Deepgram's usage logs.
+
+    Raises:
+        InvalidOptions: a value of the wrong type, or an unknown speaker policy.
+    """
+
+    model: str = "nova-3"
+    language: str = "en"
+    speakers: str = "auto"
+    smart_format: bool = True
+    redact: tuple[str, ...] = ()
+    sentiment: bool = True
+    topics: bool = True
+    intents: bool = True
+    summarize: bool = True
+    detect_entities: bool = False
+    mip_opt_out: bool = True
+    keyterms: tuple[str, ...] = ()
+    tags: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        for option in fields(self):
+            value, default = getattr(self, option.name), option.default
+            if isinstance(default, tuple):
+                if not isinstance(value, tuple) or not all(isinstance(part, str) and part for part in value):
+                    raise InvalidOptions(f"{option.name} must be a list of texts")
+            elif type(value) is not type(default) or value == "":
+                raise InvalidOptions(
+                    f"{option.name} must be {'true or false' if default in (True, False) else 'a text'}"
+                )
+        if self.speakers not in SPEAKER_POLICIES:
+            raise InvalidOptions(f"speakers must be one of {', '.join(SPEAKER_POLICIES)}")
+        if self.model.startswith("flux"):
+            raise InvalidOptions("flux models transcribe streams only, not recordings")
+
+    @classmethod
+    def from_json(cls, text: str) -> "TranscriptionOptions":
+        """Read the options a deployment carries; what is left out has its default.
+
+        Raises:
+            InvalidOptions: no JSON object, an unknown option or a value of the wrong type.
+        """
+        try:
+            value = json.loads(text)
+        except ValueError as error:
+            raise InvalidOptions("the options are not JSON") from error
+        if not isinstance(value, dict):
+            raise InvalidOptions("the options must be an object")
+        unknown = value.keys() - {option.name for option in fields(cls)}
+        if unknown:
+            raise InvalidOptions(f"unknown option: {', '.join(sorted(unknown))}")
+        return cls(**{name: tuple(part) if isinstance(part, list) else part for name, part in value.items()})
+
+    @property
+    def english(self) -> bool:
+        """Whether Deepgram offers sentiment, topics, intents and summary (docs, "Models & Languages Overview")."""
+        return self.language.split("-")[0].lower() == "en"
+
+    def separates_channels(self, channels: int) -> bool:
+        """Whether each channel of such a recording is transcribed by itself."""
+        return channels > 1 and self.speakers != "diarize"
+
+
+def query_parameters(
+    options: TranscriptionOptions, *, channels: int, vocabulary: Sequence[str] = ()
+) -> QueryParameters:
+    """Write the query parameters of one pre-recorded request.
+
+    Every name is a keyword of the SDK's `transcribe_url` and is listed in Deepgram's API reference ("Pre-Recorded
+    Audio"). Options Deepgram offers for English only are left out for other languages, where the API would answer
+    with a warning, or for `summarize` with an error.
+
+    Args:
+        options: options of the deployment.
+        channels: channels of the recording.
+        vocabulary: the clinic's own terms, behind those of the options; repeated terms count once.
+
+    Raises:
+        InvalidOptions: a term that is empty or holds control characters.
+        VocabularyTooLarge: more than 100 terms, or for nova-3 about more than 500 tokens.
+    """
+    raise NotImplementedError

@@ -1,0 +1,211 @@
+"""Which call an object key speaks of.
+
+Two layouts are known: the project's own `recordings/{clinic_id}/{yyyy-mm-dd}/{call_id}.{ext}`, and Amazon Connect's
+`{prefix}/CallRecordings[/ivr]/{yyyy}/{mm}/{dd}/{contact_id}_{yyyymmdd}T{hh:mm}_UTC.wav` (Amazon Connect
+Administrator Guide, "Set up call recording" and "Where recordings are stored"). Keys are taken as S3 stores them and as
+EventBridge announces them, never percent-decoded: two objects must not become one call. The one exception is the colon
+of Connect's time, which some tools write as `%3A` when they copy a recording.
+"""
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Final
+
+AUDIO_EXTENSIONS: Final = frozenset({"wav", "mp3", "flac", "ogg", "opus", "m4a"})
+MAX_ID_BYTES: Final = 256
+
+_DAY: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+_CONNECT_NAME: Final = re.compile(r"(?P<contact>.+)_(?P<stamp>[0-9]{8}T[0-9]{2}(?::|%3[Aa])[0-9]{2})_UTC", re.DOTALL)
+
+
+class CallKind(StrEnum):
+    """Which part of a contact a recording holds."""
+
+    AGENT = "agent"
+    IVR = "ivr"
+
+
+class NotACall(Exception):
+    """The object is no call recording and can be passed over in silence.
+
+    Attributes:
+        reason: `folder`, `analysis-file`, `redacted-copy` or `not-audio`.
+    """
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"not a call recording: {reason}")
+        self.reason = reason
+
+
+class UnknownLayout(Exception):
+    """The object looks like a recording, but its key does not say which call it is.
+
+    The message never quotes the key, since keys may carry telephone numbers.
+
+    Attributes:
+        reason: `unknown-layout`, `impossible-date`, `bad-id` or `no-clinic`.
+    """
+
+    def __init__(self, reason: str, message: str) -> None:
+        super().__init__(message)
+        self.reason = reason
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallRecording:
+    """The call a recording belongs to.
+
+    Attributes:
+        clinic_id: clinic that took the call.
+        call_id: Connect contact id, or the file's name in the project's own layout.
+        kind: the agent's conversation, or the automated part before it.
+        started_at: begin of the call, UTC. The project's own layout knows the day only, so midnight stands for it.
+        layout: `callscribe` or `connect`.
+    """
+
+    clinic_id: str
+    call_id: str
+    kind: CallKind
+    started_at: datetime
+    layout: str
+
+    @property
+    def day(self) -> str:
+        """The call's date, UTC, as yyyy-mm-dd."""
+        return self.started_at.strftime("%Y-%m-%d")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Layouts:
+    """How a recording in Connect's layout, which names no clinic, finds its clinic.
+
+    Attributes:
+        clinic_by_prefix: clinic id by key prefix (whole folders; the longest wins) or by the name of the folder that
+            holds `CallRecordings`, which is the alias of the Connect instance unless configured otherwise.
+        default_clinic_id: clinic for everything else; None refuses it.
+
+    Raises:
+        ValueError: a prefix or clinic id is empty or cannot stand in a table key.
+    """
+
+    clinic_by_prefix: Mapping[str, str] = field(default_factory=dict)
+    default_clinic_id: str | None = None
+
+    def __post_init__(self) -> None:
+        clinics = list(self.clinic_by_prefix.values())
+        if self.default_clinic_id is not None:
+            clinics.append(self.default_clinic_id)
+        if not all(isinstance(clinic, str) and _usable(clinic) for clinic in clinics):
+            raise ValueError("a clinic id must be printable text without '#', at most 256 bytes")
+        if not all(prefix.strip("/") for prefix in self.clinic_by_prefix):
+            raise ValueError("an empty prefix matches every recording: use default_clinic_id")
+
+    @classmethod
+    def from_json(cls, text: str) -> "Layouts":
+        """Read `{"clinic_by_prefix": {...}, "default_clinic_id": ...}`; both keys are optional.
+
+        Raises:
+            ValueError: the text is no such object.
+        """
+        value = json.loads(text)
+        if not isinstance(value, dict) or value.keys() - {"clinic_by_prefix", "default_clinic_id"}:
+            raise ValueError("layouts must be an object with clinic_by_prefix and default_clinic_id")
+        clinics = value.get("clinic_by_prefix") or {}
+        if not isinstance(clinics, dict):
+            raise ValueError("clinic_by_prefix must be an object")
+        return cls(clinic_by_prefix=clinics, default_clinic_id=value.get("default_clinic_id"))
+
+    def clinic_of(self, folders: list[str]) -> str | None:
+        """Find the clinic of a recording by the folders above `CallRecordings`."""
+        by_prefix = {tuple(prefix.strip("/").split("/")): clinic for prefix, clinic in self.clinic_by_prefix.items()}
+        for length in range(len(folders), 0, -1):
+            clinic = by_prefix.get(tuple(folders[:length]))
+            if clinic is not None:
+                return clinic
+        alias = by_prefix.get((folders[-1],)) if folders else None
+        return alias if alias is not None else self.default_clinic_id
+
+
+def parse_key(key: str, layouts: Layouts) -> CallRecording:
+    """Say which call an object key speaks of.
+
+    Raises:
+        NotACall: a folder, an analysis file, a redacted copy or no audio file.
+        UnknownLayout: an audio file whose key fits no layout or whose parts make no sense.
+    """
+    *folders, name = key.split("/")
+    if not name:
+        raise NotACall("folder")
+    if "Analysis" in folders:
+        raise NotACall("redacted-copy" if "Redacted" in folders else "analysis-file")
+    stem, _, extension = name.rpartition(".")
+    if extension.lower() not in AUDIO_EXTENSIONS:
+        raise NotACall("not-audio")
+    if "CallRecordings" in folders:
+        return _parse_connect(folders, stem, layouts)
+    if folders and folders[0] == "recordings":
+        return _parse_own(folders, stem)
+    raise UnknownLayout(
+        "unknown-layout", "the key is neither recordings/{clinic}/{yyyy-mm-dd}/… nor …/CallRecordings/…"
+    )
+
+
+def _parse_own(folders: list[str], stem: str) -> CallRecording:
+    if len(folders) != 3 or not _DAY.fullmatch(folders[2]):
+        raise UnknownLayout("unknown-layout", "expected recordings/{clinic_id}/{yyyy-mm-dd}/{call_id}.{ext}")
+    return CallRecording(
+        clinic_id=_id("clinic id", folders[1]),
+        call_id=_id("call id", stem),
+        kind=CallKind.AGENT,
+        started_at=_moment(folders[2], "%Y-%m-%d"),
+        layout="callscribe",
+    )
+
+
+def _parse_connect(folders: list[str], stem: str, layouts: Layouts) -> CallRecording:
+    root = len(folders) - 1 - folders[::-1].index("CallRecordings")
+    below = folders[root + 1 :]
+    kind = CallKind.AGENT
+    if below and below[0] == CallKind.IVR:
+        kind, below = CallKind.IVR, below[1:]
+    match = _CONNECT_NAME.fullmatch(stem)
+    if len(below) != 3 or match is None or not _DAY.fullmatch("-".join(below)):
+        raise UnknownLayout(
+            "unknown-layout", "expected …/CallRecordings/{yyyy}/{mm}/{dd}/{contact_id}_{yyyymmdd}T{hh:mm}_UTC.wav"
+        )
+    _moment("-".join(below), "%Y-%m-%d")
+    started_at = _moment(re.sub("%3A", ":", match["stamp"], flags=re.IGNORECASE), "%Y%m%dT%H:%M")
+    clinic_id = layouts.clinic_of(folders[:root])
+    if clinic_id is None:
+        raise UnknownLayout("no-clinic", "no clinic is configured for this prefix or Connect instance, and no default")
+    return CallRecording(
+        clinic_id=clinic_id,
+        call_id=_id("contact id", match["contact"]),
+        kind=kind,
+        started_at=started_at,
+        layout="connect",
+    )
+
+
+def _moment(text: str, form: str) -> datetime:
+    try:
+        return datetime.strptime(text, form).replace(tzinfo=UTC)
+    except ValueError:
+        raise UnknownLayout("impossible-date", "the key names a day or time that does not exist") from None
+
+
+def _id(what: str, value: str) -> str:
+    if not _usable(value):
+        raise UnknownLayout("bad-id", f"the {what} must be printable text without '#', at most {MAX_ID_BYTES} bytes")
+    return value
+
+
+def _usable(value: str) -> bool:
+    """Whether a text can stand in a table key: '#' separates the parts there."""
+    # isprintable() also refuses lone surrogates, which have no UTF-8 form.
+    printable = value.isprintable() and "#" not in value and value not in ("", ".", "..")
+    return printable and value == value.strip() and len(value.encode()) <= MAX_ID_BYTES
