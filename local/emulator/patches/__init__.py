@@ -1,0 +1,24 @@
+"""Where MiniStack 1.5.33 and AWS part ways for this project, closed one service at a time.
+
+Each module says what MiniStack does and what AWS does. All of it reaches into MiniStack's internals, which is why
+:mod:`local.emulator.version` admits one release only; ``tests/local/emulator`` holds the contract of each patch.
+"""
+
+from pathlib import Path
+
+from local.emulator.patches import cloudformation, events, functions, identity, workflows
+
+
+def apply(*, runtime_python: Path, workers_per_function: int) -> None:
+    """Apply every patch to the imported MiniStack.
+
+    Args:
+        runtime_python: The Python that runs Lambda functions, with ``awslambdaric`` and boto3.
+        workers_per_function: How many invocations of one function run at once, unless it is fed by a queue, where
+            the mapping's maximum concurrency decides.
+    """
+    cloudformation.apply()
+    events.apply()
+    functions.apply(runtime_python, workers_per_function)
+    identity.apply()
+    workflows.apply()

@@ -1,0 +1,119 @@
+"""Run MiniStack in this process: loopback, patched, and without leaving anything behind."""
+
+import asyncio
+import os
+import shutil
+import signal
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from local.emulator.gateway import gateway
+from local.emulator.version import require_supported_version
+
+ACCOUNT_ID = "000000000000"
+REGION = "us-east-1"
+HOST = "127.0.0.1"
+
+
+@dataclass(frozen=True, kw_only=True)
+class EmulatorSettings:
+    """How the emulator runs.
+
+    Attributes:
+        port: TCP port on the loopback address.
+        state_directory: Where temporary files go; emptied at start and removed at the end.
+        runtime_python: The Python that runs Lambda functions.
+        workers_per_function: Concurrent invocations of one function; more of them wait. A function behind a queue
+            takes the maximum concurrency of its event source mapping instead.
+        stop_with_parent: Stop when standard input ends, so that the emulator never outlives who started it.
+    """
+
+    port: int
+    state_directory: Path
+    runtime_python: Path
+    workers_per_function: int = 4
+    stop_with_parent: bool = False
+
+
+def run(settings: EmulatorSettings) -> None:
+    """Serve until SIGTERM, SIGINT or the parent's end; then end every worker process and remove all files.
+
+    Raises:
+        UnsupportedMiniStack: Another MiniStack than the supported one is installed.
+        OSError: The port is taken.
+    """
+    require_supported_version()
+    shutil.rmtree(settings.state_directory, ignore_errors=True)
+    settings.state_directory.mkdir(parents=True)
+    try:
+        _configure(settings)
+        _serve(settings)
+    finally:
+        shutil.rmtree(settings.state_directory, ignore_errors=True)
+
+
+def _configure(settings: EmulatorSettings) -> None:
+    # MiniStack reads its settings from the environment while it is imported.
+    endpoint = f"http://{HOST}:{settings.port}"
+    os.environ.update(
+        {
+            "MINISTACK_ACCOUNT_ID": ACCOUNT_ID,
+            "AUTH": "true",
+            "AWS_ACCESS_KEY_ID": "test",
+            "AWS_DEFAULT_REGION": REGION,
+            "AWS_ENDPOINT_URL": endpoint,
+            "AWS_SECRET_ACCESS_KEY": "test",
+            "BIND_HOST": HOST,
+            "GATEWAY_PORT": str(settings.port),
+            "IOT_MTLS_ENABLED": "0",
+            "LAMBDA_ACCOUNT_CONCURRENCY": "1000",
+            "MINISTACK_HOST": HOST,
+            "MINISTACK_REGION": REGION,
+            "PERSIST_STATE": "0",
+            "SFTP_ENABLED": "0",
+            "TMPDIR": str(settings.state_directory.resolve()),
+        }
+    )
+
+
+def _serve(settings: EmulatorSettings) -> None:
+    from hypercorn.asyncio import serve
+    from hypercorn.config import Config
+    from ministack import app as ministack
+
+    from local.emulator import patches
+    from local.emulator.patches import functions
+
+    patches.apply(runtime_python=settings.runtime_python, workers_per_function=settings.workers_per_function)
+    config = Config()
+    config.bind = [f"{HOST}:{settings.port}"]
+    config.graceful_timeout = 1.0
+
+    async def serve_until_stopped() -> None:
+        stop = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, stop.set)
+        if settings.stop_with_parent:
+            _call_at_end_of_input(lambda: loop.call_soon_threadsafe(stop.set))
+
+        async def stopped() -> None:
+            await stop.wait()
+            await asyncio.to_thread(functions.stop_workers)
+
+        application: Any = gateway(ministack.app, functions.workers)
+        await serve(application, config, shutdown_trigger=stopped)
+
+    asyncio.run(serve_until_stopped())
+
+
+def _call_at_end_of_input(callback: Callable[[], object]) -> None:
+    def wait() -> None:
+        while os.read(0, 1024):  # not sys.stdin: its lock would be held when the interpreter ends
+            pass
+        callback()
+
+    threading.Thread(target=wait, daemon=True, name="parent").start()

@@ -1,0 +1,144 @@
+"""A running emulator, and the small AWS resources that its contract tests are made of."""
+
+import io
+import json
+import socket
+import time
+import uuid
+import zipfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+from botocore.config import Config
+
+from local.emulator.process import Emulator
+from local.emulator.runtime import install_runtime
+
+ROOT = Path(__file__).parents[3]
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+    return port
+
+
+@pytest.fixture(scope="session")
+def runtime_python() -> Path:
+    return install_runtime(ROOT / ".local")
+
+
+@pytest.fixture(scope="session")
+def emulator(runtime_python: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
+    directory = tmp_path_factory.mktemp("emulator")
+    with Emulator(port=free_port(), directory=directory, runtime_python=runtime_python) as running:
+        yield running
+
+
+class Account:
+    """The emulated account: clients by service name, and short ways to make what a test needs."""
+
+    def __init__(self, emulator: Emulator) -> None:
+        self._endpoint_url = emulator.endpoint_url
+        self._clients: dict[str, Any] = {}
+
+    def client(self, service: str, **credentials: str) -> Any:
+        if credentials:
+            return self._new_client(service, **credentials)
+        return self._clients.setdefault(service, self._new_client(service))
+
+    def _new_client(self, service: str, **credentials: str) -> Any:
+        return boto3.client(
+            service,
+            endpoint_url=self._endpoint_url,
+            region_name="us-east-1",
+            config=Config(retries={"max_attempts": 0}, s3={"addressing_style": "path"}),
+            **(credentials or {"aws_access_key_id": "test", "aws_secret_access_key": "test"}),
+        )
+
+    def role(self, *statements: dict[str, Any], service: str = "lambda.amazonaws.com") -> str:
+        name = unique("role")
+        trust = {"Effect": "Allow", "Principal": {"Service": service, "AWS": "*"}, "Action": "sts:AssumeRole"}
+        iam = self.client("iam")
+        arn: str = iam.create_role(RoleName=name, AssumeRolePolicyDocument=policy(trust))["Role"]["Arn"]
+        if statements:
+            iam.put_role_policy(RoleName=name, PolicyName="own", PolicyDocument=policy(*statements))
+        return arn
+
+    def function(self, code: str, *, timeout: int = 10, role: str | None = None, **variables: str) -> str:
+        """A function whose module has a function ``handle(event, context)``; returns its ARN."""
+        archive = io.BytesIO()
+        with zipfile.ZipFile(archive, "w") as file:
+            file.writestr("handler.py", code)
+        arn: str = self.client("lambda").create_function(
+            FunctionName=unique("function"),
+            Runtime="python3.12",
+            Handler="handler.handle",
+            Role=role or self.role({"Effect": "Allow", "Action": "*", "Resource": "*"}),
+            Code={"ZipFile": archive.getvalue()},
+            Timeout=timeout,
+            Environment={"Variables": variables},
+        )["FunctionArn"]
+        return arn
+
+    def queue(self, **attributes: str) -> str:
+        url: str = self.client("sqs").create_queue(QueueName=unique("queue"), Attributes=attributes)["QueueUrl"]
+        return url
+
+    def queue_arn(self, url: str) -> str:
+        answer = self.client("sqs").get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])
+        arn: str = answer["Attributes"]["QueueArn"]
+        return arn
+
+    def receive(self, url: str, *, seconds: int = 10) -> dict[str, Any]:
+        answer = self.client("sqs").receive_message(QueueUrl=url, WaitTimeSeconds=seconds, AttributeNames=["All"])
+        messages: list[dict[str, Any]] = answer.get("Messages", [])
+        assert messages, "no message came"
+        return messages[0]
+
+    def start(self, definition: dict[str, Any], state_input: Any = None) -> str:
+        """Start an execution of a new JSONata state machine; returns the execution's ARN."""
+        states = self.client("stepfunctions")
+        machine = states.create_state_machine(
+            name=unique("machine"),
+            definition=json.dumps({"QueryLanguage": "JSONata", **definition}),
+            roleArn=self.role(service="states.amazonaws.com"),
+        )
+        execution: str = states.start_execution(
+            stateMachineArn=machine["stateMachineArn"], input=json.dumps(state_input or {})
+        )["executionArn"]
+        return execution
+
+    def ended(self, execution: str) -> dict[str, Any]:
+        """Wait for an execution's end and describe it."""
+        describe = self.client("stepfunctions").describe_execution
+        described: dict[str, Any] = eventually(
+            lambda: (answer := describe(executionArn=execution))["status"] != "RUNNING" and answer
+        )
+        return described
+
+
+def policy(*statements: dict[str, Any]) -> str:
+    return json.dumps({"Version": "2012-10-17", "Statement": list(statements)})
+
+
+def unique(prefix: str) -> str:
+    return f"{prefix}-{uuid.uuid4().hex[:12]}"
+
+
+def eventually(probe: Callable[[], Any], *, seconds: float = 15) -> Any:
+    """The first truthy answer of the probe."""
+    deadline = time.monotonic() + seconds
+    while not (answer := probe()):
+        assert time.monotonic() < deadline, "did not happen in time"
+        time.sleep(0.05)
+    return answer
+
+
+@pytest.fixture(scope="session")
+def account(emulator: Emulator) -> Account:
+    return Account(emulator)
