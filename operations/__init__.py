@@ -1,0 +1,1 @@
+"""What an operator runs beside a deployed environment: repeat failed calls, look calls up."""

@@ -1,0 +1,150 @@
+"""One deployed environment as the command lines see it: where its queues, table and buckets are."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb.service_resource import Table
+    from mypy_boto3_s3.client import S3Client
+    from mypy_boto3_sqs.client import SQSClient
+    from mypy_boto3_stepfunctions.client import SFNClient
+
+STACKS = ("Storage", "Batch")
+_CONFIG = Config(connect_timeout=5, read_timeout=30, retries={"mode": "standard", "total_max_attempts": 5})
+# "Local" is always the embedded emulator, whatever credentials the shell holds: no command given for it reaches AWS.
+_EMULATOR_NAME = "Local"
+_EMULATOR_REGION = "us-east-1"
+_EMULATOR_PORT = 4566
+_EMULATOR_KEYS = "test"
+
+
+class UnusableEnvironmentError(Exception):
+    """The environment cannot be used as asked; the message says why and what to do."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Environment:
+    """A deployed environment: its stack outputs and the clients to use them.
+
+    Args:
+        name: The stage, as in ``Dev``.
+        outputs: Stack outputs by name.
+        session: Credentials and region.
+        endpoint_url: Where AWS is instead of its public endpoints. Default: the endpoints of the session.
+    """
+
+    name: str
+    outputs: Mapping[str, str]
+    session: boto3.Session
+    endpoint_url: str | None = None
+
+    def output(self, name: str) -> str:
+        """The stack output *name*.
+
+        Raises:
+            UnusableEnvironmentError: No stack of the environment has such an output.
+        """
+        try:
+            return self.outputs[name]
+        except KeyError:
+            stacks = " and ".join(f"{self.name}-{stack}" for stack in STACKS)
+            raise UnusableEnvironmentError(
+                f"no output {name} in {stacks}: deploy this version of the stacks first"
+            ) from None
+
+    def sqs(self) -> SQSClient:
+        """A client for the queues."""
+        return self.session.client("sqs", endpoint_url=self.endpoint_url, config=_CONFIG)
+
+    def step_functions(self) -> SFNClient:
+        """A client for the state machine."""
+        return self.session.client("stepfunctions", endpoint_url=self.endpoint_url, config=_CONFIG)
+
+    def s3(self) -> S3Client:
+        """A client for the archive."""
+        return self.session.client("s3", endpoint_url=self.endpoint_url, config=_CONFIG)
+
+    def table(self) -> Table:
+        """The table of transcripts and claims."""
+        dynamodb = self.session.resource("dynamodb", endpoint_url=self.endpoint_url, config=_CONFIG)
+        return dynamodb.Table(self.output("TableName"))
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments that say which environment is meant and how it is reached."""
+    parser.add_argument("--environment", required=True, metavar="NAME", help="the stage: Local, Dev, Prod, …")
+    parser.add_argument(
+        "--stack-outputs",
+        type=Path,
+        metavar="FILE",
+        help="file written by `cdk deploy --outputs-file`, read instead of asking CloudFormation",
+    )
+    parser.add_argument("--endpoint-url", metavar="URL", help="where AWS is, if not at its public endpoints")
+    parser.add_argument("--profile", help="named profile of your AWS configuration")
+    parser.add_argument("--region", help="region of the environment; default: the one of your AWS configuration")
+
+
+def connect(arguments: argparse.Namespace) -> Environment:
+    """Find the environment that *arguments*, parsed with :func:`add_arguments`, name.
+
+    Raises:
+        UnusableEnvironmentError: There is no such environment, or AWS cannot be reached.
+    """
+    name = arguments.environment
+    endpoint_url = arguments.endpoint_url
+    if name == _EMULATOR_NAME:
+        port = os.environ.get("CALLSCRIBE_EMULATOR_PORT", _EMULATOR_PORT)
+        endpoint_url = endpoint_url or f"http://127.0.0.1:{port}"
+        session = boto3.Session(
+            aws_access_key_id=_EMULATOR_KEYS, aws_secret_access_key=_EMULATOR_KEYS, region_name=_EMULATOR_REGION
+        )
+    else:
+        try:
+            session = boto3.Session(profile_name=arguments.profile, region_name=arguments.region)
+        except BotoCoreError as error:
+            raise UnusableEnvironmentError(str(error)) from error
+    outputs = (
+        _outputs_in_file(arguments.stack_outputs, name)
+        if arguments.stack_outputs
+        else _outputs_of_stacks(session, endpoint_url, name)
+    )
+    return Environment(name=name, outputs=outputs, session=session, endpoint_url=endpoint_url)
+
+
+def _outputs_in_file(path: Path, name: str) -> dict[str, str]:
+    try:
+        by_stack = json.loads(path.read_text())
+        return {key: value for stack in STACKS for key, value in by_stack.get(f"{name}-{stack}", {}).items()}
+    except (OSError, ValueError, AttributeError) as error:
+        raise UnusableEnvironmentError(f"cannot read stack outputs from {path}: {error}") from error
+
+
+def _outputs_of_stacks(session: boto3.Session, endpoint_url: str | None, name: str) -> dict[str, str]:
+    outputs: dict[str, str] = {}
+    for stack in STACKS:
+        try:
+            cloudformation = session.client("cloudformation", endpoint_url=endpoint_url, config=_CONFIG)
+            described = cloudformation.describe_stacks(StackName=f"{name}-{stack}")["Stacks"]
+        except ClientError as error:
+            if "does not exist" in str(error):
+                raise UnusableEnvironmentError(
+                    f"there is no stack {name}-{stack} in {session.region_name}: "
+                    f"check --environment, --region and --profile, or deploy it with: cdk deploy '{name}/*'"
+                ) from error
+            raise UnusableEnvironmentError(f"cannot describe stack {name}-{stack}: {error}") from error
+        except BotoCoreError as error:
+            raise UnusableEnvironmentError(f"cannot describe stack {name}-{stack}: {error}") from error
+        for output in described[0].get("Outputs", []):
+            outputs[output["OutputKey"]] = output["OutputValue"]
+    return outputs

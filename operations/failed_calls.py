@@ -1,0 +1,142 @@
+"""What the messages in the failed-calls queue say.
+
+Three senders leave messages there: the state machine (a call that failed, with its original event), EventBridge (an
+event it could not hand to the state machine, as it came) and SQS (a work message received too often, as it came).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from transcription.identity import recording_id
+from transcription.recordings import Layouts, NotACall, UnknownLayout, parse_key
+
+if TYPE_CHECKING:
+    from mypy_boto3_sqs.type_defs import MessageTypeDef
+
+# A key names its call whatever the clinic; no clinic is looked up here.
+_ANY_CLINIC = Layouts(clinic_by_prefix={}, default_clinic_id="any")
+
+
+@dataclass(frozen=True)
+class StartAgain:
+    """Run the state machine again on the event that announced the recording."""
+
+    event: Mapping[str, Any]
+    recording: str
+    """Identity of the recording: equal for every message about it."""
+
+
+@dataclass(frozen=True)
+class SendBack:
+    """Give the work message back to the queue it came from; its execution is still waiting for it."""
+
+    body: str
+    recording: str
+    """Identity of the waiting task: equal for every copy of the message."""
+
+
+Repeat: TypeAlias = StartAgain | SendBack
+
+
+@dataclass(frozen=True, kw_only=True)
+class FailedCall:
+    """One message of the failed-calls queue.
+
+    Args:
+        message_id: SQS's id of the message.
+        receipt: Handle to delete or release the message with.
+        sent_at: When the message was first sent.
+        repeat: How to repeat the call. None: the message is not understood.
+        problem: Why the message is not understood, without quoting it.
+        call_id: Call the message is about, when it can be told.
+        error: Error code.
+        step: Step of the state machine that failed.
+    """
+
+    message_id: str
+    receipt: str
+    sent_at: datetime
+    repeat: Repeat | None
+    problem: str = ""
+    call_id: str | None = None
+    error: str | None = None
+    step: str | None = None
+
+
+class _UnknownFormError(Exception):
+    """The message has none of the three known forms."""
+
+
+def read_message(message: MessageTypeDef) -> FailedCall:
+    """Read *message*, received with its ``SentTimestamp`` and its ``ERROR_CODE`` attribute."""
+    call = FailedCall(
+        message_id=message["MessageId"],
+        receipt=message["ReceiptHandle"],
+        sent_at=datetime.fromtimestamp(int(message["Attributes"]["SentTimestamp"]) / 1000, UTC),
+        repeat=None,
+    )
+    text = message["Body"]
+    try:
+        body = json.loads(text)
+        if not isinstance(body, dict):
+            raise _UnknownFormError("the body is not a JSON object")
+        if "task_token" in body:
+            recording = _mapping(body, "recording")
+            return replace(
+                call,
+                repeat=SendBack(body=text, recording=_text(body, "task_token")),
+                call_id=recording.get("call_id"),
+                step="Transcribe",
+            )
+        event = _mapping(body, "event") if "event" in body else body
+        key, identity = _announced(event)
+        attribute = message.get("MessageAttributes", {}).get("ERROR_CODE")
+        delivery_error = attribute.get("StringValue") if attribute else None
+        return replace(
+            call,
+            repeat=StartAgain(event=event, recording=identity),
+            call_id=body.get("call_id") or _call_id(key),
+            error=body.get("error") or delivery_error,
+            step=body.get("step"),
+        )
+    except json.JSONDecodeError:
+        return replace(call, problem="the body is not JSON")
+    except _UnknownFormError as error:
+        return replace(call, problem=str(error))
+
+
+def _announced(event: Mapping[str, Any]) -> tuple[str, str]:
+    """Key and identity of the recording that an S3 event of EventBridge announces."""
+    detail = _mapping(event, "detail")
+    announced = _mapping(detail, "object")
+    key = _text(announced, "key")
+    version_id, etag = announced.get("version-id"), announced.get("etag", "")
+    if not version_id and not etag:
+        raise _UnknownFormError("the event has neither version-id nor etag")
+    return key, recording_id(_text(_mapping(detail, "bucket"), "name"), key, version_id, etag)
+
+
+def _call_id(key: str) -> str | None:
+    try:
+        return parse_key(key, _ANY_CLINIC).call_id
+    except (NotACall, UnknownLayout):
+        return None
+
+
+def _mapping(parent: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    value = parent.get(name)
+    if not isinstance(value, dict):
+        raise _UnknownFormError(f"there is no object {name!r}")
+    return value
+
+
+def _text(parent: Mapping[str, Any], name: str) -> str:
+    value = parent.get(name)
+    if not isinstance(value, str) or not value:
+        raise _UnknownFormError(f"there is no text {name!r}")
+    return value

@@ -1,0 +1,221 @@
+"""Repeat failed calls: ``python -m operations.redrive --environment Dev``.
+
+One pass over the failed-calls queue: everything is received first and repeated afterwards, so a call that fails again
+meanwhile waits for the next pass. A message is deleted only after its call was repeated. A call continues from its
+last finished step: a reply that Deepgram already gave is not asked for again.
+
+Exit status: 0 when every message was repeated (or none was there), 1 when one was left in place, 2 when the
+environment or the arguments are wrong.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+from botocore.exceptions import BotoCoreError, ClientError
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from operations import environment
+from operations.environment import Environment, UnusableEnvironmentError
+from operations.failed_calls import FailedCall, SendBack, StartAgain, read_message
+
+if TYPE_CHECKING:
+    from mypy_boto3_sqs.client import SQSClient
+
+_DEFAULT_MAX = 500
+_LARGEST_MAX = 2000
+_RECEIVE_WAIT_SECONDS = 2
+# Long enough to repeat the largest batch; a run that dies gives its messages back after this.
+_VISIBILITY_SECONDS = 900
+_MESSAGES_PER_RECEIVE = 10  # SQS's own limit
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What was done with one message."""
+
+    call: FailedCall
+    action: str
+    left_in_place: bool = False
+
+
+def redrive(
+    target: Environment, *, limit: int = _DEFAULT_MAX, since: datetime | None = None, dry_run: bool = False
+) -> list[Outcome]:
+    """Repeat the calls in the failed-calls queue of *target*, oldest first.
+
+    Args:
+        target: Environment to work on.
+        limit: Most messages to receive.
+        since: Leave messages sent earlier alone. Default: none is too old.
+        dry_run: Only say what would be done.
+
+    Raises:
+        UnusableEnvironmentError: A queue or the state machine is not among the outputs of the stacks.
+        ClientError: The queue cannot be received from.
+    """
+    sqs = target.sqs()
+    queue_url = target.output("FailedCallsQueueUrl")
+    repeater = _Repeater(target)
+    outcomes: list[Outcome] = []
+    repeated: set[str] = set()
+    for call in sorted(_receive(sqs, queue_url, limit), key=lambda call: call.sent_at):
+        outcome = _handle(call, repeater, repeated, since=since, dry_run=dry_run)
+        if dry_run or outcome.left_in_place or (since and call.sent_at < since):
+            outcome = _release(sqs, queue_url, outcome)
+        else:
+            outcome = _delete(sqs, queue_url, outcome)
+        outcomes.append(outcome)
+    return outcomes
+
+
+def _receive(sqs: SQSClient, queue_url: str, limit: int) -> Iterable[FailedCall]:
+    """Receive until the queue is empty or *limit* is reached; a message delivered twice counts once."""
+    calls: dict[str, FailedCall] = {}
+    while len(calls) < limit:
+        messages = sqs.receive_message(
+            QueueUrl=queue_url,
+            MaxNumberOfMessages=min(_MESSAGES_PER_RECEIVE, limit - len(calls)),
+            WaitTimeSeconds=_RECEIVE_WAIT_SECONDS,
+            VisibilityTimeout=_VISIBILITY_SECONDS,
+            MessageSystemAttributeNames=["SentTimestamp"],
+            MessageAttributeNames=["ERROR_CODE"],
+        ).get("Messages", [])
+        if not messages:
+            break
+        calls |= {message["MessageId"]: read_message(message) for message in messages}
+    return calls.values()
+
+
+class _Repeater:
+    """Puts a call back to work."""
+
+    def __init__(self, target: Environment) -> None:
+        self._sqs = target.sqs()
+        self._step_functions = target.step_functions()
+        self._work_queue_url = target.output("WorkQueueUrl")
+        self._state_machine_arn = target.output("StateMachineArn")
+
+    def repeat(self, call: FailedCall, repeat: StartAgain | SendBack) -> None:
+        if isinstance(repeat, SendBack):
+            self._sqs.send_message(QueueUrl=self._work_queue_url, MessageBody=repeat.body)
+            return
+        try:
+            # Named after the message: if an earlier run started it and died before the delete, it is not started twice.
+            self._step_functions.start_execution(
+                stateMachineArn=self._state_machine_arn,
+                name=f"redrive-{call.message_id}",
+                input=json.dumps(repeat.event),
+            )
+        except self._step_functions.exceptions.ExecutionAlreadyExists:
+            return
+
+
+def _handle(
+    call: FailedCall, repeater: _Repeater, repeated: set[str], *, since: datetime | None, dry_run: bool
+) -> Outcome:
+    if since and call.sent_at < since:
+        return Outcome(call, "older than --since")
+    if call.repeat is None:
+        return Outcome(call, f"left in place: {call.problem}", left_in_place=True)
+    if call.repeat.recording in repeated:
+        return Outcome(call, "same recording, once is enough")
+    if not dry_run:
+        try:
+            repeater.repeat(call, call.repeat)
+        except (ClientError, BotoCoreError) as error:
+            return Outcome(call, f"left in place: {_reason(error)}", left_in_place=True)
+    repeated.add(call.repeat.recording)
+    done = "sent back to the work queue" if isinstance(call.repeat, SendBack) else "started again"
+    return Outcome(call, f"would be {done}" if dry_run else done)
+
+
+def _delete(sqs: SQSClient, queue_url: str, outcome: Outcome) -> Outcome:
+    try:
+        sqs.delete_message(QueueUrl=queue_url, ReceiptHandle=outcome.call.receipt)
+    except (ClientError, BotoCoreError) as error:
+        return Outcome(outcome.call, f"{outcome.action}, message not deleted: {_reason(error)}", left_in_place=True)
+    return outcome
+
+
+def _release(sqs: SQSClient, queue_url: str, outcome: Outcome) -> Outcome:
+    """Make the message visible to the next run at once."""
+    try:
+        sqs.change_message_visibility(QueueUrl=queue_url, ReceiptHandle=outcome.call.receipt, VisibilityTimeout=0)
+    except (ClientError, BotoCoreError) as error:
+        back = f"back in {_VISIBILITY_SECONDS // 60} minutes: {_reason(error)}"
+        return Outcome(outcome.call, f"{outcome.action} ({back})", outcome.left_in_place)
+    return outcome
+
+
+def _reason(error: ClientError | BotoCoreError) -> str:
+    """The error code: a message of AWS can quote what it was sent."""
+    return error.response["Error"]["Code"] if isinstance(error, ClientError) else type(error).__name__
+
+
+def _show(console: Console, outcomes: Sequence[Outcome], now: datetime) -> None:
+    if not outcomes:
+        console.print("No failed calls.")
+        return
+    table = Table("Call", "Error", "Step", "Age", "Action")
+    for outcome in outcomes:
+        call = outcome.call
+        cells = (call.call_id, call.error, call.step, _age(now - call.sent_at), outcome.action)
+        table.add_row(*(Text(cell or "-") for cell in cells))
+    console.print(table)
+    left = sum(outcome.left_in_place for outcome in outcomes)
+    console.print(f"{len(outcomes)} messages, {left} left in place.")
+
+
+def _age(age: timedelta) -> str:
+    minutes = max(0, int(age.total_seconds() // 60))
+    days, hours = minutes // 1440, minutes // 60 % 24
+    if days:
+        return f"{days} d {hours} h"
+    return f"{hours} h {minutes % 60} min" if hours else f"{minutes} min"
+
+
+def _moment(text: str) -> datetime:
+    """A date or date-time of ISO 8601; UTC unless it says otherwise."""
+    moment = datetime.fromisoformat(text)
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def _count(text: str) -> int:
+    count = int(text)
+    if not 1 <= count <= _LARGEST_MAX:
+        raise argparse.ArgumentTypeError(f"must be 1 to {_LARGEST_MAX}")
+    return count
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line; the module says what the exit status means."""
+    parser = argparse.ArgumentParser(prog="operations.redrive", description="Repeat failed calls.")
+    environment.add_arguments(parser)
+    parser.add_argument(
+        "--max", type=_count, default=_DEFAULT_MAX, metavar="N", help="most messages in one run (default: %(default)s)"
+    )
+    parser.add_argument("--since", type=_moment, metavar="TIME", help="leave messages sent before this ISO 8601 time")
+    parser.add_argument("--dry-run", action="store_true", help="only say what would be done")
+    arguments = parser.parse_args(argv)
+    console, errors = Console(), Console(stderr=True)
+    try:
+        target = environment.connect(arguments)
+        outcomes = redrive(target, limit=arguments.max, since=arguments.since, dry_run=arguments.dry_run)
+    except (UnusableEnvironmentError, ClientError, BotoCoreError) as error:
+        errors.print(Text(str(error)))
+        return 2
+    _show(console, outcomes, datetime.now(UTC))
+    return 1 if any(outcome.left_in_place for outcome in outcomes) else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

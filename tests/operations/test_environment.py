@@ -1,0 +1,111 @@
+import argparse
+import json
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+from boto3.session import Session
+from botocore.stub import Stubber
+
+from operations import environment
+from operations.environment import UnusableEnvironmentError
+
+
+def arguments(*argv: str) -> argparse.Namespace:
+    parser = argparse.ArgumentParser()
+    environment.add_arguments(parser)
+    return parser.parse_args(argv)
+
+
+class StubbedSession:
+    """A session whose CloudFormation knows the given stacks and nothing else."""
+
+    region_name = "eu-central-1"
+
+    def __init__(self, **outputs_by_stack: dict[str, str]) -> None:
+        self.outputs_by_stack = {name.replace("_", "-"): outputs for name, outputs in outputs_by_stack.items()}
+        self.error = "ValidationError", "Stack with id {} does not exist"
+
+    def __call__(self, **_: Any) -> "StubbedSession":
+        return self
+
+    def client(self, service: str, **_: Any) -> Any:
+        assert service == "cloudformation"
+        return self
+
+    def describe_stacks(self, *, StackName: str) -> Any:  # noqa: N803 - the name boto3 uses
+        session = Session(aws_access_key_id="k", aws_secret_access_key="s", region_name=self.region_name)
+        client = session.client("cloudformation")
+        with Stubber(client) as stub:
+            if StackName in self.outputs_by_stack:
+                outputs = [{"OutputKey": k, "OutputValue": v} for k, v in self.outputs_by_stack[StackName].items()]
+                stack = {
+                    "StackName": StackName,
+                    "StackStatus": "CREATE_COMPLETE",
+                    "CreationTime": "2026-11-22T00:00:00Z",
+                }
+                stub.add_response("describe_stacks", {"Stacks": [{**stack, "Outputs": outputs}]})
+            else:
+                code, message = self.error
+                stub.add_client_error("describe_stacks", code, message.format(StackName))
+            return client.describe_stacks(StackName=StackName)
+
+
+def test_outputs_of_both_stacks_are_known(monkeypatch: pytest.MonkeyPatch) -> None:
+    session = StubbedSession(Dev_Storage={"TableName": "t"}, Dev_Batch={"WorkQueueUrl": "q"})
+    monkeypatch.setattr(boto3, "Session", session)
+    target = environment.connect(arguments("--environment", "Dev"))
+    assert (target.output("TableName"), target.output("WorkQueueUrl")) == ("t", "q")
+
+
+def test_a_missing_stack_is_named_with_the_command_that_deploys_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(boto3, "Session", StubbedSession(Dev_Storage={}))
+    with pytest.raises(UnusableEnvironmentError, match=r"no stack Dev-Batch in eu-central-1.*cdk deploy 'Dev/\*'"):
+        environment.connect(arguments("--environment", "Dev"))
+
+
+def test_a_refused_lookup_is_told_apart_from_a_missing_stack(monkeypatch: pytest.MonkeyPatch) -> None:
+    session = StubbedSession()
+    session.error = "AccessDenied", "not authorized"
+    monkeypatch.setattr(boto3, "Session", session)
+    with pytest.raises(UnusableEnvironmentError, match=r"cannot describe stack Dev-Storage.*AccessDenied"):
+        environment.connect(arguments("--environment", "Dev"))
+
+
+def test_an_outputs_file_replaces_the_lookup(tmp_path: Path) -> None:
+    file = tmp_path / "outputs.json"
+    file.write_text(json.dumps({"Dev-Storage": {"TableName": "t"}, "Prod-Storage": {"TableName": "other"}}))
+    target = environment.connect(arguments("--environment", "Dev", "--stack-outputs", str(file)))
+    assert target.output("TableName") == "t"
+    with pytest.raises(UnusableEnvironmentError, match="no output WorkQueueUrl in Dev-Storage and Dev-Batch"):
+        target.output("WorkQueueUrl")
+
+
+@pytest.mark.parametrize("text", [None, "no json", "[]"])
+def test_an_unreadable_outputs_file_is_named(tmp_path: Path, text: str | None) -> None:
+    file = tmp_path / "outputs.json"
+    if text is not None:
+        file.write_text(text)
+    with pytest.raises(UnusableEnvironmentError, match=str(file)):
+        environment.connect(arguments("--environment", "Dev", "--stack-outputs", str(file)))
+
+
+def test_an_unknown_profile_is_reported(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "none"))
+    with pytest.raises(UnusableEnvironmentError, match="absent"):
+        environment.connect(arguments("--environment", "Dev", "--profile", "absent"))
+
+
+def test_local_is_the_emulator_whatever_the_shell_holds(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "a-real-key")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
+    monkeypatch.setenv("CALLSCRIBE_EMULATOR_PORT", "4999")
+    file = tmp_path / "outputs.json"
+    file.write_text("{}")
+    target = environment.connect(arguments("--environment", "Local", "--stack-outputs", str(file)))
+    credentials = target.session.get_credentials()
+    assert target.sqs().meta.endpoint_url == "http://127.0.0.1:4999"
+    assert target.session.region_name == "us-east-1"
+    assert credentials is not None
+    assert credentials.access_key == "test"

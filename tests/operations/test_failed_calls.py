@@ -1,0 +1,94 @@
+import json
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from operations.failed_calls import FailedCall, SendBack, StartAgain, read_message
+from tests.operations.conftest import announcement
+
+if TYPE_CHECKING:
+    from mypy_boto3_sqs.type_defs import MessageTypeDef
+
+
+def read(body: Any, **more: Any) -> FailedCall:
+    message: MessageTypeDef = {
+        "MessageId": "m-1",
+        "ReceiptHandle": "r-1",
+        "Attributes": {"SentTimestamp": "1795348800000"},
+        "Body": body if isinstance(body, str) else json.dumps(body),
+        **more,  # type: ignore[typeddict-item]
+    }
+    return read_message(message)
+
+
+def test_a_failure_of_the_state_machine_starts_its_event_again() -> None:
+    event = announcement("call-1")
+    call = read(
+        {
+            "event": event,
+            "execution": "arn:…",
+            "error": "Deepgram.PAYMENT",
+            "cause": "402",
+            "step": "Transcribe",
+            "recording_id": "ab",
+            "call_id": "call-1",
+        }
+    )
+    assert isinstance(call.repeat, StartAgain)
+    assert call.repeat.event == event
+    assert (call.call_id, call.error, call.step) == ("call-1", "Deepgram.PAYMENT", "Transcribe")
+    assert call.sent_at == datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
+
+
+def test_an_event_that_was_not_delivered_is_started_as_it_came() -> None:
+    event = announcement("call-1")
+    call = read(event, MessageAttributes={"ERROR_CODE": {"StringValue": "NO_PERMISSIONS", "DataType": "String"}})
+    assert isinstance(call.repeat, StartAgain)
+    assert call.repeat.event == event
+    assert (call.call_id, call.error) == ("call-1", "NO_PERMISSIONS")
+
+
+def test_a_work_message_goes_back_as_it_came() -> None:
+    body = json.dumps({"task_token": "token", "recording": {"call_id": "call-1"}, "execution": "arn:…"})
+    call = read(body)
+    assert call.repeat == SendBack(body=body, recording="token")
+    assert (call.call_id, call.step) == ("call-1", "Transcribe")
+
+
+def test_messages_about_one_recording_have_one_identity() -> None:
+    wrapped = read({"event": announcement("call-1"), "error": "E"}).repeat
+    raw = read(announcement("call-1")).repeat
+    newer = read(announcement("call-1", version="v2")).repeat
+    assert wrapped is not None
+    assert raw is not None
+    assert newer is not None
+    assert wrapped.recording == raw.recording != newer.recording
+
+
+def test_a_key_of_no_known_layout_has_no_call_id_but_is_repeated() -> None:
+    event = announcement("call-1")
+    event["detail"]["object"]["key"] = "elsewhere/a.wav"
+    call = read(event)
+    assert call.call_id is None
+    assert call.repeat is not None
+
+
+@pytest.mark.parametrize(
+    ("body", "problem"),
+    [
+        ("words, not JSON", "the body is not JSON"),
+        ([1], "the body is not a JSON object"),
+        ({}, "there is no object 'detail'"),
+        ({"event": "text"}, "there is no object 'event'"),
+        ({"detail": {"bucket": {"name": "b"}, "object": {"key": ""}}}, "there is no text 'key'"),
+        ({"detail": {"bucket": {}, "object": {"key": "k", "etag": "e"}}}, "there is no text 'name'"),
+        ({"detail": {"bucket": {"name": "b"}, "object": {"key": "k"}}}, "the event has neither version-id nor etag"),
+        ({"task_token": "", "recording": {}}, "there is no text 'task_token'"),
+        ({"task_token": "t"}, "there is no object 'recording'"),
+    ],
+)
+def test_a_message_of_another_form_is_not_understood(body: Any, problem: str) -> None:
+    call = read(body)
+    assert call.repeat is None
+    assert call.problem == problem

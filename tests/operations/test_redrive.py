@@ -1,0 +1,186 @@
+import json
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+from operations import redrive
+from operations.environment import Environment
+from tests.operations.conftest import Deployed, announcement
+
+
+def failure(name: str, *, error: str = "Deepgram.HTTP402", version: str = "v1") -> dict[str, Any]:
+    return {"event": announcement(name, version=version), "error": error, "step": "Transcribe", "call_id": name}
+
+
+WORK = {"task_token": "token-1", "recording": {"call_id": "call-9"}, "execution": "arn"}
+
+
+def test_a_failed_call_is_started_again_and_its_message_deleted(
+    deployed: Deployed, capsys: pytest.CaptureFixture[str]
+) -> None:
+    deployed.fail(failure("call-1"))
+    assert redrive.main(deployed.arguments) == 0
+    assert deployed.started() == [announcement("call-1")]
+    assert deployed.messages(deployed.failed_calls) == []
+    shown = capsys.readouterr().out
+    assert all(text in shown for text in ("call-1", "Deepgram.HTTP402", "Transcribe", "0 min", "started again"))
+
+
+def test_a_work_message_is_sent_back_to_the_work_queue(deployed: Deployed) -> None:
+    deployed.fail(WORK)
+    assert redrive.main(deployed.arguments) == 0
+    assert [json.loads(body) for body in deployed.messages(deployed.work)] == [WORK]
+    assert deployed.messages(deployed.failed_calls) == []
+    assert deployed.started() == []
+
+
+def test_a_recording_in_several_messages_is_started_once(deployed: Deployed) -> None:
+    for body in (failure("call-1"), announcement("call-1"), failure("call-1", version="v2")):
+        deployed.fail(body)
+    assert redrive.main(deployed.arguments) == 0
+    versions = sorted(event["detail"]["object"]["version-id"] for event in deployed.started())
+    assert versions == ["v1", "v2"]
+    assert deployed.messages(deployed.failed_calls) == []
+
+
+def test_a_message_not_understood_stays_and_is_reported(deployed: Deployed, capsys: pytest.CaptureFixture[str]) -> None:
+    deployed.fail("what the customer said")
+    deployed.fail(failure("call-1"))
+    assert redrive.main(deployed.arguments) == 1
+    assert deployed.messages(deployed.failed_calls) == ["what the customer said"]
+    assert len(deployed.started()) == 1
+    shown = capsys.readouterr().out
+    assert "left in place: the body is not JSON" in shown
+    assert "customer" not in shown
+
+
+def test_a_call_that_cannot_be_started_keeps_its_message(
+    deployed: Deployed, capsys: pytest.CaptureFixture[str]
+) -> None:
+    deployed.step_functions.delete_state_machine(stateMachineArn=deployed.state_machine_arn)
+    deployed.outputs["StateMachineArn"] = deployed.state_machine_arn + "-gone"
+    deployed.write_outputs()
+    deployed.fail(failure("call-1"))
+    deployed.fail(announcement("call-1"))
+    assert redrive.main(deployed.arguments) == 1
+    assert len(deployed.messages(deployed.failed_calls)) == 2
+    assert capsys.readouterr().out.count("left in place: StateMachineDoesNotExist") == 2
+
+
+def test_a_failure_caused_meanwhile_waits_for_the_next_run(deployed: Deployed, monkeypatch: pytest.MonkeyPatch) -> None:
+    deployed.fail(failure("call-1"))
+    repeat = redrive._Repeater.repeat
+
+    def fail_again(self: Any, *arguments: Any) -> None:
+        repeat(self, *arguments)
+        deployed.fail(failure("call-1", error="again"))
+
+    monkeypatch.setattr(redrive._Repeater, "repeat", fail_again)
+    assert redrive.main(deployed.arguments) == 0
+    assert [json.loads(body)["error"] for body in deployed.messages(deployed.failed_calls)] == ["again"]
+    assert len(deployed.started()) == 1
+
+
+def test_a_run_that_died_before_the_delete_does_not_start_the_call_twice(
+    deployed: Deployed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    deployed.fail(failure("call-1"))
+    with monkeypatch.context() as patch:
+        patch.setattr(redrive, "_delete", redrive._release)
+        redrive.main(deployed.arguments)
+    assert redrive.main(deployed.arguments) == 0
+    assert len(deployed.started()) == 1
+    assert deployed.messages(deployed.failed_calls) == []
+
+
+def test_a_message_already_repeated_by_a_closed_execution_is_deleted(
+    deployed: Deployed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    deployed.fail(failure("call-1"))
+    client = deployed.step_functions
+
+    def exists(**_: Any) -> Any:
+        raise client.exceptions.ExecutionAlreadyExists({"Error": {"Code": "ExecutionAlreadyExists"}}, "StartExecution")
+
+    monkeypatch.setattr(client, "start_execution", exists)
+    monkeypatch.setattr(Environment, "step_functions", lambda _: client)
+    assert redrive.main(deployed.arguments) == 0
+    assert deployed.messages(deployed.failed_calls) == []
+
+
+def test_a_message_that_cannot_be_deleted_is_reported(
+    deployed: Deployed, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    deployed.fail(failure("call-1"))
+
+    def refuse(**_: Any) -> None:
+        raise ClientError({"Error": {"Code": "AccessDenied"}}, "DeleteMessage")
+
+    monkeypatch.setattr(deployed.sqs, "delete_message", refuse)
+    monkeypatch.setattr(Environment, "sqs", lambda _: deployed.sqs)
+    assert redrive.main(deployed.arguments) == 1
+    assert "started again, message not deleted: AccessDenied" in capsys.readouterr().out
+
+
+def test_a_dry_run_changes_nothing(deployed: Deployed, capsys: pytest.CaptureFixture[str]) -> None:
+    deployed.fail(failure("call-1"))
+    deployed.fail(WORK)
+    assert redrive.main([*deployed.arguments, "--dry-run"]) == 0
+    assert len(deployed.messages(deployed.failed_calls)) == 2
+    assert deployed.messages(deployed.work) == []
+    assert deployed.started() == []
+    shown = capsys.readouterr().out
+    assert "would be started again" in shown
+    assert "would be sent back to the work queue" in shown
+
+
+def test_no_more_than_max_messages_are_taken(deployed: Deployed) -> None:
+    for number in range(12):
+        deployed.fail(failure(f"call-{number}"))
+    assert redrive.main([*deployed.arguments, "--max", "11"]) == 0
+    assert len(deployed.started()) == 11
+    assert len(deployed.messages(deployed.failed_calls)) == 1
+
+
+def test_messages_older_than_since_are_left_alone(deployed: Deployed) -> None:
+    deployed.fail(failure("call-1"))
+    later = datetime.now(UTC) + timedelta(hours=1)
+    assert redrive.main([*deployed.arguments, "--since", later.isoformat()]) == 0
+    assert deployed.started() == []
+    assert len(deployed.messages(deployed.failed_calls)) == 1
+    assert redrive.main([*deployed.arguments, "--since", "2026-01-01"]) == 0
+    assert len(deployed.started()) == 1
+
+
+def test_an_empty_queue_says_so(deployed: Deployed, capsys: pytest.CaptureFixture[str]) -> None:
+    assert redrive.main(deployed.arguments) == 0
+    assert capsys.readouterr().out == "No failed calls.\n"
+
+
+def test_an_environment_without_the_queue_ends_with_2(deployed: Deployed, capsys: pytest.CaptureFixture[str]) -> None:
+    del deployed.outputs["FailedCallsQueueUrl"]
+    deployed.write_outputs()
+    assert redrive.main(deployed.arguments) == 2
+    assert "no output FailedCallsQueueUrl" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("argument", [["--max", "0"], ["--max", "2001"], ["--since", "yesterday"]])
+def test_impossible_arguments_end_with_2(deployed: Deployed, argument: list[str]) -> None:
+    with pytest.raises(SystemExit) as stop:
+        redrive.main([*deployed.arguments, *argument])
+    assert stop.value.code == 2
+
+
+@pytest.mark.parametrize(
+    ("age", "shown"),
+    [
+        (timedelta(seconds=-5), "0 min"),
+        (timedelta(minutes=59), "59 min"),
+        (timedelta(hours=3, minutes=12), "3 h 12 min"),
+        (timedelta(days=2, hours=5), "2 d 5 h"),
+    ],
+)
+def test_an_age_is_readable(age: timedelta, shown: str) -> None:
+    assert redrive._age(age) == shown
