@@ -1,12 +1,14 @@
 """What is asked of Deepgram: the options of a deployment and the query parameters they become."""
 
 import json
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
-from typing import Final
+from typing import Any, Final
 
 MAX_VOCABULARY_TERMS: Final = 100
 MAX_KEYTERM_TOKENS: Final = 500
+"""Deepgram's limits for one request (docs, pages "Keyterm Prompting" and "Keywords")."""
 
 SPEAKER_POLICIES: Final = ("auto", "multichannel", "diarize")
 
@@ -90,7 +92,10 @@ class TranscriptionOptions:
         unknown = value.keys() - {option.name for option in fields(cls)}
         if unknown:
             raise InvalidOptions(f"unknown option: {', '.join(sorted(unknown))}")
-        return cls(**{name: tuple(part) if isinstance(part, list) else part for name, part in value.items()})
+        arguments: dict[str, Any] = {
+            name: tuple(part) if isinstance(part, list) else part for name, part in value.items()
+        }
+        return cls(**arguments)
 
     @property
     def english(self) -> bool:
@@ -100,6 +105,15 @@ class TranscriptionOptions:
     def separates_channels(self, channels: int) -> bool:
         """Whether each channel of such a recording is transcribed by itself."""
         return channels > 1 and self.speakers != "diarize"
+
+    def diarizes(self, channels: int) -> bool:
+        """Whether speakers are told apart by their voices in such a recording."""
+        return self.speakers == "diarize" or (self.speakers == "auto" and channels == 1)
+
+    @property
+    def vocabulary_parameter(self) -> str:
+        """`keyterm` for nova-3; older models know `keywords` only (docs, pages "Keyterm Prompting" and "Keywords")."""
+        return "keyterm" if self.model.startswith("nova-3") else "keywords"
 
 
 def query_parameters(
@@ -120,4 +134,55 @@ def query_parameters(
         InvalidOptions: a term that is empty or holds control characters.
         VocabularyTooLarge: more than 100 terms, or for nova-3 about more than 500 tokens.
     """
-    raise NotImplementedError
+    parameters: QueryParameters = {"model": options.model, "language": options.language}
+    # Punctuation is asked for in any case: sentences and questions are told apart by it.
+    switches = {
+        "punctuate": True,
+        "smart_format": options.smart_format,
+        "utterances": True,
+        "multichannel": options.separates_channels(channels),
+        "sentiment": options.sentiment and options.english,
+        "topics": options.topics and options.english,
+        "intents": options.intents and options.english,
+        "detect_entities": options.detect_entities,
+        "mip_opt_out": options.mip_opt_out,
+    }
+    parameters |= {name: True for name, on in switches.items() if on}
+    if options.diarizes(channels):
+        parameters["diarize_model"] = "latest"
+    if options.summarize and options.english:
+        parameters["summarize"] = "v2"
+    lists = {
+        "redact": list(options.redact),
+        options.vocabulary_parameter: _checked_vocabulary(options, vocabulary),
+        "tag": list(options.tags),
+    }
+    return parameters | {name: values for name, values in lists.items() if values}
+
+
+def merged_vocabulary(options: TranscriptionOptions, vocabulary: Sequence[str]) -> list[str]:
+    """The terms of a request: those of the options, then the clinic's, each once whatever its capitals."""
+    terms: dict[str, str] = {}
+    for term in (*options.keyterms, *vocabulary):
+        terms.setdefault(term.strip().casefold(), term.strip())
+    return list(terms.values())
+
+
+def estimated_tokens(term: str) -> int:
+    """About how many tokens Deepgram counts for a term: its tokeniser is not published, four letters are typical."""
+    return sum(math.ceil(len(word) / 4) for word in term.split())
+
+
+def _checked_vocabulary(options: TranscriptionOptions, vocabulary: Sequence[str]) -> list[str]:
+    terms = merged_vocabulary(options, vocabulary)
+    if not all(term and term.isprintable() for term in terms):
+        raise InvalidOptions("a vocabulary term is empty or holds control characters")
+    if len(terms) > MAX_VOCABULARY_TERMS:
+        raise VocabularyTooLarge(f"{len(terms)} vocabulary terms, Deepgram takes {MAX_VOCABULARY_TERMS} in one request")
+    if options.vocabulary_parameter == "keyterm":
+        tokens = sum(estimated_tokens(term) for term in terms)
+        if tokens > MAX_KEYTERM_TOKENS:
+            raise VocabularyTooLarge(
+                f"the vocabulary has about {tokens} tokens, Deepgram takes {MAX_KEYTERM_TOKENS} in one request"
+            )
+    return terms
