@@ -29,7 +29,7 @@ _EMULATOR_PORT = 4566
 _EMULATOR_KEYS = "test"
 
 
-class UnusableEnvironmentError(Exception):
+class UnusableEnvironment(Exception):
     """The environment cannot be used as asked; the message says why and what to do."""
 
 
@@ -53,13 +53,13 @@ class Environment:
         """The stack output *name*.
 
         Raises:
-            UnusableEnvironmentError: No stack of the environment has such an output.
+            UnusableEnvironment: No stack of the environment has such an output.
         """
         try:
             return self.outputs[name]
         except KeyError:
             stacks = " and ".join(f"{self.name}-{stack}" for stack in STACKS)
-            raise UnusableEnvironmentError(
+            raise UnusableEnvironment(
                 f"no output {name} in {stacks}: deploy this version of the stacks first"
             ) from None
 
@@ -99,7 +99,7 @@ def connect(arguments: argparse.Namespace) -> Environment:
     """Find the environment that *arguments*, parsed with :func:`add_arguments`, name.
 
     Raises:
-        UnusableEnvironmentError: There is no such environment, or AWS cannot be reached.
+        UnusableEnvironment: There is no such environment, or AWS cannot be reached.
     """
     name = arguments.environment
     endpoint_url = arguments.endpoint_url
@@ -113,7 +113,7 @@ def connect(arguments: argparse.Namespace) -> Environment:
         try:
             session = boto3.Session(profile_name=arguments.profile, region_name=arguments.region)
         except BotoCoreError as error:
-            raise UnusableEnvironmentError(str(error)) from error
+            raise UnusableEnvironment(str(error)) from error
     outputs = (
         _outputs_in_file(arguments.stack_outputs, name)
         if arguments.stack_outputs
@@ -127,7 +127,7 @@ def _outputs_in_file(path: Path, name: str) -> dict[str, str]:
         by_stack = json.loads(path.read_text())
         return {key: value for stack in STACKS for key, value in by_stack.get(f"{name}-{stack}", {}).items()}
     except (OSError, ValueError, AttributeError) as error:
-        raise UnusableEnvironmentError(f"cannot read stack outputs from {path}: {error}") from error
+        raise UnusableEnvironment(f"cannot read stack outputs from {path}: {error}") from error
 
 
 def _outputs_of_stacks(session: boto3.Session, endpoint_url: str | None, name: str) -> dict[str, str]:
@@ -138,13 +138,13 @@ def _outputs_of_stacks(session: boto3.Session, endpoint_url: str | None, name: s
             described = cloudformation.describe_stacks(StackName=f"{name}-{stack}")["Stacks"]
         except ClientError as error:
             if "does not exist" in str(error):
-                raise UnusableEnvironmentError(
+                raise UnusableEnvironment(
                     f"there is no stack {name}-{stack} in {session.region_name}: "
                     f"check --environment, --region and --profile, or deploy it with: cdk deploy '{name}/*'"
                 ) from error
-            raise UnusableEnvironmentError(f"cannot describe stack {name}-{stack}: {error}") from error
+            raise UnusableEnvironment(f"cannot describe stack {name}-{stack}: {error}") from error
         except BotoCoreError as error:
-            raise UnusableEnvironmentError(f"cannot describe stack {name}-{stack}: {error}") from error
+            raise UnusableEnvironment(f"cannot describe stack {name}-{stack}: {error}") from error
         for output in described[0].get("Outputs", []):
             outputs[output["OutputKey"]] = output["OutputValue"]
     return outputs

@@ -68,7 +68,7 @@ class FailedCall:
     step: str | None = None
 
 
-class _UnknownFormError(Exception):
+class _UnknownForm(Exception):
     """The message has none of the three known forms."""
 
 
@@ -84,7 +84,7 @@ def read_message(message: MessageTypeDef) -> FailedCall:
     try:
         body = json.loads(text)
         if not isinstance(body, dict):
-            raise _UnknownFormError("the body is not a JSON object")
+            raise _UnknownForm("the body is not a JSON object")
         if "task_token" in body:
             recording = _mapping(body, "recording")
             return replace(
@@ -106,7 +106,7 @@ def read_message(message: MessageTypeDef) -> FailedCall:
         )
     except json.JSONDecodeError:
         return replace(call, problem="the body is not JSON")
-    except _UnknownFormError as error:
+    except _UnknownForm as error:
         return replace(call, problem=str(error))
 
 
@@ -117,7 +117,7 @@ def _announced(event: Mapping[str, Any]) -> tuple[str, str]:
     key = _text(announced, "key")
     version_id, etag = announced.get("version-id"), announced.get("etag", "")
     if not version_id and not etag:
-        raise _UnknownFormError("the event has neither version-id nor etag")
+        raise _UnknownForm("the event has neither version-id nor etag")
     return key, recording_id(_text(_mapping(detail, "bucket"), "name"), key, version_id, etag)
 
 
@@ -131,12 +131,12 @@ def _call_id(key: str) -> str | None:
 def _mapping(parent: Mapping[str, Any], name: str) -> Mapping[str, Any]:
     value = parent.get(name)
     if not isinstance(value, dict):
-        raise _UnknownFormError(f"there is no object {name!r}")
+        raise _UnknownForm(f"there is no object {name!r}")
     return value
 
 
 def _text(parent: Mapping[str, Any], name: str) -> str:
     value = parent.get(name)
     if not isinstance(value, str) or not value:
-        raise _UnknownFormError(f"there is no text {name!r}")
+        raise _UnknownForm(f"there is no text {name!r}")
     return value

@@ -24,7 +24,7 @@ from rich.table import Table
 from rich.text import Text
 
 from operations import environment
-from operations.environment import Environment, UnusableEnvironmentError
+from operations.environment import Environment, UnusableEnvironment
 from operations.failed_calls import FailedCall, SendBack, StartAgain, read_message
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ def redrive(
         dry_run: Only say what would be done.
 
     Raises:
-        UnusableEnvironmentError: A queue or the state machine is not among the outputs of the stacks.
+        UnusableEnvironment: A queue or the state machine is not among the outputs of the stacks.
         ClientError: The queue cannot be received from.
     """
     sqs = target.sqs()
@@ -210,7 +210,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         target = environment.connect(arguments)
         outcomes = redrive(target, limit=arguments.max, since=arguments.since, dry_run=arguments.dry_run)
-    except (UnusableEnvironmentError, ClientError, BotoCoreError) as error:
+    except (UnusableEnvironment, ClientError, BotoCoreError) as error:
         errors.print(Text(str(error)))
         return 2
     _show(console, outcomes, datetime.now(UTC))

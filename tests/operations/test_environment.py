@@ -9,7 +9,7 @@ from boto3.session import Session
 from botocore.stub import Stubber
 
 from operations import environment
-from operations.environment import UnusableEnvironmentError
+from operations.environment import UnusableEnvironment
 
 
 def arguments(*argv: str) -> argparse.Namespace:
@@ -61,7 +61,7 @@ def test_outputs_of_both_stacks_are_known(monkeypatch: pytest.MonkeyPatch) -> No
 
 def test_a_missing_stack_is_named_with_the_command_that_deploys_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(boto3, "Session", StubbedSession(Dev_Storage={}))
-    with pytest.raises(UnusableEnvironmentError, match=r"no stack Dev-Batch in eu-central-1.*cdk deploy 'Dev/\*'"):
+    with pytest.raises(UnusableEnvironment, match=r"no stack Dev-Batch in eu-central-1.*cdk deploy 'Dev/\*'"):
         environment.connect(arguments("--environment", "Dev"))
 
 
@@ -69,7 +69,7 @@ def test_a_refused_lookup_is_told_apart_from_a_missing_stack(monkeypatch: pytest
     session = StubbedSession()
     session.error = "AccessDenied", "not authorized"
     monkeypatch.setattr(boto3, "Session", session)
-    with pytest.raises(UnusableEnvironmentError, match=r"cannot describe stack Dev-Storage.*AccessDenied"):
+    with pytest.raises(UnusableEnvironment, match=r"cannot describe stack Dev-Storage.*AccessDenied"):
         environment.connect(arguments("--environment", "Dev"))
 
 
@@ -78,7 +78,7 @@ def test_an_outputs_file_replaces_the_lookup(tmp_path: Path) -> None:
     file.write_text(json.dumps({"Dev-Storage": {"TableName": "t"}, "Prod-Storage": {"TableName": "other"}}))
     target = environment.connect(arguments("--environment", "Dev", "--stack-outputs", str(file)))
     assert target.output("TableName") == "t"
-    with pytest.raises(UnusableEnvironmentError, match="no output WorkQueueUrl in Dev-Storage and Dev-Batch"):
+    with pytest.raises(UnusableEnvironment, match="no output WorkQueueUrl in Dev-Storage and Dev-Batch"):
         target.output("WorkQueueUrl")
 
 
@@ -87,13 +87,13 @@ def test_an_unreadable_outputs_file_is_named(tmp_path: Path, text: str | None) -
     file = tmp_path / "outputs.json"
     if text is not None:
         file.write_text(text)
-    with pytest.raises(UnusableEnvironmentError, match=str(file)):
+    with pytest.raises(UnusableEnvironment, match=str(file)):
         environment.connect(arguments("--environment", "Dev", "--stack-outputs", str(file)))
 
 
 def test_an_unknown_profile_is_reported(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "none"))
-    with pytest.raises(UnusableEnvironmentError, match="absent"):
+    with pytest.raises(UnusableEnvironment, match="absent"):
         environment.connect(arguments("--environment", "Dev", "--profile", "absent"))
 
 
