@@ -93,6 +93,13 @@ class Emulator:
                 raise EmulatorDidNotStart(f"no answer in {self._start_seconds:g} s:\n{self._end_of_log()}")
             time.sleep(0.05)
 
+    @property
+    def pid(self) -> int:
+        """Process id of the running emulator."""
+        if self._process is None:
+            raise RuntimeError("the emulator is not running")
+        return self._process.pid
+
     def workers(self) -> list[dict[str, Any]]:
         """The Lambda worker processes: ``function``, ``pid`` and whether they are ``busy``."""
         with urllib.request.urlopen(self.endpoint_url + WORKERS_PATH, timeout=5) as response:  # noqa: S310

@@ -37,4 +37,4 @@ def install_runtime(directory: Path) -> Path:
 
 
 def _uv(*arguments: str) -> None:
-    subprocess.run([uv.find_uv_bin(), *arguments], check=True, capture_output=True, timeout=300)  # noqa: S603
+    subprocess.run([uv.find_uv_bin(), *arguments], check=True, capture_output=True, timeout=300)

@@ -19,7 +19,7 @@ from ministack.core import lambda_runtime
 from ministack.services import lambda_svc
 
 _INITIALISATION_SECONDS = 60.0  # AWS allows 10 s; a laptop that starts ten functions at once on two cores needs longer
-_FORBIDDEN_KEYS = frozenset(lambda_runtime._RESERVED_RUNTIME_ENV_VARS)  # noqa: SLF001
+_FORBIDDEN_KEYS = frozenset(lambda_runtime._RESERVED_RUNTIME_ENV_VARS)
 _PASSED_ON = ("HOME", "PATH", "TMPDIR")
 
 Config = dict[str, Any]
@@ -50,10 +50,10 @@ def stop_workers() -> None:
 
 
 def worker_environment(config: Config, code_dir: str, port: int) -> dict[str, str]:
-    """The environment of a worker process, as the Lambda developer guide lists it ("Defined runtime environment
-    variables"), and where this machine's AWS is.
+    """The environment of a worker process.
 
-    Tracing is off because nothing here collects traces.
+    It holds what the Lambda developer guide lists ("Defined runtime environment variables"), the function's own
+    variables, and where the emulator is. Tracing is off because nothing here collects traces.
     """
     logging = config.get("LoggingConfig") or {}
     own = {

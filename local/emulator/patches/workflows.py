@@ -7,8 +7,8 @@
   execution stays as it ended.
 * ``Retry``. MiniStack knows neither ``MaxDelaySeconds`` nor ``JitterStrategy`` (Amazon States Language, "Retrying
   after an error").
-* ``States.ALL`` and ``States.TaskFailed``. On AWS they match neither ``States.Runtime`` nor ``States.DataLimitExceeded``
-  (developer guide, "Handling errors").
+* ``States.ALL`` and ``States.TaskFailed``. On AWS they match neither ``States.Runtime`` nor
+  ``States.DataLimitExceeded`` (developer guide, "Handling errors").
 * ``EventBridge.FailedEntry``. AWS fails ``events:putEvents`` when an entry was refused.
 * A throttled function is ``Lambda.TooManyRequestsException`` on AWS, ``Lambda.Unknown`` in MiniStack.
 """

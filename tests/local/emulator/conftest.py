@@ -52,7 +52,8 @@ class Account:
         return self._clients.setdefault(service, self._new_client(service))
 
     def _new_client(self, service: str, **credentials: str) -> Any:
-        return boto3.client(
+        session: Any = boto3  # the service is not known to the type checker
+        return session.client(
             service,
             endpoint_url=self._endpoint_url,
             region_name="us-east-1",

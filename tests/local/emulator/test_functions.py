@@ -85,10 +85,7 @@ def test_a_burst_of_events_shares_a_bounded_number_of_workers(account: Account, 
     function = account.function(code)
     name = function.rsplit(":", 1)[1]
     answers: list[Any] = []
-    threads = [
-        threading.Thread(target=lambda n=n: answers.append(invoke(account, function, n)[0]))  # type: ignore[misc]
-        for n in range(10)
-    ]
+    threads = [threading.Thread(target=lambda n=n: answers.append(invoke(account, function, n)[0])) for n in range(10)]
     for thread in threads:
         thread.start()
     for thread in threads:
