@@ -4,18 +4,16 @@ import asyncio
 import os
 import shutil
 import signal
-import threading
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from local.emulator.gateway import gateway
 from local.emulator.version import require_supported_version
+from local.server_process import HOST, terminate_with_parent
 
 ACCOUNT_ID = "000000000000"
 REGION = "us-east-1"
-HOST = "127.0.0.1"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,7 +96,7 @@ def _serve(settings: EmulatorSettings) -> None:
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, stop.set)
         if settings.stop_with_parent:
-            _call_at_end_of_input(lambda: loop.call_soon_threadsafe(stop.set))
+            terminate_with_parent()
 
         async def stopped() -> None:
             await stop.wait()
@@ -108,12 +106,3 @@ def _serve(settings: EmulatorSettings) -> None:
         await serve(application, config, shutdown_trigger=stopped)
 
     asyncio.run(serve_until_stopped())
-
-
-def _call_at_end_of_input(callback: Callable[[], object]) -> None:
-    def wait() -> None:
-        while os.read(0, 1024):  # not sys.stdin: its lock would be held when the interpreter ends
-            pass
-        callback()
-
-    threading.Thread(target=wait, daemon=True, name="parent").start()

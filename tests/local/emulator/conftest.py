@@ -2,7 +2,6 @@
 
 import io
 import json
-import socket
 import time
 import uuid
 import zipfile
@@ -16,15 +15,9 @@ from botocore.config import Config
 
 from local.emulator.process import Emulator
 from local.emulator.runtime import install_runtime
+from local.server_process import free_port
 
 ROOT = Path(__file__).parents[3]
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-    return port
 
 
 @pytest.fixture(scope="session")
@@ -43,7 +36,7 @@ class Account:
     """The emulated account: clients by service name, and short ways to make what a test needs."""
 
     def __init__(self, emulator: Emulator) -> None:
-        self._endpoint_url = emulator.endpoint_url
+        self._endpoint_url = emulator.url
         self._clients: dict[str, Any] = {}
 
     def client(self, service: str, **credentials: str) -> Any:

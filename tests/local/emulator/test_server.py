@@ -14,9 +14,10 @@ from typing import Any
 import pytest
 
 from local.emulator import version
-from local.emulator.process import Emulator, EmulatorDidNotStart
+from local.emulator.process import Emulator
 from local.emulator.version import UnsupportedMiniStack, require_supported_version
-from tests.local.emulator.conftest import Account, eventually, free_port
+from local.server_process import ServerDidNotStart, free_port
+from tests.local.emulator.conftest import Account, eventually
 
 
 def get(url: str, **headers: str) -> int:
@@ -47,12 +48,12 @@ def alive(pid: int) -> bool:
     ],
 )
 def test_a_web_page_is_refused(emulator: Emulator, headers: dict[str, str]) -> None:
-    assert get(f"{emulator.endpoint_url}/_ministack/health", **headers) == 403
+    assert get(f"{emulator.url}/_ministack/health", **headers) == 403
 
 
 def test_a_program_on_this_machine_is_answered(emulator: Emulator) -> None:
-    assert get(f"{emulator.endpoint_url}/_ministack/health") == 200
-    assert get(f"{emulator.endpoint_url}/_ministack/health", Origin="http://localhost:3000") == 200
+    assert get(f"{emulator.url}/_ministack/health") == 200
+    assert get(f"{emulator.url}/_ministack/health", Origin="http://localhost:3000") == 200
 
 
 @pytest.mark.skipif(not Path("/proc/net/tcp").exists(), reason="reads Linux's list of sockets")
@@ -73,7 +74,7 @@ def test_a_taken_port_is_named(runtime_python: Path, tmp_path: Path) -> None:
         taken.listen()
         port = taken.getsockname()[1]
 
-        with pytest.raises(EmulatorDidNotStart, match=f"port {port} on 127.0.0.1 is taken"):
+        with pytest.raises(ServerDidNotStart, match=f"needs port {port} on 127.0.0.1, which is taken"):
             Emulator(port=port, directory=tmp_path, runtime_python=runtime_python).start()
 
 

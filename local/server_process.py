@@ -1,0 +1,155 @@
+"""Servers of the local environment run as child processes that never outlive who started them."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+HOST = "127.0.0.1"
+_STOP_SECONDS = 10.0
+_LOG_LINES = 15
+
+
+class ServerDidNotStart(RuntimeError):
+    """A server ended or did not answer in time; the message names the port or carries the end of its log."""
+
+
+def port_is_free(port: int) -> bool:
+    """Whether a server could listen on this TCP port of the loopback address now."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((HOST, port))
+        except OSError:
+            return False
+    return True
+
+
+def free_port() -> int:
+    """A TCP port of the loopback address that nothing uses now."""
+    with socket.socket() as probe:
+        probe.bind((HOST, 0))
+        port: int = probe.getsockname()[1]
+    return port
+
+
+def terminate_with_parent() -> None:
+    """Send this process SIGTERM when standard input ends, which happens even if the parent was killed."""
+
+    def wait() -> None:
+        while os.read(0, 1024):  # not sys.stdin: its lock would be held when the interpreter ends
+            pass
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    threading.Thread(target=wait, daemon=True, name="parent").start()
+
+
+class ServerProcess:
+    """A Python module that serves HTTP on the loopback address, in a child process.
+
+    Args:
+        name: How messages call it.
+        module: What runs it; takes ``--port`` and ``--stop-with-parent``.
+        arguments: Further command line arguments.
+        port: TCP port.
+        health_path: Answers 200 as soon as the server is ready.
+        log: Where its output goes.
+        start_seconds: How long it may take to answer.
+    """
+
+    def __init__(
+        self,
+        *,
+        name: str,
+        module: str,
+        arguments: Sequence[str] = (),
+        port: int,
+        health_path: str,
+        log: Path,
+        start_seconds: float = 30.0,
+    ) -> None:
+        self.port = port
+        self.url = f"http://{HOST}:{port}"
+        self.log = log
+        self._name = name
+        self._command = [sys.executable, "-m", module, "--stop-with-parent", "--port", str(port), *arguments]
+        self._health_url = self.url + health_path
+        self._start_seconds = start_seconds
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def pid(self) -> int:
+        """Process id of the running server."""
+        if self._process is None:
+            raise RuntimeError(f"the {self._name} is not running")
+        return self._process.pid
+
+    def start(self) -> None:
+        """Start and wait until it answers.
+
+        Raises:
+            ServerDidNotStart: Its port is taken, it ended, or it took too long.
+        """
+        if not port_is_free(self.port):
+            raise ServerDidNotStart(
+                f"the {self._name} needs port {self.port} on {HOST}, which is taken; "
+                f"stop what uses it (another `make demo` or `make local`?) or choose another port"
+            )
+        self.log.parent.mkdir(parents=True, exist_ok=True)
+        with self.log.open("wb") as log:
+            # In a session of its own: Ctrl-C reaches the parent alone, which stops its children in order.
+            self._process = subprocess.Popen(
+                self._command, stdin=subprocess.PIPE, stdout=log, stderr=subprocess.STDOUT, start_new_session=True
+            )
+        deadline = time.monotonic() + self._start_seconds
+        while not self._answers():
+            if self._process.poll() is not None:
+                raise ServerDidNotStart(f"the {self._name} ended at once:\n{self._end_of_log()}")
+            if time.monotonic() > deadline:
+                self.stop()
+                raise ServerDidNotStart(
+                    f"the {self._name} did not answer in {self._start_seconds:g} s:\n{self._end_of_log()}"
+                )
+            time.sleep(0.05)
+
+    def stop(self) -> None:
+        """Stop it; more than once does no harm."""
+        process, self._process = self._process, None
+        if process is None:
+            return
+        process.terminate()
+        try:
+            process.wait(_STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+        if process.stdin is not None:
+            process.stdin.close()
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    def _answers(self) -> bool:
+        try:
+            with urllib.request.urlopen(self._health_url, timeout=2):  # noqa: S310
+                return True
+        except (urllib.error.URLError, TimeoutError, ConnectionError):
+            return False
+
+    def _end_of_log(self) -> str:
+        return "\n".join(self.log.read_text(errors="replace").splitlines()[-_LOG_LINES:])
