@@ -1,0 +1,120 @@
+"""``python -m local.speech``: run the server on loopback until it is interrupted.
+
+Recognition processes start by importing this module again, so what only the server needs is imported in `main`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import socket
+import sys
+from pathlib import Path
+
+HOST = "127.0.0.1"
+PORT = 8787
+MAX_BYTES = 512 * 1024 * 1024
+SHUTDOWN_SECONDS = 5
+SAMPLES = Path(__file__).parents[1] / "samples"
+
+
+def arguments() -> argparse.ArgumentParser:
+    """Return the command line."""
+    parser = argparse.ArgumentParser(
+        prog="python -m local.speech", description="Deepgram-compatible server, loopback only"
+    )
+    parser.add_argument("--port", type=int, default=PORT, help="0 takes a free one (default: %(default)s)")
+    parser.add_argument(
+        "--engine",
+        choices=["pocketsphinx", "scripted"],
+        default="pocketsphinx",
+        help="scripted is test equipment: it recognises nothing",
+    )
+    parser.add_argument(
+        "--workers", type=int, default=min(2, os.cpu_count() or 1), help="recognition processes (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--parallel-limit", type=int, metavar="N", help="answer 429 above N requests at once (default: no limit)"
+    )
+    parser.add_argument("--key", help="the API key to insist on (default: any)")
+    parser.add_argument(
+        "--allow-host",
+        action="append",
+        default=[],
+        metavar="HOST",
+        help="fetch audio from this host too, beside loopback",
+    )
+    parser.add_argument(
+        "--max-bytes", type=int, default=MAX_BYTES, metavar="N", help="largest audio accepted (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--scripts",
+        type=Path,
+        action="append",
+        metavar="FOLDER",
+        help="scripted: audio files with their turns as .json (default: local/samples)",
+    )
+    parser.add_argument(
+        "--delay",
+        type=float,
+        default=0.0,
+        metavar="SECONDS",
+        help="scripted: time that every request takes (default: none)",
+    )
+    return parser
+
+
+def main() -> None:
+    """Run the server; print one line when it answers."""
+    options = arguments().parse_args()
+
+    import uvicorn
+
+    from local.speech.app import create_app
+    from local.speech.engines import Engine
+    from local.speech.engines.pocketsphinx import PocketsphinxEngine
+    from local.speech.engines.scripted import ScriptedEngine
+    from local.speech.faults import Faults
+    from local.speech.faulty_answers import FaultyProtocol
+    from local.speech.journal import Journal
+    from local.speech.remote import Remote
+    from local.speech.rest import ListenService
+
+    engine: Engine
+    if options.engine == "scripted":
+        engine = ScriptedEngine(options.scripts or [SAMPLES], delay=options.delay)
+    else:
+        engine = PocketsphinxEngine(workers=options.workers)
+
+    class Server(uvicorn.Server):
+        async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+            await super().startup(sockets)
+            if self.started:
+                port = self.servers[0].sockets[0].getsockname()[1]
+                sys.stdout.write(f"local speech server ready on http://{HOST}:{port} (engine {engine.name})\n")
+                sys.stdout.flush()
+
+    service = ListenService(
+        engine=engine,
+        journal=Journal(options.parallel_limit),
+        faults=Faults(),
+        remote=Remote(allowed_hosts=options.allow_host, max_bytes=options.max_bytes),
+        max_bytes=options.max_bytes,
+        key=options.key,
+    )
+    Server(
+        uvicorn.Config(
+            create_app(service),
+            host=HOST,
+            port=options.port,
+            http=FaultyProtocol,
+            ws="none",
+            log_level="warning",
+            access_log=False,
+            timeout_graceful_shutdown=SHUTDOWN_SECONDS,
+        )
+    ).run()
+
+
+if __name__ == "__main__":
+    main()

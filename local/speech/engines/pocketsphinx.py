@@ -1,0 +1,110 @@
+"""Real recognition: pocketsphinx in processes of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import multiprocessing
+from collections import OrderedDict
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass, field
+from importlib.metadata import version
+from typing import TypeVar
+
+from local.speech.audio import Channel
+from local.speech.engines import Recognition, Word, recogniser
+from local.speech.engines.language_model import split_vocabulary
+
+T = TypeVar("T")
+
+# Channels whose words are kept, so that the same recording is not decoded twice in one run.
+MAX_CACHED_CHANNELS = 256
+
+
+def _process() -> ProcessPoolExecutor:
+    # "spawn" is the one start method that behaves the same on Linux and macOS, and inherits no event loop.
+    return ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn"), initializer=recogniser.prepare)
+
+
+@dataclass
+class _Worker:
+    """One single-worker process and how many jobs wait for it."""
+
+    process: ProcessPoolExecutor = field(default_factory=_process)
+    jobs: int = 0
+
+    async def run(self, function: Callable[..., T], *arguments: object) -> T:
+        self.jobs += 1
+        process = self.process
+        try:
+            return await asyncio.get_running_loop().run_in_executor(process, function, *arguments)
+        except BrokenProcessPool:
+            if self.process is process:
+                self.process = _process()
+            raise
+        finally:
+            self.jobs -= 1
+
+
+class PocketsphinxEngine:
+    """Recognises English with the model that ships inside the pocketsphinx wheel.
+
+    Args:
+        workers: Processes; each takes about 150 MB and decodes one channel at a time.
+    """
+
+    name = "local-pocketsphinx"
+    version = version("pocketsphinx")
+    arch = "pocketsphinx"
+    languages: frozenset[str] | None = frozenset({"en", "en-US", "en-GB", "en-AU", "en-IN", "en-NZ", "multi"})
+
+    def __init__(self, *, workers: int) -> None:
+        self._workers = [_Worker() for _ in range(workers)]
+        self._cache: OrderedDict[str, tuple[Word, ...]] = OrderedDict()
+        self._warming: list[asyncio.Task[None]] = []
+
+    async def start(self) -> None:
+        """Start the processes and let them load their models in the background."""
+        self._warming = [asyncio.create_task(worker.run(_nothing)) for worker in self._workers]
+
+    async def transcribe(self, channel: Channel, vocabulary: tuple[str, ...]) -> Recognition:
+        """Recognise one channel in the process with the least to do.
+
+        A process that dies is replaced and the channel tried once more.
+
+        Raises:
+            BrokenProcessPool: The process died twice over the same audio.
+        """
+        spoken, unknown = await asyncio.to_thread(split_vocabulary, vocabulary)
+        key = hashlib.sha256(channel.pcm)
+        key.update(repr((channel.rate, spoken)).encode())
+        if (words := self._cache.get(key.hexdigest())) is None:
+            job = (recogniser.recognise, channel.pcm, channel.rate, tuple(spoken))
+            try:
+                words = await self._least_busy().run(*job)
+            except BrokenProcessPool:
+                words = await self._least_busy().run(*job)
+            self._cache[key.hexdigest()] = words
+            if len(self._cache) > MAX_CACHED_CHANNELS:
+                self._cache.popitem(last=False)
+        return Recognition(words, tuple(unknown))
+
+    def _least_busy(self) -> _Worker:
+        return min(self._workers, key=lambda worker: worker.jobs)
+
+    async def close(self) -> None:
+        """Stop the processes; what they decode at this moment is lost."""
+        for task in self._warming:
+            task.cancel()
+        await asyncio.gather(*self._warming, return_exceptions=True)
+        for worker in self._workers:
+            for process in multiprocessing.active_children():
+                if process.pid in (worker.process._processes or {}):  # noqa: SLF001
+                    process.terminate()
+            worker.process.shutdown(wait=False, cancel_futures=True)
+
+
+def _nothing() -> None:
+    """Be a job: the process prepares itself before its first one."""

@@ -1,0 +1,116 @@
+"""What runs inside a recognition process: pocketsphinx decoders and voice activity detection.
+
+Each process serves one request at a time, because the binding holds the interpreter lock while it decodes.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import tempfile
+import threading
+from collections import OrderedDict
+from collections.abc import Iterator
+from multiprocessing import parent_process
+from multiprocessing.connection import wait
+from pathlib import Path
+
+import numpy as np
+import soxr
+from pocketsphinx import Decoder, Endpointer  # type: ignore[attr-defined]
+
+from local.speech.engines import Word
+from local.speech.engines.language_model import extra_pronunciations, pronounce, write_language_model
+
+RATE = 16_000
+SHORTEST_SPEECH = 0.1
+# Seconds over which, and share in which, there must be speech for a region to begin or silence for it to end.
+VAD_WINDOW = 0.6
+VAD_RATIO = 0.9
+# Decoders kept, each with its own vocabulary; one takes about 65 MB.
+MAX_DECODERS = 2
+
+_decoders: OrderedDict[tuple[str, ...], Decoder] = OrderedDict()
+
+
+def prepare() -> None:
+    """Set the process up: leave Ctrl-C to the server, end with it, and load the default vocabulary."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    _decoder(())
+
+
+def _end_with_parent() -> None:
+    if parent := parent_process():
+        wait([parent.sentinel])
+        os._exit(1)
+
+
+def _decoder(spoken_terms: tuple[str, ...]) -> Decoder:
+    if spoken_terms not in _decoders:
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "clinic.lm"
+            write_language_model(path, spoken_terms)
+            decoder = Decoder(loglevel="FATAL", lm=None)
+            added = dict(extra_pronunciations())
+            for word in {word for term in spoken_terms for word in term.split()}:
+                if decoder.lookup_word(word) is None:
+                    added[word] = pronounce(word) or ""
+            for word, phones in added.items():
+                if decoder.lookup_word(word) is None:
+                    decoder.add_word(word, phones, False)
+            decoder.add_lm_file("clinic", str(path))
+            decoder.activate_search("clinic")
+        _decoders[spoken_terms] = decoder
+        if len(_decoders) > MAX_DECODERS:
+            _decoders.popitem(last=False)
+    _decoders.move_to_end(spoken_terms)
+    return _decoders[spoken_terms]
+
+
+def recognise(pcm: bytes, rate: int, spoken_terms: tuple[str, ...]) -> tuple[Word, ...]:
+    """Recognise one whole channel: find the regions with speech, then decode each.
+
+    Args:
+        pcm: 16-bit little-endian mono samples.
+        rate: Samples per second; anything but 16000 is resampled, since the acoustic model knows only that.
+        spoken_terms: Terms made more likely, all of them pronounceable.
+    """
+    if rate != RATE:
+        pcm = soxr.resample(np.frombuffer(pcm, "<i2"), rate, RATE).astype("<i2").tobytes()
+    decoder = _decoder(spoken_terms)
+    words: list[Word] = []
+    for start, region in _speech(pcm):
+        decoder.start_utt()
+        decoder.process_raw(region, full_utt=True)
+        decoder.end_utt()
+        for segment in decoder.seg() or ():
+            text = re.sub(r"\(\d+\)$", "", segment.word)
+            if text[0] not in "<[+":
+                words.append(
+                    Word(
+                        text,
+                        round(start + segment.start_frame / 100, 2),
+                        round(start + (segment.end_frame + 1) / 100, 2),
+                        round(min(1.0, max(0.0, segment.prob)), 4),
+                    )
+                )
+    return tuple(words)
+
+
+def _speech(pcm: bytes) -> Iterator[tuple[float, bytes]]:
+    """Yield the start in seconds and the samples of each region with speech."""
+    detector = Endpointer(window=VAD_WINDOW, ratio=VAD_RATIO, sample_rate=RATE)
+    size = detector.frame_bytes
+    region = bytearray()
+    for position in range(0, len(pcm), size):
+        frame = pcm[position : position + size]
+        last = position + size >= len(pcm)
+        speech = detector.end_stream(frame) if last else detector.process(frame)
+        if speech is not None:
+            region += speech
+        if region and (last or not detector.in_speech):
+            if len(region) >= SHORTEST_SPEECH * RATE * 2:
+                yield detector.speech_start, bytes(region)
+            region.clear()

@@ -1,0 +1,117 @@
+"""What the server was asked and how many requests ran at once.
+
+Kept for tests and benchmarks. It holds no words of a call, no key and no query of a URL, which may be a signature.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from typing import Any
+from urllib.parse import urlsplit
+
+from local.speech.errors import ListenError
+
+MAX_ENTRIES = 10_000
+
+
+@dataclass
+class Entry:
+    """One request.
+
+    Attributes:
+        request_id: As in the reply.
+        parameters: Names and values in order; a callback's without credentials and query.
+        parallel: Requests in progress when it arrived, itself included.
+        started: Seconds on a monotonic clock.
+        finished: Seconds on the same clock; `None` while it runs. With a callback, when the job is over.
+        audio: Path of the audio's URL, or ``(body)``.
+        sha256: Digest of the audio, once there.
+        status: HTTP status of the answer; `None` while it runs and when there was none.
+        fault: The ordered failure it met, if any.
+        unanswered: Whether that failure is that no whole answer arrives.
+    """
+
+    request_id: str
+    parameters: list[tuple[str, str]]
+    parallel: int
+    started: float = field(default_factory=time.monotonic)
+    finished: float | None = None
+    audio: str | None = None
+    sha256: str | None = None
+    status: int | None = None
+    fault: str | None = None
+    unanswered: bool = False
+
+    def name_audio(self, url: str) -> None:
+        """Keep the path of the audio's URL; the query may be a signature."""
+        self.audio = urlsplit(url).path
+
+    def finish(self) -> None:
+        """Note that the request is over."""
+        self.finished = time.monotonic()
+
+
+class Journal:
+    """Records requests and lets in as many at once as the limit allows.
+
+    Args:
+        parallel_limit: Requests in progress at once; `None` for no limit. Deepgram's page "API Rate Limits" has the
+            figures of its plans.
+    """
+
+    def __init__(self, parallel_limit: int | None = None) -> None:
+        self._limit = parallel_limit
+        self._running = 0
+        self._peak = 0
+        self._refused = 0
+        self._entries: deque[Entry] = deque(maxlen=MAX_ENTRIES)
+
+    def open(self, request_id: str, query: list[tuple[str, str]]) -> Entry:
+        """Record the arrival of a request."""
+        parameters = [(name, _without_secrets(value) if name == "callback" else value) for name, value in query]
+        entry = Entry(request_id, parameters, self._running + 1)
+        self._entries.append(entry)
+        return entry
+
+    @contextmanager
+    def slot(self, entry: Entry) -> Iterator[None]:
+        """Count a request as in progress.
+
+        Raises:
+            ListenError: 429 above the limit.
+        """
+        entry.parallel = self._running + 1
+        self._peak = max(self._peak, entry.parallel)
+        if self._limit is not None and entry.parallel > self._limit:
+            self._refused += 1
+            raise ListenError.documented(429)
+        self._running += 1
+        try:
+            yield
+        finally:
+            self._running -= 1
+
+    def report(self) -> dict[str, Any]:
+        """Return everything recorded, JSON-ready."""
+        return {
+            "parallel_limit": self._limit,
+            "peak_parallel": self._peak,
+            "running": self._running,
+            "refused": self._refused,
+            "requests": [asdict(entry) for entry in self._entries],
+        }
+
+    def reset(self) -> None:
+        """Forget everything but the requests in progress."""
+        self._entries.clear()
+        self._peak = self._running
+        self._refused = 0
+
+
+def _without_secrets(url: str) -> str:
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"

@@ -1,0 +1,135 @@
+"""Recognised words grouped as Deepgram groups them: utterances, and sentences within them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from local.speech.engines import Word
+from local.speech.lexicons import words
+
+# A pause this long ends a sentence before a word that commonly begins one, or before any word.
+STARTER_PAUSE = 0.16
+SENTENCE_PAUSE = 0.45
+
+
+@dataclass(slots=True)
+class SpokenWord:
+    """A recognised word on its way into the reply.
+
+    Attributes:
+        text: As the reply's `word`.
+        written: As the reply's `punctuated_word`.
+        start: Seconds.
+        end: Seconds.
+        confidence: 0 to 1.
+        speaker: Speaker number, with diarization.
+        speaker_confidence: 0 to 1, with diarization.
+        sentiment: Score from -1 to 1, with sentiment.
+    """
+
+    text: str
+    written: str
+    start: float
+    end: float
+    confidence: float
+    speaker: int | None = None
+    speaker_confidence: float = 0.0
+    sentiment: float | None = None
+
+    @classmethod
+    def of(cls, word: Word) -> SpokenWord:
+        """Take a word from the engine."""
+        return cls(word.text, word.text, word.start, word.end, word.confidence)
+
+
+def merge(spoken: list[SpokenWord], text: str) -> SpokenWord:
+    """Return one word with the given text in place of several consecutive ones."""
+    confidence = sum(word.confidence for word in spoken) / len(spoken)
+    return SpokenWord(text, text, spoken[0].start, spoken[-1].end, confidence, spoken[0].speaker)
+
+
+@dataclass
+class Sentence:
+    """A sentence of one speaker.
+
+    Attributes:
+        words: At least one.
+        sentiment: Score from -1 to 1, with sentiment.
+    """
+
+    words: list[SpokenWord]
+    sentiment: float | None = None
+
+    @property
+    def text(self) -> str:
+        """The sentence as it is written."""
+        return " ".join(word.written for word in self.words)
+
+    @property
+    def spoken(self) -> str:
+        """The sentence's plain words."""
+        return " ".join(word.text for word in self.words)
+
+
+@dataclass
+class Utterance:
+    """What one speaker says without a long pause."""
+
+    channel: int
+    sentences: list[Sentence] = field(default_factory=list)
+
+    @property
+    def words(self) -> list[SpokenWord]:
+        """All words, in order."""
+        return [word for sentence in self.sentences for word in sentence.words]
+
+    @property
+    def text(self) -> str:
+        """The utterance as it is written."""
+        return " ".join(sentence.text for sentence in self.sentences)
+
+    @property
+    def start(self) -> float:
+        """Seconds."""
+        return self.sentences[0].words[0].start
+
+    @property
+    def end(self) -> float:
+        """Seconds."""
+        return self.sentences[-1].words[-1].end
+
+    @property
+    def speaker(self) -> int | None:
+        """Speaker number, with diarization."""
+        return self.sentences[0].words[0].speaker
+
+
+def utterances(spoken: Iterable[SpokenWord], channel: int, gap: float) -> list[Utterance]:
+    """Group the words of one channel.
+
+    Args:
+        spoken: The words in order of time.
+        channel: The channel's index.
+        gap: Seconds without a word that end an utterance; so does another speaker.
+    """
+    found: list[Utterance] = []
+    last: SpokenWord | None = None
+    for word in spoken:
+        if last is None or word.start - last.end >= gap or word.speaker != last.speaker:
+            found.append(Utterance(channel, [Sentence([word])]))
+        elif _begins_sentence(word, word.start - last.end):
+            found[-1].sentences.append(Sentence([word]))
+        else:
+            found[-1].sentences[-1].words.append(word)
+        last = word
+    return found
+
+
+def _begins_sentence(word: SpokenWord, pause: float) -> bool:
+    return pause >= SENTENCE_PAUSE or (pause >= STARTER_PAUSE and word.text in words("sentence_starters"))
+
+
+def confidence(spoken: list[SpokenWord]) -> float:
+    """Return the mean confidence, 0 without words."""
+    return round(sum(word.confidence for word in spoken) / len(spoken), 6) if spoken else 0.0

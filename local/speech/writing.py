@@ -1,0 +1,59 @@
+"""Words as they would be written: capitals and full stops, by rule of thumb."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from local.speech.lexicons import words
+from local.speech.transcript import Sentence, SpokenWord
+
+
+def write(sentence: Sentence) -> None:
+    """Give a sentence its capitals and its closing mark."""
+    for word in sentence.words:
+        word.written = _capital(word.text) if _is_name(word.text) else word.text
+    first, last = sentence.words[0], sentence.words[-1]
+    first.written = _capital(first.written)
+    last.written += "?" if _asks(sentence.words) else "."
+
+
+def _is_name(text: str) -> bool:
+    return text == "i" or text.startswith("i'") or text.removesuffix("'s") in words("proper_nouns")
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]
+
+
+def _asks(spoken: Sequence[SpokenWord]) -> bool:
+    texts = [word.text for word in spoken]
+    while len(texts) > 1 and texts[0] in words("question_leads"):
+        texts = texts[1:]
+    return texts[0] in words("question_words") and len(texts) > 2
+
+
+def replace_terms(spoken: list[SpokenWord], rules: Sequence[str]) -> list[SpokenWord]:
+    """Apply `replace` rules ``find:replacement`` to single words; an empty replacement removes the word."""
+    found = {find.lower(): new for find, separator, new in (rule.partition(":") for rule in rules) if separator}
+    for word in spoken:
+        if word.text in found:
+            word.text = word.written = found[word.text]
+    return [word for word in spoken if word.text]
+
+
+def find_term(spoken: Sequence[SpokenWord], query: str) -> list[dict[str, object]]:
+    """Return the hits of one `search` term: where its words were recognised one after another."""
+    wanted = query.lower().split()
+    hits: list[dict[str, object]] = []
+    for position in range(len(spoken) - len(wanted) + 1):
+        match = spoken[position : position + len(wanted)]
+        if wanted and [word.text for word in match] == wanted:
+            hits.append(
+                {
+                    "confidence": round(min(word.confidence for word in match), 6),
+                    "start": match[0].start,
+                    "end": match[-1].end,
+                    "snippet": " ".join(word.written for word in match),
+                }
+            )
+    return hits
