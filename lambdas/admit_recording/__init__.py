@@ -1,0 +1,1 @@
+"""First step: decide once whether an announced object is a call to be transcribed."""

@@ -1,0 +1,221 @@
+"""Decide whether an announced object is transcribed, before anything is paid for.
+
+Outcomes when the object changes between its announcement and this step:
+
+* deleted (or hidden behind a delete marker): rejected as `RecordingMissing`;
+* replaced in a bucket that keeps versions: the announced version is still there and is transcribed; which version the
+  transcript shows is decided by the time S3 got them, not by which finished first;
+* replaced in a bucket without versions: ignored as `replaced`, because the new content has its own announcement.
+"""
+
+from __future__ import annotations
+
+import io
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from botocore.exceptions import ClientError
+
+from lambdas.admit_recording.decision import Decision, Verdict
+from lambdas.admit_recording.object_stream import ObjectChanged, ObjectStream
+from lambdas.common.claims import Candidate, Claims, Duplicate
+from lambdas.common.errors import SafeError, error_code
+from lambdas.common.recordings import AdmittedRecording
+from transcription.audio import AudioFacts, UnusableAudio, probe
+from transcription.identity import recording_id
+from transcription.recordings import CallRecording, Layouts, NotACall, UnknownLayout, parse_key
+from transcription.table_keys import transcript_key
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from mypy_boto3_dynamodb.service_resource import Table
+    from mypy_boto3_s3 import S3Client
+
+    from lambdas.admit_recording.announcement import Announcement
+
+# libsndfile makes many small reads, which a buffer keeps away from the range arithmetic.
+_BUFFER_BYTES = 64 * 1024
+
+
+class NewVersionPolicy(StrEnum):
+    """What happens when a call that has a transcript gets another recording.
+
+    `supersede` transcribes it and lets the newer one win. `keep` leaves it alone; the rule looks at finished
+    transcripts, so two versions that arrive at the same time are both transcribed and the newer one wins.
+    """
+
+    SUPERSEDE = "supersede"
+    KEEP = "keep"
+
+
+class Rejected(SafeError):
+    """The recording cannot be transcribed; code and message say why."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class _StoredObject:
+    etag: str
+    size_bytes: int
+    last_modified: datetime
+
+
+class Admission:
+    """Admits recordings of one deployment.
+
+    Args:
+        s3: Client that may read the recordings.
+        table: The table of transcripts and claims.
+        claims: The claims in that table.
+        layouts: How keys name calls.
+        max_duration_seconds: Longest audio that is transcribed.
+        claim_lease: How long an execution of the state machine can live at most.
+        on_new_version: What happens when a call that has a transcript gets another recording.
+        clock: Returns the time (aware, UTC).
+    """
+
+    def __init__(
+        self,
+        *,
+        s3: S3Client,
+        table: Table,
+        claims: Claims,
+        layouts: Layouts,
+        max_duration_seconds: float,
+        claim_lease: timedelta,
+        on_new_version: NewVersionPolicy,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self._s3 = s3
+        self._table = table
+        self._claims = claims
+        self._layouts = layouts
+        self._max_duration_seconds = max_duration_seconds
+        self._lease = claim_lease
+        self._on_new_version = on_new_version
+        self._clock = clock
+
+    def decide(self, announcement: Announcement, *, execution: str) -> Decision:
+        """Claim the announced recording for the execution, or say why not.
+
+        Repeating the step with the same execution gives the same decision.
+        """
+        try:
+            call = parse_key(announcement.announced.key, self._layouts)
+        except NotACall as not_a_call:
+            return Decision(verdict=Verdict.IGNORED, reason=not_a_call.reason)
+        except UnknownLayout as unknown:
+            refusal = Rejected("UnknownLayout", str(unknown))
+            return self._refuse(_candidate(announcement, call=None), refusal, execution=execution)
+        stored = self._head(announcement)
+        if stored is None:
+            refusal = Rejected("RecordingMissing", "the recording was deleted before it could be read")
+            return self._refuse(_candidate(announcement, call=call), refusal, execution=execution)
+        candidate = _candidate(announcement, call=call, size_bytes=stored.size_bytes)
+        if candidate.version_id is None and candidate.etag != stored.etag:
+            return Decision(verdict=Verdict.IGNORED, reason="replaced", message="the new content has its own event")
+        if self._earlier_version_is_kept(call, candidate.recording_id):
+            self._claims.keep_earlier(candidate, execution=execution, now=self._clock(), lease=self._lease)
+            return _duplicate(candidate, "kept-earlier-version")
+        taken = self._claims.take(candidate, execution=execution, now=self._clock(), lease=self._lease)
+        if isinstance(taken, Duplicate):
+            return _duplicate(candidate, taken.reason)
+        try:
+            audio = self._probe(candidate)
+        except Rejected as refusal:
+            return self._reject(candidate, refusal, execution=execution)
+        admitted = AdmittedRecording(
+            recording_id=candidate.recording_id,
+            bucket=candidate.bucket,
+            key=candidate.key,
+            version_id=candidate.version_id,
+            etag=candidate.etag,
+            size_bytes=candidate.size_bytes,
+            last_modified=stored.last_modified,
+            call=call,
+            audio=audio,
+        )
+        return Decision(verdict=Verdict.CLAIMED, reason="new", recording=admitted.to_payload())
+
+    def _head(self, announcement: Announcement) -> _StoredObject | None:
+        """Look at the announced content; `None` when it, or the object as a whole, was deleted."""
+        bucket, key, version_id = announcement.bucket, announcement.announced.key, announcement.announced.version_id
+        try:
+            head = self._s3.head_object(Bucket=bucket, Key=key)
+            if version_id is not None:
+                # The version outlives a deletion without a version id, but whoever deleted the call wanted it gone:
+                # so the object is asked for first, and its announced version only then.
+                head = self._s3.head_object(Bucket=bucket, Key=key, VersionId=version_id)
+        except ClientError as error:
+            # HEAD has no body to carry a code such as NoSuchKey, so the status stands for it.
+            if error_code(error) in {"404", "NoSuchKey", "NoSuchVersion"}:
+                return None
+            raise
+        return _StoredObject(
+            etag=head["ETag"].strip('"'), size_bytes=head["ContentLength"], last_modified=head["LastModified"]
+        )
+
+    def _earlier_version_is_kept(self, call: CallRecording, recording_id: str) -> bool:
+        if self._on_new_version is not NewVersionPolicy.KEEP:
+            return False
+        key = transcript_key(call.clinic_id, call.day, call.call_id, call.kind).primary()
+        transcript = self._table.get_item(Key=key, ConsistentRead=True, ProjectionExpression="recording_id").get("Item")
+        return transcript is not None and transcript["recording_id"] != recording_id
+
+    def _probe(self, candidate: Candidate) -> AudioFacts:
+        stream = ObjectStream(
+            s3=self._s3,
+            bucket=candidate.bucket,
+            key=candidate.key,
+            version_id=candidate.version_id,
+            etag=candidate.etag,
+            size_bytes=candidate.size_bytes,
+        )
+        try:
+            with io.BufferedReader(stream, _BUFFER_BYTES) as buffered:
+                return probe(buffered, candidate.size_bytes, max_duration_seconds=self._max_duration_seconds)
+        except UnusableAudio as unusable:
+            raise Rejected(unusable.code, str(unusable)) from None
+        except ObjectChanged:
+            raise Rejected(
+                "RecordingChanged",
+                "the recording was deleted or replaced while it was read; a new upload has its own event",
+            ) from None
+
+    def _refuse(self, candidate: Candidate, refusal: Rejected, *, execution: str) -> Decision:
+        """Reject a recording that is not claimed yet, once for all its announcements."""
+        taken = self._claims.take(candidate, execution=execution, now=self._clock(), lease=self._lease)
+        if isinstance(taken, Duplicate):
+            return _duplicate(candidate, taken.reason)
+        return self._reject(candidate, refusal, execution=execution)
+
+    def _reject(self, candidate: Candidate, refusal: Rejected, *, execution: str) -> Decision:
+        self._claims.reject(candidate.recording_id, execution=execution, error=refusal, now=self._clock())
+        return Decision(
+            verdict=Verdict.REJECTED, reason=refusal.code, message=refusal.message, recording=_known(candidate)
+        )
+
+
+def _candidate(announcement: Announcement, *, call: CallRecording | None, size_bytes: int = 0) -> Candidate:
+    announced = announcement.announced
+    return Candidate(
+        recording_id=recording_id(announcement.bucket, announced.key, announced.version_id, announced.etag),
+        bucket=announcement.bucket,
+        key=announced.key,
+        version_id=announced.version_id,
+        etag=announced.etag.strip('"'),
+        size_bytes=size_bytes,
+        call=call,
+    )
+
+
+def _duplicate(candidate: Candidate, reason: str) -> Decision:
+    return Decision(verdict=Verdict.DUPLICATE, reason=reason, recording=_known(candidate))
+
+
+def _known(candidate: Candidate) -> dict[str, str]:
+    """Return what can be told of a recording that is not admitted."""
+    known = {"recording_id": candidate.recording_id, "bucket": candidate.bucket, "key": candidate.key}
+    return known if candidate.call is None else known | {"call_id": candidate.call.call_id}

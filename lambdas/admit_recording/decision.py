@@ -1,0 +1,42 @@
+"""What becomes of an announced object."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+
+class Verdict(StrEnum):
+    """The four outcomes the state machine chooses by."""
+
+    CLAIMED = "claimed"
+    DUPLICATE = "duplicate"
+    IGNORED = "ignored"
+    REJECTED = "rejected"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Decision:
+    """Outcome of the step.
+
+    Attributes:
+        verdict: What happens next.
+        reason: Stable code of the cause, such as `in-progress` or `TruncatedAudio`.
+        message: The cause in words, with the remedy if there is one.
+        recording: The admitted recording (see `AdmittedRecording.to_payload`) when claimed; else what is known of it.
+    """
+
+    verdict: Verdict
+    reason: str
+    message: str = ""
+    recording: dict[str, Any] = field(default_factory=dict)
+
+    def to_payload(self) -> dict[str, Any]:
+        """Return the JSON form that the state machine gets."""
+        return {
+            "decision": self.verdict.value,
+            "reason": self.reason,
+            "message": self.message,
+            "recording": self.recording,
+        }

@@ -1,0 +1,90 @@
+"""Gzip JSON in the archive bucket: Deepgram's replies as they came, and the full transcripts."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import ClientError
+
+from lambdas.common.errors import SafeError, error_code
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from mypy_boto3_s3 import S3Client
+
+MAX_OBJECT_BYTES = 128 * 1024 * 1024
+"""Largest uncompressed document read or written: a stereo hour is about 4 MB, so this is more than a day of speech."""
+
+VOCABULARY_TERMS = "vocabulary-terms"
+"""Metadata of a stored reply: how many terms were sent with the request, which Deepgram charges for."""
+
+
+class TooLarge(SafeError):
+    """A document in the archive is larger than `MAX_OBJECT_BYTES` once unpacked."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ArchivedObject:
+    """A document read from the archive, unpacked.
+
+    Attributes:
+        content: The bytes before they were compressed.
+        metadata: S3 user metadata.
+        last_modified: When the document was written (aware, UTC).
+    """
+
+    content: bytes
+    metadata: Mapping[str, str]
+    last_modified: datetime
+
+
+class Archive:
+    """Reads and writes gzip documents in one bucket."""
+
+    def __init__(self, *, s3: S3Client, bucket: str) -> None:
+        self._s3 = s3
+        self.bucket = bucket
+
+    def read(self, key: str) -> ArchivedObject | None:
+        """Return a document, or `None` when there is none under this key.
+
+        Raises:
+            TooLarge: The document is too large to be one of ours.
+        """
+        try:
+            response = self._s3.get_object(Bucket=self.bucket, Key=key)
+        except ClientError as error:
+            if error_code(error) == "NoSuchKey":
+                return None
+            raise
+        with response["Body"] as packed, gzip.GzipFile(fileobj=packed) as unpacked:
+            content = unpacked.read(MAX_OBJECT_BYTES + 1)
+        if len(content) > MAX_OBJECT_BYTES:
+            raise TooLarge("Archive.TooLarge", f"{key} is larger than {MAX_OBJECT_BYTES} bytes")
+        return ArchivedObject(content=content, metadata=response["Metadata"], last_modified=response["LastModified"])
+
+    def write(self, key: str, content: bytes, *, metadata: Mapping[str, str] | None = None) -> None:
+        """Write a document; the same content always gives the same bytes, so that a repeated step changes nothing."""
+        self._s3.put_object(
+            Bucket=self.bucket,
+            Key=key,
+            # A fixed time, because gzip would otherwise write the clock into its header.
+            Body=gzip.compress(content, compresslevel=6, mtime=0),
+            ContentType="application/json",
+            ContentEncoding="gzip",
+            Metadata=dict(metadata or {}),
+        )
+
+    def write_json(self, key: str, document: Mapping[str, Any]) -> None:
+        """Write a JSON document with sorted keys."""
+        self.write(key, json.dumps(document, ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode())
+
+
+def reply_key(recording_id: str) -> str:
+    """Return where Deepgram's reply to a recording is kept, gzip, as it came."""
+    return f"replies/{recording_id}.json.gz"

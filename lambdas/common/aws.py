@@ -1,0 +1,56 @@
+"""AWS clients, made once per container, with a timeout and a retry limit on every call.
+
+boto3 itself would wait 60 seconds for a connection and 60 for each read: longer than these functions live.
+"""
+
+from __future__ import annotations
+
+import os
+from functools import cache
+from typing import TYPE_CHECKING
+
+import boto3
+from botocore.config import Config
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb.service_resource import Table
+    from mypy_boto3_s3 import S3Client
+    from mypy_boto3_sqs import SQSClient
+    from mypy_boto3_stepfunctions import SFNClient
+    from mypy_boto3_sts import STSClient
+
+# "standard" retries throttling and transient errors with exponential backoff and jitter.
+CONFIG = Config(connect_timeout=3, read_timeout=10, retries={"mode": "standard", "total_max_attempts": 4})
+# Signature version 4 is what KMS-encrypted objects and every newer region require; S3's presigned URLs default to
+# version 2 in the oldest regions, and to the global instead of the regional host in us-east-1.
+S3_CONFIG = CONFIG.merge(Config(signature_version="s3v4", s3={"us_east_1_regional_endpoint": "regional"}))
+
+
+@cache
+def s3() -> S3Client:
+    """Return the S3 client."""
+    return boto3.client("s3", config=S3_CONFIG)
+
+
+@cache
+def sts() -> STSClient:
+    """Return the STS client."""
+    return boto3.client("sts", config=CONFIG)
+
+
+@cache
+def sqs() -> SQSClient:
+    """Return the SQS client."""
+    return boto3.client("sqs", config=CONFIG)
+
+
+@cache
+def step_functions() -> SFNClient:
+    """Return the Step Functions client."""
+    return boto3.client("stepfunctions", config=CONFIG)
+
+
+@cache
+def table() -> Table:
+    """Return the table of transcripts and claims, named by `TABLE_NAME`."""
+    return boto3.resource("dynamodb", config=CONFIG).Table(os.environ["TABLE_NAME"])

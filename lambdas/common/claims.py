@@ -1,0 +1,366 @@
+"""Claims: who may work on a recording, and what has been paid for already.
+
+A recording's claim is one item of the table. Every change of it is a conditional write, so that of any number of
+executions, containers and repeated messages exactly one gets through.
+
+Two leases guard it. The *claim lease* belongs to an execution of the state machine and lasts longer than an execution
+can; after it, another execution takes over. The *request lease* belongs to one message delivery and lasts longer than
+one request to Deepgram can; after it, a redelivered message may send the request again.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import ClientError
+
+from lambdas.common.errors import SafeError, error_code
+from transcription.table_keys import ItemKey, claim_key
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb.service_resource import Table
+
+    from transcription.recordings import CallRecording
+
+
+class ClaimStatus(StrEnum):
+    """How far the work on a recording has come."""
+
+    CLAIMED = "claimed"
+    TRANSCRIBED = "transcribed"
+    STORED = "stored"
+    COMPLETED = "completed"
+    FAILED = "failed"
+    REJECTED = "rejected"
+    SUPERSEDED = "superseded"
+    KEPT = "kept"
+
+
+_REPEATABLE = frozenset({ClaimStatus.FAILED, ClaimStatus.REJECTED})
+_IN_PROGRESS = frozenset({ClaimStatus.CLAIMED, ClaimStatus.TRANSCRIBED, ClaimStatus.STORED})
+
+# A lost conditional write means somebody else made progress, so a few rounds always suffice.
+_MAX_ROUNDS = 5
+
+
+class ClaimContention(SafeError):
+    """Too many writers changed one claim at the same moment; the caller should try again."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Candidate:
+    """A recording that wants to be claimed.
+
+    Attributes:
+        recording_id: Identity of the object's content.
+        bucket: Bucket of the object.
+        key: Key of the object.
+        version_id: Version of the object, if the bucket keeps versions.
+        etag: ETag of the content.
+        size_bytes: Size of the object.
+        call: The call the recording belongs to; `None` when its key tells none.
+    """
+
+    recording_id: str
+    bucket: str
+    key: str
+    version_id: str | None
+    etag: str
+    size_bytes: int
+    call: CallRecording | None
+
+    @property
+    def item_key(self) -> ItemKey:
+        """Keys of the claim in the table."""
+        if self.call is None:
+            return claim_key(self.recording_id, None, None)
+        return claim_key(self.recording_id, self.call.call_id, self.call.kind)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Taken:
+    """The claim is ours."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Duplicate:
+    """The recording needs no work.
+
+    Attributes:
+        reason: `already-transcribed`, `superseded`, `kept-earlier-version` or `in-progress`.
+    """
+
+    reason: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class RequestLease:
+    """Permission to send one request to Deepgram.
+
+    Attributes:
+        until: End of the lease, in seconds since the epoch.
+        requests: Requests sent for this recording so far, this one included.
+    """
+
+    until: int
+    requests: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class RequestInFlight:
+    """Another delivery of the message is asking Deepgram at this moment.
+
+    Attributes:
+        until: End of its lease, in seconds since the epoch.
+    """
+
+    until: int
+
+
+class ClaimLost(SafeError):
+    """The claim is gone or belongs to another execution, which will finish the work."""
+
+
+class Claims:
+    """The claims in one table.
+
+    Args:
+        table: The table of transcripts and claims.
+        retention: How long a claim is remembered, counted from its first write; `None` keeps it for ever. A recording
+            announced again after that is transcribed, and paid for, again.
+    """
+
+    def __init__(self, *, table: Table, retention: timedelta | None = None) -> None:
+        self._table = table
+        self._retention = retention
+
+    def take(self, candidate: Candidate, *, execution: str, now: datetime, lease: timedelta) -> Taken | Duplicate:
+        """Claim a recording for an execution, unless somebody else has it or it is done.
+
+        A failed or rejected recording may be claimed again. A claim in progress is taken over once its lease has run
+        out; for the execution that holds it, taking it is idempotent.
+
+        Raises:
+            ClaimContention: Others kept changing the claim.
+        """
+        for _ in range(_MAX_ROUNDS):
+            if self._create(candidate, status=ClaimStatus.CLAIMED, execution=execution, now=now, lease=lease):
+                return Taken()
+            existing = self.get(candidate.recording_id)
+            if existing is None:  # expired between the two calls
+                continue
+            status = ClaimStatus(str(existing["status"]))
+            mine = existing["execution"] == execution
+            if status in _IN_PROGRESS and not mine and int(existing["lease_until"]) >= _epoch(now):
+                return Duplicate(reason="in-progress")
+            if status not in _REPEATABLE | _IN_PROGRESS:
+                return Duplicate(reason=_REASON_BY_FINAL_STATUS[status])
+            if status in _IN_PROGRESS and mine:
+                return Taken()
+            if self._take_over(existing, execution=execution, now=now, lease=lease):
+                return Taken()
+        raise ClaimContention("Claim.Contention", "the claim was changed by others all the time")
+
+    def keep_earlier(self, candidate: Candidate, *, execution: str, now: datetime, lease: timedelta) -> Duplicate:
+        """Note that a newer version of a call was left alone, because the policy keeps the earlier one."""
+        self._create(candidate, status=ClaimStatus.KEPT, execution=execution, now=now, lease=lease)
+        return Duplicate(reason="kept-earlier-version")
+
+    def reject(self, recording_id: str, *, execution: str, error: SafeError, now: datetime) -> None:
+        """Note on our claim that the recording cannot be transcribed, and why.
+
+        Raises:
+            ClaimLost: Another execution has the claim.
+        """
+        self._change(
+            recording_id,
+            update="SET #status = :status, error_code = :code, error_message = :message, updated_at = :now",
+            condition="execution = :execution",
+            values={
+                ":status": ClaimStatus.REJECTED,
+                ":code": error.code,
+                ":message": error.message,
+                ":now": now.isoformat(),
+                ":execution": execution,
+            },
+        )
+
+    def begin_request(
+        self, recording_id: str, *, execution: str, now: datetime, lease: timedelta
+    ) -> RequestLease | RequestInFlight:
+        """Take the request lease and count one request to Deepgram, before it is sent.
+
+        Args:
+            recording_id: The recording.
+            execution: Our execution, which must still hold the claim.
+            now: The time.
+            lease: How long the request can take at most.
+
+        Raises:
+            ClaimLost: Another execution has the claim.
+        """
+        until = _epoch(now + lease)
+        try:
+            changed = self._change(
+                recording_id,
+                update="SET request_lease_until = :until, updated_at = :now ADD deepgram_requests :one",
+                condition="execution = :execution AND (attribute_not_exists(request_lease_until)"
+                " OR request_lease_until < :epoch)",
+                values={
+                    ":until": until,
+                    ":now": now.isoformat(),
+                    ":one": 1,
+                    ":execution": execution,
+                    ":epoch": _epoch(now),
+                },
+            )
+        except ClaimLost:
+            existing = self.get(recording_id)
+            if existing is None or existing["execution"] != execution:
+                raise
+            return RequestInFlight(until=int(existing.get("request_lease_until", 0)))
+        return RequestLease(until=until, requests=int(changed["deepgram_requests"]))
+
+    def end_request(self, recording_id: str, *, execution: str, lease: RequestLease, now: datetime) -> None:
+        """Give the request lease back after a request that brought no reply.
+
+        Raises:
+            ClaimLost: The lease or the claim is not ours any more.
+        """
+        self._change(
+            recording_id,
+            update="SET updated_at = :now REMOVE request_lease_until",
+            condition="execution = :execution AND request_lease_until = :until",
+            values={":now": now.isoformat(), ":execution": execution, ":until": lease.until},
+        )
+
+    def record_reply(self, recording_id: str, *, execution: str, reply_key: str, request_id: str, now: datetime) -> int:
+        """Note where the reply is and end the request; return how many requests were sent for this recording.
+
+        Raises:
+            ClaimLost: Another execution has the claim.
+        """
+        changed = self._change(
+            recording_id,
+            update="SET #status = :status, reply_key = :reply, request_id = :request, updated_at = :now"
+            " REMOVE request_lease_until",
+            condition="execution = :execution",
+            values={
+                ":status": ClaimStatus.TRANSCRIBED,
+                ":reply": reply_key,
+                ":request": request_id,
+                ":now": now.isoformat(),
+                ":execution": execution,
+            },
+        )
+        return int(changed.get("deepgram_requests", 0))
+
+    def supersede(self, recording_id: str, *, now: datetime) -> None:
+        """Note that a newer version of the call was stored before this one was ready."""
+        self._change(
+            recording_id,
+            update="SET #status = :status, updated_at = :now",
+            condition="attribute_exists(PK)",
+            values={":status": ClaimStatus.SUPERSEDED, ":now": now.isoformat()},
+        )
+
+    def get(self, recording_id: str) -> dict[str, Any] | None:
+        """Return a claim as it is now (strongly consistent)."""
+        return self._table.get_item(Key=_primary(recording_id), ConsistentRead=True).get("Item")
+
+    def _create(
+        self, candidate: Candidate, *, status: ClaimStatus, execution: str, now: datetime, lease: timedelta
+    ) -> bool:
+        item: dict[str, Any] = {
+            **candidate.item_key.attributes(),
+            "type": "claim",
+            "status": status,
+            "recording_id": candidate.recording_id,
+            "bucket": candidate.bucket,
+            "s3_key": candidate.key,
+            "etag": candidate.etag,
+            "size_bytes": candidate.size_bytes,
+            "execution": execution,
+            "lease_until": _epoch(now + lease),
+            "attempts": 1,
+            "deepgram_requests": 0,
+            "created_at": now.isoformat(),
+            "updated_at": now.isoformat(),
+        }
+        if candidate.version_id is not None:
+            item["version_id"] = candidate.version_id
+        if candidate.call is not None:
+            item |= {
+                "clinic_id": candidate.call.clinic_id,
+                "call_id": candidate.call.call_id,
+                "kind": candidate.call.kind,
+            }
+        if self._retention is not None:
+            item["expires_at"] = _epoch(now + self._retention)
+        try:
+            self._table.put_item(Item=item, ConditionExpression="attribute_not_exists(PK)")
+        except ClientError as error:
+            if error_code(error) == "ConditionalCheckFailedException":
+                return False
+            raise
+        return True
+
+    def _take_over(self, existing: dict[str, Any], *, execution: str, now: datetime, lease: timedelta) -> bool:
+        try:
+            self._change(
+                str(existing["recording_id"]),
+                update="SET #status = :status, execution = :execution, lease_until = :until, updated_at = :now"
+                " ADD attempts :one"
+                # The request lease stays: a request of the earlier execution may still be under way.
+                " REMOVE error_code, error_message, failed_step",
+                condition="#status = :old_status AND execution = :old_execution AND lease_until = :old_until",
+                values={
+                    ":status": ClaimStatus.CLAIMED,
+                    ":execution": execution,
+                    ":until": _epoch(now + lease),
+                    ":now": now.isoformat(),
+                    ":one": 1,
+                    ":old_status": existing["status"],
+                    ":old_execution": existing["execution"],
+                    ":old_until": existing["lease_until"],
+                },
+            )
+        except ClaimLost:
+            return False
+        return True
+
+    def _change(self, recording_id: str, *, update: str, condition: str, values: dict[str, Any]) -> dict[str, Any]:
+        """Change a claim if the condition holds, and return all of it."""
+        names = {"#status": "status"} if "#status" in update + condition else {}
+        try:
+            response = self._table.update_item(
+                Key=_primary(recording_id),
+                UpdateExpression=update,
+                ConditionExpression=condition,
+                ExpressionAttributeValues=values,
+                ReturnValues="ALL_NEW",
+                **({"ExpressionAttributeNames": names} if names else {}),  # type: ignore[arg-type]
+            )
+        except ClientError as error:
+            if error_code(error) == "ConditionalCheckFailedException":
+                raise ClaimLost("Claim.Lost", "another execution works on this recording") from None
+            raise
+        return response["Attributes"]
+
+
+_REASON_BY_FINAL_STATUS = {
+    ClaimStatus.COMPLETED: "already-transcribed",
+    ClaimStatus.SUPERSEDED: "superseded",
+    ClaimStatus.KEPT: "kept-earlier-version",
+}
+
+
+def _primary(recording_id: str) -> dict[str, str]:
+    return claim_key(recording_id, None, None).primary()
+
+
+def _epoch(moment: datetime) -> int:
+    return int(moment.timestamp())

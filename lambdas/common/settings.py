@@ -1,0 +1,26 @@
+"""Read a function's settings from its environment."""
+
+from __future__ import annotations
+
+import os
+from datetime import timedelta
+
+
+def seconds(name: str) -> timedelta:
+    """Return a setting given in seconds.
+
+    Raises:
+        KeyError: The setting is missing.
+        ValueError: It is not a number.
+    """
+    return timedelta(seconds=float(os.environ[name]))
+
+
+def days(name: str) -> timedelta | None:
+    """Return a setting given in days; absent or empty means there is no limit.
+
+    Raises:
+        ValueError: It is not a number.
+    """
+    value = os.environ.get(name, "")
+    return timedelta(days=float(value)) if value else None

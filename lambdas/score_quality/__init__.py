@@ -1,0 +1,1 @@
+"""Fourth step: judge how well the call was handled."""

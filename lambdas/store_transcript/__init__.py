@@ -1,0 +1,1 @@
+"""Third step: turn Deepgram's reply into a transcript and store it."""

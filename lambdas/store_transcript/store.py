@@ -1,0 +1,209 @@
+"""Write a transcript to the archive and the table, so that repeating it changes nothing and the newest recording wins.
+
+The full document goes to S3 first, under a key of its own for each recording: two versions of a call never write over
+each other there. One transaction then makes it the call's transcript, unless a newer recording of the call is there
+already, and moves the claim on. A reader who finds the item always finds the document it points to.
+"""
+
+from __future__ import annotations
+
+import random
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import ClientError
+
+from lambdas.common.archive import VOCABULARY_TERMS, ArchivedObject
+from lambdas.common.claims import ClaimLost, ClaimStatus
+from lambdas.common.errors import SafeError, error_code
+from transcription.documents import ArchivePointers, to_document, to_item
+from transcription.recordings import CallKind
+from transcription.reply import InvalidReply, parse_reply
+from transcription.table_keys import ItemKey, claim_key, transcript_key
+from transcription.transcript import Transcript, build_transcript
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from datetime import datetime, timedelta
+
+    from mypy_boto3_dynamodb.service_resource import Table
+
+    from lambdas.common.archive import Archive
+    from lambdas.common.claims import Claims
+    from lambdas.common.recordings import AdmittedRecording
+    from transcription.options import TranscriptionOptions
+    from transcription.transcript import Role
+
+_MAX_ROUNDS = 6
+_BASE_DELAY_SECONDS = 0.05
+
+# Failed belongs to them: an execution that is redriven from this step finds the claim as its failure left it.
+_STORABLE = (ClaimStatus.CLAIMED, ClaimStatus.TRANSCRIBED, ClaimStatus.STORED, ClaimStatus.FAILED)
+
+
+class ReplyUnusable(SafeError):
+    """The archived reply is gone or holds no transcription."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class StoredTranscript:
+    """A transcript and where it is.
+
+    Attributes:
+        transcript: The transcript.
+        key: Its keys in the table.
+        pointers: Where its document is.
+        superseded: True when the table shows a newer recording of the call instead.
+    """
+
+    transcript: Transcript
+    key: ItemKey
+    pointers: ArchivePointers
+    superseded: bool
+
+
+class TranscriptStore:
+    """Stores transcripts.
+
+    Args:
+        table: The table of transcripts and claims.
+        claims: The claims in that table.
+        archive: Where replies and documents are kept.
+        options: What was asked of Deepgram.
+        channel_roles: Who speaks on which channel of a recording with a channel for each speaker.
+        retention: How long an item is kept after the transcript was made; `None` keeps it for ever.
+        sleep: Waits for some seconds.
+    """
+
+    def __init__(
+        self,
+        *,
+        table: Table,
+        claims: Claims,
+        archive: Archive,
+        options: TranscriptionOptions,
+        channel_roles: Mapping[int, Role],
+        retention: timedelta | None,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self._table = table
+        self._claims = claims
+        self._archive = archive
+        self._options = options
+        self._channel_roles = channel_roles
+        self._retention = retention
+        self._sleep = sleep
+
+    def store(
+        self, recording: AdmittedRecording, *, reply_key: str, deepgram_requests: int, now: datetime
+    ) -> StoredTranscript:
+        """Build the transcript of a recording from its archived reply and store it.
+
+        Args:
+            recording: The recording.
+            reply_key: Where Deepgram's reply is in the archive.
+            deepgram_requests: Requests sent for the recording.
+            now: The time, for the claim only: the transcript carries the time its reply was archived, so that a
+                repetition writes the same bytes.
+
+        Raises:
+            ReplyUnusable: The archived reply is gone or holds no transcription.
+            ClaimLost: The claim is gone or its work is done.
+        """
+        archived = self._archive.read(reply_key)
+        if archived is None:
+            raise ReplyUnusable("Reply.Missing", "the archived reply is gone; redrive the call to ask again")
+        transcript = self._build(recording, archived, deepgram_requests=deepgram_requests)
+        call = recording.call
+        key = transcript_key(call.clinic_id, call.day, call.call_id, call.kind)
+        pointers = ArchivePointers(
+            bucket=self._archive.bucket, transcript_key=document_key(recording), reply_key=reply_key
+        )
+        self._archive.write_json(pointers.transcript_key, to_document(transcript))
+        superseded = not self._put(recording, self._item(transcript, key=key, pointers=pointers), now=now)
+        if superseded:
+            self._claims.supersede(recording.recording_id, now=now)
+        return StoredTranscript(transcript=transcript, key=key, pointers=pointers, superseded=superseded)
+
+    def _build(self, recording: AdmittedRecording, archived: ArchivedObject, *, deepgram_requests: int) -> Transcript:
+        try:
+            reply = parse_reply(archived.content)
+        except InvalidReply as invalid:
+            raise ReplyUnusable(f"Deepgram.InvalidReply.{invalid.code}", "the archived reply is unusable") from None
+        terms = archived.metadata.get(VOCABULARY_TERMS)
+        return build_transcript(
+            recording=recording.call,
+            reply=reply,
+            options=self._options,
+            audio=recording.audio,
+            channel_roles=self._channel_roles,
+            provenance=recording.provenance,
+            created_at=archived.last_modified,
+            deepgram_requests=deepgram_requests,
+            vocabulary_terms=None if terms is None else int(terms),
+        )
+
+    def _item(self, transcript: Transcript, *, key: ItemKey, pointers: ArchivePointers) -> dict[str, Any]:
+        item = to_item(transcript, archive=pointers) | key.attributes()
+        if self._retention is not None:
+            item["expires_at"] = int((transcript.created_at + self._retention).timestamp())
+        return item
+
+    def _put(self, recording: AdmittedRecording, item: dict[str, Any], *, now: datetime) -> bool:
+        """Make the item the call's transcript and move the claim on; False when a newer recording is there."""
+        # Two versions of a call stored at the same moment conflict; DynamoDB then refuses one, for a moment.
+        for attempt in range(_MAX_ROUNDS):
+            try:
+                self._table.meta.client.transact_write_items(
+                    TransactItems=[
+                        {
+                            "Put": {
+                                "TableName": self._table.name,
+                                "Item": item,
+                                "ConditionExpression": "attribute_not_exists(PK) OR recording_last_modified <= :mine",
+                                "ExpressionAttributeValues": {":mine": item["recording_last_modified"]},
+                            }
+                        },
+                        {
+                            "Update": {
+                                "TableName": self._table.name,
+                                "Key": claim_key(recording.recording_id, None, None).primary(),
+                                "UpdateExpression": "SET #status = :stored, updated_at = :now",
+                                "ConditionExpression": "#status IN (:s0, :s1, :s2, :s3)",
+                                "ExpressionAttributeNames": {"#status": "status"},
+                                "ExpressionAttributeValues": {
+                                    ":stored": ClaimStatus.STORED,
+                                    ":now": now.isoformat(),
+                                    **{f":s{index}": status for index, status in enumerate(_STORABLE)},
+                                },
+                            }
+                        },
+                    ]
+                )
+            except ClientError as error:
+                if error_code(error) != "TransactionCanceledException":
+                    raise
+                transcript_reason, claim_reason = _cancellation_reasons(error)
+                if transcript_reason == "ConditionalCheckFailed":
+                    return False
+                if claim_reason == "ConditionalCheckFailed":
+                    raise ClaimLost("Claim.Lost", "the claim is gone or its work is done") from None
+                if "TransactionConflict" not in {transcript_reason, claim_reason} or attempt == _MAX_ROUNDS - 1:
+                    raise
+                self._sleep(random.uniform(0, _BASE_DELAY_SECONDS * 2**attempt))
+            else:
+                return True
+        raise AssertionError("the last round returns or raises")
+
+
+def document_key(recording: AdmittedRecording) -> str:
+    """Return where the full transcript of a recording is kept in the archive."""
+    call = recording.call
+    name = f"{call.call_id}.ivr" if call.kind is CallKind.IVR else call.call_id
+    return f"transcripts/{call.clinic_id}/{call.day}/{name}/{recording.recording_id}.json.gz"
+
+
+def _cancellation_reasons(error: ClientError) -> tuple[str, str]:
+    first, second = error.response["CancellationReasons"]  # type: ignore[typeddict-item]
+    return first["Code"], second["Code"]

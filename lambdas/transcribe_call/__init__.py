@@ -1,0 +1,1 @@
+"""Second step: ask Deepgram, once, and keep its reply."""

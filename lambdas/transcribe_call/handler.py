@@ -1,0 +1,101 @@
+"""Transcribe: take one call from the work queue, have Deepgram transcribe it, answer the waiting task."""
+
+from __future__ import annotations
+
+import os
+from datetime import timedelta
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+import boto3
+from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, process_partial_response
+from aws_lambda_powertools.utilities.parameters import SecretsProvider, SSMProvider
+from botocore.exceptions import ClientError
+
+from lambdas.common import aws, settings
+from lambdas.common.archive import Archive
+from lambdas.common.claims import Claims
+from lambdas.common.errors import describe, error_code
+from lambdas.common.observability import correlate, entry_point, logger
+from lambdas.transcribe_call.deepgram_key import DeepgramKey
+from lambdas.transcribe_call.deepgram_request import DeepgramApi
+from lambdas.transcribe_call.presigning import Presigner
+from lambdas.transcribe_call.report import Report
+from lambdas.transcribe_call.vocabulary import Vocabulary
+from lambdas.transcribe_call.work import Work
+from lambdas.transcribe_call.worker import RetryLater, RetryLimits, Worker
+from transcription.options import TranscriptionOptions
+
+if TYPE_CHECKING:
+    from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
+    from aws_lambda_powertools.utilities.typing import LambdaContext
+
+# A batch of one that fails is a message that goes back, not an error of the function.
+_processor = BatchProcessor(EventType.SQS, raise_on_entire_batch_failure=False)
+
+
+@cache
+def _worker() -> Worker:
+    return Worker(
+        report=Report(step_functions=aws.step_functions()),
+        claims=Claims(table=aws.table()),
+        archive=Archive(s3=aws.s3(), bucket=os.environ["ARCHIVE_BUCKET"]),
+        deepgram=DeepgramApi(
+            base_url=os.environ["DEEPGRAM_BASE_URL"], timeout=settings.seconds("REQUEST_TIMEOUT_SECONDS")
+        ),
+        key=DeepgramKey(secrets=SecretsProvider(boto_config=aws.CONFIG), secret_arn=os.environ["DEEPGRAM_SECRET_ARN"]),
+        presigner=Presigner(
+            sts=aws.sts(),
+            role_arn=os.environ["PRESIGNER_ROLE_ARN"],
+            region=boto3.Session().region_name,
+            lifetime=settings.seconds("PRESIGNED_URL_SECONDS"),
+        ),
+        vocabulary=Vocabulary(parameters=SSMProvider(boto_config=aws.CONFIG), path=os.environ["VOCABULARY_PATH"]),
+        options=TranscriptionOptions.from_json(os.environ["DEEPGRAM_OPTIONS"]),
+        limits=RetryLimits(
+            max_attempts=int(os.environ["MAX_ATTEMPTS"]),
+            max_delay_seconds=float(os.environ["MAX_RETRY_DELAY_SECONDS"]),
+        ),
+    )
+
+
+@entry_point
+def handle(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
+    """Transcribe the calls of a batch of SQS messages (a batch has one).
+
+    Args:
+        event: SQS event; a body is `{"task_token", "execution", "recording"}`.
+        context: Lambda's context.
+
+    Returns:
+        `{"batchItemFailures": [...]}`: the messages that go back into the queue.
+    """
+    return dict(process_partial_response(event, record_handler=_handle_record, processor=_processor, context=context))
+
+
+def _handle_record(record: SQSRecord, lambda_context: LambdaContext) -> None:
+    try:
+        work = Work.from_body(record.body)
+        correlate(call_id=work.recording.call.call_id, recording_id=work.recording.recording_id)
+        _worker().process(
+            work,
+            receive_count=int(record.attributes.approximate_receive_count),
+            lifetime=timedelta(milliseconds=lambda_context.get_remaining_time_in_millis()),
+        )
+    except RetryLater as later:
+        _hide(record, seconds=later.delay_seconds)
+        raise
+    except Exception as error:
+        # The batch processor reports the message as failed and says nothing of the reason.
+        logger.error("the message goes back into the queue", error=describe(error))
+        raise
+
+
+def _hide(record: SQSRecord, *, seconds: int) -> None:
+    """Keep a message hidden in the queue; without success it comes back after the queue's own time."""
+    try:
+        aws.sqs().change_message_visibility(
+            QueueUrl=os.environ["QUEUE_URL"], ReceiptHandle=record.receipt_handle, VisibilityTimeout=seconds
+        )
+    except ClientError as error:
+        logger.warning("the delay could not be set", error_code=error_code(error))
