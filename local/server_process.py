@@ -15,6 +15,7 @@ from types import TracebackType
 from typing import Self
 
 HOST = "127.0.0.1"
+ROOT = Path(__file__).parents[1]
 _STOP_SECONDS = 10.0
 _LOG_LINES = 15
 
@@ -108,7 +109,12 @@ class ServerProcess:
         with self.log.open("wb") as log:
             # In a session of its own: Ctrl-C reaches the parent alone, which stops its children in order.
             self._process = subprocess.Popen(
-                self._command, stdin=subprocess.PIPE, stdout=log, stderr=subprocess.STDOUT, start_new_session=True
+                self._command,
+                cwd=ROOT,
+                stdin=subprocess.PIPE,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
             )
         deadline = time.monotonic() + self._start_seconds
         while not self._answers():

@@ -24,7 +24,7 @@ class Emulator(ServerProcess):
             name="emulator",
             module="local.emulator",
             arguments=[
-                *("--state-directory", str(directory / f"emulator-{port}")),
+                *("--state-directory", str(directory.absolute() / f"emulator-{port}")),
                 *("--runtime-python", str(runtime_python)),
             ],
             port=port,

@@ -61,6 +61,7 @@ def arguments() -> argparse.ArgumentParser:
         metavar="SECONDS",
         help="scripted: time that every request takes (default: none)",
     )
+    parser.add_argument("--stop-with-parent", action="store_true", help="stop when standard input ends")
     return parser
 
 
@@ -70,6 +71,7 @@ def main() -> None:
 
     import uvicorn
 
+    from local.server_process import terminate_with_parent
     from local.speech.app import create_app
     from local.speech.engines import Engine
     from local.speech.engines.pocketsphinx import PocketsphinxEngine
@@ -94,6 +96,8 @@ def main() -> None:
                 sys.stdout.write(f"local speech server ready on http://{HOST}:{port} (engine {engine.name})\n")
                 sys.stdout.flush()
 
+    if options.stop_with_parent:
+        terminate_with_parent()
     service = ListenService(
         engine=engine,
         journal=Journal(options.parallel_limit),

@@ -1,0 +1,155 @@
+"""The local environment as a whole: emulator, speech server, the deployed stacks, and the key in its secret."""
+
+import json
+import os
+import secrets
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import boto3
+
+from local import cdk
+from local.emulator.process import Emulator
+from local.emulator.runtime import install_runtime
+from local.emulator.server import ACCOUNT_ID, REGION
+from local.server_process import ROOT, ServerProcess
+from operations.environment import Environment
+
+DIRECTORY = ROOT / ".local"
+EMULATOR_PORT = 4566
+SPEECH_PORT = 8787
+
+Report = Callable[[str], None]
+
+
+def emulator_port() -> int:
+    """Port of the emulator: ``CALLSCRIBE_EMULATOR_PORT``, by default 4566."""
+    return int(os.environ.get("CALLSCRIBE_EMULATOR_PORT", EMULATOR_PORT))
+
+
+def speech_port() -> int:
+    """Port of the speech server: ``CALLSCRIBE_SPEECH_PORT``, by default 8787."""
+    return int(os.environ.get("CALLSCRIBE_SPEECH_PORT", SPEECH_PORT))
+
+
+class LocalSession:
+    """Everything that `make demo`, `make local` and the end-to-end tests run on.
+
+    Args:
+        emulator_port: Port of the emulator.
+        speech_port: Port of the speech server; the stacks are synthesised for it.
+        speech_arguments: Further arguments of ``python -m local.speech``.
+        report: Told what is being done, as a short sentence.
+    """
+
+    def __init__(
+        self,
+        *,
+        emulator_port: int,
+        speech_port: int,
+        speech_arguments: Sequence[str] = (),
+        report: Report = lambda _: None,
+    ) -> None:
+        self.key = secrets.token_hex(20)
+        self.speech = speech_server(speech_port, self.key, *speech_arguments)
+        self._emulator_port = emulator_port
+        self._emulator: Emulator | None = None
+        self._environment: Environment | None = None
+        self._report = report
+
+    @property
+    def emulator(self) -> Emulator:
+        """The running emulator."""
+        if self._emulator is None:
+            raise RuntimeError("the session is not started")
+        return self._emulator
+
+    @property
+    def environment(self) -> Environment:
+        """The deployed environment: stack outputs and clients."""
+        if self._environment is None:
+            raise RuntimeError("the session is not started")
+        return self._environment
+
+    def start(self) -> None:
+        """Start the servers, deploy the stacks and set the key.
+
+        Raises:
+            ServerDidNotStart: A server did not start, for example because its port is taken.
+            CdkFailed: The stacks could not be synthesised or deployed.
+        """
+        try:
+            with ThreadPoolExecutor() as pool:
+                assembly = pool.submit(self._synthesise)
+                account = pool.submit(self._open_account)
+                speech = pool.submit(self.speech.start)
+                speech.result()
+                account.result()
+                self._deploy(assembly.result())
+        except BaseException:
+            self.stop()
+            raise
+        self.set_key(self.key)
+
+    def set_key(self, value: str) -> None:
+        """Set the value of the Deepgram secret, as an operator does."""
+        client = self.environment.session.client("secretsmanager", endpoint_url=self.emulator.url)
+        client.put_secret_value(SecretId=self.environment.output("DeepgramSecretArn"), SecretString=value)
+
+    def stop(self) -> None:
+        """Stop the servers and everything they started; more than once does no harm."""
+        self.speech.stop()
+        if self._emulator is not None:
+            self._emulator.stop()
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    def _synthesise(self) -> Path:
+        self._report("synthesising the Local stacks (kept for the next time)")
+        return cdk.synthesise(DIRECTORY / "assemblies", {"callscribe:local-speech-url": self.speech.url})
+
+    def _open_account(self) -> None:
+        runtime = install_runtime(DIRECTORY)
+        self._emulator = Emulator(port=self._emulator_port, directory=DIRECTORY, runtime_python=runtime)
+        self._report(f"starting the emulated AWS account on {self._emulator.url}")
+        self._emulator.start()
+        cdk.bootstrap(ACCOUNT_ID, REGION, self._emulator.environment)
+
+    def _deploy(self, assembly: Path) -> None:
+        self._report("deploying the stacks with the CDK command line")
+        outputs_file = DIRECTORY / "outputs.json"
+        cdk.deploy(assembly, outputs_file, self.emulator.environment)
+        by_stack = json.loads(outputs_file.read_text())
+        variables = self.emulator.environment
+        self._environment = Environment(
+            name=cdk.STAGE,
+            outputs={name: value for outputs in by_stack.values() for name, value in outputs.items()},
+            session=boto3.Session(
+                aws_access_key_id=variables["AWS_ACCESS_KEY_ID"],
+                aws_secret_access_key=variables["AWS_SECRET_ACCESS_KEY"],
+                region_name=REGION,
+            ),
+            endpoint_url=self.emulator.url,
+        )
+
+
+def speech_server(port: int, key: str, *arguments: str) -> ServerProcess:
+    """The speech server in a child process; it insists on the key."""
+    return ServerProcess(
+        name="speech server",
+        module="local.speech",
+        arguments=["--key", key, *arguments],
+        port=port,
+        health_path="/health",
+        log=DIRECTORY / "speech.log",
+    )
