@@ -10,6 +10,10 @@ from typing import BinaryIO, Final, NoReturn, TypeVar, cast
 import numpy as np
 import soundfile
 
+from transcription.audio_facts import AudioFacts
+
+__all__ = ["AudioFacts", "UnusableAudio", "probe"]
+
 MAX_BYTES: Final = 2_000_000_000
 """Largest file Deepgram takes (docs, page "Pre-Recorded Audio")."""
 
@@ -43,25 +47,6 @@ _UNRECOGNISED_FORMAT: Final = 1
 _MAX_OGG_PAGE_BYTES: Final = 65_307
 
 _Result = TypeVar("_Result")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AudioFacts:
-    """What was found.
-
-    Attributes:
-        format: container, `WAV`, `FLAC`, `OGG`, `MP3` or another that libsndfile reads.
-        subtype: coding of the samples, as libsndfile names it (`PCM_16`, `PCM_U8`, `ULAW`, ...).
-        channels: 1 or 2.
-        sample_rate: frames per second.
-        duration_seconds: length of the audio that is really there.
-    """
-
-    format: str
-    subtype: str
-    channels: int
-    sample_rate: int
-    duration_seconds: float
 
 
 class UnusableAudio(Exception):

@@ -1,11 +1,18 @@
 """A transcript as JSON document for S3 and as item for DynamoDB."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any, Final
 
-from transcription.transcript import Transcript
+from transcription.codec import decode, encode
+from transcription.table_keys import transcript_key
+from transcription.transcript import SCHEMA_VERSION, Transcript
 
 MAX_ITEM_BYTES: Final = 350_000
+
+# What can grow with the call, in the order in which it leaves an item that is too large.
+_DROPPABLE: Final = (("utterances", "full_transcript"), ("entities", "topics", "intents", "flag_evidence"))
 
 
 class InvalidDocument(ValueError):
@@ -23,7 +30,7 @@ class ArchivePointers:
 
 def to_document(transcript: Transcript) -> dict[str, Any]:
     """Write a transcript as an object `json.dumps` takes; nothing is lost."""
-    raise NotImplementedError
+    return {"type": "transcript", **encode(transcript), "full_transcript": transcript.full_transcript}
 
 
 def from_document(document: Any) -> Transcript:
@@ -32,18 +39,122 @@ def from_document(document: Any) -> Transcript:
     Raises:
         InvalidDocument: the document is no transcript of a known schema version.
     """
-    raise NotImplementedError
+    version = document.get("schema_version") if isinstance(document, dict) else None
+    if version != SCHEMA_VERSION:
+        raise InvalidDocument(f"the document is no transcript of schema version {SCHEMA_VERSION}")
+    try:
+        return decode(Transcript, document, "transcript")
+    except ValueError as error:
+        raise InvalidDocument(str(error)) from error
 
 
 def to_item(transcript: Transcript, *, archive: ArchivePointers, max_bytes: int = MAX_ITEM_BYTES) -> dict[str, Any]:
     """Write a transcript as DynamoDB item, in the types boto3's table resource takes (numbers are Decimal).
 
-    An item larger than `max_bytes` keeps its summary and pointers but neither `utterances` nor `full_transcript`, and
-    says so: `utterances_in` is "s3" instead of "item".
+    The limit leaves room below DynamoDB's 400 KB for what is added to the item later. An item above it keeps its
+    summary and pointers but neither `utterances` nor `full_transcript`: `utterances_in` is then "s3", not "item". If
+    that is not enough, the other lists of unbounded length go as well; `only_in_s3` names all that is missing.
     """
-    raise NotImplementedError
+    item = _whole_item(transcript, archive)
+    missing: list[str] = []
+    for droppable in _DROPPABLE:
+        if item_size(item) <= max_bytes:
+            break
+        for name in droppable:
+            del item[name]
+        missing.extend(droppable)
+        item |= {"utterances_in": "s3", "only_in_s3": list(missing)}
+    return item
 
 
-def item_size(item: dict[str, Any]) -> int:
-    """Bytes of an item as DynamoDB counts them (DynamoDB Developer Guide, "DynamoDB item sizes and formats")."""
-    raise NotImplementedError
+def _whole_item(transcript: Transcript, archive: ArchivePointers) -> dict[str, Any]:
+    recording, provenance, summary = transcript.recording, transcript.provenance, transcript.summary
+    key = transcript_key(recording.clinic_id, recording.day, recording.call_id, recording.kind)
+    attributes = {
+        "type": "transcript",
+        "schema_version": transcript.schema_version,
+        "source": transcript.source,
+        "created_at": transcript.created_at,
+        "clinic_id": recording.clinic_id,
+        "call_id": recording.call_id,
+        "kind": recording.kind,
+        "started_at": recording.started_at,
+        "day": recording.day,
+        "layout": recording.layout,
+        "recording_id": provenance.recording_id,
+        "bucket": provenance.bucket,
+        "s3_key": provenance.key,
+        "version_id": provenance.version_id,
+        "etag": provenance.etag,
+        "recording_last_modified": provenance.last_modified,
+        "archive_bucket": archive.bucket,
+        "transcript_key": archive.transcript_key,
+        "reply_key": archive.reply_key,
+        "audio": transcript.audio,
+        "duration_seconds": transcript.duration_seconds,
+        "request_id": transcript.request_id,
+        "model": transcript.model,
+        "options": transcript.options,
+        "language": transcript.language,
+        "speech": transcript.speech,
+        "full_transcript": transcript.full_transcript,
+        "utterances": transcript.utterances,
+        "utterances_in": "item",
+        "word_count": transcript.word_count,
+        "confidence": transcript.confidence,
+        "roles": transcript.roles,
+        "sentiment": transcript.sentiment,
+        "topics": transcript.topics,
+        "intents": transcript.intents,
+        "entities": transcript.entities,
+        "summary": summary.text,
+        "summary_source": summary.source,
+        **{flag.name: flag.raised for flag in summary.flags},
+        "flag_evidence": summary.flags,
+        "cost": transcript.cost,
+        "warnings": transcript.warnings,
+    }
+    written = {name: to_attribute(encode(value)) for name, value in attributes.items() if value is not None}
+    return {**key.attributes(), **written}
+
+
+def to_attribute(value: Any) -> Any:
+    """Turn a JSON-ready value into DynamoDB's types: Decimal of at most six decimals, and no NULL inside maps."""
+    if isinstance(value, dict):
+        return {name: to_attribute(part) for name, part in value.items() if part is not None}
+    if isinstance(value, list):
+        return [to_attribute(part) for part in value]
+    if isinstance(value, float):
+        return Decimal(repr(round(value, 6)))
+    # bool is an int in Python, not in DynamoDB.
+    if isinstance(value, int) and not isinstance(value, bool):
+        return Decimal(value)
+    return value
+
+
+def item_size(item: Mapping[str, Any]) -> int:
+    """Bytes of an item as DynamoDB counts them (DynamoDB Developer Guide, "DynamoDB item sizes and formats").
+
+    Args:
+        item: attributes in the types boto3's table resource takes: texts, Decimal, bool, None, lists and maps.
+    """
+    return sum(len(name.encode()) + _value_size(value) for name, value in item.items())
+
+
+def _value_size(value: Any) -> int:
+    if isinstance(value, str):
+        return len(value.encode())
+    if isinstance(value, Decimal):
+        return _number_size(value)
+    # A list or map takes 3 bytes and each of its elements 1 more.
+    if isinstance(value, Mapping):
+        return 3 + len(value) + item_size(value)
+    if isinstance(value, list):
+        return 3 + len(value) + sum(_value_size(part) for part in value)
+    return 1
+
+
+def _number_size(value: Decimal) -> int:
+    """One byte for two significant digits, one for the exponent and one for a sign; zeros around do not count."""
+    digits = len("".join(str(digit) for digit in value.as_tuple().digits).strip("0"))
+    return (digits + 1) // 2 + 1 + (value < 0)

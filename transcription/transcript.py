@@ -1,18 +1,21 @@
 """The transcript of a call: a Deepgram reply, normalised."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from transcription.audio import AudioFacts
-from transcription.call_summary import CallSummary
+from transcription.alignment import SegmentMap
+from transcription.audio_facts import AudioFacts
+from transcription.call_summary import CallSummary, summarise
 from transcription.conversation import Role, Sentiment, SentimentLabel, Utterance
-from transcription.cost import DEFAULT_PRICE_LIST, Cost
-from transcription.options import TranscriptionOptions
+from transcription.cost import Cost, PriceList, cost_of, load_prices
+from transcription.options import TranscriptionOptions, merged_vocabulary
+from transcription.phrases import spoken
 from transcription.recordings import CallRecording
-from transcription.reply import Entity, Reply
-from transcription.roles import RoleAssignment
+from transcription.reply import Entity, Mention, Reply
+from transcription.roles import RoleAssignment, assign_roles, speaker_name
+from transcription.sentiment import utterance_sentiments
 
 __all__ = [
     "SCHEMA_VERSION",
@@ -27,6 +30,9 @@ __all__ = [
 ]
 
 SCHEMA_VERSION: Final = 1
+
+_TOLERANCE: Final = 0.01
+_MIN_ECHOED_UTTERANCES: Final = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -140,8 +146,7 @@ def build_transcript(
     source: str = "batch",
     deepgram_requests: int = 1,
     vocabulary_terms: int | None = None,
-    price_list: str = DEFAULT_PRICE_LIST,
-    plan: str = "pay-as-you-go",
+    prices: PriceList | None = None,
 ) -> Transcript:
     """Normalise a reply.
 
@@ -156,7 +161,107 @@ def build_transcript(
         source: `batch` or `live`.
         deepgram_requests: requests sent for this recording so far; more than one is noted in the cost.
         vocabulary_terms: terms sent with the request, which Deepgram charges for; None counts the options' own.
-        price_list: name of a file in `prices/`.
-        plan: Deepgram plan whose rates apply.
+        prices: rates; None takes the pay-as-you-go rates of the newest list.
     """
-    raise NotImplementedError
+    roles = assign_roles(reply, channel_roles)
+    segments = SegmentMap(reply)
+    utterances = _utterances(reply, roles, segments)
+    word_count = sum(utterance.word_count for utterance in utterances)
+    duration_seconds = audio.duration_seconds if reply.duration_seconds is None else reply.duration_seconds
+    if vocabulary_terms is None:
+        vocabulary_terms = len(merged_vocabulary(options, ()))
+    return Transcript(
+        recording=recording,
+        provenance=provenance,
+        audio=audio,
+        source=source,
+        created_at=created_at,
+        request_id=reply.request_id,
+        model=reply.model or options.model,
+        options=options,
+        language=reply.language or options.language,
+        duration_seconds=duration_seconds,
+        utterances=utterances,
+        word_count=word_count,
+        confidence=_mean_confidence(utterances, word_count),
+        roles=roles,
+        sentiment=reply.average_sentiment,
+        topics=_labels(reply.topics),
+        intents=_labels(reply.intents),
+        entities=reply.entities,
+        summary=summarise(utterances, reply, segments),
+        cost=cost_of(
+            duration_seconds=duration_seconds,
+            channels=audio.channels,
+            options=options,
+            vocabulary_terms=vocabulary_terms,
+            usage=reply.usage,
+            requests=deepgram_requests,
+            prices=prices or load_prices(),
+        ),
+        warnings=(*reply.warnings, *_oddities(reply, options, audio, utterances)),
+    )
+
+
+def _utterances(reply: Reply, roles: RoleAssignment, segments: SegmentMap) -> tuple[Utterance, ...]:
+    by_speaker = {assigned.speaker: assigned for assigned in roles.speakers}
+    utterances = []
+    for said, mood in zip(reply.utterances, utterance_sentiments(reply, segments), strict=True):
+        speaker = by_speaker[speaker_name(reply, said)]
+        utterances.append(
+            Utterance(
+                speaker=speaker.speaker,
+                channel=said.channel,
+                role=speaker.role,
+                role_confidence=speaker.confidence,
+                text=said.text,
+                start=said.start,
+                end=said.end,
+                confidence=said.confidence,
+                word_count=len(said.words) or len(said.text.split()),
+                sentiment=mood,
+            )
+        )
+    return tuple(utterances)
+
+
+def _mean_confidence(utterances: Sequence[Utterance], word_count: int) -> float:
+    if not word_count:
+        return 0.0
+    return round(sum(said.confidence * said.word_count for said in utterances) / word_count, 4)
+
+
+def _labels(mentions: Sequence[Mention]) -> tuple[Label, ...]:
+    """Count equal labels; the most frequent come first, then the surest, then by name."""
+    found: dict[str, list[float]] = {}
+    for mention in mentions:
+        found.setdefault(mention.label, []).append(mention.confidence)
+    labels = [Label(label=label, confidence=max(all_), mentions=len(all_)) for label, all_ in found.items()]
+    return tuple(sorted(labels, key=lambda label: (-label.mentions, -label.confidence, label.label)))
+
+
+def _oddities(
+    reply: Reply, options: TranscriptionOptions, audio: AudioFacts, utterances: Sequence[Utterance]
+) -> Iterator[str]:
+    """What a reader should know before trusting the transcript."""
+    if not utterances:
+        yield "no-speech"
+    heard = reply.duration_seconds
+    if heard is not None and abs(heard - audio.duration_seconds) > max(1.0, _TOLERANCE * audio.duration_seconds):
+        yield "duration-differs-from-audio"
+    if options.separates_channels(audio.channels) and reply.channel_count != audio.channels:
+        yield "channels-differ-from-audio"
+    if _echoes(utterances):
+        yield "same-words-on-both-channels"
+
+
+def _echoes(utterances: Sequence[Utterance]) -> bool:
+    """Whether one channel repeats the other, as when both carry the same mix: the roles mean nothing then."""
+    said: dict[int, set[str]] = {}
+    for utterance in utterances:
+        said.setdefault(utterance.channel, set()).add(spoken(utterance.text).text)
+    if len(said) != 2:
+        return False
+    one, other = said.values()
+    smaller = min(len(one), len(other))
+    return smaller >= _MIN_ECHOED_UTTERANCES and 2 * len(one & other) > smaller

@@ -1,0 +1,94 @@
+"""Dataclasses to JSON-ready objects and back, by their type hints, so that no field can be forgotten."""
+
+import types
+from collections.abc import Mapping
+from dataclasses import fields, is_dataclass
+from datetime import datetime
+from decimal import Decimal
+from enum import Enum
+from functools import cache
+from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
+
+_T = TypeVar("_T")
+
+
+class Undecodable(ValueError):
+    """A value does not fit the type; the message names the place, never the value."""
+
+
+def encode(value: Any) -> Any:
+    """Write a dataclass as an object of texts, numbers, lists and objects; times become ISO 8601 texts."""
+    if is_dataclass(value):
+        return {name: encode(getattr(value, name)) for name in field_names(type(value))}
+    if isinstance(value, tuple):
+        return [encode(part) for part in value]
+    if isinstance(value, Mapping):
+        return {name: encode(part) for name, part in value.items()}
+    if isinstance(value, Enum):
+        return value.value
+    if isinstance(value, datetime):
+        return value.isoformat()
+    if isinstance(value, Decimal):
+        return float(value)
+    return value
+
+
+def decode(kind: type[_T], value: Any, place: str) -> _T:
+    """Read what `encode` wrote. Unknown fields are passed over, so that a newer writer does not stop an older reader.
+
+    Raises:
+        Undecodable: a field is missing or of another type.
+    """
+    decoded: _T = _decode(kind, value, place)
+    return decoded
+
+
+def field_names(kind: type) -> tuple[str, ...]:
+    """Names of a dataclass's fields, in order."""
+    return tuple(field.name for field in fields(kind))
+
+
+@cache
+def _hints(kind: type) -> Mapping[str, Any]:
+    return get_type_hints(kind)
+
+
+def _decode(kind: Any, value: Any, place: str) -> Any:
+    if is_dataclass(kind):
+        return _decode_dataclass(kind, value, place)
+    origin = get_origin(kind)
+    if origin in (Union, types.UnionType):
+        (other,) = (part for part in get_args(kind) if part is not types.NoneType)
+        return None if value is None else _decode(other, value, place)
+    if origin is tuple:
+        if not isinstance(value, list):
+            raise Undecodable(f"{place} is not a list")
+        return tuple(_decode(get_args(kind)[0], part, f"{place}[{index}]") for index, part in enumerate(value))
+    return _decode_plain(kind, value, place)
+
+
+def _decode_dataclass(kind: Any, value: Any, place: str) -> Any:
+    if not isinstance(value, dict):
+        raise Undecodable(f"{place} is not an object")
+    missing = [name for name in field_names(kind) if name not in value]
+    if missing:
+        raise Undecodable(f"{place} has no {missing[0]}")
+    return kind(**{name: _decode(_hints(kind)[name], value[name], f"{place}.{name}") for name in field_names(kind)})
+
+
+def _decode_plain(kind: Any, value: Any, place: str) -> Any:
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    try:
+        if kind is float and number:
+            return float(value)
+        if kind is Decimal and number:
+            return Decimal(repr(value))
+        if kind is datetime and isinstance(value, str):
+            return datetime.fromisoformat(value)
+        if issubclass(kind, Enum) and isinstance(value, str):
+            return kind(value)
+    except ValueError:
+        raise Undecodable(f"{place} has no value of its kind") from None
+    if type(value) is not kind:
+        raise Undecodable(f"{place} is of another type")
+    return value
