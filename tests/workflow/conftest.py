@@ -1,0 +1,103 @@
+"""One synthesis for all tests of the workflow, and a fresh deployment of it in moto for each."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+from aws_cdk import App, Environment, RemovalPolicy, Stack
+from aws_cdk import aws_kms as kms
+from moto import mock_aws
+
+from constructs_lib import DeepgramOptions, RecordingBucket, TranscriptArchive, TranscriptionWorkflow, TranscriptTable
+from constructs_lib.transcription_workflow import OnNewVersion
+from tests.fakes.deepgram import FakeDeepgram
+from tests.workflow.cloudformation import ACCOUNT, REGION
+from tests.workflow.harness import Calls, Workflow
+
+API_KEY = "0123456789abcdef0123456789abcdef01234567"
+MAX_ATTEMPTS = 4
+MOTO = {"stepfunctions": {"execute_state_machine": True}, "lambda": {"use_docker": False}}
+
+
+@pytest.fixture(scope="session")
+def deepgram_server() -> Iterator[FakeDeepgram]:
+    with FakeDeepgram().running() as server:
+        yield server
+
+
+@pytest.fixture
+def deepgram(deepgram_server: FakeDeepgram) -> FakeDeepgram:
+    deepgram_server.reset()
+    return deepgram_server
+
+
+@pytest.fixture(scope="session")
+def templates(deepgram_server: FakeDeepgram, tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Any]:
+    """The templates of two stacks that differ in what a new version of a recording does."""
+    # Without bundling: the functions run from the sources.
+    app = App(outdir=str(tmp_path_factory.mktemp("cdk.out")), context={"aws:cdk:bundling-stacks": []})
+    policies: tuple[OnNewVersion, ...] = ("supersede", "keep")
+    for policy in policies:
+        _stack(app, policy, endpoint=deepgram_server.url)
+    assembly = app.synth()
+    return {
+        artifact.stack_name: json.loads(Path(artifact.template_full_path).read_text()) for artifact in assembly.stacks
+    }
+
+
+def _stack(app: App, on_new_version: OnNewVersion, *, endpoint: str) -> None:
+    stack = Stack(app, on_new_version, env=Environment(account=ACCOUNT, region=REGION))
+    key, removal_policy = kms.Key(stack, "Key"), RemovalPolicy.DESTROY
+    TranscriptionWorkflow(
+        stack,
+        "Workflow",
+        recordings=RecordingBucket(stack, "Recordings", key=key, removal_policy=removal_policy).bucket,
+        table=TranscriptTable(stack, "Table", key=key, removal_policy=removal_policy).table,
+        archive=TranscriptArchive(stack, "Archive", key=key, removal_policy=removal_policy).bucket,
+        options=DeepgramOptions(endpoint=endpoint),
+        vocabulary={"clinic-7": ("Abernathy",)},
+        max_attempts=MAX_ATTEMPTS,
+        on_new_version=on_new_version,
+        key=key,
+    )
+
+
+@pytest.fixture(scope="session")
+def session() -> boto3.Session:
+    """One session for all tests, because it takes a while to load what it knows of each service."""
+    return boto3.Session(aws_access_key_id="testing", aws_secret_access_key="testing", region_name=REGION)
+
+
+@pytest.fixture(scope="session")
+def calls(session: boto3.Session) -> Calls:
+    return Calls(session)
+
+
+@pytest.fixture
+def deploy(
+    templates: Mapping[str, Any], session: boto3.Session, calls: Calls, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Callable[..., Workflow]]:
+    """Deploy one of the templates, perhaps changed."""
+    for name in ("AWS_ENDPOINT_URL", "AWS_PROFILE", "AWS_SESSION_TOKEN"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("AWS_DEFAULT_REGION", REGION)
+    monkeypatch.setattr(boto3, "DEFAULT_SESSION", session)
+    calls.forget()
+
+    def deployed(stack: str = "supersede", *, template: Mapping[str, Any] | None = None) -> Workflow:
+        workflow = Workflow({stack: template or templates[stack]}, calls=calls, monkeypatch=monkeypatch)
+        boto3.client("secretsmanager").put_secret_value(SecretId=workflow.secret, SecretString=API_KEY)
+        return workflow
+
+    with mock_aws(config=MOTO):
+        yield deployed
+
+
+@pytest.fixture
+def workflow(deploy: Callable[..., Workflow]) -> Workflow:
+    return deploy()

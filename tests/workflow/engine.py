@@ -1,0 +1,129 @@
+"""moto's Step Functions, made to run our definition in this process.
+
+moto carries an interpreter of the Amazon States Language. What is put in here, each time at a private seam of one
+version of moto:
+
+* a JSONata evaluator, which moto ships without;
+* our own functions behind `lambda:invoke`, where moto would echo the payload;
+* task tokens as on AWS (API reference, SendTaskSuccess and SendTaskHeartbeat): a token whose task is over is
+  `TaskTimedOut`, a text that never was a token is `InvalidToken`, a heartbeat is taken whether or not the state has a
+  `HeartbeatSeconds`, and the cause of a failure, which moto drops, arrives;
+* variables that hold quotes or backslashes, which moto pastes into expressions unescaped;
+* waits between retries, which are noted instead of slept through;
+* single writes to DynamoDB, which moto lets two threads interleave.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+from functools import wraps
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
+
+import jsonata
+import moto
+from moto.awslambda_simple.models import LambdaSimpleBackend
+from moto.core.exceptions import ServiceException
+from moto.core.responses import EmptyResult
+from moto.dynamodb.models import DynamoDBBackend
+from moto.stepfunctions.parser.asl.component.common.retry import retrier_decl
+from moto.stepfunctions.parser.asl.eval import states, variable_store
+from moto.stepfunctions.parser.asl.eval.callback.callback import CallbackOutcomeFailure, CallbackOutcomeSuccess
+from moto.stepfunctions.parser.asl.jsonata import jsonata as evaluator
+from moto.stepfunctions.responses import StepFunctionResponse
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import pytest
+
+SUPPORTED_MOTO = "5.2.5"
+
+_DYNAMODB_WRITES = ("put_item", "update_item", "delete_item", "transact_write_items")
+
+
+def install(
+    monkeypatch: pytest.MonkeyPatch, *, invoke: Callable[[str, str, dict[str, Any]], bytes], waits: list[float]
+) -> None:
+    """Put everything in place, until *monkeypatch* undoes it.
+
+    Args:
+        monkeypatch: Undoes it.
+        invoke: Called with a function's name, the payload and the response headers to fill in.
+        waits: Gets the length of every wait between two tries of a state, in seconds.
+
+    Raises:
+        RuntimeError: Another version of moto is installed.
+    """
+    if moto.__version__ != SUPPORTED_MOTO:
+        raise RuntimeError(
+            f"tests/workflow reaches into moto {SUPPORTED_MOTO}, but {moto.__version__} is installed: go through the "
+            "list at the top of tests/workflow/engine.py, then change SUPPORTED_MOTO"
+        )
+    monkeypatch.setattr(evaluator, "_eval_jsonata", _evaluate)
+    for module in (states, variable_store):
+        monkeypatch.setattr(module, "encode_jsonata_variable_declarations", _declare)
+    monkeypatch.setattr(retrier_decl, "time", SimpleNamespace(sleep=waits.append))
+    monkeypatch.setattr(
+        LambdaSimpleBackend,
+        "invoke",
+        lambda _self, function_name, _qualifier, body, _headers, response_headers: invoke(
+            function_name, body, response_headers
+        ),
+    )
+    monkeypatch.setattr(StepFunctionResponse, "send_task_success", _success)
+    monkeypatch.setattr(StepFunctionResponse, "send_task_failure", _failure)
+    monkeypatch.setattr(StepFunctionResponse, "send_task_heartbeat", _heartbeat)
+    lock = threading.RLock()
+    for name in _DYNAMODB_WRITES:
+        monkeypatch.setattr(DynamoDBBackend, name, _one_at_a_time(getattr(DynamoDBBackend, name), lock))
+
+
+def _evaluate(expression: str) -> Any:
+    # Through JSON, because the evaluator's lists and numbers are of types of its own.
+    return json.loads(json.dumps(jsonata.Jsonata(expression).evaluate(None)))
+
+
+def _declare(bindings: dict[str, Any]) -> str:
+    return "".join(f"{name}:={json.dumps(value, default=str)};" for name, value in bindings.items())
+
+
+def _waiting(response: StepFunctionResponse) -> Any:
+    """The place where a task waits for the answer to the token of this request."""
+    token = response._get_param("taskToken")
+    for execution in response.stepfunction_backend._get_executions():
+        endpoint = execution.exec_worker.env.callback_pool_manager.get(token)
+        if endpoint is not None:
+            # Set by an answer, and by moto when the task ended in another way.
+            if endpoint._notify_event.is_set() or execution.status != "RUNNING":
+                raise ServiceException("TaskTimedOut", "Task Timed Out: 'Provided task does not exist anymore'")
+            return endpoint
+    raise ServiceException("InvalidToken", "Invalid Token: 'Invalid token'")
+
+
+def _success(self: StepFunctionResponse) -> EmptyResult:
+    endpoint = _waiting(self)
+    endpoint.notify(CallbackOutcomeSuccess(callback_id=endpoint.callback_id, output=self._get_param("output")))
+    return EmptyResult()
+
+
+def _failure(self: StepFunctionResponse) -> EmptyResult:
+    endpoint = _waiting(self)
+    error, cause = self._get_param("error"), self._get_param("cause")
+    endpoint.notify(CallbackOutcomeFailure(callback_id=endpoint.callback_id, error=error, cause=cause))
+    return EmptyResult()
+
+
+def _heartbeat(self: StepFunctionResponse) -> EmptyResult:
+    _waiting(self)
+    return EmptyResult()
+
+
+def _one_at_a_time(write: Callable[..., Any], lock: threading.RLock) -> Callable[..., Any]:
+    @wraps(write)
+    def locked(*args: Any, **kwargs: Any) -> Any:
+        with lock:
+            return write(*args, **kwargs)
+
+    return locked

@@ -1,0 +1,453 @@
+"""The synthesised workflow, run in this process: the real state machine, the real functions, moto for AWS.
+
+`Workflow` plays the two parts of AWS that moto leaves out without Docker: the rule that starts an execution for an S3
+event, and the event source mapping that carries messages from the queue to a function. Both do what their resources in
+the template say. No time passes: what a message or a retry should wait for is noted and then comes at once.
+"""
+
+from __future__ import annotations
+
+import gzip
+import json
+import os
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
+
+import boto3
+from moto.core.exceptions import JsonRESTError
+from moto.events.models import EventPattern
+
+from tests.workflow import engine
+from tests.workflow.cloudformation import REGION, Deployed, Resource
+from tests.workflow.functions import Function, LayeredEnvironment, running_step
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb.service_resource import Table
+    from mypy_boto3_s3 import S3Client
+    from mypy_boto3_sqs.type_defs import MessageTypeDef
+    import pytest
+
+_PATIENCE_SECONDS = 20.0
+_POLL_SECONDS = 0.002
+_MACHINE = "state machine"
+
+
+class KilledError(BaseException):
+    """The process of a function ends here: nothing in it can catch this."""
+
+
+@dataclass
+class Fault:
+    """A call to AWS that goes wrong.
+
+    Args:
+        operation: The call, such as `dynamodb.UpdateItem`.
+        by: Who makes it: the step of a function, such as `store_transcript`, or `state machine`.
+        error: AWS's error code. None: the process is killed instead of making the call.
+        mentioning: Text that the request must hold to be meant.
+        times: How often it goes wrong.
+    """
+
+    operation: str
+    by: str
+    error: str | None = "InternalServerError"
+    mentioning: str = ""
+    times: int = 10**6
+    hits: int = 0
+
+
+class Calls:
+    """The calls to AWS of every client of one boto3 session: some go wrong, one kind is noted.
+
+    Attributes:
+        hidden_for: How long functions asked the queue to hide messages, in seconds.
+    """
+
+    def __init__(self, session: boto3.Session) -> None:
+        self.hidden_for: list[int] = []
+        self._faults: list[Fault] = []
+        session.events.register("before-call", self._strike)
+        session.events.register("provide-client-params.sqs.ChangeMessageVisibility", self._note)
+
+    def add(self, fault: Fault) -> Fault:
+        """Make a call go wrong from now on."""
+        self._faults.append(fault)
+        return fault
+
+    def remove(self, fault: Fault) -> None:
+        """Let the call go through again."""
+        self._faults.remove(fault)
+
+    def forget(self) -> None:
+        """Drop everything of an earlier test."""
+        self._faults.clear()
+        self.hidden_for.clear()
+
+    def _note(self, params: Mapping[str, Any], **_: Any) -> None:
+        if running_step() is not None:
+            self.hidden_for.append(params["VisibilityTimeout"])
+
+    def _strike(self, event_name: str, params: Mapping[str, Any], **_: Any) -> Any:
+        operation = event_name.removeprefix("before-call.")
+        for fault in self._faults:
+            if (
+                fault.operation == operation
+                and fault.by == (running_step() or _MACHINE)
+                and fault.mentioning in _text(params.get("body"))
+                and fault.hits < fault.times
+            ):
+                fault.hits += 1
+                if fault.error is None:
+                    raise KilledError
+                return SimpleNamespace(status_code=500), _refusal(fault.error)
+        return None
+
+
+def _text(body: object) -> str:
+    return body.decode() if isinstance(body, bytes) else str(body)
+
+
+def _refusal(code: str) -> dict[str, Any]:
+    metadata = {"HTTPStatusCode": 500, "RequestId": "fault", "HTTPHeaders": {}}
+    return {"Error": {"Code": code, "Message": "a fault of the test"}, "ResponseMetadata": metadata}
+
+
+@dataclass(frozen=True)
+class Execution:
+    """An execution, described once it is over."""
+
+    arn: str
+    status: str
+    input: Any
+    output: Any
+    error: str | None
+    cause: str | None
+    history: list[dict[str, Any]]
+
+    @property
+    def states(self) -> list[str]:
+        """The states it entered, in order."""
+        return [
+            event["stateEnteredEventDetails"]["name"] for event in self.history if "stateEnteredEventDetails" in event
+        ]
+
+    def text(self) -> str:
+        """Everything that Step Functions keeps of it."""
+        return json.dumps([self.input, self.output, self.error, self.cause, self.history], default=str)
+
+
+@dataclass(frozen=True)
+class Source:
+    """An event source mapping of the template, as far as this pump plays it."""
+
+    queue_url: str
+    queue_arn: str
+    function: Function
+    batch_size: int
+    partial: bool
+
+
+class Workflow:
+    """The deployed templates.
+
+    Args:
+        templates: The synthesised templates by name of their stack.
+        calls: The calls of the session that everything here uses.
+        monkeypatch: Undoes what this replaces.
+    """
+
+    def __init__(self, templates: Mapping[str, Any], *, calls: Calls, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.calls = calls
+        self.retry_waits: list[float] = []
+        self._throttled: dict[str, int] = {}
+        monkeypatch.setattr(os, "environ", LayeredEnvironment(os.environ))
+        engine.install(monkeypatch, invoke=self._invoke, waits=self.retry_waits)
+        self.deployed = Deployed(templates)
+        self.functions = {
+            function.step: function for function in map(self._function, self.deployed.all("AWS::Lambda::Function"))
+        }
+        self.step_functions = boto3.client("stepfunctions")
+        self._sqs = boto3.client("sqs")
+        self.s3: S3Client = boto3.client("s3")
+        self.rule = next(
+            rule
+            for rule in self.deployed.all("AWS::Events::Rule")
+            if rule.properties.get("EventPattern", {}).get("source") == ["aws.s3"]
+        )
+        self.source = self._source(*self.deployed.all("AWS::Lambda::EventSourceMapping"))
+        self.failed_calls = self._queue_url(self.rule.properties["Targets"][0]["DeadLetterConfig"]["Arn"])
+        self.table: Table = boto3.resource("dynamodb").Table(self._environment("admit_recording", "TABLE_NAME"))
+        self.recordings = self.rule.properties["EventPattern"]["detail"]["bucket"]["name"][0]
+        self.archive = self._environment("store_transcript", "ARCHIVE_BUCKET")
+        self.secret = self._environment("transcribe_call", "DEEPGRAM_SECRET_ARN")
+        self._announcements = self._subscribe()
+
+    # What AWS does
+
+    def announce(self, event: Mapping[str, Any]) -> str:
+        """Do what the rule does with an event; return the execution.
+
+        Raises:
+            LookupError: The rule does not take the event.
+        """
+        if not EventPattern.load(json.dumps(self.rule.properties["EventPattern"])).matches_event(dict(event)):
+            raise LookupError("the rule does not take this event")
+        (target,) = self.rule.properties["Targets"]
+        return self.step_functions.start_execution(stateMachineArn=target["Arn"], input=json.dumps(event))[
+            "executionArn"
+        ]
+
+    def pump(self) -> int:
+        """Carry what waits in the queue to the function, once; return how many messages came."""
+        source = self.source
+        messages = self._sqs.receive_message(
+            QueueUrl=source.queue_url,
+            MaxNumberOfMessages=source.batch_size,
+            AttributeNames=["All"],
+            MessageAttributeNames=["All"],
+        ).get("Messages", [])
+        if messages:
+            self.deliver(messages)
+        return len(messages)
+
+    def deliver(self, messages: list[MessageTypeDef]) -> None:
+        """Invoke the function with messages and settle them by its answer."""
+        source = self.source
+        event = {"Records": [_record(message, source.queue_arn) for message in messages]}
+        try:
+            answer = source.function(event)
+        except (Exception, KilledError):
+            failed = {message["MessageId"] for message in messages}
+        else:
+            failures = answer["batchItemFailures"] if source.partial else []
+            failed = {failure["itemIdentifier"] for failure in failures}
+        for message in messages:
+            handle = {"QueueUrl": source.queue_url, "ReceiptHandle": message["ReceiptHandle"]}
+            if message["MessageId"] in failed:
+                self._sqs.change_message_visibility(**handle, VisibilityTimeout=0)
+            else:
+                self._sqs.delete_message(**handle)
+
+    # What a test does
+
+    def upload(self, key: str, content: bytes, *, bucket: str | None = None) -> dict[str, Any]:
+        """Put an object; return the event by which S3 announces it on EventBridge."""
+        bucket = bucket or self.recordings
+        stored = self.s3.put_object(Bucket=bucket, Key=key, Body=content)
+        described: dict[str, Any] = {
+            "key": key,
+            "size": len(content),
+            "etag": stored["ETag"].strip('"'),
+            "sequencer": f"{time.monotonic_ns():016X}",
+        }
+        if "VersionId" in stored:
+            described["version-id"] = stored["VersionId"]
+        # Amazon S3 User Guide, "Amazon S3 event notification message structure for Amazon EventBridge".
+        return {
+            "version": "0",
+            "id": "17793124-05d4-b198-2fde-7ededc63b103",
+            "detail-type": "Object Created",
+            "source": "aws.s3",
+            "account": "123456789012",
+            "time": "2026-11-20T09:31:00Z",
+            "region": REGION,
+            "resources": [f"arn:aws:s3:::{bucket}"],
+            "detail": {
+                "version": "0",
+                "bucket": {"name": bucket},
+                "object": described,
+                "request-id": "N4N7GDK58NMKJ12R",
+                "requester": "123456789012",
+                "source-ip-address": "192.0.2.1",
+                "reason": "PutObject",
+            },
+        }
+
+    def run(self, event: Mapping[str, Any]) -> Execution:
+        """Announce an event and carry messages until its execution is over."""
+        return self.finish(self.announce(event))
+
+    def finish(self, execution: str) -> Execution:
+        """Carry messages until an execution is over."""
+        self.wait_until(lambda: self.status(execution) != "RUNNING", pumping=True)
+        return self.describe(execution)
+
+    def wait_until(self, condition: Callable[[], bool], *, pumping: bool = False) -> None:
+        """Wait for a condition, for as long as patience lasts.
+
+        Raises:
+            TimeoutError: It did not come about.
+        """
+        end = time.monotonic() + _PATIENCE_SECONDS
+        while not condition():
+            if time.monotonic() > end:
+                raise TimeoutError("this should have happened by now")
+            if not (pumping and self.pump()):
+                time.sleep(_POLL_SECONDS)
+
+    def status(self, execution: str) -> str:
+        return self.step_functions.describe_execution(executionArn=execution)["status"]
+
+    def describe(self, execution: str) -> Execution:
+        """Describe an execution that is over."""
+        described: Mapping[str, Any] = self.step_functions.describe_execution(executionArn=execution)
+        history: list[Any] = self.step_functions.get_execution_history(executionArn=execution)["events"]
+        return Execution(
+            arn=execution,
+            status=described["status"],
+            input=json.loads(described["input"]),
+            output=json.loads(described["output"]) if "output" in described else None,
+            error=described.get("error"),
+            cause=described.get("cause"),
+            history=history,
+        )
+
+    def throttle(self, step: str, times: int) -> None:
+        """Refuse the next invocations of a function, as Lambda does above its concurrency."""
+        self._throttled[step] = times
+
+    @contextmanager
+    def fault(self, operation: str, *, by: str, **details: Any) -> Iterator[Fault]:
+        """Make a call to AWS go wrong inside the block; see `Fault`."""
+        fault = self.calls.add(Fault(operation, by, **details))
+        try:
+            yield fault
+        finally:
+            self.calls.remove(fault)
+
+    def lapse(self, lease: str) -> None:
+        """Let a lease of the only claim run out: `lease_until` or `request_lease_until`."""
+        claim = self.claim()
+        self.table.update_item(
+            Key={"PK": claim["PK"], "SK": claim["SK"]},
+            UpdateExpression="SET #lease = :past",
+            ConditionExpression="attribute_exists(#lease)",
+            ExpressionAttributeNames={"#lease": lease},
+            ExpressionAttributeValues={":past": 1},
+        )
+
+    # What a test looks at
+
+    def claims(self) -> list[dict[str, Any]]:
+        return [item for item in self.items() if item["SK"] == "CLAIM"]
+
+    def claim(self) -> dict[str, Any]:
+        """The only claim."""
+        (claim,) = self.claims()
+        return claim
+
+    def transcripts(self) -> list[dict[str, Any]]:
+        return [item for item in self.items() if item["SK"].startswith("TRANSCRIPT#")]
+
+    def items(self) -> list[dict[str, Any]]:
+        return self.table.scan(ConsistentRead=True)["Items"]
+
+    def document(self, key: str) -> Any:
+        """A document of the archive."""
+        return json.loads(gzip.decompress(self.s3.get_object(Bucket=self.archive, Key=key)["Body"].read()))
+
+    def archived(self, prefix: str) -> list[str]:
+        """The keys of the archive under a prefix."""
+        return [item["Key"] for item in self.s3.list_objects_v2(Bucket=self.archive, Prefix=prefix).get("Contents", [])]
+
+    def failures(self) -> list[dict[str, Any]]:
+        """The messages in the failed-calls queue."""
+        return [json.loads(message["Body"]) for message in self._messages(self.failed_calls)]
+
+    def announced(self) -> list[dict[str, Any]]:
+        """The events on the bus, taken off."""
+        messages = self._messages(self._announcements, keep=False)
+        return [json.loads(message["Body"]) for message in messages]
+
+    def _messages(self, queue: str, *, keep: bool = True) -> list[MessageTypeDef]:
+        found: list[MessageTypeDef] = []
+        while batch := self._sqs.receive_message(QueueUrl=queue, MaxNumberOfMessages=10).get("Messages", []):
+            found += batch
+        for message in found:
+            handle = {"QueueUrl": queue, "ReceiptHandle": message["ReceiptHandle"]}
+            if keep:
+                self._sqs.change_message_visibility(**handle, VisibilityTimeout=0)
+            else:
+                self._sqs.delete_message(**handle)
+        return found
+
+    # What it is made of
+
+    def _function(self, resource: Resource) -> Function:
+        properties = resource.properties
+        return Function(
+            name=resource.made.ref,
+            handler=properties["Handler"],
+            environment={
+                **properties["Environment"]["Variables"],
+                "AWS_LAMBDA_FUNCTION_NAME": resource.made.ref,
+                "AWS_REGION": REGION,
+            },
+            timeout_seconds=float(properties["Timeout"]),
+        )
+
+    def _environment(self, step: str, name: str) -> str:
+        return self.functions[step].environment[name]
+
+    def _queue_url(self, arn: str) -> str:
+        queues = {queue.made.attributes["Arn"]: queue.made.ref for queue in self.deployed.all("AWS::SQS::Queue")}
+        return queues[arn]
+
+    def _source(self, mapping: Resource) -> Source:
+        properties = mapping.properties
+        (function,) = (
+            function for function in self.functions.values() if function.name in str(properties["FunctionName"])
+        )
+        return Source(
+            queue_url=self._queue_url(properties["EventSourceArn"]),
+            queue_arn=properties["EventSourceArn"],
+            function=function,
+            batch_size=properties["BatchSize"],
+            partial="ReportBatchItemFailures" in properties.get("FunctionResponseTypes", []),
+        )
+
+    def _subscribe(self) -> str:
+        """Listen to the bus that the template makes."""
+        (bus,) = self.deployed.all("AWS::Events::EventBus")
+        queue = self._sqs.create_queue(QueueName="announcements")["QueueUrl"]
+        arn = self._sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+        events = boto3.client("events")
+        everything = json.dumps({"account": [{"exists": True}]})
+        events.put_rule(Name="everything", EventBusName=bus.made.ref, EventPattern=everything)
+        events.put_targets(Rule="everything", EventBusName=bus.made.ref, Targets=[{"Id": "queue", "Arn": arn}])
+        return queue
+
+    def _invoke(self, name: str, body: str | bytes, response_headers: dict[str, Any]) -> bytes:
+        """Answer `lambda:invoke` as Lambda does."""
+        (function,) = (function for function in self.functions.values() if function.name == name.split(":")[-1])
+        if self._throttled.get(function.step, 0) > 0:
+            self._throttled[function.step] -= 1
+            raise JsonRESTError("TooManyRequestsException", "Rate Exceeded.")
+        try:
+            return json.dumps(function(json.loads(body))).encode()
+        except Exception as error:
+            response_headers["x-amz-function-error"] = "Unhandled"
+            return json.dumps({"errorType": type(error).__name__, "errorMessage": str(error)}).encode()
+        except KilledError:
+            response_headers["x-amz-function-error"] = "Unhandled"
+            exited = {"errorType": "Runtime.ExitError", "errorMessage": "Error: Runtime exited with error: exit status 1"}
+            return json.dumps(exited).encode()
+
+
+def _record(message: MessageTypeDef, queue_arn: str) -> dict[str, Any]:
+    """Write a message as Lambda hands it to a function (Lambda Developer Guide, "Using Lambda with Amazon SQS")."""
+    return {
+        "messageId": message["MessageId"],
+        "receiptHandle": message["ReceiptHandle"],
+        "body": message["Body"],
+        "attributes": message["Attributes"],
+        "messageAttributes": {},
+        "md5OfBody": message["MD5OfBody"],
+        "eventSource": "aws:sqs",
+        "eventSourceARN": queue_arn,
+        "awsRegion": REGION,
+    }
