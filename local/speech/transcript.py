@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from local.speech.engines import Word
-from local.speech.lexicons import words
-
-# A pause this long ends a sentence before a word that commonly begins one, or before any word.
-STARTER_PAUSE = 0.16
-SENTENCE_PAUSE = 0.45
+from local.speech.sentence_breaks import begins_sentence
 
 
 @dataclass(slots=True)
@@ -105,7 +101,7 @@ class Utterance:
         return self.sentences[0].words[0].speaker
 
 
-def utterances(spoken: Iterable[SpokenWord], channel: int, gap: float) -> list[Utterance]:
+def utterances(spoken: Sequence[SpokenWord], channel: int, gap: float) -> list[Utterance]:
     """Group the words of one channel.
 
     Args:
@@ -115,19 +111,19 @@ def utterances(spoken: Iterable[SpokenWord], channel: int, gap: float) -> list[U
     """
     found: list[Utterance] = []
     last: SpokenWord | None = None
-    for word in spoken:
+    following = [word.text for word in spoken[1:]] + [None]
+    for word, after in zip(spoken, following, strict=True):
         if last is None or word.start - last.end >= gap or word.speaker != last.speaker:
             found.append(Utterance(channel, [Sentence([word])]))
-        elif _begins_sentence(word, word.start - last.end):
-            found[-1].sentences.append(Sentence([word]))
         else:
-            found[-1].sentences[-1].words.append(word)
+            sentence = found[-1].sentences[-1]
+            before = [earlier.text for earlier in sentence.words]
+            if begins_sentence(before, word.text, after, word.start - last.end):
+                found[-1].sentences.append(Sentence([word]))
+            else:
+                sentence.words.append(word)
         last = word
     return found
-
-
-def _begins_sentence(word: SpokenWord, pause: float) -> bool:
-    return pause >= SENTENCE_PAUSE or (pause >= STARTER_PAUSE and word.text in words("sentence_starters"))
 
 
 def confidence(spoken: list[SpokenWord]) -> float:

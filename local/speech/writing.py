@@ -14,6 +14,8 @@ def write(sentence: Sentence) -> None:
         word.written = _capital(word.text) if _is_name(word.text) else word.text
     first, last = sentence.words[0], sentence.words[-1]
     first.written = _capital(first.written)
+    if first is not last and first.text in {"yes", "no", "okay", "hi"}:
+        first.written += ","
     last.written += "?" if _asks(sentence.words) else "."
 
 
@@ -29,7 +31,7 @@ def _asks(spoken: Sequence[SpokenWord]) -> bool:
     texts = [word.text for word in spoken]
     while len(texts) > 1 and texts[0] in words("question_leads"):
         texts = texts[1:]
-    return texts[0] in words("question_words") and len(texts) > 2
+    return len(texts) > 2 and (texts[0] in words("question_pronouns") or texts[0] in words("auxiliaries"))
 
 
 def replace_terms(spoken: list[SpokenWord], rules: Sequence[str]) -> list[SpokenWord]:

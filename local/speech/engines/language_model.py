@@ -81,9 +81,11 @@ def _general_counts() -> dict[str, float]:
 
 def _sentences() -> list[str]:
     phrases = (HERE / "phrases.txt").read_text("utf-8").splitlines()
-    turns = [line.partition(":")[2] for path in sorted(SAMPLES.glob("*.txt")) for line in path.open(encoding="utf-8")]
-    scripted = [sentence for turn in turns for sentence in re.split(r"[.?!]", turn)]
-    return [" ".join(words) for words in map(spoken_words, [*phrases, *scripted]) if words]
+    lines = [line for path in sorted(SAMPLES.glob("*.txt")) for line in path.read_text("utf-8").splitlines()]
+    turns = [line.partition(":")[2] for line in lines]
+    sentences = [sentence for turn in turns for sentence in re.split(r"[.?!]", turn)]
+    # Whole turns too: a pause between two sentences is often too short to be heard as one.
+    return [" ".join(words) for words in map(spoken_words, [*phrases, *turns, *sentences]) if words]
 
 
 def split_vocabulary(terms: Iterable[str]) -> tuple[list[str], list[str]]:

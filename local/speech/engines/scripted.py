@@ -18,6 +18,7 @@ from pathlib import Path
 from local.speech.audio import Channel
 from local.speech.engines import Recognition, Word
 
+# One for each hexadecimal digit.
 _SPELLING = [
     "alpha",
     "bravo",
@@ -102,7 +103,7 @@ class ScriptedEngine:
 
 
 def _made_up(channel: Channel) -> list[Turn]:
-    code = " ".join(_SPELLING[digit] for digit in channel.recording_sha256[:8])
+    code = " ".join(_SPELLING[int(digit, 16)] for digit in channel.recording_sha256[:8])
     half = channel.duration / 2
     return [
         Turn(1, 0.0, half * 0.8, "Thank you for calling. How can I help you today?"),
