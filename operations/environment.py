@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -93,6 +93,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--endpoint-url", metavar="URL", help="where AWS is, if not at its public endpoints")
     parser.add_argument("--profile", help="named profile of your AWS configuration")
     parser.add_argument("--region", help="region of the environment; default: the one of your AWS configuration")
+
+
+def count_up_to(most: int) -> Callable[[str], int]:
+    """Make an argument type for a whole number of 1 to *most*."""
+
+    def count(text: str) -> int:
+        if not 1 <= (number := int(text)) <= most:
+            raise argparse.ArgumentTypeError(f"must be 1 to {most}")
+        return number
+
+    return count
 
 
 def connect(arguments: argparse.Namespace) -> Environment:

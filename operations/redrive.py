@@ -189,19 +189,16 @@ def _moment(text: str) -> datetime:
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
-def _count(text: str) -> int:
-    count = int(text)
-    if not 1 <= count <= _LARGEST_MAX:
-        raise argparse.ArgumentTypeError(f"must be 1 to {_LARGEST_MAX}")
-    return count
-
-
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line; the module says what the exit status means."""
     parser = argparse.ArgumentParser(prog="operations.redrive", description="Repeat failed calls.")
     environment.add_arguments(parser)
     parser.add_argument(
-        "--max", type=_count, default=_DEFAULT_MAX, metavar="N", help="most messages in one run (default: %(default)s)"
+        "--max",
+        type=environment.count_up_to(_LARGEST_MAX),
+        default=_DEFAULT_MAX,
+        metavar="N",
+        help="most messages in one run (default: %(default)s)",
     )
     parser.add_argument("--since", type=_moment, metavar="TIME", help="leave messages sent before this ISO 8601 time")
     parser.add_argument("--dry-run", action="store_true", help="only say what would be done")

@@ -1,0 +1,113 @@
+"""The calls in a deployed table and archive, for reading."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from decimal import Decimal
+from itertools import islice
+from typing import TYPE_CHECKING, Any
+
+from boto3.dynamodb.conditions import Attr, Key
+
+from transcription.table_keys import call_partition, clinic_partition, transcript_range
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb.service_resource import Table
+    from mypy_boto3_s3.client import S3Client
+
+_CALL_INDEX = "GSI1"
+_LIST_ATTRIBUTES = (
+    *("type", "clinic_id", "call_id", "kind", "started_at", "day", "duration_seconds", "word_count", "confidence"),
+    *("appointment_requested", "insurance_mentioned", "callback_requested", "complaint", "cancellation_intent"),
+    *("quality", "cost", "s3_key", "version_id", "created_at"),
+)
+# A day of speech is less: one hour of two channels is about 4 MB.
+_LARGEST_DOCUMENT = 128 * 1024 * 1024
+
+
+class CallStore:
+    """Reads the calls of one environment.
+
+    Args:
+        table: Transcripts and claims.
+        s3: Client that may read the archive.
+    """
+
+    def __init__(self, *, table: Table, s3: S3Client) -> None:
+        self._table = table
+        self._s3 = s3
+
+    def of_clinic(self, clinic_id: str, *, day: str | None, limit: int) -> list[dict[str, Any]]:
+        """The transcripts of a clinic, newest day first, without their words; *day* (yyyy-mm-dd) picks one day."""
+        names = {f"#{index}": name for index, name in enumerate(_LIST_ATTRIBUTES)}
+        condition = Key("PK").eq(clinic_partition(clinic_id)) & Key("SK").begins_with(transcript_range(day))
+
+        def page(**start: Any) -> Mapping[str, Any]:
+            return self._table.query(
+                KeyConditionExpression=condition,
+                ProjectionExpression=", ".join(names),
+                ExpressionAttributeNames=names,
+                ScanIndexForward=False,
+                Limit=limit,
+                **start,
+            )
+
+        return list(islice(_items(page), limit))
+
+    def of_call(self, call_id: str) -> list[dict[str, Any]]:
+        """Everything about a call: its transcripts, and the claims on its recordings."""
+        condition = Key("GSI1PK").eq(call_partition(call_id))
+
+        def page(**start: Any) -> Mapping[str, Any]:
+            return self._table.query(IndexName=_CALL_INDEX, KeyConditionExpression=condition, **start)
+
+        return list(_items(page))
+
+    def failed(self, *, limit: int) -> list[dict[str, Any]]:
+        """The claims that failed or were rejected, in no order. Reads, and is billed for, the whole table."""
+        condition = Attr("type").eq("claim") & Attr("status").is_in(["failed", "rejected"])
+
+        def page(**start: Any) -> Mapping[str, Any]:
+            return self._table.scan(FilterExpression=condition, **start)
+
+        return list(islice(_items(page), limit))
+
+    def whole(self, item: dict[str, Any]) -> dict[str, Any]:
+        """*item* with what was too large for it and is in the archive only."""
+        missing = item.get("only_in_s3")
+        if not missing:
+            return item
+        document = self._document(item["archive_bucket"], item["transcript_key"])
+        return item | {name: document[name] for name in missing if name in document}
+
+    def _document(self, bucket: str, key: str) -> dict[str, Any]:
+        with (
+            self._s3.get_object(Bucket=bucket, Key=key)["Body"] as packed,
+            gzip.GzipFile(fileobj=packed) as unpacked,
+        ):
+            document: dict[str, Any] = json.loads(unpacked.read(_LARGEST_DOCUMENT))
+        return document
+
+
+def _items(page: Any) -> Iterator[dict[str, Any]]:
+    """Every item of a query or scan; reads the next page when it is needed."""
+    start: dict[str, Any] = {}
+    while True:
+        result = page(**start)
+        yield from result["Items"]
+        if "LastEvaluatedKey" not in result:
+            return
+        start = {"ExclusiveStartKey": result["LastEvaluatedKey"]}
+
+
+def plain(value: Any) -> Any:
+    """*value* in the types of JSON: DynamoDB's numbers are Decimal."""
+    if isinstance(value, Mapping):
+        return {name: plain(part) for name, part in value.items()}
+    if isinstance(value, Decimal):
+        return int(value) if value == value.to_integral_value() else float(value)
+    if isinstance(value, Iterable) and not isinstance(value, str | bytes):
+        return [plain(part) for part in value]
+    return value

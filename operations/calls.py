@@ -1,0 +1,97 @@
+"""Look calls up: ``python -m operations.calls --environment Dev --clinic ID [--day yyyy-mm-dd]``.
+
+``--call ID`` prints what is known about one call, with its transcript; ``--failed`` lists the recordings that failed or
+were rejected. What is printed are the words of callers: it is for the terminal of somebody who may read them.
+
+Exit status: 0 when something was found, 1 when nothing was, 2 when the environment or the arguments are wrong.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import re
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+from rich.console import Console
+from rich.text import Text
+
+from operations import environment
+from operations.call_store import CallStore, plain
+from operations.environment import UnusableEnvironment
+from operations.rendering import calls_table, claims_table, transcript_view
+
+_DEFAULT_MAX = 50
+_LARGEST_MAX = 1000
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line; the module says what the exit status means."""
+    parser = argparse.ArgumentParser(prog="operations.calls", description="Look calls up.")
+    environment.add_arguments(parser)
+    wanted = parser.add_mutually_exclusive_group(required=True)
+    wanted.add_argument("--clinic", metavar="ID", help="the calls of a clinic, newest first")
+    wanted.add_argument("--call", metavar="ID", help="all about one call, with its transcript")
+    wanted.add_argument(
+        "--failed", action="store_true", help="recordings that failed or were rejected; reads the whole table"
+    )
+    parser.add_argument("--day", type=_day, metavar="yyyy-mm-dd", help="with --clinic: only this day (UTC)")
+    parser.add_argument(
+        "--max",
+        type=environment.count_up_to(_LARGEST_MAX),
+        default=_DEFAULT_MAX,
+        metavar="N",
+        help="most calls to list (default: %(default)s)",
+    )
+    parser.add_argument("--json", action="store_true", help="print the items as JSON")
+    arguments = parser.parse_args(argv)
+    if arguments.day and not arguments.clinic:
+        parser.error("--day goes with --clinic")
+    console, errors = Console(highlight=False), Console(stderr=True)
+    try:
+        target = environment.connect(arguments)
+        items = _find(CallStore(table=target.table(), s3=target.s3()), arguments)
+    except (UnusableEnvironment, ClientError, BotoCoreError) as error:
+        errors.print(Text(str(error)))
+        return 2
+    if arguments.json:
+        sys.stdout.write(json.dumps(plain(items), indent=2, ensure_ascii=False) + "\n")
+    else:
+        _show(console, items, arguments)
+    return 0 if items else 1
+
+
+def _find(store: CallStore, arguments: argparse.Namespace) -> list[dict[str, Any]]:
+    if arguments.clinic:
+        return store.of_clinic(arguments.clinic, day=arguments.day, limit=arguments.max)
+    if arguments.call:
+        return [store.whole(item) for item in store.of_call(arguments.call)]
+    return store.failed(limit=arguments.max)
+
+
+def _show(console: Console, items: list[dict[str, Any]], arguments: argparse.Namespace) -> None:
+    if not items:
+        console.print("Nothing found.")
+    elif arguments.clinic:
+        console.print(calls_table(items))
+    elif arguments.failed:
+        console.print(claims_table(items))
+    else:
+        for item in (item for item in items if item["type"] == "transcript"):
+            console.print(transcript_view(item))
+        console.print(claims_table([item for item in items if item["type"] == "claim"]))
+    if not arguments.call and len(items) == arguments.max:
+        console.print(f"The first {arguments.max}; ask for more with --max.")
+
+
+def _day(text: str) -> str:
+    if not re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", text):
+        raise argparse.ArgumentTypeError("must look like 2026-11-20")
+    return text
+
+
+if __name__ == "__main__":
+    sys.exit(main())

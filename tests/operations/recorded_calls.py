@@ -1,0 +1,111 @@
+"""Calls as the functions leave them in the table and the archive."""
+
+import gzip
+import json
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+
+from tests.operations.conftest import Deployed
+from transcription.audio_facts import AudioFacts
+from transcription.conversation import Role
+from transcription.documents import MAX_ITEM_BYTES, ArchivePointers, to_document, to_item
+from transcription.options import TranscriptionOptions
+from transcription.quality import load_rubric, score
+from transcription.recordings import Layouts, parse_key
+from transcription.reply import parse_reply
+from transcription.table_keys import claim_key
+from transcription.transcript import Provenance, build_transcript
+
+TURNS = (
+    (1, 0.0, "Good morning, Lakeside eye clinic, this is Mary. How can I help you?"),
+    (0, 5.0, "I would like an appointment. [bold]Really[/bold]."),
+    (1, 62.0, "Of course. Thank you for calling, have a nice day."),
+)
+
+
+def _reply() -> bytes:
+    utterances: list[dict[str, Any]] = [
+        {
+            "id": str(number),
+            "channel": channel,
+            "transcript": text,
+            "start": start,
+            "end": start + 4,
+            "confidence": 0.9,
+            "words": [
+                {"word": word, "start": start, "end": start + 4, "confidence": 0.9} for word in text.lower().split()
+            ],
+        }
+        for number, (channel, start, text) in enumerate(TURNS)
+    ]
+    channels = [
+        {
+            "alternatives": [
+                {
+                    "transcript": " ".join(one["transcript"] for one in utterances if one["channel"] == channel),
+                    "confidence": 0.9,
+                    "words": [word for one in utterances if one["channel"] == channel for word in one["words"]],
+                }
+            ]
+        }
+        for channel in (0, 1)
+    ]
+    metadata = {
+        "transaction_key": "deprecated",
+        "request_id": "request-1",
+        "sha256": "0" * 64,
+        "created": "2026-11-20T14:10:00.000Z",
+        "duration": 66.0,
+        "channels": 2,
+        "models": ["m"],
+        "model_info": {"m": {"name": "general-nova-3", "version": "2026", "arch": "nova-3"}},
+    }
+    return json.dumps({"metadata": metadata, "results": {"channels": channels, "utterances": utterances}}).encode()
+
+
+def store_transcript(deployed: Deployed, key: str, *, max_bytes: int = MAX_ITEM_BYTES, scored: bool = True) -> None:
+    """Leave the transcript of the recording *key* as the functions do."""
+    recording = parse_key(key, Layouts(default_clinic_id="clinic-7"))
+    pointers = ArchivePointers(bucket="archive", transcript_key=f"transcripts/{key}.json.gz", reply_key="replies/r")
+    transcript = build_transcript(
+        recording=recording,
+        reply=parse_reply(_reply()),
+        options=TranscriptionOptions(),
+        audio=AudioFacts(format="WAV", subtype="PCM_16", channels=2, sample_rate=8000, duration_seconds=66.0),
+        channel_roles={0: Role.CUSTOMER, 1: Role.AGENT},
+        provenance=Provenance(
+            bucket="recordings",
+            key=key,
+            version_id="v1",
+            etag="e",
+            recording_id="r" * 64,
+            last_modified=datetime(2026, 11, 20, tzinfo=UTC),
+        ),
+        created_at=datetime(2026, 11, 21, tzinfo=UTC),
+    )
+    item = to_item(transcript, archive=pointers, max_bytes=max_bytes)
+    if scored:
+        quality = json.dumps(score(transcript, load_rubric()).to_dict())
+        item["quality"] = json.loads(quality, parse_float=Decimal)
+    deployed.table.put_item(Item=item)
+    document = gzip.compress(json.dumps(to_document(transcript)).encode())
+    deployed.s3.put_object(Bucket=pointers.bucket, Key=pointers.transcript_key, Body=document)
+
+
+def store_claim(deployed: Deployed, recording_id: str, *, call_id: str | None, status: str, **more: Any) -> None:
+    """Leave a claim on a recording."""
+    key = parse_key(f"recordings/clinic-7/2026-11-20/{call_id}.wav", Layouts()) if call_id else None
+    deployed.table.put_item(
+        Item={
+            **claim_key(recording_id, call_id, key.kind if key else None).attributes(),
+            "type": "claim",
+            "status": status,
+            "recording_id": recording_id,
+            "attempts": 2,
+            "deepgram_requests": 1,
+            "updated_at": "2026-11-20T14:12:00+00:00",
+            **({"call_id": call_id, "clinic_id": "clinic-7"} if call_id else {}),
+            **more,
+        }
+    )

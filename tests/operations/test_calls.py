@@ -1,0 +1,129 @@
+import json
+from typing import Any
+
+import pytest
+
+from operations import calls
+from operations.call_store import CallStore
+from tests.operations.conftest import Deployed
+from tests.operations.recorded_calls import TURNS, store_claim, store_transcript
+
+CONTACT = "connect/acme/CallRecordings/2026/11/20/contact-1_20261120T14:05_UTC.wav"
+CONTACT_IVR = "connect/acme/CallRecordings/ivr/2026/11/20/contact-1_20261120T14:05_UTC.wav"
+
+
+def own(call_id: str, day: str = "2026-11-20", clinic: str = "clinic-7") -> str:
+    return f"recordings/{clinic}/{day}/{call_id}.wav"
+
+
+def listed(deployed: Deployed, capsys: pytest.CaptureFixture[str], *arguments: str) -> Any:
+    calls.main([*deployed.arguments, *arguments, "--json"])
+    return json.loads(capsys.readouterr().out)
+
+
+def test_the_calls_of_a_clinic_come_newest_day_first(deployed: Deployed, capsys: pytest.CaptureFixture[str]) -> None:
+    for key in (own("a", "2026-11-19"), own("b", "2026-11-21"), own("c", "2026-11-20"), own("d", clinic="other")):
+        store_transcript(deployed, key)
+    assert [item["call_id"] for item in listed(deployed, capsys, "--clinic", "clinic-7")] == ["b", "c", "a"]
+    of_day = listed(deployed, capsys, "--clinic", "clinic-7", "--day", "2026-11-20")
+    assert [item["call_id"] for item in of_day] == ["c"]
+    assert [item["call_id"] for item in listed(deployed, capsys, "--clinic", "clinic-7", "--max", "1")] == ["b"]
+
+
+def test_a_list_of_calls_shows_figures_and_flags_but_no_words(
+    deployed: Deployed, capsys: pytest.CaptureFixture[str]
+) -> None:
+    store_transcript(deployed, CONTACT)
+    store_transcript(deployed, own("b"), scored=False)
+    assert calls.main([*deployed.arguments, "--clinic", "clinic-7"]) == 0
+    shown = capsys.readouterr().out
+    assert all(text in shown for text in ("contact-1", "2026-11-20 14:05", "1:06", "appointment requested", "of 100"))
+    assert "Lakeside" not in shown
+    assert "utterances" not in listed(deployed, capsys, "--clinic", "clinic-7")[0]
+
+
+def test_a_call_is_printed_by_role_with_its_score(deployed: Deployed, capsys: pytest.CaptureFixture[str]) -> None:
+    store_transcript(deployed, CONTACT)
+    store_claim(deployed, "r" * 64, call_id="contact-1", status="completed")
+    assert calls.main([*deployed.arguments, "--call", "contact-1"]) == 0
+    shown = capsys.readouterr().out
+    # The summary quotes the call, too; the turns come after it.
+    first, second, third = ([line for line in shown.splitlines() if text in line][-1] for _, _, text in TURNS)
+    assert "agent" in first
+    assert "customer" in second
+    assert "1:02" in third
+    assert "Greets" in shown
+    assert "completed" in shown
+
+
+def test_the_words_of_a_call_are_not_read_as_markup(deployed: Deployed, capsys: pytest.CaptureFixture[str]) -> None:
+    store_transcript(deployed, CONTACT)
+    calls.main([*deployed.arguments, "--call", "contact-1"])
+    assert "[bold]Really[/bold]" in capsys.readouterr().out
+
+
+def test_both_parts_of_a_contact_are_found(deployed: Deployed, capsys: pytest.CaptureFixture[str]) -> None:
+    store_transcript(deployed, CONTACT)
+    store_transcript(deployed, CONTACT_IVR)
+    assert [item["kind"] for item in listed(deployed, capsys, "--call", "contact-1")] == ["agent", "ivr"]
+
+
+def test_a_call_too_large_for_its_item_is_completed_from_the_archive(
+    deployed: Deployed, capsys: pytest.CaptureFixture[str]
+) -> None:
+    store_transcript(deployed, CONTACT, max_bytes=10)
+    (item,) = listed(deployed, capsys, "--call", "contact-1")
+    assert [turn["text"] for turn in item["utterances"]] == [text for _, _, text in TURNS]
+    assert calls.main([*deployed.arguments, "--call", "contact-1"]) == 0
+    assert TURNS[2][2] in capsys.readouterr().out
+
+
+def test_failed_and_rejected_recordings_are_listed(deployed: Deployed, capsys: pytest.CaptureFixture[str]) -> None:
+    store_claim(deployed, "1", call_id="a", status="failed", error_code="Deepgram.HTTP402", failed_step="Transcribe")
+    store_claim(deployed, "2", call_id=None, status="rejected", error_code="UnknownLayout", error_message="no layout")
+    store_claim(deployed, "3", call_id="b", status="completed")
+    assert {item["recording_id"] for item in listed(deployed, capsys, "--failed")} == {"1", "2"}
+    assert calls.main([*deployed.arguments, "--failed"]) == 0
+    shown = capsys.readouterr().out
+    assert all(text in shown for text in ("Deepgram.HTTP402", "Transcribe", "UnknownLayout", "no layout"))
+
+
+def test_nothing_found_ends_with_1(deployed: Deployed, capsys: pytest.CaptureFixture[str]) -> None:
+    assert calls.main([*deployed.arguments, "--call", "nobody"]) == 1
+    assert capsys.readouterr().out == "Nothing found.\n"
+    assert calls.main([*deployed.arguments, "--failed", "--json"]) == 1
+    assert json.loads(capsys.readouterr().out) == []
+
+
+def test_a_missing_table_ends_with_2(deployed: Deployed, capsys: pytest.CaptureFixture[str]) -> None:
+    deployed.outputs["TableName"] = "absent"
+    deployed.write_outputs()
+    assert calls.main([*deployed.arguments, "--failed"]) == 2
+    assert "ResourceNotFoundException" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "arguments", [[], ["--failed", "--call", "a"], ["--failed", "--day", "2026-11-20"], ["--clinic", "c", "--day", "x"]]
+)
+def test_impossible_arguments_end_with_2(deployed: Deployed, arguments: list[str]) -> None:
+    with pytest.raises(SystemExit) as stop:
+        calls.main([*deployed.arguments, *arguments])
+    assert stop.value.code == 2
+
+
+def test_every_page_of_an_answer_is_read() -> None:
+    pages = [
+        {"Items": [{"type": "claim", "n": 1}], "LastEvaluatedKey": {"PK": "1"}},
+        {"Items": [], "LastEvaluatedKey": {"PK": "2"}},
+        {"Items": [{"type": "claim", "n": 2}, {"type": "claim", "n": 3}]},
+    ]
+    asked: list[Any] = []
+
+    class Table:
+        def scan(self, **arguments: Any) -> Any:
+            asked.append(arguments.get("ExclusiveStartKey"))
+            return pages[len(asked) - 1]
+
+    store = CallStore(table=Table(), s3=None)  # type: ignore[arg-type]
+    assert [item["n"] for item in store.failed(limit=2)] == [1, 2]
+    assert asked == [None, {"PK": "1"}, {"PK": "2"}]

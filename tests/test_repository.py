@@ -1,0 +1,126 @@
+"""The repository keeps what its own pages promise."""
+
+import ast
+import importlib.util
+import re
+import subprocess
+import sys
+from functools import cache
+from pathlib import Path
+
+import pytest
+from importlinter.cli import lint_imports
+
+ROOT = Path(__file__).parents[1]
+DECISIONS = ROOT / "docs" / "decisions"
+FENCE = re.compile(r"^```(?P<language>[a-z]*)\n(?P<code>.*?)^```$", re.MULTILINE | re.DOTALL)
+LINK = re.compile(r"\[[^\]]*\]\((?P<target>[^)\s]+)\)")
+PYTHON_MODULE = re.compile(r"python -m (?P<module>(?:operations|local|benchmarks)[a-z._]*)(?P<arguments>[^`\n]*)")
+
+
+@cache
+def repository_files() -> tuple[Path, ...]:
+    """Everything in version control and everything about to be."""
+    listed = subprocess.run(
+        ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"],
+        cwd=ROOT,
+        check=True,
+        capture_output=True,
+        text=True,
+    ).stdout
+    return tuple(path for name in listed.split("\0") if name and (path := ROOT / name).is_file())
+
+
+def pages() -> list[Path]:
+    return [path for path in repository_files() if path.suffix == ".md"]
+
+
+def relative(path: Path) -> str:
+    return str(path.relative_to(ROOT))
+
+
+def anchors(page: Path) -> set[str]:
+    """The anchors that GitHub gives the headings of *page*."""
+    headings = re.findall(r"^#+ (.+)$", FENCE.sub("", page.read_text()), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+# Written apart, so that this file does not hold what it forbids.
+@pytest.mark.parametrize("outside", ["/" + "work/", "../" + "shared", "index" + "-url", "registry" + ".npmjs"])
+def test_the_repository_names_nothing_outside_itself(outside: str) -> None:
+    allowed = {ROOT / ".ci" / "run"}
+    naming = [relative(path) for path in repository_files() if outside.encode() in path.read_bytes()]
+    assert [name for name in naming if ROOT / name not in allowed] == []
+
+
+@pytest.mark.parametrize("page", pages(), ids=lambda page: relative(page).replace("/", ":"))
+def test_every_relative_link_leads_somewhere(page: Path) -> None:
+    broken = []
+    for match in LINK.finditer(FENCE.sub("", page.read_text())):
+        target = match["target"]
+        if re.match(r"[a-z]+:", target):
+            continue
+        name, _, anchor = target.partition("#")
+        file = (page.parent / name) if name else page
+        if not file.exists() or (anchor and anchor not in anchors(file)):
+            broken.append(target)
+    assert broken == []
+
+
+def test_every_decision_is_in_the_index_and_has_every_part() -> None:
+    index = (DECISIONS / "README.md").read_text()
+    decisions = sorted(path for path in DECISIONS.glob("*.md") if path.name != "README.md")
+    assert [path.name[:4] for path in decisions] == [f"{number:04}" for number in range(1, len(decisions) + 1)]
+    for path in decisions:
+        text = path.read_text()
+        assert f"[{path.name[:4]}]({path.name})" in index
+        assert text.startswith(f"# {path.name[:4]} ")
+        for part in ("Status:", "## Context", "## Decision", "## Consequences", "## Alternatives"):
+            assert part in text, f"{path.name} has no {part}"
+
+
+@pytest.mark.parametrize("page", pages(), ids=lambda page: relative(page).replace("/", ":"))
+def test_every_make_target_in_a_page_exists(page: Path) -> None:
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    # A command is a line of a shell block, or a piece of code within a line; "make" also is an English word.
+    shell = "\n".join(match["code"] for match in FENCE.finditer(page.read_text()) if match["language"] == "sh")
+    inline = "\n".join(re.findall(r"`([^`\n]+)`", FENCE.sub("", page.read_text())))
+    named = set(re.findall(r"^make ((?!-)[a-z-]+)", f"{shell}\n{inline}", re.MULTILINE))
+    assert named <= targets
+
+
+@cache
+def help_of(module: str) -> str:
+    return subprocess.run(
+        [sys.executable, "-m", module, "--help"], cwd=ROOT, check=True, capture_output=True, text=True, timeout=60
+    ).stdout
+
+
+def commands() -> list[tuple[str, str]]:
+    """Module and arguments of every ``python -m`` command line in the pages."""
+    found = {
+        (match["module"], match["arguments"].strip())
+        for page in pages()
+        for match in PYTHON_MODULE.finditer(page.read_text())
+    }
+    return sorted(found)
+
+
+def test_every_python_command_in_the_pages_exists_with_its_options() -> None:
+    assert commands()
+    for module, arguments in commands():
+        assert importlib.util.find_spec(module) is not None, f"no module {module}"
+        for option in re.findall(r"--[a-z-]+", arguments):
+            assert option in help_of(module), f"{module} has no {option}"
+
+
+def test_the_imports_keep_to_the_layers(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+    assert lint_imports(config_filename=str(ROOT / "pyproject.toml"), no_cache=True) == 0
+
+
+@pytest.mark.parametrize("page", pages(), ids=lambda page: relative(page).replace("/", ":"))
+def test_every_python_snippet_compiles(page: Path) -> None:
+    for match in FENCE.finditer(page.read_text()):
+        if match["language"] == "python":
+            ast.parse(match["code"], filename=relative(page))
