@@ -24,7 +24,6 @@ def arguments() -> argparse.ArgumentParser:
         prog="python -m local.speech", description="Deepgram-compatible server, loopback only"
     )
     parser.add_argument("--port", type=int, default=PORT, help="0 takes a free one (default: %(default)s)")
-    parser.add_argument("--stop-with-parent", action="store_true", help="end when standard input does")
     parser.add_argument(
         "--engine",
         choices=["pocketsphinx", "scripted"],
@@ -73,7 +72,6 @@ def main() -> None:
     import uvicorn
 
     from local.server_process import terminate_with_parent
-    from local.server_process import terminate_with_parent
     from local.speech.app import create_app
     from local.speech.engines import Engine
     from local.speech.engines.pocketsphinx import PocketsphinxEngine
@@ -84,8 +82,6 @@ def main() -> None:
     from local.speech.remote import Remote
     from local.speech.rest import ListenService
 
-    if options.stop_with_parent:
-        terminate_with_parent()
     engine: Engine
     if options.engine == "scripted":
         engine = ScriptedEngine(options.scripts or [SAMPLES], delay=options.delay)
