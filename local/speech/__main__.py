@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import argparse
 import os
+import signal
 import socket
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 HOST = "127.0.0.1"
@@ -106,7 +108,7 @@ def main() -> None:
         max_bytes=options.max_bytes,
         key=options.key,
     )
-    Server(
+    server = Server(
         uvicorn.Config(
             create_app(service),
             host=HOST,
@@ -117,7 +119,11 @@ def main() -> None:
             access_log=False,
             timeout_graceful_shutdown=SHUTDOWN_SECONDS,
         )
-    ).run()
+    )
+    # uvicorn stops in order at the first signal and then raises it again.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit())
+    with suppress(KeyboardInterrupt):
+        server.run()
 
 
 if __name__ == "__main__":

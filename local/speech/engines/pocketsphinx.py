@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import logging
 import multiprocessing
 from collections import OrderedDict
 from collections.abc import Callable
@@ -16,8 +17,11 @@ from typing import TypeVar
 from local.speech.audio import Channel
 from local.speech.engines import Recognition, Word, recogniser
 from local.speech.engines.language_model import split_vocabulary
+from local.speech.errors import ListenError
 
 T = TypeVar("T")
+
+log = logging.getLogger(__name__)
 
 # Channels whose words are kept, so that the same recording is not decoded twice in one run.
 MAX_CACHED_CHANNELS = 256
@@ -75,21 +79,28 @@ class PocketsphinxEngine:
         A process that dies is replaced and the channel tried once more.
 
         Raises:
-            BrokenProcessPool: The process died twice over the same audio.
+            ListenError: 500, the process died twice over the same audio.
         """
         spoken, unknown = await asyncio.to_thread(split_vocabulary, vocabulary)
         key = hashlib.sha256(channel.pcm)
         key.update(repr((channel.rate, spoken)).encode())
         if (words := self._cache.get(key.hexdigest())) is None:
-            job = (recogniser.recognise, channel.pcm, channel.rate, tuple(spoken))
-            try:
-                words = await self._least_busy().run(*job)
-            except BrokenProcessPool:
-                words = await self._least_busy().run(*job)
+            words = await self._recognise(channel, tuple(spoken))
             self._cache[key.hexdigest()] = words
             if len(self._cache) > MAX_CACHED_CHANNELS:
                 self._cache.popitem(last=False)
         return Recognition(words, tuple(unknown))
+
+    async def _recognise(self, channel: Channel, spoken: tuple[str, ...]) -> tuple[Word, ...]:
+        job = (recogniser.recognise, channel.pcm, channel.rate, spoken)
+        try:
+            return await self._least_busy().run(*job)
+        except BrokenProcessPool:
+            log.warning("a recognition process died; trying once more")
+        try:
+            return await self._least_busy().run(*job)
+        except BrokenProcessPool as problem:
+            raise ListenError.documented(500) from problem
 
     def _least_busy(self) -> _Worker:
         return min(self._workers, key=lambda worker: worker.jobs)
@@ -99,11 +110,11 @@ class PocketsphinxEngine:
         for task in self._warming:
             task.cancel()
         await asyncio.gather(*self._warming, return_exceptions=True)
+        # The engine is the only one in this process that starts children. They may be in the middle of a long decode.
+        for child in multiprocessing.active_children():
+            child.terminate()
         for worker in self._workers:
-            for process in multiprocessing.active_children():
-                if process.pid in (worker.process._processes or {}):  # noqa: SLF001
-                    process.terminate()
-            worker.process.shutdown(wait=False, cancel_futures=True)
+            await asyncio.to_thread(worker.process.shutdown, cancel_futures=True)
 
 
 def _nothing() -> None:
