@@ -57,7 +57,7 @@ def handle(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:  # 
     )
     name = "TranscriptsSuperseded" if stored.superseded else "TranscriptsStored"
     metrics.add_metric(name=name, unit=MetricUnit.Count, value=1)
-    logger.info("stored", superseded=stored.superseded, **_figures(stored))
+    logger.info("stored", superseded=stored.superseded, figures=_figures(stored))
     return {
         "transcript": {
             "pk": stored.key.pk,

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from transcription.options import TranscriptionOptions
     from transcription.transcript import Role
 
-_MAX_ROUNDS = 6
+_MAX_RETRIES = 5
 _BASE_DELAY_SECONDS = 0.05
 
 # Failed belongs to them: an execution that is redriven from this step finds the claim as its failure left it.
@@ -74,6 +74,7 @@ class TranscriptStore:
         channel_roles: Who speaks on which channel of a recording with a channel for each speaker.
         retention: How long an item is kept after the transcript was made; `None` keeps it for ever.
         sleep: Waits for some seconds.
+        jitter: Returns a number from 0 to 1.
     """
 
     def __init__(
@@ -86,6 +87,7 @@ class TranscriptStore:
         channel_roles: Mapping[int, Role],
         retention: timedelta | None,
         sleep: Callable[[float], None] = time.sleep,
+        jitter: Callable[[], float] = random.random,
     ) -> None:
         self._table = table
         self._claims = claims
@@ -94,6 +96,7 @@ class TranscriptStore:
         self._channel_roles = channel_roles
         self._retention = retention
         self._sleep = sleep
+        self._jitter = jitter
 
     def store(
         self, recording: AdmittedRecording, *, reply_key: str, deepgram_requests: int, now: datetime
@@ -121,7 +124,7 @@ class TranscriptStore:
             bucket=self._archive.bucket, transcript_key=document_key(recording), reply_key=reply_key
         )
         self._archive.write_json(pointers.transcript_key, to_document(transcript))
-        superseded = not self._put(recording, self._item(transcript, key=key, pointers=pointers), now=now)
+        superseded = not self._put(recording, self._item(transcript, pointers=pointers), now=now)
         if superseded:
             self._claims.supersede(recording.recording_id, now=now)
         return StoredTranscript(transcript=transcript, key=key, pointers=pointers, superseded=superseded)
@@ -144,43 +147,18 @@ class TranscriptStore:
             vocabulary_terms=None if terms is None else int(terms),
         )
 
-    def _item(self, transcript: Transcript, *, key: ItemKey, pointers: ArchivePointers) -> dict[str, Any]:
-        item = to_item(transcript, archive=pointers) | key.attributes()
+    def _item(self, transcript: Transcript, *, pointers: ArchivePointers) -> dict[str, Any]:
+        item = to_item(transcript, archive=pointers)
         if self._retention is not None:
             item["expires_at"] = int((transcript.created_at + self._retention).timestamp())
         return item
 
     def _put(self, recording: AdmittedRecording, item: dict[str, Any], *, now: datetime) -> bool:
         """Make the item the call's transcript and move the claim on; False when a newer recording is there."""
-        # Two versions of a call stored at the same moment conflict; DynamoDB then refuses one, for a moment.
-        for attempt in range(_MAX_ROUNDS):
+        retries = 0
+        while True:
             try:
-                self._table.meta.client.transact_write_items(
-                    TransactItems=[
-                        {
-                            "Put": {
-                                "TableName": self._table.name,
-                                "Item": item,
-                                "ConditionExpression": "attribute_not_exists(PK) OR recording_last_modified <= :mine",
-                                "ExpressionAttributeValues": {":mine": item["recording_last_modified"]},
-                            }
-                        },
-                        {
-                            "Update": {
-                                "TableName": self._table.name,
-                                "Key": claim_key(recording.recording_id, None, None).primary(),
-                                "UpdateExpression": "SET #status = :stored, updated_at = :now",
-                                "ConditionExpression": "#status IN (:s0, :s1, :s2, :s3)",
-                                "ExpressionAttributeNames": {"#status": "status"},
-                                "ExpressionAttributeValues": {
-                                    ":stored": ClaimStatus.STORED,
-                                    ":now": now.isoformat(),
-                                    **{f":s{index}": status for index, status in enumerate(_STORABLE)},
-                                },
-                            }
-                        },
-                    ]
-                )
+                self._transact(recording, item, now=now)
             except ClientError as error:
                 if error_code(error) != "TransactionCanceledException":
                     raise
@@ -189,12 +167,41 @@ class TranscriptStore:
                     return False
                 if claim_reason == "ConditionalCheckFailed":
                     raise ClaimLost("Claim.Lost", "the claim is gone or its work is done") from None
-                if "TransactionConflict" not in {transcript_reason, claim_reason} or attempt == _MAX_ROUNDS - 1:
+                # Two versions of a call stored at the same moment conflict; DynamoDB then refuses one, for a moment.
+                if "TransactionConflict" not in {transcript_reason, claim_reason} or retries == _MAX_RETRIES:
                     raise
-                self._sleep(random.uniform(0, _BASE_DELAY_SECONDS * 2**attempt))
             else:
                 return True
-        raise AssertionError("the last round returns or raises")
+            self._sleep(self._jitter() * _BASE_DELAY_SECONDS * 2**retries)
+            retries += 1
+
+    def _transact(self, recording: AdmittedRecording, item: dict[str, Any], *, now: datetime) -> None:
+        self._table.meta.client.transact_write_items(
+            TransactItems=[
+                {
+                    "Put": {
+                        "TableName": self._table.name,
+                        "Item": item,
+                        "ConditionExpression": "attribute_not_exists(PK) OR recording_last_modified <= :mine",
+                        "ExpressionAttributeValues": {":mine": item["recording_last_modified"]},
+                    }
+                },
+                {
+                    "Update": {
+                        "TableName": self._table.name,
+                        "Key": claim_key(recording.recording_id, None, None).primary(),
+                        "UpdateExpression": "SET #status = :stored, updated_at = :now",
+                        "ConditionExpression": "#status IN (:s0, :s1, :s2, :s3)",
+                        "ExpressionAttributeNames": {"#status": "status"},
+                        "ExpressionAttributeValues": {
+                            ":stored": ClaimStatus.STORED,
+                            ":now": now.isoformat(),
+                            **{f":s{index}": status for index, status in enumerate(_STORABLE)},
+                        },
+                    }
+                },
+            ]
+        )
 
 
 def document_key(recording: AdmittedRecording) -> str:
@@ -205,5 +212,5 @@ def document_key(recording: AdmittedRecording) -> str:
 
 
 def _cancellation_reasons(error: ClientError) -> tuple[str, str]:
-    first, second = error.response["CancellationReasons"]  # type: ignore[typeddict-item]
+    first, second = error.response["CancellationReasons"]
     return first["Code"], second["Code"]

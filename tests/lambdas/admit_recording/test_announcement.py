@@ -1,0 +1,35 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from lambdas.admit_recording.announcement import AdmitRequest
+
+
+def event(**announced: Any) -> dict[str, Any]:
+    return {
+        "event": {"detail": {"bucket": {"name": "b"}, "object": {"key": "k", "etag": "e", "size": 1} | announced}},
+        "execution": "one",
+    }
+
+
+@pytest.mark.parametrize(
+    "key", ["recordings/a b/2026-11-20/c.wav", "a+b.wav", "a%20b.wav", "T09:30_UTC.wav", "喂/ü.wav", "%3A"]
+)
+def test_the_key_is_taken_as_it_is(key: str) -> None:
+    assert AdmitRequest.model_validate(event(key=key)).event.announced.key == key
+
+
+@pytest.mark.parametrize(("announced", "known"), [("v1", "v1"), ("null", None), ("", None), (None, None)])
+def test_only_a_lasting_version_counts(announced: str | None, known: str | None) -> None:
+    request = AdmitRequest.model_validate(event(**{"version-id": announced}))
+    assert request.event.announced.version_id == known
+
+
+@pytest.mark.parametrize("broken", [{"key": ""}, {"etag": ""}, {"key": None}])
+def test_an_error_does_not_quote_the_event(broken: dict[str, Any]) -> None:
+    with pytest.raises(ValidationError) as raised:
+        AdmitRequest.model_validate(event(**{"sequencer": "+15550107788"} | broken) | {"execution": 5550107788})
+    assert "5550107788" not in str(raised.value)

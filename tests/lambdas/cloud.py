@@ -1,0 +1,258 @@
+"""The AWS side of a deployment in moto, and what the functions are given there."""
+
+from __future__ import annotations
+
+import io
+import json
+import threading
+import wave
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from functools import cache
+from typing import TYPE_CHECKING, Any, Final
+
+import boto3
+from botocore.exceptions import ClientError
+
+from lambdas.common.claims import Candidate
+from lambdas.common.recordings import AdmittedRecording
+from transcription.audio import AudioFacts
+from transcription.identity import recording_id
+from transcription.recordings import CallKind, CallRecording
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb.service_resource import DynamoDBServiceResource, Table
+    from mypy_boto3_s3 import S3Client
+
+REGION: Final = "eu-central-1"
+ACCOUNT = "123456789012"
+EXECUTION = f"arn:aws:states:{REGION}:{ACCOUNT}:execution:workflow:one"
+OTHER_EXECUTION = f"arn:aws:states:{REGION}:{ACCOUNT}:execution:workflow:two"
+PRESIGNER_ROLE = f"arn:aws:iam::{ACCOUNT}:role/presigner"
+KEY = "recordings/lakeside/2026-11-20/call-7.wav"
+NOW = datetime(2026, 11, 20, 10, 0, tzinfo=UTC)
+LEASE = timedelta(hours=25)
+
+_INDEX_KEYS = ("PK", "SK", "GSI1PK", "GSI1SK")
+
+
+def wav(*, seconds: float = 2.0, channels: int = 2) -> bytes:
+    """Return a silent PCM recording as Amazon Connect writes them."""
+    buffer = io.BytesIO()
+    with wave.open(buffer, "wb") as file:
+        file.setnchannels(channels)
+        file.setsampwidth(2)
+        file.setframerate(8000)
+        file.writeframes(bytes(round(seconds * 8000) * channels * 2))
+    return buffer.getvalue()
+
+
+class Cloud:
+    """Buckets and table, as the stacks make them."""
+
+    def __init__(self) -> None:
+        self.s3 = _s3()
+        for bucket in ("recordings", "unversioned", "archive"):
+            self.s3.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": REGION})
+        self.s3.put_bucket_versioning(Bucket="recordings", VersioningConfiguration={"Status": "Enabled"})
+        self.table: Table = _dynamodb().create_table(
+            TableName="transcripts",
+            BillingMode="PAY_PER_REQUEST",
+            AttributeDefinitions=[{"AttributeName": name, "AttributeType": "S"} for name in _INDEX_KEYS],
+            KeySchema=[{"AttributeName": "PK", "KeyType": "HASH"}, {"AttributeName": "SK", "KeyType": "RANGE"}],
+            GlobalSecondaryIndexes=[
+                {
+                    "IndexName": "GSI1",
+                    "KeySchema": [
+                        {"AttributeName": "GSI1PK", "KeyType": "HASH"},
+                        {"AttributeName": "GSI1SK", "KeyType": "RANGE"},
+                    ],
+                    "Projection": {"ProjectionType": "ALL"},
+                }
+            ],
+        )
+
+    def upload(self, content: bytes | None = None, *, key: str = KEY, bucket: str = "recordings") -> dict[str, Any]:
+        """Put a recording and return its announcement."""
+        content = wav() if content is None else content
+        response = self.s3.put_object(Bucket=bucket, Key=key, Body=content)
+        announced = {
+            "key": key,
+            "size": len(content),
+            "etag": response["ETag"].strip('"'),
+            "sequencer": "00617F08299329D189",
+        }
+        if "VersionId" in response:
+            announced["version-id"] = response["VersionId"]
+        return {
+            "version": "0",
+            "id": "17793124-05d4-b198-2fde-7ededc63b103",
+            "detail-type": "Object Created",
+            "source": "aws.s3",
+            "account": ACCOUNT,
+            "time": "2026-11-20T10:00:00Z",
+            "region": REGION,
+            "resources": [f"arn:aws:s3:::{bucket}"],
+            "detail": {
+                "version": "0",
+                "bucket": {"name": bucket},
+                "object": announced,
+                "request-id": "C3D13FE58DE4C810",
+                "requester": ACCOUNT,
+                "source-ip-address": "203.0.113.7",
+                "reason": "PutObject",
+            },
+        }
+
+    def claim(self, recording: str) -> dict[str, Any]:
+        """Return the claim of a recording."""
+        return self.table.get_item(Key={"PK": f"RECORDING#{recording}", "SK": "CLAIM"})["Item"]
+
+    def items(self) -> list[dict[str, Any]]:
+        """Return all items of the table."""
+        return self.table.scan()["Items"]
+
+    def archived(self, prefix: str) -> list[str]:
+        """Return the keys in the archive below a prefix."""
+        listing = self.s3.list_objects_v2(Bucket="archive", Prefix=prefix)
+        return [entry["Key"] for entry in listing.get("Contents", [])]
+
+
+# Making a client takes a tenth of a second; moto answers it in every test.
+@cache
+def _s3() -> S3Client:
+    return boto3.client("s3", region_name=REGION)
+
+
+@cache
+def _dynamodb() -> DynamoDBServiceResource:
+    return boto3.resource("dynamodb", region_name=REGION)
+
+
+class AtomicTable:
+    """A table whose single calls exclude each other, as DynamoDB's do and moto's do not."""
+
+    def __init__(self, table: Table) -> None:
+        self._table = table
+        self._lock = threading.Lock()
+
+    def __getattr__(self, name: str) -> Any:
+        attribute = getattr(self._table, name)
+        if not callable(attribute):
+            return attribute
+
+        def locked(**arguments: Any) -> Any:
+            with self._lock:
+                return attribute(**arguments)
+
+        return locked
+
+
+@dataclass
+class Tasks:
+    """The task API of Step Functions: tokens are known until they are answered or time out.
+
+    Attributes:
+        waiting: Tokens of tasks that wait.
+        results: Result of each task that ended well.
+        failures: Error and cause of each task that failed.
+    """
+
+    waiting: set[str] = field(default_factory=lambda: {"token"})
+    results: dict[str, dict[str, Any]] = field(default_factory=dict)
+    failures: dict[str, tuple[str, str]] = field(default_factory=dict)
+
+    def send_task_heartbeat(self, *, taskToken: str) -> None:  # noqa: N803
+        self._check(taskToken, "SendTaskHeartbeat")
+
+    def send_task_success(self, *, taskToken: str, output: str) -> None:  # noqa: N803
+        self._check(taskToken, "SendTaskSuccess")
+        self.waiting.remove(taskToken)
+        self.results[taskToken] = json.loads(output)
+
+    def send_task_failure(self, *, taskToken: str, error: str, cause: str) -> None:  # noqa: N803
+        self._check(taskToken, "SendTaskFailure")
+        self.waiting.remove(taskToken)
+        self.failures[taskToken] = (error, cause)
+
+    def _check(self, token: str, operation: str) -> None:
+        if token not in self.waiting:
+            raise ClientError({"Error": {"Code": "TaskTimedOut", "Message": "Task Timed Out"}}, operation)
+
+
+def call(*, call_id: str = "call-7", kind: CallKind = CallKind.AGENT) -> CallRecording:
+    """Return a call of the Lakeside clinic."""
+    return CallRecording(
+        clinic_id="lakeside",
+        call_id=call_id,
+        kind=kind,
+        started_at=datetime(2026, 11, 20, tzinfo=UTC),
+        layout="callscribe",
+    )
+
+
+def candidate(*, version_id: str | None = "v1", of: CallRecording | None = None) -> Candidate:
+    """Return a recording of that call that wants to be claimed."""
+    return Candidate(
+        recording_id=recording_id("recordings", KEY, version_id, "e1"),
+        bucket="recordings",
+        key=KEY,
+        version_id=version_id,
+        etag="e1",
+        size_bytes=64044,
+        call=of or call(),
+    )
+
+
+def recording(
+    announcement: dict[str, Any] | None = None,
+    *,
+    last_modified: datetime = NOW,
+    of: CallRecording | None = None,
+    version_id: str | None = "v1",
+) -> AdmittedRecording:
+    """Return an admitted recording, of an announced object or of one that does not exist."""
+    announced: dict[str, Any] = (
+        {"key": KEY, "etag": "e1", "size": 64044} | ({} if version_id is None else {"version-id": version_id})
+        if announcement is None
+        else announcement["detail"]["object"]
+    )
+    bucket = "recordings" if announcement is None else announcement["detail"]["bucket"]["name"]
+    version = announced.get("version-id")
+    return AdmittedRecording(
+        recording_id=recording_id(bucket, announced["key"], version, announced["etag"]),
+        bucket=bucket,
+        key=announced["key"],
+        version_id=version,
+        etag=announced["etag"],
+        size_bytes=announced["size"],
+        last_modified=last_modified,
+        call=of or call(),
+        audio=AudioFacts(format="WAV", subtype="PCM_16", channels=2, sample_rate=8000, duration_seconds=31.0),
+    )
+
+
+def candidate_of(admitted: AdmittedRecording) -> Candidate:
+    """Return the admitted recording as it was before it was claimed."""
+    return Candidate(
+        recording_id=admitted.recording_id,
+        bucket=admitted.bucket,
+        key=admitted.key,
+        version_id=admitted.version_id,
+        etag=admitted.etag,
+        size_bytes=admitted.size_bytes,
+        call=admitted.call,
+    )
+
+
+class Context:
+    """Lambda's context, as far as it is read."""
+
+    function_name = "function"
+    function_version = "$LATEST"
+    memory_limit_in_mb = 512
+    invoked_function_arn = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:function"
+    aws_request_id = "6f0c54f1-2b1d-4c7c-9a53-5f9f3a6f0d11"
+
+    def get_remaining_time_in_millis(self) -> int:
+        return 60_000

@@ -1,0 +1,45 @@
+from __future__ import annotations
+
+import gzip
+from typing import TYPE_CHECKING
+
+import pytest
+
+from lambdas.common import archive as archive_module
+from lambdas.common.archive import Archive, TooLarge
+
+if TYPE_CHECKING:
+    from tests.lambdas.cloud import Cloud
+
+
+@pytest.fixture
+def archive(cloud: Cloud) -> Archive:
+    return Archive(s3=cloud.s3, bucket="archive")
+
+
+def test_a_document_comes_back_as_it_was_with_its_metadata(archive: Archive) -> None:
+    archive.write("replies/a.json.gz", b'{"words": "\xc3\xa4"}', metadata={"execution": "one"})
+    read = archive.read("replies/a.json.gz")
+    assert read is not None
+    assert read.content == b'{"words": "\xc3\xa4"}'
+    assert read.metadata == {"execution": "one"}
+
+
+def test_there_is_nothing_under_an_unknown_key(archive: Archive) -> None:
+    assert archive.read("replies/none.json.gz") is None
+
+
+def test_the_same_document_always_has_the_same_bytes(archive: Archive, cloud: Cloud) -> None:
+    archive.write_json("one", {"b": 1, "a": "ä"})
+    archive.write_json("two", {"a": "ä", "b": 1})
+    stored = [cloud.s3.get_object(Bucket="archive", Key=key)["Body"].read() for key in ("one", "two")]
+    assert stored[0] == stored[1]
+    assert stored[0][4:8] == bytes(4)  # the time in gzip's header
+    assert gzip.decompress(stored[0]) == '{"a":"ä","b":1}'.encode()
+
+
+def test_a_document_that_unpacks_to_too_much_is_refused(archive: Archive, monkeypatch: pytest.MonkeyPatch) -> None:
+    archive.write("replies/bomb.json.gz", bytes(100_000))
+    monkeypatch.setattr(archive_module, "MAX_OBJECT_BYTES", 99_999)
+    with pytest.raises(TooLarge):
+        archive.read("replies/bomb.json.gz")

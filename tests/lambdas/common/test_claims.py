@@ -1,0 +1,232 @@
+from __future__ import annotations
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, cast
+
+import pytest
+
+from lambdas.common.claims import ClaimLost, Claims, Duplicate, RequestInFlight, RequestLease, Taken
+from lambdas.common.errors import SafeError
+from tests.lambdas.cloud import EXECUTION, LEASE, NOW, OTHER_EXECUTION, AtomicTable, Cloud, candidate
+from transcription.recordings import CallKind
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb.service_resource import Table
+
+REQUEST_LEASE = timedelta(minutes=10)
+
+
+@pytest.fixture
+def claims(cloud: Cloud) -> Claims:
+    return Claims(table=cloud.table)
+
+
+def take(claims: Claims, *, execution: str = EXECUTION, at: timedelta = timedelta(0)) -> Taken | Duplicate:
+    return claims.take(candidate(), execution=execution, now=NOW + at, lease=LEASE)
+
+
+def set_status(cloud: Cloud, status: str) -> None:
+    cloud.table.update_item(
+        Key={"PK": f"RECORDING#{candidate().recording_id}", "SK": "CLAIM"},
+        UpdateExpression="SET #s = :s",
+        ExpressionAttributeNames={"#s": "status"},
+        ExpressionAttributeValues={":s": status},
+    )
+
+
+def test_a_new_claim_says_whose_recording_it_is(claims: Claims, cloud: Cloud) -> None:
+    assert take(claims) == Taken()
+    claim = cloud.claim(candidate().recording_id)
+    assert claim["status"] == "claimed"
+    assert claim["execution"] == EXECUTION
+    assert claim["lease_until"] == int((NOW + LEASE).timestamp())
+    assert (claim["clinic_id"], claim["call_id"], claim["kind"]) == ("lakeside", "call-7", "agent")
+    assert (claim["bucket"], claim["s3_key"], claim["version_id"]) == ("recordings", candidate().key, "v1")
+    assert (claim["attempts"], claim["deepgram_requests"]) == (1, 0)
+    assert "expires_at" not in claim
+
+
+def test_claims_are_listed_by_call(claims: Claims, cloud: Cloud) -> None:
+    take(claims)
+    claim = cloud.claim(candidate().recording_id)
+    assert (claim["GSI1PK"], claim["GSI1SK"]) == ("CALL#call-7", f"CLAIM#agent#{candidate().recording_id}")
+
+
+def test_a_claim_expires_with_the_retention(cloud: Cloud) -> None:
+    take(Claims(table=cloud.table, retention=timedelta(days=30)))
+    assert cloud.claim(candidate().recording_id)["expires_at"] == int((NOW + timedelta(days=30)).timestamp())
+
+
+def test_of_five_simultaneous_executions_one_gets_the_claim(cloud: Cloud) -> None:
+    table = cast("Table", AtomicTable(cloud.table))
+    together = threading.Barrier(5)
+
+    def announce(number: int) -> Taken | Duplicate:
+        together.wait()
+        return take(Claims(table=table), execution=f"{EXECUTION}-{number}")
+
+    with ThreadPoolExecutor(5) as pool:
+        outcomes = list(pool.map(announce, range(5)))
+    assert outcomes.count(Taken()) == 1
+    assert outcomes.count(Duplicate(reason="in-progress")) == 4
+
+
+def test_the_execution_that_holds_a_claim_can_take_it_again(claims: Claims, cloud: Cloud) -> None:
+    take(claims)
+    assert take(claims) == Taken()
+    assert cloud.claim(candidate().recording_id)["attempts"] == 1
+
+
+@pytest.mark.parametrize("status", ["claimed", "transcribed", "stored"])
+def test_a_claim_in_progress_belongs_to_its_execution(claims: Claims, cloud: Cloud, status: str) -> None:
+    take(claims)
+    set_status(cloud, status)
+    assert take(claims, execution=OTHER_EXECUTION, at=LEASE) == Duplicate(reason="in-progress")
+
+
+@pytest.mark.parametrize("status", ["claimed", "transcribed", "stored"])
+def test_a_claim_is_taken_over_after_its_lease(claims: Claims, cloud: Cloud, status: str) -> None:
+    take(claims)
+    set_status(cloud, status)
+    assert take(claims, execution=OTHER_EXECUTION, at=LEASE + timedelta(seconds=1)) == Taken()
+    claim = cloud.claim(candidate().recording_id)
+    assert (claim["execution"], claim["status"], claim["attempts"]) == (OTHER_EXECUTION, "claimed", 2)
+
+
+@pytest.mark.parametrize("status", ["failed", "rejected"])
+def test_a_failed_recording_can_be_claimed_again(claims: Claims, cloud: Cloud, status: str) -> None:
+    take(claims)
+    claims.reject(candidate().recording_id, execution=EXECUTION, error=SafeError("TooLong", "cut it"), now=NOW)
+    set_status(cloud, status)
+    assert take(claims, execution=OTHER_EXECUTION) == Taken()
+    claim = cloud.claim(candidate().recording_id)
+    assert (claim["status"], claim["attempts"]) == ("claimed", 2)
+    assert "error_code" not in claim
+
+
+def test_of_five_simultaneous_redrives_one_gets_the_claim(cloud: Cloud) -> None:
+    table = cast("Table", AtomicTable(cloud.table))
+    take(Claims(table=table))
+    set_status(cloud, "failed")
+    together = threading.Barrier(5)
+
+    def redrive(number: int) -> Taken | Duplicate:
+        together.wait()
+        return take(Claims(table=table), execution=f"{EXECUTION}-{number}")
+
+    with ThreadPoolExecutor(5) as pool:
+        outcomes = list(pool.map(redrive, range(5)))
+    assert outcomes.count(Taken()) == 1
+
+
+@pytest.mark.parametrize(
+    ("status", "reason"),
+    [("completed", "already-transcribed"), ("superseded", "superseded"), ("kept", "kept-earlier-version")],
+)
+def test_a_finished_recording_is_a_duplicate_for_ever(claims: Claims, cloud: Cloud, status: str, reason: str) -> None:
+    take(claims)
+    set_status(cloud, status)
+    assert take(claims, execution=OTHER_EXECUTION, at=LEASE * 1000) == Duplicate(reason=reason)
+
+
+def test_the_two_recordings_of_one_contact_have_claims_of_their_own(claims: Claims) -> None:
+    from tests.lambdas.cloud import call
+
+    ivr = candidate(version_id="v-ivr", of=call(kind=CallKind.IVR))
+    assert take(claims) == Taken()
+    assert claims.take(ivr, execution=OTHER_EXECUTION, now=NOW, lease=LEASE) == Taken()
+
+
+def test_a_rejection_says_why(claims: Claims, cloud: Cloud) -> None:
+    take(claims)
+    claims.reject(candidate().recording_id, execution=EXECUTION, error=SafeError("TooLong", "cut it"), now=NOW)
+    claim = cloud.claim(candidate().recording_id)
+    assert (claim["status"], claim["error_code"], claim["error_message"]) == ("rejected", "TooLong", "cut it")
+
+
+def test_requests_are_counted_before_they_are_sent(claims: Claims, cloud: Cloud) -> None:
+    take(claims)
+    lease = begin(claims)
+    assert lease == RequestLease(until=int((NOW + REQUEST_LEASE).timestamp()), requests=1)
+    assert cloud.claim(candidate().recording_id)["deepgram_requests"] == 1
+
+
+def test_a_request_in_flight_keeps_a_second_one_back(claims: Claims, cloud: Cloud) -> None:
+    take(claims)
+    begin(claims)
+    assert begin(claims, at=REQUEST_LEASE) == RequestInFlight(until=int((NOW + REQUEST_LEASE).timestamp()))
+    assert cloud.claim(candidate().recording_id)["deepgram_requests"] == 1
+
+
+def test_a_request_is_sent_again_after_the_lease_of_a_dead_one(claims: Claims) -> None:
+    take(claims)
+    begin(claims)
+    again = begin(claims, at=REQUEST_LEASE + timedelta(seconds=1))
+    assert isinstance(again, RequestLease)
+    assert again.requests == 2
+
+
+def test_a_request_is_sent_again_after_one_that_failed(claims: Claims) -> None:
+    take(claims)
+    first = begin(claims)
+    assert isinstance(first, RequestLease)
+    claims.end_request(candidate().recording_id, execution=EXECUTION, lease=first, now=NOW)
+    again = begin(claims)
+    assert isinstance(again, RequestLease)
+    assert again.requests == 2
+
+
+def test_of_two_simultaneous_deliveries_one_may_send(cloud: Cloud) -> None:
+    table = cast("Table", AtomicTable(cloud.table))
+    take(Claims(table=table))
+    together = threading.Barrier(2)
+
+    def deliver(_: int) -> Any:
+        together.wait()
+        return type(begin(Claims(table=table)))
+
+    with ThreadPoolExecutor(2) as pool:
+        outcomes = set(pool.map(deliver, range(2)))
+    assert outcomes == {RequestLease, RequestInFlight}
+
+
+def test_an_execution_that_lost_its_claim_may_not_send(claims: Claims) -> None:
+    take(claims)
+    take(claims, execution=OTHER_EXECUTION, at=LEASE * 2)
+    with pytest.raises(ClaimLost):
+        begin(claims)
+
+
+def test_a_takeover_waits_for_the_request_of_the_earlier_execution(claims: Claims, cloud: Cloud) -> None:
+    take(claims)
+    begin(claims)
+    set_status(cloud, "failed")
+    take(claims, execution=OTHER_EXECUTION)
+    assert isinstance(begin(claims, execution=OTHER_EXECUTION), RequestInFlight)
+
+
+def test_a_reply_is_noted_and_ends_the_request(claims: Claims, cloud: Cloud) -> None:
+    take(claims)
+    begin(claims)
+    requests = claims.record_reply(
+        candidate().recording_id, execution=EXECUTION, reply_key="replies/x.json.gz", request_id="r-1", now=NOW
+    )
+    claim = cloud.claim(candidate().recording_id)
+    assert requests == 1
+    assert (claim["status"], claim["reply_key"], claim["request_id"]) == ("transcribed", "replies/x.json.gz", "r-1")
+    assert "request_lease_until" not in claim
+
+
+def test_a_claim_that_is_gone_cannot_be_changed(claims: Claims) -> None:
+    with pytest.raises(ClaimLost):
+        begin(claims)
+    with pytest.raises(ClaimLost):
+        claims.supersede(candidate().recording_id, now=NOW)
+
+
+def begin(
+    claims: Claims, *, execution: str = EXECUTION, at: timedelta = timedelta(0)
+) -> RequestLease | RequestInFlight:
+    return claims.begin_request(candidate().recording_id, execution=execution, now=NOW + at, lease=REQUEST_LEASE)

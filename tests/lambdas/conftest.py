@@ -1,0 +1,107 @@
+"""A deployment in moto, and handlers that start cold in each test."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+from moto import mock_aws
+
+# Powertools reads these when the handlers' modules are imported.
+os.environ.setdefault("POWERTOOLS_SERVICE_NAME", "callscribe-tests")
+os.environ.setdefault("POWERTOOLS_METRICS_NAMESPACE", "CallScribe")
+
+from tests.fakes.deepgram import FakeDeepgram
+from tests.lambdas.cloud import PRESIGNER_ROLE, REGION, Cloud
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+
+@pytest.fixture(autouse=True)
+def _aws_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in [name for name in os.environ if name.startswith("AWS_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
+    monkeypatch.setenv("AWS_REGION", REGION)
+    monkeypatch.setenv("AWS_DEFAULT_REGION", REGION)
+
+
+@pytest.fixture
+def cloud(_aws_environment: None) -> Iterator[Cloud]:
+    with mock_aws():
+        yield Cloud()
+
+
+@pytest.fixture(scope="session")
+def _deepgram_server() -> Iterator[FakeDeepgram]:
+    with FakeDeepgram().running() as server:
+        yield server
+
+
+@pytest.fixture
+def deepgram(_deepgram_server: FakeDeepgram) -> FakeDeepgram:
+    _deepgram_server.reset()
+    return _deepgram_server
+
+
+@pytest.fixture
+def function_environment(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> Iterator[pytest.MonkeyPatch]:
+    """The functions' environment variables, and handlers that have read none of them yet."""
+    from lambdas.admit_recording import handler as admit
+    from lambdas.score_quality import handler as score
+    from lambdas.store_transcript import handler as store
+    from lambdas.transcribe_call import handler as transcribe
+
+    for name, value in {
+        "TABLE_NAME": "transcripts",
+        "ARCHIVE_BUCKET": "archive",
+        "LAYOUTS": json.dumps({"clinic_by_prefix": {"connect/lakeside": "lakeside"}, "default_clinic_id": None}),
+        "MAX_DURATION_SECONDS": "14400",
+        "CLAIM_LEASE_SECONDS": "90000",
+        "ON_NEW_VERSION": "supersede",
+        "RETENTION_DAYS": "",
+        "DEEPGRAM_OPTIONS": "{}",
+        "VOCABULARY_PATH": "/callscribe/vocabulary/",
+        "PRESIGNER_ROLE_ARN": PRESIGNER_ROLE,
+        "PRESIGNED_URL_SECONDS": "900",
+        "REQUEST_TIMEOUT_SECONDS": "5",
+        "MAX_ATTEMPTS": "4",
+        "MAX_RETRY_DELAY_SECONDS": "60",
+        "CHANNEL_ROLES": json.dumps({"0": "customer", "1": "agent"}),
+        "TRANSCRIPT_RETENTION_DAYS": "",
+        "RUBRIC": "clinic-call-v1",
+    }.items():
+        monkeypatch.setenv(name, value)
+    caches = (
+        admit._admission,
+        transcribe._worker,
+        store._store,
+        score._scoring,
+    )
+    for cache in caches:
+        cache.cache_clear()
+    yield monkeypatch
+    for cache in caches:
+        cache.cache_clear()
+
+
+class _WhateverStdoutIs(io.TextIOBase):
+    """Standard output as it is at the moment of writing; pytest changes it between the phases of a test."""
+
+    def write(self, text: str) -> int:
+        return sys.stdout.write(text)
+
+
+@pytest.fixture(autouse=True)
+def output(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Callable[[], str]:
+    """What the functions have written: logs and metrics, as Lambda would send them to CloudWatch."""
+    from lambdas.common.observability import logger
+
+    monkeypatch.setattr(logger.registered_handler, "stream", _WhateverStdoutIs())
+    return lambda: "".join(capsys.readouterr())
