@@ -120,8 +120,8 @@ def _refuse_what_is_no_audio(head: bytes) -> None:
             raise UnusableAudio(
                 "UnsupportedFormat", f"{name} cannot be checked here. Convert the recording to WAV, FLAC, MP3 or Ogg."
             )
-    # MP3 has no signature of its own: an ID3 tag, or eleven set bits that begin its first frame.
-    mp3 = head[:3] == b"ID3" or (len(head) > 1 and head[0] == 0xFF and head[1] & 0xE0 == 0xE0)
+    # MP3 has no signature of its own: an ID3 tag, or the eleven set bits and layer III or II of its first frame.
+    mp3 = head[:3] == b"ID3" or (len(head) > 1 and head[0] == 0xFF and head[1] & 0xE6 in (0xE2, 0xE4))
     if not mp3 and head[:4] not in (b"fLaC", b"OggS"):
         raise _not_audio()
 

@@ -140,23 +140,24 @@ def parse_key(key: str, layouts: Layouts) -> CallRecording:
     *folders, name = key.split("/")
     if not name:
         raise NotACall("folder")
-    if "Analysis" in folders:
+    own = len(folders) == 3 and folders[0] == "recordings" and _DAY.fullmatch(folders[2]) is not None
+    if "Analysis" in folders and not own:
         raise NotACall("redacted-copy" if "Redacted" in folders else "analysis-file")
-    stem, _, extension = name.rpartition(".")
-    if extension.lower() not in AUDIO_EXTENSIONS:
+    stem, dot, extension = name.rpartition(".")
+    if not dot or extension.lower() not in AUDIO_EXTENSIONS:
         raise NotACall("not-audio")
+    if own:
+        return _parse_own(folders, stem)
     if "CallRecordings" in folders:
         return _parse_connect(folders, stem, layouts)
-    if folders and folders[0] == "recordings":
-        return _parse_own(folders, stem)
     raise UnknownLayout(
-        "unknown-layout", "the key is neither recordings/{clinic}/{yyyy-mm-dd}/… nor …/CallRecordings/…"
+        "unknown-layout",
+        "the key is neither recordings/{clinic_id}/{yyyy-mm-dd}/{call_id}.{ext} nor "
+        "{prefix}/CallRecordings/{yyyy}/{mm}/{dd}/{contact_id}_{yyyymmdd}T{hh:mm}_UTC.wav",
     )
 
 
 def _parse_own(folders: list[str], stem: str) -> CallRecording:
-    if len(folders) != 3 or not _DAY.fullmatch(folders[2]):
-        raise UnknownLayout("unknown-layout", "expected recordings/{clinic_id}/{yyyy-mm-dd}/{call_id}.{ext}")
     return CallRecording(
         clinic_id=_id("clinic id", folders[1]),
         call_id=_id("call id", stem),

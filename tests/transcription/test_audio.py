@@ -1,0 +1,224 @@
+import io
+import struct
+import tracemalloc
+from contextlib import suppress
+
+import numpy as np
+import pytest
+import soundfile
+
+from transcription.audio import UnusableAudio, probe
+
+RATE = 8000
+HOUR = 3600.0
+
+
+def recorded(
+    seconds: float = 2.0, channels: int = 2, container: str = "WAV", subtype: str = "PCM_16", rate: int = RATE
+) -> bytes:
+    time = np.arange(int(seconds * rate)) / rate
+    tone = 0.3 * np.sin(2 * np.pi * 440 * time) * (1 + np.sin(2 * np.pi * 3 * time)) / 2
+    buffer = io.BytesIO()
+    soundfile.write(buffer, np.repeat(tone[:, None], channels, axis=1), rate, format=container, subtype=subtype)
+    return buffer.getvalue()
+
+
+def wav(data: bytes, *, data_size: int | None = None, riff_size: int | None = None, block_align: int = 4) -> bytes:
+    """A 16-bit stereo WAV file whose sizes can be made to lie."""
+    data_size = len(data) if data_size is None else data_size
+    riff_size = 36 + len(data) if riff_size is None else riff_size
+    fmt = struct.pack("<4sIHHIIHH", b"fmt ", 16, 1, 2, RATE, RATE * 4, block_align, 16)
+    return struct.pack("<4sI4s", b"RIFF", riff_size, b"WAVE") + fmt + struct.pack("<4sI", b"data", data_size) + data
+
+
+TWO_SECONDS = bytes(2 * RATE * 4)
+
+
+def refused(content: bytes, max_duration_seconds: float = HOUR) -> str:
+    with pytest.raises(UnusableAudio) as error:
+        probe(io.BytesIO(content), len(content), max_duration_seconds=max_duration_seconds)
+    return error.value.code
+
+
+@pytest.mark.parametrize(
+    ("container", "subtype"),
+    [
+        ("WAV", "PCM_16"),
+        ("WAV", "PCM_U8"),
+        ("WAV", "PCM_24"),
+        ("WAV", "FLOAT"),
+        ("WAV", "ULAW"),
+        ("WAV", "ALAW"),
+        ("WAV", "IMA_ADPCM"),
+        ("WAVEX", "PCM_16"),
+        ("RF64", "PCM_16"),
+        ("FLAC", "PCM_16"),
+        ("MP3", "MPEG_LAYER_III"),
+        ("OGG", "VORBIS"),
+        ("OGG", "OPUS"),
+    ],
+)
+@pytest.mark.parametrize("channels", [1, 2])
+def test_what_a_recording_holds_is_found(container: str, subtype: str, channels: int) -> None:
+    content = recorded(3.0, channels, container, subtype)
+    facts = probe(io.BytesIO(content), len(content), max_duration_seconds=HOUR)
+    assert (facts.channels, facts.sample_rate, facts.subtype) == (channels, RATE, subtype)
+    assert facts.format in (container, "WAV")
+    assert facts.duration_seconds == pytest.approx(3.0, abs=0.15)
+
+
+def test_an_empty_object_is_refused() -> None:
+    assert refused(b"") == "EmptyObject"
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"This is a text, not a recording.",
+        b"<!DOCTYPE html><html></html>",
+        b'{"err_code": "x"}',
+        b"R",
+        b"RIFF\x10\x00\x00\x00AVI LIST",
+        "Ein Text".encode("utf-16"),
+        bytes(4096),
+    ],
+)
+def test_what_is_no_audio_is_refused(content: bytes) -> None:
+    assert refused(content) == "NotAudio"
+
+
+@pytest.mark.parametrize("content", [b"\x00\x00\x00\x20ftypM4A \x00\x00", b"#!AMR\n" + bytes(30), b"RIFX" + bytes(40)])
+def test_audio_that_cannot_be_checked_is_refused(content: bytes) -> None:
+    assert refused(content) == "UnsupportedFormat"
+
+
+@pytest.mark.parametrize(
+    ("container", "subtype"),
+    [("WAV", "PCM_16"), ("WAV", "PCM_U8"), ("WAV", "ULAW"), ("WAV", "IMA_ADPCM"), ("RF64", "PCM_16")],
+)
+@pytest.mark.parametrize("kept", [0.99, 0.5, 0.1])
+def test_a_truncated_wav_is_refused(container: str, subtype: str, kept: float) -> None:
+    content = recorded(2.0, 2, container, subtype)
+    assert refused(content[: int(len(content) * kept)]) == "TruncatedAudio"
+
+
+def test_a_wav_cut_inside_its_header_is_refused() -> None:
+    assert refused(wav(TWO_SECONDS)[:30]) == "TruncatedAudio"
+
+
+@pytest.mark.parametrize("container", ["MP3", "OGG"])
+@pytest.mark.parametrize("kept", [0.95, 0.5, 0.2])
+def test_truncated_compressed_audio_is_refused(container: str, kept: float) -> None:
+    content = recorded(6.0, 2, container, {"MP3": "MPEG_LAYER_III", "OGG": "VORBIS"}[container])
+    assert refused(content[: int(len(content) * kept)]) == "TruncatedAudio"
+
+
+@pytest.mark.parametrize("kept", [0.9, 0.5, 0.1])
+def test_a_truncated_flac_is_refused(kept: float) -> None:
+    content = recorded(6.0, 2, "FLAC")
+    assert refused(content[: int(len(content) * kept)]) == "CorruptAudio"
+
+
+def test_a_damaged_flac_is_refused() -> None:
+    content = bytearray(recorded(6.0, 2, "FLAC"))
+    middle = len(content) // 2
+    content[middle : middle + 200] = bytes(200)
+    assert refused(bytes(content)) == "CorruptAudio"
+
+
+@pytest.mark.parametrize("size", [0xFFFFFFFF, 0x7FFFF000])
+def test_a_streamed_wav_holds_what_the_object_holds(size: int) -> None:
+    content = wav(TWO_SECONDS, data_size=size, riff_size=0xFFFFFFFF)
+    assert probe(io.BytesIO(content), len(content), max_duration_seconds=HOUR).duration_seconds == 2.0
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        wav(TWO_SECONDS, data_size=len(TWO_SECONDS) // 2, riff_size=36 + len(TWO_SECONDS) // 2),
+        wav(TWO_SECONDS, data_size=0, riff_size=36),
+        wav(TWO_SECONDS, riff_size=0),
+        wav(TWO_SECONDS, block_align=2),
+        wav(TWO_SECONDS, block_align=0),
+        wav(b"").replace(b"data", b"junk"),
+        wav(TWO_SECONDS).replace(b"fmt ", b"junk"),
+    ],
+    ids=["half", "nothing", "riff-0", "frame-size", "frame-size-0", "no-data", "no-format"],
+)
+def test_a_header_that_lies_is_refused(content: bytes) -> None:
+    assert refused(content) == "HeaderMismatch"
+
+
+def test_a_riff_longer_than_the_object_is_truncated_even_with_whole_audio() -> None:
+    assert refused(wav(TWO_SECONDS, riff_size=36 + len(TWO_SECONDS) + 1000)) == "TruncatedAudio"
+
+
+def test_tags_around_the_audio_do_no_harm() -> None:
+    content = wav(TWO_SECONDS)
+    tagged = content[:36] + struct.pack("<4sI", b"LIST", 5) + b"hello\0" + content[36:]
+    tagged = b"RIFF" + struct.pack("<I", len(tagged) - 8) + tagged[8:] + b"TAG" + bytes(125)
+    assert probe(io.BytesIO(tagged), len(tagged), max_duration_seconds=HOUR).duration_seconds == 2.0
+
+
+def test_three_channels_are_refused() -> None:
+    assert refused(recorded(1.0, 3)) == "TooManyChannels"
+    assert refused(recorded(1.0, 3, "FLAC")) == "TooManyChannels"
+
+
+@pytest.mark.parametrize(("container", "subtype"), [("WAV", "PCM_16"), ("FLAC", "PCM_16"), ("MP3", "MPEG_LAYER_III")])
+def test_the_duration_limit_holds(container: str, subtype: str) -> None:
+    content = recorded(4.0, 2, container, subtype)
+    assert refused(content, 3.0) == "TooLong"
+    assert probe(io.BytesIO(content), len(content), max_duration_seconds=5.0).duration_seconds >= 4.0
+
+
+def test_nothing_to_hear_is_refused() -> None:
+    assert refused(recorded(0.05)) == "TooShort"
+    assert refused(wav(b"")) == "TooShort"
+
+
+def test_a_file_deepgram_would_not_take_is_refused_unread() -> None:
+    with pytest.raises(UnusableAudio) as error:
+        probe(io.BytesIO(b""), 2_000_000_001, max_duration_seconds=HOUR)
+    assert error.value.code == "TooLarge"
+
+
+class Sparse(io.RawIOBase):
+    """A file of zeros behind a beginning, that counts what is read of it."""
+
+    def __init__(self, head: bytes, size: int) -> None:
+        self._head, self._size, self._position = head, size, 0
+        self.bytes_read = 0
+
+    def seekable(self) -> bool:
+        return True
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        self._position = offset + {io.SEEK_SET: 0, io.SEEK_CUR: self._position, io.SEEK_END: self._size}[whence]
+        return self._position
+
+    def tell(self) -> int:
+        return self._position
+
+    def read(self, size: int = -1) -> bytes:
+        end = self._size if size < 0 else min(self._size, self._position + size)
+        data = self._head[self._position : end].ljust(max(0, end - self._position), b"\0")
+        self._position, self.bytes_read = end, self.bytes_read + len(data)
+        return data
+
+
+def test_four_hours_of_wav_are_judged_by_their_header() -> None:
+    size = 4 * 3600 * RATE * 4
+    head = wav(b"", data_size=size, riff_size=36 + size)
+    stream = Sparse(head, len(head) + size)
+    facts = probe(stream, len(head) + size, max_duration_seconds=5 * HOUR)  # type: ignore[arg-type]
+    assert facts.duration_seconds == 4 * HOUR
+    assert stream.bytes_read < 100_000
+
+
+def test_decoding_needs_little_memory() -> None:
+    content = recorded(60.0, 2, "FLAC")
+    decoded_bytes = 60 * RATE * 2 * 2
+    tracemalloc.start()
+    with suppress(UnusableAudio):
+        assert probe(io.BytesIO(content), len(content), max_duration_seconds=HOUR).channels in (1, 2)

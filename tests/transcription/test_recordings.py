@@ -1,0 +1,213 @@
+from datetime import UTC, date, datetime
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from transcription.recordings import CallKind, CallRecording, Layouts, NotACall, UnknownLayout, parse_key
+
+LAYOUTS = Layouts(
+    clinic_by_prefix={
+        "connect/downtown-eye": "downtown",
+        "connect/downtown-eye/north/": "north",
+        "uptown-eye": "uptown",
+    }
+)
+CONTACT = "1c7c4d8e-6b1d-4f8e-9b7a-3f0f7e1b2a3c"
+
+
+def connect_key(
+    prefix: str = "connect/downtown-eye", path: str = "2026/03/02", name: str = f"{CONTACT}_20260302T14:05_UTC.wav"
+) -> str:
+    return f"{prefix}/CallRecordings/{path}/{name}"
+
+
+def refused(key: str, layouts: Layouts = LAYOUTS) -> str:
+    with pytest.raises(UnknownLayout) as error:
+        parse_key(key, layouts)
+    return error.value.reason
+
+
+def passed_over(key: str) -> str:
+    with pytest.raises(NotACall) as error:
+        parse_key(key, LAYOUTS)
+    return error.value.reason
+
+
+def test_the_own_layout_names_clinic_day_and_call() -> None:
+    assert parse_key("recordings/downtown/2026-03-02/c-1.wav", LAYOUTS) == CallRecording(
+        clinic_id="downtown",
+        call_id="c-1",
+        kind=CallKind.AGENT,
+        started_at=datetime(2026, 3, 2, tzinfo=UTC),
+        layout="callscribe",
+    )
+
+
+@pytest.mark.parametrize("colon", [":", "%3A", "%3a"])
+def test_connects_layout_names_contact_and_minute(colon: str) -> None:
+    recording = parse_key(connect_key(name=f"{CONTACT}_20260302T14{colon}05_UTC.wav"), LAYOUTS)
+    assert (recording.clinic_id, recording.call_id, recording.kind) == ("downtown", CONTACT, CallKind.AGENT)
+    assert recording.started_at == datetime(2026, 3, 2, 14, 5, tzinfo=UTC)
+    assert (recording.day, recording.layout) == ("2026-03-02", "connect")
+
+
+def test_the_automated_part_of_a_contact_is_told_apart() -> None:
+    recording = parse_key(connect_key(path="ivr/2026/03/02"), LAYOUTS)
+    assert (recording.call_id, recording.kind) == (CONTACT, CallKind.IVR)
+
+
+@pytest.mark.parametrize(
+    ("prefix", "clinic"),
+    [
+        ("connect/downtown-eye", "downtown"),
+        ("connect/downtown-eye/north", "north"),
+        ("any/where/uptown-eye", "uptown"),
+    ],
+)
+def test_the_longest_prefix_names_the_clinic_else_the_instance_alias(prefix: str, clinic: str) -> None:
+    assert parse_key(connect_key(prefix), LAYOUTS).clinic_id == clinic
+
+
+def test_a_prefix_matches_whole_folders_only() -> None:
+    assert refused(connect_key("connect/downtown-eye-2")) == "no-clinic"
+
+
+def test_a_default_clinic_takes_what_no_prefix_does() -> None:
+    layouts = Layouts(default_clinic_id="main")
+    assert parse_key(connect_key("elsewhere"), layouts).clinic_id == "main"
+    assert parse_key(connect_key("x").removeprefix("x/"), layouts).clinic_id == "main"
+
+
+@pytest.mark.parametrize("call_id", ["a b", "a+b", "a%20b", "Zoë 电话", "a.b", "a%2Fb"])
+def test_keys_are_taken_as_they_are(call_id: str) -> None:
+    assert parse_key(f"recordings/downtown/2026-03-02/{call_id}.wav", LAYOUTS).call_id == call_id
+
+
+@pytest.mark.parametrize("extension", ["wav", "WAV", "mp3", "flac", "ogg", "opus", "m4a"])
+def test_every_kind_of_audio_is_a_call(extension: str) -> None:
+    assert parse_key(f"recordings/downtown/2026-03-02/c.{extension}", LAYOUTS).call_id == "c"
+
+
+@pytest.mark.parametrize(
+    ("key", "reason"),
+    [
+        ("recordings/downtown/2026-03-02/", "folder"),
+        ("", "folder"),
+        ("recordings/downtown/2026-03-02/c-1.json", "not-audio"),
+        ("recordings/downtown/2026-03-02/wav", "not-audio"),
+        ("connect/downtown-eye/ChatTranscripts/2026/03/02/chat.json", "not-audio"),
+        (f"Analysis/Voice/2026/03/02/{CONTACT}_analysis_2026-03-02T14:05:00Z.json", "analysis-file"),
+        (f"Analysis/Voice/Redacted/2026/03/02/{CONTACT}_call_recording_redacted_2026-03-02.wav", "redacted-copy"),
+        (f"x/Analysis/Voice/Redacted/CallRecordings/2026/03/02/{CONTACT}_20260302T14:05_UTC.wav", "redacted-copy"),
+    ],
+)
+def test_other_objects_are_passed_over(key: str, reason: str) -> None:
+    assert passed_over(key) == reason
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        "call.wav",
+        "recordings/call.wav",
+        "recordings/downtown/call.wav",
+        "recordings/downtown/2026-3-2/c.wav",
+        "recordings/downtown/2026-03-02/more/c.wav",
+        "recordings/downtown/٢٠٢٦-03-02/c.wav",
+        "other/downtown/2026-03-02/c.wav",
+        connect_key(path="2026/03"),
+        connect_key(path="chat/2026/03/02"),
+        connect_key(name=f"{CONTACT}.wav"),
+        connect_key(name=f"{CONTACT}_20260302T14:05.wav"),
+        connect_key(name="_20260302T14:05_UTC.wav"),
+    ],
+)
+def test_a_recording_of_no_known_layout_is_refused(key: str) -> None:
+    assert refused(key) == "unknown-layout"
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        "recordings/downtown/2026-02-30/c.wav",
+        "recordings/downtown/2026-13-01/c.wav",
+        "recordings/downtown/0000-01-01/c.wav",
+        connect_key(path="2026/02/31"),
+        connect_key(name=f"{CONTACT}_20261301T14:05_UTC.wav"),
+        connect_key(name=f"{CONTACT}_20260302T24:05_UTC.wav"),
+    ],
+)
+def test_a_day_that_does_not_exist_is_refused(key: str) -> None:
+    assert refused(key) == "impossible-date"
+
+
+@pytest.mark.parametrize("name", ["a#b", "a\nb", "a\x00b", "\ud800", "", " ", ".", "..", "x" * 257, " a", "a\u202eb"])
+def test_an_id_that_cannot_stand_in_a_table_key_is_refused(name: str) -> None:
+    assert refused(f"recordings/downtown/2026-03-02/{name}.wav") == "bad-id"
+    assert refused(f"recordings/{name}/2026-03-02/c.wav") == "bad-id"
+
+
+def test_a_refusal_does_not_quote_the_key() -> None:
+    with pytest.raises(UnknownLayout) as error:
+        parse_key("recordings/downtown/+15551234567.wav", LAYOUTS)
+    assert "555" not in str(error.value)
+
+
+def test_layouts_are_read_from_json() -> None:
+    assert Layouts.from_json('{"clinic_by_prefix": {"a": "b"}, "default_clinic_id": "c"}') == Layouts(
+        clinic_by_prefix={"a": "b"}, default_clinic_id="c"
+    )
+    assert Layouts.from_json("{}") == Layouts()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[]",
+        "nonsense",
+        '{"prefixes": {}}',
+        '{"clinic_by_prefix": ["a"]}',
+        '{"clinic_by_prefix": {"a": 1}}',
+        '{"clinic_by_prefix": {"/": "b"}}',
+        '{"clinic_by_prefix": {"a": "x#y"}}',
+        '{"default_clinic_id": ""}',
+    ],
+)
+def test_bad_layouts_are_refused(text: str) -> None:
+    with pytest.raises(ValueError, match=r"clinic|layouts|Expecting|prefix"):
+        Layouts.from_json(text)
+
+
+PARTS = st.sampled_from(["recordings", "CallRecordings", "ivr", "Analysis", "2026", "2026-03-02", "a.wav"])
+
+
+@given(st.text() | st.lists(PARTS | st.text(max_size=5)).map("/".join))
+@example("recordings/\ud800/2026-03-02/a.wav")
+def test_no_key_ends_in_an_undeclared_error(key: str) -> None:
+    try:
+        recording = parse_key(key, LAYOUTS)
+    except (NotACall, UnknownLayout):
+        return
+    assert "#" not in recording.call_id + recording.clinic_id
+
+
+IDS = st.text(st.characters(exclude_characters="#/", exclude_categories=["C", "Z"]), min_size=1, max_size=60).filter(
+    lambda text: text.isprintable() and text not in (".", "..") and len(text.encode()) <= 256
+)
+
+
+@given(IDS | st.sampled_from(["Analysis", "CallRecordings"]), st.dates(), IDS, st.sampled_from(["wav", "mp3", "flac"]))
+def test_every_key_of_the_own_layout_is_read_back(clinic: str, day: date, call: str, extension: str) -> None:
+    recording = parse_key(f"recordings/{clinic}/{day.isoformat()}/{call}.{extension}", LAYOUTS)
+    if call != "CallRecordings":
+        assert (recording.clinic_id, recording.call_id) == (clinic, call)
+        assert recording.started_at.date() == day
+
+
+@given(IDS, st.datetimes(min_value=datetime(1900, 1, 1)), st.sampled_from(["", "ivr/"]))
+def test_every_key_of_connects_layout_is_read_back(contact: str, moment: datetime, part: str) -> None:
+    name = f"{contact}_{moment:%Y%m%dT%H:%M}_UTC.wav"
+    recording = parse_key(f"connect/downtown-eye/CallRecordings/{part}{moment:%Y/%m/%d}/{name}", LAYOUTS)
+    assert recording.call_id == contact
+    assert recording.started_at == moment.replace(second=0, microsecond=0, tzinfo=UTC)
