@@ -1,0 +1,39 @@
+#!/usr/bin/env python3
+"""``cdk deploy 'Dev/*'``: one stage per environment, all of them synthesised every time."""
+
+from __future__ import annotations
+
+from aws_cdk import App, Stage, Tags
+
+from constructs_lib.policies import enforce
+from stacks import environments
+from stacks.batch_stack import BatchStack
+from stacks.environments import Settings
+from stacks.storage_stack import StorageStack
+
+LOCAL_SPEECH_URL_CONTEXT = "callscribe:local-speech-url"
+"""Context key: where the Local environment finds its speech server. Default: the port that ``make demo`` uses."""
+
+
+class EnvironmentStage(Stage):
+    """The stacks of one environment."""
+
+    def __init__(self, app: App, settings: Settings) -> None:
+        super().__init__(app, settings.name, env=settings.env)
+        Tags.of(self).add("environment", settings.name.lower())
+        protected = settings.termination_protection
+        storage = StorageStack(self, "Storage", settings=settings, termination_protection=protected)
+        BatchStack(self, "Batch", settings=settings, storage=storage, termination_protection=protected)
+
+
+def build(app: App) -> App:
+    """Define every environment in *app* and hold it to the policies."""
+    speech_url = app.node.try_get_context(LOCAL_SPEECH_URL_CONTEXT) or environments.LOCAL_SPEECH_URL
+    for settings in (environments.local(speech_url=speech_url), environments.dev(), environments.prod()):
+        EnvironmentStage(app, settings)
+    enforce(app)
+    return app
+
+
+if __name__ == "__main__":
+    build(App()).synth()

@@ -1,0 +1,320 @@
+"""The steps from a recording's arrival to its transcript, as a state machine in JSONata."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from aws_cdk import Duration
+from aws_cdk import aws_dynamodb as dynamodb
+from aws_cdk import aws_events as events
+from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_sqs as sqs
+from aws_cdk import aws_stepfunctions as sfn
+from aws_cdk import aws_stepfunctions_tasks as tasks
+from constructs import Construct
+
+EVENT_SOURCE: Final = "callscribe"
+"""``source`` of the events that the workflow puts on its bus."""
+CALL_TRANSCRIBED: Final = "Call Transcribed"
+"""``detail-type`` of the event that announces a transcript."""
+
+_EXECUTION: Final = "{% $states.context.Execution.Id %}"
+_CONDITION_FAILED: Final = "DynamoDB.ConditionalCheckFailedException"
+_LAMBDA_TROUBLE: Final = [
+    "Lambda.TooManyRequestsException",
+    "Lambda.ServiceException",
+    "Lambda.AWSLambdaException",
+    "Lambda.SdkClientException",
+    "Lambda.ClientExecutionTimeoutException",
+    "Lambda.Unknown",
+]
+# Of the integrations that are not Lambda: throttling, a fault of the service, no connection.
+_QUICK_CALL = Duration.seconds(30)
+_LONGEST_CAUSE = 1000  # characters
+
+
+class Definition:
+    """Build the states.
+
+    Every state that can fail leads, after its retries, to the failed calls; nothing of what was said on the phone
+    passes through a state, only ids, names of objects and figures.
+
+    Args:
+        scope: Parent construct of the states.
+        admit: Decides whether the recording is to be transcribed, and claims it.
+        store: Turns Deepgram's reply into the transcript.
+        score: Rates the call.
+        queue: Where the transcribing function takes its work from.
+        failed_calls: Where calls go that failed.
+        bus: Where transcripts are announced.
+        table: Holds the claims.
+        max_wait: Longest wait for a transcription, including the wait in *queue*.
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        *,
+        admit: lambda_.IFunction,
+        store: lambda_.IFunction,
+        score: lambda_.IFunction,
+        queue: sqs.IQueue,
+        failed_calls: sqs.IQueue,
+        bus: events.IEventBus,
+        table: dynamodb.ITableV2,
+        max_wait: Duration,
+    ) -> None:
+        self._scope, self._table = scope, table
+        self._send_to_failed_calls = self._build_send_to_failed_calls(failed_calls)
+        self._record_failure = self._build_record_failure()
+        self.start: sfn.IChainable = self._build_admit(admit).next(
+            self._build_decision(
+                claimed=self._build_transcribe(queue, max_wait)
+                .next(self._build_store(store))
+                .next(
+                    sfn.Choice.jsonata(scope, "Superseded?")
+                    .when(
+                        sfn.Condition.jsonata("{% $exists($stored.superseded) and $stored.superseded %}"),
+                        sfn.Succeed.jsonata(
+                            scope, "Superseded", comment="A newer version of the recording was stored first"
+                        ),
+                    )
+                    .otherwise(
+                        self._build_score(score)
+                        .next(self._build_announce(bus))
+                        .next(self._build_complete())
+                        .next(sfn.Succeed.jsonata(scope, "Transcribed"))
+                    )
+                )
+            )
+        )
+
+    def _build_admit(self, function: lambda_.IFunction) -> sfn.TaskStateBase:
+        state = self._invoke(
+            "Admit",
+            function,
+            payload={"event": "{% $states.context.Execution.Input %}", "execution": _EXECUTION},
+            assign={"recording": "{% $states.result.Payload.recording %}"},
+        )
+        # Whether the recording was claimed is not known: its claim, if any, ends with its lease.
+        state.add_catch(
+            self._send_to_failed_calls,
+            errors=["States.ALL"],
+            assign={"failure": _failure("Admit"), "recording": {}},
+        )
+        return state
+
+    def _build_decision(self, *, claimed: sfn.IChainable) -> sfn.Choice:
+        return (
+            sfn.Choice.jsonata(self._scope, "Decision")
+            .when(sfn.Condition.jsonata("{% $states.input.decision = 'claimed' %}"), claimed)
+            .when(
+                sfn.Condition.jsonata("{% $states.input.decision in ['duplicate', 'ignored'] %}"),
+                sfn.Succeed.jsonata(self._scope, "NothingToDo"),
+            )
+            .otherwise(
+                sfn.Pass.jsonata(
+                    self._scope,
+                    "Rejected",
+                    assign={
+                        "failure": {
+                            "error": "{% $states.input.reason %}",
+                            "cause": f"{{% $substring($states.input.message, 0, {_LONGEST_CAUSE}) %}}",
+                            "step": "Admit",
+                        }
+                    },
+                ).next(self._send_to_failed_calls)
+            )
+        )
+
+    def _build_transcribe(self, queue: sqs.IQueue, max_wait: Duration) -> sfn.TaskStateBase:
+        state = tasks.SqsSendMessage.jsonata(
+            self._scope,
+            "Transcribe",
+            queue=queue,
+            integration_pattern=sfn.IntegrationPattern.WAIT_FOR_TASK_TOKEN,
+            message_body=sfn.TaskInput.from_object(
+                {
+                    "task_token": "{% $states.context.Task.Token %}",
+                    "recording": "{% $recording %}",
+                    "execution": _EXECUTION,
+                }
+            ),
+            task_timeout=sfn.Timeout.duration(max_wait),
+            assign={"transcription": "{% $states.result %}"},
+        )
+        # Sending is repeated, transcribing is not: the function behind the queue has its own, longer patience.
+        _retry(state, ["SQS.SdkClientException", "SQS.AmazonSQSException"], attempts=5)
+        return self._or_record_failure(state, "Transcribe")
+
+    def _build_store(self, function: lambda_.IFunction) -> sfn.TaskStateBase:
+        state = self._invoke(
+            "Store",
+            function,
+            payload={
+                "recording": "{% $recording %}",
+                "reply": "{% $transcription.reply %}",
+                "deepgram_requests": "{% $transcription.deepgram_requests %}",
+                "request_id": "{% $transcription.request_id %}",
+            },
+            assign={"stored": "{% $states.result.Payload %}"},
+        )
+        return self._or_record_failure(state, "Store")
+
+    def _build_score(self, function: lambda_.IFunction) -> sfn.TaskStateBase:
+        state = self._invoke(
+            "Score",
+            function,
+            payload={"recording": "{% $recording %}", "transcript": "{% $stored.transcript %}"},
+            assign={"quality": "{% $states.result.Payload %}"},
+        )
+        return self._or_record_failure(state, "Score")
+
+    def _build_announce(self, bus: events.IEventBus) -> sfn.TaskStateBase:
+        state = tasks.EventBridgePutEvents.jsonata(
+            self._scope,
+            "Announce",
+            entries=[
+                tasks.EventBridgePutEventsEntry(
+                    event_bus=bus,
+                    source=EVENT_SOURCE,
+                    detail_type=CALL_TRANSCRIBED,
+                    detail=sfn.TaskInput.from_object(
+                        {
+                            "version": "1",
+                            "call_id": "{% $recording.call_id %}",
+                            "clinic_id": "{% $recording.clinic_id %}",
+                            "kind": "{% $recording.kind %}",
+                            "day": "{% $recording.day %}",
+                            "recording_id": "{% $recording.recording_id %}",
+                            "source": "batch",
+                            "transcript": "{% $stored.transcript %}",
+                            "figures": "{% $stored.figures %}",
+                            "quality": {"score": "{% $quality.score %}", "rubric": "{% $quality.rubric %}"},
+                        }
+                    ),
+                )
+            ],
+            task_timeout=sfn.Timeout.duration(_QUICK_CALL),
+        )
+        _retry(state, ["States.TaskFailed", "States.Timeout"], attempts=5)
+        return self._or_record_failure(state, "Announce")
+
+    def _build_complete(self) -> sfn.TaskStateBase:
+        state = self._update_claim(
+            "Complete",
+            update="SET #status = :status, #updated_at = :now REMOVE #error_code, #error_message, #failed_step",
+            names=("status", "updated_at", "error_code", "error_message", "failed_step"),
+            values={":status": "completed"},
+        )
+        return self._or_record_failure(state, "Complete")
+
+    def _build_record_failure(self) -> sfn.TaskStateBase:
+        state = self._update_claim(
+            "RecordFailure",
+            update="SET #status = :status, #updated_at = :now, #error_code = :error_code, "
+            "#error_message = :error_message, #failed_step = :failed_step",
+            names=("status", "updated_at", "error_code", "error_message", "failed_step"),
+            values={
+                ":status": "failed",
+                ":error_code": "{% $failure.error %}",
+                ":error_message": "{% $failure.cause %}",
+                ":failed_step": "{% $failure.step %}",
+            },
+        )
+        # A claim that another execution has taken over, or that cannot be written, must not keep the call from the
+        # failed ones: `failure` still says why it failed.
+        state.add_catch(self._send_to_failed_calls, errors=["States.ALL"])
+        state.next(self._send_to_failed_calls)
+        return state
+
+    def _build_send_to_failed_calls(self, queue: sqs.IQueue) -> sfn.TaskStateBase:
+        state = tasks.SqsSendMessage.jsonata(
+            self._scope,
+            "SendToFailedCalls",
+            queue=queue,
+            message_body=sfn.TaskInput.from_object(
+                {
+                    "event": "{% $states.context.Execution.Input %}",
+                    "execution": _EXECUTION,
+                    "error": "{% $failure.error %}",
+                    "cause": "{% $failure.cause %}",
+                    "step": "{% $failure.step %}",
+                    "recording_id": "{% $exists($recording.recording_id) ? $recording.recording_id : null %}",
+                    "call_id": "{% $exists($recording.call_id) ? $recording.call_id : null %}",
+                }
+            ),
+            task_timeout=sfn.Timeout.duration(_QUICK_CALL),
+        )
+        _retry(state, ["States.TaskFailed", "States.Timeout"], attempts=8)
+        state.next(sfn.Fail.jsonata(self._scope, "Failed", error="{% $failure.error %}", cause="{% $failure.cause %}"))
+        return state
+
+    def _invoke(
+        self, name: str, function: lambda_.IFunction, *, payload: Mapping[str, str], assign: Mapping[str, str]
+    ) -> sfn.TaskStateBase:
+        timeout = function.timeout if isinstance(function, lambda_.Function) else None
+        state = tasks.LambdaInvoke.jsonata(
+            self._scope,
+            name,
+            lambda_function=function,
+            payload=sfn.TaskInput.from_object(dict(payload)),
+            outputs="{% $states.result.Payload %}",
+            assign=dict(assign),
+            retry_on_service_exceptions=False,
+            task_timeout=sfn.Timeout.duration((timeout or Duration.minutes(15)).plus(Duration.seconds(15))),
+        )
+        _retry(state, _LAMBDA_TROUBLE, attempts=6)
+        _retry(state, ["States.TaskFailed", "States.Timeout"], attempts=2)
+        return state
+
+    def _update_claim(
+        self, name: str, *, update: str, names: tuple[str, ...], values: Mapping[str, str]
+    ) -> sfn.TaskStateBase:
+        """Build a state that changes the claim, provided that this execution still holds it."""
+        string = tasks.DynamoAttributeValue.from_string
+        state = tasks.DynamoUpdateItem.jsonata(
+            self._scope,
+            name,
+            table=self._table,
+            key={"PK": string("{% 'RECORDING#' & $recording.recording_id %}"), "SK": string("CLAIM")},
+            update_expression=update,
+            condition_expression="#execution = :execution",
+            expression_attribute_names={f"#{attribute}": attribute for attribute in (*names, "execution")},
+            expression_attribute_values={
+                ":now": string("{% $now() %}"),
+                ":execution": string(_EXECUTION),
+                **{key: string(value) for key, value in values.items()},
+            },
+            task_timeout=sfn.Timeout.duration(_QUICK_CALL),
+        )
+        _retry(state, [_CONDITION_FAILED], attempts=0)
+        _retry(state, ["States.TaskFailed", "States.Timeout"], attempts=5)
+        return state
+
+    def _or_record_failure(self, state: sfn.TaskStateBase, step: str) -> sfn.TaskStateBase:
+        return state.add_catch(self._record_failure, errors=["States.ALL"], assign={"failure": _failure(step)})
+
+
+def _failure(step: str) -> dict[str, Any]:
+    cause = "$states.errorOutput.Cause"
+    return {
+        "error": "{% $states.errorOutput.Error %}",
+        "cause": f"{{% $exists({cause}) ? $substring({cause}, 0, {_LONGEST_CAUSE}) : '' %}}",
+        "step": step,
+    }
+
+
+def _retry(state: sfn.TaskStateBase, errors: list[str], *, attempts: int) -> None:
+    if attempts == 0:
+        state.add_retry(errors=errors, max_attempts=0)
+        return
+    state.add_retry(
+        errors=errors,
+        max_attempts=attempts,
+        interval=Duration.seconds(1),
+        backoff_rate=2,
+        max_delay=Duration.minutes(1),
+        jitter_strategy=sfn.JitterType.FULL,
+    )

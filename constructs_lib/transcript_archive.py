@@ -1,0 +1,62 @@
+"""Where Deepgram's replies and the finished transcripts are kept in full."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from aws_cdk import Duration, RemovalPolicy
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_kms as kms
+from aws_cdk import aws_s3 as s3
+from constructs import Construct
+
+from constructs_lib import _private
+
+REPLIES: Final = "replies/"
+"""Key prefix of Deepgram's replies, as they came, gzip."""
+TRANSCRIPTS: Final = "transcripts/"
+"""Key prefix of the transcript documents, gzip."""
+
+
+class TranscriptArchive(Construct):
+    """Define an encrypted, versioned bucket for replies (``replies/``) and transcripts (``transcripts/``).
+
+    Args:
+        scope: Parent construct.
+        construct_id: Identifier, unique in *scope*. Part of the logical ids: renaming it replaces the bucket.
+        key: Key that encrypts the objects. Default: a new key with rotation on.
+        access_logs: Bucket that server access logs go to. Default: a new bucket that keeps them for a year.
+        expire_after: Age at which an object is deleted. Default: never.
+        removal_policy: What deleting the stack does to the objects. Default: keep them.
+    """
+
+    bucket: s3.Bucket
+    """The replies and transcripts."""
+    key: kms.IKey
+    """Encrypts :attr:`bucket`."""
+
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        key: kms.IKey | None = None,
+        access_logs: s3.IBucket | None = None,
+        expire_after: Duration | None = None,
+        removal_policy: RemovalPolicy = RemovalPolicy.RETAIN,
+    ) -> None:
+        super().__init__(scope, construct_id)
+        self.key = key or _private.own_key(self, removal_policy=removal_policy, description="Archived transcripts")
+        self.bucket = _private.private_bucket(
+            self,
+            "Bucket",
+            key=self.key,
+            access_logs=access_logs or _private.access_log_bucket(self, removal_policy=removal_policy),
+            expire_after=expire_after,
+            removal_policy=removal_policy,
+        )
+
+    def grant_read_transcripts(self, grantee: iam.IGrantable, *, clinic_id: str | None = None) -> iam.Grant:
+        """Allow *grantee* to read transcripts, of one clinic or of all, but not Deepgram's replies."""
+        prefix = TRANSCRIPTS if clinic_id is None else f"{TRANSCRIPTS}{_private.check_clinic_id(clinic_id)}/"
+        return _private.allow_objects(grantee, self.bucket, "s3:GetObject", prefix=prefix)

@@ -1,0 +1,78 @@
+"""Where transcripts and the claims of recordings are kept for queries."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from aws_cdk import RemovalPolicy
+from aws_cdk import aws_dynamodb as dynamodb
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_kms as kms
+from constructs import Construct
+
+from constructs_lib import _private
+
+CALL_INDEX: Final = "GSI1"
+"""Name of the index that finds everything about one call."""
+EXPIRY_ATTRIBUTE: Final = "expires_at"
+"""Attribute that holds the time, in epoch seconds, at which DynamoDB deletes an item."""
+
+
+class TranscriptTable(Construct):
+    """Define the on-demand table of transcripts (by clinic and day) with an index by call.
+
+    Deletion protection follows *removal_policy*: a table that outlives its stack cannot be deleted by hand either.
+
+    Args:
+        scope: Parent construct.
+        construct_id: Identifier, unique in *scope*. Part of the logical ids: renaming it replaces the table.
+        key: Key that encrypts the items. Default: a new key with rotation on.
+        point_in_time_recovery: Whether the table can be restored to any second of the last 35 days. Default: it can.
+        removal_policy: What deleting the stack does to the table. Default: keep it.
+    """
+
+    table: dynamodb.TableV2
+    """The items."""
+    key: kms.IKey
+    """Encrypts :attr:`table`."""
+
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        key: kms.IKey | None = None,
+        point_in_time_recovery: bool = True,
+        removal_policy: RemovalPolicy = RemovalPolicy.RETAIN,
+    ) -> None:
+        super().__init__(scope, construct_id)
+        self.key = key or _private.own_key(self, removal_policy=removal_policy, description="Transcript table")
+
+        def string(name: str) -> dynamodb.Attribute:
+            return dynamodb.Attribute(name=name, type=dynamodb.AttributeType.STRING)
+
+        self.table = dynamodb.TableV2(
+            self,
+            "Table",
+            partition_key=string("PK"),
+            sort_key=string("SK"),
+            billing=dynamodb.Billing.on_demand(),
+            deletion_protection=removal_policy != RemovalPolicy.DESTROY,
+            encryption=dynamodb.TableEncryptionV2.customer_managed_key(self.key),
+            global_secondary_indexes=[
+                dynamodb.GlobalSecondaryIndexPropsV2(
+                    index_name=CALL_INDEX, partition_key=string("GSI1PK"), sort_key=string("GSI1SK")
+                )
+            ],
+            point_in_time_recovery_specification=dynamodb.PointInTimeRecoverySpecification(
+                point_in_time_recovery_enabled=point_in_time_recovery
+            ),
+            removal_policy=removal_policy,
+            time_to_live_attribute=EXPIRY_ATTRIBUTE,
+        )
+
+    def grant_read(self, grantee: iam.IGrantable) -> iam.Grant:
+        """Allow *grantee* to read items and to query the table and its index, but not to scan it."""
+        return _private.allow_items(
+            grantee, self.table, "dynamodb:GetItem", "dynamodb:BatchGetItem", "dynamodb:Query", index=CALL_INDEX
+        )

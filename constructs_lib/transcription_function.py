@@ -1,0 +1,278 @@
+"""The function that has Deepgram transcribe one recording at a time."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Final
+from urllib.parse import urlsplit
+
+from aws_cdk import ArnFormat, Duration, Names, RemovalPolicy, Stack
+from aws_cdk import aws_cloudwatch as cloudwatch
+from aws_cdk import aws_dynamodb as dynamodb
+from aws_cdk import aws_ec2 as ec2
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_kms as kms
+from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_lambda_event_sources as event_sources
+from aws_cdk import aws_logs as logs
+from aws_cdk import aws_s3 as s3
+from aws_cdk import aws_secretsmanager as secretsmanager
+from aws_cdk import aws_sqs as sqs
+from aws_cdk import aws_ssm as ssm
+from constructs import Construct
+
+from constructs_lib import _private
+from constructs_lib._python_code import DEFAULT_ARCHITECTURE, DEFAULT_RUNTIME
+from constructs_lib._runtime_function import RuntimeFunction
+from constructs_lib.deepgram_options import DeepgramOptions, check_vocabulary
+from constructs_lib.deepgram_secret import DeepgramSecret
+from constructs_lib.transcript_archive import REPLIES
+
+DEFAULT_VOCABULARY: Final = "default"
+"""Name of the vocabulary of clinics that have none of their own."""
+
+_PRESIGNED_URL_SECONDS = 900
+# Between Deepgram's answer and the end of the run: keep the reply, tell the workflow.
+_AFTERWORK = Duration.minutes(1)
+_LONGEST_RUN = Duration.minutes(15)
+# A standard parameter (AWS: "Managing parameter tiers").
+_PARAMETER_BYTES = 4096
+
+
+class TranscriptionFunction(Construct):
+    """Define the function that hands recordings to Deepgram and keeps its replies.
+
+    Deepgram fetches the audio itself, from a URL signed by :attr:`presigning_role`, which can read recordings and
+    nothing else. Work comes from a queue (:meth:`consume`), at most as many recordings at once as Deepgram allows.
+
+    Args:
+        scope: Parent construct.
+        construct_id: Identifier, unique in *scope*.
+        recordings: Bucket of the recordings.
+        table: Table of transcripts and claims.
+        archive: Bucket for Deepgram's replies.
+        secret: Deepgram's API key, plain or as ``{"api_key": "…"}``. Default: a new secret without a value.
+        options: What Deepgram is asked for. Default: ``DeepgramOptions()``.
+        vocabulary: Words Deepgram should expect, by clinic id, beside ``options.keyterms``. Default: none.
+        recording_key: Key that encrypts *recordings*. Default: the bucket's, as far as CDK knows it; a bucket known by
+            name only needs it here.
+        key: Key that encrypts the logs. Default: a new key with rotation on.
+        log_retention: How long logs are kept. Default: a year.
+        request_timeout: Longest wait for Deepgram's answer, up to 14 minutes. Default: 11 minutes; Deepgram itself
+            gives up after 10 (page "pre-recorded-audio").
+        max_attempts: Times a recording is tried while Deepgram is busy, down or out of reach. Default: 12.
+        max_retry_delay: Longest pause between two tries; it grows up to there. Default: 15 minutes.
+        vpc: Network to run in. Default: none of yours.
+        vpc_subnets: Subnets of *vpc*. Default: the private ones with a way out.
+        runtime: Python version of the function. Default: the newest that Lambda has.
+        architecture: Processor of the function. Default: arm64.
+        bundling_platform: Platform the dependencies are chosen for, as ``uv --python-platform`` names it. Default: the
+            Linux of Lambda; another one is for functions that run elsewhere, such as on an emulator.
+
+    Raises:
+        ValueError: If a vocabulary is not one Deepgram takes or a time is out of range.
+    """
+
+    function: lambda_.Function
+    """Hands recordings to Deepgram."""
+    presigning_role: iam.Role
+    """Signs the URLs from which Deepgram fetches recordings."""
+    secret: secretsmanager.ISecret
+    """Deepgram's API key."""
+    key: kms.IKey
+    """Encrypts the logs."""
+    options: DeepgramOptions
+    """What Deepgram is asked for."""
+    vocabulary_path: str
+    """Parameter Store path of the vocabularies, one parameter per clinic id, a JSON array of terms. An operator may
+    change them there without a deployment."""
+
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        recordings: s3.IBucket,
+        table: dynamodb.ITableV2,
+        archive: s3.IBucket,
+        secret: secretsmanager.ISecret | None = None,
+        options: DeepgramOptions | None = None,
+        vocabulary: Mapping[str, Sequence[str]] | None = None,
+        recording_key: kms.IKey | None = None,
+        key: kms.IKey | None = None,
+        log_retention: logs.RetentionDays = logs.RetentionDays.ONE_YEAR,
+        request_timeout: Duration | None = None,
+        max_attempts: int = 12,
+        max_retry_delay: Duration | None = None,
+        vpc: ec2.IVpc | None = None,
+        vpc_subnets: ec2.SubnetSelection | None = None,
+        runtime: lambda_.Runtime = DEFAULT_RUNTIME,
+        architecture: lambda_.Architecture = DEFAULT_ARCHITECTURE,
+        bundling_platform: str | None = None,
+    ) -> None:
+        super().__init__(scope, construct_id)
+        self.options = options or DeepgramOptions()
+        self.key = key or _private.own_key(self, removal_policy=RemovalPolicy.DESTROY, description="Logs")
+        self.secret = secret or DeepgramSecret(self, "DeepgramSecret").secret
+        self.vocabulary_path = (
+            f"/callscribe/{Names.unique_resource_name(self, separator='-', max_length=80)}/vocabulary/"
+        )
+        answer_within = _private.seconds_within(
+            "request_timeout",
+            request_timeout or Duration.minutes(11),
+            at_least=Duration.seconds(5),
+            at_most=_LONGEST_RUN.minus(_AFTERWORK),
+        )
+        if not 1 <= max_attempts <= 100:
+            raise ValueError(f"max_attempts of {max_attempts} is out of range: choose 1 to 100")
+        retry_delay = _private.seconds_within(
+            "max_retry_delay",
+            max_retry_delay or Duration.minutes(15),
+            at_least=Duration.seconds(1),
+            at_most=Duration.hours(11),  # SQS hides a message for 12 hours at most
+        )
+        self._max_attempts = max_attempts
+        self._runtime_function = RuntimeFunction(
+            self,
+            "Transcribe",
+            module="transcribe_call",
+            description="Has Deepgram transcribe one recording and keeps its reply",
+            table=table,
+            archive=archive,
+            environment={
+                "DEEPGRAM_SECRET_ARN": self.secret.secret_arn,
+                "DEEPGRAM_OPTIONS": self.options.to_json(),
+                "DEEPGRAM_BASE_URL": self.options.base_url,
+                "VOCABULARY_PATH": self.vocabulary_path,
+                "PRESIGNED_URL_SECONDS": str(_PRESIGNED_URL_SECONDS),
+                "REQUEST_TIMEOUT_SECONDS": str(answer_within),
+                "MAX_ATTEMPTS": str(max_attempts),
+                "MAX_RETRY_DELAY_SECONDS": str(retry_delay),
+            },
+            timeout=Duration.seconds(answer_within).plus(_AFTERWORK),
+            memory_mib=512,
+            key=self.key,
+            log_retention=log_retention,
+            vpc=vpc,
+            vpc_subnets=vpc_subnets,
+            runtime=runtime,
+            architecture=architecture,
+            platform=bundling_platform,
+        )
+        self.function = self._runtime_function.function
+        self._open_way_to_deepgram(vpc)
+        self._add_vocabulary(vocabulary or {})
+        self.presigning_role = self._presigning_role(recordings, recording_key)
+        self.function.add_environment("PRESIGNER_ROLE_ARN", self.presigning_role.role_arn)
+        self._allow(table, archive)
+
+    def _open_way_to_deepgram(self, vpc: ec2.IVpc | None) -> None:
+        port = urlsplit(self.options.base_url).port
+        if vpc and port not in (None, 443):
+            self.function.connections.allow_to_any_ipv4(ec2.Port.tcp(port), "Deepgram")
+
+    def _presigning_role(self, recordings: s3.IBucket, recording_key: kms.IKey | None) -> iam.Role:
+        role = iam.Role(
+            self,
+            "PresigningRole",
+            description="Signs the URLs from which Deepgram fetches recordings",
+            assumed_by=iam.ArnPrincipal(self._runtime_function.role.role_arn),
+        )
+        _private.allow_objects(role, recordings, "s3:GetObject", "s3:GetObjectVersion", key=recording_key)
+        iam.Grant.add_to_principal(
+            grantee=self._runtime_function.role, actions=["sts:AssumeRole"], resource_arns=[role.role_arn]
+        )
+        _private.acknowledge_wildcards(
+            role,
+            {
+                recordings.arn_for_objects("*"): "recordings are named by the contact centre; each session is narrowed "
+                "to the one recording it signs for"
+            },
+        )
+        _private.acknowledge(role, _private.INLINE_POLICY)
+        return role
+
+    def _allow(self, table: dynamodb.ITableV2, archive: s3.IBucket) -> None:
+        role = self._runtime_function.role
+        _private.allow_items(role, table, "dynamodb:GetItem", "dynamodb:UpdateItem")
+        _private.allow_objects(role, archive, "s3:GetObject", "s3:PutObject", prefix=REPLIES, write=True)
+        _private.allow_listing(role, archive, prefix=REPLIES)
+        iam.Grant.add_to_principal(
+            grantee=role, actions=["secretsmanager:GetSecretValue"], resource_arns=[self.secret.secret_arn]
+        )
+        if self.secret.encryption_key:
+            _private.allow_key(role, self.secret.encryption_key, "secretsmanager", write=False)
+        parameters = Stack.of(self).format_arn(
+            service="ssm",
+            resource="parameter",
+            resource_name=f"{self.vocabulary_path.removeprefix('/')}*",
+            arn_format=ArnFormat.SLASH_RESOURCE_NAME,
+        )
+        iam.Grant.add_to_principal(grantee=role, actions=["ssm:GetParameter"], resource_arns=[parameters])
+        _private.acknowledge_wildcards(
+            role,
+            {
+                archive.arn_for_objects(f"{REPLIES}*"): "replies are named by the recording's hash, made at run time",
+                parameters: "a clinic is known by its recordings only; one without a vocabulary must read as not found",
+            },
+        )
+
+    def _add_vocabulary(self, vocabulary: Mapping[str, Sequence[str]]) -> None:
+        if DEFAULT_VOCABULARY in vocabulary:
+            raise ValueError(
+                f"{DEFAULT_VOCABULARY!r} is not a clinic: pass the words of all clinics as options.keyterms"
+            )
+        common = self.options.keyterms
+        by_clinic = {DEFAULT_VOCABULARY: common} if common else {}
+        by_clinic |= {clinic: tuple(dict.fromkeys((*common, *terms))) for clinic, terms in vocabulary.items() if terms}
+        for clinic, terms in by_clinic.items():
+            try:
+                check_vocabulary(terms, model=self.options.model)
+            except ValueError as error:
+                raise ValueError(f"vocabulary of clinic {clinic!r}: {error}") from error
+            value = json.dumps(terms, ensure_ascii=False, separators=(",", ":"))
+            if len(value.encode()) > _PARAMETER_BYTES:
+                raise ValueError(
+                    f"vocabulary of clinic {clinic!r} takes {len(value.encode())} bytes: a parameter holds "
+                    f"{_PARAMETER_BYTES}; drop or shorten some terms"
+                )
+            ssm.StringParameter(
+                self,
+                f"Vocabulary-{_private.check_clinic_id(clinic)}",
+                parameter_name=self.vocabulary_path + clinic,
+                description="Words Deepgram should expect in this clinic's calls, a JSON array",
+                string_value=value,
+            )
+
+    def consume(self, queue: sqs.IQueue) -> None:
+        """Work off the messages of *queue*, as many at once as Deepgram allows.
+
+        The visibility timeout of *queue* must exceed :attr:`function`'s timeout, and its redrive policy should allow
+        more receives than ``max_attempts``.
+        """
+        self.function.add_environment("QUEUE_URL", queue.queue_url)
+        self.function.add_event_source(
+            event_sources.SqsEventSource(
+                queue,
+                batch_size=1,
+                report_batch_item_failures=True,
+                max_concurrency=self.options.parallel_requests,
+            )
+        )
+
+    def grant_set_vocabulary(self, grantee: iam.IGrantable, clinic_id: str) -> iam.Grant:
+        """Allow *grantee* to change the vocabulary of one clinic."""
+        name = f"{self.vocabulary_path.removeprefix('/')}{_private.check_clinic_id(clinic_id)}"
+        arn = Stack.of(self).format_arn(service="ssm", resource="parameter", resource_name=name)
+        return iam.Grant.add_to_principal(grantee=grantee, actions=["ssm:PutParameter"], resource_arns=[arn])
+
+    def metric_rate_limited(self, *, period: Duration | None = None, statistic: str = "Sum") -> cloudwatch.Metric:
+        """Count the times Deepgram refused a request because too many were in flight. Default: sum of 5 minutes."""
+        return cloudwatch.Metric(
+            namespace=_private.METRICS_NAMESPACE,
+            metric_name=_private.RATE_LIMITED_METRIC,
+            dimensions_map={"service": self._runtime_function.service},
+            period=period or Duration.minutes(5),
+            statistic=statistic,
+        )

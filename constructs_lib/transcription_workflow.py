@@ -1,0 +1,534 @@
+"""From the arrival of a recording to its transcript."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Final, Literal, get_args
+
+from aws_cdk import Aws, Duration, Names, RemovalPolicy, Stack
+from aws_cdk import aws_cloudwatch as cloudwatch
+from aws_cdk import aws_cloudwatch_actions as cloudwatch_actions
+from aws_cdk import aws_dynamodb as dynamodb
+from aws_cdk import aws_ec2 as ec2
+from aws_cdk import aws_events as events
+from aws_cdk import aws_events_targets as targets
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_kms as kms
+from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_logs as logs
+from aws_cdk import aws_s3 as s3
+from aws_cdk import aws_secretsmanager as secretsmanager
+from aws_cdk import aws_sns as sns
+from aws_cdk import aws_sqs as sqs
+from aws_cdk import aws_stepfunctions as sfn
+from constructs import Construct
+
+from constructs_lib import _monitoring, _private
+from constructs_lib._python_code import DEFAULT_ARCHITECTURE, DEFAULT_RUNTIME
+from constructs_lib._runtime_function import RuntimeFunction
+from constructs_lib._state_machine import CALL_TRANSCRIBED, EVENT_SOURCE, Definition
+from constructs_lib.deepgram_options import DeepgramOptions
+from constructs_lib.transcript_archive import REPLIES, TRANSCRIPTS
+from constructs_lib.transcription_function import TranscriptionFunction
+
+OnNewVersion = Literal["supersede", "keep"]
+"""What a new version of a recording does to the transcript that is there."""
+Role = Literal["agent", "customer"]
+"""Who speaks on a channel."""
+
+AUDIO_SUFFIXES: Final = (".wav", ".mp3", ".flac", ".ogg", ".opus", ".m4a")
+"""What the key of a recording ends with, in lower or upper case."""
+
+_RUBRIC: Final = "clinic-call-v1"
+_AMAZON_CONNECT_CHANNELS: Final[Mapping[int, Role]] = {0: "customer", 1: "agent"}
+# SQS keeps a message for 14 days at most, and a call must not vanish from the queue while its execution waits for it.
+_LONGEST_WAIT = Duration.days(13)
+_QUEUE_RETENTION = Duration.days(14)
+# The steps beside the wait: admission, storage, scoring, announcement, each with its retries.
+_OTHER_STEPS = Duration.hours(1)
+# A claim outlives its execution by this, so that two executions never hold it at once.
+_CLAIM_MARGIN = Duration.minutes(5)
+# Receives beyond the tries that the function counts: a killed function, or a wait for another worker's lease.
+_SPARE_RECEIVES = 3
+_LONGEST_PATTERN = 2048  # characters (AWS: "Amazon EventBridge quotas")
+
+
+class TranscriptionWorkflow(Construct):
+    """Define what transcribes every recording of a bucket once: rule, state machine, functions, queue and bus.
+
+    A recording is claimed before anything is paid for, waits in :attr:`queue` for a free place at Deepgram, and ends as
+    an item in *table*, a document in *archive* and an event on :attr:`bus`. What fails ends in :attr:`failed_calls`
+    with its reason, raises an alarm, and can be repeated.
+
+    Args:
+        scope: Parent construct.
+        construct_id: Identifier, unique in *scope*.
+        recordings: Bucket of the recordings. It must send its events to EventBridge.
+        table: Table of transcripts and claims, keyed as :class:`~constructs_lib.TranscriptTable` is.
+        archive: Bucket for Deepgram's replies and the transcripts.
+        secret: Deepgram's API key, plain or as ``{"api_key": "…"}``. Default: a new secret without a value.
+        options: What Deepgram is asked for. Default: ``DeepgramOptions()``.
+        vocabulary: Words Deepgram should expect, by clinic id, beside ``options.keyterms``. Default: none.
+        clinic_by_prefix: Clinic ids by the key prefix of their recordings; the longest prefix counts. For layouts that
+            do not name the clinic, such as Amazon Connect's. Default: none.
+        default_clinic_id: Clinic of recordings that no prefix names. Default: such recordings are rejected.
+        channel_roles: Who speaks on which channel. Default: Amazon Connect's order, customer left and agent right.
+        key_prefixes: Prefixes of the keys of recordings, for a bucket with other objects in it. Default: any key.
+        recording_key: Key that encrypts *recordings*. Default: the bucket's, as far as CDK knows it; a bucket known by
+            name only needs it here.
+        key: Key that encrypts queues, logs, events and the data of executions. Its policy must admit the services that
+            use it, which CDK sees to for keys of the same app. Default: a new key with rotation on.
+        bus: Where transcripts are announced. Default: a new bus.
+        alarm_topic: Where alarms go. Default: a new topic, without subscribers.
+        retain_for: Age at which transcripts and claims are deleted from *table*. Default: never.
+        on_new_version: Whether the transcript of a new version of a recording replaces the present one
+            (``"supersede"``) or is not made (``"keep"``). Default: it replaces it.
+        max_wait: Longest wait for a transcription, the wait in the queue included. Default: a day.
+        max_duration: Longest recording that is transcribed. Default: 4 hours.
+        waiting_alarm_after: Wait of a call that raises an alarm. Default: an hour.
+        request_timeout: Longest wait for Deepgram's answer. Default: 11 minutes.
+        max_attempts: Times a recording is tried while Deepgram is busy, down or out of reach. Default: 12.
+        max_retry_delay: Longest pause between two tries. Default: 15 minutes.
+        log_retention: How long logs are kept. Default: a year.
+        vpc: Network the functions run in. Default: none of yours.
+        vpc_subnets: Subnets of *vpc*. Default: the private ones with a way out.
+        runtime: Python version of the functions. Default: the newest that Lambda has.
+        architecture: Processor of the functions. Default: arm64.
+        bundling_platform: Platform the dependencies are chosen for, as ``uv --python-platform`` names it. Default: the
+            Linux of Lambda; another one is for functions that run elsewhere, such as on an emulator.
+
+    Raises:
+        ValueError: If a time is out of range, a clinic id cannot be part of a key, or the options exclude each other.
+    """
+
+    state_machine: sfn.StateMachine
+    """Runs once for each recording."""
+    rule: events.Rule
+    """Starts :attr:`state_machine` for each new recording."""
+    queue: sqs.Queue
+    """Calls that wait for Deepgram."""
+    failed_calls: sqs.Queue
+    """Calls that failed, kept for 14 days."""
+    bus: events.IEventBus
+    """Where transcripts are announced."""
+    transcription: TranscriptionFunction
+    """Hands recordings to Deepgram."""
+    admit_function: lambda_.Function
+    """Decides whether a recording is to be transcribed, and claims it."""
+    store_function: lambda_.Function
+    """Turns Deepgram's reply into the transcript."""
+    score_function: lambda_.Function
+    """Rates the call."""
+    alarms: Mapping[str, cloudwatch.Alarm]
+    """The alarms by construct id."""
+    alarm_topic: sns.ITopic
+    """Where alarms go."""
+    dashboard: cloudwatch.Dashboard
+    """Calls, waits, failures and durations at a glance."""
+    key: kms.IKey
+    """Encrypts queues, logs, events and the data of executions."""
+
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        recordings: s3.IBucket,
+        table: dynamodb.ITableV2,
+        archive: s3.IBucket,
+        secret: secretsmanager.ISecret | None = None,
+        options: DeepgramOptions | None = None,
+        vocabulary: Mapping[str, Sequence[str]] | None = None,
+        clinic_by_prefix: Mapping[str, str] | None = None,
+        default_clinic_id: str | None = None,
+        channel_roles: Mapping[int, Role] | None = None,
+        key_prefixes: Sequence[str] = (),
+        recording_key: kms.IKey | None = None,
+        key: kms.IKey | None = None,
+        bus: events.IEventBus | None = None,
+        alarm_topic: sns.ITopic | None = None,
+        retain_for: Duration | None = None,
+        on_new_version: OnNewVersion = "supersede",
+        max_wait: Duration | None = None,
+        max_duration: Duration | None = None,
+        waiting_alarm_after: Duration | None = None,
+        request_timeout: Duration | None = None,
+        max_attempts: int = 12,
+        max_retry_delay: Duration | None = None,
+        log_retention: logs.RetentionDays = logs.RetentionDays.ONE_YEAR,
+        vpc: ec2.IVpc | None = None,
+        vpc_subnets: ec2.SubnetSelection | None = None,
+        runtime: lambda_.Runtime = DEFAULT_RUNTIME,
+        architecture: lambda_.Architecture = DEFAULT_ARCHITECTURE,
+        bundling_platform: str | None = None,
+    ) -> None:
+        super().__init__(scope, construct_id)
+        if on_new_version not in get_args(OnNewVersion):
+            raise ValueError(f"on_new_version {on_new_version!r} is unknown: choose 'supersede' or 'keep'")
+        options = options or DeepgramOptions()
+        wait = Duration.seconds(
+            _private.seconds_within(
+                "max_wait", max_wait or Duration.days(1), at_least=Duration.minutes(1), at_most=_LONGEST_WAIT
+            )
+        )
+        longest_call = _private.seconds_within(
+            "max_duration", max_duration or Duration.hours(4), at_least=Duration.seconds(1), at_most=Duration.hours(24)
+        )
+        retention_days = "" if retain_for is None else str(retain_for.to_days())
+        execution_timeout = wait.plus(_OTHER_STEPS)
+
+        self.key = key or _private.own_key(
+            self, removal_policy=RemovalPolicy.DESTROY, description="Queues, logs and executions"
+        )
+        self.failed_calls = self._failed_calls()
+        self.bus = bus or events.EventBus(self, "Bus", description="Transcripts", kms_key=self.key)
+
+        def function(
+            construct_id: str,
+            *,
+            module: str,
+            description: str,
+            environment: Mapping[str, str],
+            timeout: Duration,
+            memory_mib: int,
+        ) -> RuntimeFunction:
+            return RuntimeFunction(
+                self,
+                construct_id,
+                module=module,
+                description=description,
+                table=table,
+                archive=archive,
+                environment=environment,
+                timeout=timeout,
+                memory_mib=memory_mib,
+                key=self.key,
+                log_retention=log_retention,
+                vpc=vpc,
+                vpc_subnets=vpc_subnets,
+                runtime=runtime,
+                architecture=architecture,
+                platform=bundling_platform,
+            )
+
+        admit = function(
+            "Admit",
+            module="admit_recording",
+            description="Decides whether a recording is to be transcribed, and claims it",
+            environment={
+                "LAYOUTS": _layouts(clinic_by_prefix or {}, default_clinic_id),
+                "MAX_DURATION_SECONDS": str(longest_call),
+                "CLAIM_LEASE_SECONDS": str(int(execution_timeout.plus(_CLAIM_MARGIN).to_seconds())),
+                "ON_NEW_VERSION": on_new_version,
+                "RETENTION_DAYS": retention_days,
+            },
+            timeout=Duration.minutes(5),  # a compressed recording is decoded from end to end
+            memory_mib=1024,
+        )
+        store = function(
+            "Store",
+            module="store_transcript",
+            description="Turns Deepgram's reply into the transcript",
+            environment={
+                "CHANNEL_ROLES": json.dumps(
+                    {str(c): r for c, r in (channel_roles or _AMAZON_CONNECT_CHANNELS).items()}
+                ),
+                "DEEPGRAM_OPTIONS": options.to_json(),
+                "TRANSCRIPT_RETENTION_DAYS": retention_days,
+            },
+            timeout=Duration.minutes(2),
+            memory_mib=1024,
+        )
+        score = function(
+            "Score",
+            module="score_quality",
+            description="Rates the call by the rubric",
+            environment={"RUBRIC": _RUBRIC},
+            timeout=Duration.minutes(1),
+            memory_mib=512,
+        )
+        self.admit_function, self.store_function, self.score_function = admit.function, store.function, score.function
+        self.transcription = TranscriptionFunction(
+            self,
+            "Transcription",
+            recordings=recordings,
+            table=table,
+            archive=archive,
+            secret=secret,
+            options=options,
+            vocabulary=vocabulary,
+            recording_key=recording_key,
+            key=self.key,
+            log_retention=log_retention,
+            request_timeout=request_timeout,
+            max_attempts=max_attempts,
+            max_retry_delay=max_retry_delay,
+            vpc=vpc,
+            vpc_subnets=vpc_subnets,
+            runtime=runtime,
+            architecture=architecture,
+            bundling_platform=bundling_platform,
+        )
+        self.queue = self._queue(max_attempts)
+        self.transcription.consume(self.queue)
+        self._allow_admission(admit.role, recordings, recording_key, table)
+        self._allow_storage(store.role, table, archive)
+        self._allow_scoring(score.role, table, archive)
+
+        self.state_machine = self._state_machine(table, wait, execution_timeout, log_retention)
+        self._allow_task_response()
+        self.rule = self._rule(recordings, key_prefixes)
+        self.alarm_topic = alarm_topic or self._alarm_topic()
+        self.alarms = _monitoring.create_alarms(
+            Construct(self, "Alarms"),
+            failed_calls=self.metric_failed_calls(),
+            oldest_waiting_call=self.metric_oldest_waiting_call(),
+            executions_failed=self.state_machine.metric_failed(),
+            executions_timed_out=self.state_machine.metric_timed_out(),
+            rate_limited=self.transcription.metric_rate_limited(),
+            longest_wait=waiting_alarm_after or Duration.hours(1),
+        )
+        self.on_alarm(cloudwatch_actions.SnsAction(self.alarm_topic))
+        self.dashboard = _monitoring.create_dashboard(self, graphs=self._graphs(), alarms=self.alarms)
+
+    def _failed_calls(self) -> sqs.Queue:
+        # EventBridge sends events here that it could not start an execution for.
+        _private.allow_service(
+            self.key, "events.amazonaws.com", {"StringEquals": {"aws:SourceAccount": Stack.of(self).account}}
+        )
+        return sqs.Queue(
+            self,
+            "FailedCalls",
+            encryption_master_key=self.key,
+            enforce_ssl=True,
+            retention_period=_QUEUE_RETENTION,
+        )
+
+    def _queue(self, max_attempts: int) -> sqs.Queue:
+        timeout = self.transcription.function.timeout
+        if timeout is None:
+            raise TypeError("the transcribing function has no timeout to derive the queue's visibility timeout from")
+        return sqs.Queue(
+            self,
+            "Queue",
+            encryption_master_key=self.key,
+            enforce_ssl=True,
+            retention_period=_QUEUE_RETENTION,
+            # AWS recommends six times the function's timeout against throttled invocations. Here the event source's
+            # maximum concurrency prevents those, and a call whose worker was killed should not wait an hour.
+            visibility_timeout=timeout.plus(Duration.minutes(1)),
+            dead_letter_queue=sqs.DeadLetterQueue(
+                queue=self.failed_calls, max_receive_count=max_attempts + _SPARE_RECEIVES
+            ),
+        )
+
+    def _allow_admission(
+        self, role: iam.Role, recordings: s3.IBucket, recording_key: kms.IKey | None, table: dynamodb.ITableV2
+    ) -> None:
+        _private.allow_objects(role, recordings, "s3:GetObject", "s3:GetObjectVersion", key=recording_key)
+        _private.allow_listing(role, recordings)
+        _private.allow_items(role, table, "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem")
+        _private.acknowledge_wildcards(
+            role, {recordings.arn_for_objects("*"): "recordings are named by the contact centre"}
+        )
+
+    def _allow_storage(self, role: iam.Role, table: dynamodb.ITableV2, archive: s3.IBucket) -> None:
+        _private.allow_objects(role, archive, "s3:GetObject", prefix=REPLIES)
+        _private.allow_objects(role, archive, "s3:PutObject", prefix=TRANSCRIPTS, write=True)
+        _private.allow_items(role, table, "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem")
+        _private.acknowledge_wildcards(
+            role,
+            {
+                archive.arn_for_objects(f"{REPLIES}*"): "replies are named by the recording's hash, made at run time",
+                archive.arn_for_objects(f"{TRANSCRIPTS}*"): "transcripts are named by clinic, day and call",
+            },
+        )
+
+    def _allow_scoring(self, role: iam.Role, table: dynamodb.ITableV2, archive: s3.IBucket) -> None:
+        _private.allow_objects(role, archive, "s3:GetObject", prefix=TRANSCRIPTS)
+        _private.allow_items(role, table, "dynamodb:UpdateItem")
+        _private.acknowledge_wildcards(
+            role, {archive.arn_for_objects(f"{TRANSCRIPTS}*"): "transcripts are named by clinic, day and call"}
+        )
+
+    def _state_machine(
+        self, table: dynamodb.ITableV2, max_wait: Duration, timeout: Duration, log_retention: logs.RetentionDays
+    ) -> sfn.StateMachine:
+        # CDK binds the key's use to the machine's ARN, which it can only write for a machine with a name.
+        name = Names.unique_resource_name(self, separator="-", max_length=80)
+        role = iam.Role(self, "Role", assumed_by=iam.ServicePrincipal("states.amazonaws.com"))
+        if table.encryption_key:
+            _private.allow_key(role, table.encryption_key, "dynamodb", write=True)
+        machine = sfn.StateMachine(
+            self,
+            "StateMachine",
+            state_machine_name=name,
+            definition_body=sfn.DefinitionBody.from_chainable(
+                Definition(
+                    Construct(self, "States"),
+                    admit=self.admit_function,
+                    store=self.store_function,
+                    score=self.score_function,
+                    queue=self.queue,
+                    failed_calls=self.failed_calls,
+                    bus=self.bus,
+                    table=table,
+                    max_wait=max_wait,
+                ).start
+            ),
+            query_language=sfn.QueryLanguage.JSONATA,
+            role=role,
+            timeout=timeout,
+            tracing_enabled=True,
+            encryption_configuration=sfn.CustomerManagedEncryptionConfiguration(self.key, Duration.minutes(5)),
+            logs=sfn.LogOptions(
+                # The prefix keeps the log group out of CloudWatch's resource policy, which is limited in size.
+                destination=_private.log_group(
+                    self, "Logs", key=self.key, retention=log_retention, name=f"/aws/vendedlogs/states/{name}"
+                ),
+                include_execution_data=False,
+                level=sfn.LogLevel.ALL,
+            ),
+        )
+        _private.acknowledge_wildcards(
+            role,
+            {
+                "*": "X-Ray and the delivery of vended logs have no resources to name",
+                **{
+                    f"{function.function_arn}:*": "versions of this one function"
+                    for function in (self.admit_function, self.store_function, self.score_function)
+                },
+            },
+        )
+        _private.acknowledge(
+            role,
+            {
+                **_private.INLINE_POLICY,
+                "AwsSolutions-IAM5[Action::kms:GenerateDataKey*]": "with or without plaintext, for the one key of the "
+                "queues",
+            },
+        )
+        return machine
+
+    def _allow_task_response(self) -> None:
+        self.state_machine.grant_task_response(self.transcription.function)
+        _private.allow_key(self.transcription.function, self.key, "states", write=True)
+
+    def _rule(self, recordings: s3.IBucket, key_prefixes: Sequence[str]) -> events.Rule:
+        suffixes = [case for suffix in AUDIO_SUFFIXES for case in (suffix, suffix.upper())]
+        keys: list[dict[str, str]] = [{"suffix": suffix} for suffix in suffixes]
+        if key_prefixes:
+            if wild := [prefix for prefix in key_prefixes if "*" in prefix or not prefix]:
+                raise ValueError(f"key_prefixes {_private.quoted(wild)} are not prefixes: name them without '*'")
+            keys = [{"wildcard": f"{prefix}*{suffix}"} for prefix in key_prefixes for suffix in suffixes]
+        if len(json.dumps(keys)) > _LONGEST_PATTERN - 300:
+            raise ValueError(
+                f"{len(key_prefixes)} key_prefixes make an event pattern longer than EventBridge takes "
+                f"({_LONGEST_PATTERN} characters): use fewer or shorter ones"
+            )
+        rule = events.Rule(
+            self,
+            "NewRecording",
+            description="Starts the transcription of each new recording",
+            event_pattern=events.EventPattern(
+                source=["aws.s3"],
+                detail_type=["Object Created"],
+                detail={"bucket": {"name": [recordings.bucket_name]}, "object": {"key": keys}},
+            ),
+        )
+        role = iam.Role(self, "RuleRole", assumed_by=iam.ServicePrincipal("events.amazonaws.com"))
+        rule.add_target(
+            targets.SfnStateMachine(
+                self.state_machine,
+                role=role,
+                dead_letter_queue=self.failed_calls,
+                retry_attempts=185,
+                max_event_age=Duration.hours(24),
+            )
+        )
+        _private.acknowledge(role, _private.INLINE_POLICY)
+        return rule
+
+    def _alarm_topic(self) -> sns.Topic:
+        topic = sns.Topic(self, "AlarmTopic", master_key=self.key, enforce_ssl=True)
+        same_account = {"StringEquals": {"aws:SourceAccount": Aws.ACCOUNT_ID}}
+        _private.allow_service(self.key, "cloudwatch.amazonaws.com", same_account)
+        topic.add_to_resource_policy(
+            iam.PolicyStatement(
+                actions=["sns:Publish"],
+                principals=[iam.ServicePrincipal("cloudwatch.amazonaws.com")],
+                resources=[topic.topic_arn],
+                conditions=same_account,
+            )
+        )
+        return topic
+
+    def _graphs(self) -> dict[str, list[cloudwatch.IMetric]]:
+        machine, function = self.state_machine, self.transcription.function
+        return {
+            "Calls": [machine.metric_started(), machine.metric_succeeded(), machine.metric_failed()],
+            "Time from recording to transcript": [
+                machine.metric_time(statistic="p50"),
+                machine.metric_time(statistic="p95"),
+            ],
+            "Waiting for Deepgram": [
+                self.queue.metric_approximate_number_of_messages_visible(),
+                self.queue.metric_approximate_number_of_messages_not_visible(),
+            ],
+            "Oldest waiting call": [self.metric_oldest_waiting_call()],
+            "Requests to Deepgram": [
+                function.metric_invocations(),
+                function.metric_errors(),
+                self.transcription.metric_rate_limited(),
+            ],
+            "Failed calls": [self.metric_failed_calls()],
+        }
+
+    def on_call_transcribed(self, construct_id: str, *, target: events.IRuleTarget) -> events.Rule:
+        """Send *target* one event for each transcript: ids and figures, never the words."""
+        return events.Rule(
+            self,
+            construct_id,
+            event_bus=self.bus,
+            event_pattern=events.EventPattern(source=[EVENT_SOURCE], detail_type=[CALL_TRANSCRIBED]),
+            targets=[target],
+        )
+
+    def on_alarm(self, action: cloudwatch.IAlarmAction) -> None:
+        """Take *action* whenever one of :attr:`alarms` goes off, beside the message to :attr:`alarm_topic`."""
+        for alarm in self.alarms.values():
+            alarm.add_alarm_action(action)
+
+    def grant_redrive(self, grantee: iam.IGrantable) -> iam.Grant:
+        """Allow *grantee* to repeat failed calls: take them, and send them back to the queue or start them anew."""
+        return (
+            self.failed_calls.grant_consume_messages(grantee)
+            .combine(self.queue.grant_send_messages(grantee))
+            .combine(self.state_machine.grant_start_execution(grantee))
+            .combine(_private.allow_key(grantee, self.key, "states", write=True))
+        )
+
+    def metric_failed_calls(self) -> cloudwatch.Metric:
+        """Count the calls in :attr:`failed_calls`; the most within a minute."""
+        return self.failed_calls.metric_approximate_number_of_messages_visible(
+            period=Duration.minutes(1), statistic="Maximum"
+        )
+
+    def metric_oldest_waiting_call(self) -> cloudwatch.Metric:
+        """Tell how long the oldest call in :attr:`queue` has waited, in seconds; the longest within a minute."""
+        return self.queue.metric_approximate_age_of_oldest_message(period=Duration.minutes(1), statistic="Maximum")
+
+    def metric_transcribed(self) -> cloudwatch.Metric:
+        """Count the executions that ended well, duplicates included; the sum of 5 minutes."""
+        return self.state_machine.metric_succeeded()
+
+
+def _layouts(clinic_by_prefix: Mapping[str, str], default_clinic_id: str | None) -> str:
+    for prefix, clinic in clinic_by_prefix.items():
+        if not prefix:
+            raise ValueError(f"clinic {clinic!r} has an empty prefix: use default_clinic_id for all other recordings")
+        _private.check_clinic_id(clinic)
+    if default_clinic_id is not None:
+        _private.check_clinic_id(default_clinic_id)
+    return json.dumps({"clinic_by_prefix": dict(clinic_by_prefix), "default_clinic_id": default_clinic_id})

@@ -1,0 +1,1 @@
+"""The stacks of CallScribe and what differs between its environments."""

@@ -1,0 +1,52 @@
+"""What turns recordings into transcripts."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from aws_cdk import CfnOutput, Stack
+from aws_cdk import aws_sns_subscriptions as subscriptions
+from constructs import Construct
+
+from constructs_lib import TranscriptionWorkflow
+from constructs_lib.policies import acknowledge
+from stacks.environments import Settings
+from stacks.storage_stack import StorageStack
+
+
+class BatchStack(Stack):
+    """Transcribe every recording that arrives in the storage stack."""
+
+    workflow: TranscriptionWorkflow
+
+    def __init__(
+        self, scope: Construct, construct_id: str, *, settings: Settings, storage: StorageStack, **kwargs: Any
+    ) -> None:
+        super().__init__(scope, construct_id, **kwargs)
+        self.workflow = TranscriptionWorkflow(
+            self,
+            "Workflow",
+            recordings=storage.recordings.bucket,
+            table=storage.table.table,
+            archive=storage.archive.bucket,
+            secret=storage.deepgram.secret,
+            options=settings.options,
+            vocabulary=settings.clinics.vocabulary,
+            clinic_by_prefix=settings.clinics.clinic_by_prefix,
+            default_clinic_id=settings.default_clinic_id,
+            retain_for=settings.retain_for,
+            request_timeout=settings.request_timeout,
+            max_retry_delay=settings.max_retry_delay,
+            max_wait=settings.max_wait,
+            runtime=settings.functions.runtime,
+            architecture=settings.functions.architecture,
+            bundling_platform=settings.functions.bundling_platform,
+        )
+        if settings.functions.older_runtime:
+            acknowledge(self, {"AwsSolutions-L1": "the emulator runs functions on this machine's own Python"})
+        for address in settings.alarm_emails:
+            self.workflow.alarm_topic.add_subscription(subscriptions.EmailSubscription(address))
+        CfnOutput(self, "StateMachineArn", value=self.workflow.state_machine.state_machine_arn)
+        CfnOutput(self, "WorkQueueUrl", value=self.workflow.queue.queue_url)
+        CfnOutput(self, "FailedCallsQueueUrl", value=self.workflow.failed_calls.queue_url)
+        CfnOutput(self, "EventBusName", value=self.workflow.bus.event_bus_name)

@@ -1,0 +1,152 @@
+"""What differs between the environments, as data."""
+
+from __future__ import annotations
+
+import json
+import platform
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+from aws_cdk import Duration, Environment, RemovalPolicy
+from aws_cdk import aws_lambda as lambda_
+
+from constructs_lib import DeepgramOptions
+
+LOCAL_SPEECH_URL: Final = "http://127.0.0.1:8787"
+"""Where the local speech server listens unless told otherwise."""
+
+_CLINICS = Path(__file__).parent / "clinics"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Clinics:
+    """The clinics whose calls are transcribed; one file each in ``stacks/clinics``."""
+
+    clinic_by_prefix: Mapping[str, str]
+    """Clinic ids by the key prefix of their recordings."""
+    vocabulary: Mapping[str, Sequence[str]]
+    """Words Deepgram should expect, by clinic id."""
+
+    @classmethod
+    def load(cls, folder: Path = _CLINICS) -> Clinics:
+        """Read *folder*: each file is named after its clinic and holds ``recording_prefixes`` and ``vocabulary``."""
+        files = {path.stem: json.loads(path.read_text(encoding="utf-8")) for path in sorted(folder.glob("*.json"))}
+        return cls(
+            clinic_by_prefix={
+                prefix: clinic for clinic, file in files.items() for prefix in file["recording_prefixes"]
+            },
+            vocabulary={clinic: tuple(file["vocabulary"]) for clinic, file in files.items()},
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Functions:
+    """What the functions run on."""
+
+    runtime: lambda_.Runtime
+    architecture: lambda_.Architecture
+    bundling_platform: str | None
+    """Platform the dependencies are chosen for, as ``uv --python-platform`` names it; None for Lambda's Linux."""
+
+    @property
+    def older_runtime(self) -> bool:
+        """Whether Lambda has a newer Python than :attr:`runtime`."""
+        return self.runtime.name != lambda_.Runtime.PYTHON_3_14.name
+
+    @classmethod
+    def on_lambda(cls) -> Functions:
+        """Run on AWS: the newest Python, arm64."""
+        return cls(
+            runtime=lambda_.Runtime.PYTHON_3_14,
+            architecture=lambda_.Architecture.ARM_64,
+            bundling_platform=None,
+        )
+
+    @classmethod
+    def on_this_machine(cls) -> Functions:
+        """Run in an emulator, which uses this machine's processor, operating system and Python."""
+        arm = platform.machine().lower() in ("arm64", "aarch64")
+        return cls(
+            runtime=lambda_.Runtime(
+                f"python{sys.version_info.major}.{sys.version_info.minor}", lambda_.RuntimeFamily.PYTHON
+            ),
+            architecture=lambda_.Architecture.ARM_64 if arm else lambda_.Architecture.X86_64,
+            bundling_platform=f"{'aarch64' if arm else 'x86_64'}-apple-darwin" if sys.platform == "darwin" else None,
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """One environment."""
+
+    name: str
+    """Name of the stage, and first part of the stacks' names."""
+    env: Environment
+    """Where it is deployed: always a region, since calls must not leave it; the account is the caller's own."""
+    options: DeepgramOptions
+    """What Deepgram is asked for."""
+    removal_policy: RemovalPolicy
+    """What deleting the storage stack does to recordings, transcripts and Deepgram's key."""
+    termination_protection: bool = False
+    """Whether the stacks are protected from deletion."""
+    retain_for: Duration | None = None
+    """Age at which recordings and transcripts are deleted. Default: never."""
+    default_clinic_id: str | None = None
+    """Clinic of recordings that no prefix names. Default: such recordings are rejected."""
+    clinics: Clinics = field(default_factory=Clinics.load)
+    """The clinics."""
+    functions: Functions = field(default_factory=Functions.on_lambda)
+    """What the functions run on."""
+    request_timeout: Duration = field(default_factory=lambda: Duration.minutes(11))
+    """Longest wait for Deepgram's answer."""
+    max_retry_delay: Duration = field(default_factory=lambda: Duration.minutes(15))
+    """Longest pause between two tries."""
+    max_wait: Duration = field(default_factory=lambda: Duration.days(1))
+    """Longest wait for a transcription."""
+    alarm_emails: tuple[str, ...] = ()
+    """Who hears of alarms. Each address confirms its subscription once."""
+
+
+def local(*, speech_url: str = LOCAL_SPEECH_URL) -> Settings:
+    """Describe the environment on this machine: an emulator and a speech server, everything on loopback."""
+    return Settings(
+        name="Local",
+        env=Environment(region="us-east-1"),
+        options=DeepgramOptions(endpoint=speech_url),
+        removal_policy=RemovalPolicy.DESTROY,
+        default_clinic_id="demo-clinic",
+        functions=Functions.on_this_machine(),
+        request_timeout=Duration.minutes(2),
+        max_retry_delay=Duration.seconds(5),
+        max_wait=Duration.minutes(30),
+    )
+
+
+def dev() -> Settings:
+    """Describe the environment for trying things out on AWS; its data goes with it."""
+    return Settings(
+        name="Dev",
+        env=Environment(region="us-east-1"),
+        options=DeepgramOptions(tags=("callscribe-dev",)),
+        removal_policy=RemovalPolicy.DESTROY,
+        retain_for=Duration.days(30),
+        default_clinic_id="main",
+    )
+
+
+def prod() -> Settings:
+    """Describe the environment that patients' calls go through; its data outlives it.
+
+    For calls that must stay in Europe: a European region here and ``region="eu"`` in the options.
+    """
+    return Settings(
+        name="Prod",
+        env=Environment(region="us-east-1"),
+        options=DeepgramOptions(tags=("callscribe",)),
+        removal_policy=RemovalPolicy.RETAIN,
+        termination_protection=True,
+        default_clinic_id="main",
+    )
