@@ -150,15 +150,13 @@ def _flag(
     evidence: list[FlagEvidence] = []
     denied: set[int] = set()
     for turn, (utterance, said) in enumerate(zip(utterances, speech, strict=True)):
-        for rule, pattern in rules.agent if utterance.role is Role.AGENT else rules.customer:
-            match = _said(pattern, said, negatable=rules.negatable)
-            if match is None:
-                continue
-            if match:
-                evidence.append(FlagEvidence(turn=turn, source="phrase", rule=rule))
-            else:
-                denied.add(turn)
-    denied -= {found.turn for found in evidence if found.turn is not None}
+        patterns = rules.agent if utterance.role is Role.AGENT else rules.customer
+        answers = {rule: _said(pattern, said, negatable=rules.negatable) for rule, pattern in patterns}
+        first = next((rule for rule, answer in answers.items() if answer), None)
+        if first is not None:
+            evidence.append(FlagEvidence(turn=turn, source="phrase", rule=first))
+        elif False in answers.values():
+            denied.add(turn)
     evidence.extend(_labelled("intent", rules.intents, reply.intents, segments, denied))
     evidence.extend(_labelled("topic", rules.topics, reply.topics, segments, denied))
     return Flag(name=name, evidence=tuple(evidence))

@@ -220,5 +220,37 @@ def test_decoding_needs_little_memory() -> None:
     content = recorded(60.0, 2, "FLAC")
     decoded_bytes = 60 * RATE * 2 * 2
     tracemalloc.start()
+    try:
+        probe(io.BytesIO(content), len(content), max_duration_seconds=HOUR)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < decoded_bytes / 2
+
+
+class Failing(io.BytesIO):
+    def __init__(self, content: bytes, reads: int) -> None:
+        super().__init__(content)
+        self._reads = reads
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        self._reads -= 1
+        if self._reads < 0:
+            raise ConnectionResetError("network")
+        return super().read(size)
+
+
+@pytest.mark.parametrize("container", ["WAV", "FLAC"])
+@pytest.mark.parametrize("reads", [0, 1, 3, 6])
+def test_an_error_of_the_stream_is_not_taken_for_bad_audio(container: str, reads: int) -> None:
+    content = recorded(20.0, 2, container)
+    stream: BinaryIO = Failing(content, reads)
+    with pytest.raises(ConnectionResetError):
+        probe(stream, len(content), max_duration_seconds=HOUR)
+
+
+@given(st.binary(max_size=300), st.sampled_from([bytes, lambda tail: b"RIFF" + tail[:4] + b"WAVE" + tail]))
+def test_no_content_ends_in_an_undeclared_error(tail: bytes, dress: Callable[[bytes], bytes]) -> None:
+    content = dress(tail)
     with suppress(UnusableAudio):
         assert probe(io.BytesIO(content), len(content), max_duration_seconds=HOUR).channels in (1, 2)
