@@ -42,6 +42,7 @@ class LocalSession:
         emulator_port: Port of the emulator.
         speech_port: Port of the speech server; the stacks are synthesised for it.
         speech_arguments: Further arguments of ``python -m local.speech``.
+        emulator_arguments: Further arguments of ``python -m local.emulator``.
         report: Told what is being done, as a short sentence.
     """
 
@@ -51,11 +52,13 @@ class LocalSession:
         emulator_port: int,
         speech_port: int,
         speech_arguments: Sequence[str] = (),
+        emulator_arguments: Sequence[str] = (),
         report: Report = lambda _: None,
     ) -> None:
         self.key = secrets.token_hex(20)
         self.speech = speech_server(speech_port, self.key, *speech_arguments)
         self._emulator_port = emulator_port
+        self._emulator_arguments = emulator_arguments
         self._emulator: Emulator | None = None
         self._environment: Environment | None = None
         self._report = report
@@ -120,7 +123,12 @@ class LocalSession:
 
     def _open_account(self) -> None:
         runtime = install_runtime(DIRECTORY)
-        self._emulator = Emulator(port=self._emulator_port, directory=DIRECTORY, runtime_python=runtime)
+        self._emulator = Emulator(
+            port=self._emulator_port,
+            directory=DIRECTORY,
+            runtime_python=runtime,
+            arguments=self._emulator_arguments,
+        )
         self._report(f"starting the emulated AWS account on {self._emulator.url}")
         self._emulator.start()
         cdk.bootstrap(ACCOUNT_ID, REGION, self._emulator.environment)

@@ -13,8 +13,22 @@ def main() -> None:
     parser.add_argument("--state-directory", type=Path, default=Path(".local/emulator"))
     parser.add_argument("--runtime-python", type=Path, required=True, help="the Python that runs Lambda functions")
     parser.add_argument("--workers-per-function", type=int, default=4)
+    parser.add_argument(
+        "--workers-of",
+        type=_number_of,
+        action="append",
+        default=[],
+        metavar="FUNCTION=N",
+        help="another number for one function",
+    )
     parser.add_argument("--stop-with-parent", action="store_true", help="stop when standard input ends")
-    run(EmulatorSettings(**vars(parser.parse_args())))
+    options = vars(parser.parse_args())
+    run(EmulatorSettings(**{**options, "workers_of": dict(options["workers_of"])}))
+
+
+def _number_of(argument: str) -> tuple[str, int]:
+    function, _, number = argument.partition("=")
+    return function, int(number)
 
 
 if __name__ == "__main__":

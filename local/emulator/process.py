@@ -2,6 +2,7 @@
 
 import json
 import urllib.request
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,15 +18,17 @@ class Emulator(ServerProcess):
         port: TCP port on the loopback address.
         directory: Where its log and temporary files go.
         runtime_python: The Python that runs Lambda functions.
+        arguments: Further arguments of ``python -m local.emulator``.
     """
 
-    def __init__(self, *, port: int, directory: Path, runtime_python: Path) -> None:
+    def __init__(self, *, port: int, directory: Path, runtime_python: Path, arguments: Sequence[str] = ()) -> None:
         super().__init__(
             name="emulator",
             module="local.emulator",
             arguments=[
                 *("--state-directory", str(directory.absolute() / f"emulator-{port}")),
                 *("--runtime-python", str(runtime_python)),
+                *arguments,
             ],
             port=port,
             health_path="/_ministack/health",

@@ -4,7 +4,8 @@ import asyncio
 import os
 import shutil
 import signal
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,7 @@ class EmulatorSettings:
         runtime_python: The Python that runs Lambda functions.
         workers_per_function: Concurrent invocations of one function; more of them wait. A function behind a queue
             takes the maximum concurrency of its event source mapping instead.
+        workers_of: Another number for single functions, by name.
         stop_with_parent: Stop when standard input ends, so that the emulator never outlives who started it.
     """
 
@@ -33,6 +35,7 @@ class EmulatorSettings:
     state_directory: Path
     runtime_python: Path
     workers_per_function: int = 4
+    workers_of: Mapping[str, int] = field(default_factory=dict)
     stop_with_parent: bool = False
 
 
@@ -85,7 +88,11 @@ def _serve(settings: EmulatorSettings) -> None:
     from local.emulator import patches
     from local.emulator.patches import functions
 
-    patches.apply(runtime_python=settings.runtime_python, workers_per_function=settings.workers_per_function)
+    patches.apply(
+        runtime_python=settings.runtime_python,
+        workers_per_function=settings.workers_per_function,
+        workers_of=settings.workers_of,
+    )
     config = Config()
     config.bind = [f"{HOST}:{settings.port}"]
     config.graceful_timeout = 1.0

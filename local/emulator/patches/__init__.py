@@ -4,21 +4,23 @@ Each module says what MiniStack does and what AWS does. All of it reaches into M
 :mod:`local.emulator.version` admits one release only; ``tests/local/emulator`` holds the contract of each patch.
 """
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from local.emulator.patches import cloudformation, events, functions, identity, workflows
 
 
-def apply(*, runtime_python: Path, workers_per_function: int) -> None:
+def apply(*, runtime_python: Path, workers_per_function: int, workers_of: Mapping[str, int]) -> None:
     """Apply every patch to the imported MiniStack.
 
     Args:
         runtime_python: The Python that runs Lambda functions, with ``awslambdaric`` and boto3.
         workers_per_function: How many invocations of one function run at once, unless it is fed by a queue, where
             the mapping's maximum concurrency decides.
+        workers_of: Another number for single functions, by name.
     """
     cloudformation.apply()
     events.apply()
-    functions.apply(runtime_python, workers_per_function)
+    functions.apply(runtime_python, workers_per_function, workers_of)
     identity.apply()
     workflows.apply()

@@ -12,6 +12,7 @@
 import collections
 import os
 import threading
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -25,10 +26,10 @@ _PASSED_ON = ("HOME", "PATH", "TMPDIR")
 Config = dict[str, Any]
 
 
-def apply(runtime_python: Path, workers_per_function: int) -> None:
+def apply(runtime_python: Path, workers_per_function: int, workers_of: Mapping[str, int]) -> None:
     """Run Python functions on AWS's runtime client, with at most so many invocations of one function at once."""
     _run_on_runtime_client(runtime_python)
-    _bound_concurrency(workers_per_function)
+    _bound_concurrency(workers_per_function, workers_of)
     lambda_svc._provided_worker_env = worker_environment
     lambda_runtime._PROVIDED_INIT_TIMEOUT = _INITIALISATION_SECONDS
 
@@ -114,17 +115,18 @@ def _run_on_runtime_client(runtime_python: Path) -> None:
     lambda_runtime._worker_class_for = worker_class
 
 
-def _bound_concurrency(workers_per_function: int) -> None:
+def _bound_concurrency(workers_per_function: int, workers_of: Mapping[str, int]) -> None:
     run = lambda_svc._execute_function_warm
     gates: dict[str, threading.BoundedSemaphore] = collections.defaultdict(
-        lambda: threading.BoundedSemaphore(workers_per_function)
+        lambda: threading.BoundedSemaphore(workers_per_function),
+        {function: threading.BoundedSemaphore(number) for function, number in workers_of.items()},
     )
 
     def execute(function: Config, event: Any, request_id: str) -> Any:
         config = function.get("config") or function
         if _is_fed_by_queue(config):  # the poller has bounded it already
             return run(function, event, request_id)
-        with gates[config["FunctionArn"]]:
+        with gates[config["FunctionName"]]:
             return run(function, event, request_id)
 
     lambda_svc._execute_function_warm = execute

@@ -1,0 +1,67 @@
+"""``python -m benchmarks``: measure, print, and with ``--write`` put the figures into docs/benchmarks.md."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from rich.console import Console
+
+from benchmarks import assembly, burst, cost, latency, machine, plain, usage
+from benchmarks.report import Figures, refresh
+from benchmarks.rig import Rig
+from local.cdk import STAGE
+from local.emulator.runtime import install_runtime
+from local.session import DIRECTORY
+
+_DOCUMENT = assembly.ROOT / "docs" / "benchmarks.md"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("--write", action="store_true", help=f"put the figures into {_DOCUMENT.name}")
+    options = parser.parse_args()
+
+    console = Console()
+    started = time.perf_counter()
+    results = []
+    with tempfile.TemporaryDirectory() as scratch:
+        for figures in measure(Path(scratch)):
+            console.print(figures.for_terminal())
+            results.append(figures)
+    console.print(f"{time.perf_counter() - started:.0f} s in all")
+    if options.write:
+        _DOCUMENT.write_text(refresh(_DOCUMENT.read_text("utf-8"), results), "utf-8")
+
+
+def measure(scratch: Path) -> Iterator[Figures]:
+    """Take every figure, one after the other: nothing else runs meanwhile."""
+    yield machine.describe()
+    application = assembly.Assembly(scratch / "cdk.out")
+    yield assembly.synth_figures(application)
+    yield assembly.bundle_figures(application, scratch)
+    yield assembly.import_figures(application, install_runtime(DIRECTORY), STAGE)
+
+    os.environ["LAMBDA_ASYNC_RETRY_BASE_SECONDS"] = str(plain.RETRY_SECONDS)  # read by the emulator
+    rig = Rig(emulator_arguments=("--workers-of", f"{plain.FUNCTION}={plain.PARALLEL_INVOCATIONS}"))
+    with rig.session:
+        yield latency.figures(rig)
+        call = usage.one_call(rig, application)
+        systems: tuple[burst.System, ...] = (
+            burst.CallScribe(rig),
+            plain.PlainHandler(rig, application.bundle(STAGE)),
+        )
+        yield burst.figures({system.name: burst.measure(rig, system) for system in systems})
+
+    lines = cost.bill(call)
+    yield cost.comparison_figures(lines, call.deepgram_usd)
+    yield cost.aws_figures(lines)
+    yield cost.monthly_figures(application.resources(assembly.PRODUCT_STAGE).values())
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,137 @@
+"""Deploys the plain handler beside the project's stacks: bucket, notification, function, table."""
+
+from __future__ import annotations
+
+import json
+import zipfile
+from concurrent.futures import ThreadPoolExecutor
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+from benchmarks.rig import Rig
+
+FUNCTION = "plain-handler"
+PARALLEL_INVOCATIONS = 40
+"""Copies of the handler that run at once. AWS would start one for each of the 100 recordings; a laptop cannot."""
+RETRY_SECONDS = 5
+"""Wait before Lambda's first retry of a failed asynchronous invocation; the second waits twice as long. On AWS it is
+60 and 120 s (Lambda developer guide, "How Lambda handles errors and retries with asynchronous invocation")."""
+
+_BUCKET = "plain-recordings"
+_TABLE = "plain-transcripts"
+_TIMEOUT_SECONDS = 120
+_HANDLER = Path(__file__).parent / "plain_handler" / "handler.py"
+_OWN_CODE = {"lambdas", "transcription"}
+
+
+class PlainHandler:
+    """The plain handler, deployed.
+
+    Args:
+        rig: Where it is deployed.
+        bundle: Folder with the dependencies, those of the project's own functions.
+    """
+
+    name = "plain handler"
+    quiet_seconds = 2.0 * RETRY_SECONDS + 5
+
+    def __init__(self, rig: Rig, bundle: Path) -> None:
+        self._s3, self._lambda = rig.client("s3"), rig.client("lambda")
+        self._table = rig.session.environment.session.resource(
+            "dynamodb", endpoint_url=rig.session.environment.endpoint_url
+        ).create_table(
+            TableName=_TABLE,
+            KeySchema=[{"AttributeName": "call", "KeyType": "HASH"}],
+            AttributeDefinitions=[{"AttributeName": "call", "AttributeType": "S"}],
+            BillingMode="PAY_PER_REQUEST",
+        )
+        self._s3.create_bucket(Bucket=_BUCKET)
+        self._s3.put_object(Bucket=_BUCKET, Key="code.zip", Body=_zip(bundle))
+        function = self._lambda.create_function(
+            FunctionName=FUNCTION,
+            Runtime=_runtime(rig),
+            Handler="handler.handle",
+            Role=_role(rig),
+            Code={"S3Bucket": _BUCKET, "S3Key": "code.zip"},
+            MemorySize=512,
+            Timeout=_TIMEOUT_SECONDS,
+            Environment={
+                "Variables": {
+                    "DEEPGRAM_API_KEY": rig.session.key,
+                    "DEEPGRAM_BASE_URL": rig.session.speech.url,
+                    "TABLE_NAME": _TABLE,
+                }
+            },
+        )
+        self._lambda.add_permission(
+            FunctionName=FUNCTION, StatementId="s3", Action="lambda:InvokeFunction", Principal="s3.amazonaws.com"
+        )
+        self._s3.put_bucket_notification_configuration(
+            Bucket=_BUCKET,
+            NotificationConfiguration={
+                "LambdaFunctionConfigurations": [
+                    {
+                        "LambdaFunctionArn": function["FunctionArn"],
+                        "Events": ["s3:ObjectCreated:*"],
+                        "Filter": {"Key": {"FilterRules": [{"Name": "suffix", "Value": ".wav"}]}},
+                    }
+                ]
+            },
+        )
+
+    def warm_up(self) -> None:
+        """Start as many copies as will run at once; an event without records costs nothing more."""
+        with ThreadPoolExecutor(PARALLEL_INVOCATIONS) as pool:
+            list(pool.map(lambda _: self._invoke({"Records": []}, "RequestResponse"), range(PARALLEL_INVOCATIONS)))
+
+    def put(self, call_id: str, audio: bytes) -> None:
+        self._s3.put_object(Bucket=_BUCKET, Key=f"{call_id}.wav", Body=audio)
+
+    def transcripts(self) -> set[str]:
+        items = self._table.scan(ProjectionExpression="#call", ExpressionAttributeNames={"#call": "call"})["Items"]
+        return {str(item["call"]).removesuffix(".wav") for item in items}
+
+    def announce_again(self, call_id: str) -> None:
+        """Deliver the recording's notification a second time, as S3 may."""
+        about = {"bucket": {"name": _BUCKET}, "object": {"key": f"{call_id}.wav"}}
+        self._invoke({"Records": [{"eventName": "ObjectCreated:Put", "s3": about}]}, "Event")
+
+    def _invoke(self, event: dict[str, Any], kind: str) -> None:
+        self._lambda.invoke(FunctionName=FUNCTION, InvocationType=kind, Payload=json.dumps(event))
+
+
+def _runtime(rig: Rig) -> str:
+    runtimes = {function["Runtime"] for function in rig.client("lambda").list_functions()["Functions"]}
+    return str(next(iter(runtimes)))
+
+
+def _role(rig: Rig) -> str:
+    iam = rig.client("iam")
+    role = iam.create_role(
+        RoleName=FUNCTION,
+        AssumeRolePolicyDocument=_policy(
+            {"Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}
+        ),
+    )
+    iam.put_role_policy(
+        RoleName=FUNCTION,
+        PolicyName="access",
+        PolicyDocument=_policy({"Action": ["s3:GetObject", "dynamodb:PutItem"], "Resource": "*"}),
+    )
+    return str(role["Role"]["Arn"])
+
+
+def _policy(statement: dict[str, Any]) -> str:
+    return json.dumps({"Version": "2012-10-17", "Statement": [{"Effect": "Allow", **statement}]})
+
+
+def _zip(bundle: Path) -> bytes:
+    archive = BytesIO()
+    with zipfile.ZipFile(archive, "w") as zipped:
+        zipped.write(_HANDLER, _HANDLER.name)
+        for path in sorted(bundle.rglob("*")):
+            name = path.relative_to(bundle)
+            if path.is_file() and name.parts[0] not in _OWN_CODE:
+                zipped.write(path, name)
+    return archive.getvalue()

@@ -1,0 +1,178 @@
+"""The local environment with a speech server whose time is known, and what the benchmarks do to it."""
+
+from __future__ import annotations
+
+import json
+import time
+import urllib.request
+import wave
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+from local.session import DIRECTORY, LocalSession, emulator_port, speech_port
+from local.speech.__main__ import SAMPLES
+
+PARALLEL_LIMIT = 10
+"""Requests the speech server takes at once: Deepgram's limit as soon as sentiment, topics, intents or a summary is
+asked for (page "API Rate Limits")."""
+REQUEST_SECONDS = 2.0
+"""What the speech server takes for a request."""
+
+_SAMPLE = SAMPLES / "call2_insurance_billing.wav"
+_LONG_SAMPLE = SAMPLES / "call1_glaucoma_appointment.wav"
+_DAY = datetime(2026, 1, 5, tzinfo=UTC)
+_CLINIC = "benchmark"
+_POLL_SECONDS = 0.1
+
+
+class TookTooLong(RuntimeError):
+    """What a benchmark waits for did not happen in time."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Request:
+    """One request that the speech server has answered: when, how, and for which audio."""
+
+    status: int
+    started: float
+    finished: float
+    audio: str | None
+
+    @property
+    def seconds(self) -> float:
+        return self.finished - self.started
+
+
+class Rig:
+    """The deployed Local environment."""
+
+    def __init__(self, *, emulator_arguments: Iterable[str]) -> None:
+        scripts = DIRECTORY / "benchmark-calls"
+        self.four_minutes = _write_long_call(scripts)
+        self.session = LocalSession(
+            emulator_port=emulator_port(),
+            speech_port=speech_port(),
+            speech_arguments=[
+                *("--engine", "scripted", "--scripts", str(scripts)),
+                *("--delay", str(REQUEST_SECONDS), "--parallel-limit", str(PARALLEL_LIMIT)),
+            ],
+            emulator_arguments=list(emulator_arguments),
+        )
+
+    def client(self, service: str) -> Any:
+        environment = self.session.environment
+        return environment.session.client(service, endpoint_url=environment.endpoint_url)  # type: ignore[call-overload]
+
+    def put(self, call_id: str, audio: bytes) -> dict[str, Any]:
+        """Put a recording into the bucket; return the event that S3 sends for it."""
+        environment = self.session.environment
+        bucket, key = environment.output("RecordingBucketName"), f"recordings/{_CLINIC}/{_DAY:%Y-%m-%d}/{call_id}.wav"
+        stored = environment.s3().put_object(Bucket=bucket, Key=key, Body=audio)
+        about = {"key": key, "size": len(audio), "etag": stored["ETag"].strip('"'), "sequencer": "0"}
+        about["version-id"] = stored["VersionId"]
+        return {
+            "source": "aws.s3",
+            "detail-type": "Object Created",
+            "detail": {"bucket": {"name": bucket}, "object": about},
+        }
+
+    def transcript(self, call_id: str) -> bool:
+        item = self.session.environment.table().get_item(
+            Key={"PK": f"CLINIC#{_CLINIC}", "SK": f"TRANSCRIPT#{_DAY:%Y-%m-%d}#{call_id}"},
+            ConsistentRead=True,
+            ProjectionExpression="PK",
+        )
+        return "Item" in item
+
+    def transcripts(self) -> set[str]:
+        """The ids of all transcribed calls."""
+        found = self.session.environment.table().query(
+            KeyConditionExpression="PK = :clinic",
+            ExpressionAttributeValues={":clinic": f"CLINIC#{_CLINIC}"},
+            ProjectionExpression="call_id",
+        )
+        return {str(item["call_id"]) for item in found["Items"]}
+
+    def wait_until_idle(self, timeout_seconds: float = 60) -> None:
+        """Wait until no execution runs."""
+        environment = self.session.environment
+
+        def idle() -> bool:
+            running = environment.step_functions().list_executions(
+                stateMachineArn=environment.output("StateMachineArn"), statusFilter="RUNNING", maxResults=1
+            )
+            return not running["executions"]
+
+        wait_for(idle, timeout_seconds, "the executions to end")
+
+    def retire_workers(self) -> None:
+        """Make every function start anew: a change of its configuration retires its running copies, as on AWS."""
+        functions = self.client("lambda")
+        for function in functions.list_functions()["Functions"]:
+            functions.update_function_configuration(
+                FunctionName=function["FunctionName"], Description=f"retired {time.time()}"
+            )
+
+    def requests(self) -> list[Request]:
+        """What the speech server has answered since the last reset."""
+        with urllib.request.urlopen(f"{self.session.speech.url}/_local/requests", timeout=10) as response:
+            entries = json.load(response)["requests"]
+        return [
+            Request(status=entry["status"], started=entry["started"], finished=entry["finished"], audio=entry["sha256"])
+            for entry in entries
+            if entry["status"] is not None and entry["finished"] is not None
+        ]
+
+    def forget_requests(self) -> None:
+        request = urllib.request.Request(f"{self.session.speech.url}/_local/requests", method="DELETE")
+        with urllib.request.urlopen(request, timeout=10):
+            pass
+
+
+def recording(index: int) -> bytes:
+    """A call of 49 s that no other index shares: its last samples hold the index."""
+    mark = index.to_bytes(8, "big")
+    return _SAMPLE.read_bytes()[: -len(mark)] + mark
+
+
+def wait_for(
+    condition: Callable[[], bool], timeout_seconds: float, what: str, poll_seconds: float = _POLL_SECONDS
+) -> None:
+    """Wait until *condition* holds.
+
+    Raises:
+        TookTooLong: It does not hold in time.
+    """
+    deadline = time.monotonic() + timeout_seconds
+    while not condition():
+        if time.monotonic() > deadline:
+            raise TookTooLong(f"waited {timeout_seconds:g} s for {what}")
+        time.sleep(poll_seconds)
+
+
+def _write_long_call(folder: Path, seconds: int = 240) -> bytes:
+    """Write a call of four minutes, one sample call repeated, and its script where the scripted engine finds it."""
+    folder.mkdir(parents=True, exist_ok=True)
+    turns = json.loads(_LONG_SAMPLE.with_suffix(".json").read_text("utf-8"))
+    with wave.open(str(_LONG_SAMPLE)) as sample:
+        parameters, frames = sample.getparams(), sample.readframes(sample.getnframes())
+    length = parameters.nframes / parameters.framerate
+    repeats = -(-seconds // length)
+    size = seconds * parameters.framerate * parameters.nchannels * parameters.sampwidth
+    audio = BytesIO()
+    with wave.open(audio, "wb") as call:
+        call.setparams(parameters)
+        call.writeframes((frames * int(repeats))[:size])
+    (folder / "four_minutes.wav").write_bytes(audio.getvalue())
+    script = [
+        {**turn, "start": turn["start"] + number * length, "end": turn["end"] + number * length}
+        for number in range(int(repeats))
+        for turn in turns
+        if turn["end"] + number * length <= seconds
+    ]
+    (folder / "four_minutes.json").write_text(json.dumps(script), "utf-8")
+    return audio.getvalue()
