@@ -1,11 +1,15 @@
 import io
 import struct
 import tracemalloc
+from collections.abc import Callable
 from contextlib import suppress
+from typing import BinaryIO
 
 import numpy as np
 import pytest
 import soundfile
+from hypothesis import given
+from hypothesis import strategies as st
 
 from transcription.audio import UnusableAudio, probe
 
