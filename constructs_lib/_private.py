@@ -18,7 +18,12 @@ from constructs import Construct, IConstruct
 METRICS_NAMESPACE: Final = "CallScribe"
 """CloudWatch namespace of the metrics that the functions write in embedded metric format."""
 RATE_LIMITED_METRIC: Final = "DeepgramRateLimited"
-"""Counts the answers 429 of Deepgram. Its one dimension, ``service``, is the function's ``POWERTOOLS_SERVICE_NAME``."""
+"""Counts Deepgram's answers 429. The one dimension of the metrics, ``service``, is ``POWERTOOLS_SERVICE_NAME``."""
+
+REQUESTS_METRIC: Final = "DeepgramRequests"
+"""Counts the requests sent to Deepgram."""
+AUDIO_METRIC: Final = "AudioSeconds"
+"""Counts the seconds of audio transcribed."""
 
 INLINE_POLICY: Final = {
     "HIPAA.Security-IAMNoInlinePolicy": "the policy belongs to this one role and changes with it; a managed policy "
@@ -160,14 +165,12 @@ def allow_objects(
     return grant.combine(allow_key(grantee, key, "s3", write=write)) if key else grant
 
 
-def allow_listing(grantee: iam.IGrantable, bucket: s3.IBucket, *, prefix: str = "") -> iam.Grant:
-    """Allow listing under *prefix*. Without it S3 answers 403 instead of 404 for an object that is not there."""
-    return iam.Grant.add_to_principal(
-        grantee=grantee,
-        actions=["s3:ListBucket"],
-        resource_arns=[bucket.bucket_arn],
-        conditions={"StringLike": {"s3:prefix": f"{prefix}*"}} if prefix else None,
-    )
+def allow_listing(grantee: iam.IGrantable, bucket: s3.IBucket) -> iam.Grant:
+    """Allow listing, without which S3 answers 403 instead of 404 for an object that is not there.
+
+    Not narrowed to a prefix: a request for an object has none to compare with.
+    """
+    return iam.Grant.add_to_principal(grantee=grantee, actions=["s3:ListBucket"], resource_arns=[bucket.bucket_arn])
 
 
 def allow_items(
@@ -196,11 +199,11 @@ def allow_key(
     )
 
 
-def allow_service(key: kms.IKey, service: str, conditions: Mapping[str, Mapping[str, str]]) -> None:
+def allow_service(key: kms.IKey, service: str, *actions: str, conditions: Mapping[str, Mapping[str, str]]) -> None:
     """Let an AWS service use *key* under *conditions*. A key that CDK only knows by reference stays as it is."""
     key.add_to_resource_policy(
         iam.PolicyStatement(
-            actions=["kms:Decrypt", "kms:Encrypt", "kms:GenerateDataKey", "kms:DescribeKey"],
+            actions=list(actions),
             principals=[iam.ServicePrincipal(service)],
             resources=["*"],
             conditions=dict(conditions),
@@ -216,7 +219,13 @@ def log_group(
     arns = stack.format_arn(
         service="logs", resource="log-group", resource_name="*", arn_format=ArnFormat.COLON_RESOURCE_NAME
     )
-    allow_service(key, f"logs.{stack.region}.amazonaws.com", {"ArnLike": {"kms:EncryptionContext:aws:logs:arn": arns}})
+    allow_service(
+        key,
+        f"logs.{stack.region}.amazonaws.com",
+        # What the service asks for (CloudWatch Logs: "Encrypt log data in CloudWatch Logs using AWS KMS").
+        *("kms:Encrypt", "kms:Decrypt", "kms:ReEncrypt*", "kms:GenerateDataKey*", "kms:DescribeKey"),
+        conditions={"ArnLike": {"kms:EncryptionContext:aws:logs:arn": arns}},
+    )
     return logs.LogGroup(
         scope,
         construct_id,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from aws_cdk import RemovalPolicy
+from aws_cdk import RemovalPolicy, Stack, Token
 from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
@@ -29,6 +29,9 @@ class TranscriptTable(Construct):
         key: Key that encrypts the items. Default: a new key with rotation on.
         point_in_time_recovery: Whether the table can be restored to any second of the last 35 days. Default: it can.
         removal_policy: What deleting the stack does to the table. Default: keep it.
+
+    Raises:
+        ValueError: If the stack has no region.
     """
 
     table: dynamodb.TableV2
@@ -46,6 +49,11 @@ class TranscriptTable(Construct):
         removal_policy: RemovalPolicy = RemovalPolicy.RETAIN,
     ) -> None:
         super().__init__(scope, construct_id)
+        if Token.is_unresolved(Stack.of(self).region):
+            raise ValueError(
+                f"{self.node.path} needs a stack with a region, which CloudFormation wants beside the key of a table: "
+                "pass env=Environment(region=...) to the stack; the account may stay open"
+            )
         self.key = key or _private.own_key(self, removal_policy=removal_policy, description="Transcript table")
 
         def string(name: str) -> dynamodb.Attribute:

@@ -197,7 +197,7 @@ class TranscriptionFunction(Construct):
         role = self._runtime_function.role
         _private.allow_items(role, table, "dynamodb:GetItem", "dynamodb:UpdateItem")
         _private.allow_objects(role, archive, "s3:GetObject", "s3:PutObject", prefix=REPLIES, write=True)
-        _private.allow_listing(role, archive, prefix=REPLIES)
+        _private.allow_listing(role, archive)
         iam.Grant.add_to_principal(
             grantee=role, actions=["secretsmanager:GetSecretValue"], resource_arns=[self.secret.secret_arn]
         )
@@ -267,12 +267,23 @@ class TranscriptionFunction(Construct):
         arn = Stack.of(self).format_arn(service="ssm", resource="parameter", resource_name=name)
         return iam.Grant.add_to_principal(grantee=grantee, actions=["ssm:PutParameter"], resource_arns=[arn])
 
-    def metric_rate_limited(self, *, period: Duration | None = None, statistic: str = "Sum") -> cloudwatch.Metric:
-        """Count the times Deepgram refused a request because too many were in flight. Default: sum of 5 minutes."""
+    def metric_rate_limited(self) -> cloudwatch.Metric:
+        """Count the times Deepgram refused a request because too many were in flight; the sum of 5 minutes."""
+        return self._metric(_private.RATE_LIMITED_METRIC)
+
+    def metric_requests(self) -> cloudwatch.Metric:
+        """Count the requests sent to Deepgram, refused and failed ones included; the sum of 5 minutes."""
+        return self._metric(_private.REQUESTS_METRIC)
+
+    def metric_audio_seconds(self) -> cloudwatch.Metric:
+        """Count the seconds of audio transcribed, whatever its channels; the sum of 5 minutes."""
+        return self._metric(_private.AUDIO_METRIC)
+
+    def _metric(self, name: str) -> cloudwatch.Metric:
         return cloudwatch.Metric(
             namespace=_private.METRICS_NAMESPACE,
-            metric_name=_private.RATE_LIMITED_METRIC,
+            metric_name=name,
             dimensions_map={"service": self._runtime_function.service},
-            period=period or Duration.minutes(5),
-            statistic=statistic,
+            period=Duration.minutes(5),
+            statistic="Sum",
         )

@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Final, Literal, get_args
 
-from aws_cdk import Aws, Duration, Names, RemovalPolicy, Stack
+from aws_cdk import Aws, Duration, Names, RemovalPolicy
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_cloudwatch_actions as cloudwatch_actions
 from aws_cdk import aws_dynamodb as dynamodb
@@ -295,7 +295,7 @@ class TranscriptionWorkflow(Construct):
     def _failed_calls(self) -> sqs.Queue:
         # EventBridge sends events here that it could not start an execution for.
         _private.allow_service(
-            self.key, "events.amazonaws.com", {"StringEquals": {"aws:SourceAccount": Stack.of(self).account}}
+            self.key, "events.amazonaws.com", "kms:Decrypt", "kms:GenerateDataKey", conditions=_same_account()
         )
         return sqs.Queue(
             self,
@@ -452,14 +452,15 @@ class TranscriptionWorkflow(Construct):
 
     def _alarm_topic(self) -> sns.Topic:
         topic = sns.Topic(self, "AlarmTopic", master_key=self.key, enforce_ssl=True)
-        same_account = {"StringEquals": {"aws:SourceAccount": Aws.ACCOUNT_ID}}
-        _private.allow_service(self.key, "cloudwatch.amazonaws.com", same_account)
+        _private.allow_service(
+            self.key, "cloudwatch.amazonaws.com", "kms:Decrypt", "kms:GenerateDataKey", conditions=_same_account()
+        )
         topic.add_to_resource_policy(
             iam.PolicyStatement(
                 actions=["sns:Publish"],
                 principals=[iam.ServicePrincipal("cloudwatch.amazonaws.com")],
                 resources=[topic.topic_arn],
-                conditions=same_account,
+                conditions=_same_account(),
             )
         )
         return topic
@@ -478,9 +479,9 @@ class TranscriptionWorkflow(Construct):
             ],
             "Oldest waiting call": [self.metric_oldest_waiting_call()],
             "Requests to Deepgram": [
-                function.metric_invocations(),
-                function.metric_errors(),
+                self.transcription.metric_requests(),
                 self.transcription.metric_rate_limited(),
+                function.metric_errors(),
             ],
             "Failed calls": [self.metric_failed_calls()],
         }
@@ -522,6 +523,10 @@ class TranscriptionWorkflow(Construct):
     def metric_transcribed(self) -> cloudwatch.Metric:
         """Count the executions that ended well, duplicates included; the sum of 5 minutes."""
         return self.state_machine.metric_succeeded()
+
+
+def _same_account() -> dict[str, dict[str, str]]:
+    return {"StringEquals": {"aws:SourceAccount": Aws.ACCOUNT_ID}}
 
 
 def _layouts(clinic_by_prefix: Mapping[str, str], default_clinic_id: str | None) -> str:
