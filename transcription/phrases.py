@@ -12,7 +12,8 @@ _WORD: Final = re.compile(r"[^\W_]+(?:'[^\W_]+)*")
 _CLAUSE_END: Final = re.compile(r"[.,;:!?](?!\d)")
 _QUESTION_OPENING: Final = re.compile(
     r"(?:(?:and|so|okay|all right) )?(?:(?:who|what|when|where|why|which|how)(?: \w+){0,2} )?"
-    r"(?:can|could|may|would|will|should|do|does|did|are|is|have|has) (?:i|you|we|he|she|they|it|the|your|my|that|this|there)\b"
+    r"(?:can|could|may|would|will|should|do|does|did|are|is|have|has) "
+    r"(?:i|you|we|he|she|they|it|the|your|my|that|this|there)\b"
 )
 
 
