@@ -1,5 +1,6 @@
 """The real CDK command line against the emulator: synthesise once per state of the code, bootstrap, deploy."""
 
+import contextlib
 import hashlib
 import os
 import platform
@@ -14,10 +15,9 @@ from local.server_process import ROOT
 STAGE = "Local"
 
 _COMMAND_LINE = ROOT / "node_modules" / "aws-cdk" / "bin" / "cdk"
-_INPUTS = (
-    "app.py", "cdk.json", "package-lock.json", "requirements.txt", "stacks", "constructs_lib", "lambdas", "transcription"
-)  # fmt: skip
-_KEPT_ASSEMBLIES = 3
+_SETTINGS = ("cdk.json", "package-lock.json", "requirements.txt")
+_CODE = ("app.py", "stacks", "constructs_lib", "lambdas", "transcription")
+_KEPT_ASSEMBLIES = 5
 _TIMEOUT_SECONDS = 300
 _REPORTED_LINES = 20
 
@@ -40,15 +40,15 @@ def synthesise(directory: Path, context: Mapping[str, str]) -> Path:
         CdkFailed: The app could not be synthesised.
     """
     assembly = directory / _digest(context)
-    if not (assembly / "manifest.json").exists():
-        unfinished = assembly.with_suffix(".unfinished")
-        shutil.rmtree(unfinished, ignore_errors=True)
+    if not assembly.exists():
+        unfinished = assembly.with_suffix(f".{os.getpid()}")
         values = [argument for name, value in context.items() for argument in ("--context", f"{name}={value}")]
-        _run("synth", f"{STAGE}/*", "--quiet", "--output", str(unfinished), *values)
-        unfinished.rename(assembly)
+        _run("synth", f"{STAGE}/*", "--exclusively", "--quiet", "--output", str(unfinished), *values)
+        with contextlib.suppress(OSError):  # another process was faster with the same
+            unfinished.rename(assembly)
     assembly.touch()
     for old in sorted(directory.iterdir(), key=lambda path: path.stat().st_mtime)[:-_KEPT_ASSEMBLIES]:
-        shutil.rmtree(old)
+        shutil.rmtree(old, ignore_errors=True)
     return assembly
 
 
@@ -108,7 +108,7 @@ def _digest(context: Mapping[str, str]) -> str:
 
 
 def _files() -> Iterator[Path]:
-    for name in _INPUTS:
+    for name in (*_SETTINGS, *_CODE):
         path = ROOT / name
         found = [path] if path.is_file() else sorted(path.rglob("*"))
         yield from (file for file in found if file.is_file() and "__pycache__" not in file.parts)

@@ -135,7 +135,7 @@ class LocalSession:
 
     def _deploy(self, assembly: Path) -> None:
         self._report("deploying the stacks with the CDK command line")
-        outputs_file = DIRECTORY / "outputs.json"
+        outputs_file = DIRECTORY / f"outputs-{self._emulator_port}.json"
         cdk.deploy(assembly, outputs_file, self.emulator.environment)
         by_stack = json.loads(outputs_file.read_text())
         variables = self.emulator.environment
@@ -159,5 +159,5 @@ def speech_server(port: int, key: str, *arguments: str) -> ServerProcess:
         arguments=["--key", key, *arguments],
         port=port,
         health_path="/health",
-        log=DIRECTORY / "speech.log",
+        log=DIRECTORY / f"speech-{port}.log",
     )

@@ -32,7 +32,7 @@ class Emulator(ServerProcess):
             ],
             port=port,
             health_path="/_ministack/health",
-            log=directory / "emulator.log",
+            log=directory / f"emulator-{port}.log",
         )
 
     @property

@@ -24,6 +24,7 @@ from ministack.services import stepfunctions
 _NEVER_CAUGHT_BY_ALL = frozenset({"States.Runtime", "States.DataLimitExceeded"})
 
 _running_execution: contextvars.ContextVar[str] = contextvars.ContextVar("running_execution")
+_execution_of: dict[str, str] = {}  # by every task token ever given out
 
 State = dict[str, Any]
 
@@ -36,25 +37,23 @@ def apply() -> None:
     _name_errors()
 
 
-class _Tokens:
-    """Which tokens were ever given out, and which execution waits on each open one."""
+def state_machine_of(token: str) -> str | None:
+    """ARN of the state machine that gave out a task token, which is what IAM checks an answer against."""
+    execution = stepfunctions._executions.get(_execution_of.get(token))
+    return None if execution is None else str(execution["stateMachineArn"])
 
-    def __init__(self) -> None:
-        self.execution_of: dict[str, str] = {}
-        self.closed: set[str] = set()
 
-    def refusal(self, token: str) -> Any:
-        """The error response AWS gives to this token, or None while its task waits for an answer."""
-        waiting = stepfunctions._task_tokens.get(token)
-        if waiting is not None and not waiting["event"].is_set():
-            return None
-        if waiting is None and token not in self.closed:
-            return error_response_json("InvalidToken", "Invalid Token: 'Invalid token'", 400)
-        return error_response_json("TaskTimedOut", "Task Timed Out: 'Provided task does not exist anymore'", 400)
+def _refusal(token: str) -> Any:
+    """The error response AWS gives to this token, or None while its task waits for an answer."""
+    waiting = stepfunctions._task_tokens.get(token)
+    if waiting is not None and not waiting["event"].is_set():
+        return None
+    if token not in _execution_of:
+        return error_response_json("InvalidToken", "Invalid Token: 'Invalid token'", 400)
+    return error_response_json("TaskTimedOut", "Task Timed Out: 'Provided task does not exist anymore'", 400)
 
 
 def _answer_tokens_once() -> None:
-    tokens = _Tokens()
     evaluate = stepfunctions._apply_jsonata_arguments
     wait = stepfunctions._invoke_with_callback
     stop = stepfunctions._stop_execution
@@ -65,16 +64,12 @@ def _answer_tokens_once() -> None:
         return evaluate(state, state_input, context)
 
     def wait_and_close(resource: str, arguments: Any, token: str, state: State) -> Any:
-        tokens.execution_of[token] = _running_execution.get()
-        try:
-            return wait(resource, arguments, token, state)
-        finally:
-            tokens.closed.add(token)
-            tokens.execution_of.pop(token, None)
+        _execution_of[token] = _running_execution.get()
+        return wait(resource, arguments, token, state)
 
     def stop_and_wake(data: State) -> Any:
         response = stop(data)
-        for token, execution in list(tokens.execution_of.items()):
+        for token, execution in list(_execution_of.items()):
             waiting = stepfunctions._task_tokens.get(token)
             if execution == data.get("executionArn") and waiting is not None:
                 waiting["error"] = {"Error": data.get("error", ""), "Cause": data.get("cause", "")}
@@ -85,12 +80,12 @@ def _answer_tokens_once() -> None:
     stepfunctions._invoke_with_callback = wait_and_close
     stepfunctions._stop_execution = stop_and_wake
     for name in ("_send_task_success", "_send_task_failure", "_send_task_heartbeat"):
-        setattr(stepfunctions, name, _refusing(getattr(stepfunctions, name), tokens))
+        setattr(stepfunctions, name, _refusing(getattr(stepfunctions, name)))
 
 
-def _refusing(answer: Any, tokens: _Tokens) -> Any:
+def _refusing(answer: Any) -> Any:
     def refuse_or_answer(data: State) -> Any:
-        refusal = tokens.refusal(data.get("taskToken", ""))
+        refusal = _refusal(data.get("taskToken", ""))
         return answer(data) if refusal is None else refusal
 
     return refuse_or_answer

@@ -76,6 +76,22 @@ def test_a_signed_address_reads_the_version_it_was_signed_for(account: Account, 
         assert response.read() == b"old"
 
 
+def test_a_session_policy_narrows_the_role_to_one_version(account: Account, bucket: str) -> None:
+    old = account.client("s3").put_object(Bucket=bucket, Key="call.wav", Body=b"old")["VersionId"]
+    new = account.client("s3").put_object(Bucket=bucket, Key="call.wav", Body=b"new")["VersionId"]
+    objects = f"arn:aws:s3:::{bucket}/*"
+    narrow = {
+        **allow("s3:GetObjectVersion", objects),
+        "Condition": {"StringEquals": {"s3:VersionId": old}},
+    }
+
+    s3 = session(account, account.role(allow("s3:GetObject*", objects)), policy(narrow))
+
+    assert s3.head_object(Bucket=bucket, Key="call.wav", VersionId=old)["ContentLength"] == 3
+    with pytest.raises(ClientError, match="403"):
+        s3.head_object(Bucket=bucket, Key="call.wav", VersionId=new)
+
+
 def test_a_signed_address_that_was_changed_is_refused(account: Account, bucket: str) -> None:
     for key in ("one", "two"):
         account.client("s3").put_object(Bucket=bucket, Key=key, Body=b"1")
@@ -100,3 +116,23 @@ def test_a_bucket_that_demands_tls_is_reached(account: Account, bucket: str) -> 
     role = account.role(allow("s3:GetObject", f"arn:aws:s3:::{bucket}/*"))
 
     assert call(account, account.function(READ, role=role), {"Bucket": bucket, "Key": "call.wav"}) == 2
+
+
+def test_a_task_is_answered_by_whoever_may_answer_for_its_state_machine(account: Account) -> None:
+    code = "import boto3\ndef handle(event, context): boto3.client('stepfunctions').send_task_success(**event)\n"
+    queue = account.queue()
+    task = {
+        "Type": "Task",
+        "Resource": "arn:aws:states:::sqs:sendMessage.waitForTaskToken",
+        "Arguments": {"QueueUrl": queue, "MessageBody": "{% $states.context.Task.Token %}"},
+        "End": True,
+    }
+    execution = account.start({"StartAt": "Wait", "States": {"Wait": task}})
+    answer = {"taskToken": account.receive(queue)["Body"], "output": "{}"}
+    machine = account.client("stepfunctions").describe_execution(executionArn=execution)["stateMachineArn"]
+    stranger = account.function(code, role=account.role(allow("states:SendTaskSuccess", f"{machine}-other")))
+    entitled = account.function(code, role=account.role(allow("states:SendTaskSuccess", machine)))
+
+    assert "AccessDenied" in call(account, stranger, answer)["errorMessage"]
+    assert call(account, entitled, answer) is None
+    assert account.ended(execution)["status"] == "SUCCEEDED"

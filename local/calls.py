@@ -1,0 +1,117 @@
+"""Put recordings into the deployed environment and watch what becomes of them."""
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from operations.call_store import CallStore
+from operations.environment import Environment
+
+_POLL_SECONDS = 0.2
+_STEP_OF_STATE = {"Transcribe": "transcribing", "Score": "stored", "Announce": "scored"}
+STEPS = ("recorded", "admitted", "transcribing", "stored", "scored", "announced")
+"""How far a call has come, in order."""
+
+
+class CallFailed(RuntimeError):
+    """A call was not transcribed; the message says which and why."""
+
+
+class TooSlow(RuntimeError):
+    """A call did not get to its end in time."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Call:
+    """A recording that was put into the bucket.
+
+    Attributes:
+        call_id: The call.
+        key: Key of the recording.
+    """
+
+    call_id: str
+    key: str
+
+
+def connect_key(prefix: str, contact_id: str, started_at: datetime) -> str:
+    """Key of an agent's recording as Amazon Connect writes it, below a prefix."""
+    moment = started_at.astimezone(UTC)
+    return f"{prefix}/CallRecordings/{moment:%Y/%m/%d}/{contact_id}_{moment:%Y%m%dT%H:%M}_UTC.wav"
+
+
+def put_recording(environment: Environment, recording: Path, key: str) -> None:
+    """Upload a recording: all it takes to have it transcribed."""
+    with recording.open("rb") as body:
+        environment.s3().put_object(Bucket=environment.output("RecordingBucketName"), Key=key, Body=body)
+
+
+def watch(environment: Environment, calls: list[Call], *, timeout_seconds: float) -> Iterator[tuple[Call, str]]:
+    """Yield each step that a call takes, until every call has taken its last one.
+
+    Raises:
+        CallFailed: A call failed or was rejected.
+        TooSlow: A call was not done in time.
+    """
+    done = {call.call_id: 0 for call in calls}
+    deadline = time.monotonic() + timeout_seconds
+    yield from ((call, STEPS[0]) for call in calls)
+    while any(step < len(STEPS) - 1 for step in done.values()):
+        if time.monotonic() > deadline:
+            waiting = ", ".join(call_id for call_id, step in done.items() if step < len(STEPS) - 1)
+            raise TooSlow(f"not done after {timeout_seconds:g} s: {waiting}")
+        for call in calls:
+            reached = STEPS.index(_step(environment, call))
+            for step in STEPS[done[call.call_id] + 1 : reached + 1]:
+                yield call, step
+            done[call.call_id] = max(done[call.call_id], reached)
+        time.sleep(_POLL_SECONDS)
+
+
+def transcript_item(environment: Environment, call: Call) -> dict[str, Any]:
+    """The call's transcript as it lies in the table.
+
+    Raises:
+        LookupError: There is none.
+    """
+    item = _item(environment, call, "transcript")
+    if item is None:
+        raise LookupError(f"there is no transcript of call {call.call_id}")
+    return item
+
+
+def claim_item(environment: Environment, call: Call) -> dict[str, Any] | None:
+    """The claim on the call's recording, once it was admitted or rejected."""
+    return _item(environment, call, "claim")
+
+
+def _step(environment: Environment, call: Call) -> str:
+    claim = claim_item(environment, call)
+    if claim is None:
+        return "recorded"
+    if claim["status"] in ("failed", "rejected"):
+        raise CallFailed(f"call {call.call_id}: {claim['error_code']}: {claim['error_message']}")
+    if claim["status"] == "completed":
+        return STEPS[-1]
+    return max(("admitted", *_steps_of_execution(environment, claim["execution"])), key=STEPS.index)
+
+
+def _steps_of_execution(environment: Environment, execution: str) -> Iterator[str]:
+    try:
+        history = environment.step_functions().get_execution_history(executionArn=execution, maxResults=1000)
+    except ClientError as error:
+        raise CallFailed(f"execution {execution}: {error}") from error
+    for event in history["events"]:
+        entered = event.get("stateEnteredEventDetails")
+        if entered and entered["name"] in _STEP_OF_STATE:
+            yield _STEP_OF_STATE[entered["name"]]
+
+
+def _item(environment: Environment, call: Call, kind: str) -> dict[str, Any] | None:
+    items = CallStore(table=environment.table(), s3=environment.s3()).of_call(call.call_id)
+    return next((item for item in items if item["type"] == kind), None)
