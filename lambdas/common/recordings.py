@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
-from transcription.audio import AudioFacts
+from transcription.audio_facts import AudioFacts
 from transcription.recordings import CallKind, CallRecording
 from transcription.transcript import Provenance
 
