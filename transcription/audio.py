@@ -29,8 +29,8 @@ _MAX_TRAILER_BYTES: Final = 4_096
 # Writers that cannot seek back leave 0xFFFFFFFF, or with SoX a size just under 2 GiB, where the size should be. Either
 # is above what Deepgram takes, so that no honest header of an acceptable file says it.
 _STREAMED_SIZE: Final = 0x7FFF_F000
-# Sample codings with a fixed number of bytes for each frame, by WAVE format tag (RFC 2361): the size is the duration.
-_FIXED_SIZE_TAGS: Final = {0x0001: "PCM", 0x0003: "FLOAT", 0x0006: "ALAW", 0x0007: "ULAW"}
+# PCM, float, A-law and mu-law (format tags of RFC 2361) have frames of one size: the bytes are the duration.
+_FIXED_SIZE_TAGS: Final = frozenset({0x0001, 0x0003, 0x0006, 0x0007})
 _EXTENSIBLE_TAG: Final = 0xFFFE
 _UNSUPPORTED: Final = {
     b"ftyp": "m4a",

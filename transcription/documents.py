@@ -114,16 +114,16 @@ def _whole_item(transcript: Transcript, archive: ArchivePointers) -> dict[str, A
         "cost": transcript.cost,
         "warnings": transcript.warnings,
     }
-    written = {name: to_attribute(encode(value)) for name, value in attributes.items() if value is not None}
+    written = {name: _attribute(encode(value)) for name, value in attributes.items() if value is not None}
     return {**key.attributes(), **written}
 
 
-def to_attribute(value: Any) -> Any:
+def _attribute(value: Any) -> Any:
     """Turn a JSON-ready value into DynamoDB's types: Decimal of at most six decimals, and no NULL inside maps."""
     if isinstance(value, dict):
-        return {name: to_attribute(part) for name, part in value.items() if part is not None}
+        return {name: _attribute(part) for name, part in value.items() if part is not None}
     if isinstance(value, list):
-        return [to_attribute(part) for part in value]
+        return [_attribute(part) for part in value]
     if isinstance(value, float):
         return Decimal(repr(round(value, 6)))
     # bool is an int in Python, not in DynamoDB.

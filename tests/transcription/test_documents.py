@@ -17,7 +17,6 @@ from transcription.documents import (
     InvalidDocument,
     from_document,
     item_size,
-    to_attribute,
     to_document,
     to_item,
 )
@@ -231,9 +230,3 @@ def test_an_item_just_small_enough_keeps_everything() -> None:
 )
 def test_sizes_are_counted_as_dynamodb_counts(value: Any, size: int) -> None:
     assert item_size({"name": value}) == 4 + size
-
-
-def test_any_json_value_becomes_attributes() -> None:
-    assert to_attribute({"a": [1, 0.12345678, True, None], "b": None}) == {
-        "a": [Decimal(1), Decimal("0.123457"), True, None]
-    }
