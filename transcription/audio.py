@@ -291,6 +291,12 @@ def _decode(stream: BinaryIO, max_duration_seconds: float) -> AudioFacts:
     """Count the frames that are really there, in pieces, and compare them with the header."""
     with _opened(stream) as (sound, watched):
         _check_channels(sound.channels)
+        announced = sound.frames
+        if announced >= _UNKNOWN_FRAMES:
+            raise UnusableAudio(
+                "UnsupportedFormat",
+                "The header does not say how long the audio is, as in a streamed file. Save the recording again.",
+            )
         # read() counts truly; blocks() returns what the header of a truncated MP3 promises.
         buffer = np.empty((_DECODE_FRAMES, sound.channels), dtype=np.int16)
         limit = max_duration_seconds * sound.samplerate
@@ -301,8 +307,7 @@ def _decode(stream: BinaryIO, max_duration_seconds: float) -> AudioFacts:
             if decoded == 0:
                 break
             frames += decoded
-        announced = sound.frames
-        if frames <= limit and announced < _UNKNOWN_FRAMES and frames < announced * (1 - _TOLERANCE):
+        if frames <= limit and frames < announced * (1 - _TOLERANCE):
             raise UnusableAudio(
                 "TruncatedAudio",
                 f"The header announces {announced / sound.samplerate:.1f} seconds, the object holds "

@@ -130,6 +130,14 @@ def test_a_damaged_flac_is_refused() -> None:
     assert refused(bytes(content)) == "CorruptAudio"
 
 
+def test_a_flac_of_unknown_length_is_refused() -> None:
+    content = bytearray(recorded(2.0, 2, "FLAC"))
+    # The last 36 bits of these 8 bytes of STREAMINFO are the number of samples; 0 says that it is unknown.
+    content[21] &= 0xF0
+    content[22:26] = bytes(4)
+    assert refused(bytes(content)) == "UnsupportedFormat"
+
+
 @pytest.mark.parametrize("size", [0xFFFFFFFF, 0x7FFFF000])
 def test_a_streamed_wav_holds_what_the_object_holds(size: int) -> None:
     content = wav(TWO_SECONDS, data_size=size, riff_size=0xFFFFFFFF)
