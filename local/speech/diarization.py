@@ -26,6 +26,8 @@ TURN_PAUSE = 0.25
 # Squared distance between the centres of two clusters from which on they are two voices. On the sample calls one
 # voice alone gives at most 12, two voices at least 29.
 TWO_VOICES = 18.0
+# Frames (hundredths of a second) that a voice must be heard for; less says more about the words than about the voice.
+LEAST_VOICE = 200
 
 _WINDOW, _STEP, _FFT = 256, 80, 512
 _BANDS, _COEFFICIENTS = 24, 12
@@ -147,7 +149,8 @@ def _cluster(voices: Floats, weights: Floats) -> Floats | None:
         if np.allclose(moved, centres):
             break
         centres = moved
-    if ((centres[0] - centres[1]) ** 2).sum() < TWO_VOICES:
+    heard = min(weights[nearest == k].sum() for k in (0, 1))
+    if heard < LEAST_VOICE or ((centres[0] - centres[1]) ** 2).sum() < TWO_VOICES:
         return None
     return _distances(voices, centres)
 

@@ -86,7 +86,10 @@ class Fault:
             raise InvalidFault(f"`delay` is seconds from 0 to {MAX_DELAY:.0f}")
         if times is not None and (not isinstance(times, int) or times < 1):
             raise InvalidFault("`times` is a number from 1, or null")
-        headers = {str(name): str(value) for name, value in dict(entry.get("headers") or {}).items()}
+        headers = entry.get("headers", {})
+        if not isinstance(headers, dict):
+            raise InvalidFault("`headers` is an object")
+        headers = {str(name): str(value) for name, value in headers.items()}
         return cls(action, status, headers, entry.get("body"), entry.get("text"), float(delay), times)
 
 

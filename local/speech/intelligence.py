@@ -1,8 +1,8 @@
 """Sentiment, topics, intents, summary and entities, computed from the recognised words.
 
 None of it is Deepgram's models: sentiment is VADER's, topics and intents are looked up in `lexicons.json`, the summary
-quotes the weightiest sentences. Shapes, labels and thresholds follow Deepgram's documentation pages "Sentiment
-Analysis", "Topic Detection", "Intent Recognition", "Summarization" and "Entity Detection".
+quotes the sentences that say most about those topics. Shapes, labels and thresholds follow Deepgram's documentation
+pages "Sentiment Analysis", "Topic Detection", "Intent Recognition", "Summarization" and "Entity Detection".
 
 Segments index the words of the whole reply in order of time, both ends inclusive. For several channels Deepgram does
 not document what its indexes count.
@@ -144,18 +144,23 @@ def _matches(placed: Sequence[_Placed], labels: Mapping[str, Sequence[str]], plu
 
 
 def summary(sentences: Sequence[Sentence]) -> str:
-    """Quote the sentences with the weightiest words, in order; short input is echoed, as Deepgram does."""
+    """Quote the sentences that say most about the known topics, in order; short input is echoed, as Deepgram does."""
     if sum(len(sentence.words) for sentence in sentences) < SHORTEST_SUMMARISED:
         return " ".join(sentence.text for sentence in sentences)
-    function_words = words("function_words")
-    weight = Counter(word.text for sentence in sentences for word in sentence.words)
+    topical = {word for terms in lexicon("topics").values() for term in terms for word in term.split()}
+    topical -= words("function_words")
+    count = Counter(word.text for sentence in sentences for word in sentence.words)
 
-    def worth(sentence: Sentence) -> float:
-        content = {word.text for word in sentence.words} - function_words
-        return sum(weight[text] for text in content) / math.sqrt(4 + len(sentence.words))
+    def worth(text: str) -> float:
+        spoken = text.split()
+        return sum(math.log1p(count[word]) for word in set(spoken) & topical) / math.sqrt(4 + len(spoken))
 
-    best = sorted(range(len(sentences)), key=lambda index: worth(sentences[index]), reverse=True)[:SUMMARY_SENTENCES]
-    return " ".join(sentences[index].text for index in sorted(best))
+    # Of sentences said more than once the first counts.
+    first = {sentence.spoken: sentence for sentence in reversed(sentences)}
+    best = set(sorted(first, key=worth, reverse=True)[:SUMMARY_SENTENCES])
+    return " ".join(
+        sentence.text for sentence in sentences if sentence is first[sentence.spoken] and sentence.spoken in best
+    )
 
 
 _DATE = re.compile(

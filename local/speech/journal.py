@@ -48,7 +48,10 @@ class Entry:
 
     def name_audio(self, url: str) -> None:
         """Keep the path of the audio's URL; the query may be a signature."""
-        self.audio = urlsplit(url).path
+        try:
+            self.audio = urlsplit(url).path
+        except ValueError:
+            self.audio = "(not a URL)"
 
     def finish(self) -> None:
         """Note that the request is over."""

@@ -8,6 +8,7 @@ import json
 import re
 import secrets
 import uuid
+from collections.abc import Coroutine
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import Any
@@ -17,6 +18,7 @@ from starlette.responses import JSONResponse, Response
 
 from local.speech.audio import decode
 from local.speech.engines import Engine
+from local.speech.engines.deaf import Deaf
 from local.speech.errors import ListenError
 from local.speech.faults import Faults
 from local.speech.faulty_answers import carry_out
@@ -81,17 +83,22 @@ class ListenService:
                 self.remote.check_callback(options.callback)
             end.enter_context(self.journal.slot(entry))
             url, body = await self._source(request, entry)
+            engine = self.engine
             if fault := self.faults.take(entry.audio or "", entry.sha256):
                 entry.fault, entry.unanswered = fault.label, not fault.answers
                 if (answer := await carry_out(fault, request, entry.request_id)) is not None:
                     return answer
+                if fault.action == "no-speech":
+                    engine = Deaf(engine)
             if options.callback is not None:
                 # Counts as in progress, and stays open in the journal, until the job is over.
-                job = asyncio.create_task(self._call_back(end.pop_all(), url, body, options, entry))
+                job = asyncio.create_task(
+                    self._call_back(end.pop_all(), self._reply(url, body, options, engine, entry), options, entry)
+                )
                 self._jobs.add(job)
                 job.add_done_callback(self._jobs.discard)
                 return JSONResponse({"request_id": entry.request_id})
-            return JSONResponse(await self._reply(url, body, options, entry))
+            return JSONResponse(await self._reply(url, body, options, engine, entry))
 
     def _authenticate(self, request: Request) -> None:
         """Check for ``Authorization: Token KEY`` or ``Bearer TOKEN``."""
@@ -114,20 +121,20 @@ class ListenService:
         entry.sha256 = await asyncio.to_thread(_sha256, body)
         return None, body
 
-    async def _reply(self, url: str | None, body: bytes, options: ListenOptions, entry: Entry) -> Json:
+    async def _reply(self, url: str | None, body: bytes, options: ListenOptions, engine: Engine, entry: Entry) -> Json:
         if url is not None:
             body = await self.remote.fetch(url)
             entry.sha256 = await asyncio.to_thread(_sha256, body)
         recording = await asyncio.to_thread(decode, body, entry.sha256 or "", options)
-        return await transcribe(recording, self.engine, options, entry.request_id)
+        return await transcribe(recording, engine, options, entry.request_id)
 
     async def _call_back(
-        self, end: ExitStack, url: str | None, body: bytes, options: ListenOptions, entry: Entry
+        self, end: ExitStack, replying: Coroutine[Any, Any, Json], options: ListenOptions, entry: Entry
     ) -> None:
         """Do a job and deliver its reply. What Deepgram delivers when it fails is not documented; here the error."""
         with end:
             try:
-                reply = await self._reply(url, body, options, entry)
+                reply = await replying
             except ListenError as error:
                 reply = {**error.body(entry.request_id)}
         await self.remote.deliver(options.callback or "", options.callback_method, reply)

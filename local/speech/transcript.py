@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import zip_longest
 
 from local.speech.engines import Word
 from local.speech.sentence_breaks import begins_sentence
@@ -111,8 +112,7 @@ def utterances(spoken: Sequence[SpokenWord], channel: int, gap: float) -> list[U
     """
     found: list[Utterance] = []
     last: SpokenWord | None = None
-    following = [word.text for word in spoken[1:]] + [None]
-    for word, after in zip(spoken, following, strict=True):
+    for word, after in zip_longest(spoken, (following.text for following in spoken[1:])):
         if last is None or word.start - last.end >= gap or word.speaker != last.speaker:
             found.append(Utterance(channel, [Sentence([word])]))
         else:

@@ -1,0 +1,75 @@
+import pytest
+
+from local.speech.engines import Word
+from local.speech.transcript import SpokenWord, utterances
+from local.speech.writing import find_term, replace_terms, write
+
+
+def spoken(text: str, *, pause: float = 0.0) -> list[SpokenWord]:
+    """Words of 0.3 s; a ``|`` between two words is a pause."""
+    words, time = [], 0.0
+    for token in text.split():
+        if token == "|":
+            time += pause
+            continue
+        words.append(SpokenWord.of(Word(token, round(time, 3), round(time + 0.3, 3), 0.8)))
+        time += 0.3
+    return words
+
+
+def written(text: str, *, pause: float = 0.0, gap: float = 0.8) -> list[str]:
+    found = utterances(spoken(text, pause=pause), 0, gap)
+    for sentence in (sentence for utterance in found for sentence in utterance.sentences):
+        write(sentence)
+    return [utterance.text for utterance in found]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("thank you | we have time | would that work for you", "Thank you. We have time. Would that work for you?"),
+        ("good morning i got a bill", "Good morning. I got a bill."),
+        ("tuesday is fine do i need my insurance card", "Tuesday is fine. Do I need my insurance card?"),
+        ("that would be great how long will it take", "That would be great. How long will it take?"),
+        ("and now my left eye is red", "And now my left eye is red."),
+        ("yes three times a day", "Yes, three times a day."),
+        ("hello", "Hello."),
+        ("how", "How."),
+    ],
+)  # fmt: skip
+def test_sentences_get_capitals_and_marks(text: str, expected: str) -> None:
+    assert written(text, pause=0.05) == [expected]
+
+
+def test_a_long_pause_ends_a_sentence_and_a_longer_one_the_utterance() -> None:
+    assert written("please wait | glasses", pause=0.5) == ["Please wait. Glasses."]
+    assert written("please wait | glasses", pause=0.9) == ["Please wait.", "Glasses."]
+    assert written("please wait | glasses", pause=0.9, gap=1.5) == ["Please wait. Glasses."]
+
+
+def test_another_speaker_begins_another_utterance() -> None:
+    words = spoken("good morning hello there")
+    for word, speaker in zip(words, (0, 0, 1, 1), strict=True):
+        word.speaker = speaker
+    assert [(u.speaker, [w.text for w in u.words]) for u in utterances(words, 0, 0.8)] == [
+        (0, ["good", "morning"]),
+        (1, ["hello", "there"]),
+    ]
+
+
+def test_no_words_are_no_utterances() -> None:
+    assert utterances([], 0, 0.8) == []
+
+
+def test_terms_are_replaced_and_removed() -> None:
+    words = replace_terms(spoken("the copay is due"), ["Copay:co-payment", "the:", "nonsense"])
+    assert [word.text for word in words] == ["co-payment", "is", "due"]
+
+
+def test_a_search_finds_every_place_where_the_term_was_said() -> None:
+    hits = find_term(spoken("eye drops and eye drops"), "Eye Drops")
+    assert [(hit["start"], hit["end"], hit["snippet"]) for hit in hits] == [
+        (0, 0.6, "eye drops"),
+        (0.9, 1.5, "eye drops"),
+    ]
+    assert find_term(spoken("eye drops"), "eye drops please") == []
