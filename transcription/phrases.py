@@ -9,11 +9,17 @@ from typing import Any, Final
 from transcription.data_files import load
 
 _WORD: Final = re.compile(r"[^\W_]+(?:'[^\W_]+)*")
+_SENTENCE_END: Final = re.compile(r"[.!?](?!\d)")
 _CLAUSE_END: Final = re.compile(r"[.,;:!?](?!\d)")
-_QUESTION_OPENING: Final = re.compile(
-    r"(?:(?:and|so|okay|all right) )?(?:(?:who|what|when|where|why|which|how)(?: \w+){0,2} )?"
-    r"(?:can|could|may|would|will|should|do|does|did|are|is|have|has) "
-    r"(?:i|you|we|he|she|they|it|the|your|my|that|this|there)\b"
+# The order of words that tells a question where recognition wrote no punctuation.
+_QUESTION: Final = re.compile(
+    r"(?<![\w'])(?:"
+    r"(?:can|could|may|would|will|should|do|does|did|are) (?:i|you|we|he|she|they)"
+    r"|(?:who|what|when|where|why|which|how)(?: \w+){0,2} (?:can|could|would|will|should|do|does|did|are|is|was) "
+    r"(?:i|you|we|he|she|they|it|the|your|my|that|this)"
+    r"|have you (?:been|ever|had|tried|got|seen|already)|(?:would|will|does|did|is) (?:that|this|it) "
+    r"(?:work|help|hurt|okay|all right)"
+    r")(?![\w'])"
 )
 
 
@@ -24,7 +30,7 @@ class Spoken:
     Attributes:
         text: lower-case words joined by single spaces, without punctuation.
         clause_starts: indexes of words that begin a clause.
-        question: whether it asks something, by its punctuation or, where recognition gave none, by its opening.
+        question: whether it asks something, by its punctuation or, where recognition gave none, by its order of words.
     """
 
     text: str
@@ -45,7 +51,8 @@ def spoken(text: str) -> Spoken:
         words.extend(_WORD.findall(clause))
         starts.add(len(words))
     joined = " ".join(words)
-    return Spoken(joined, frozenset(starts), "?" in text or _QUESTION_OPENING.match(joined) is not None)
+    punctuated = _SENTENCE_END.search(text) is not None
+    return Spoken(joined, frozenset(starts), "?" in text if punctuated else _QUESTION.search(joined) is not None)
 
 
 def phrase(expression: str) -> re.Pattern[str]:

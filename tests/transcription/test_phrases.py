@@ -9,12 +9,24 @@ def test_speech_is_reduced_to_lower_case_words() -> None:
     )
 
 
-@pytest.mark.parametrize("text", ["Is it far?", "how can i help you", "okay do you have the number"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Is it far?",
+        "good morning billing department how can i help you",
+        "i am sorry when did the pain begin",
+        "we have an opening on tuesday would that work for you",
+        "are you a new patient or have you been here before",
+    ],
+)
 def test_questions_are_known_with_and_without_a_mark(text: str) -> None:
     assert spoken(text).question
 
 
-@pytest.mark.parametrize("text", ["I will wait.", "", "what a day"])
+@pytest.mark.parametrize(
+    "text",
+    ["I will wait.", "", "what a day", "when you come in", "have a good day", "we have you down", "Do you. I do."],
+)
 def test_other_sentences_are_no_questions(text: str) -> None:
     assert not spoken(text).question
 
