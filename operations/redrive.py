@@ -20,12 +20,12 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import BotoCoreError, ClientError
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
 from operations import environment
 from operations.environment import Environment, UnusableEnvironment
 from operations.failed_calls import FailedCall, SendBack, StartAgain, read_message
+from operations.rendering import cells, table_of
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs.client import SQSClient
@@ -64,7 +64,7 @@ def redrive(
     """
     sqs = target.sqs()
     queue_url = target.output("FailedCallsQueueUrl")
-    repeater = _Repeater(target)
+    repeater = _Repeater(target, sqs)
     outcomes: list[Outcome] = []
     repeated: set[str] = set()
     for call in sorted(_receive(sqs, queue_url, limit), key=lambda call: call.sent_at):
@@ -98,8 +98,8 @@ def _receive(sqs: SQSClient, queue_url: str, limit: int) -> Iterable[FailedCall]
 class _Repeater:
     """Puts a call back to work."""
 
-    def __init__(self, target: Environment) -> None:
-        self._sqs = target.sqs()
+    def __init__(self, target: Environment, sqs: SQSClient) -> None:
+        self._sqs = sqs
         self._step_functions = target.step_functions()
         self._work_queue_url = target.output("WorkQueueUrl")
         self._state_machine_arn = target.output("StateMachineArn")
@@ -165,14 +165,13 @@ def _show(console: Console, outcomes: Sequence[Outcome], now: datetime) -> None:
     if not outcomes:
         console.print("No failed calls.")
         return
-    table = Table("Call", "Error", "Step", "Age", "Action")
+    table = table_of("Call", "Error", "Step", "Age", "Action")
     for outcome in outcomes:
         call = outcome.call
-        cells = (call.call_id, call.error, call.step, _age(now - call.sent_at), outcome.action)
-        table.add_row(*(Text(cell or "-") for cell in cells))
+        table.add_row(*cells(call.call_id, call.error, call.step, _age(now - call.sent_at), outcome.action))
     console.print(table)
     left = sum(outcome.left_in_place for outcome in outcomes)
-    console.print(f"{len(outcomes)} messages, {left} left in place.")
+    console.print(f"{len(outcomes)} message{'' if len(outcomes) == 1 else 's'}, {left} left in place.")
 
 
 def _age(age: timedelta) -> str:

@@ -16,12 +16,20 @@ Item = Mapping[str, Any]
 _ROLE_STYLES = {"agent": "cyan", "customer": "green"}
 
 
+def table_of(*columns: str, title: str | None = None) -> Table:
+    """A table that breaks a long id into lines rather than cut it off."""
+    table = Table(title=title)
+    for column in columns:
+        table.add_column(column, overflow="fold")
+    return table
+
+
 def calls_table(items: Iterable[Item]) -> Table:
     """One line for each transcript."""
-    table = Table("Started (UTC)", "Call", "Kind", "Length", "Words", "Confidence", "Flags", "Score", "Cost")
+    table = table_of("Started (UTC)", "Call", "Kind", "Length", "Words", "Confidence", "Flags", "Score", "Cost")
     for item in items:
         table.add_row(
-            *_cells(
+            *cells(
                 str(item["started_at"])[:16].replace("T", " "),
                 item["call_id"],
                 item["kind"],
@@ -38,10 +46,10 @@ def calls_table(items: Iterable[Item]) -> Table:
 
 def claims_table(items: Iterable[Item]) -> Table:
     """One line for each claim on a recording."""
-    table = Table("Call", "Clinic", "Status", "Error", "Step", "Tries", "Requests", "Changed", "Reason")
+    table = table_of("Call", "Clinic", "Status", "Error", "Step", "Tries", "Requests", "Changed", "Reason")
     for item in items:
         table.add_row(
-            *_cells(
+            *cells(
                 item.get("call_id"),
                 item.get("clinic_id"),
                 item["status"],
@@ -95,17 +103,17 @@ def _turns(utterances: Sequence[Item]) -> RenderableType:
 
 
 def _score(quality: Item) -> Table:
-    table = Table("Criterion", "Points", "Turns", "Why", title=f"Quality {_points(quality)} ({quality['rubric']})")
+    table = table_of("Criterion", "Points", "Turns", "Why", title=f"Quality {_points(quality)} ({quality['rubric']})")
     for criterion in quality["criteria"]:
         points = (
             f"{float(criterion['points']):g} of {float(criterion['max_points']):g}" if criterion["applicable"] else "-"
         )
         turns = ", ".join(str(int(turn) + 1) for turn in criterion["evidence"])
-        table.add_row(*_cells(criterion["title"], points, turns, criterion["reason"]))
+        table.add_row(*cells(criterion["title"], points, turns, criterion["reason"]))
     return table
 
 
-def _cells(*values: Any) -> tuple[Text, ...]:
+def cells(*values: Any) -> tuple[Text, ...]:
     """Plain text: what comes from a call must not be read as markup."""
     return tuple(Text("-" if value in (None, "") else str(value)) for value in values)
 

@@ -18,22 +18,24 @@ if TYPE_CHECKING:
 REGION: Final = "eu-central-1"
 DEFINITION = {"StartAt": "Admit", "States": {"Admit": {"Type": "Pass", "End": True}}}
 KEYS = ("PK", "SK", "GSI1PK", "GSI1SK")
+# One for all tests: a session reads the descriptions of its services anew, which takes longer than the tests do.
+SESSION = boto3.Session("testing", "testing", region_name=REGION)
 
 
 class Deployed:
     """What the stacks of an environment leave behind, in moto, as far as operators touch it."""
 
     def __init__(self, directory: Path) -> None:
-        self.sqs: SQSClient = boto3.client("sqs", region_name=REGION)
-        self.step_functions: SFNClient = boto3.client("stepfunctions", region_name=REGION)
-        self.s3: S3Client = boto3.client("s3", region_name=REGION)
+        self.sqs: SQSClient = SESSION.client("sqs")
+        self.step_functions: SFNClient = SESSION.client("stepfunctions")
+        self.s3: S3Client = SESSION.client("s3")
         self.failed_calls = self.sqs.create_queue(QueueName="failed")["QueueUrl"]
         self.work = self.sqs.create_queue(QueueName="work")["QueueUrl"]
         self.state_machine_arn = self.step_functions.create_state_machine(
             name="workflow", definition=json.dumps(DEFINITION), roleArn="arn:aws:iam::123456789012:role/workflow"
         )["stateMachineArn"]
         self.s3.create_bucket(Bucket="archive", CreateBucketConfiguration={"LocationConstraint": REGION})
-        self.table: Table = boto3.resource("dynamodb", region_name=REGION).create_table(
+        self.table: Table = SESSION.resource("dynamodb").create_table(
             TableName="transcripts",
             BillingMode="PAY_PER_REQUEST",
             AttributeDefinitions=[{"AttributeName": name, "AttributeType": "S"} for name in KEYS],
@@ -87,10 +89,8 @@ class Deployed:
 
 @pytest.fixture
 def deployed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Deployed]:
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
     monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
-    monkeypatch.delenv("AWS_PROFILE", raising=False)
+    monkeypatch.setattr(boto3, "Session", lambda **_: SESSION)
     monkeypatch.setenv("COLUMNS", "160")
     monkeypatch.setattr(redrive, "_RECEIVE_WAIT_SECONDS", 0)
     with mock_aws():
