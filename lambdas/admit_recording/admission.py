@@ -20,7 +20,7 @@ from botocore.exceptions import ClientError
 
 from lambdas.admit_recording.decision import Decision, Verdict
 from lambdas.admit_recording.object_stream import ObjectChanged, ObjectStream
-from lambdas.common.claims import Candidate, Claims, Duplicate
+from lambdas.common.claims import Candidate, Claims, Duplicate, Taken
 from lambdas.common.errors import SafeError, error_code
 from lambdas.common.recordings import AdmittedRecording
 from transcription.audio import AudioFacts, UnusableAudio, probe
@@ -108,18 +108,18 @@ class Admission:
             return Decision(verdict=Verdict.IGNORED, reason=not_a_call.reason)
         except UnknownLayout as unknown:
             refusal = Rejected("UnknownLayout", str(unknown))
-            return self._refuse(_candidate(announcement, call=None), refusal, execution=execution)
+            return self._refuse(_candidate(announcement, call=None), refusal, announcement, execution=execution)
         stored = self._head(announcement)
         if stored is None:
             refusal = Rejected("RecordingMissing", "the recording was deleted before it could be read")
-            return self._refuse(_candidate(announcement, call=call), refusal, execution=execution)
+            return self._refuse(_candidate(announcement, call=call), refusal, announcement, execution=execution)
         candidate = _candidate(announcement, call=call, size_bytes=stored.size_bytes)
         if candidate.version_id is None and candidate.etag != stored.etag:
             return Decision(verdict=Verdict.IGNORED, reason="replaced", message="the new content has its own event")
         if self._earlier_version_is_kept(call, candidate.recording_id):
             self._claims.keep_earlier(candidate, execution=execution, now=self._clock(), lease=self._lease)
             return _duplicate(candidate, "kept-earlier-version")
-        taken = self._claims.take(candidate, execution=execution, now=self._clock(), lease=self._lease)
+        taken = self._take(candidate, announcement, execution=execution)
         if isinstance(taken, Duplicate):
             return _duplicate(candidate, taken.reason)
         try:
@@ -184,9 +184,20 @@ class Admission:
                 "the recording was deleted or replaced while it was read; a new upload has its own event",
             ) from None
 
-    def _refuse(self, candidate: Candidate, refusal: Rejected, *, execution: str) -> Decision:
+    def _take(self, candidate: Candidate, announcement: Announcement, *, execution: str) -> Taken | Duplicate:
+        return self._claims.take(
+            candidate,
+            execution=execution,
+            now=self._clock(),
+            lease=self._lease,
+            ended_execution=announcement.redrive_of,
+        )
+
+    def _refuse(
+        self, candidate: Candidate, refusal: Rejected, announcement: Announcement, *, execution: str
+    ) -> Decision:
         """Reject a recording that is not claimed yet, once for all its announcements."""
-        taken = self._claims.take(candidate, execution=execution, now=self._clock(), lease=self._lease)
+        taken = self._take(candidate, announcement, execution=execution)
         if isinstance(taken, Duplicate):
             return _duplicate(candidate, taken.reason)
         return self._reject(candidate, refusal, execution=execution)

@@ -45,9 +45,14 @@ class _Detail(_Model):
 
 
 class Announcement(_Model):
-    """An "Object Created" event of S3 by way of EventBridge."""
+    """An "Object Created" event of S3 by way of EventBridge.
+
+    Attributes:
+        redrive_of: Added by the redrive: the execution that failed on this event and has ended.
+    """
 
     detail: _Detail
+    redrive_of: str | None = Field(default=None, min_length=1)
 
     @property
     def bucket(self) -> str:

@@ -79,6 +79,12 @@ class Candidate:
             return claim_key(self.recording_id, None, None)
         return claim_key(self.recording_id, self.call.call_id, self.call.kind)
 
+    def call_attributes(self) -> dict[str, str]:
+        """Attributes of the claim that name the call."""
+        if self.call is None:
+            return {}
+        return {"clinic_id": self.call.clinic_id, "call_id": self.call.call_id, "kind": self.call.kind.value}
+
 
 @dataclass(frozen=True, kw_only=True)
 class Taken:
@@ -137,11 +143,28 @@ class Claims:
         self._table = table
         self._retention = retention
 
-    def take(self, candidate: Candidate, *, execution: str, now: datetime, lease: timedelta) -> Taken | Duplicate:
+    def take(
+        self,
+        candidate: Candidate,
+        *,
+        execution: str,
+        now: datetime,
+        lease: timedelta,
+        ended_execution: str | None = None,
+    ) -> Taken | Duplicate:
         """Claim a recording for an execution, unless somebody else has it or it is done.
 
         A failed or rejected recording may be claimed again. A claim in progress is taken over once its lease has run
-        out; for the execution that holds it, taking it is idempotent.
+        out, or at once from an execution that is known to have ended; for the execution that holds it, taking it is
+        idempotent.
+
+        Args:
+            candidate: The recording.
+            execution: Our execution.
+            now: The time.
+            lease: How long our execution can live at most.
+            ended_execution: The execution whose failure this one repeats, if it repeats any. It may have died before
+                it could give its claim back.
 
         Raises:
             ClaimContention: Others kept changing the claim.
@@ -154,13 +177,14 @@ class Claims:
                 continue
             status = ClaimStatus(str(existing["status"]))
             mine = existing["execution"] == execution
-            if status in _IN_PROGRESS and not mine and int(existing["lease_until"]) >= _epoch(now):
+            abandoned = existing["execution"] == ended_execution or int(existing["lease_until"]) < _epoch(now)
+            if status in _IN_PROGRESS and not mine and not abandoned:
                 return Duplicate(reason="in-progress")
             if status not in _REPEATABLE | _IN_PROGRESS:
                 return Duplicate(reason=_REASON_BY_FINAL_STATUS[status])
             if status in _IN_PROGRESS and mine:
                 return Taken()
-            if self._take_over(existing, execution=execution, now=now, lease=lease):
+            if self._take_over(existing, candidate, execution=execution, now=now, lease=lease):
                 return Taken()
         raise ClaimContention("Claim.Contention", "the claim was changed by others all the time")
 
@@ -276,6 +300,7 @@ class Claims:
     ) -> bool:
         item: dict[str, Any] = {
             **candidate.item_key.attributes(),
+            **candidate.call_attributes(),
             "type": "claim",
             "status": status,
             "recording_id": candidate.recording_id,
@@ -292,12 +317,6 @@ class Claims:
         }
         if candidate.version_id is not None:
             item["version_id"] = candidate.version_id
-        if candidate.call is not None:
-            item |= {
-                "clinic_id": candidate.call.clinic_id,
-                "call_id": candidate.call.call_id,
-                "kind": candidate.call.kind,
-            }
         if self._retention is not None:
             item["expires_at"] = _epoch(now + self._retention)
         try:
@@ -308,12 +327,21 @@ class Claims:
             raise
         return True
 
-    def _take_over(self, existing: dict[str, Any], *, execution: str, now: datetime, lease: timedelta) -> bool:
+    def _take_over(
+        self, existing: dict[str, Any], candidate: Candidate, *, execution: str, now: datetime, lease: timedelta
+    ) -> bool:
+        # Which call it is may have become known only now, once its layout or clinic was configured.
+        named = {
+            name: value
+            for name, value in (candidate.item_key.attributes() | candidate.call_attributes()).items()
+            if name not in candidate.item_key.primary()
+        }
+        naming = "".join(f", {name} = :{name}" for name in named)
         try:
             self._change(
-                str(existing["recording_id"]),
-                update="SET #status = :status, execution = :execution, lease_until = :until, updated_at = :now"
-                " ADD attempts :one"
+                candidate.recording_id,
+                update="SET #status = :status, execution = :execution, lease_until = :until, updated_at = :now,"
+                f" size_bytes = :size{naming} ADD attempts :one"
                 # The request lease stays: a request of the earlier execution may still be under way.
                 " REMOVE error_code, error_message, failed_step",
                 condition="#status = :old_status AND execution = :old_execution AND lease_until = :old_until",
@@ -322,10 +350,12 @@ class Claims:
                     ":execution": execution,
                     ":until": _epoch(now + lease),
                     ":now": now.isoformat(),
+                    ":size": candidate.size_bytes,
                     ":one": 1,
                     ":old_status": existing["status"],
                     ":old_execution": existing["execution"],
                     ":old_until": existing["lease_until"],
+                    **{f":{name}": value for name, value in named.items()},
                 },
             )
         except ClaimLost:

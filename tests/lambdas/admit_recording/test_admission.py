@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb.service_resource import Table
     from mypy_boto3_s3 import S3Client
 
-CONNECT_KEY = "connect/lakeside/CallRecordings/2026/11/20/3f2b9e64-0c7d_20261120T09:30_UTC.wav"
+CONNECT_KEY = "connect/harbour/CallRecordings/2026/11/20/3f2b9e64-0c7d_20261120T09:30_UTC.wav"
 
 
 class Door:
@@ -41,7 +41,7 @@ class Door:
             s3=s3 or cloud.s3,
             table=table,
             claims=Claims(table=table),
-            layouts=Layouts(clinic_by_prefix={"connect/lakeside": "lakeside"}),
+            layouts=Layouts(clinic_by_prefix={"connect/harbour": "harbour"}),
             max_duration_seconds=max_duration_seconds,
             claim_lease=LEASE,
             on_new_version=on_new_version,
@@ -69,7 +69,7 @@ def test_a_recording_is_claimed_and_described(cloud: Cloud, door: Door) -> None:
     announced = event["detail"]["object"]
     assert (admitted.bucket, admitted.key, admitted.version_id) == ("recordings", KEY, announced["version-id"])
     assert (admitted.etag, admitted.size_bytes) == (announced["etag"], announced["size"])
-    assert (admitted.call.clinic_id, admitted.call.day, admitted.call.call_id) == ("lakeside", "2026-11-20", "call-7")
+    assert (admitted.call.clinic_id, admitted.call.day, admitted.call.call_id) == ("harbour", "2026-11-20", "call-7")
     assert (admitted.audio.channels, admitted.audio.duration_seconds) == (2, 3.0)
     assert cloud.claim(admitted.recording_id)["status"] == "claimed"
 
@@ -77,7 +77,7 @@ def test_a_recording_is_claimed_and_described(cloud: Cloud, door: Door) -> None:
 def test_a_connect_recording_has_the_time_and_clinic_of_its_key(cloud: Cloud, door: Door) -> None:
     admitted = AdmittedRecording.from_payload(door.decide(cloud.upload(key=CONNECT_KEY)).recording)
     assert admitted.call.started_at == datetime(2026, 11, 20, 9, 30, tzinfo=UTC)
-    assert (admitted.call.clinic_id, admitted.call.kind) == ("lakeside", CallKind.AGENT)
+    assert (admitted.call.clinic_id, admitted.call.kind) == ("harbour", CallKind.AGENT)
 
 
 @pytest.mark.parametrize(
@@ -85,7 +85,7 @@ def test_a_connect_recording_has_the_time_and_clinic_of_its_key(cloud: Cloud, do
     [
         "recordings/lake side/2026-11-20/call 7.wav",
         "recordings/lake+side/2026-11-20/call+7.wav",
-        "recordings/lakeside/2026-11-20/call%207.wav",
+        "recordings/harbour/2026-11-20/call%207.wav",
         "recordings/Zürich-診所/2026-11-20/Anruf-ü.wav",
         CONNECT_KEY.replace(":", "%3A"),
     ],
@@ -112,6 +112,13 @@ def test_the_same_object_announced_five_times_at_once_is_claimed_once(cloud: Clo
     assert outcomes.count(("duplicate", "in-progress")) == 4
 
 
+def test_a_redrive_takes_over_from_the_execution_that_died_with_its_claim(cloud: Cloud, door: Door) -> None:
+    event = cloud.upload()
+    door.decide(event, EXECUTION)
+    assert outcome(door.decide(event, OTHER_EXECUTION)) == ("duplicate", "in-progress")
+    assert outcome(door.decide({**event, "redrive_of": EXECUTION}, OTHER_EXECUTION)) == ("claimed", "new")
+
+
 def test_a_step_that_is_repeated_decides_the_same(cloud: Cloud, door: Door) -> None:
     event = cloud.upload()
     assert door.decide(event) == door.decide(event)
@@ -120,10 +127,10 @@ def test_a_step_that_is_repeated_decides_the_same(cloud: Cloud, door: Door) -> N
 @pytest.mark.parametrize(
     ("key", "reason"),
     [
-        ("recordings/lakeside/2026-11-20/", "folder"),
-        ("recordings/lakeside/2026-11-20/notes.txt", "not-audio"),
-        ("connect/lakeside/Analysis/Voice/2026/11/20/x_analysis.json", "analysis-file"),
-        ("connect/lakeside/Analysis/Voice/Redacted/2026/11/20/x_redacted.wav", "redacted-copy"),
+        ("recordings/harbour/2026-11-20/", "folder"),
+        ("recordings/harbour/2026-11-20/notes.txt", "not-audio"),
+        ("connect/harbour/Analysis/Voice/2026/11/20/x_analysis.json", "analysis-file"),
+        ("connect/harbour/Analysis/Voice/Redacted/2026/11/20/x_redacted.wav", "redacted-copy"),
     ],
 )
 def test_what_is_no_call_is_ignored_without_a_trace(cloud: Cloud, door: Door, key: str, reason: str) -> None:
@@ -213,7 +220,7 @@ def test_a_recording_that_may_not_be_read_is_an_error_and_no_rejection(cloud: Cl
 
 
 def stored_transcript(cloud: Cloud, recording_id: str) -> None:
-    key = {"PK": "CLINIC#lakeside", "SK": "TRANSCRIPT#2026-11-20#call-7"}
+    key = {"PK": "CLINIC#harbour", "SK": "TRANSCRIPT#2026-11-20#call-7"}
     cloud.table.put_item(Item={**key, "recording_id": recording_id})
 
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
@@ -42,7 +43,7 @@ def test_a_new_claim_says_whose_recording_it_is(claims: Claims, cloud: Cloud) ->
     assert claim["status"] == "claimed"
     assert claim["execution"] == EXECUTION
     assert claim["lease_until"] == int((NOW + LEASE).timestamp())
-    assert (claim["clinic_id"], claim["call_id"], claim["kind"]) == ("lakeside", "call-7", "agent")
+    assert (claim["clinic_id"], claim["call_id"], claim["kind"]) == ("harbour", "call-7", "agent")
     assert (claim["bucket"], claim["s3_key"], claim["version_id"]) == ("recordings", candidate().key, "v1")
     assert (claim["attempts"], claim["deepgram_requests"]) == (1, 0)
     assert "expires_at" not in claim
@@ -93,6 +94,34 @@ def test_a_claim_is_taken_over_after_its_lease(claims: Claims, cloud: Cloud, sta
     assert take(claims, execution=OTHER_EXECUTION, at=LEASE + timedelta(seconds=1)) == Taken()
     claim = cloud.claim(candidate().recording_id)
     assert (claim["execution"], claim["status"], claim["attempts"]) == (OTHER_EXECUTION, "claimed", 2)
+
+
+@pytest.mark.parametrize("status", ["claimed", "transcribed", "stored"])
+def test_a_redrive_takes_the_claim_of_the_execution_it_repeats_before_its_lease_ends(
+    claims: Claims, cloud: Cloud, status: str
+) -> None:
+    take(claims)
+    set_status(cloud, status)
+    redriven = claims.take(candidate(), execution=OTHER_EXECUTION, now=NOW, lease=LEASE, ended_execution=EXECUTION)
+    assert redriven == Taken()
+    assert cloud.claim(candidate().recording_id)["execution"] == OTHER_EXECUTION
+
+
+def test_a_redrive_leaves_the_claim_of_a_third_execution_alone(claims: Claims) -> None:
+    take(claims, execution=OTHER_EXECUTION)
+    redriven = claims.take(
+        candidate(), execution=f"{EXECUTION}-redriven", now=NOW, lease=LEASE, ended_execution=EXECUTION
+    )
+    assert redriven == Duplicate(reason="in-progress")
+
+
+def test_a_claim_learns_its_call_once_the_layout_is_known(claims: Claims, cloud: Cloud) -> None:
+    unknown = dataclasses.replace(candidate(), call=None)
+    claims.take(unknown, execution=EXECUTION, now=NOW, lease=LEASE)
+    set_status(cloud, "rejected")
+    take(claims, execution=OTHER_EXECUTION)
+    claim = cloud.claim(candidate().recording_id)
+    assert (claim["GSI1PK"], claim["clinic_id"], claim["kind"]) == ("CALL#call-7", "harbour", "agent")
 
 
 @pytest.mark.parametrize("status", ["failed", "rejected"])
