@@ -21,9 +21,11 @@ if TYPE_CHECKING:
 
 # "standard" retries throttling and transient errors with exponential backoff and jitter.
 CONFIG = Config(connect_timeout=3, read_timeout=10, retries={"mode": "standard", "total_max_attempts": 4})
-# Signature version 4 is what KMS-encrypted objects and every newer region require; S3's presigned URLs default to
-# version 2 in the oldest regions, and to the global instead of the regional host in us-east-1.
-S3_CONFIG = CONFIG.merge(Config(signature_version="s3v4", s3={"us_east_1_regional_endpoint": "regional"}))
+# For presigned URLs: KMS-encrypted objects and newer regions take signature version 4 only, and without "virtual" a URL
+# names S3's global host, which redirects, or refuses, requests for buckets of other regions than us-east-1.
+S3_CONFIG = CONFIG.merge(
+    Config(signature_version="s3v4", s3={"addressing_style": "virtual", "us_east_1_regional_endpoint": "regional"})
+)
 
 
 @cache

@@ -7,6 +7,7 @@ import logging
 from typing import TYPE_CHECKING, Any
 
 from aws_lambda_powertools import Logger, Metrics, Tracer
+from aws_lambda_powertools.metrics import MetricUnit
 
 from lambdas.common.errors import SafeError, UnexpectedError, describe
 
@@ -53,10 +54,16 @@ def entry_point(handler: Handler) -> Handler:
             return handler(event, context)
         except SafeError as error:
             logger.error("failed", error_code=error.code, error_message=error.message)
+            _count_error()
             raise
         except Exception as error:  # noqa: BLE001 - raised again, without its text
             place = describe(error)
             logger.error("failed unexpectedly", error=place)
+            _count_error()
             raise UnexpectedError(place) from None
 
     return guarded
+
+
+def _count_error() -> None:
+    metrics.add_metric(name="Errors", unit=MetricUnit.Count, value=1)

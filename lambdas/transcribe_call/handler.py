@@ -8,6 +8,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import boto3
+from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, process_partial_response
 from aws_lambda_powertools.utilities.parameters import SecretsProvider, SSMProvider
 from botocore.exceptions import ClientError
@@ -16,7 +17,7 @@ from lambdas.common import aws, settings
 from lambdas.common.archive import Archive
 from lambdas.common.claims import Claims
 from lambdas.common.errors import describe, error_code
-from lambdas.common.observability import correlate, entry_point, logger
+from lambdas.common.observability import correlate, entry_point, logger, metrics
 from lambdas.transcribe_call.deepgram_key import DeepgramKey
 from lambdas.transcribe_call.deepgram_request import DeepgramApi
 from lambdas.transcribe_call.presigning import Presigner
@@ -83,6 +84,7 @@ def _handle_record(record: SQSRecord, lambda_context: LambdaContext) -> None:
             lifetime=timedelta(milliseconds=lambda_context.get_remaining_time_in_millis()),
         )
     except RetryLater as later:
+        metrics.add_metric(name="MessagesReturned", unit=MetricUnit.Count, value=1)
         _hide(record, seconds=later.delay_seconds)
         raise
     except Exception as error:

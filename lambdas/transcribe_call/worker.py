@@ -149,9 +149,9 @@ class Worker:
         try:
             self._attempt(work, receive_count=receive_count, lifetime=lifetime)
         except StaleTask:
-            logger.warning("dropped: nobody waits for this call any more; a reply, if there is one, stays archived")
+            _drop("nobody waits for this call any more; its reply, if there is one, stays archived")
         except ClaimLost:
-            logger.warning("dropped: another execution works on this recording")
+            _drop("another execution works on this recording")
 
     def _attempt(self, work: Work, *, receive_count: int, lifetime: timedelta) -> None:
         try:
@@ -285,6 +285,11 @@ class Worker:
                 "deepgram_requests": requests,
             },
         )
+
+
+def _drop(reason: str) -> None:
+    logger.warning("the message is dropped", reason=reason)
+    metrics.add_metric(name="MessagesDropped", unit=MetricUnit.Count, value=1)
 
 
 def _judge(content: bytes, *, request_id: str) -> str:

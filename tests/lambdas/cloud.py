@@ -16,20 +16,23 @@ from botocore.exceptions import ClientError
 
 from lambdas.common.claims import Candidate
 from lambdas.common.recordings import AdmittedRecording
-from transcription.audio import AudioFacts
+from transcription.audio_facts import AudioFacts
 from transcription.identity import recording_id
 from transcription.recordings import CallKind, CallRecording
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.service_resource import DynamoDBServiceResource, Table
     from mypy_boto3_s3 import S3Client
+    from mypy_boto3_secretsmanager import SecretsManagerClient
+    from mypy_boto3_ssm import SSMClient
+    from mypy_boto3_sts import STSClient
 
 REGION: Final = "eu-central-1"
 ACCOUNT = "123456789012"
 EXECUTION = f"arn:aws:states:{REGION}:{ACCOUNT}:execution:workflow:one"
 OTHER_EXECUTION = f"arn:aws:states:{REGION}:{ACCOUNT}:execution:workflow:two"
 PRESIGNER_ROLE = f"arn:aws:iam::{ACCOUNT}:role/presigner"
-KEY = "recordings/lakeside/2026-11-20/call-7.wav"
+KEY = "recordings/harbour/2026-11-20/call-7.wav"
 NOW = datetime(2026, 11, 20, 10, 0, tzinfo=UTC)
 LEASE = timedelta(hours=25)
 
@@ -125,6 +128,21 @@ def _s3() -> S3Client:
 
 
 @cache
+def secrets_manager() -> SecretsManagerClient:
+    return boto3.client("secretsmanager", region_name=REGION)
+
+
+@cache
+def parameter_store() -> SSMClient:
+    return boto3.client("ssm", region_name=REGION)
+
+
+@cache
+def security_tokens() -> STSClient:
+    return boto3.client("sts", region_name=REGION)
+
+
+@cache
 def _dynamodb() -> DynamoDBServiceResource:
     return boto3.resource("dynamodb", region_name=REGION)
 
@@ -183,7 +201,7 @@ class Tasks:
 def call(*, call_id: str = "call-7", kind: CallKind = CallKind.AGENT) -> CallRecording:
     """Return a call of the Lakeside clinic."""
     return CallRecording(
-        clinic_id="lakeside",
+        clinic_id="harbour",
         call_id=call_id,
         kind=kind,
         started_at=datetime(2026, 11, 20, tzinfo=UTC),

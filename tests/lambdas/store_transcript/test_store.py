@@ -1,0 +1,246 @@
+from __future__ import annotations
+
+import gzip
+import json
+from dataclasses import replace
+from datetime import timedelta
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any, cast
+
+import pytest
+from botocore.exceptions import ClientError
+
+from lambdas.common.archive import VOCABULARY_TERMS, Archive
+from lambdas.common.claims import ClaimLost, Claims
+from lambdas.store_transcript.store import ReplyUnusable, StoredTranscript, TranscriptStore
+from tests.fakes.deepgram import REQUEST_ID, TELLING_WORDS, transcription
+from tests.lambdas.cloud import EXECUTION, LEASE, NOW, Cloud, call, candidate_of, recording
+from transcription.documents import from_document
+from transcription.options import TranscriptionOptions
+from transcription.recordings import CallKind
+from transcription.transcript import Role
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb.service_resource import Table
+
+    from lambdas.common.recordings import AdmittedRecording
+
+TRANSCRIPT_KEY = {"PK": "CLINIC#harbour", "SK": "TRANSCRIPT#2026-11-20#call-7"}
+
+
+class Shelf:
+    """One deployment whose recordings have been transcribed."""
+
+    def __init__(self, cloud: Cloud, *, retention: timedelta | None = None, table: Table | None = None) -> None:
+        self.cloud = cloud
+        self.claims = Claims(table=cloud.table)
+        self.archive = Archive(s3=cloud.s3, bucket="archive")
+        self.waits: list[float] = []
+        self.store = TranscriptStore(
+            table=table or cloud.table,
+            claims=self.claims,
+            archive=self.archive,
+            options=TranscriptionOptions(),
+            channel_roles={0: Role.CUSTOMER, 1: Role.AGENT},
+            retention=retention,
+            sleep=self.waits.append,
+            jitter=lambda: 1.0,
+        )
+
+    def add(self, admitted: AdmittedRecording, reply: Any = None) -> None:
+        """Claim the recording and archive its reply, unless that was done before."""
+        self.claims.take(candidate_of(admitted), execution=EXECUTION, now=NOW, lease=LEASE)
+        if not self.cloud.archived(reply_key(admitted)):
+            content = json.dumps(transcription() if reply is None else reply).encode()
+            self.archive.write(reply_key(admitted), content, metadata={VOCABULARY_TERMS: "3"})
+
+    def put(self, admitted: AdmittedRecording, reply: Any = None) -> StoredTranscript:
+        self.add(admitted, reply)
+        return self.store.store(admitted, reply_key=reply_key(admitted), deepgram_requests=1, now=NOW)
+
+    def item(self) -> dict[str, Any]:
+        return self.cloud.table.get_item(Key=TRANSCRIPT_KEY)["Item"]
+
+    def document(self, stored: StoredTranscript) -> dict[str, Any]:
+        body = self.cloud.s3.get_object(Bucket="archive", Key=stored.pointers.transcript_key)["Body"].read()
+        return cast("dict[str, Any]", json.loads(gzip.decompress(body)))
+
+
+def reply_key(admitted: AdmittedRecording) -> str:
+    return f"replies/{admitted.recording_id}.json.gz"
+
+
+@pytest.fixture
+def shelf(cloud: Cloud) -> Shelf:
+    return Shelf(cloud)
+
+
+def test_the_transcript_is_in_the_table_with_its_origin(shelf: Shelf) -> None:
+    admitted = recording()
+    stored = shelf.put(admitted)
+    item = shelf.item()
+    assert item["GSI1PK"] == "CALL#call-7"
+    assert (item["call_id"], item["s3_key"], item["version_id"]) == ("call-7", admitted.key, "v1")
+    assert (item["recording_id"], item["request_id"], item["source"]) == (admitted.recording_id, REQUEST_ID, "batch")
+    assert [turn["role"] for turn in item["utterances"]][:2] == ["agent", "customer"]
+    assert all(word in item["full_transcript"] for word in TELLING_WORDS)
+    assert isinstance(item["word_count"], Decimal)
+    assert item["word_count"] == stored.transcript.word_count
+    assert "expires_at" not in item
+
+
+def test_the_item_points_to_the_full_document(shelf: Shelf) -> None:
+    stored = shelf.put(recording())
+    item = shelf.item()
+    assert item["transcript_key"] == stored.pointers.transcript_key
+    assert item["transcript_key"].startswith("transcripts/harbour/2026-11-20/call-7/")
+    assert item["reply_key"] == reply_key(recording())
+    assert from_document(shelf.document(stored)) == stored.transcript
+
+
+def test_the_claim_moves_on(shelf: Shelf) -> None:
+    shelf.put(recording())
+    assert shelf.cloud.claim(recording().recording_id)["status"] == "stored"
+
+
+def test_storing_again_changes_nothing(shelf: Shelf) -> None:
+    first = shelf.put(recording())
+    item, document = shelf.item(), shelf.document(first)
+    assert shelf.put(recording()) == first
+    assert (shelf.item(), shelf.document(first)) == (item, document)
+
+
+def test_the_terms_that_were_sent_are_charged(shelf: Shelf) -> None:
+    cost = shelf.put(recording()).transcript.cost
+    assert any("keyterm" in line.item for line in cost.lines)
+
+
+def test_items_expire_with_the_retention(cloud: Cloud) -> None:
+    shelf = Shelf(cloud, retention=timedelta(days=30))
+    stored = shelf.put(recording())
+    expected = int((stored.transcript.created_at + timedelta(days=30)).timestamp())
+    assert shelf.item()["expires_at"] == expected
+
+
+def test_a_call_without_speech_says_so(shelf: Shelf) -> None:
+    shelf.put(recording(), transcription(()))
+    item = shelf.item()
+    assert (item["speech"], item["utterances"], item["word_count"]) == (False, [], 0)
+
+
+def test_a_transcript_too_large_for_an_item_keeps_its_words_in_s3(shelf: Shelf) -> None:
+    long_words = "incomprehensibilities-" * 4 + " incomprehensibilities"
+    long_call = tuple((turn % 2, turn * 30.0, " ".join([long_words] * 8), 0.1) for turn in range(480))  # four hours
+    stored = shelf.put(recording(), transcription(long_call))
+    item = shelf.item()
+    assert item["utterances_in"] == "s3"
+    assert "full_transcript" not in item
+    assert item["word_count"] == stored.transcript.word_count
+    assert len(from_document(shelf.document(stored)).utterances) == 480
+
+
+def test_a_newer_version_replaces_an_older_one(shelf: Shelf) -> None:
+    shelf.put(recording())
+    newer = recording(version_id="v2", last_modified=NOW + timedelta(seconds=1))
+    assert not shelf.put(newer).superseded
+    assert shelf.item()["version_id"] == "v2"
+
+
+def test_an_older_version_that_is_late_changes_nothing(shelf: Shelf) -> None:
+    newest = shelf.put(recording(version_id="v2", last_modified=NOW + timedelta(seconds=1)))
+    late = recording()
+    assert shelf.put(late).superseded
+    assert shelf.item()["version_id"] == "v2"
+    assert from_document(shelf.document(newest)).provenance.version_id == "v2"
+    assert shelf.cloud.claim(late.recording_id)["status"] == "superseded"
+
+
+def test_the_two_parts_of_a_contact_stand_side_by_side(shelf: Shelf) -> None:
+    shelf.put(recording())
+    ivr = shelf.put(recording(version_id="v-ivr", of=call(kind=CallKind.IVR)))
+    assert shelf.item()["version_id"] == "v1"
+    assert ivr.key.sk == "TRANSCRIPT#2026-11-20#call-7#IVR"
+    assert ivr.pointers.transcript_key.startswith("transcripts/harbour/2026-11-20/call-7.ivr/")
+
+
+@pytest.mark.parametrize("status", ["completed", "superseded"])
+def test_a_finished_claim_is_not_moved_back(shelf: Shelf, status: str) -> None:
+    shelf.put(recording())
+    shelf.cloud.table.update_item(
+        Key={"PK": f"RECORDING#{recording().recording_id}", "SK": "CLAIM"},
+        UpdateExpression="SET #s = :s",
+        ExpressionAttributeNames={"#s": "status"},
+        ExpressionAttributeValues={":s": status},
+    )
+    with pytest.raises(ClaimLost):
+        shelf.store.store(recording(), reply_key=reply_key(recording()), deepgram_requests=1, now=NOW)
+    assert shelf.cloud.claim(recording().recording_id)["status"] == status
+
+
+def test_without_a_claim_nothing_is_stored(shelf: Shelf, cloud: Cloud) -> None:
+    shelf.archive.write(reply_key(recording()), json.dumps(transcription()).encode())
+    with pytest.raises(ClaimLost):
+        shelf.store.store(recording(), reply_key=reply_key(recording()), deepgram_requests=1, now=NOW)
+    assert cloud.items() == []
+
+
+def test_a_reply_that_is_gone_is_an_error(shelf: Shelf) -> None:
+    with pytest.raises(ReplyUnusable, match=r"Reply\.Missing"):
+        shelf.store.store(recording(), reply_key="replies/none.json.gz", deepgram_requests=1, now=NOW)
+
+
+def test_a_reply_that_is_no_transcription_never_becomes_an_empty_transcript(shelf: Shelf) -> None:
+    shelf.add(recording(), {"unexpected": 1})
+    with pytest.raises(ReplyUnusable, match=r"Deepgram\.InvalidReply"):
+        shelf.store.store(recording(), reply_key=reply_key(recording()), deepgram_requests=1, now=NOW)
+    assert not shelf.cloud.archived("transcripts/")
+
+
+class ConflictingTable:
+    """A table whose transactions conflict with another writer's for some time."""
+
+    def __init__(self, table: Table, *, conflicts: int) -> None:
+        self._table = table
+        self._conflicts = conflicts
+        self.name = table.name
+        self.meta = self
+        self.client = self
+
+    def transact_write_items(self, **arguments: Any) -> None:
+        self._conflicts -= 1
+        if self._conflicts >= 0:
+            reasons = [{"Code": "TransactionConflict"}, {"Code": "None"}]
+            error: Any = {"Error": {"Code": "TransactionCanceledException"}, "CancellationReasons": reasons}
+            raise ClientError(error, "TransactWriteItems")
+        self._table.meta.client.transact_write_items(**arguments)
+
+
+def test_a_conflict_with_another_version_passes(cloud: Cloud) -> None:
+    shelf = Shelf(cloud, table=cast("Table", ConflictingTable(cloud.table, conflicts=3)))
+    assert not shelf.put(recording()).superseded
+    assert shelf.waits == [0.05, 0.1, 0.2]
+
+
+def test_a_conflict_that_does_not_pass_is_an_error(cloud: Cloud) -> None:
+    shelf = Shelf(cloud, table=cast("Table", ConflictingTable(cloud.table, conflicts=99)))
+    with pytest.raises(ClientError):
+        shelf.put(recording())
+    assert len(shelf.waits) == 5
+
+
+def test_a_mono_recording_has_roles_with_a_confidence(shelf: Shelf) -> None:
+    admitted = replace(recording(), audio=replace(recording().audio, channels=1))
+    reply = transcription()
+    turns = sorted(reply["results"]["utterances"], key=lambda turn: turn["start"])
+    for turn in turns:
+        turn["speaker"], turn["channel"] = turn["channel"], 0
+        for word in turn["words"]:
+            word["speaker"] = turn["speaker"]
+    words = [word for turn in turns for word in turn["words"]]
+    alternative = {"transcript": "x", "confidence": 0.98, "words": words}
+    reply["results"]["channels"] = [{"alternatives": [alternative]}]
+    reply["metadata"]["channels"] = 1
+    shelf.put(admitted, reply)
+    roles = {turn["role"] for turn in shelf.item()["utterances"]}
+    assert roles == {"agent", "customer"}
+    assert all(0 < turn["role_confidence"] < 1 for turn in shelf.item()["utterances"])

@@ -1,0 +1,44 @@
+"""What each function loads when it starts cold: every package here is time that a call waits."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+HEAVY = ("deepgram", "httpx", "pydantic", "soundfile", "numpy", "moto", "local", "aws_cdk")
+NEEDED: dict[str, set[str]] = {
+    "admit_recording": {"pydantic", "soundfile", "numpy"},
+    "transcribe_call": {"deepgram", "httpx", "pydantic"},
+    "store_transcript": set(),
+    "score_quality": set(),
+}
+SCRIPT = """
+import importlib, sys
+importlib.import_module(f"lambdas.{sys.argv[1]}.handler")
+print(*(name for name in sys.argv[2:] if name in sys.modules))
+"""
+
+
+@pytest.fixture(scope="module")
+def loaded() -> dict[str, set[str]]:
+    """The heavy packages that are loaded once each handler is imported."""
+    environment = {"POWERTOOLS_SERVICE_NAME": "x", "POWERTOOLS_METRICS_NAMESPACE": "x", "PATH": os.environ["PATH"]}
+    processes = {
+        function: subprocess.Popen(
+            [sys.executable, "-c", SCRIPT, function, *HEAVY], cwd=ROOT, env=environment, stdout=subprocess.PIPE
+        )
+        for function in NEEDED
+    }
+    return {
+        function: set(process.communicate(timeout=120)[0].decode().split()) for function, process in processes.items()
+    }
+
+
+@pytest.mark.parametrize("function", NEEDED)
+def test_each_function_loads_only_what_it_needs(loaded: dict[str, set[str]], function: str) -> None:
+    assert loaded[function] == NEEDED[function]
