@@ -3,7 +3,7 @@
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +43,11 @@ def connect_key(prefix: str, contact_id: str, started_at: datetime) -> str:
     """Key of an agent's recording as Amazon Connect writes it, below a prefix."""
     moment = started_at.astimezone(UTC)
     return f"{prefix}/CallRecordings/{moment:%Y/%m/%d}/{contact_id}_{moment:%Y%m%dT%H:%M}_UTC.wav"
+
+
+def own_key(clinic_id: str, day: date, call_id: str, suffix: str) -> str:
+    """Key of a recording in the project's own layout."""
+    return f"recordings/{clinic_id}/{day:%Y-%m-%d}/{call_id}{suffix}"
 
 
 def put_recording(environment: Environment, recording: Path, key: str) -> None:

@@ -1,0 +1,60 @@
+"""Put a recording of your own into the environment that ``make local`` keeps running.
+
+``python -m local.drop FILE [--clinic ID] [--call ID] [--day yyyy-mm-dd]`` uploads it and follows it to its transcript.
+"""
+
+import argparse
+import sys
+import uuid
+from collections.abc import Sequence
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+from botocore.exceptions import BotoCoreError, ClientError
+from rich.console import Console
+from rich.text import Text
+
+from local.calls import Call, CallFailed, TooSlow, own_key, put_recording
+from local.cdk import STAGE
+from local.follow import follow
+from operations import environment
+from operations.environment import UnusableEnvironment
+
+_LOCAL = argparse.Namespace(environment=STAGE, stack_outputs=None, endpoint_url=None, profile=None, region=None)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line; returns the exit status."""
+    parser = argparse.ArgumentParser(prog="python -m local.drop", description="Have a recording of yours transcribed.")
+    parser.add_argument("recording", type=Path, help="an audio file: wav, mp3, flac, ogg or opus")
+    parser.add_argument("--clinic", default="demo-clinic", metavar="ID", help="default: %(default)s")
+    parser.add_argument("--call", default=None, metavar="ID", help="default: a new one")
+    parser.add_argument(
+        "--day",
+        type=date.fromisoformat,
+        default=datetime.now(UTC).date(),
+        metavar="yyyy-mm-dd",
+        help="when the call was; default: today",
+    )
+    arguments = parser.parse_args(argv)
+    errors = Console(stderr=True, highlight=False)
+    call_id = arguments.call or str(uuid.uuid4())
+    call = Call(call_id=call_id, key=own_key(arguments.clinic, arguments.day, call_id, arguments.recording.suffix))
+    try:
+        target = environment.connect(_LOCAL)
+        put_recording(target, arguments.recording, call.key)
+        follow(Console(highlight=False), target, {arguments.recording.name: call})
+    except UnusableEnvironment as error:
+        errors.print(Text(f"{error}\nIs `make local` running?", style="red"))
+        return 1
+    except (OSError, BotoCoreError, ClientError, CallFailed, TooSlow) as error:
+        errors.print(Text(str(error), style="red"))
+        return 1
+    except KeyboardInterrupt:
+        errors.print("Stopped watching; the call goes on.")
+        return 130
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,68 @@
+"""``make local``: keep the local environment running until Ctrl-C, and say how to use it."""
+
+import signal
+import sys
+import time
+
+from rich.console import Console
+from rich.text import Text
+
+from local.cdk import CdkFailed
+from local.server_process import ROOT, ServerDidNotStart
+from local.session import LocalSession, emulator_port, speech_port
+
+_HELP = """
+The environment is running; nothing of it is reachable from outside this machine. In another terminal:
+
+  a recording of your own     {python} -m local.drop FILE --clinic demo-clinic --call my-call
+  one of the samples          {python} -m local.drop {sample}
+  the calls of a clinic       {python} -m operations.calls --environment Local --clinic demo-clinic
+  … of one day                {python} -m operations.calls --environment Local --clinic demo-clinic --day {today}
+  one call                    {python} -m operations.calls --environment Local --call my-call
+  what failed, and why        {python} -m operations.calls --environment Local --failed
+  repeat what failed          {python} -m operations.redrive --environment Local
+
+  AWS SDKs and tools          AWS_ENDPOINT_URL={endpoint} AWS_ACCESS_KEY_ID=test AWS_SECRET_ACCESS_KEY=test
+  logs                        {emulator_log}
+                              {speech_log}
+
+Ctrl-C stops it, and everything in it is gone.\
+"""
+
+
+def main() -> int:
+    """Run until Ctrl-C; returns the exit status."""
+    console, errors = Console(highlight=False), Console(stderr=True, highlight=False)
+    for number in (signal.SIGINT, signal.SIGTERM):  # a shell's background jobs ignore SIGINT unless told otherwise
+        signal.signal(number, signal.default_int_handler)
+    session = LocalSession(
+        emulator_port=emulator_port(),
+        speech_port=speech_port(),
+        report=lambda text: console.print(Text(f"  {text} …")),
+    )
+    try:
+        with session:
+            console.print(Text(_help(session)), soft_wrap=True)
+            signal.pause()
+    except (ServerDidNotStart, CdkFailed) as error:
+        errors.print(Text(f"The local environment did not start: {error}", style="red"))
+        return 1
+    except KeyboardInterrupt:
+        pass
+    console.print("Stopped.")
+    return 0
+
+
+def _help(session: LocalSession) -> str:
+    return _HELP.format(
+        python=".venv/bin/python",
+        sample=next((ROOT / "local" / "samples").glob("*.wav")).relative_to(ROOT),
+        today=time.strftime("%Y-%m-%d", time.gmtime()),
+        endpoint=session.emulator.url,
+        emulator_log=session.emulator.log.relative_to(ROOT),
+        speech_log=session.speech.log.relative_to(ROOT),
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())
