@@ -84,20 +84,25 @@ def _handle_record(record: SQSRecord, lambda_context: LambdaContext) -> None:
             lifetime=timedelta(milliseconds=lambda_context.get_remaining_time_in_millis()),
         )
     except RetryLater as later:
-        metrics.add_metric(name="MessagesReturned", unit=MetricUnit.Count, value=1)
-        _hide(record, seconds=later.delay_seconds)
+        _return(record, seconds=later.delay_seconds)
         raise
     except Exception as error:
         # The batch processor reports the message as failed and says nothing of the reason.
         logger.error("the message goes back into the queue", error=describe(error))
+        _count_returned()
         raise
 
 
-def _hide(record: SQSRecord, *, seconds: int) -> None:
+def _return(record: SQSRecord, *, seconds: int) -> None:
     """Keep a message hidden in the queue; without success it comes back after the queue's own time."""
+    _count_returned()
     try:
         aws.sqs().change_message_visibility(
             QueueUrl=os.environ["QUEUE_URL"], ReceiptHandle=record.receipt_handle, VisibilityTimeout=seconds
         )
     except ClientError as error:
         logger.warning("the delay could not be set", error_code=error_code(error))
+
+
+def _count_returned() -> None:
+    metrics.add_metric(name="MessagesReturned", unit=MetricUnit.Count, value=1)
