@@ -120,12 +120,13 @@ class Faults:
     def take(self, audio: str, sha256: str | None) -> Fault | None:
         """Return the failure for a request, and count it; `None` when none is ordered."""
         for order in self._orders:
-            if order.then and (order.match in audio or order.match in (sha256 or "")):
+            if order.match in audio or order.match in (sha256 or ""):
                 fault = order.then[0]
                 if fault.times is not None:
                     fault.times -= 1
                     if fault.times == 0:
                         order.then.pop(0)
+                self._orders = [order for order in self._orders if order.then]
                 return fault
         return None
 

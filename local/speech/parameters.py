@@ -32,7 +32,7 @@ _NOT_LOCAL = {
     "profanity_filter": "The local server has no profanity filter.",
 }
 
-Warning_ = dict[str, str]
+Notice = dict[str, str]
 
 
 @cache
@@ -52,9 +52,11 @@ class ListenOptions:
     """One request's options, with Deepgram's defaults.
 
     Attributes:
-        speakers: ``multichannel`` keeps the channels apart; without it channels are mixed down to one.
+        multichannel: Keeps the channels apart; without it they are mixed down to one.
+        diarize: Version of the diarization, `None` without.
         utterance_gap: Seconds of silence that end an utterance (`utt_split`).
-        summarize: ``v2`` in every accepted form.
+        keyterms: Terms of `keyterm`, and of `keywords` without their intensifiers.
+        channels: Of bare samples; containers say it themselves.
         warnings: What was asked for and cannot be given here, in the form of ``metadata.warnings``.
     """
 
@@ -90,7 +92,7 @@ class ListenOptions:
     encoding: str | None = None
     sample_rate: int | None = None
     channels: int = 1
-    warnings: tuple[Warning_, ...] = field(default=())
+    warnings: tuple[Notice, ...] = field(default=())
 
     @property
     def written(self) -> bool:

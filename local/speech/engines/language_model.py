@@ -1,9 +1,9 @@
 """The recogniser's language model: which words it can hear, and what it expects next to what.
 
 Three sources are counted together: the clinic phrases in `phrases.txt`, the scripts of the sample calls in
-`local/samples`, and the 20,000 commonest words of the model that ships inside the pocketsphinx wheel, with its
-frequencies. It has therefore **seen the sample calls**: what it makes of them shows that the chain works and says
-nothing about accuracy. Words outside it are never recognised.
+`local/samples`, and the 5,000 commonest words of the model that ships inside the pocketsphinx wheel, with its
+frequencies; more of them cost time and lead to more mistakes. The model has therefore **seen the sample calls**: what
+it makes of them shows that the chain works and says nothing about accuracy. Words outside it are never recognised.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from pocketsphinx.lm import ArpaBoLM
 
 HERE = Path(__file__).parent
 SAMPLES = HERE.parents[1] / "samples"
-GENERAL_WORDS = 20_000
+GENERAL_WORDS = 5_000
 # Weight of the general words against about 600 words of phrases and scripts.
 _GENERAL_COUNT = 2000.0
 _LEAST_COUNT = 0.001

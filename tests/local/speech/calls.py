@@ -60,9 +60,14 @@ def options(**parameters: str | Iterable[str]) -> ListenOptions:
 
 
 @cache
+def _decoded(name: str, multichannel: bool) -> Recording:
+    asked = ListenOptions(multichannel=multichannel)
+    return decode(wav(name), hashlib.sha256(wav(name)).hexdigest(), asked)
+
+
 def recording(name: str, asked: ListenOptions) -> Recording:
     """Return a decoded sample call."""
-    return decode(wav(name), hashlib.sha256(wav(name)).hexdigest(), asked)
+    return _decoded(name, asked.multichannel)
 
 
 def plain_words(text: str) -> list[str]:

@@ -51,7 +51,7 @@ def _running(log: Path, *arguments: str) -> Iterator[Speech]:
         health_path="/health",
         log=log,
     )
-    with process, httpx.Client(base_url=process.url, timeout=60, trust_env=False) as client:
+    with process, httpx.Client(base_url=process.url, timeout=300, trust_env=False) as client:
         yield Speech(process.url, client)
 
 

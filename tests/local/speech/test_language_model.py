@@ -12,7 +12,7 @@ def test_the_model_knows_phrases_samples_and_common_words(tmp_path: Path) -> Non
     write_language_model(path := tmp_path / "clinic.lm")
     known = unigrams(path)
     assert {"glaucoma", "copay", "billing", "telephone", "wednesday"} <= set(known)
-    assert 20_000 < len(known) < 21_000
+    assert 5_000 < len(known) < 6_000
     assert known["the"] > known["telephone"]
 
 

@@ -18,6 +18,8 @@ from tests.local.speech.conftest import AudioHost, Speech
 
 KEY = "local-key"
 WORST = 0.2
+# Seconds; a busy machine may need far more than the 10 that an idle one does.
+PATIENCE = 300
 KEY_TERMS = {
     NAMES[0]: ["appointment", "glaucoma", "insurance card", "eye pressure"],
     NAMES[1]: ["billing department", "insurance company", "account number"],
@@ -38,7 +40,11 @@ def transcribed(recogniser: Speech) -> dict[str, ListenV1Response]:
         client = AsyncDeepgramClient(api_key=KEY, environment=environment(recogniser))
         asked = (
             client.listen.v1.media.transcribe_file(
-                request=wav(name), model="nova-3", multichannel=True, utterances=True, smart_format=True
+                request=wav(name),
+                model="nova-3",
+                multichannel=True,
+                utterances=True,
+                request_options={"timeout": PATIENCE},
             )
             for name in NAMES
         )
@@ -48,8 +54,8 @@ def transcribed(recogniser: Speech) -> dict[str, ListenV1Response]:
 
 
 def spoken(reply: ListenV1Response, channel: int) -> str:
-    (alternative,) = reply.results.channels[channel].alternatives or ()
-    return " ".join(word.word or "" for word in alternative.words or ())
+    alternatives = reply.results.channels[channel].alternatives or []
+    return " ".join(word.word or "" for alternative in alternatives for word in alternative.words or ())
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -83,7 +89,6 @@ def test_the_synchronous_client_transcribes_a_url_and_a_repeated_channel_at_once
         url=f"{audio_host.url}/calls/{NAMES[1]}.wav",
         model="nova-3",
         multichannel=True,
-        smart_format=True,
         sentiment=True,
         topics=True,
         intents=True,
