@@ -3,8 +3,19 @@
 MiniStack checks no caller and answers every browser (CORS ``*``), so a web page could run code on the machine by
 creating a Lambda function. Requests from another site's page (``Origin``) or through another site's name (``Host``,
 DNS rebinding) are refused here.
+
+Tests steer it below ``/_local/``:
+
+==================================== ===================================================================================
+``GET /_local/workers``              The Lambda worker processes, so that a test can kill one.
+``PUT /_local/stalls/OPERATION``     From now on requests of this operation (``X-Amz-Target``, such as
+                                     ``AWSStepFunctions.SendTaskSuccess``) arrive and are neither heard nor answered.
+``GET /_local/stalls/OPERATION``     How many do.
+``DELETE /_local/stalls/OPERATION``  They are dropped, and the next ones are served again.
+==================================== ===================================================================================
 """
 
+import asyncio
 import json
 import re
 from collections.abc import Awaitable, Callable, MutableMapping
@@ -17,16 +28,10 @@ Send = Callable[[Message], Awaitable[None]]
 Application = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 WORKERS_PATH = "/_local/workers"
+STALLS_PATH = "/_local/stalls/"
 
 _LOCAL_HOST = re.compile(r"^(?:localhost|127\.0\.0\.1|\[::1\]|[a-z0-9.-]+\.localhost)(?::\d+)?$")
 _LOCAL_ORIGIN = re.compile(r"^https?://(?:localhost|127\.0\.0\.1|\[::1\])(?::\d+)?$")
-
-
-def is_local(headers: list[tuple[bytes, bytes]]) -> bool:
-    """Whether a request names this machine as its host and, if it comes from a page, as the page's origin."""
-    values = {name.lower(): value.decode("latin-1") for name, value in headers}
-    origin = values.get(b"origin")
-    return bool(_LOCAL_HOST.match(values.get(b"host", ""))) and (origin is None or bool(_LOCAL_ORIGIN.match(origin)))
 
 
 def gateway(application: Application, workers: Callable[[], list[dict[str, Any]]]) -> Application:
@@ -34,27 +39,70 @@ def gateway(application: Application, workers: Callable[[], list[dict[str, Any]]
 
     Args:
         application: What answers requests that are let through.
-        workers: Describes the Lambda worker processes; answered at ``/_local/workers`` so that a test can kill one.
+        workers: Describes the Lambda worker processes.
     """
+    stalls = _Stalls()
 
     async def guarded(scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] in ("http", "websocket") and not is_local(scope["headers"]):
+        if scope["type"] not in ("http", "websocket"):
+            await application(scope, receive, send)
+            return
+        headers = {name.lower(): value.decode("latin-1") for name, value in scope["headers"]}
+        path = scope["path"]
+        if not _is_local(headers):
             await _refuse(scope, send)
-        elif scope["type"] == "http" and scope["path"] == WORKERS_PATH:
-            await _answer(send, 200, json.dumps(workers()).encode(), b"application/json")
+        elif path == WORKERS_PATH:
+            await _answer(send, 200, workers())
+        elif path.startswith(STALLS_PATH):
+            await _answer(send, 200, stalls.change(scope["method"], path.removeprefix(STALLS_PATH)))
+        elif await stalls.wait(headers.get(b"x-amz-target", "")):
+            await _answer(send, 503, "the request stalled")
         else:
             await application(scope, receive, send)
 
     return guarded
 
 
+class _Stalls:
+    """Operations whose requests wait until they are dropped."""
+
+    def __init__(self) -> None:
+        self._dropped: dict[str, asyncio.Event] = {}
+        self._waiting: dict[str, int] = {}
+
+    def change(self, method: str, operation: str) -> int:
+        """Begin or end the stall of an operation; returns how many of its requests wait."""
+        if method == "PUT":
+            self._dropped[operation] = asyncio.Event()
+        elif method == "DELETE" and operation in self._dropped:
+            self._dropped.pop(operation).set()
+        return self._waiting.get(operation, 0)
+
+    async def wait(self, target: str) -> bool:
+        """Wait out the stall of an operation; returns whether there was one."""
+        dropped = self._dropped.get(target)
+        if dropped is None:
+            return False
+        self._waiting[target] = self._waiting.get(target, 0) + 1
+        await dropped.wait()
+        self._waiting[target] -= 1
+        return True
+
+
+def _is_local(headers: dict[bytes, str]) -> bool:
+    """Whether a request names this machine as its host and, if it comes from a page, as the page's origin."""
+    origin = headers.get(b"origin")
+    return bool(_LOCAL_HOST.match(headers.get(b"host", ""))) and (origin is None or bool(_LOCAL_ORIGIN.match(origin)))
+
+
 async def _refuse(scope: Scope, send: Send) -> None:
     if scope["type"] == "websocket":
         await send({"type": "websocket.close", "code": 4403})
     else:
-        await _answer(send, 403, b"this emulator answers programs on this machine only\n", b"text/plain")
+        await _answer(send, 403, "this emulator answers programs on this machine only")
 
 
-async def _answer(send: Send, status: int, body: bytes, content_type: bytes) -> None:
-    await send({"type": "http.response.start", "status": status, "headers": [(b"content-type", content_type)]})
-    await send({"type": "http.response.body", "body": body})
+async def _answer(send: Send, status: int, body: Any) -> None:
+    headers = [(b"content-type", b"application/json")]
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": json.dumps(body).encode()})

@@ -1,12 +1,13 @@
 """Run the emulator as a child process."""
 
+import contextlib
 import json
 import urllib.request
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from local.emulator.gateway import WORKERS_PATH
+from local.emulator.gateway import STALLS_PATH, WORKERS_PATH
 from local.emulator.server import REGION
 from local.server_process import ServerProcess
 
@@ -48,6 +49,23 @@ class Emulator(ServerProcess):
 
     def workers(self) -> list[dict[str, Any]]:
         """The Lambda worker processes: ``function``, ``pid`` and whether they are ``busy``."""
-        with urllib.request.urlopen(self.url + WORKERS_PATH, timeout=5) as response:  # noqa: S310
-            workers: list[dict[str, Any]] = json.load(response)
+        workers: list[dict[str, Any]] = self._ask("GET", WORKERS_PATH)
         return workers
+
+    @contextlib.contextmanager
+    def stall(self, operation: str) -> Iterator[Callable[[], int]]:
+        """Leave requests of an operation unheard, such as ``AWSStepFunctions.SendTaskSuccess``.
+
+        Yields:
+            A function that says how many wait in vain.
+        """
+        self._ask("PUT", STALLS_PATH + operation)
+        try:
+            yield lambda: int(self._ask("GET", STALLS_PATH + operation))
+        finally:
+            self._ask("DELETE", STALLS_PATH + operation)
+
+    def _ask(self, method: str, path: str) -> Any:
+        request = urllib.request.Request(self.url + path, method=method)  # noqa: S310
+        with urllib.request.urlopen(request, timeout=5) as response:  # noqa: S310
+            return json.load(response)

@@ -93,3 +93,24 @@ def test_a_burst_of_events_shares_a_bounded_number_of_workers(account: Account, 
 
     assert sorted(answers) == list(range(10))
     assert len([w for w in emulator.workers() if w["function"] == name]) <= 4
+
+
+def test_a_function_can_be_killed_while_a_request_of_its_goes_unheard(account: Account, emulator: Emulator) -> None:
+    queue = account.queue()
+    code = (
+        "import boto3\n"
+        "def handle(event, context): boto3.client('sqs').send_message(QueueUrl=event, MessageBody='heard')\n"
+    )
+    function = account.function(code)
+    answers: list[Any] = []
+    thread = threading.Thread(target=lambda: answers.append(invoke(account, function, queue)[0]))
+
+    with emulator.stall("AmazonSQS.SendMessage") as waiting:
+        thread.start()
+        eventually(waiting)
+        (worker,) = [w for w in emulator.workers() if w["busy"]]
+        os.kill(worker["pid"], signal.SIGKILL)
+        thread.join(timeout=10)
+
+    assert answers[0]["errorType"] == "Runtime.ExitError"
+    assert not account.client("sqs").receive_message(QueueUrl=queue, WaitTimeSeconds=1).get("Messages")
