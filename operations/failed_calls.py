@@ -1,7 +1,8 @@
 """What the messages in the failed-calls queue say.
 
 Three senders leave messages there: the state machine (a call that failed, with its original event), EventBridge (an
-event it could not hand to the state machine, as it came) and SQS (a work message received too often, as it came).
+event it could not hand to the state machine, as it came, and the end of an execution that could not say itself why it
+failed) and SQS (a work message received too often, as it came).
 """
 
 from __future__ import annotations
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 # A key names its call whatever the clinic; no clinic is looked up here.
 _ANY_CLINIC = Layouts(clinic_by_prefix={}, default_clinic_id="any")
 
+_EXECUTION_ENDED = "Step Functions Execution Status Change"
+
 
 @dataclass(frozen=True)
 class StartAgain:
@@ -29,6 +32,12 @@ class StartAgain:
     event: Mapping[str, Any]
     recording: str
     """Identity of the recording: equal for every message about it."""
+    ended_execution: str | None = None
+    """The execution that failed, as far as the message names it."""
+
+    def input(self) -> dict[str, Any]:
+        """Input of the new execution, which takes the recording's claim over from the one that failed."""
+        return {**self.event, **({"redrive_of": self.ended_execution} if self.ended_execution else {})}
 
 
 @dataclass(frozen=True)
@@ -38,6 +47,8 @@ class SendBack:
     body: str
     recording: str
     """Identity of the waiting task: equal for every copy of the message."""
+    ended_execution: None = None
+    """None has ended: it is still waiting."""
 
 
 Repeat: TypeAlias = StartAgain | SendBack
@@ -93,21 +104,42 @@ def read_message(message: MessageTypeDef) -> FailedCall:
                 call_id=recording.get("call_id"),
                 step="Transcribe",
             )
-        event = _mapping(body, "event") if "event" in body else body
-        key, identity = _announced(event)
+        failure = _failure(body)
+        key, identity = _announced(failure.event)
         attribute = message.get("MessageAttributes", {}).get("ERROR_CODE")
         delivery_error = attribute.get("StringValue") if attribute else None
         return replace(
             call,
-            repeat=StartAgain(event=event, recording=identity),
+            repeat=StartAgain(event=failure.event, recording=identity, ended_execution=failure.execution),
             call_id=body.get("call_id") or _call_id(key),
-            error=body.get("error") or delivery_error,
+            error=failure.error or delivery_error,
             step=body.get("step"),
         )
     except json.JSONDecodeError:
         return replace(call, problem="the body is not JSON")
     except _UnknownForm as error:
         return replace(call, problem=str(error))
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Failure:
+    event: Mapping[str, Any]
+    execution: str | None = None
+    error: str | None = None
+
+
+def _failure(body: Mapping[str, Any]) -> _Failure:
+    """Find the S3 event in the message of the state machine, of an ended execution, or in the event as it came."""
+    if "event" in body:
+        return _Failure(event=_mapping(body, "event"), execution=body.get("execution"), error=body.get("error"))
+    if body.get("detail-type") == _EXECUTION_ENDED:
+        ended = _mapping(body, "detail")
+        return _Failure(
+            event=_mapping({"input": json.loads(_text(ended, "input"))}, "input"),
+            execution=_text(ended, "executionArn"),
+            error=ended.get("error") or ended.get("status"),
+        )
+    return _Failure(event=body)
 
 
 def _announced(event: Mapping[str, Any]) -> tuple[str, str]:

@@ -67,7 +67,7 @@ def redrive(
     repeater = _Repeater(target, sqs)
     outcomes: list[Outcome] = []
     repeated: set[str] = set()
-    for call in sorted(_receive(sqs, queue_url, limit), key=lambda call: call.sent_at):
+    for call in _in_turn(_receive(sqs, queue_url, limit)):
         outcome = _handle(call, repeater, repeated, since=since, dry_run=dry_run)
         if dry_run or outcome.left_in_place or (since and call.sent_at < since):
             outcome = _release(sqs, queue_url, outcome)
@@ -95,6 +95,16 @@ def _receive(sqs: SQSClient, queue_url: str, limit: int) -> Iterable[FailedCall]
     return calls.values()
 
 
+def _in_turn(calls: Iterable[FailedCall]) -> list[FailedCall]:
+    """Sort by age, but of several messages about one recording take the one that knows who held its claim last."""
+    by_age = sorted(calls, key=lambda call: call.sent_at)
+    best: dict[str, FailedCall] = {}
+    for call in by_age:
+        if call.repeat and (call.repeat.ended_execution or call.repeat.recording not in best):
+            best[call.repeat.recording] = call
+    return sorted(by_age, key=lambda call: call.repeat is not None and best[call.repeat.recording] is not call)
+
+
 class _Repeater:
     """Puts a call back to work."""
 
@@ -113,7 +123,7 @@ class _Repeater:
             self._step_functions.start_execution(
                 stateMachineArn=self._state_machine_arn,
                 name=f"redrive-{call.message_id}",
-                input=json.dumps(repeat.event),
+                input=json.dumps(repeat.input()),
             )
         except self._step_functions.exceptions.ExecutionAlreadyExists:
             return

@@ -36,7 +36,7 @@ def test_a_failure_of_the_state_machine_starts_its_event_again() -> None:
         }
     )
     assert isinstance(call.repeat, StartAgain)
-    assert call.repeat.event == event
+    assert call.repeat.input() == {**event, "redrive_of": "arn:…"}
     assert (call.call_id, call.error, call.step) == ("call-1", "Deepgram.PAYMENT", "Transcribe")
     assert call.sent_at == datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 
@@ -47,6 +47,25 @@ def test_an_event_that_was_not_delivered_is_started_as_it_came() -> None:
     assert isinstance(call.repeat, StartAgain)
     assert call.repeat.event == event
     assert (call.call_id, call.error) == ("call-1", "NO_PERMISSIONS")
+
+
+@pytest.mark.parametrize(
+    ("detail", "error"), [({"status": "TIMED_OUT"}, "TIMED_OUT"), ({"error": "States.Runtime"}, "States.Runtime")]
+)
+def test_an_execution_that_ended_without_a_word_starts_its_event_again(detail: dict[str, str], error: str) -> None:
+    event = announcement("call-1")
+    ended = {"executionArn": "arn:ended", "input": json.dumps(event), **detail}
+    call = read({"detail-type": "Step Functions Execution Status Change", "detail": ended})
+    assert isinstance(call.repeat, StartAgain)
+    assert call.repeat.input() == {**event, "redrive_of": "arn:ended"}
+    assert (call.call_id, call.error) == ("call-1", error)
+
+
+def test_a_failure_that_was_repeated_before_names_its_last_execution() -> None:
+    repeated = {**announcement("call-1"), "redrive_of": "arn:first"}
+    call = read({"event": repeated, "execution": "arn:second", "error": "E"})
+    assert isinstance(call.repeat, StartAgain)
+    assert call.repeat.input()["redrive_of"] == "arn:second"
 
 
 def test_a_work_message_goes_back_as_it_came() -> None:

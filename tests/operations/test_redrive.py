@@ -45,6 +45,13 @@ def test_a_recording_in_several_messages_is_started_once(deployed: Deployed) -> 
     assert deployed.messages(deployed.failed_calls) == []
 
 
+def test_the_message_that_names_the_failed_execution_is_the_one_repeated(deployed: Deployed) -> None:
+    deployed.fail({**failure("call-1"), "execution": "arn:failed"})
+    deployed.fail(announcement("call-1"))
+    assert redrive.main(deployed.arguments) == 0
+    assert [event.get("redrive_of") for event in deployed.started()] == ["arn:failed"]
+
+
 def test_a_message_not_understood_stays_and_is_reported(deployed: Deployed, capsys: pytest.CaptureFixture[str]) -> None:
     deployed.fail("what the customer said")
     deployed.fail(failure("call-1"))
