@@ -47,13 +47,14 @@ def measure(scratch: Path) -> Iterator[Figures]:
     yield assembly.import_figures(application, install_runtime(DIRECTORY), STAGE)
 
     os.environ["LAMBDA_ASYNC_RETRY_BASE_SECONDS"] = str(plain.RETRY_SECONDS)  # read by the emulator
-    rig = Rig(emulator_arguments=("--workers-of", f"{plain.FUNCTION}={plain.PARALLEL_INVOCATIONS}"))
+    variants = plain.variants()
+    rig = Rig(emulator_arguments=[f"--workers-of={variant.function}={variant.copies}" for variant in variants])
     with rig.session:
         yield latency.figures(rig)
         call = usage.one_call(rig, application)
         systems: tuple[burst.System, ...] = (
             burst.CallScribe(rig),
-            plain.PlainHandler(rig, application.bundle(STAGE)),
+            *(plain.PlainHandler(rig, application.bundle(STAGE), variant) for variant in variants),
         )
         yield burst.figures({system.name: burst.measure(rig, system) for system in systems})
 

@@ -10,7 +10,7 @@ import sys
 import time
 import zipfile
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,7 @@ PRODUCT_STAGE = "Dev"
 
 _SYNTH_SECONDS = 180
 _IMPORT_SECONDS = 60
-_IMPORT_ROUNDS = 9
+_IMPORT_ROUNDS = 7
 _MIB = 2**20
 _UNKNOWN = "known-after-deployment"
 
@@ -61,11 +61,9 @@ class Assembly:
     def synthesise(self) -> float:
         """Run ``cdk synth`` for every environment and return the seconds it took."""
         started = time.perf_counter()
-        subprocess.run(
+        _run(
             ["cdk", "synth", "--quiet", "--output", str(self._directory)],
-            cwd=ROOT,
             env={**os.environ, "PATH": os.pathsep.join(map(str, _tool_folders())) + os.pathsep + os.environ["PATH"]},
-            check=True,
             timeout=_SYNTH_SECONDS,
         )
         return time.perf_counter() - started
@@ -146,7 +144,7 @@ def bundle_figures(assembly: Assembly, scratch: Path) -> Figures:
             zipped.write(path, path.relative_to(bundle))
     by_package: Counter[str] = Counter()
     for path in files:
-        by_package[path.relative_to(bundle).parts[0]] += path.stat().st_size
+        by_package[_package(path.relative_to(bundle))] += path.stat().st_size
     unzipped = by_package.total()
     return Figures(
         name="bundle",
@@ -159,6 +157,11 @@ def bundle_figures(assembly: Assembly, scratch: Path) -> Figures:
         ),
         notes=("One asset serves all functions. Lambda allows 250 MB unzipped.",),
     )
+
+
+def _package(path: Path) -> str:
+    """The package a file of the bundle belongs to; shared libraries lie in a folder beside it."""
+    return path.parts[0].removesuffix(".libs")
 
 
 def import_figures(assembly: Assembly, python: Path, stage: str) -> Figures:
@@ -195,15 +198,34 @@ def _import(function: Function, bundle: Path, python: Path) -> dict[str, Any]:
         "POWERTOOLS_TRACE_DISABLED": "1",
         "PYTHONPATH": str(bundle),
     }
-    done = subprocess.run(
+    output = _run(
         [str(python), "-B", "-c", _IMPORT_PROBE, function.module],
         env=environment,
-        check=True,
-        capture_output=True,
         timeout=_IMPORT_SECONDS,
     )
-    result: dict[str, Any] = json.loads(done.stdout)
+    result: dict[str, Any] = json.loads(output)
     return result
+
+
+def _run(command: Sequence[str], *, env: Mapping[str, str], timeout: float) -> str:
+    """Run a command quietly and return what it printed.
+
+    Raises:
+        RuntimeError: It failed; the message carries the end of its errors.
+    """
+    done = subprocess.run(
+        command,
+        cwd=ROOT,
+        env=env,
+        check=False,
+        capture_output=True,
+        text=True,
+        timeout=timeout,
+        stdin=subprocess.DEVNULL,
+    )
+    if done.returncode:
+        raise RuntimeError(f"`{command[0]}` failed:\n{done.stderr[-2000:]}")
+    return done.stdout
 
 
 def _text(value: Any) -> str:

@@ -29,10 +29,12 @@ class System(Protocol):
 
     Attributes:
         name: How the table calls it.
+        copies: Copies of the function that asks Deepgram which run at once.
         quiet_seconds: After so long without a request or a transcript, nothing more will come.
     """
 
     name: str
+    copies: int
     quiet_seconds: float
 
     def warm_up(self) -> None: ...
@@ -48,6 +50,7 @@ class CallScribe:
     """This project, as a burst sees it."""
 
     name = "CallScribe"
+    copies = PARALLEL_LIMIT
     quiet_seconds = 60.0
 
     def __init__(self, rig: Rig) -> None:
@@ -80,6 +83,7 @@ class Outcome:
 
     Attributes:
         recordings: Recordings put.
+        copies: Copies of the function that asks Deepgram which ran at once.
         requests: Requests the server received.
         refused: Requests it answered with 429.
         transcripts: Recordings that have a transcript in the end.
@@ -89,6 +93,7 @@ class Outcome:
     """
 
     recordings: int
+    copies: int
     requests: int
     refused: int
     transcripts: int
@@ -122,6 +127,7 @@ def measure(rig: Rig, system: System) -> Outcome:
     time.sleep(_SETTLE_SECONDS)
     return Outcome(
         recordings=RECORDINGS,
+        copies=system.copies,
         requests=len(requests),
         refused=sum(request.status == _TOO_MANY_REQUESTS for request in requests),
         transcripts=len(transcribed),
@@ -134,6 +140,7 @@ def measure(rig: Rig, system: System) -> Outcome:
 def figures(outcomes: Mapping[str, Outcome]) -> Figures:
     rows: tuple[tuple[str, Callable[[Outcome], str]], ...] = (
         ("recordings put", lambda o: str(o.recordings)),
+        ("copies of the asking function at once", lambda o: str(o.copies)),
         ("requests sent", lambda o: str(o.requests)),
         ("answered 429", lambda o: str(o.refused)),
         ("transcripts", lambda o: str(o.transcripts)),

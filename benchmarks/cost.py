@@ -21,8 +21,8 @@ _LAMBDA_SECONDS = {"admit_recording": "0.5", "transcribe_call": "10", "store_tra
 # An entry of the state machine's log without execution data, and its entries per state: entered, scheduled, started,
 # succeeded, exited.
 _WORKFLOW_LOG_BYTES_PER_STATE = 5 * 600
-# Lambda's own START, END and REPORT lines, in JSON.
-_PLATFORM_LOG_BYTES = 800
+# The functions keep the key for some minutes; a function that starts anew asks for it.
+_SECRET_REQUESTS = 1
 # A queue without traffic: five pollers that wait 20 s each (Lambda developer guide, "Using Lambda with Amazon SQS").
 _IDLE_POLLS_PER_MONTH = 5 * 3 * 60 * 24 * 30
 
@@ -37,7 +37,8 @@ class CallUsage:
     Attributes:
         path: The states a transcribed call runs through, with their definitions.
         memory_mib: Memory by function.
-        requests: AWS requests of the functions by service and action (``dynamodb:PutItem``).
+        requests: Requests of the functions, and of Deepgram for the audio, by service and action
+            (``dynamodb:PutItem``).
         write_units: DynamoDB write request units of the functions.
         claim_bytes: Size of the claim item.
         transcript_bytes: Size of the transcript item.
@@ -147,12 +148,10 @@ def bill(usage: CallUsage) -> tuple[Line, ...]:
     units = usage.write_units + tasks["dynamodb:updateItem"] * write_units(usage.claim_bytes)
     reads = sum(count for name, count in requests.items() if name in ("dynamodb:GetItem", "dynamodb:Query"))
     puts = requests["s3:PutObject"]
-    gets = requests["s3:GetObject"] + requests["s3:HeadObject"] + requests["s3:ListObjects"] + 1  # Deepgram's own
-    secrets = requests["secretsmanager:GetSecretValue"]
+    gets = requests["s3:GetObject"] + requests["s3:HeadObject"]
     messages = tasks["sqs:sendMessage"]
     # Every request that needs the key, as if no data key were ever reused.
-    kms = puts + gets + secrets + 2 * messages
-    logs = usage.log_bytes + invocations * _PLATFORM_LOG_BYTES
+    kms = puts + gets + _SECRET_REQUESTS + 2 * messages
     items = usage.claim_bytes + usage.transcript_bytes
 
     def line(service: str, what: str, quantity: Decimal | int, price_name: str) -> Line:
@@ -174,8 +173,8 @@ def bill(usage: CallUsage) -> tuple[Line, ...]:
         line("S3", "GB-months, reply and transcript", usage.archive_bytes / _GB, "s3_gb_month"),
         line("Data transfer", "GB fetched by Deepgram", usage.recording_bytes / _GB, "internet_gb"),
         line("KMS", "requests, at most", kms, "kms_request"),
-        line("Secrets Manager", "requests", secrets, "secrets_request"),
-        line("CloudWatch", "GB of logs, functions", logs / _GB, "logs_gb"),
+        line("Secrets Manager", "requests, at most", _SECRET_REQUESTS, "secrets_request"),
+        line("CloudWatch", "GB of logs, functions", usage.log_bytes / _GB, "logs_gb"),
         line(
             "CloudWatch",
             "GB of logs, state machine",

@@ -8,8 +8,8 @@ import time
 from benchmarks.report import Figures
 from benchmarks.rig import REQUEST_SECONDS, Rig, recording, wait_for
 
-_COLD_CALLS = 4
-_WARM_CALLS = 24
+_COLD_CALLS = 3
+_WARM_CALLS = 20
 _TIMEOUT_SECONDS = 60
 _POLL_SECONDS = 0.02
 

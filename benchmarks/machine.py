@@ -12,15 +12,18 @@ _GIB = 2**30
 
 
 def describe() -> Figures:
-    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / _GIB
     rows = (
         ("processor", f"{_processor()}, {os.cpu_count()} cores"),
-        ("memory", f"{memory:.0f} GiB"),
+        ("memory", f"{memory_bytes() / _GIB:.0f} GiB"),
         ("system", f"{platform.system()} {platform.machine()}"),
         ("Python", platform.python_version()),
         ("load before the run", f"{os.getloadavg()[0]:.1f}"),
     )
     return Figures(name="machine", title="Machine", columns=("", ""), rows=rows)
+
+
+def memory_bytes() -> int:
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
 
 
 def _processor() -> str:

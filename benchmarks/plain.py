@@ -5,24 +5,50 @@ from __future__ import annotations
 import json
 import zipfile
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
 from typing import Any
 
-from benchmarks.rig import Rig
+from benchmarks.burst import RECORDINGS
+from benchmarks.machine import memory_bytes
+from benchmarks.rig import PARALLEL_LIMIT, Rig
 
-FUNCTION = "plain-handler"
-PARALLEL_INVOCATIONS = 40
-"""Copies of the handler that run at once. AWS would start one for each of the 100 recordings; a laptop cannot."""
 RETRY_SECONDS = 5
 """Wait before Lambda's first retry of a failed asynchronous invocation; the second waits twice as long. On AWS it is
 60 and 120 s (Lambda developer guide, "How Lambda handles errors and retries with asynchronous invocation")."""
 
-_BUCKET = "plain-recordings"
-_TABLE = "plain-transcripts"
 _TIMEOUT_SECONDS = 120
+_MEMORY_MIB = 512
 _HANDLER = Path(__file__).parent / "plain_handler" / "handler.py"
 _OWN_CODE = {"lambdas", "transcription"}
+# What a running copy takes on this machine, and the part of its memory that all of them may take.
+_BYTES_PER_COPY = 70 * 2**20
+_PART_OF_MEMORY = 3
+
+
+@dataclass(frozen=True, kw_only=True)
+class Variant:
+    """One way to run the plain handler.
+
+    Attributes:
+        name: How the table calls it.
+        function: Name of the function.
+        copies: Copies that run at once.
+    """
+
+    name: str
+    function: str
+    copies: int
+
+
+def variants() -> tuple[Variant, ...]:
+    """As it comes, one copy for every recording, if this machine has the memory; and bounded to what Deepgram takes."""
+    affordable = memory_bytes() // _PART_OF_MEMORY // _BYTES_PER_COPY
+    return (
+        Variant(name="plain handler", function="plain-handler", copies=min(RECORDINGS, affordable)),
+        Variant(name="plain handler, bounded", function="plain-handler-bounded", copies=PARALLEL_LIMIT),
+    )
 
 
 class PlainHandler:
@@ -31,44 +57,47 @@ class PlainHandler:
     Args:
         rig: Where it is deployed.
         bundle: Folder with the dependencies, those of the project's own functions.
+        variant: How it runs.
     """
 
-    name = "plain handler"
     quiet_seconds = 2.0 * RETRY_SECONDS + 5
 
-    def __init__(self, rig: Rig, bundle: Path) -> None:
+    def __init__(self, rig: Rig, bundle: Path, variant: Variant) -> None:
+        self.name, self.copies = variant.name, variant.copies
+        self._function = variant.function
+        self._bucket = f"{variant.function}-recordings"
         self._s3, self._lambda = rig.client("s3"), rig.client("lambda")
         self._table = rig.session.environment.session.resource(
             "dynamodb", endpoint_url=rig.session.environment.endpoint_url
         ).create_table(
-            TableName=_TABLE,
+            TableName=f"{variant.function}-transcripts",
             KeySchema=[{"AttributeName": "call", "KeyType": "HASH"}],
             AttributeDefinitions=[{"AttributeName": "call", "AttributeType": "S"}],
             BillingMode="PAY_PER_REQUEST",
         )
-        self._s3.create_bucket(Bucket=_BUCKET)
-        self._s3.put_object(Bucket=_BUCKET, Key="code.zip", Body=_zip(bundle))
+        self._s3.create_bucket(Bucket=self._bucket)
+        self._s3.put_object(Bucket=self._bucket, Key="code.zip", Body=_zip(bundle))
         function = self._lambda.create_function(
-            FunctionName=FUNCTION,
+            FunctionName=self._function,
             Runtime=_runtime(rig),
             Handler="handler.handle",
-            Role=_role(rig),
-            Code={"S3Bucket": _BUCKET, "S3Key": "code.zip"},
-            MemorySize=512,
+            Role=_role(rig, self._function),
+            Code={"S3Bucket": self._bucket, "S3Key": "code.zip"},
+            MemorySize=_MEMORY_MIB,
             Timeout=_TIMEOUT_SECONDS,
             Environment={
                 "Variables": {
                     "DEEPGRAM_API_KEY": rig.session.key,
                     "DEEPGRAM_BASE_URL": rig.session.speech.url,
-                    "TABLE_NAME": _TABLE,
+                    "TABLE_NAME": self._table.name,
                 }
             },
         )
         self._lambda.add_permission(
-            FunctionName=FUNCTION, StatementId="s3", Action="lambda:InvokeFunction", Principal="s3.amazonaws.com"
+            FunctionName=self._function, StatementId="s3", Action="lambda:InvokeFunction", Principal="s3.amazonaws.com"
         )
         self._s3.put_bucket_notification_configuration(
-            Bucket=_BUCKET,
+            Bucket=self._bucket,
             NotificationConfiguration={
                 "LambdaFunctionConfigurations": [
                     {
@@ -82,11 +111,11 @@ class PlainHandler:
 
     def warm_up(self) -> None:
         """Start as many copies as will run at once; an event without records costs nothing more."""
-        with ThreadPoolExecutor(PARALLEL_INVOCATIONS) as pool:
-            list(pool.map(lambda _: self._invoke({"Records": []}, "RequestResponse"), range(PARALLEL_INVOCATIONS)))
+        with ThreadPoolExecutor(self.copies) as pool:
+            list(pool.map(lambda _: self._invoke({"Records": []}, "RequestResponse"), range(self.copies)))
 
     def put(self, call_id: str, audio: bytes) -> None:
-        self._s3.put_object(Bucket=_BUCKET, Key=f"{call_id}.wav", Body=audio)
+        self._s3.put_object(Bucket=self._bucket, Key=f"{call_id}.wav", Body=audio)
 
     def transcripts(self) -> set[str]:
         items = self._table.scan(ProjectionExpression="#call", ExpressionAttributeNames={"#call": "call"})["Items"]
@@ -94,11 +123,11 @@ class PlainHandler:
 
     def announce_again(self, call_id: str) -> None:
         """Deliver the recording's notification a second time, as S3 may."""
-        about = {"bucket": {"name": _BUCKET}, "object": {"key": f"{call_id}.wav"}}
+        about = {"bucket": {"name": self._bucket}, "object": {"key": f"{call_id}.wav"}}
         self._invoke({"Records": [{"eventName": "ObjectCreated:Put", "s3": about}]}, "Event")
 
     def _invoke(self, event: dict[str, Any], kind: str) -> None:
-        self._lambda.invoke(FunctionName=FUNCTION, InvocationType=kind, Payload=json.dumps(event))
+        self._lambda.invoke(FunctionName=self._function, InvocationType=kind, Payload=json.dumps(event))
 
 
 def _runtime(rig: Rig) -> str:
@@ -106,16 +135,16 @@ def _runtime(rig: Rig) -> str:
     return str(next(iter(runtimes)))
 
 
-def _role(rig: Rig) -> str:
+def _role(rig: Rig, name: str) -> str:
     iam = rig.client("iam")
     role = iam.create_role(
-        RoleName=FUNCTION,
+        RoleName=name,
         AssumeRolePolicyDocument=_policy(
             {"Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}
         ),
     )
     iam.put_role_policy(
-        RoleName=FUNCTION,
+        RoleName=name,
         PolicyName="access",
         PolicyDocument=_policy({"Action": ["s3:GetObject", "dynamodb:PutItem"], "Resource": "*"}),
     )

@@ -27,6 +27,7 @@ _LONG_SAMPLE = SAMPLES / "call1_glaucoma_appointment.wav"
 _DAY = datetime(2026, 1, 5, tzinfo=UTC)
 _CLINIC = "benchmark"
 _POLL_SECONDS = 0.1
+_IDLE_SECONDS = 60
 
 
 class TookTooLong(RuntimeError):
@@ -97,7 +98,7 @@ class Rig:
         )
         return {str(item["call_id"]) for item in found["Items"]}
 
-    def wait_until_idle(self, timeout_seconds: float = 60) -> None:
+    def wait_until_idle(self, *, poll_seconds: float = _POLL_SECONDS) -> None:
         """Wait until no execution runs."""
         environment = self.session.environment
 
@@ -107,7 +108,7 @@ class Rig:
             )
             return not running["executions"]
 
-        wait_for(idle, timeout_seconds, "the executions to end")
+        wait_for(idle, _IDLE_SECONDS, "the executions to end", poll_seconds)
 
     def retire_workers(self) -> None:
         """Make every function start anew: a change of its configuration retires its running copies, as on AWS."""

@@ -33,7 +33,7 @@ DEFINITION: dict[str, Any] = {
 USAGE = CallUsage(
     path=happy_path(DEFINITION),
     memory_mib={"admit_recording": 1024, "transcribe_call": 512},
-    requests=Counter({"s3:PutObject": 2, "s3:GetObject": 3, "dynamodb:GetItem": 1, "secretsmanager:GetSecretValue": 1}),
+    requests=Counter({"s3:PutObject": 2, "s3:GetObject": 3, "s3:HeadObject": 1, "dynamodb:GetItem": 1}),
     write_units=10,
     claim_bytes=1500,
     transcript_bytes=20_000,
@@ -67,8 +67,13 @@ def test_tasks_of_the_workflow_are_billed_beside_the_functions() -> None:
     assert quantity("DynamoDB", "write units") == 10 + 4
 
 
-def test_deepgram_fetches_the_recording_once() -> None:
+def test_requests_that_read_and_write_have_prices_of_their_own() -> None:
     assert quantity("S3", "reads") == 4
+    assert quantity("S3", "writes") == 2
+    assert quantity("DynamoDB", "read units") == 1
+
+
+def test_the_recording_leaves_aws_once() -> None:
     assert quantity("Data transfer", "GB") == Decimal("0.008")
 
 
