@@ -173,14 +173,11 @@ def allow_listing(grantee: iam.IGrantable, bucket: s3.IBucket) -> iam.Grant:
     return iam.Grant.add_to_principal(grantee=grantee, actions=["s3:ListBucket"], resource_arns=[bucket.bucket_arn])
 
 
-def allow_items(
-    grantee: iam.IGrantable, table: dynamodb.ITableV2, *actions: str, index: str | None = None
-) -> iam.Grant:
-    """Allow *actions* on the items of *table*, and on *index* if named, and the use of the table's key."""
-    arns = [table.table_arn] + ([f"{table.table_arn}/index/{index}"] if index else [])
-    grant = iam.Grant.add_to_principal(grantee=grantee, actions=list(actions), resource_arns=arns)
+def allow_items(grantee: iam.IGrantable, table: dynamodb.ITableV2, *actions: str, write: bool = True) -> iam.Grant:
+    """Allow *actions* on the items of *table*, and the use of its key that goes with them."""
+    grant = iam.Grant.add_to_principal(grantee=grantee, actions=list(actions), resource_arns=[table.table_arn])
     key = table.encryption_key
-    return grant.combine(allow_key(grantee, key, "dynamodb", write=True)) if key else grant
+    return grant.combine(allow_key(grantee, key, "dynamodb", write=write)) if key else grant
 
 
 def allow_key(

@@ -81,6 +81,13 @@ class TranscriptTable(Construct):
 
     def grant_read(self, grantee: iam.IGrantable) -> iam.Grant:
         """Allow *grantee* to read items and to query the table and its index, but not to scan it."""
-        return _private.allow_items(
-            grantee, self.table, "dynamodb:GetItem", "dynamodb:BatchGetItem", "dynamodb:Query", index=CALL_INDEX
+        grant = _private.allow_items(
+            grantee, self.table, "dynamodb:GetItem", "dynamodb:BatchGetItem", "dynamodb:Query", write=False
+        )
+        return grant.combine(
+            iam.Grant.add_to_principal(
+                grantee=grantee,
+                actions=["dynamodb:Query"],
+                resource_arns=[f"{self.table.table_arn}/index/{CALL_INDEX}"],
+            )
         )

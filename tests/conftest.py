@@ -1,0 +1,52 @@
+"""What tests of several folders share: CDK apps as the command line makes them, and readable snapshots."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aws_cdk import App, Environment, Stack
+from aws_cdk.assertions import Template
+from syrupy.assertion import SnapshotAssertion
+from syrupy.extensions.json import JSONSnapshotExtension
+
+ROOT = Path(__file__).resolve().parents[1]
+FLAGS: dict[str, Any] = json.loads((ROOT / "cdk.json").read_text(encoding="utf-8"))["context"]
+REGION = "eu-central-1"
+
+os.environ.setdefault("JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION", "1")
+
+
+def new_app(*, rules: bool = False, context: dict[str, Any] | None = None) -> App:
+    """Make an app with the feature flags of cdk.json (a bare ``App()`` has none) and without bundling.
+
+    ``rules=True`` runs CloudFormation's built-in rules too; loading them costs the process about 3 s, once.
+    """
+    return App(
+        context={**FLAGS, "aws:cdk:bundling-stacks": [], **(context or {})}, builtin_cloud_formation_validation=rules
+    )
+
+
+@pytest.fixture
+def make_app() -> Callable[..., App]:
+    return new_app
+
+
+@pytest.fixture
+def stack() -> Stack:
+    return Stack(new_app(), "Test", env=Environment(region=REGION))
+
+
+@pytest.fixture
+def snapshot(snapshot: SnapshotAssertion) -> SnapshotAssertion:
+    return snapshot.use_extension(JSONSnapshotExtension)
+
+
+def normalised(template: Template) -> Any:
+    """Return a template without the hashes of assets, which change with every line of the functions' code."""
+    return json.loads(re.sub(r"\b[0-9a-f]{64}\b", "<hash>", json.dumps(template.to_json(), sort_keys=True)))

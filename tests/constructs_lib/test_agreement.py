@@ -1,0 +1,93 @@
+"""What the constructs promise the functions, and what the functions take it for; neither imports the other."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+from aws_cdk import aws_lambda as lambda_
+from aws_cdk.assertions import Template
+
+from constructs_lib import DeepgramOptions, TranscriptionWorkflow, _private
+from constructs_lib.deepgram_options import MAX_TERM_TOKENS, MAX_TERMS, estimated_tokens
+from constructs_lib.transcript_archive import REPLIES, TRANSCRIPTS
+from constructs_lib.transcript_table import EXPIRY_ATTRIBUTE
+from constructs_lib.transcription_function import DEFAULT_VOCABULARY
+from lambdas.common.archive import reply_key
+from lambdas.transcribe_call import vocabulary
+from tests.conftest import ROOT
+from tests.constructs_lib.parts import environment, new_stack, new_workflow
+from transcription import options as core_options
+from transcription.options import TranscriptionOptions
+from transcription.quality import load_rubric
+from transcription.recordings import Layouts
+from transcription.transcript import Role
+
+LAMBDAS = ROOT / "lambdas"
+SETTING = re.compile(r"""(?:environ\[|environ\.get\(|settings\.(?:seconds|days)\()\s*"([A-Z_]+)\"""")
+
+
+@pytest.fixture(scope="module")
+def deployed() -> tuple[TranscriptionWorkflow, Template]:
+    stack = new_stack()
+    workflow = new_workflow(stack, clinic_by_prefix={"connect/lakeside/": "lakeside"}, default_clinic_id="main")
+    return workflow, Template.from_stack(stack)
+
+
+def functions(workflow: TranscriptionWorkflow) -> dict[str, lambda_.Function]:
+    return {
+        "admit_recording": workflow.admit_function,
+        "transcribe_call": workflow.transcription.function,
+        "store_transcript": workflow.store_function,
+        "score_quality": workflow.score_function,
+    }
+
+
+@pytest.mark.parametrize("module", ["admit_recording", "transcribe_call", "store_transcript", "score_quality"])
+def test_every_setting_that_a_function_reads_is_there(
+    deployed: tuple[TranscriptionWorkflow, Template], module: str
+) -> None:
+    workflow, template = deployed
+    sources = [*(LAMBDAS / module).rglob("*.py"), LAMBDAS / "common" / "aws.py"]
+    read = {name for source in sources for name in SETTING.findall(source.read_text(encoding="utf-8"))}
+    assert read
+    assert read - {"AWS_REGION", "AWS_ENDPOINT_URL"} <= environment(template, functions(workflow)[module]).keys()
+
+
+def test_options_are_read_as_they_are_written() -> None:
+    options = DeepgramOptions(redact=("pci",), tags=("a",), summarize=False)
+    read = TranscriptionOptions.from_json(options.to_json())
+    assert (read.redact, read.tags, read.summarize, read.model) == (("pci",), ("a",), False, "nova-3")
+
+
+def test_settings_are_read_as_they_are_written(deployed: tuple[TranscriptionWorkflow, Template]) -> None:
+    workflow, template = deployed
+    admit = environment(template, workflow.admit_function)
+    layouts = Layouts.from_json(admit["LAYOUTS"])
+    assert layouts.clinic_by_prefix == {"connect/lakeside/": "lakeside"}
+    assert layouts.default_clinic_id == "main"
+    store = environment(template, workflow.store_function)
+    assert [Role(role) for role in json.loads(store["CHANNEL_ROLES"]).values()] == [Role.CUSTOMER, Role.AGENT]
+    assert load_rubric(environment(template, workflow.score_function)["RUBRIC"])
+
+
+def test_the_vocabulary_is_checked_at_least_as_strictly_as_it_is_used() -> None:
+    assert (MAX_TERMS, MAX_TERM_TOKENS) == (core_options.MAX_VOCABULARY_TERMS, core_options.MAX_KEYTERM_TOKENS)
+    for term in ("a b c", "glaucoma", "Höhenmesser", "OCT scan", "hydroxychloroquine"):
+        assert estimated_tokens([term]) >= core_options.estimated_tokens(term)
+    assert vocabulary.DEFAULT_NAME == DEFAULT_VOCABULARY
+
+
+def test_objects_are_written_where_the_functions_may_write() -> None:
+    assert reply_key("0" * 64).startswith(REPLIES)
+    assert f'f"{TRANSCRIPTS}' in (LAMBDAS / "store_transcript" / "store.py").read_text(encoding="utf-8")
+
+
+def test_items_expire_by_the_attribute_that_is_written() -> None:
+    assert f'"{EXPIRY_ATTRIBUTE}"' in (LAMBDAS / "store_transcript" / "store.py").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("name", [_private.RATE_LIMITED_METRIC, _private.REQUESTS_METRIC, _private.AUDIO_METRIC])
+def test_metrics_are_written_under_the_name_they_are_read_by(name: str) -> None:
+    sources = [Path(source).read_text(encoding="utf-8") for source in (LAMBDAS / "transcribe_call").rglob("*.py")]
+    assert any(f'name="{name}"' in source for source in sources)

@@ -1,0 +1,108 @@
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from aws_cdk import aws_lambda as lambda_
+from aws_cdk.assertions import Template
+
+from constructs_lib import _python_code, _sources
+from tests.constructs_lib.parts import new_function, new_stack, properties
+
+UNZIPPED_LIMIT = 250 * 1024 * 1024  # bytes (AWS: "Lambda quotas")
+
+
+@pytest.fixture
+def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A small copy of what is shipped, in another folder."""
+    for file, text in {
+        "lambdas/__init__.py": "",
+        "lambdas/requirements.txt": "anyio==1\n",
+        "lambdas/requirements.in": "anyio\n",
+        "lambdas/admit_recording/handler.py": "def handle(): ...\n",
+        "transcription/rubrics/one.json": "{}",
+    }.items():
+        (tmp_path / file).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / file).write_text(text, encoding="utf-8")
+    monkeypatch.setattr(_sources, "ROOT", tmp_path)
+    monkeypatch.setattr(_sources, "LOCK", tmp_path / "lambdas" / "requirements.txt")
+    return tmp_path
+
+
+def asset_hash(
+    runtime: lambda_.Runtime = lambda_.Runtime.PYTHON_3_14,
+    architecture: lambda_.Architecture = lambda_.Architecture.ARM_64,
+    platform: str | None = None,
+) -> str:
+    stack = new_stack()
+    transcription = new_function(stack, runtime=runtime, architecture=architecture, bundling_platform=platform)
+    key: str = properties(Template.from_stack(stack), transcription.function)["Code"]["S3Key"]
+    return key
+
+
+def test_the_hash_is_the_same_after_the_interpreter_left_its_byte_code(checkout: Path) -> None:
+    before = asset_hash()
+    (checkout / "lambdas" / "__pycache__").mkdir()
+    (checkout / "lambdas" / "__pycache__" / "handler.cpython-311.pyc").write_bytes(b"\0")
+    (checkout / "lambdas" / "__init__.py").touch()
+    assert asset_hash() == before
+
+
+def test_the_hash_is_the_same_from_another_folder(checkout: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = asset_hash()
+    moved = checkout / "moved"
+    shutil.copytree(checkout / "lambdas", moved / "lambdas")
+    shutil.copytree(checkout / "transcription", moved / "transcription")
+    monkeypatch.setattr(_sources, "ROOT", moved)
+    assert asset_hash() == before
+
+
+@pytest.mark.parametrize(
+    "file", ["lambdas/admit_recording/handler.py", "lambdas/requirements.txt", "transcription/rubrics/one.json"]
+)
+def test_the_hash_follows_sources_data_and_lock(checkout: Path, file: str) -> None:
+    before = asset_hash()
+    (checkout / file).write_text("changed", encoding="utf-8")
+    assert asset_hash() != before
+
+
+def test_the_hash_follows_python_processor_and_platform(checkout: Path) -> None:
+    hashes = {
+        asset_hash(),
+        asset_hash(runtime=lambda_.Runtime.PYTHON_3_13),
+        asset_hash(architecture=lambda_.Architecture.X86_64),
+        asset_hash(platform="aarch64-apple-darwin"),
+    }
+    assert len(hashes) == 4
+
+
+def test_the_hash_does_not_follow_what_is_not_shipped(checkout: Path) -> None:
+    before = asset_hash()
+    (checkout / "lambdas" / "requirements.in").write_text("changed", encoding="utf-8")
+    (checkout / "README.md").write_text("changed", encoding="utf-8")
+    assert asset_hash() == before
+
+
+def test_the_bundle_holds_the_code_and_wheels_for_the_target(tmp_path: Path) -> None:
+    assert _python_code._UvBundling("3.14", "aarch64-manylinux_2_28").try_bundle(str(tmp_path))
+    files = [path.relative_to(tmp_path) for path in tmp_path.rglob("*") if path.is_file()]
+    names = {path.as_posix() for path in files}
+    for module in ("admit_recording", "transcribe_call", "store_transcript", "score_quality"):
+        assert f"lambdas/{module}/handler.py" in names
+    assert "transcription/rubrics/clinic-call-v1.json" in names
+    assert {path.parts[0] for path in files} >= {"deepgram", "aws_lambda_powertools", "soundfile.py", "numpy"}
+    assert not {path.parts[0] for path in files} & {"boto3", "botocore", "bin", ".lock"}
+    assert not [name for name in names if "__pycache__" in name or "requirements" in Path(name).name]
+    native = [name for name in names if name.endswith(".so") and "cpython" in name]
+    assert native
+    assert all("cpython-314-aarch64-linux-gnu" in name for name in native)
+    assert sum((tmp_path / path).stat().st_size for path in files) < UNZIPPED_LIMIT / 2
+
+
+def test_a_bundle_that_cannot_be_installed_fails_the_synthesis(checkout: Path, tmp_path: Path) -> None:
+    (checkout / "lambdas" / "requirements.txt").write_text("anyio==0.0.0 --hash=sha256:00\n", encoding="utf-8")
+    with pytest.raises(subprocess.CalledProcessError):
+        _python_code._UvBundling(f"3.{sys.version_info.minor}", "x86_64-manylinux_2_28").try_bundle(
+            str(tmp_path / "out")
+        )

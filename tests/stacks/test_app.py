@@ -1,0 +1,188 @@
+"""The whole app: what is deployed where, and under which policies."""
+
+import json
+import os
+import platform
+import subprocess
+import sys
+from collections.abc import Callable
+from typing import Any, cast
+
+import pytest
+from aws_cdk import App, Stack
+from aws_cdk.assertions import Template
+from syrupy.assertion import SnapshotAssertion
+
+from app import LOCAL_SPEECH_URL_CONTEXT, build
+from constructs_lib import DeepgramOptions
+from constructs_lib.policies import Report
+from stacks.environments import Functions
+from tests.conftest import ROOT, new_app, normalised
+
+STAGES = ("Local", "Dev", "Prod")
+OUTPUTS = {
+    "Storage": {"RecordingBucketName", "TableName", "ArchiveBucketName", "DeepgramSecretArn"},
+    "Batch": {"StateMachineArn", "WorkQueueUrl", "FailedCallsQueueUrl", "EventBusName"},
+}
+# Renaming one of these replaces it, and what it holds is gone or out of reach.
+STATEFUL = {
+    "AWS::S3::Bucket": {
+        "RecordingsAccessLogs",
+        "RecordingsBucket",
+        "ArchiveBucket",
+    },
+    "AWS::DynamoDB::GlobalTable": {"TranscriptsTable"},
+    "AWS::SecretsManager::Secret": {"DeepgramSecret"},
+    "AWS::KMS::Key": {"RecordingsKey", "TranscriptsKey", "DeepgramKey"},
+}
+
+
+@pytest.fixture(scope="module")
+def app() -> App:
+    """All environments; nobody changes them."""
+    return build(new_app())
+
+
+def stack_of(app: App, stage: str, name: str) -> Stack:
+    return cast(Stack, app.node.find_child(stage).node.find_child(name))
+
+
+def template_of(app: App, stage: str, name: str) -> Template:
+    return Template.from_stack(stack_of(app, stage, name))
+
+
+@pytest.mark.parametrize("name", ["Storage", "Batch"])
+@pytest.mark.parametrize("stage", STAGES)
+def test_snapshot(app: App, stage: str, name: str, snapshot: SnapshotAssertion) -> None:
+    template = normalised(template_of(app, stage, name))
+    if stage == "Local":
+        _forget_this_machine(template)
+    assert template == snapshot
+
+
+def _forget_this_machine(template: dict[str, Any]) -> None:
+    for resource in template["Resources"].values():
+        if resource["Type"] == "AWS::Lambda::Function":
+            resource["Properties"] |= {"Architectures": ["<this machine's>"], "Runtime": "<this machine's>"}
+
+
+def test_no_finding_is_open_and_no_acknowledgement_stale() -> None:
+    report = Report.of(build(new_app(rules=True)))
+    assert report.open == []
+    assert report.stale == []
+
+
+def test_every_acknowledgement_says_why(app: App) -> None:
+    reasons = Report.of(app).acknowledged.values()
+    assert reasons
+    assert all(len(reason.split()) >= 5 for reason in reasons)
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_what_holds_data_keeps_its_logical_id(app: App, stage: str) -> None:
+    hash_length = 8
+    found: dict[str, set[str]] = {}
+    for logical_id, resource in template_of(app, stage, "Storage").to_json()["Resources"].items():
+        if resource["Type"] in STATEFUL:
+            found.setdefault(resource["Type"], set()).add(logical_id[:-hash_length])
+    assert found == STATEFUL
+
+
+@pytest.mark.parametrize("name", ["Storage", "Batch"])
+@pytest.mark.parametrize("stage", STAGES)
+def test_outputs_are_those_that_tools_look_for(app: App, stage: str, name: str) -> None:
+    outputs = template_of(app, stage, name).to_json()["Outputs"]
+    assert {output for output in outputs if not output.startswith("PublishOutput")} == OUTPUTS[name]
+
+
+@pytest.mark.parametrize(("stage", "kept"), [("Local", False), ("Dev", False), ("Prod", True)])
+def test_only_the_data_of_prod_outlives_its_stacks(app: App, stage: str, kept: bool) -> None:
+    for resource in template_of(app, stage, "Storage").to_json()["Resources"].values():
+        if resource["Type"] in STATEFUL:
+            assert resource["DeletionPolicy"] == ("Retain" if kept else "Delete")
+    for name in ("Storage", "Batch"):
+        assert stack_of(app, stage, name).termination_protection is kept
+
+
+@pytest.mark.parametrize("name", ["Storage", "Batch"])
+@pytest.mark.parametrize("stage", STAGES)
+def test_a_deployment_needs_nothing_but_cloudformation(app: App, stage: str, name: str) -> None:
+    types = {resource["Type"] for resource in template_of(app, stage, name).to_json()["Resources"].values()}
+    assert not [kind for kind in types if kind.startswith("Custom::") or kind == "AWS::CloudFormation::CustomResource"]
+
+
+def test_no_account_is_written_down(app: App) -> None:
+    for stage in STAGES:
+        for name in ("Storage", "Batch"):
+            assert stack_of(app, stage, name).resolve(stack_of(app, stage, name).account) == {"Ref": "AWS::AccountId"}
+            assert stack_of(app, stage, name).region == "us-east-1"
+
+
+def test_local_functions_run_on_this_machine(app: App) -> None:
+    arm = platform.machine().lower() in ("arm64", "aarch64")
+    template_of(app, "Local", "Batch").all_resources_properties(
+        "AWS::Lambda::Function",
+        {
+            "Runtime": f"python{sys.version_info.major}.{sys.version_info.minor}",
+            "Architectures": ["arm64" if arm else "x86_64"],
+        },
+    )
+
+
+@pytest.mark.parametrize(
+    ("system", "machine", "wheels"),
+    [
+        ("darwin", "arm64", "aarch64-apple-darwin"),
+        ("darwin", "x86_64", "x86_64-apple-darwin"),
+        ("linux", "aarch64", None),
+        ("linux", "x86_64", None),
+    ],
+)
+def test_wheels_are_chosen_for_this_machine(
+    monkeypatch: pytest.MonkeyPatch, system: str, machine: str, wheels: str | None
+) -> None:
+    monkeypatch.setattr(sys, "platform", system)
+    monkeypatch.setattr(platform, "machine", lambda: machine)
+    functions = Functions.on_this_machine()
+    assert functions.bundling_platform == wheels
+    assert functions.architecture.name == ("x86_64" if machine == "x86_64" else "arm64")
+
+
+def test_local_calls_go_to_the_local_speech_server(app: App) -> None:
+    assert _speech_urls(app) == {"http://127.0.0.1:8787"}
+
+
+def test_the_local_speech_server_can_listen_elsewhere(make_app: Callable[..., App]) -> None:
+    app = build(make_app(context={LOCAL_SPEECH_URL_CONTEXT: "http://127.0.0.1:9999"}))
+    assert _speech_urls(app) == {"http://127.0.0.1:9999"}
+
+
+def _speech_urls(app: App) -> set[str]:
+    functions = template_of(app, "Local", "Batch").find_resources("AWS::Lambda::Function").values()
+    variables = [function["Properties"]["Environment"]["Variables"] for function in functions]
+    return {found["DEEPGRAM_BASE_URL"] for found in variables if "DEEPGRAM_BASE_URL" in found}
+
+
+def test_patients_audio_is_kept_out_of_training(app: App) -> None:
+    for stage in STAGES:
+        functions = template_of(app, stage, "Batch").find_resources("AWS::Lambda::Function").values()
+        options = [
+            json.loads(function["Properties"]["Environment"]["Variables"]["DEEPGRAM_OPTIONS"])
+            for function in functions
+            if "DEEPGRAM_OPTIONS" in function["Properties"]["Environment"]["Variables"]
+        ]
+        assert [option["mip_opt_out"] for option in options] == [DeepgramOptions().mip_opt_out] * 2
+
+
+def test_the_app_synthesises_by_itself(tmp_path: Any) -> None:
+    """As the CDK command line runs it, with bundling switched off."""
+    context = json.dumps({"aws:cdk:bundling-stacks": []})
+    subprocess.run(
+        [sys.executable, "app.py"],
+        cwd=ROOT,
+        check=True,
+        capture_output=True,
+        timeout=120,
+        env={**os.environ, "CDK_OUTDIR": str(tmp_path), "CDK_CONTEXT_JSON": context},
+    )
+    assert (tmp_path / "manifest.json").exists()

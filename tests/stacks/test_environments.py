@@ -1,0 +1,68 @@
+import json
+from pathlib import Path
+
+import pytest
+from aws_cdk import App
+from aws_cdk.assertions import Template
+
+from constructs_lib.deepgram_options import check_vocabulary
+from stacks.batch_stack import BatchStack
+from stacks.environments import Clinics, Settings, dev, local, prod
+from stacks.storage_stack import StorageStack
+from tests.conftest import new_app
+
+
+def test_each_environment_has_its_own_name() -> None:
+    assert [settings.name for settings in (local(), dev(), prod())] == ["Local", "Dev", "Prod"]
+
+
+def test_only_prod_is_protected() -> None:
+    assert [settings.termination_protection for settings in (local(), dev(), prod())] == [False, False, True]
+
+
+def test_a_clinic_is_a_file(tmp_path: Path) -> None:
+    (tmp_path / "lakeside.json").write_text(
+        json.dumps({"recording_prefixes": ["connect/lakeside/", "old/"], "vocabulary": ["glaucoma"]}), encoding="utf-8"
+    )
+    (tmp_path / "hilltop.json").write_text(json.dumps({"recording_prefixes": [], "vocabulary": []}), encoding="utf-8")
+    clinics = Clinics.load(tmp_path)
+    assert clinics.clinic_by_prefix == {"connect/lakeside/": "lakeside", "old/": "lakeside"}
+    assert clinics.vocabulary == {"hilltop": (), "lakeside": ("glaucoma",)}
+
+
+@pytest.mark.parametrize("settings", [local(), dev(), prod()], ids=lambda settings: settings.name)
+def test_the_clinics_that_ship_have_vocabularies_deepgram_takes(settings: Settings) -> None:
+    assert settings.clinics.vocabulary
+    for terms in settings.clinics.vocabulary.values():
+        check_vocabulary(terms, model=settings.options.model)
+
+
+def test_alarms_reach_the_addresses_of_an_environment() -> None:
+    template = _batch(Settings(**{**vars(dev()), "alarm_emails": ("ops@example.com", "oncall@example.com")}))
+    subscriptions = template.find_resources("AWS::SNS::Subscription").values()
+    assert {subscription["Properties"]["Endpoint"] for subscription in subscriptions} == {
+        "ops@example.com",
+        "oncall@example.com",
+    }
+
+
+def test_retention_reaches_buckets_and_items() -> None:
+    settings = dev()
+    app = new_app()
+    storage = StorageStack(app, "Storage", settings=settings, env=settings.env)
+    batch = BatchStack(app, "Batch", settings=settings, storage=storage, env=settings.env)
+    expiries = [
+        bucket["Properties"]["LifecycleConfiguration"]["Rules"][0]["ExpirationInDays"]
+        for name, bucket in Template.from_stack(storage).find_resources("AWS::S3::Bucket").items()
+        if "AccessLogs" not in name
+    ]
+    assert expiries == [30, 30]
+    Template.from_stack(batch).has_resource_properties(
+        "AWS::Lambda::Function", {"Environment": {"Variables": {"TRANSCRIPT_RETENTION_DAYS": "30"}}}
+    )
+
+
+def _batch(settings: Settings) -> Template:
+    app: App = new_app()
+    storage = StorageStack(app, "Storage", settings=settings, env=settings.env)
+    return Template.from_stack(BatchStack(app, "Batch", settings=settings, storage=storage, env=settings.env))
