@@ -117,10 +117,10 @@ class RequestLease:
 
 @dataclass(frozen=True, kw_only=True)
 class RequestInFlight:
-    """Another delivery of the message is asking Deepgram at this moment.
+    """Another delivery of the message is asking Deepgram at this moment, or has just got the reply.
 
     Attributes:
-        until: End of its lease, in seconds since the epoch.
+        until: When to look again, in seconds since the epoch.
     """
 
     until: int
@@ -217,6 +217,8 @@ class Claims:
     ) -> RequestLease | RequestInFlight:
         """Take the request lease and count one request to Deepgram, before it is sent.
 
+        There is no lease for an execution that has its reply: a delivery that looked for it too early must look again.
+
         Args:
             recording_id: The recording.
             execution: Our execution, which must still hold the claim.
@@ -231,8 +233,9 @@ class Claims:
             changed = self._change(
                 recording_id,
                 update="SET request_lease_until = :until, updated_at = :now ADD deepgram_requests :one",
-                condition="execution = :execution AND (attribute_not_exists(request_lease_until)"
-                " OR request_lease_until < :epoch)",
+                condition="execution = :execution"
+                " AND (attribute_not_exists(request_lease_until) OR request_lease_until < :epoch)"
+                " AND (attribute_not_exists(reply_execution) OR reply_execution <> :execution)",
                 values={
                     ":until": until,
                     ":now": now.isoformat(),
@@ -245,18 +248,28 @@ class Claims:
             existing = self.get(recording_id)
             if existing is None or existing["execution"] != execution:
                 raise
-            return RequestInFlight(until=int(existing.get("request_lease_until", 0)))
+            return RequestInFlight(until=int(existing.get("request_lease_until", _epoch(now))))
         return RequestLease(until=until, requests=int(changed["deepgram_requests"]))
 
-    def end_request(self, recording_id: str, *, execution: str, lease: RequestLease, now: datetime) -> None:
-        """Give the request lease back after a request that brought no reply.
+    def end_request(
+        self, recording_id: str, *, execution: str, lease: RequestLease, now: datetime, replied: bool
+    ) -> None:
+        """Give the request lease back after a request that brought no transcription.
+
+        Args:
+            recording_id: The recording.
+            execution: Our execution.
+            lease: The lease.
+            now: The time.
+            replied: Whether a reply arrived all the same; this execution then sends no further request.
 
         Raises:
             ClaimLost: The lease or the claim is not ours any more.
         """
+        reply = ", reply_execution = :execution" if replied else ""
         self._change(
             recording_id,
-            update="SET updated_at = :now REMOVE request_lease_until",
+            update=f"SET updated_at = :now{reply} REMOVE request_lease_until",
             condition="execution = :execution AND request_lease_until = :until",
             values={":now": now.isoformat(), ":execution": execution, ":until": lease.until},
         )
@@ -269,7 +282,8 @@ class Claims:
         """
         changed = self._change(
             recording_id,
-            update="SET #status = :status, reply_key = :reply, request_id = :request, updated_at = :now"
+            update="SET #status = :status, reply_key = :reply, request_id = :request, updated_at = :now,"
+            " reply_execution = :execution"
             " REMOVE request_lease_until",
             condition="execution = :execution",
             values={

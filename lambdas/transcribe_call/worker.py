@@ -6,7 +6,8 @@ The order of the steps decides what a crash between any two of them costs:
 2. Is there a reply already? Deepgram's reply is kept in S3, as it came, before anything else is done with it. A
    message delivered again after a crash finds it and finishes without a second request, and so does a later execution.
 3. The request lease is taken and the request counted, both by one conditional write, before the request is sent. Of
-   two deliveries of one message, one asks and the other waits.
+   two deliveries of one message, one asks and the other waits. The write also refuses an execution that has its reply,
+   so that a delivery which looked for the reply a moment too early does not ask for it again.
 4. Deepgram is asked once, without retries inside the SDK: every repetition passes through the queue and is counted.
 5. The reply is stored, then judged, then noted on the claim, then reported to the state machine.
 
@@ -252,8 +253,14 @@ class Worker:
                 },
             )
             request_id = _judge(reply.content, request_id=reply.request_id)
-        except Exception:
-            self._claims.end_request(recording.recording_id, execution=work.execution, lease=lease, now=self._clock())
+        except Exception as error:
+            self._claims.end_request(
+                recording.recording_id,
+                execution=work.execution,
+                lease=lease,
+                now=self._clock(),
+                replied=isinstance(error, UnusableReply),
+            )
             raise
         metrics.add_metric(name="AudioSeconds", unit=MetricUnit.Seconds, value=recording.audio.duration_seconds)
         return request_id

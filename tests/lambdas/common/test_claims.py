@@ -201,7 +201,7 @@ def test_a_request_is_sent_again_after_one_that_failed(claims: Claims) -> None:
     take(claims)
     first = begin(claims)
     assert isinstance(first, RequestLease)
-    claims.end_request(candidate().recording_id, execution=EXECUTION, lease=first, now=NOW)
+    claims.end_request(candidate().recording_id, execution=EXECUTION, lease=first, now=NOW, replied=False)
     again = begin(claims)
     assert isinstance(again, RequestLease)
     assert again.requests == 2
@@ -246,6 +246,26 @@ def test_a_reply_is_noted_and_ends_the_request(claims: Claims, cloud: Cloud) -> 
     assert requests == 1
     assert (claim["status"], claim["reply_key"], claim["request_id"]) == ("transcribed", "replies/x.json.gz", "r-1")
     assert "request_lease_until" not in claim
+
+
+def test_an_execution_that_has_its_reply_may_not_send_again(claims: Claims) -> None:
+    take(claims)
+    lease = begin(claims)
+    assert isinstance(lease, RequestLease)
+    claims.end_request(candidate().recording_id, execution=EXECUTION, lease=lease, now=NOW, replied=True)
+    assert begin(claims) == RequestInFlight(until=int(NOW.timestamp()))
+    claims.record_reply(candidate().recording_id, execution=EXECUTION, reply_key="k", request_id="r", now=NOW)
+    assert begin(claims) == RequestInFlight(until=int(NOW.timestamp()))
+
+
+def test_a_later_execution_may_send_again(claims: Claims, cloud: Cloud) -> None:
+    take(claims)
+    lease = begin(claims)
+    assert isinstance(lease, RequestLease)
+    claims.end_request(candidate().recording_id, execution=EXECUTION, lease=lease, now=NOW, replied=True)
+    set_status(cloud, "failed")
+    take(claims, execution=OTHER_EXECUTION)
+    assert isinstance(begin(claims, execution=OTHER_EXECUTION), RequestLease)
 
 
 def test_a_claim_that_is_gone_cannot_be_changed(claims: Claims) -> None:

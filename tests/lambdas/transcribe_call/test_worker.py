@@ -61,7 +61,15 @@ class Keys:
 
 
 class Signer:
+    """The presigner; what is given happens, once, just before a URL is signed."""
+
+    def __init__(self) -> None:
+        self.meanwhile: Callable[[], None] | None = None
+
     def presign(self, _: AdmittedRecording) -> str:
+        meanwhile, self.meanwhile = self.meanwhile, None
+        if meanwhile is not None:
+            meanwhile()
         return URL
 
 
@@ -86,6 +94,7 @@ class Site:
         self.now = NOW
         self.keys = Keys()
         self.words = Words()
+        self.signer = Signer()
         self.recording = recording()
         self.take(EXECUTION)
 
@@ -109,7 +118,7 @@ class Site:
             archive=archive or self.archive,
             deepgram=DeepgramApi(base_url=self.deepgram.url, timeout=timedelta(seconds=timeout)),
             key=cast("DeepgramKey", self.keys),
-            presigner=cast("Presigner", Signer()),
+            presigner=cast("Presigner", self.signer),
             vocabulary=cast("Vocabulary", self.words),
             options=TranscriptionOptions(),
             limits=RetryLimits(max_attempts=MAX_ATTEMPTS, max_delay_seconds=600),
@@ -263,6 +272,18 @@ def test_the_same_message_delivered_twice_at_once_asks_once(site: Site) -> None:
         first.result(timeout=10)
     assert len(site.deepgram.requests) == 1
     assert "token" in site.tasks.results
+
+
+@pytest.mark.parametrize("body", [transcription(), {}])
+def test_a_delivery_that_looked_for_the_reply_too_early_does_not_ask_for_it_again(site: Site, body: Any) -> None:
+    site.deepgram.answer(Answer(body=body))
+    site.signer.meanwhile = site.deliver
+    with pytest.raises(RetryLater) as later:
+        site.deliver(receive_count=2)
+    assert later.value.delay_seconds == 1
+    assert len(site.deepgram.requests) == 1
+    site.deliver(receive_count=3)
+    assert len(site.deepgram.requests) == 1
 
 
 def test_an_execution_that_was_taken_over_asks_nothing(site: Site, output: Callable[[], str]) -> None:
