@@ -32,6 +32,11 @@ from constructs_lib._private import acknowledge, flat
 
 __all__ = ["Report", "TableRules", "acknowledge", "enforce"]
 
+_AWS_SOLUTIONS: Final = "AwsSolutions"
+_HIPAA_SECURITY: Final = "HIPAA.Security"
+_HOUSE: Final = "CallScribe"
+_PLUGINS: Final = frozenset({_AWS_SOLUTIONS, _HIPAA_SECURITY, _HOUSE})
+
 _ACKNOWLEDGED: Final = "aws:cdk:acknowledged-rules"
 # A reference to another stack's output as cdk-nag writes it: weak ones as JSON, strong ones as the export's name.
 _OTHER_STACK: Final = re.compile(
@@ -45,8 +50,8 @@ Resource = Mapping[str, Any]
 def enforce(app: App) -> None:
     """Make ``app.synth()`` fail while a finding is neither mended nor acknowledged."""
     Validations.of(app).add_plugins(
-        _StableFindings(AwsSolutionsChecks(app), "AwsSolutions"),
-        _StableFindings(HIPAASecurityChecks(app), "HIPAA.Security"),
+        _StableFindings(AwsSolutionsChecks(app), _AWS_SOLUTIONS),
+        _StableFindings(HIPAASecurityChecks(app), _HIPAA_SECURITY),
         TableRules(),
     )
 
@@ -165,7 +170,7 @@ class TableRules:
     @property
     def name(self) -> str:
         """Name under which findings are reported and acknowledged."""
-        return "CallScribe"
+        return _HOUSE
 
     @property
     def version(self) -> str | None:
@@ -241,7 +246,7 @@ class Report:
             for entry in node.node.metadata
             if entry.type == _ACKNOWLEDGED
             for rule in entry.data
-            if not rule.startswith("Annotation::")
+            if rule.partition("::")[0] in _PLUGINS  # CDK acknowledges findings of its own rules, too
         }
         return cls(
             open=sorted(

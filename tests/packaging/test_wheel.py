@@ -1,0 +1,100 @@
+"""The package as other teams get it: built, installed outside the checkout, used by an app of theirs."""
+
+import json
+import os
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+from uv import find_uv_bin
+
+from constructs_lib import _sources
+from constructs_lib._python_code import _digest
+from tests.conftest import ROOT
+
+FOREIGN_APP = Path(__file__).parent / "foreign_app.py"
+
+
+def run(*command: str | Path, cwd: Path) -> str:
+    variables = {name: value for name, value in os.environ.items() if name not in {"PYTHONPATH", "VIRTUAL_ENV"}}
+    result = subprocess.run(
+        [str(part) for part in command], cwd=cwd, env=variables, capture_output=True, text=True, timeout=300
+    )
+    assert result.returncode == 0, result.stdout + result.stderr
+    return result.stdout
+
+
+@pytest.fixture(scope="module")
+def digest() -> str:
+    """Hash of the asset as the checkout makes it."""
+    return _digest("3.14", "aarch64-manylinux_2_28")
+
+
+@pytest.fixture(scope="module")
+def wheel(digest: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("dist")
+    run(sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", folder, ROOT, cwd=folder)
+    [built] = folder.glob("*.whl")
+    return built
+
+
+@pytest.fixture(scope="module")
+def foreign(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """Install the wheel with its dependencies at the locked versions, and synthesise a foreign app with it."""
+    folder = tmp_path_factory.mktemp("foreign")
+    python = folder / "venv" / ("Scripts" if os.name == "nt" else "bin") / "python"
+    run(find_uv_bin(), "venv", "--quiet", "--python", sys.executable, folder / "venv", cwd=folder)
+    run(
+        *(find_uv_bin(), "pip", "install", "--quiet", "--python", python),
+        *("--constraint", ROOT / "requirements.txt", wheel),
+        cwd=folder,
+    )
+    found: dict[str, Any] = json.loads(run(python, FOREIGN_APP, cwd=folder))
+    return found
+
+
+def test_the_wheel_installs_one_package_and_carries_the_functions_code(wheel: Path) -> None:
+    names = zipfile.ZipFile(wheel).namelist()
+    assert {name.partition("/")[0] for name in names if ".dist-info/" not in name} == {"constructs_lib"}
+    shipped = {f"constructs_lib/_assets/{file.as_posix()}" for file in _sources.runtime_files()}
+    assert shipped <= set(names)
+    assert "constructs_lib/_assets/lambdas/requirements.txt" in names
+    assert "constructs_lib/py.typed" in names
+    assert not [name for name in names if "__pycache__" in name or name.endswith(".pyc")]
+
+
+def test_the_constructs_come_from_the_wheel(foreign: dict[str, Any]) -> None:
+    assert not Path(foreign["constructs_lib"]).is_relative_to(ROOT)
+
+
+def test_a_foreign_app_synthesises_two_stacks_for_one_account(foreign: dict[str, Any]) -> None:
+    assert foreign["functions"] == {"First": 4, "Second": 4}
+
+
+def test_the_apps_own_bucket_table_keys_and_network_are_used(foreign: dict[str, Any]) -> None:
+    for stack in ("First", "Second"):
+        made = foreign["types"][stack]
+        assert "AWS::S3::Bucket" not in made
+        assert "AWS::DynamoDB::GlobalTable" not in made
+        assert "AWS::KMS::Key" not in made
+        assert "AWS::EC2::VPC" not in made
+    assert foreign["functions_in_vpc"] == {"First": 4, "Second": 4}
+
+
+def test_the_two_stacks_share_no_name(foreign: dict[str, Any]) -> None:
+    names = foreign["names"]["First"] + foreign["names"]["Second"]
+    assert names
+    assert len(names) == len(set(names))
+
+
+def test_the_policies_hold_in_a_foreign_app(foreign: dict[str, Any]) -> None:
+    assert foreign["open"] == []
+    assert foreign["stale"] == []
+
+
+def test_the_asset_is_the_one_of_the_checkout(foreign: dict[str, Any], digest: str) -> None:
+    assert foreign["digest"] == digest
+    assert len(foreign["assets"]) == 1
