@@ -36,6 +36,12 @@ def arguments() -> argparse.ArgumentParser:
         "--workers", type=int, default=min(2, os.cpu_count() or 1), help="recognition processes (default: %(default)s)"
     )
     parser.add_argument(
+        "--language-model",
+        choices=["clinic", "general"],
+        default="clinic",
+        help="clinic knows the sample calls; general does better on recordings of your own, and takes longer",
+    )
+    parser.add_argument(
         "--parallel-limit", type=int, metavar="N", help="answer 429 above N requests at once (default: no limit)"
     )
     parser.add_argument("--key", help="the API key to insist on (default: any)")
@@ -88,7 +94,7 @@ def main() -> None:
     if options.engine == "scripted":
         engine = ScriptedEngine(options.scripts or [SAMPLES], delay=options.delay)
     else:
-        engine = PocketsphinxEngine(workers=options.workers)
+        engine = PocketsphinxEngine(workers=options.workers, language_model=options.language_model)
 
     class Server(uvicorn.Server):
         async def startup(self, sockets: list[socket.socket] | None = None) -> None:

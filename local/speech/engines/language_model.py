@@ -4,6 +4,7 @@ Three sources are counted together: the clinic phrases in `phrases.txt`, the scr
 `local/samples`, and the 5,000 commonest words of the model that ships inside the pocketsphinx wheel, with its
 frequencies; more of them cost time and lead to more mistakes. The model has therefore **seen the sample calls**: what
 it makes of them shows that the chain works and says nothing about accuracy. Words outside it are never recognised.
+For other recordings the server can use the wheel's own model instead (``--language-model general``).
 """
 
 from __future__ import annotations

@@ -17,6 +17,7 @@ from typing import TypeVar
 from local.speech.audio import Channel
 from local.speech.engines import Recognition, Word, recogniser
 from local.speech.engines.language_model import split_vocabulary
+from local.speech.engines.recogniser import LanguageModel
 from local.speech.errors import ListenError
 
 T = TypeVar("T")
@@ -27,17 +28,26 @@ log = logging.getLogger(__name__)
 MAX_CACHED_CHANNELS = 256
 
 
-def _process() -> ProcessPoolExecutor:
+def _process(language_model: LanguageModel) -> ProcessPoolExecutor:
     # "spawn" is the one start method that behaves the same on Linux and macOS, and inherits no event loop.
-    return ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn"), initializer=recogniser.prepare)
+    return ProcessPoolExecutor(
+        1,
+        mp_context=multiprocessing.get_context("spawn"),
+        initializer=recogniser.prepare,
+        initargs=(language_model,),
+    )
 
 
 @dataclass
 class _Worker:
     """One single-worker process and how many jobs wait for it."""
 
-    process: ProcessPoolExecutor = field(default_factory=_process)
+    language_model: LanguageModel
+    process: ProcessPoolExecutor = field(init=False)
     jobs: int = 0
+
+    def __post_init__(self) -> None:
+        self.process = _process(self.language_model)
 
     async def run(self, function: Callable[..., T], *arguments: object) -> T:
         self.jobs += 1
@@ -46,7 +56,7 @@ class _Worker:
             return await asyncio.get_running_loop().run_in_executor(process, function, *arguments)
         except BrokenProcessPool:
             if self.process is process:
-                self.process = _process()
+                self.process = _process(self.language_model)
             raise
         finally:
             self.jobs -= 1
@@ -56,6 +66,8 @@ class PocketsphinxEngine:
     """Recognises English with the model that ships inside the pocketsphinx wheel.
 
     Args:
+        language_model: ``clinic``, which knows the sample calls, or ``general``, the one inside the wheel: slower, and
+            better at anything else.
         workers: Processes; each takes about 150 MB and decodes one channel at a time.
     """
 
@@ -64,8 +76,9 @@ class PocketsphinxEngine:
     arch = "pocketsphinx"
     languages: frozenset[str] | None = frozenset({"en", "en-US", "en-GB", "en-AU", "en-IN", "en-NZ", "multi"})
 
-    def __init__(self, *, workers: int) -> None:
-        self._workers = [_Worker() for _ in range(workers)]
+    def __init__(self, *, workers: int, language_model: LanguageModel = "clinic") -> None:
+        self._language_model = language_model
+        self._workers = [_Worker(language_model) for _ in range(workers)]
         self._cache: OrderedDict[str, tuple[Word, ...]] = OrderedDict()
         self._warming: list[asyncio.Task[None]] = []
 
@@ -92,7 +105,7 @@ class PocketsphinxEngine:
         return Recognition(words, tuple(unknown))
 
     async def _recognise(self, channel: Channel, spoken: tuple[str, ...]) -> tuple[Word, ...]:
-        job = (recogniser.recognise, channel.pcm, channel.rate, spoken)
+        job = (recogniser.recognise, channel.pcm, channel.rate, self._language_model, spoken)
         try:
             return await self._least_busy().run(*job)
         except BrokenProcessPool:

@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from multiprocessing import parent_process
 from multiprocessing.connection import wait
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import soxr
@@ -31,14 +32,16 @@ VAD_RATIO = 0.9
 # Decoders kept, each with its own vocabulary; one takes about 65 MB.
 MAX_DECODERS = 2
 
-_decoders: OrderedDict[tuple[str, ...], Decoder] = OrderedDict()
+LanguageModel = Literal["clinic", "general"]
+
+_decoders: OrderedDict[tuple[LanguageModel, tuple[str, ...]], Decoder] = OrderedDict()
 
 
-def prepare() -> None:
-    """Set the process up: leave Ctrl-C to the server, end with it, and load the default vocabulary."""
+def prepare(language_model: LanguageModel) -> None:
+    """Set the process up: leave Ctrl-C to the server, end with it, and load the language model."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, daemon=True).start()
-    _decoder(())
+    _decoder(language_model, ())
 
 
 def _end_with_parent() -> None:
@@ -47,39 +50,52 @@ def _end_with_parent() -> None:
         os._exit(1)
 
 
-def _decoder(spoken_terms: tuple[str, ...]) -> Decoder:
-    if spoken_terms not in _decoders:
-        with tempfile.TemporaryDirectory() as folder:
-            path = Path(folder) / "clinic.lm"
-            write_language_model(path, spoken_terms)
-            decoder = Decoder(loglevel="FATAL", lm=None)
-            added = dict(extra_pronunciations())
-            for word in {word for term in spoken_terms for word in term.split()}:
-                if decoder.lookup_word(word) is None:
-                    added[word] = pronounce(word) or ""
-            for word, phones in added.items():
-                if decoder.lookup_word(word) is None:
-                    decoder.add_word(word, phones, False)
-            decoder.add_lm_file("clinic", str(path))
-            decoder.activate_search("clinic")
-        _decoders[spoken_terms] = decoder
+def _decoder(language_model: LanguageModel, spoken_terms: tuple[str, ...]) -> Decoder:
+    key = (language_model, spoken_terms)
+    if key not in _decoders:
+        _decoders[key] = _clinic(spoken_terms) if language_model == "clinic" else _general(spoken_terms)
         if len(_decoders) > MAX_DECODERS:
             _decoders.popitem(last=False)
-    _decoders.move_to_end(spoken_terms)
-    return _decoders[spoken_terms]
+    _decoders.move_to_end(key)
+    return _decoders[key]
 
 
-def recognise(pcm: bytes, rate: int, spoken_terms: tuple[str, ...]) -> tuple[Word, ...]:
+def _clinic(spoken_terms: tuple[str, ...]) -> Decoder:
+    decoder = Decoder(loglevel="FATAL", lm=None)
+    _pronounce_terms(decoder, spoken_terms, in_model=False)
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "clinic.lm"
+        write_language_model(path, spoken_terms)
+        decoder.add_lm_file("clinic", str(path))
+    decoder.activate_search("clinic")
+    return decoder
+
+
+def _general(spoken_terms: tuple[str, ...]) -> Decoder:
+    decoder = Decoder(loglevel="FATAL")
+    _pronounce_terms(decoder, spoken_terms, in_model=True)
+    return decoder
+
+
+def _pronounce_terms(decoder: Decoder, spoken_terms: tuple[str, ...], *, in_model: bool) -> None:
+    """Add what the wheel's dictionary lacks, to the active language model too if there is one."""
+    for word in {*extra_pronunciations(), *(word for term in spoken_terms for word in term.split())}:
+        if decoder.lookup_word(word) is None:
+            decoder.add_word(word, pronounce(word), in_model)
+
+
+def recognise(pcm: bytes, rate: int, language_model: LanguageModel, spoken_terms: tuple[str, ...]) -> tuple[Word, ...]:
     """Recognise one whole channel: find the regions with speech, then decode each.
 
     Args:
         pcm: 16-bit little-endian mono samples.
         rate: Samples per second; anything but 16000 is resampled, since the acoustic model knows only that.
-        spoken_terms: Terms made more likely, all of them pronounceable.
+        language_model: ``clinic`` is `local.speech.engines.language_model`, ``general`` the one inside the wheel.
+        spoken_terms: Terms made more likely, all of them pronounceable. The general model only learns their words.
     """
     if rate != RATE:
         pcm = soxr.resample(np.frombuffer(pcm, "<i2"), rate, RATE).astype("<i2").tobytes()
-    decoder = _decoder(spoken_terms)
+    decoder = _decoder(language_model, spoken_terms)
     words: list[Word] = []
     for start, region in _speech(pcm):
         decoder.start_utt()

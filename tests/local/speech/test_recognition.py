@@ -13,6 +13,7 @@ from deepgram.core.api_error import ApiError
 from deepgram.environment import DeepgramClientEnvironment
 from deepgram.types.listen_v1response import ListenV1Response
 
+from local.speech.engines import recogniser as recogniser_process
 from tests.local.speech.calls import NAMES, encoded, options, plain_words, recording, tone, turns, wav, word_errors
 from tests.local.speech.conftest import AudioHost, Speech
 
@@ -132,3 +133,10 @@ def test_a_language_that_the_recogniser_does_not_know_is_refused(recogniser: Spe
     answer = recogniser.listen(encoded(tone()), {"authorization": f"Token {KEY}"}, model="nova-3", language="es")
     assert answer.status_code == 400
     assert "model/language/tier" in answer.json()["err_msg"]
+
+
+def test_the_general_language_model_can_be_used_and_taught_a_word() -> None:
+    channel = recording(NAMES[0], options(multichannel="true")).channels[0]
+    clip = channel.samples()[int(15.5 * channel.rate) : int(21 * channel.rate)].tobytes()
+    words = recogniser_process.recognise(clip, channel.rate, "general", ("latanoprost eyecare",))
+    assert "doctor" in [word.text for word in words]
