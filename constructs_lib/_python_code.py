@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import jsii
@@ -33,11 +34,11 @@ class _UvBundling:
     def __init__(self, python: str, platform: str) -> None:
         self._python, self._platform = python, platform
 
-    def try_bundle(self, output_dir: str, options: BundlingOptions | None = None, **_: object) -> bool:  # noqa: ARG002
+    def try_bundle(self, output_dir: str, **_: object) -> bool:
         out = Path(output_dir)
         subprocess.run(
             [
-                *(find_uv_bin(), "pip", "install", "--quiet", "--target", str(out)),
+                *(find_uv_bin(), "pip", "install", "--quiet", "--python", sys.executable, "--target", str(out)),
                 *("--python-platform", self._platform, "--python-version", self._python),
                 # The lock leaves out what the Lambda runtime brings (boto3 and what it needs), hence --no-deps.
                 *("--no-deps", "--require-hashes", "--only-binary", ":all:"),

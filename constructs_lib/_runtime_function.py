@@ -54,6 +54,8 @@ class RuntimeFunction(Construct):
     """The function."""
     role: iam.Role
     """What the function may do."""
+    timeout: Duration
+    """Longest run."""
     service: str
     """Name under which the function writes logs and metrics; unique in the account."""
 
@@ -78,6 +80,7 @@ class RuntimeFunction(Construct):
         platform: str | None,
     ) -> None:
         super().__init__(scope, construct_id)
+        self.timeout = timeout
         self.service = Names.unique_resource_name(self, separator="-", max_length=80)
         self.role = iam.Role(self, "Role", assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"))
         log_group = _private.log_group(self, "Logs", key=key, retention=log_retention)

@@ -8,11 +8,12 @@ from typing import Any, Final
 from aws_cdk import Duration
 from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_events as events
-from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_sqs as sqs
 from aws_cdk import aws_stepfunctions as sfn
 from aws_cdk import aws_stepfunctions_tasks as tasks
 from constructs import Construct
+
+from constructs_lib._runtime_function import RuntimeFunction
 
 EVENT_SOURCE: Final = "callscribe"
 """``source`` of the events that the workflow puts on its bus."""
@@ -29,7 +30,8 @@ _LAMBDA_TROUBLE: Final = [
     "Lambda.ClientExecutionTimeoutException",
     "Lambda.Unknown",
 ]
-# Of the integrations that are not Lambda: throttling, a fault of the service, no connection.
+# What an invocation takes beyond the function's own run: Lambda makes an environment for it.
+_STARTUP = Duration.seconds(15)
 _QUICK_CALL = Duration.seconds(30)
 _LONGEST_CAUSE = 1000  # characters
 
@@ -56,9 +58,9 @@ class Definition:
         self,
         scope: Construct,
         *,
-        admit: lambda_.IFunction,
-        store: lambda_.IFunction,
-        score: lambda_.IFunction,
+        admit: RuntimeFunction,
+        store: RuntimeFunction,
+        score: RuntimeFunction,
         queue: sqs.IQueue,
         failed_calls: sqs.IQueue,
         bus: events.IEventBus,
@@ -90,7 +92,7 @@ class Definition:
             )
         )
 
-    def _build_admit(self, function: lambda_.IFunction) -> sfn.TaskStateBase:
+    def _build_admit(self, function: RuntimeFunction) -> sfn.TaskStateBase:
         state = self._invoke(
             "Admit",
             function,
@@ -148,7 +150,7 @@ class Definition:
         _retry(state, ["SQS.SdkClientException", "SQS.AmazonSQSException"], attempts=5)
         return self._or_record_failure(state, "Transcribe")
 
-    def _build_store(self, function: lambda_.IFunction) -> sfn.TaskStateBase:
+    def _build_store(self, function: RuntimeFunction) -> sfn.TaskStateBase:
         state = self._invoke(
             "Store",
             function,
@@ -162,7 +164,7 @@ class Definition:
         )
         return self._or_record_failure(state, "Store")
 
-    def _build_score(self, function: lambda_.IFunction) -> sfn.TaskStateBase:
+    def _build_score(self, function: RuntimeFunction) -> sfn.TaskStateBase:
         state = self._invoke(
             "Score",
             function,
@@ -252,18 +254,17 @@ class Definition:
         return state
 
     def _invoke(
-        self, name: str, function: lambda_.IFunction, *, payload: Mapping[str, str], assign: Mapping[str, str]
+        self, name: str, function: RuntimeFunction, *, payload: Mapping[str, str], assign: Mapping[str, str]
     ) -> sfn.TaskStateBase:
-        timeout = function.timeout if isinstance(function, lambda_.Function) else None
         state = tasks.LambdaInvoke.jsonata(
             self._scope,
             name,
-            lambda_function=function,
+            lambda_function=function.function,
             payload=sfn.TaskInput.from_object(dict(payload)),
             outputs="{% $states.result.Payload %}",
             assign=dict(assign),
             retry_on_service_exceptions=False,
-            task_timeout=sfn.Timeout.duration((timeout or Duration.minutes(15)).plus(Duration.seconds(15))),
+            task_timeout=sfn.Timeout.duration(function.timeout.plus(_STARTUP)),
         )
         _retry(state, _LAMBDA_TROUBLE, attempts=6)
         _retry(state, ["States.TaskFailed", "States.Timeout"], attempts=2)

@@ -76,6 +76,8 @@ class TranscriptionFunction(Construct):
 
     function: lambda_.Function
     """Hands recordings to Deepgram."""
+    timeout: Duration
+    """Longest run of :attr:`function`; what it works on must stay hidden in the queue for longer."""
     presigning_role: iam.Role
     """Signs the URLs from which Deepgram fetches recordings."""
     secret: secretsmanager.ISecret
@@ -160,7 +162,7 @@ class TranscriptionFunction(Construct):
             architecture=architecture,
             platform=bundling_platform,
         )
-        self.function = self._runtime_function.function
+        self.function, self.timeout = self._runtime_function.function, self._runtime_function.timeout
         self._open_way_to_deepgram(vpc)
         self._add_vocabulary(vocabulary or {})
         self.presigning_role = self._presigning_role(recordings, recording_key)
@@ -248,7 +250,7 @@ class TranscriptionFunction(Construct):
     def consume(self, queue: sqs.IQueue) -> None:
         """Work off the messages of *queue*, as many at once as Deepgram allows.
 
-        The visibility timeout of *queue* must exceed :attr:`function`'s timeout, and its redrive policy should allow
+        The visibility timeout of *queue* must exceed :attr:`timeout`, and its redrive policy should allow
         more receives than ``max_attempts``.
         """
         self.function.add_environment("QUEUE_URL", queue.queue_url)

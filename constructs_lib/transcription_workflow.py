@@ -276,7 +276,9 @@ class TranscriptionWorkflow(Construct):
         self._allow_storage(store.role, table, archive)
         self._allow_scoring(score.role, table, archive)
 
-        self.state_machine = self._state_machine(table, wait, execution_timeout, log_retention)
+        self.state_machine = self._state_machine(
+            admit, store, score, table=table, max_wait=wait, timeout=execution_timeout, log_retention=log_retention
+        )
         self._allow_task_response()
         self.rule = self._rule(recordings, key_prefixes)
         self.alarm_topic = alarm_topic or self._alarm_topic()
@@ -306,9 +308,6 @@ class TranscriptionWorkflow(Construct):
         )
 
     def _queue(self, max_attempts: int) -> sqs.Queue:
-        timeout = self.transcription.function.timeout
-        if timeout is None:
-            raise TypeError("the transcribing function has no timeout to derive the queue's visibility timeout from")
         return sqs.Queue(
             self,
             "Queue",
@@ -317,7 +316,7 @@ class TranscriptionWorkflow(Construct):
             retention_period=_QUEUE_RETENTION,
             # AWS recommends six times the function's timeout against throttled invocations. Here the event source's
             # maximum concurrency prevents those, and a call whose worker was killed should not wait an hour.
-            visibility_timeout=timeout.plus(Duration.minutes(1)),
+            visibility_timeout=self.transcription.timeout.plus(Duration.minutes(1)),
             dead_letter_queue=sqs.DeadLetterQueue(
                 queue=self.failed_calls, max_receive_count=max_attempts + _SPARE_RECEIVES
             ),
@@ -353,7 +352,15 @@ class TranscriptionWorkflow(Construct):
         )
 
     def _state_machine(
-        self, table: dynamodb.ITableV2, max_wait: Duration, timeout: Duration, log_retention: logs.RetentionDays
+        self,
+        admit: RuntimeFunction,
+        store: RuntimeFunction,
+        score: RuntimeFunction,
+        *,
+        table: dynamodb.ITableV2,
+        max_wait: Duration,
+        timeout: Duration,
+        log_retention: logs.RetentionDays,
     ) -> sfn.StateMachine:
         # CDK binds the key's use to the machine's ARN, which it can only write for a machine with a name.
         name = Names.unique_resource_name(self, separator="-", max_length=80)
@@ -367,9 +374,9 @@ class TranscriptionWorkflow(Construct):
             definition_body=sfn.DefinitionBody.from_chainable(
                 Definition(
                     Construct(self, "States"),
-                    admit=self.admit_function,
-                    store=self.store_function,
-                    score=self.score_function,
+                    admit=admit,
+                    store=store,
+                    score=score,
                     queue=self.queue,
                     failed_calls=self.failed_calls,
                     bus=self.bus,
@@ -396,8 +403,7 @@ class TranscriptionWorkflow(Construct):
             {
                 "*": "X-Ray and the delivery of vended logs have no resources to name",
                 **{
-                    f"{function.function_arn}:*": "versions of this one function"
-                    for function in (self.admit_function, self.store_function, self.score_function)
+                    f"{step.function.function_arn}:*": "versions of this one function" for step in (admit, store, score)
                 },
             },
         )

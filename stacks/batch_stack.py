@@ -15,7 +15,11 @@ from stacks.storage_stack import StorageStack
 
 
 class BatchStack(Stack):
-    """Transcribe every recording that arrives in the storage stack."""
+    """Transcribe every recording that arrives in the storage stack.
+
+    What it refers to there is read from that stack's outputs at deployment (cdk.json: weak references): no custom
+    resource, and no export that would lock the two stacks together.
+    """
 
     workflow: TranscriptionWorkflow
 

@@ -32,14 +32,26 @@ class Clinics:
 
     @classmethod
     def load(cls, folder: Path = _CLINICS) -> Clinics:
-        """Read *folder*: each file is named after its clinic and holds ``recording_prefixes`` and ``vocabulary``."""
-        files = {path.stem: json.loads(path.read_text(encoding="utf-8")) for path in sorted(folder.glob("*.json"))}
-        return cls(
-            clinic_by_prefix={
-                prefix: clinic for clinic, file in files.items() for prefix in file["recording_prefixes"]
-            },
-            vocabulary={clinic: tuple(file["vocabulary"]) for clinic, file in files.items()},
-        )
+        """Read *folder*: each file is named after its clinic and holds ``recording_prefixes`` and ``vocabulary``.
+
+        Raises:
+            ValueError: If a file holds something else, or two clinics claim the same prefix.
+        """
+        clinic_by_prefix: dict[str, str] = {}
+        vocabulary: dict[str, Sequence[str]] = {}
+        for path in sorted(folder.glob("*.json")):
+            clinic, file = path.stem, json.loads(path.read_text(encoding="utf-8"))
+            if file.keys() != {"recording_prefixes", "vocabulary"}:
+                raise ValueError(f"{path.name} must hold 'recording_prefixes' and 'vocabulary' and nothing else")
+            vocabulary[clinic] = tuple(file["vocabulary"])
+            for prefix in file["recording_prefixes"]:
+                if prefix in clinic_by_prefix:
+                    raise ValueError(
+                        f"{path.name} claims the prefix {prefix!r} of {clinic_by_prefix[prefix]}.json: a prefix "
+                        "belongs to one clinic"
+                    )
+                clinic_by_prefix[prefix] = clinic
+        return cls(clinic_by_prefix=clinic_by_prefix, vocabulary=vocabulary)
 
 
 @dataclass(frozen=True, kw_only=True)

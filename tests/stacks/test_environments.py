@@ -1,5 +1,6 @@
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 from aws_cdk import App
@@ -28,6 +29,26 @@ def test_a_clinic_is_a_file(tmp_path: Path) -> None:
     clinics = Clinics.load(tmp_path)
     assert clinics.clinic_by_prefix == {"connect/lakeside/": "lakeside", "old/": "lakeside"}
     assert clinics.vocabulary == {"hilltop": (), "lakeside": ("glaucoma",)}
+
+
+@pytest.mark.parametrize(
+    ("file", "message"),
+    [
+        ({"recording_prefixes": ["a/"]}, r"hilltop.json must hold 'recording_prefixes' and 'vocabulary'"),
+        ({"recording_prefixes": ["a/"], "vocabulary": [], "prefix": ""}, r"and nothing else"),
+        (
+            {"recording_prefixes": ["connect/"], "vocabulary": []},
+            r"lakeside.json claims the prefix 'connect/' of hilltop.json: a prefix belongs to one clinic",
+        ),
+    ],
+)
+def test_fails_for_a_clinic_file_that_would_be_misread(tmp_path: Path, file: dict[str, Any], message: str) -> None:
+    (tmp_path / "hilltop.json").write_text(json.dumps(file), encoding="utf-8")
+    (tmp_path / "lakeside.json").write_text(
+        json.dumps({"recording_prefixes": ["connect/"], "vocabulary": []}), encoding="utf-8"
+    )
+    with pytest.raises(ValueError, match=message):
+        Clinics.load(tmp_path)
 
 
 @pytest.mark.parametrize("settings", [local(), dev(), prod()], ids=lambda settings: settings.name)
