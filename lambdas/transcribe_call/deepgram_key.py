@@ -46,6 +46,15 @@ class DeepgramKey:
                 none that can be a key (`DeepgramKey.Malformed`).
         """
         try:
+            return self._read(refresh=refresh)
+        except KeyUnusable:
+            if refresh:
+                raise
+            # What is cached may have been mended since, and a redrive follows at once.
+            return self._read(refresh=True)
+
+    def _read(self, *, refresh: bool) -> str:
+        try:
             value = self._secrets.get(self._secret_arn, max_age=MAX_AGE_SECONDS, force_fetch=refresh)
         except GetParameterError as error:
             cause = error.__context__

@@ -82,3 +82,12 @@ def test_a_rotated_key_is_read_when_it_is_asked_for(secret: str) -> None:
     assert cached.read() == "old"
     assert cached.read(refresh=True) == "new"
     assert cached.read() == "new"
+
+
+def test_a_secret_that_was_mended_is_read_at_once(secret: str) -> None:
+    put(secret, "two words")
+    cached = key(secret)
+    with pytest.raises(KeyUnusable):
+        cached.read()
+    put(secret, VALUE)
+    assert cached.read() == VALUE
