@@ -48,10 +48,14 @@ def measure(scratch: Path) -> Iterator[Figures]:
 
     os.environ["LAMBDA_ASYNC_RETRY_BASE_SECONDS"] = str(plain.RETRY_SECONDS)  # read by the emulator
     variants = plain.variants()
-    rig = Rig(emulator_arguments=[f"--workers-of={variant.function}={variant.copies}" for variant in variants])
+    rig = Rig(
+        request_seconds=latency.REQUEST_SECONDS,
+        emulator_arguments=[f"--workers-of={variant.function}={variant.copies}" for variant in variants],
+    )
     with rig.session:
         yield latency.figures(rig)
         call = usage.one_call(rig, application)
+        rig.change_request_seconds(burst.REQUEST_SECONDS)
         systems: tuple[burst.System, ...] = (
             burst.CallScribe(rig),
             *(plain.PlainHandler(rig, application.bundle(STAGE), variant) for variant in variants),

@@ -22,7 +22,7 @@ PRODUCT_STAGE = "Dev"
 
 _SYNTH_SECONDS = 180
 _IMPORT_SECONDS = 60
-_IMPORT_ROUNDS = 7
+_IMPORT_ROUNDS = 5
 _MIB = 2**20
 _UNKNOWN = "known-after-deployment"
 

@@ -3,27 +3,27 @@
 from __future__ import annotations
 
 import json
+import struct
 import time
 import urllib.request
 import wave
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cache
 from io import BytesIO
 from pathlib import Path
 from typing import Any
 
-from local.session import DIRECTORY, LocalSession, emulator_port, speech_port
+from local.session import DIRECTORY, LocalSession, emulator_port, speech_port, speech_server
 from local.speech.__main__ import SAMPLES
 
 PARALLEL_LIMIT = 10
 """Requests the speech server takes at once: Deepgram's limit as soon as sentiment, topics, intents or a summary is
 asked for (page "API Rate Limits")."""
-REQUEST_SECONDS = 2.0
-"""What the speech server takes for a request."""
-
-_SAMPLE = SAMPLES / "call2_insurance_billing.wav"
-_LONG_SAMPLE = SAMPLES / "call1_glaucoma_appointment.wav"
+_SAMPLE = SAMPLES / "call1_glaucoma_appointment.wav"
+_SHORT_SECONDS = 5
+_MARK = struct.Struct(">q")
 _DAY = datetime(2026, 1, 5, tzinfo=UTC)
 _CLINIC = "benchmark"
 _POLL_SECONDS = 0.1
@@ -49,20 +49,34 @@ class Request:
 
 
 class Rig:
-    """The deployed Local environment."""
+    """The deployed Local environment.
 
-    def __init__(self, *, emulator_arguments: Iterable[str]) -> None:
-        scripts = DIRECTORY / "benchmark-calls"
-        self.four_minutes = _write_long_call(scripts)
+    Args:
+        request_seconds: What the speech server takes for a request.
+        emulator_arguments: Further arguments of ``python -m local.emulator``.
+    """
+
+    def __init__(self, *, request_seconds: float, emulator_arguments: Sequence[str]) -> None:
+        self._scripts = DIRECTORY / "benchmark-calls"
+        self.four_minutes = _write_long_call(self._scripts)
         self.session = LocalSession(
             emulator_port=emulator_port(),
             speech_port=speech_port(),
-            speech_arguments=[
-                *("--engine", "scripted", "--scripts", str(scripts)),
-                *("--delay", str(REQUEST_SECONDS), "--parallel-limit", str(PARALLEL_LIMIT)),
-            ],
-            emulator_arguments=list(emulator_arguments),
+            speech_arguments=self._speech_arguments(request_seconds),
+            emulator_arguments=emulator_arguments,
         )
+
+    def change_request_seconds(self, seconds: float) -> None:
+        """Replace the speech server by one that takes so long for a request."""
+        self.session.speech.stop()
+        self.session.speech = speech_server(speech_port(), self.session.key, *self._speech_arguments(seconds))
+        self.session.speech.start()
+
+    def _speech_arguments(self, request_seconds: float) -> list[str]:
+        return [
+            *("--engine", "scripted", "--scripts", str(self._scripts)),
+            *("--delay", str(request_seconds), "--parallel-limit", str(PARALLEL_LIMIT)),
+        ]
 
     def client(self, service: str) -> Any:
         environment = self.session.environment
@@ -111,11 +125,11 @@ class Rig:
         wait_for(idle, _IDLE_SECONDS, "the executions to end", poll_seconds)
 
     def retire_workers(self) -> None:
-        """Make every function start anew: a change of its configuration retires its running copies, as on AWS."""
+        """Make every function start anew: the emulator does that when a function's memory is set."""
         functions = self.client("lambda")
         for function in functions.list_functions()["Functions"]:
             functions.update_function_configuration(
-                FunctionName=function["FunctionName"], Description=f"retired {time.time()}"
+                FunctionName=function["FunctionName"], MemorySize=function["MemorySize"]
             )
 
     def requests(self) -> list[Request]:
@@ -135,9 +149,11 @@ class Rig:
 
 
 def recording(index: int) -> bytes:
-    """A call of 49 s that no other index shares: its last samples hold the index."""
-    mark = index.to_bytes(8, "big")
-    return _SAMPLE.read_bytes()[: -len(mark)] + mark
+    """A call of a few seconds that no other index shares: its last samples hold the index.
+
+    Short, because what moves and decodes the audio here is a laptop, and that time is nobody's property.
+    """
+    return _cut(_SAMPLE, _SHORT_SECONDS)[: -_MARK.size] + _MARK.pack(index)
 
 
 def wait_for(
@@ -158,22 +174,29 @@ def wait_for(
 def _write_long_call(folder: Path, seconds: int = 240) -> bytes:
     """Write a call of four minutes, one sample call repeated, and its script where the scripted engine finds it."""
     folder.mkdir(parents=True, exist_ok=True)
-    turns = json.loads(_LONG_SAMPLE.with_suffix(".json").read_text("utf-8"))
-    with wave.open(str(_LONG_SAMPLE)) as sample:
-        parameters, frames = sample.getparams(), sample.readframes(sample.getnframes())
-    length = parameters.nframes / parameters.framerate
-    repeats = -(-seconds // length)
-    size = seconds * parameters.framerate * parameters.nchannels * parameters.sampwidth
-    audio = BytesIO()
-    with wave.open(audio, "wb") as call:
-        call.setparams(parameters)
-        call.writeframes((frames * int(repeats))[:size])
-    (folder / "four_minutes.wav").write_bytes(audio.getvalue())
+    turns = json.loads(_SAMPLE.with_suffix(".json").read_text("utf-8"))
+    with wave.open(str(_SAMPLE)) as sample:
+        length = sample.getnframes() / sample.getframerate()
+    audio = _cut(_SAMPLE, seconds)
+    (folder / "four_minutes.wav").write_bytes(audio)
     script = [
         {**turn, "start": turn["start"] + number * length, "end": turn["end"] + number * length}
-        for number in range(int(repeats))
+        for number in range(int(seconds / length) + 1)
         for turn in turns
         if turn["end"] + number * length <= seconds
     ]
     (folder / "four_minutes.json").write_text(json.dumps(script), "utf-8")
+    return audio
+
+
+@cache
+def _cut(sample: Path, seconds: int) -> bytes:
+    """So many seconds of a recording, repeated as often as that takes."""
+    with wave.open(str(sample)) as source:
+        parameters, frames = source.getparams(), source.readframes(source.getnframes())
+    size = seconds * parameters.framerate * parameters.nchannels * parameters.sampwidth
+    audio = BytesIO()
+    with wave.open(audio, "wb") as target:
+        target.setparams(parameters)
+        target.writeframes((frames * (size // len(frames) + 1))[:size])
     return audio.getvalue()
