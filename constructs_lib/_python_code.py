@@ -34,7 +34,7 @@ class _UvBundling:
     def __init__(self, python: str, platform: str) -> None:
         self._python, self._platform = python, platform
 
-    def try_bundle(self, output_dir: str, **_: object) -> bool:
+    def try_bundle(self, output_dir: str, options: BundlingOptions | None = None, **_: object) -> bool:  # noqa: ARG002
         out = Path(output_dir)
         subprocess.run(
             [

@@ -51,6 +51,8 @@ _OTHER_STEPS = Duration.hours(1)
 _CLAIM_MARGIN = Duration.minutes(5)
 # Receives beyond the tries that the function counts: a killed function, or a wait for another worker's lease.
 _SPARE_RECEIVES = 3
+# What States.ALL does not catch (AWS: "Handling errors in Step Functions workflows").
+_UNCATCHABLE = ["States.DataLimitExceeded", "States.Runtime"]
 _LONGEST_PATTERN = 2048  # characters (AWS: "Amazon EventBridge quotas")
 
 
@@ -281,6 +283,7 @@ class TranscriptionWorkflow(Construct):
         )
         self._allow_task_response()
         self.rule = self._rule(recordings, key_prefixes)
+        self._collect_silent_ends()
         self.alarm_topic = alarm_topic or self._alarm_topic()
         self.alarms = _monitoring.create_alarms(
             Construct(self, "Alarms"),
@@ -455,6 +458,23 @@ class TranscriptionWorkflow(Construct):
         )
         _private.acknowledge(role, _private.INLINE_POLICY)
         return rule
+
+    def _collect_silent_ends(self) -> None:
+        """Send executions to the failed calls that ended without being able to do so themselves."""
+        events.Rule(
+            self,
+            "SilentEnd",
+            description="Keeps the calls of executions that were stopped, ran out of time or broke",
+            event_pattern=events.EventPattern(
+                source=["aws.states"],
+                detail_type=["Step Functions Execution Status Change"],
+                detail={
+                    "stateMachineArn": [self.state_machine.state_machine_arn],
+                    "$or": [{"status": ["ABORTED", "TIMED_OUT"]}, {"status": ["FAILED"], "error": _UNCATCHABLE}],
+                },
+            ),
+            targets=[targets.SqsQueue(self.failed_calls)],
+        )
 
     def _alarm_topic(self) -> sns.Topic:
         topic = sns.Topic(self, "AlarmTopic", master_key=self.key, enforce_ssl=True)

@@ -1,13 +1,13 @@
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+from aws_cdk import App, Environment, Stack
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk.assertions import Template
 
-from constructs_lib import _python_code, _sources
+from constructs_lib import _sources
+from tests.conftest import FLAGS, REGION
 from tests.constructs_lib.parts import new_function, new_stack, properties
 
 UNZIPPED_LIMIT = 250 * 1024 * 1024  # bytes (AWS: "Lambda quotas")
@@ -84,25 +84,37 @@ def test_the_hash_does_not_follow_what_is_not_shipped(checkout: Path) -> None:
     assert asset_hash() == before
 
 
-def test_the_bundle_holds_the_code_and_wheels_for_the_target(tmp_path: Path) -> None:
-    assert _python_code._UvBundling("3.14", "aarch64-manylinux_2_28").try_bundle(str(tmp_path))
-    files = [path.relative_to(tmp_path) for path in tmp_path.rglob("*") if path.is_file()]
+@pytest.fixture(scope="module")
+def bundle() -> Path:
+    """The asset as a synthesis with bundling makes it."""
+    app = App(context=FLAGS, builtin_cloud_formation_validation=False)
+    new_function(Stack(app, "Test", env=Environment(region=REGION)))
+    app.synth()
+    [asset] = Path(app.outdir).glob("asset.*")
+    return asset
+
+
+def test_the_bundle_holds_the_code_and_wheels_for_the_target(bundle: Path) -> None:
+    files = [path.relative_to(bundle) for path in bundle.rglob("*") if path.is_file()]
     names = {path.as_posix() for path in files}
     for module in ("admit_recording", "transcribe_call", "store_transcript", "score_quality"):
         assert f"lambdas/{module}/handler.py" in names
     assert "transcription/rubrics/clinic-call-v1.json" in names
     assert {path.parts[0] for path in files} >= {"deepgram", "aws_lambda_powertools", "soundfile.py", "numpy"}
-    assert not {path.parts[0] for path in files} & {"boto3", "botocore", "bin", ".lock"}
-    assert not [name for name in names if "__pycache__" in name or "requirements" in Path(name).name]
     native = [name for name in names if name.endswith(".so") and "cpython" in name]
     assert native
     assert all("cpython-314-aarch64-linux-gnu" in name for name in native)
-    assert sum((tmp_path / path).stat().st_size for path in files) < UNZIPPED_LIMIT / 2
 
 
-def test_a_bundle_that_cannot_be_installed_fails_the_synthesis(checkout: Path, tmp_path: Path) -> None:
+def test_the_bundle_holds_nothing_superfluous(bundle: Path) -> None:
+    files = [path.relative_to(bundle) for path in bundle.rglob("*") if path.is_file()]
+    assert not {path.parts[0] for path in files} & {"boto3", "botocore", "bin", ".lock"}
+    assert not [path for path in files if "__pycache__" in path.parts or path.name.startswith("requirements.")]
+    assert sum((bundle / path).stat().st_size for path in files) < UNZIPPED_LIMIT / 2
+
+
+def test_a_bundle_that_cannot_be_installed_fails_the_synthesis(checkout: Path) -> None:
     (checkout / "lambdas" / "requirements.txt").write_text("anyio==0.0.0 --hash=sha256:00\n", encoding="utf-8")
-    with pytest.raises(subprocess.CalledProcessError):
-        _python_code._UvBundling(f"3.{sys.version_info.minor}", "x86_64-manylinux_2_28").try_bundle(
-            str(tmp_path / "out")
-        )
+    app = App(context=FLAGS, builtin_cloud_formation_validation=False)
+    with pytest.raises(RuntimeError, match="Failed to bundle asset"):
+        new_function(Stack(app, "Test", env=Environment(region=REGION)))
