@@ -250,7 +250,15 @@ class Definition:
             task_timeout=sfn.Timeout.duration(_QUICK_CALL),
         )
         _retry(state, ["States.TaskFailed", "States.Timeout"], attempts=8)
-        state.next(sfn.Fail.jsonata(self._scope, "Failed", error="{% $failure.error %}", cause="{% $failure.cause %}"))
+        state.next(
+            sfn.Fail.jsonata(
+                self._scope,
+                "Failed",
+                # Amazon States Language, "Errors": names that begin with "States." are the interpreter's own.
+                error="{% $replace($failure.error, 'States.', 'Workflow.', 1) %}",
+                cause="{% $failure.cause %}",
+            )
+        )
         return state
 
     def _invoke(

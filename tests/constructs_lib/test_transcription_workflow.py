@@ -91,6 +91,27 @@ def test_an_event_that_cannot_start_an_execution_is_retried_then_kept(default: D
     )
 
 
+def test_executions_that_end_without_a_word_are_among_the_failed_calls(default: Default) -> None:
+    workflow, template = default
+    template.has_resource_properties(
+        "AWS::Events::Rule",
+        {
+            "EventPattern": {
+                "source": ["aws.states"],
+                "detail-type": ["Step Functions Execution Status Change"],
+                "detail": {
+                    "stateMachineArn": [{"Ref": logical_id(workflow.state_machine)}],
+                    "$or": [
+                        {"status": ["ABORTED", "TIMED_OUT"]},
+                        {"status": ["FAILED"], "error": ["States.DataLimitExceeded", "States.Runtime"]},
+                    ],
+                },
+            },
+            "Targets": [Match.object_like({"Arn": {"Fn::GetAtt": [logical_id(workflow.failed_calls), "Arn"]}})],
+        },
+    )
+
+
 def test_the_rule_may_start_this_state_machine_only(default: Default) -> None:
     workflow, template = default
     role_id = properties(template, workflow.rule)["Targets"][0]["RoleArn"]["Fn::GetAtt"][0]
