@@ -41,7 +41,9 @@ def workers() -> list[dict[str, Any]]:
     return [
         {"function": worker.func_name, "pid": worker._proc.pid, "busy": worker._current_request_id is not None}
         for worker in pool
-        if isinstance(worker, lambda_runtime.ProvidedWorker) and worker._proc is not None
+        if isinstance(worker, lambda_runtime.ProvidedWorker)
+        and worker._proc is not None
+        and worker._proc.poll() is None
     ]
 
 

@@ -69,6 +69,7 @@ def test_a_killed_worker_is_an_exit_error_and_the_next_event_gets_a_new_one(
     thread.join(timeout=10)
 
     assert answers[0]["errorType"] == "Runtime.ExitError"
+    assert worker["pid"] not in [w["pid"] for w in emulator.workers()]
     assert invoke(account, function, 0)[0] == "done"
 
 

@@ -1,0 +1,26 @@
+"""A burst waits in the queue: Deepgram's limit is kept and every call is transcribed."""
+
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from tests.emulator.conftest import PARALLEL_LIMIT
+from tests.emulator.deployment import Deployment, new_call, recording
+
+pytestmark = pytest.mark.emulator
+
+CALLS = 100
+
+
+def test_a_hundred_recordings_at_once_keep_the_limit_and_are_all_transcribed(deployment: Deployment) -> None:
+    deployment.forget_requests()
+    calls = [new_call("burst") for _ in range(CALLS)]
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda call: deployment.put(call, recording()), calls))
+    for call in calls:
+        deployment.transcribed(call, seconds=180)
+
+    heard = deployment.heard()
+    assert (len(heard["requests"]), heard["refused"]) == (CALLS, 0)
+    assert PARALLEL_LIMIT / 2 < heard["peak_parallel"] <= PARALLEL_LIMIT
