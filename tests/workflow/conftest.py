@@ -12,16 +12,17 @@ import pytest
 from aws_cdk import App, Environment, RemovalPolicy, Stack
 from aws_cdk import aws_kms as kms
 from moto import mock_aws
+from moto.core.config import DefaultConfig
 
 from constructs_lib import DeepgramOptions, RecordingBucket, TranscriptArchive, TranscriptionWorkflow, TranscriptTable
 from constructs_lib.transcription_workflow import OnNewVersion
 from tests.fakes.deepgram import FakeDeepgram
 from tests.workflow.cloudformation import ACCOUNT, REGION
-from tests.workflow.harness import Calls, Workflow
+from tests.workflow.harness import Calls, ThriftySession, Workflow
 
 API_KEY = "0123456789abcdef0123456789abcdef01234567"
 MAX_ATTEMPTS = 4
-MOTO = {"stepfunctions": {"execute_state_machine": True}, "lambda": {"use_docker": False}}
+MOTO: DefaultConfig = {"stepfunctions": {"execute_state_machine": True}, "lambda": {"use_docker": False}}
 
 
 @pytest.fixture(scope="session")
@@ -60,6 +61,7 @@ def _stack(app: App, on_new_version: OnNewVersion, *, endpoint: str) -> None:
         table=TranscriptTable(stack, "Table", key=key, removal_policy=removal_policy).table,
         archive=TranscriptArchive(stack, "Archive", key=key, removal_policy=removal_policy).bucket,
         options=DeepgramOptions(endpoint=endpoint),
+        clinic_by_prefix={"connect/lakeside": "lakeside"},
         vocabulary={"clinic-7": ("Abernathy",)},
         max_attempts=MAX_ATTEMPTS,
         on_new_version=on_new_version,
@@ -69,8 +71,7 @@ def _stack(app: App, on_new_version: OnNewVersion, *, endpoint: str) -> None:
 
 @pytest.fixture(scope="session")
 def session() -> boto3.Session:
-    """One session for all tests, because it takes a while to load what it knows of each service."""
-    return boto3.Session(aws_access_key_id="testing", aws_secret_access_key="testing", region_name=REGION)
+    return ThriftySession(aws_access_key_id="testing", aws_secret_access_key="testing", region_name=REGION)
 
 
 @pytest.fixture(scope="session")
@@ -86,16 +87,31 @@ def deploy(
     for name in ("AWS_ENDPOINT_URL", "AWS_PROFILE", "AWS_SESSION_TOKEN"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("AWS_DEFAULT_REGION", REGION)
-    monkeypatch.setattr(boto3, "DEFAULT_SESSION", session)
     calls.forget()
 
     def deployed(stack: str = "supersede", *, template: Mapping[str, Any] | None = None) -> Workflow:
-        workflow = Workflow({stack: template or templates[stack]}, calls=calls, monkeypatch=monkeypatch)
-        boto3.client("secretsmanager").put_secret_value(SecretId=workflow.secret, SecretString=API_KEY)
+        workflow = Workflow(
+            {stack: template or templates[stack]}, session=session, calls=calls, monkeypatch=monkeypatch
+        )
+        workflow.set_key(API_KEY)
         return workflow
 
     with mock_aws(config=MOTO):
+        # moto drops the default session when it starts.
+        monkeypatch.setattr(boto3, "DEFAULT_SESSION", session)
         yield deployed
+
+
+@pytest.fixture
+def impatient(deploy: Callable[..., Workflow], templates: Mapping[str, Any]) -> Workflow:
+    """The workflow with a wait of one second for a transcription; the construct's shortest is a minute."""
+    text = json.dumps(templates["supersede"])
+    day, second = (
+        json.dumps(json.dumps({"TimeoutSeconds": seconds})[1:-1].replace(": ", ":"))[1:-1] for seconds in (86400, 1)
+    )
+    if text.count(f"{day},") != 1:
+        raise AssertionError("the wait for the transcription is not where it was")
+    return deploy(template=json.loads(text.replace(f"{day},", f"{second},")))
 
 
 @pytest.fixture

@@ -9,6 +9,7 @@ version of moto:
   `TaskTimedOut`, a text that never was a token is `InvalidToken`, a heartbeat is taken whether or not the state has a
   `HeartbeatSeconds`, and the cause of a failure, which moto drops, arrives;
 * variables that hold quotes or backslashes, which moto pastes into expressions unescaped;
+* errors of `events:putEvents` under a name that `States.TaskFailed` matches, where moto says `States.Runtime`;
 * waits between retries, which are noted instead of slept through;
 * single writes to DynamoDB, which moto lets two threads interleave.
 """
@@ -21,16 +22,24 @@ from functools import wraps
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
-import jsonata
 import moto
+from botocore.exceptions import ClientError
+from jsonata.jsonata import Jsonata
 from moto.awslambda_simple.models import LambdaSimpleBackend
-from moto.core.exceptions import ServiceException
 from moto.core.responses import EmptyResult
 from moto.dynamodb.models import DynamoDBBackend
+from moto.stepfunctions.parser.api import HistoryEventType, InvalidToken, TaskTimedOut
+from moto.stepfunctions.parser.asl.component.common.error_name.custom_error_name import CustomErrorName
+from moto.stepfunctions.parser.asl.component.common.error_name.failure_event import FailureEvent
 from moto.stepfunctions.parser.asl.component.common.retry import retrier_decl
+from moto.stepfunctions.parser.asl.component.state.exec.state_task.service.state_task_service_events import (
+    StateTaskServiceEvents,
+)
 from moto.stepfunctions.parser.asl.eval import states, variable_store
 from moto.stepfunctions.parser.asl.eval.callback.callback import CallbackOutcomeFailure, CallbackOutcomeSuccess
+from moto.stepfunctions.parser.asl.eval.environment import Environment
 from moto.stepfunctions.parser.asl.jsonata import jsonata as evaluator
+from moto.stepfunctions.parser.models import StepFunctionsParserBackend
 from moto.stepfunctions.responses import StepFunctionResponse
 
 if TYPE_CHECKING:
@@ -75,6 +84,7 @@ def install(
     monkeypatch.setattr(StepFunctionResponse, "send_task_success", _success)
     monkeypatch.setattr(StepFunctionResponse, "send_task_failure", _failure)
     monkeypatch.setattr(StepFunctionResponse, "send_task_heartbeat", _heartbeat)
+    monkeypatch.setattr(StateTaskServiceEvents, "_from_error", _events_error(StateTaskServiceEvents._from_error))
     lock = threading.RLock()
     for name in _DYNAMODB_WRITES:
         monkeypatch.setattr(DynamoDBBackend, name, _one_at_a_time(getattr(DynamoDBBackend, name), lock))
@@ -82,7 +92,7 @@ def install(
 
 def _evaluate(expression: str) -> Any:
     # Through JSON, because the evaluator's lists and numbers are of types of its own.
-    return json.loads(json.dumps(jsonata.Jsonata(expression).evaluate(None)))
+    return json.loads(json.dumps(Jsonata(expression).evaluate(None)))
 
 
 def _declare(bindings: dict[str, Any]) -> str:
@@ -91,15 +101,17 @@ def _declare(bindings: dict[str, Any]) -> str:
 
 def _waiting(response: StepFunctionResponse) -> Any:
     """The place where a task waits for the answer to the token of this request."""
-    token = response._get_param("taskToken")
-    for execution in response.stepfunction_backend._get_executions():
+    token, backend = response._get_param("taskToken"), response.stepfunction_backend
+    if not isinstance(backend, StepFunctionsParserBackend):
+        raise TypeError("moto was started without execute_state_machine")
+    for execution in backend._get_executions():
         endpoint = execution.exec_worker.env.callback_pool_manager.get(token)
         if endpoint is not None:
             # Set by an answer, and by moto when the task ended in another way.
             if endpoint._notify_event.is_set() or execution.status != "RUNNING":
-                raise ServiceException("TaskTimedOut", "Task Timed Out: 'Provided task does not exist anymore'")
+                raise TaskTimedOut("Task Timed Out: 'Provided task does not exist anymore'", "TaskTimedOut", 400)
             return endpoint
-    raise ServiceException("InvalidToken", "Invalid Token: 'Invalid token'")
+    raise InvalidToken
 
 
 def _success(self: StepFunctionResponse) -> EmptyResult:
@@ -118,6 +130,18 @@ def _failure(self: StepFunctionResponse) -> EmptyResult:
 def _heartbeat(self: StepFunctionResponse) -> EmptyResult:
     _waiting(self)
     return EmptyResult()
+
+
+def _events_error(usual: Callable[..., FailureEvent]) -> Callable[..., FailureEvent]:
+    def from_error(self: StateTaskServiceEvents, env: Environment, ex: Exception) -> FailureEvent:
+        if not isinstance(ex, ClientError):
+            return usual(self, env, ex)
+        name = f"EventBridge.{ex.response['Error']['Code']}"
+        failed = {"error": name, "cause": str(ex), "resource": "putEvents", "resourceType": "events"}
+        details: Any = {"taskFailedEventDetails": failed}
+        return FailureEvent(env, CustomErrorName(name), HistoryEventType.TaskFailed, details)
+
+    return from_error
 
 
 def _one_at_a_time(write: Callable[..., Any], lock: threading.RLock) -> Callable[..., Any]:

@@ -100,7 +100,7 @@ class Function:
 
     name: str
     handler: str
-    environment: Mapping[str, str]
+    environment: dict[str, str]
     timeout_seconds: float
     invocations: int = 0
     _idle: list[Handler] = field(default_factory=list)

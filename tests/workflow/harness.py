@@ -10,30 +10,55 @@ from __future__ import annotations
 import gzip
 import json
 import os
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
+from uuid import uuid4
 
 import boto3
 from moto.core.exceptions import JsonRESTError
 from moto.events.models import EventPattern
+from moto.s3.models import s3_backends
 
+from operations.environment import Environment
+from operations.redrive import redrive
 from tests.workflow import engine
-from tests.workflow.cloudformation import REGION, Deployed, Resource
+from tests.workflow.cloudformation import ACCOUNT, REGION, Deployed, Resource
 from tests.workflow.functions import Function, LayeredEnvironment, running_step
 
 if TYPE_CHECKING:
+    import pytest
     from mypy_boto3_dynamodb.service_resource import Table
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_sqs.type_defs import MessageTypeDef
-    import pytest
 
 _PATIENCE_SECONDS = 20.0
-_POLL_SECONDS = 0.002
+_POLL_SECONDS = 0.01
 _MACHINE = "state machine"
+
+
+class ThriftySession(boto3.Session):
+    """A session that makes each client once, because that takes longer than anything a client does here."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self._clients: dict[str, Any] = {}
+        self._making = threading.Lock()
+
+    def client(self, *args: Any, **kwargs: Any) -> Any:
+        """Return a client made with these arguments."""
+        config = kwargs.get("config")
+        options = None if config is None else config.__dict__
+        wanted = repr((args, sorted((name, str(value)) for name, value in kwargs.items() if name != "config"), options))
+        with self._making:
+            if wanted not in self._clients:
+                self._clients[wanted] = super().client(*args, **kwargs)
+            return self._clients[wanted]
 
 
 class KilledError(BaseException):
@@ -156,15 +181,20 @@ class Workflow:
 
     Args:
         templates: The synthesised templates by name of their stack.
-        calls: The calls of the session that everything here uses.
+        session: The session that everything here uses.
+        calls: The calls of that session.
         monkeypatch: Undoes what this replaces.
     """
 
-    def __init__(self, templates: Mapping[str, Any], *, calls: Calls, monkeypatch: pytest.MonkeyPatch) -> None:
+    def __init__(
+        self, templates: Mapping[str, Any], *, session: boto3.Session, calls: Calls, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        self._session = session
         self.calls = calls
         self.retry_waits: list[float] = []
         self._throttled: dict[str, int] = {}
         monkeypatch.setattr(os, "environ", LayeredEnvironment(os.environ))
+        monkeypatch.setattr("operations.redrive._RECEIVE_WAIT_SECONDS", 0)
         engine.install(monkeypatch, invoke=self._invoke, waits=self.retry_waits)
         self.deployed = Deployed(templates)
         self.functions = {
@@ -194,43 +224,59 @@ class Workflow:
         Raises:
             LookupError: The rule does not take the event.
         """
-        if not EventPattern.load(json.dumps(self.rule.properties["EventPattern"])).matches_event(dict(event)):
+        pattern: Any = EventPattern.load(json.dumps(self.rule.properties["EventPattern"]))
+        if not pattern.matches_event(event):
             raise LookupError("the rule does not take this event")
         (target,) = self.rule.properties["Targets"]
-        return self.step_functions.start_execution(stateMachineArn=target["Arn"], input=json.dumps(event))[
-            "executionArn"
-        ]
+        # moto gives no name to an execution that has none.
+        return self.step_functions.start_execution(
+            stateMachineArn=target["Arn"], name=str(uuid4()), input=json.dumps(event)
+        )["executionArn"]
 
     def pump(self) -> int:
         """Carry what waits in the queue to the function, once; return how many messages came."""
-        source = self.source
-        messages = self._sqs.receive_message(
-            QueueUrl=source.queue_url,
-            MaxNumberOfMessages=source.batch_size,
-            AttributeNames=["All"],
-            MessageAttributeNames=["All"],
-        ).get("Messages", [])
+        messages = self._receive()
         if messages:
             self.deliver(messages)
         return len(messages)
 
+    def receive(self) -> list[MessageTypeDef]:
+        """Wait for messages and take them from the queue, where they are hidden until they are settled."""
+        messages: list[MessageTypeDef] = []
+
+        def received() -> bool:
+            messages.extend(self._receive())
+            return bool(messages)
+
+        self.wait_until(received)
+        return messages
+
+    def _receive(self) -> list[MessageTypeDef]:
+        return self._sqs.receive_message(
+            QueueUrl=self.source.queue_url, MaxNumberOfMessages=self.source.batch_size, AttributeNames=["All"]
+        ).get("Messages", [])
+
+    def show_again(self, messages: list[MessageTypeDef]) -> None:
+        """Let the visibility timeout of messages run out."""
+        for message in messages:
+            self._sqs.change_message_visibility(
+                QueueUrl=self.source.queue_url, ReceiptHandle=message["ReceiptHandle"], VisibilityTimeout=0
+            )
+
     def deliver(self, messages: list[MessageTypeDef]) -> None:
         """Invoke the function with messages and settle them by its answer."""
-        source = self.source
-        event = {"Records": [_record(message, source.queue_arn) for message in messages]}
+        event = {"Records": [_record(message, self.source.queue_arn) for message in messages]}
         try:
-            answer = source.function(event)
-        except (Exception, KilledError):
+            answer = self.source.function(event)
+        except (Exception, KilledError):  # noqa: BLE001 - whatever a function raises, Lambda survives
             failed = {message["MessageId"] for message in messages}
         else:
-            failures = answer["batchItemFailures"] if source.partial else []
+            failures = answer["batchItemFailures"] if self.source.partial else []
             failed = {failure["itemIdentifier"] for failure in failures}
+        self.show_again([message for message in messages if message["MessageId"] in failed])
         for message in messages:
-            handle = {"QueueUrl": source.queue_url, "ReceiptHandle": message["ReceiptHandle"]}
-            if message["MessageId"] in failed:
-                self._sqs.change_message_visibility(**handle, VisibilityTimeout=0)
-            else:
-                self._sqs.delete_message(**handle)
+            if message["MessageId"] not in failed:
+                self._sqs.delete_message(QueueUrl=self.source.queue_url, ReceiptHandle=message["ReceiptHandle"])
 
     # What a test does
 
@@ -266,6 +312,20 @@ class Workflow:
                 "reason": "PutObject",
             },
         }
+
+    def age(self, event: Mapping[str, Any]) -> None:
+        """Make an announced version an hour older than it is."""
+        announced = event["detail"]["object"]
+        stored = s3_backends[ACCOUNT]["aws"].get_object(
+            event["detail"]["bucket"]["name"], announced["key"], announced["version-id"]
+        )
+        if stored is None:
+            raise LookupError("there is no such version")
+        stored.last_modified -= timedelta(hours=1)
+
+    def set_key(self, value: str) -> None:
+        """Put a value into the secret."""
+        boto3.client("secretsmanager").put_secret_value(SecretId=self.secret, SecretString=value)
 
     def run(self, event: Mapping[str, Any]) -> Execution:
         """Announce an event and carry messages until its execution is over."""
@@ -305,6 +365,24 @@ class Workflow:
             cause=described.get("cause"),
             history=history,
         )
+
+    def executions(self) -> set[str]:
+        machine = self.rule.properties["Targets"][0]["Arn"]
+        listed = self.step_functions.list_executions(stateMachineArn=machine)["executions"]
+        return {execution["executionArn"] for execution in listed}
+
+    def redrive(self) -> list[Execution]:
+        """Repeat the failed calls as an operator does; return the executions that this started, once they are over."""
+        outputs = {
+            "FailedCallsQueueUrl": self.failed_calls,
+            "WorkQueueUrl": self.source.queue_url,
+            "StateMachineArn": self.rule.properties["Targets"][0]["Arn"],
+        }
+        before = self.executions()
+        outcomes = redrive(Environment(name="Test", outputs=outputs, session=self._session))
+        if any(outcome.left_in_place for outcome in outcomes):
+            raise RuntimeError(f"a message was left in place: {outcomes}")
+        return [self.finish(execution) for execution in self.executions() - before]
 
     def throttle(self, step: str, times: int) -> None:
         """Refuse the next invocations of a function, as Lambda does above its concurrency."""
@@ -386,6 +464,7 @@ class Workflow:
                 **properties["Environment"]["Variables"],
                 "AWS_LAMBDA_FUNCTION_NAME": resource.made.ref,
                 "AWS_REGION": REGION,
+                "POWERTOOLS_TRACE_DISABLED": "true",  # there is no X-Ray to send to
             },
             timeout_seconds=float(properties["Timeout"]),
         )
@@ -429,12 +508,15 @@ class Workflow:
             raise JsonRESTError("TooManyRequestsException", "Rate Exceeded.")
         try:
             return json.dumps(function(json.loads(body))).encode()
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - becomes the payload of an error
             response_headers["x-amz-function-error"] = "Unhandled"
             return json.dumps({"errorType": type(error).__name__, "errorMessage": str(error)}).encode()
         except KilledError:
             response_headers["x-amz-function-error"] = "Unhandled"
-            exited = {"errorType": "Runtime.ExitError", "errorMessage": "Error: Runtime exited with error: exit status 1"}
+            exited = {
+                "errorType": "Runtime.ExitError",
+                "errorMessage": "Error: Runtime exited with error: exit status 1",
+            }
             return json.dumps(exited).encode()
 
 

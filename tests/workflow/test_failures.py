@@ -1,0 +1,248 @@
+"""What passes is tried again, what does not fails at once, and everything that failed can be repeated."""
+
+from __future__ import annotations
+
+from threading import Event
+
+import pytest
+
+from tests.fakes.deepgram import Answer, FakeDeepgram, refusal, transcription
+from tests.workflow.conftest import MAX_ATTEMPTS
+from tests.workflow.harness import Workflow
+from tests.workflow.recordings import KEY, recording
+
+
+@pytest.mark.parametrize(
+    "trouble",
+    [
+        pytest.param(refusal(429, "TOO_MANY_REQUESTS"), id="429"),
+        pytest.param(refusal(408, "SLOW_UPLOAD"), id="408"),
+        pytest.param(refusal(500, "INTERNAL_SERVER_ERROR"), id="500"),
+        pytest.param(Answer(502, b"<html>Bad Gateway</html>"), id="502"),
+        pytest.param(Answer(504, b""), id="504"),
+        pytest.param(Answer(reset=True), id="reset"),
+    ],
+)
+def test_passing_trouble_is_waited_out(workflow: Workflow, deepgram: FakeDeepgram, trouble: Answer) -> None:
+    deepgram.answer(trouble, trouble)
+
+    execution = workflow.run(workflow.upload(KEY, recording()))
+
+    assert execution.status == "SUCCEEDED"
+    assert len(deepgram.requests) == 3
+    assert workflow.claim()["deepgram_requests"] == 3
+    assert len(workflow.calls.hidden_for) == 2
+    assert workflow.failures() == []
+
+
+def test_the_wait_that_deepgram_asks_for_is_honoured(workflow: Workflow, deepgram: FakeDeepgram) -> None:
+    deepgram.answer(Answer(429, {"err_code": "TOO_MANY_REQUESTS", "err_msg": "no"}, {"Retry-After": "77"}))
+
+    workflow.run(workflow.upload(KEY, recording()))
+
+    (wait,) = workflow.calls.hidden_for
+    assert 77 <= wait <= 77 + 5
+
+
+def test_an_answer_that_does_not_come_in_time_is_asked_for_again(workflow: Workflow, deepgram: FakeDeepgram) -> None:
+    # The construct's shortest is 5 seconds.
+    workflow.functions["transcribe_call"].environment["REQUEST_TIMEOUT_SECONDS"] = "0.2"
+    never = Event()
+    deepgram.answer(Answer(hold=never))
+
+    execution = workflow.run(workflow.upload(KEY, recording()))
+    never.set()
+
+    assert execution.status == "SUCCEEDED"
+    assert workflow.claim()["deepgram_requests"] == 2
+
+
+def test_a_call_is_given_up_after_the_last_attempt(workflow: Workflow, deepgram: FakeDeepgram) -> None:
+    deepgram.answer(then=refusal(503, "SERVICE_UNAVAILABLE"))
+
+    execution = workflow.run(workflow.upload(KEY, recording()))
+
+    assert (execution.status, execution.error) == ("FAILED", "Deepgram.SERVICE_UNAVAILABLE")
+    assert len(deepgram.requests) == MAX_ATTEMPTS
+    assert workflow.claim()["status"] == "failed"
+    assert len(workflow.failures()) == 1
+
+
+@pytest.mark.parametrize(
+    ("status", "code"),
+    [
+        (400, "REMOTE_CONTENT_ERROR"),
+        (401, "INVALID_AUTH"),
+        (402, "ASR_PAYMENT_REQUIRED"),
+        (403, "INSUFFICIENT_PERMISSIONS"),
+    ],
+)
+def test_a_refusal_fails_at_once_and_is_repeated_once_its_cause_is_mended(
+    workflow: Workflow, deepgram: FakeDeepgram, status: int, code: str
+) -> None:
+    deepgram.answer(refusal(status, code, "not like this"))
+
+    failed = workflow.run(workflow.upload(KEY, recording()))
+
+    error = f"Deepgram.{code}"
+    assert (failed.status, failed.error) == ("FAILED", error)
+    assert len(deepgram.requests) == 1
+    claim = workflow.claim()
+    assert (claim["status"], claim["error_code"], claim["failed_step"]) == ("failed", error, "Transcribe")
+    assert "not like this" in claim["error_message"]
+    (message,) = workflow.failures()
+    assert (message["error"], message["step"], message["call_id"]) == (error, "Transcribe", "call-0042")
+
+    (repeated,) = workflow.redrive()
+
+    assert repeated.status == "SUCCEEDED"
+    assert workflow.failures() == []
+    claim = workflow.claim()
+    assert (claim["status"], claim["attempts"], claim["deepgram_requests"]) == ("completed", 2, 2)
+    assert "error_code" not in claim
+    assert len(workflow.transcripts()) == 1
+
+
+@pytest.mark.parametrize(
+    ("body", "code"),
+    [
+        pytest.param(b"{}", "EmptyReply", id="empty object"),
+        pytest.param(b"", "EmptyReply", id="nothing"),
+        pytest.param(b'{"results": {"channels": [', "MalformedJson", id="malformed"),
+        pytest.param(b'{"err_code": "OOPS", "err_msg": "no"}', "ErrorReply", id="error"),
+        pytest.param(b'{"request_id": "0f6c8a34"}', "AcceptedOnly", id="accepted"),
+    ],
+)
+def test_a_reply_that_is_no_transcription_fails_and_never_becomes_an_item(
+    workflow: Workflow, deepgram: FakeDeepgram, body: bytes, code: str
+) -> None:
+    deepgram.answer(Answer(body=body))
+
+    execution = workflow.run(workflow.upload(KEY, recording()))
+
+    assert (execution.status, execution.error) == ("FAILED", f"Deepgram.InvalidReply.{code}")
+    assert workflow.transcripts() == []
+    assert workflow.announced() == []
+    (message,) = workflow.failures()
+    assert message["error"] == f"Deepgram.InvalidReply.{code}"
+
+    (repeated,) = workflow.redrive()
+
+    assert repeated.status == "SUCCEEDED"
+    assert len(deepgram.requests) == 2
+
+
+@pytest.mark.parametrize(
+    ("step", "operation", "by"),
+    [
+        ("Store", "s3.PutObject", "store_transcript"),
+        ("Store", "dynamodb.TransactWriteItems", "store_transcript"),
+        ("Score", "dynamodb.UpdateItem", "score_quality"),
+        ("Announce", "eventbridge.PutEvents", "state machine"),
+    ],
+)
+def test_a_later_step_that_fails_is_repeated_without_asking_deepgram_again(
+    workflow: Workflow, deepgram: FakeDeepgram, step: str, operation: str, by: str
+) -> None:
+    with workflow.fault(operation, by=by) as fault:
+        failed = workflow.run(workflow.upload(KEY, recording()))
+
+    assert failed.status == "FAILED"
+    assert fault.hits > 1
+    claim = workflow.claim()
+    assert (claim["status"], claim["failed_step"], claim["error_code"]) == ("failed", step, failed.error)
+    (message,) = workflow.failures()
+    assert (message["step"], message["error"]) == (step, failed.error)
+
+    (repeated,) = workflow.redrive()
+
+    assert repeated.status == "SUCCEEDED"
+    assert workflow.claim()["status"] == "completed"
+    assert len(deepgram.requests) == 1
+    assert len(workflow.transcripts()) == 1
+    assert len(workflow.announced()) == 1
+
+
+def test_an_admission_that_fails_is_kept_with_the_failed_calls(workflow: Workflow, deepgram: FakeDeepgram) -> None:
+    with workflow.fault("dynamodb.PutItem", by="admit_recording"):
+        failed = workflow.run(workflow.upload(KEY, recording()))
+
+    (message,) = workflow.failures()
+    assert (failed.status, message["step"]) == ("FAILED", "Admit")
+
+    (repeated,) = workflow.redrive()
+
+    assert repeated.status == "SUCCEEDED"
+
+
+def test_a_failure_that_cannot_be_recorded_still_reaches_the_failed_calls(
+    workflow: Workflow, deepgram: FakeDeepgram
+) -> None:
+    deepgram.answer(refusal(402, "ASR_PAYMENT_REQUIRED"))
+
+    with workflow.fault("dynamodb.UpdateItem", by="state machine") as fault:
+        execution = workflow.run(workflow.upload(KEY, recording()))
+
+    assert (execution.status, execution.error) == ("FAILED", "Deepgram.ASR_PAYMENT_REQUIRED")
+    assert fault.hits > 1
+    (message,) = workflow.failures()
+    assert message["error"] == "Deepgram.ASR_PAYMENT_REQUIRED"
+    assert "RecordFailure" in execution.states
+
+
+def test_the_failed_calls_are_reached_although_the_queue_refuses_at_first(
+    workflow: Workflow, deepgram: FakeDeepgram
+) -> None:
+    deepgram.answer(refusal(402, "ASR_PAYMENT_REQUIRED"))
+
+    with workflow.fault("sqs.SendMessage", by="state machine", mentioning="ASR_PAYMENT_REQUIRED", times=3):
+        execution = workflow.run(workflow.upload(KEY, recording()))
+
+    assert execution.error == "Deepgram.ASR_PAYMENT_REQUIRED"
+    assert len(workflow.failures()) == 1
+
+
+def test_a_key_that_is_missing_is_named_and_mended_without_a_deployment(
+    workflow: Workflow, deepgram: FakeDeepgram
+) -> None:
+    workflow.set_key("   ")
+
+    assert workflow.run(workflow.upload(KEY, recording())).error == "DeepgramKey.Empty"
+
+    workflow.set_key('{"api_key": "a-new-key"}')
+    (repeated,) = workflow.redrive()
+
+    assert repeated.status == "SUCCEEDED"
+    assert [request.headers["authorization"] for request in deepgram.requests] == ["Token a-new-key"]
+
+
+def test_a_call_that_waits_too_long_fails_and_its_late_worker_pays_nothing(
+    impatient: Workflow, deepgram: FakeDeepgram
+) -> None:
+    workflow = impatient
+    started = workflow.announce(workflow.upload(KEY, recording()))
+    workflow.wait_until(lambda: workflow.status(started) != "RUNNING")  # no worker comes in time
+
+    assert (workflow.status(started), workflow.describe(started).error) == ("FAILED", "Workflow.Timeout")
+    claim = workflow.claim()
+    assert (claim["status"], claim["error_code"], claim["failed_step"]) == ("failed", "States.Timeout", "Transcribe")
+    assert workflow.pump() == 1
+    assert deepgram.requests == []
+    assert workflow.pump() == 0
+
+
+def test_a_message_that_nobody_can_work_on_ends_with_the_failed_calls_and_can_be_sent_back(
+    workflow: Workflow, deepgram: FakeDeepgram
+) -> None:
+    execution = workflow.announce(workflow.upload(KEY, recording()))
+    with workflow.fault("sfn.SendTaskHeartbeat", by="transcribe_call", error=None):
+        workflow.wait_until(lambda: bool(workflow.failures()), pumping=True)
+    (message,) = workflow.failures()
+    assert message["task_token"]
+    assert workflow.status(execution) == "RUNNING"
+
+    workflow.redrive()
+
+    assert workflow.finish(execution).status == "SUCCEEDED"
+    assert len(deepgram.requests) == 1
+    assert transcription()["metadata"]["request_id"] == workflow.claim()["request_id"]
