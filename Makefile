@@ -35,7 +35,7 @@ local: install ## Keep the local environment running and say how to use it
 
 .PHONY: test
 test: install ## Run every test
-	pytest
+	pytest -n 2 --dist loadgroup
 
 .PHONY: check
 check: install ## Lint, format, types and import layers

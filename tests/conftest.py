@@ -19,7 +19,22 @@ ROOT = Path(__file__).resolve().parents[1]
 FLAGS: dict[str, Any] = json.loads((ROOT / "cdk.json").read_text(encoding="utf-8"))["context"]
 REGION = "eu-central-1"
 
+# Folders whose tests share one running server, the longest first: each stays in one of the processes of `pytest -n`.
+_TOGETHER = ("tests/emulator", "tests/local/speech", "tests/local/emulator")
+
 os.environ.setdefault("JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION", "1")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep tests that share a server, or a module's fixtures, in one process; the long ones begin first."""
+
+    def group(item: pytest.Item) -> str:
+        file = item.path.relative_to(ROOT).as_posix()
+        return next((folder for folder in _TOGETHER if file.startswith(f"{folder}/")), file)
+
+    items.sort(key=lambda item: _TOGETHER.index(group(item)) if group(item) in _TOGETHER else len(_TOGETHER))
+    for item in items:
+        item.add_marker(pytest.mark.xdist_group(group(item)))
 
 
 def new_app(*, rules: bool = False, context: dict[str, Any] | None = None) -> App:
