@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from aws_cdk import App, Environment, Stack
 from aws_cdk.assertions import Template
+from hypothesis import settings
 from syrupy.assertion import SnapshotAssertion
 from syrupy.extensions.json import JSONSnapshotExtension
 
@@ -21,6 +22,10 @@ REGION = "eu-central-1"
 
 # Folders whose tests share one running server, the longest first: each stays in one of the processes of `pytest -n`.
 _TOGETHER = ("tests/emulator", "tests/local/speech", "tests/local/emulator")
+
+# Hypothesis tries the same examples on every run, without a time limit that a busy machine could break.
+settings.register_profile("callscribe", derandomize=True, deadline=None)
+settings.load_profile("callscribe")
 
 os.environ.setdefault("JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION", "1")
 

@@ -43,7 +43,7 @@ def words(answer: dict[str, Any], channel: int = 0) -> list[dict[str, Any]]:
     return found
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(
     st.fixed_dictionaries(
         {},
