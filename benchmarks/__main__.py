@@ -56,9 +56,10 @@ def measure(scratch: Path) -> Iterator[Figures]:
         yield latency.figures(rig)
         call = usage.one_call(rig, application)
         rig.change_request_seconds(burst.REQUEST_SECONDS)
+        code = plain.package(application.bundle(STAGE), scratch)
         systems: tuple[burst.System, ...] = (
             burst.CallScribe(rig),
-            *(plain.PlainHandler(rig, application.bundle(STAGE), variant) for variant in variants),
+            *(plain.PlainHandler(rig, code, variant) for variant in variants),
         )
         yield burst.figures({system.name: burst.measure(rig, system) for system in systems})
 

@@ -15,6 +15,8 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any
 
+from botocore.config import Config
+
 from local.session import DIRECTORY, LocalSession, emulator_port, speech_port, speech_server
 from local.speech.__main__ import SAMPLES
 
@@ -78,9 +80,10 @@ class Rig:
             *("--delay", str(request_seconds), "--parallel-limit", str(PARALLEL_LIMIT)),
         ]
 
-    def client(self, service: str) -> Any:
+    def client(self, service: str, config: Config | None = None) -> Any:
         environment = self.session.environment
-        return environment.session.client(service, endpoint_url=environment.endpoint_url)  # type: ignore[call-overload]
+        connect: Any = environment.session.client  # its overloads want the service as a literal
+        return connect(service, endpoint_url=environment.endpoint_url, config=config)
 
     def put(self, call_id: str, audio: bytes) -> dict[str, Any]:
         """Put a recording into the bucket; return the event that S3 sends for it."""
