@@ -17,7 +17,7 @@ STAGE = "Local"
 _COMMAND_LINE = ROOT / "node_modules" / "aws-cdk" / "bin" / "cdk"
 _SETTINGS = ("cdk.json", "package-lock.json", "requirements.txt")
 _CODE = ("app.py", "stacks", "constructs_lib", "lambdas", "transcription")
-_KEPT_ASSEMBLIES = 5
+_KEPT_ASSEMBLIES = 3
 _TIMEOUT_SECONDS = 300
 _REPORTED_LINES = 20
 
@@ -46,6 +46,7 @@ def synthesise(directory: Path, context: Mapping[str, str]) -> Path:
         _run("synth", f"{STAGE}/*", "--exclusively", "--quiet", "--output", str(unfinished), *values)
         with contextlib.suppress(OSError):  # another process was faster with the same
             unfinished.rename(assembly)
+        shutil.rmtree(unfinished, ignore_errors=True)
     assembly.touch()
     for old in sorted(directory.iterdir(), key=lambda path: path.stat().st_mtime)[:-_KEPT_ASSEMBLIES]:
         shutil.rmtree(old, ignore_errors=True)

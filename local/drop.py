@@ -17,8 +17,9 @@ from rich.text import Text
 from local.calls import Call, CallFailed, TooSlow, own_key, put_recording
 from local.cdk import STAGE
 from local.follow import follow
+from local.server_process import port_is_free
+from local.session import emulator_port
 from operations import environment
-from operations.environment import UnusableEnvironment
 
 _LOCAL = argparse.Namespace(environment=STAGE, stack_outputs=None, endpoint_url=None, profile=None, region=None)
 
@@ -38,15 +39,17 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     arguments = parser.parse_args(argv)
     errors = Console(stderr=True, highlight=False)
+    if port_is_free(emulator_port()):
+        errors.print(
+            Text(f"Nothing listens on port {emulator_port()}: start the environment with `make local`.", "red")
+        )
+        return 1
     call_id = arguments.call or str(uuid.uuid4())
     call = Call(call_id=call_id, key=own_key(arguments.clinic, arguments.day, call_id, arguments.recording.suffix))
     try:
         target = environment.connect(_LOCAL)
         put_recording(target, arguments.recording, call.key)
         follow(Console(highlight=False), target, {arguments.recording.name: call})
-    except UnusableEnvironment as error:
-        errors.print(Text(f"{error}\nIs `make local` running?", style="red"))
-        return 1
     except (OSError, BotoCoreError, ClientError, CallFailed, TooSlow) as error:
         errors.print(Text(str(error), style="red"))
         return 1

@@ -16,7 +16,7 @@ from typing import Self
 
 HOST = "127.0.0.1"
 ROOT = Path(__file__).parents[1]
-_STOP_SECONDS = 10.0
+_STOP_SECONDS = 20.0
 _LOG_LINES = 15
 
 
@@ -33,6 +33,19 @@ def port_is_free(port: int) -> bool:
         except OSError:
             return False
     return True
+
+
+def require_free_port(name: str, port: int) -> None:
+    """Refuse a port that is in use.
+
+    Raises:
+        ServerDidNotStart: Something listens there.
+    """
+    if not port_is_free(port):
+        raise ServerDidNotStart(
+            f"the {name} needs port {port} on {HOST}, which is taken; "
+            f"stop what uses it (another `make demo` or `make local`?) or choose another port"
+        )
 
 
 def free_port() -> int:
@@ -100,11 +113,7 @@ class ServerProcess:
         Raises:
             ServerDidNotStart: Its port is taken, it ended, or it took too long.
         """
-        if not port_is_free(self.port):
-            raise ServerDidNotStart(
-                f"the {self._name} needs port {self.port} on {HOST}, which is taken; "
-                f"stop what uses it (another `make demo` or `make local`?) or choose another port"
-            )
+        require_free_port(self._name, self.port)
         self.log.parent.mkdir(parents=True, exist_ok=True)
         with self.log.open("wb") as log:
             # In a session of its own: Ctrl-C reaches the parent alone, which stops its children in order.

@@ -15,7 +15,7 @@ from local import cdk
 from local.emulator.process import Emulator
 from local.emulator.runtime import install_runtime
 from local.emulator.server import ACCOUNT_ID, REGION
-from local.server_process import ROOT, ServerProcess
+from local.server_process import ROOT, ServerProcess, require_free_port
 from operations.environment import Environment
 
 DIRECTORY = ROOT / ".local"
@@ -84,6 +84,9 @@ class LocalSession:
             ServerDidNotStart: A server did not start, for example because its port is taken.
             CdkFailed: The stacks could not be synthesised or deployed.
         """
+        # Before the work that takes long.
+        require_free_port("emulator", self._emulator_port)
+        require_free_port("speech server", self.speech.port)
         try:
             with ThreadPoolExecutor() as pool:
                 assembly = pool.submit(self._synthesise)

@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import shutil
 import urllib.request
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -23,11 +24,12 @@ class Emulator(ServerProcess):
     """
 
     def __init__(self, *, port: int, directory: Path, runtime_python: Path, arguments: Sequence[str] = ()) -> None:
+        self._state_directory = directory.absolute() / f"emulator-{port}"
         super().__init__(
             name="emulator",
             module="local.emulator",
             arguments=[
-                *("--state-directory", str(directory.absolute() / f"emulator-{port}")),
+                *("--state-directory", str(self._state_directory)),
                 *("--runtime-python", str(runtime_python)),
                 *arguments,
             ],
@@ -46,6 +48,11 @@ class Emulator(ServerProcess):
             "AWS_REGION": REGION,
             "AWS_SECRET_ACCESS_KEY": "test",
         }
+
+    def stop(self) -> None:
+        """Stop it and its workers, and remove its files; more than once does no harm."""
+        super().stop()
+        shutil.rmtree(self._state_directory, ignore_errors=True)  # unless it had to be killed, it has done so itself
 
     def workers(self) -> list[dict[str, Any]]:
         """The Lambda worker processes: ``function``, ``pid`` and whether they are ``busy``."""

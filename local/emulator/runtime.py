@@ -1,6 +1,8 @@
 """The Python environment that Lambda functions run in: what AWS's managed runtime brings, and nothing else."""
 
+import contextlib
 import hashlib
+import os
 import platform
 import shutil
 import subprocess
@@ -26,14 +28,18 @@ def install_runtime(directory: Path) -> Path:
     """
     digest = hashlib.sha256(REQUIREMENTS.read_bytes()).hexdigest()[:12]
     environment = directory / f"lambda-runtime-{platform.python_version()}-{digest}"
-    python = environment / "bin" / "python"
-    installed = environment / ".installed"
-    if not installed.exists():
-        shutil.rmtree(environment, ignore_errors=True)
-        _uv("venv", "--python", sys.executable, str(environment))
-        _uv("pip", "sync", "--require-hashes", "--python", str(python), str(REQUIREMENTS))
-        installed.touch()
-    return python.absolute()
+    if not environment.exists():
+        unfinished = environment.with_name(f"{environment.name}.{os.getpid()}")
+        _uv("venv", "--clear", "--relocatable", "--python", sys.executable, str(unfinished))
+        _uv("pip", "sync", "--require-hashes", "--python", str(_python(unfinished)), str(REQUIREMENTS))
+        with contextlib.suppress(OSError):  # another process was faster
+            unfinished.rename(environment)
+        shutil.rmtree(unfinished, ignore_errors=True)
+    return _python(environment).absolute()
+
+
+def _python(environment: Path) -> Path:
+    return environment / "bin" / "python"
 
 
 def _uv(*arguments: str) -> None:

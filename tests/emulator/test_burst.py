@@ -2,12 +2,10 @@
 
 from concurrent.futures import ThreadPoolExecutor
 
-import pytest
-
-from tests.emulator.conftest import PARALLEL_LIMIT
+from tests.emulator.conftest import EMULATOR, PARALLEL_LIMIT
 from tests.emulator.deployment import Deployment, new_call, recording
 
-pytestmark = pytest.mark.emulator
+pytestmark = EMULATOR
 
 CALLS = 100
 

@@ -3,11 +3,10 @@
 from collections.abc import Mapping
 from typing import Any
 
-import pytest
-
+from tests.emulator.conftest import EMULATOR
 from tests.emulator.deployment import Deployment, new_call, recording
 
-pytestmark = pytest.mark.emulator
+pytestmark = EMULATOR
 
 PASSING: Mapping[str, list[dict[str, Any]]] = {
     "rate-limit": [{"status": 429}],

@@ -1,10 +1,9 @@
 """Nothing twice: one recording is paid for once, whatever happens around it."""
 
-import pytest
-
+from tests.emulator.conftest import EMULATOR
 from tests.emulator.deployment import Deployment, eventually, new_call, recording
 
-pytestmark = pytest.mark.emulator
+pytestmark = EMULATOR
 
 
 def test_an_object_announced_five_times_at_once_is_transcribed_once(deployment: Deployment) -> None:

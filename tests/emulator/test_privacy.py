@@ -4,11 +4,10 @@ import json
 import re
 from collections.abc import Iterator
 
-import pytest
-
+from tests.emulator.conftest import EMULATOR
 from tests.emulator.deployment import Deployment, new_call, recording
 
-pytestmark = pytest.mark.emulator
+pytestmark = EMULATOR
 
 PHONE_NUMBER = "+1 555 010 7788"
 # As an error message of Deepgram may quote what it was sent.

@@ -3,12 +3,12 @@
 from collections.abc import Mapping
 
 import numpy as np
-import pytest
 
 from local.calls import Call
+from tests.emulator.conftest import EMULATOR
 from tests.emulator.deployment import Deployment, eventually, new_call, recording
 
-pytestmark = pytest.mark.emulator
+pytestmark = EMULATOR
 
 
 def truncated(content: bytes) -> bytes:
@@ -104,4 +104,4 @@ def test_files_beside_the_calls_are_passed_over(deployment: Deployment) -> None:
     deployment.transcribed(marker)
 
     assert not any(deployment.failure_of(key) for key in keys)
-    assert not [r for r in deployment.heard()["requests"] if any(r["audio"].endswith(key) for key in keys)]
+    assert not [r for r in deployment.heard()["requests"] if (r["audio"] or "").endswith(keys)]

@@ -5,7 +5,9 @@ from typing import Any
 
 import pytest
 
-from tests.local.emulator.conftest import Account, eventually, unique
+from tests.local.emulator.conftest import ONE_EMULATOR, Account, eventually, unique
+
+pytestmark = ONE_EMULATOR
 
 
 def deploy(account: Account, resources: dict[str, Any], outputs: dict[str, Any]) -> dict[str, str]:

@@ -6,7 +6,9 @@ from typing import Any
 
 import pytest
 
-from tests.local.emulator.conftest import Account, unique
+from tests.local.emulator.conftest import ONE_EMULATOR, Account, unique
+
+pytestmark = ONE_EMULATOR
 
 Watch = Callable[..., tuple[str, str]]
 

@@ -1,0 +1,95 @@
+"""Synthesis is done once per state of the code; a failing command line is quoted."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from local import cdk
+
+URL = {"callscribe:local-speech-url": "http://127.0.0.1:8787"}
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A project with one file of code, and a command line that only notes what it is asked to synthesise."""
+    (tmp_path / "stacks").mkdir()
+    (tmp_path / "stacks" / "stack.py").write_text("one = 1\n")
+    monkeypatch.setattr(cdk, "ROOT", tmp_path)
+    monkeypatch.setattr(cdk, "_SETTINGS", ())
+    monkeypatch.setattr(cdk, "_CODE", ("stacks",))
+
+    def synth(*arguments: str, **_: Any) -> None:
+        output = Path(arguments[arguments.index("--output") + 1])
+        output.mkdir(parents=True)
+        (output / "arguments").write_text(" ".join(arguments))
+
+    monkeypatch.setattr(cdk, "_run", synth)
+    return tmp_path
+
+
+def assemblies(project: Path) -> list[Path]:
+    return list((project / "assemblies").iterdir())
+
+
+def test_the_same_code_is_synthesised_once(project: Path) -> None:
+    first = cdk.synthesise(project / "assemblies", URL)
+    (first / "arguments").write_text("kept")
+
+    second = cdk.synthesise(project / "assemblies", URL)
+
+    assert first == second
+    assert (second / "arguments").read_text() == "kept"
+
+
+def test_only_the_local_stage_is_bundled_for_the_speech_server_in_use(project: Path) -> None:
+    arguments = (cdk.synthesise(project / "assemblies", URL) / "arguments").read_text()
+
+    assert arguments.startswith("synth Local/* --exclusively")
+    assert arguments.endswith("--context callscribe:local-speech-url=http://127.0.0.1:8787")
+
+
+@pytest.mark.parametrize("change", ["content", "name"])
+def test_changed_code_is_synthesised_anew(project: Path, change: str) -> None:
+    before = cdk.synthesise(project / "assemblies", URL)
+    code = project / "stacks" / "stack.py"
+    if change == "content":
+        code.write_text("one = 2\n")
+    else:
+        code.rename(code.with_name("renamed.py"))
+
+    assert cdk.synthesise(project / "assemblies", URL) != before
+
+
+def test_compiled_code_does_not_count(project: Path) -> None:
+    before = cdk.synthesise(project / "assemblies", URL)
+    (project / "stacks" / "__pycache__").mkdir()
+    (project / "stacks" / "__pycache__" / "stack.pyc").write_bytes(b"compiled")
+
+    assert cdk.synthesise(project / "assemblies", URL) == before
+
+
+def test_another_speech_server_is_another_assembly(project: Path) -> None:
+    before = cdk.synthesise(project / "assemblies", URL)
+
+    assert cdk.synthesise(project / "assemblies", {"callscribe:local-speech-url": "http://127.0.0.1:1"}) != before
+
+
+def test_old_assemblies_are_removed(project: Path) -> None:
+    for number in range(6):
+        newest = cdk.synthesise(project / "assemblies", {"number": str(number)})
+
+    assert newest in assemblies(project)
+    assert len(assemblies(project)) == 3
+
+
+def test_a_failing_command_line_is_quoted(tmp_path: Path) -> None:
+    with pytest.raises(cdk.CdkFailed, match=r"(?s)`cdk deploy` failed:.*nothing-here"):
+        cdk.deploy(tmp_path / "nothing-here", tmp_path / "outputs.json", {})
+
+
+def test_a_missing_command_line_is_named_with_the_remedy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cdk, "_COMMAND_LINE", tmp_path / "cdk")
+
+    with pytest.raises(cdk.CdkFailed, match="make install"):
+        cdk.bootstrap("000000000000", "us-east-1", {})

@@ -1,0 +1,48 @@
+"""``make demo``, ``make local`` and the drop-in say plainly why they cannot do what they were asked."""
+
+import socket
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from local import demo, drop, up
+from local.server_process import ROOT, free_port
+
+SAMPLE = ROOT / "local" / "samples" / "call1_glaucoma_appointment.wav"
+
+
+@pytest.fixture
+def taken_port() -> Iterator[int]:
+    with socket.socket() as server:
+        server.bind(("127.0.0.1", 0))
+        server.listen()
+        yield server.getsockname()[1]
+
+
+@pytest.mark.parametrize("command", [demo.main, up.main])
+@pytest.mark.parametrize("server", ["EMULATOR", "SPEECH"])
+def test_a_taken_port_is_named_before_anything_starts(
+    command: Callable[[], int],
+    server: str,
+    taken_port: int,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    for name in ("EMULATOR", "SPEECH"):
+        port = taken_port if name == server else free_port()
+        monkeypatch.setenv(f"CALLSCRIBE_{name}_PORT", str(port))
+    monkeypatch.setenv("COLUMNS", "200")
+
+    assert command() == 1
+
+    assert f"port {taken_port} on 127.0.0.1, which is taken" in capsys.readouterr().err
+
+
+def test_a_drop_without_a_running_environment_says_so(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("CALLSCRIBE_EMULATOR_PORT", str(free_port()))
+
+    assert drop.main([str(SAMPLE)]) == 1
+
+    assert "start the environment with `make local`" in capsys.readouterr().err
