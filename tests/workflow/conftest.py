@@ -14,12 +14,15 @@ from aws_cdk import aws_kms as kms
 from moto import mock_aws
 from moto.core.config import DefaultConfig
 
+from app import EnvironmentStage
 from constructs_lib import DeepgramOptions, RecordingBucket, TranscriptArchive, TranscriptionWorkflow, TranscriptTable
 from constructs_lib.transcription_workflow import OnNewVersion
+from stacks import environments
 from tests.fakes.deepgram import FakeDeepgram
 from tests.workflow.cloudformation import ACCOUNT, REGION
 from tests.workflow.harness import Calls, ThriftySession, Workflow
 
+ROOT = Path(__file__).parents[2]
 API_KEY = "0123456789abcdef0123456789abcdef01234567"
 MAX_ATTEMPTS = 4
 MOTO: DefaultConfig = {"stepfunctions": {"execute_state_machine": True}, "lambda": {"use_docker": False}}
@@ -39,15 +42,21 @@ def deepgram(deepgram_server: FakeDeepgram) -> FakeDeepgram:
 
 @pytest.fixture(scope="session")
 def templates(deepgram_server: FakeDeepgram, tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Any]:
-    """The templates of two stacks that differ in what a new version of a recording does."""
+    """The templates, by stack, of the Local environment and of two stacks with a workflow and little else.
+
+    These two differ in what a new version of a recording does.
+    """
+    flags = json.loads((ROOT / "cdk.json").read_text())["context"]
     # Without bundling: the functions run from the sources.
-    app = App(outdir=str(tmp_path_factory.mktemp("cdk.out")), context={"aws:cdk:bundling-stacks": []})
+    app = App(outdir=str(tmp_path_factory.mktemp("cdk.out")), context={**flags, "aws:cdk:bundling-stacks": []})
+    EnvironmentStage(app, environments.local(speech_url=deepgram_server.url))
     policies: tuple[OnNewVersion, ...] = ("supersede", "keep")
     for policy in policies:
         _stack(app, policy, endpoint=deepgram_server.url)
     assembly = app.synth()
     return {
-        artifact.stack_name: json.loads(Path(artifact.template_full_path).read_text()) for artifact in assembly.stacks
+        artifact.stack_name: json.loads(Path(artifact.template_full_path).read_text())
+        for artifact in assembly.stacks_recursively
     }
 
 
@@ -83,22 +92,23 @@ def calls(session: boto3.Session) -> Calls:
 def deploy(
     templates: Mapping[str, Any], session: boto3.Session, calls: Calls, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Callable[..., Workflow]]:
-    """Deploy one of the templates, perhaps changed."""
+    """Deploy stacks together, perhaps changed ones."""
     for name in ("AWS_ENDPOINT_URL", "AWS_PROFILE", "AWS_SESSION_TOKEN"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("AWS_DEFAULT_REGION", REGION)
     calls.forget()
 
-    def deployed(stack: str = "supersede", *, template: Mapping[str, Any] | None = None) -> Workflow:
-        workflow = Workflow(
-            {stack: template or templates[stack]}, session=session, calls=calls, monkeypatch=monkeypatch
-        )
+    def deployed(*stacks: str, changed: Mapping[str, Any] | None = None) -> Workflow:
+        chosen = changed or {stack: templates[stack] for stack in stacks}
+        workflow = Workflow(chosen, session=session, calls=calls, monkeypatch=monkeypatch)
         workflow.set_key(API_KEY)
         return workflow
 
     with mock_aws(config=MOTO):
         # moto drops the default session when it starts.
         monkeypatch.setattr(boto3, "DEFAULT_SESSION", session)
+        # Powertools makes a session for each of its clients.
+        monkeypatch.setattr(boto3.session, "Session", lambda: session)
         yield deployed
 
 
@@ -111,9 +121,9 @@ def impatient(deploy: Callable[..., Workflow], templates: Mapping[str, Any]) -> 
     )
     if text.count(f"{day},") != 1:
         raise AssertionError("the wait for the transcription is not where it was")
-    return deploy(template=json.loads(text.replace(f"{day},", f"{second},")))
+    return deploy(changed={"supersede": json.loads(text.replace(f"{day},", f"{second},"))})
 
 
 @pytest.fixture
 def workflow(deploy: Callable[..., Workflow]) -> Workflow:
-    return deploy()
+    return deploy("supersede")

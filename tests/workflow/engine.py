@@ -10,6 +10,7 @@ version of moto:
   `HeartbeatSeconds`, and the cause of a failure, which moto drops, arrives;
 * variables that hold quotes or backslashes, which moto pastes into expressions unescaped;
 * errors of `events:putEvents` under a name that `States.TaskFailed` matches, where moto says `States.Runtime`;
+* a definition that is parsed once, because that takes longer than executing it;
 * waits between retries, which are noted instead of slept through;
 * single writes to DynamoDB, which moto lets two threads interleave.
 """
@@ -18,7 +19,7 @@ from __future__ import annotations
 
 import json
 import threading
-from functools import wraps
+from functools import cache, wraps
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
@@ -39,6 +40,7 @@ from moto.stepfunctions.parser.asl.eval import states, variable_store
 from moto.stepfunctions.parser.asl.eval.callback.callback import CallbackOutcomeFailure, CallbackOutcomeSuccess
 from moto.stepfunctions.parser.asl.eval.environment import Environment
 from moto.stepfunctions.parser.asl.jsonata import jsonata as evaluator
+from moto.stepfunctions.parser.asl.parse.asl_parser import AmazonStateLanguageParser
 from moto.stepfunctions.parser.models import StepFunctionsParserBackend
 from moto.stepfunctions.responses import StepFunctionResponse
 
@@ -70,6 +72,7 @@ def install(
             f"tests/workflow reaches into moto {SUPPORTED_MOTO}, but {moto.__version__} is installed: go through the "
             "list at the top of tests/workflow/engine.py, then change SUPPORTED_MOTO"
         )
+    monkeypatch.setattr(AmazonStateLanguageParser, "parse", staticmethod(_parse))
     monkeypatch.setattr(evaluator, "_eval_jsonata", _evaluate)
     for module in (states, variable_store):
         monkeypatch.setattr(module, "encode_jsonata_variable_declarations", _declare)
@@ -90,6 +93,10 @@ def install(
         monkeypatch.setattr(DynamoDBBackend, name, _one_at_a_time(getattr(DynamoDBBackend, name), lock))
 
 
+# A parsed definition keeps nothing of the executions it is used for.
+_parse = cache(AmazonStateLanguageParser.parse)
+
+
 def _evaluate(expression: str) -> Any:
     # Through JSON, because the evaluator's lists and numbers are of types of its own.
     return json.loads(json.dumps(Jsonata(expression).evaluate(None)))
@@ -105,7 +112,9 @@ def _waiting(response: StepFunctionResponse) -> Any:
     if not isinstance(backend, StepFunctionsParserBackend):
         raise TypeError("moto was started without execute_state_machine")
     for execution in backend._get_executions():
-        endpoint = execution.exec_worker.env.callback_pool_manager.get(token)
+        # An execution that has just been started has no environment yet.
+        environment = execution.exec_worker.env
+        endpoint = None if environment is None else environment.callback_pool_manager.get(token)
         if endpoint is not None:
             # Set by an answer, and by moto when the task ended in another way.
             if endpoint._notify_event.is_set() or execution.status != "RUNNING":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from decimal import Decimal
 from urllib.parse import parse_qs, urlsplit
 
@@ -26,6 +27,16 @@ def test_a_recording_becomes_an_item_by_clinic_and_day(workflow: Workflow, deepg
     assert [turn["role"] for turn in item["utterances"]] == ["agent", "customer"] * 3
     assert item["appointment_requested"] is True
     assert isinstance(item["quality"]["score"], Decimal)
+
+
+def test_the_stacks_of_an_environment_work_together(deploy: Callable[..., Workflow], deepgram: FakeDeepgram) -> None:
+    workflow = deploy("Local-Storage", "Local-Batch")
+
+    execution = workflow.run(workflow.upload(KEY, recording()))
+
+    assert execution.status == "SUCCEEDED"
+    assert workflow.table.name == workflow.deployed.output("TableName")
+    assert len(workflow.transcripts()) == 1
 
 
 def test_the_whole_document_is_in_the_archive(workflow: Workflow, deepgram: FakeDeepgram) -> None:
