@@ -36,20 +36,26 @@ def apply(runtime_python: Path, workers_per_function: int, workers_of: Mapping[s
 
 def workers() -> list[dict[str, Any]]:
     """The running worker processes: name of the function, process id, and whether it holds an event."""
-    with lambda_runtime._lock:
-        pool = [worker for entries in lambda_runtime._workers.values() for worker in entries]
     return [
         {"function": worker.func_name, "pid": worker._proc.pid, "busy": worker._current_request_id is not None}
-        for worker in pool
+        for worker in _running()
         if isinstance(worker, lambda_runtime.ProvidedWorker)
-        and worker._proc is not None
-        and worker._proc.poll() is None
     ]
 
 
 def stop_workers() -> None:
-    """End every worker process and remove the unpacked code."""
-    lambda_runtime.reset()
+    """End every worker process at once."""
+    processes = [worker._proc for worker in _running()]
+    for process in processes:
+        process.kill()
+    for process in processes:
+        process.wait()
+
+
+def _running() -> list[Any]:
+    with lambda_runtime._lock:
+        pool = [worker for entries in lambda_runtime._workers.values() for worker in entries]
+    return [worker for worker in pool if worker._proc is not None and worker._proc.poll() is None]
 
 
 def worker_environment(config: Config, code_dir: str, port: int) -> dict[str, str]:
