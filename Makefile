@@ -50,8 +50,8 @@ format: install ## Format and fix what can be fixed
 	ruff format .
 
 .PHONY: bench
-bench: install ## Print the figures of docs/benchmarks.md
-	python -m benchmarks
+bench: install ## Print the figures of docs/benchmarks.md (ARGS=--write puts them there)
+	python -m benchmarks $(ARGS)
 
 .PHONY: synth
 synth: install ## Synthesise every environment into cdk.out

@@ -152,7 +152,7 @@ def bundle_figures(assembly: Assembly, scratch: Path) -> Figures:
         columns=("", "MiB", "share"),
         rows=(
             ("zipped", f"{archive.stat().st_size / _MIB:.1f}", ""),
-            ("unzipped", f"{unzipped / _MIB:.1f}", "100 %"),
+            ("unzipped", f"{unzipped / _MIB:.1f}", "100%"),
             *((name, f"{size / _MIB:.1f}", f"{size / unzipped:.0%}") for name, size in by_package.most_common(5)),
         ),
         notes=("One asset serves all functions. Lambda allows 250 MB unzipped.",),

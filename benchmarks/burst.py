@@ -146,7 +146,7 @@ def figures(outcomes: Mapping[str, Outcome]) -> Figures:
         ("requests sent", lambda o: str(o.requests)),
         ("answered 429", lambda o: str(o.refused)),
         ("transcripts", lambda o: str(o.transcripts)),
-        ("**lost**", lambda o: f"**{o.lost}**"),
+        ("lost", lambda o: str(o.lost)),
         ("paid for twice", lambda o: str(o.paid_twice)),
         ("seconds to the last transcript", lambda o: f"{o.seconds:.1f}"),
         ("ideal seconds for these transcripts", lambda o: f"{o.ideal_seconds:.1f}"),

@@ -29,7 +29,7 @@ def figures(rig: Rig) -> Figures:
                 name,
                 str(len(seconds)),
                 f"{statistics.median(seconds):.2f}",
-                f"{_p95(seconds):.2f}",
+                _p95(seconds),
                 f"{min(seconds):.2f}",
             )
             for name, seconds in (("cold", cold), ("warm", warm))
@@ -53,5 +53,6 @@ def _overhead(rig: Rig, index: int, *, cold: bool) -> float:
     return total - request.seconds
 
 
-def _p95(seconds: list[float]) -> float:
-    return statistics.quantiles(seconds, n=20, method="inclusive")[-1]
+def _p95(seconds: list[float]) -> str:
+    """The time that one call in twenty exceeds; of fewer calls nothing can be said."""
+    return f"{statistics.quantiles(seconds, n=20, method='inclusive')[-1]:.2f}" if len(seconds) >= 20 else "–"

@@ -7,7 +7,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from rich import box
-from rich.table import Table as RichTable
+from rich.console import Group
+from rich.table import Table
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,19 +29,13 @@ class Figures:
     rows: tuple[tuple[str, ...], ...]
     notes: tuple[str, ...] = ()
 
-    def for_terminal(self) -> RichTable:
-        table = RichTable(
-            title=self.title,
-            title_justify="left",
-            box=box.SIMPLE,
-            caption="\n".join(self.notes),
-            caption_justify="left",
-        )
+    def for_terminal(self) -> Group:
+        table = Table(title=self.title, title_justify="left", box=box.SIMPLE)
         for index, column in enumerate(self.columns):
             table.add_column(column, justify="right" if index else "left")
         for row in self.rows:
             table.add_row(*row)
-        return table
+        return Group(table, *self.notes)
 
     def for_document(self) -> str:
         lines = [_line(self.columns), _line("---:" if index else "---" for index in range(len(self.columns)))]
