@@ -50,7 +50,7 @@ class Answer:
         body: Body; anything but bytes is written as JSON.
         headers: Further headers.
         reset: Break the connection off instead.
-        hold: Wait for this first, for as long as the client stays or 10 seconds.
+        hold: Wait for this first, for a minute at most.
     """
 
     status: int = 200
@@ -199,7 +199,7 @@ class FakeDeepgram:
             self.most_parallel = max(self.most_parallel, self._parallel)
         try:
             if answer.hold is not None:
-                answer.hold.wait(10)
+                answer.hold.wait(60)
             _send(handler, answer)
         except OSError:
             handler.close_connection = True  # the client left

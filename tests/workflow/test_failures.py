@@ -46,7 +46,7 @@ def test_the_wait_that_deepgram_asks_for_is_honoured(workflow: Workflow, deepgra
 
 def test_an_answer_that_does_not_come_in_time_is_asked_for_again(workflow: Workflow, deepgram: FakeDeepgram) -> None:
     # The construct's shortest is 5 seconds.
-    workflow.functions["transcribe_call"].environment["REQUEST_TIMEOUT_SECONDS"] = "0.2"
+    workflow.functions["transcribe_call"].environment["REQUEST_TIMEOUT_SECONDS"] = "1"
     never = Event()
     deepgram.answer(Answer(hold=never))
 
@@ -54,7 +54,7 @@ def test_an_answer_that_does_not_come_in_time_is_asked_for_again(workflow: Workf
     never.set()
 
     assert execution.status == "SUCCEEDED"
-    assert workflow.claim()["deepgram_requests"] == 2
+    assert workflow.claim()["deepgram_requests"] == len(deepgram.requests) > 1
 
 
 def test_a_call_is_given_up_after_the_last_attempt(workflow: Workflow, deepgram: FakeDeepgram) -> None:
