@@ -80,7 +80,8 @@ def _run(*arguments: str, environment: Mapping[str, str] | None = None) -> None:
         raise CdkFailed("the CDK command line is not installed; run `make install`")
     programs = Path(sys.executable).parent  # node comes from the virtual environment, like python
     variables = {
-        **os.environ,
+        # What the shell says about AWS must not lead to a real account.
+        **{name: value for name, value in os.environ.items() if not name.startswith("AWS_")},
         **(environment or {}),
         "PATH": os.pathsep.join([str(programs), os.environ.get("PATH", os.defpath)]),
         "JSII_SILENCE_WARNING_UNTESTED_NODE_VERSION": "1",

@@ -15,13 +15,10 @@ from rich.console import Console
 from rich.text import Text
 
 from local.calls import Call, CallFailed, TooSlow, own_key, put_recording
-from local.cdk import STAGE
 from local.follow import follow
 from local.server_process import port_is_free
 from local.session import emulator_port
-from operations import environment
-
-_LOCAL = argparse.Namespace(environment=STAGE, stack_outputs=None, endpoint_url=None, profile=None, region=None)
+from operations.environment import UnusableEnvironment, emulator
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -47,10 +44,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     call_id = arguments.call or str(uuid.uuid4())
     call = Call(call_id=call_id, key=own_key(arguments.clinic, arguments.day, call_id, arguments.recording.suffix))
     try:
-        target = environment.connect(_LOCAL)
+        target = emulator()
         put_recording(target, arguments.recording, call.key)
         follow(Console(highlight=False), target, {arguments.recording.name: call})
-    except (OSError, BotoCoreError, ClientError, CallFailed, TooSlow) as error:
+    except (OSError, UnusableEnvironment, BotoCoreError, ClientError, CallFailed, TooSlow) as error:
         errors.print(Text(str(error), style="red"))
         return 1
     except KeyboardInterrupt:

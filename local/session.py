@@ -1,6 +1,5 @@
 """The local environment as a whole: emulator, speech server, the deployed stacks, and the key in its secret."""
 
-import json
 import os
 import secrets
 from collections.abc import Callable, Sequence
@@ -9,14 +8,12 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-import boto3
-
 from local import cdk
 from local.emulator.process import Emulator
 from local.emulator.runtime import install_runtime
 from local.emulator.server import ACCOUNT_ID, REGION
 from local.server_process import ROOT, ServerProcess, require_free_port
-from operations.environment import Environment
+from operations.environment import Environment, emulator
 
 DIRECTORY = ROOT / ".local"
 EMULATOR_PORT = 4566
@@ -140,18 +137,7 @@ class LocalSession:
         self._report("deploying the stacks with the CDK command line")
         outputs_file = DIRECTORY / f"outputs-{self._emulator_port}.json"
         cdk.deploy(assembly, outputs_file, self.emulator.environment)
-        by_stack = json.loads(outputs_file.read_text())
-        variables = self.emulator.environment
-        self._environment = Environment(
-            name=cdk.STAGE,
-            outputs={name: value for outputs in by_stack.values() for name, value in outputs.items()},
-            session=boto3.Session(
-                aws_access_key_id=variables["AWS_ACCESS_KEY_ID"],
-                aws_secret_access_key=variables["AWS_SECRET_ACCESS_KEY"],
-                region_name=REGION,
-            ),
-            endpoint_url=self.emulator.url,
-        )
+        self._environment = emulator(endpoint_url=self.emulator.url, stack_outputs=outputs_file)
 
 
 def speech_server(port: int, key: str, *arguments: str) -> ServerProcess:

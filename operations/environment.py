@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import boto3
+import botocore.session
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -112,23 +113,41 @@ def connect(arguments: argparse.Namespace) -> Environment:
     Raises:
         UnusableEnvironment: There is no such environment, or AWS cannot be reached.
     """
-    name = arguments.environment
-    endpoint_url = arguments.endpoint_url
-    if name == _EMULATOR_NAME:
-        port = os.environ.get("CALLSCRIBE_EMULATOR_PORT", _EMULATOR_PORT)
-        endpoint_url = endpoint_url or f"http://127.0.0.1:{port}"
-        session = boto3.Session(
-            aws_access_key_id=_EMULATOR_KEYS, aws_secret_access_key=_EMULATOR_KEYS, region_name=_EMULATOR_REGION
-        )
-    else:
-        try:
-            session = boto3.Session(profile_name=arguments.profile, region_name=arguments.region)
-        except BotoCoreError as error:
-            raise UnusableEnvironment(str(error)) from error
+    if arguments.environment == _EMULATOR_NAME:
+        return emulator(endpoint_url=arguments.endpoint_url, stack_outputs=arguments.stack_outputs)
+    try:
+        session = boto3.Session(profile_name=arguments.profile, region_name=arguments.region)
+    except BotoCoreError as error:
+        raise UnusableEnvironment(str(error)) from error
+    return _environment(arguments.environment, session, arguments.endpoint_url, arguments.stack_outputs)
+
+
+def emulator(*, endpoint_url: str | None = None, stack_outputs: Path | None = None) -> Environment:
+    """Find the Local environment on the embedded emulator.
+
+    Args:
+        endpoint_url: Where the emulator is. Default: on the port in ``CALLSCRIBE_EMULATOR_PORT``, or 4566.
+        stack_outputs: File written by ``cdk deploy --outputs-file``. Default: the emulator is asked.
+
+    Raises:
+        UnusableEnvironment: It is not deployed, or the emulator cannot be reached.
+    """
+    port = os.environ.get("CALLSCRIBE_EMULATOR_PORT", _EMULATOR_PORT)
+    session = boto3.Session(
+        aws_access_key_id=_EMULATOR_KEYS,
+        aws_secret_access_key=_EMULATOR_KEYS,
+        region_name=_EMULATOR_REGION,
+        # No profile: the one that the shell names is for real accounts, and may not even exist.
+        botocore_session=botocore.session.Session(session_vars={"profile": (None, None, None, None)}),
+    )
+    return _environment(_EMULATOR_NAME, session, endpoint_url or f"http://127.0.0.1:{port}", stack_outputs)
+
+
+def _environment(
+    name: str, session: boto3.Session, endpoint_url: str | None, stack_outputs: Path | None
+) -> Environment:
     outputs = (
-        _outputs_in_file(arguments.stack_outputs, name)
-        if arguments.stack_outputs
-        else _outputs_of_stacks(session, endpoint_url, name)
+        _outputs_in_file(stack_outputs, name) if stack_outputs else _outputs_of_stacks(session, endpoint_url, name)
     )
     return Environment(name=name, outputs=outputs, session=session, endpoint_url=endpoint_url)
 

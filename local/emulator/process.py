@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import os
 import shutil
 import urllib.request
 from collections.abc import Callable, Iterator, Sequence
@@ -40,13 +41,15 @@ class Emulator(ServerProcess):
 
     @property
     def environment(self) -> dict[str, str]:
-        """Environment variables that point an AWS SDK or the CDK command line at the emulator."""
+        """Environment variables that point an AWS SDK or the CDK command line at the emulator, and at nothing else."""
         return {
             "AWS_ACCESS_KEY_ID": "test",
+            "AWS_CONFIG_FILE": os.devnull,
             "AWS_DEFAULT_REGION": REGION,
             "AWS_ENDPOINT_URL": self.url,
             "AWS_REGION": REGION,
             "AWS_SECRET_ACCESS_KEY": "test",
+            "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
         }
 
     def stop(self) -> None:

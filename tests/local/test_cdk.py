@@ -1,5 +1,6 @@
 """Synthesis is done once per state of the code; a failing command line is quoted."""
 
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -93,3 +94,19 @@ def test_a_missing_command_line_is_named_with_the_remedy(tmp_path: Path, monkeyp
 
     with pytest.raises(cdk.CdkFailed, match="make install"):
         cdk.bootstrap("000000000000", "us-east-1", {})
+
+
+def test_the_shells_own_aws_settings_never_reach_the_command_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: dict[str, str] = {}
+
+    def run(*_: Any, env: dict[str, str], **__: Any) -> subprocess.CompletedProcess[str]:
+        seen.update(env)
+        return subprocess.CompletedProcess([], 0, "")
+
+    monkeypatch.setattr(subprocess, "run", run)
+    monkeypatch.setenv("AWS_PROFILE", "production")
+    monkeypatch.setenv("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "true")
+
+    cdk.bootstrap("000000000000", "us-east-1", {"AWS_ENDPOINT_URL": "http://127.0.0.1:4566"})
+
+    assert {name for name in seen if name.startswith("AWS_")} == {"AWS_ENDPOINT_URL"}

@@ -98,6 +98,7 @@ def test_an_unknown_profile_is_reported(monkeypatch: pytest.MonkeyPatch, tmp_pat
 
 
 def test_local_is_the_emulator_whatever_the_shell_holds(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("AWS_PROFILE", "absent")
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "a-real-key")
     monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
     monkeypatch.setenv("CALLSCRIBE_EMULATOR_PORT", "4999")
