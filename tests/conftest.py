@@ -15,6 +15,8 @@ from aws_cdk.assertions import Template
 from hypothesis import settings
 from syrupy.assertion import SnapshotAssertion
 from syrupy.extensions.json import JSONSnapshotExtension
+from xdist.remote import Producer
+from xdist.scheduler import LoadScopeScheduling
 
 ROOT = Path(__file__).resolve().parents[1]
 FLAGS: dict[str, Any] = json.loads((ROOT / "cdk.json").read_text(encoding="utf-8"))["context"]
@@ -30,16 +32,33 @@ settings.load_profile("callscribe")
 os.environ.setdefault("JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION", "1")
 
 
+def _group(file: str) -> str:
+    """The folder whose tests share a server with those of *file*, or else *file*."""
+    return next((folder for folder in _TOGETHER if file.startswith(f"{folder}/")), file)
+
+
+class _OneProcessForEach(LoadScopeScheduling):
+    """Keeps tests that share a server, or a module's fixtures, in one process.
+
+    What xdist's own ``--dist loadgroup`` is for, whose groups pytest 9.2 does not pass on.
+    """
+
+    def _split_scope(self, nodeid: str) -> str:
+        return _group(nodeid.partition("::")[0])
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadScopeScheduling:
+    return _OneProcessForEach(config, log)
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep tests that share a server, or a module's fixtures, in one process; the long ones begin first."""
+    """Let the long ones begin first."""
+    groups = [*_TOGETHER]
+    items.sort(key=lambda item: groups.index(group) if (group := _group(_file(item))) in groups else len(groups))
 
-    def group(item: pytest.Item) -> str:
-        file = item.path.relative_to(ROOT).as_posix()
-        return next((folder for folder in _TOGETHER if file.startswith(f"{folder}/")), file)
 
-    items.sort(key=lambda item: _TOGETHER.index(group(item)) if group(item) in _TOGETHER else len(_TOGETHER))
-    for item in items:
-        item.add_marker(pytest.mark.xdist_group(group(item)))
+def _file(item: pytest.Item) -> str:
+    return item.path.relative_to(ROOT).as_posix()
 
 
 def new_app(*, rules: bool = False, context: dict[str, Any] | None = None) -> App:

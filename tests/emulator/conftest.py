@@ -8,9 +8,6 @@ import pytest
 from local.session import LocalSession
 from tests.emulator.deployment import Deployment
 
-EMULATOR = [pytest.mark.emulator, pytest.mark.xdist_group("emulator")]
-"""Marks of every end-to-end test: they share one environment, so one process runs them all."""
-
 # Not those of `make demo` and `make local`, so that tests run beside them.
 _EMULATOR_PORT = 4567
 _SPEECH_PORT = 8788

@@ -2,10 +2,12 @@
 
 from concurrent.futures import ThreadPoolExecutor
 
-from tests.emulator.conftest import EMULATOR, PARALLEL_LIMIT
+import pytest
+
+from tests.emulator.conftest import PARALLEL_LIMIT
 from tests.emulator.deployment import Deployment, new_call, recording
 
-pytestmark = EMULATOR
+pytestmark = pytest.mark.emulator
 
 CALLS = 100
 

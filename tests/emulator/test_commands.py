@@ -4,10 +4,9 @@ import pytest
 
 from local import drop
 from operations import calls
-from tests.emulator.conftest import EMULATOR
 from tests.emulator.deployment import Deployment, new_call, recording
 
-pytestmark = EMULATOR
+pytestmark = pytest.mark.emulator
 
 
 @pytest.fixture(autouse=True)

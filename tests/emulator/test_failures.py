@@ -3,10 +3,11 @@
 from collections.abc import Mapping
 from typing import Any
 
-from tests.emulator.conftest import EMULATOR
+import pytest
+
 from tests.emulator.deployment import Deployment, new_call, recording
 
-pytestmark = EMULATOR
+pytestmark = pytest.mark.emulator
 
 PASSING: Mapping[str, list[dict[str, Any]]] = {
     "rate-limit": [{"status": 429}],

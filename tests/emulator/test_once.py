@@ -1,9 +1,10 @@
 """Nothing twice: one recording is paid for once, whatever happens around it."""
 
-from tests.emulator.conftest import EMULATOR
+import pytest
+
 from tests.emulator.deployment import Deployment, eventually, new_call, recording
 
-pytestmark = EMULATOR
+pytestmark = pytest.mark.emulator
 
 
 def test_an_object_announced_five_times_at_once_is_transcribed_once(deployment: Deployment) -> None:

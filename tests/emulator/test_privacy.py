@@ -4,10 +4,11 @@ import json
 import re
 from collections.abc import Iterator
 
-from tests.emulator.conftest import EMULATOR
+import pytest
+
 from tests.emulator.deployment import Deployment, new_call, recording
 
-pytestmark = EMULATOR
+pytestmark = pytest.mark.emulator
 
 PHONE_NUMBER = "+1 555 010 7788"
 # As an error message of Deepgram may quote what it was sent.

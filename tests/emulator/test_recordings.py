@@ -3,12 +3,12 @@
 from collections.abc import Mapping
 
 import numpy as np
+import pytest
 
 from local.calls import Call
-from tests.emulator.conftest import EMULATOR
 from tests.emulator.deployment import Deployment, eventually, new_call, recording
 
-pytestmark = EMULATOR
+pytestmark = pytest.mark.emulator
 
 
 def truncated(content: bytes) -> bytes:

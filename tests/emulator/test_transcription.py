@@ -4,13 +4,15 @@ import gzip
 import json
 from datetime import UTC, datetime
 
+import pytest
+
 from local.calls import Call, connect_key
 from local.server_process import ROOT
 from local.session import speech_server
-from tests.emulator.conftest import EMULATOR, SCRIPTED
+from tests.emulator.conftest import SCRIPTED
 from tests.emulator.deployment import Deployment, eventually, new_call, recording
 
-pytestmark = EMULATOR
+pytestmark = pytest.mark.emulator
 
 STARTED = datetime(2026, 11, 20, 9, 30, tzinfo=UTC)
 SAMPLES = sorted((ROOT / "local" / "samples").glob("*.wav"))

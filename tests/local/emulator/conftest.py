@@ -18,8 +18,6 @@ from local.emulator.runtime import install_runtime
 from local.server_process import free_port
 
 ROOT = Path(__file__).parents[3]
-ONE_EMULATOR = pytest.mark.xdist_group("emulator-contract")
-"""Mark of the tests that share an emulator, so that one process runs them all."""
 
 
 @pytest.fixture(scope="session")

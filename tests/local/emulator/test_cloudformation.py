@@ -5,9 +5,7 @@ from typing import Any
 
 import pytest
 
-from tests.local.emulator.conftest import ONE_EMULATOR, Account, eventually, unique
-
-pytestmark = ONE_EMULATOR
+from tests.local.emulator.conftest import Account, eventually, unique
 
 
 def deploy(account: Account, resources: dict[str, Any], outputs: dict[str, Any]) -> dict[str, str]:

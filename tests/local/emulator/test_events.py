@@ -6,9 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.local.emulator.conftest import ONE_EMULATOR, Account, unique
-
-pytestmark = ONE_EMULATOR
+from tests.local.emulator.conftest import Account, unique
 
 Watch = Callable[..., tuple[str, str]]
 

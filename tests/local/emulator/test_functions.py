@@ -7,9 +7,7 @@ import threading
 from typing import Any
 
 from local.emulator.process import Emulator
-from tests.local.emulator.conftest import ONE_EMULATOR, Account, eventually
-
-pytestmark = ONE_EMULATOR
+from tests.local.emulator.conftest import Account, eventually
 
 
 def invoke(account: Account, function: str, event: Any = None) -> tuple[Any, dict[str, Any]]:

@@ -8,9 +8,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from tests.local.emulator.conftest import ONE_EMULATOR, Account, policy, unique
-
-pytestmark = ONE_EMULATOR
+from tests.local.emulator.conftest import Account, policy, unique
 
 READ = "import boto3\ndef handle(event, context): return boto3.client('s3').get_object(**event)['ContentLength']\n"
 

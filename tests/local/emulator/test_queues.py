@@ -12,8 +12,6 @@ from tests.local.emulator.conftest import Account, eventually
 # Reports each event to a queue, so that a test sees what the function saw.
 REPORT = """
 import boto3, json, os, time
-
-pytestmark = ONE_EMULATOR
 def report(**what):
     boto3.client("sqs").send_message(QueueUrl=os.environ["REPORT"], MessageBody=json.dumps(what))
 """

@@ -17,9 +17,7 @@ from local.emulator import version
 from local.emulator.process import Emulator
 from local.emulator.version import UnsupportedMiniStack, require_supported_version
 from local.server_process import ServerDidNotStart, free_port
-from tests.local.emulator.conftest import ONE_EMULATOR, Account, eventually
-
-pytestmark = ONE_EMULATOR
+from tests.local.emulator.conftest import Account, eventually
 
 
 def get(url: str, **headers: str) -> int:

@@ -7,9 +7,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from tests.local.emulator.conftest import ONE_EMULATOR, Account, eventually, unique
-
-pytestmark = ONE_EMULATOR
+from tests.local.emulator.conftest import Account, eventually, unique
 
 
 def waiting_task(queue: str, **fields: Any) -> dict[str, Any]:
