@@ -87,6 +87,7 @@ def _whole_item(transcript: Transcript, archive: ArchivePointers) -> dict[str, A
         "version_id": provenance.version_id,
         "etag": provenance.etag,
         "recording_last_modified": provenance.last_modified,
+        "recording_sequencer": provenance.sequencer,
         "archive_bucket": archive.bucket,
         "transcript_key": archive.transcript_key,
         "reply_key": archive.reply_key,

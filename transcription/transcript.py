@@ -45,7 +45,8 @@ class Provenance:
         version_id: None where the bucket is not versioned.
         etag: ETag of the recording.
         recording_id: identity of this content, from `identity.recording_id`.
-        last_modified: when S3 got the recording, UTC.
+        last_modified: when S3 got the recording, UTC, to the second.
+        sequencer: S3's hexadecimal text that orders the writes of one key, also within a second; "" where unknown.
     """
 
     bucket: str
@@ -54,6 +55,7 @@ class Provenance:
     etag: str
     recording_id: str
     last_modified: datetime
+    sequencer: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

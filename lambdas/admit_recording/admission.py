@@ -134,6 +134,7 @@ class Admission:
             etag=candidate.etag,
             size_bytes=candidate.size_bytes,
             last_modified=stored.last_modified,
+            sequencer=announcement.announced.sequencer,
             call=call,
             audio=audio,
         )

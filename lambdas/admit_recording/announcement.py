@@ -27,11 +27,13 @@ class AnnouncedObject(_Model):
         etag: ETag of its content.
         version: Its version as announced; "null" for the one version without an id that a bucket has which stopped
             keeping versions.
+        sequencer: Hexadecimal text that orders the events of one key; "" where the event has none.
     """
 
     key: str = Field(min_length=1)
     etag: str = Field(min_length=1)
     version: str | None = Field(default=None, alias="version-id")
+    sequencer: str = ""
 
     @property
     def version_id(self) -> str | None:

@@ -22,7 +22,8 @@ class AdmittedRecording:
         version_id: Version of the object; `None` where the bucket keeps no versions.
         etag: ETag of the content, without quotes.
         size_bytes: Size of the object.
-        last_modified: When the object was written (aware, UTC).
+        last_modified: When the object was written (aware, UTC), to the second.
+        sequencer: Orders writes of one key within that second (see `Provenance`).
         call: The call the recording belongs to.
         audio: Format, channels and length of the audio.
     """
@@ -34,6 +35,7 @@ class AdmittedRecording:
     etag: str
     size_bytes: int
     last_modified: datetime
+    sequencer: str
     call: CallRecording
     audio: AudioFacts
 
@@ -47,6 +49,7 @@ class AdmittedRecording:
             etag=self.etag,
             recording_id=self.recording_id,
             last_modified=self.last_modified,
+            sequencer=self.sequencer,
         )
 
     def to_payload(self) -> dict[str, Any]:
@@ -59,6 +62,7 @@ class AdmittedRecording:
             "etag": self.etag,
             "size_bytes": self.size_bytes,
             "last_modified": self.last_modified.isoformat(),
+            "sequencer": self.sequencer,
             "clinic_id": self.call.clinic_id,
             "call_id": self.call.call_id,
             "kind": self.call.kind.value,
@@ -85,6 +89,7 @@ class AdmittedRecording:
             etag=payload["etag"],
             size_bytes=int(payload["size_bytes"]),
             last_modified=datetime.fromisoformat(payload["last_modified"]),
+            sequencer=payload["sequencer"],
             call=CallRecording(
                 clinic_id=payload["clinic_id"],
                 call_id=payload["call_id"],

@@ -182,8 +182,14 @@ class TranscriptStore:
                     "Put": {
                         "TableName": self._table.name,
                         "Item": item,
-                        "ConditionExpression": "attribute_not_exists(PK) OR recording_last_modified <= :mine",
-                        "ExpressionAttributeValues": {":mine": item["recording_last_modified"]},
+                        # S3 tells the time to the second; within one, its sequencer tells which write was later
+                        # (Amazon S3 User Guide, "Event message structure").
+                        "ConditionExpression": "attribute_not_exists(PK) OR recording_last_modified < :time"
+                        " OR (recording_last_modified = :time AND recording_sequencer <= :sequencer)",
+                        "ExpressionAttributeValues": {
+                            ":time": item["recording_last_modified"],
+                            ":sequencer": item["recording_sequencer"],
+                        },
                     }
                 },
                 {

@@ -226,6 +226,7 @@ def recording(
     announcement: dict[str, Any] | None = None,
     *,
     last_modified: datetime = NOW,
+    sequencer: str = "0055AED6DCD90281E5",
     of: CallRecording | None = None,
     version_id: str | None = "v1",
 ) -> AdmittedRecording:
@@ -245,6 +246,7 @@ def recording(
         etag=announced["etag"],
         size_bytes=announced["size"],
         last_modified=last_modified,
+        sequencer=sequencer,
         call=of or call(),
         audio=AudioFacts(format="WAV", subtype="PCM_16", channels=2, sample_rate=8000, duration_seconds=31.0),
     )

@@ -81,6 +81,7 @@ def store_transcript(deployed: Deployed, key: str, *, max_bytes: int = MAX_ITEM_
             etag="e",
             recording_id="r" * 64,
             last_modified=datetime(2026, 11, 20, tzinfo=UTC),
+            sequencer="0055AED6DCD90281E5",
         ),
         created_at=datetime(2026, 11, 21, tzinfo=UTC),
     )

@@ -169,6 +169,7 @@ PROVENANCE = Provenance(
     etag="e1",
     recording_id="a" * 64,
     last_modified=datetime(2026, 3, 2, 10, 30, tzinfo=UTC),
+    sequencer="0055AED6DCD90281E5",
 )
 
 

@@ -69,6 +69,7 @@ def test_a_recording_is_claimed_and_described(cloud: Cloud, door: Door) -> None:
     announced = event["detail"]["object"]
     assert (admitted.bucket, admitted.key, admitted.version_id) == ("recordings", KEY, announced["version-id"])
     assert (admitted.etag, admitted.size_bytes) == (announced["etag"], announced["size"])
+    assert admitted.sequencer == announced["sequencer"]
     assert (admitted.call.clinic_id, admitted.call.day, admitted.call.call_id) == ("harbour", "2026-11-20", "call-7")
     assert (admitted.audio.channels, admitted.audio.duration_seconds) == (2, 3.0)
     assert cloud.claim(admitted.recording_id)["status"] == "claimed"

@@ -155,6 +155,15 @@ def test_an_older_version_that_is_late_changes_nothing(shelf: Shelf) -> None:
     assert shelf.cloud.claim(late.recording_id)["status"] == "superseded"
 
 
+def test_of_two_versions_of_one_second_the_later_one_wins_whichever_finishes_first(shelf: Shelf) -> None:
+    older = recording(version_id="v1", sequencer="0055AED6DCD90281E5")
+    newer = recording(version_id="v2", sequencer="0055AED6DCD9028AF0")
+    assert not shelf.put(newer).superseded
+    assert shelf.put(older).superseded
+    assert shelf.item()["version_id"] == "v2"
+    assert not shelf.put(newer).superseded  # a repetition of the step
+
+
 def test_the_two_parts_of_a_contact_stand_side_by_side(shelf: Shelf) -> None:
     shelf.put(recording())
     ivr = shelf.put(recording(version_id="v-ivr", of=call(kind=CallKind.IVR)))
