@@ -76,7 +76,7 @@ class CallRecording:
     @property
     def day(self) -> str:
         """The call's date, UTC, as yyyy-mm-dd."""
-        return self.started_at.strftime("%Y-%m-%d")
+        return self.started_at.date().isoformat()
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -44,6 +44,10 @@ def test_the_own_layout_names_clinic_day_and_call() -> None:
     )
 
 
+def test_a_day_has_the_same_form_in_any_century() -> None:
+    assert parse_key("recordings/downtown/0987-03-02/c-1.wav", LAYOUTS).day == "0987-03-02"
+
+
 @pytest.mark.parametrize("colon", [":", "%3A", "%3a"])
 def test_connects_layout_names_contact_and_minute(colon: str) -> None:
     recording = parse_key(connect_key(name=f"{CONTACT}_20260302T14{colon}05_UTC.wav"), LAYOUTS)
