@@ -22,8 +22,9 @@ if TYPE_CHECKING:
     import ssl
     from collections.abc import Iterator, Mapping
 
-MAX_REPLY_BYTES = 96 * 1024 * 1024
-"""Largest reply read: an hour of two channels is about 4 MB, so this is more than Deepgram's 2 GB files can give."""
+MAX_REPLY_BYTES = 32 * 1024 * 1024
+"""Largest reply read: seven hours of speech without a pause, at under 5 MB an hour. The function's 512 MiB hold what
+the SDK makes of it; a reply that they did not hold would end the function before it is kept, and be paid for again."""
 
 _CONNECT_TIMEOUT_SECONDS = 10.0
 
