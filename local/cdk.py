@@ -26,20 +26,26 @@ class CdkFailed(RuntimeError):
     """The CDK command line failed; the message carries the end of what it said."""
 
 
-def synthesise(directory: Path, context: Mapping[str, str]) -> Path:
-    """Synthesise the stacks of the Local stage, unless that was done for the same inputs before.
+def assembly_for(directory: Path, context: Mapping[str, str]) -> Path:
+    """Where the cloud assembly of the code as it is now belongs; it is there if it was synthesised before.
 
     Args:
         directory: Where assemblies are kept, the newest few.
         context: CDK context values.
+    """
+    return directory / _digest(context)
 
-    Returns:
-        The cloud assembly.
+
+def synthesise(assembly: Path, context: Mapping[str, str]) -> None:
+    """Synthesise the stacks of the Local stage into an assembly, unless it is there.
+
+    Args:
+        assembly: From :func:`assembly_for`.
+        context: CDK context values.
 
     Raises:
         CdkFailed: The app could not be synthesised.
     """
-    assembly = directory / _digest(context)
     if not assembly.exists():
         unfinished = assembly.with_suffix(f".{os.getpid()}")
         values = [argument for name, value in context.items() for argument in ("--context", f"{name}={value}")]
@@ -48,9 +54,8 @@ def synthesise(directory: Path, context: Mapping[str, str]) -> Path:
             unfinished.rename(assembly)
         shutil.rmtree(unfinished, ignore_errors=True)
     assembly.touch()
-    for old in sorted(directory.iterdir(), key=lambda path: path.stat().st_mtime)[:-_KEPT_ASSEMBLIES]:
+    for old in sorted(assembly.parent.iterdir(), key=lambda path: path.stat().st_mtime)[:-_KEPT_ASSEMBLIES]:
         shutil.rmtree(old, ignore_errors=True)
-    return assembly
 
 
 def bootstrap(account_id: str, region: str, environment: Mapping[str, str]) -> None:

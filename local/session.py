@@ -118,8 +118,12 @@ class LocalSession:
         self.stop()
 
     def _synthesise(self) -> Path:
-        self._report("synthesising the Local stacks (kept for the next time)")
-        return cdk.synthesise(DIRECTORY / "assemblies", {"callscribe:local-speech-url": self.speech.url})
+        context = {"callscribe:local-speech-url": self.speech.url}
+        assembly = cdk.assembly_for(DIRECTORY / "assemblies", context)
+        if not assembly.exists():
+            self._report("synthesising the stacks, which the next start finds done")
+        cdk.synthesise(assembly, context)
+        return assembly
 
     def _open_account(self) -> None:
         runtime = install_runtime(DIRECTORY)

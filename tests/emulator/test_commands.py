@@ -1,8 +1,13 @@
 """The commands for people work on the running environment."""
 
+import io
+
 import pytest
+from rich.console import Console
 
 from local import drop
+from local.calls import STEPS
+from local.follow import follow
 from operations import calls
 from tests.emulator.deployment import Deployment, new_call, recording
 
@@ -42,3 +47,16 @@ def test_a_dropped_file_that_is_no_recording_is_explained(
     assert drop.main([str(file)]) == 1
 
     assert "NotAudio" in capsys.readouterr().err
+
+
+def test_on_a_terminal_the_steps_fill_a_table(deployment: Deployment) -> None:
+    call = new_call()
+    deployment.put(call, recording(seconds=4))
+    terminal = io.StringIO()
+
+    follow(Console(file=terminal, force_terminal=True, width=160), deployment.environment, {"mine": call})
+
+    shown = terminal.getvalue()
+    assert "mine: recorded" not in shown
+    assert all(step in shown for step in STEPS)
+    assert "Thank you for calling" in shown

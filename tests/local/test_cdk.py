@@ -29,22 +29,28 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
+def synthesised(project: Path, context: dict[str, str] | None = None) -> Path:
+    assembly = cdk.assembly_for(project / "assemblies", context or URL)
+    cdk.synthesise(assembly, context or URL)
+    return assembly
+
+
 def assemblies(project: Path) -> list[Path]:
     return list((project / "assemblies").iterdir())
 
 
 def test_the_same_code_is_synthesised_once(project: Path) -> None:
-    first = cdk.synthesise(project / "assemblies", URL)
+    first = synthesised(project)
     (first / "arguments").write_text("kept")
 
-    second = cdk.synthesise(project / "assemblies", URL)
+    second = synthesised(project)
 
     assert first == second
     assert (second / "arguments").read_text() == "kept"
 
 
 def test_only_the_local_stage_is_bundled_for_the_speech_server_in_use(project: Path) -> None:
-    arguments = (cdk.synthesise(project / "assemblies", URL) / "arguments").read_text()
+    arguments = (synthesised(project) / "arguments").read_text()
 
     assert arguments.startswith("synth Local/* --exclusively")
     assert arguments.endswith("--context callscribe:local-speech-url=http://127.0.0.1:8787")
@@ -52,33 +58,33 @@ def test_only_the_local_stage_is_bundled_for_the_speech_server_in_use(project: P
 
 @pytest.mark.parametrize("change", ["content", "name"])
 def test_changed_code_is_synthesised_anew(project: Path, change: str) -> None:
-    before = cdk.synthesise(project / "assemblies", URL)
+    before = synthesised(project)
     code = project / "stacks" / "stack.py"
     if change == "content":
         code.write_text("one = 2\n")
     else:
         code.rename(code.with_name("renamed.py"))
 
-    assert cdk.synthesise(project / "assemblies", URL) != before
+    assert synthesised(project) != before
 
 
 def test_compiled_code_does_not_count(project: Path) -> None:
-    before = cdk.synthesise(project / "assemblies", URL)
+    before = synthesised(project)
     (project / "stacks" / "__pycache__").mkdir()
     (project / "stacks" / "__pycache__" / "stack.pyc").write_bytes(b"compiled")
 
-    assert cdk.synthesise(project / "assemblies", URL) == before
+    assert synthesised(project) == before
 
 
 def test_another_speech_server_is_another_assembly(project: Path) -> None:
-    before = cdk.synthesise(project / "assemblies", URL)
+    before = synthesised(project)
 
-    assert cdk.synthesise(project / "assemblies", {"callscribe:local-speech-url": "http://127.0.0.1:1"}) != before
+    assert synthesised(project, {"callscribe:local-speech-url": "http://127.0.0.1:1"}) != before
 
 
 def test_old_assemblies_are_removed(project: Path) -> None:
     for number in range(6):
-        newest = cdk.synthesise(project / "assemblies", {"number": str(number)})
+        newest = synthesised(project, {"number": str(number)})
 
     assert newest in assemblies(project)
     assert len(assemblies(project)) == 3
