@@ -183,7 +183,7 @@ def allow_items(grantee: iam.IGrantable, table: dynamodb.ITableV2, *actions: str
 def allow_key(
     grantee: iam.IGrantable,
     key: kms.IKey,
-    service: Literal["dynamodb", "s3", "secretsmanager", "states"],
+    service: Literal["dynamodb", "s3", "secretsmanager"],
     *,
     write: bool,
 ) -> iam.Grant:

@@ -54,6 +54,8 @@ _SPARE_RECEIVES = 3
 # What States.ALL does not catch (AWS: "Handling errors in Step Functions workflows").
 _UNCATCHABLE = ["States.DataLimitExceeded", "States.Runtime"]
 _LONGEST_PATTERN = 2048  # characters (AWS: "Amazon EventBridge quotas")
+# Bytes. All variables of a function together may take 4 KB (AWS: "Lambda quotas"); the others need less than the rest.
+_LONGEST_LAYOUTS = 3072
 
 
 class TranscriptionWorkflow(Construct):
@@ -79,8 +81,8 @@ class TranscriptionWorkflow(Construct):
         key_prefixes: Prefixes of the keys of recordings, for a bucket with other objects in it. Default: any key.
         recording_key: Key that encrypts *recordings*. Default: the bucket's, as far as CDK knows it; a bucket known by
             name only needs it here.
-        key: Key that encrypts queues, logs, events and the data of executions. Its policy must admit the services that
-            use it, which CDK sees to for keys of the same app. Default: a new key with rotation on.
+        key: Key that encrypts queues, logs and events. Its policy must admit the services that use it, which CDK sees
+            to for keys of the same app. Default: a new key with rotation on.
         bus: Where transcripts are announced. Default: a new bus.
         alarm_topic: Where alarms go. Default: a new topic, without subscribers.
         retain_for: Age at which transcripts and claims are deleted from *table*. Default: never.
@@ -129,7 +131,7 @@ class TranscriptionWorkflow(Construct):
     dashboard: cloudwatch.Dashboard
     """Calls, waits, failures and durations at a glance."""
     key: kms.IKey
-    """Encrypts queues, logs, events and the data of executions."""
+    """Encrypts queues, logs and events."""
 
     def __init__(
         self,
@@ -181,7 +183,7 @@ class TranscriptionWorkflow(Construct):
         execution_timeout = wait.plus(_OTHER_STEPS)
 
         self.key = key or _private.own_key(
-            self, removal_policy=RemovalPolicy.DESTROY, description="Queues, logs and executions"
+            self, removal_policy=RemovalPolicy.DESTROY, description="Queues, logs and events"
         )
         self.failed_calls = self._failed_calls()
         self.bus = bus or events.EventBus(self, "Bus", description="Transcripts", kms_key=self.key)
@@ -281,7 +283,7 @@ class TranscriptionWorkflow(Construct):
         self.state_machine = self._state_machine(
             admit, store, score, table=table, max_wait=wait, timeout=execution_timeout, log_retention=log_retention
         )
-        self._allow_task_response()
+        self.state_machine.grant_task_response(self.transcription.function)
         self.rule = self._rule(recordings, key_prefixes)
         self._collect_silent_ends()
         self.alarm_topic = alarm_topic or self._alarm_topic()
@@ -338,6 +340,7 @@ class TranscriptionWorkflow(Construct):
     def _allow_storage(self, role: iam.Role, table: dynamodb.ITableV2, archive: s3.IBucket) -> None:
         _private.allow_objects(role, archive, "s3:GetObject", prefix=REPLIES)
         _private.allow_objects(role, archive, "s3:PutObject", prefix=TRANSCRIPTS, write=True)
+        _private.allow_listing(role, archive)
         _private.allow_items(role, table, "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem")
         _private.acknowledge_wildcards(
             role,
@@ -349,6 +352,7 @@ class TranscriptionWorkflow(Construct):
 
     def _allow_scoring(self, role: iam.Role, table: dynamodb.ITableV2, archive: s3.IBucket) -> None:
         _private.allow_objects(role, archive, "s3:GetObject", prefix=TRANSCRIPTS)
+        _private.allow_listing(role, archive)
         _private.allow_items(role, table, "dynamodb:UpdateItem")
         _private.acknowledge_wildcards(
             role, {archive.arn_for_objects(f"{TRANSCRIPTS}*"): "transcripts are named by clinic, day and call"}
@@ -365,7 +369,7 @@ class TranscriptionWorkflow(Construct):
         timeout: Duration,
         log_retention: logs.RetentionDays,
     ) -> sfn.StateMachine:
-        # CDK binds the key's use to the machine's ARN, which it can only write for a machine with a name.
+        # The log group, too, is named after the machine.
         name = Names.unique_resource_name(self, separator="-", max_length=80)
         role = iam.Role(self, "Role", assumed_by=iam.ServicePrincipal("states.amazonaws.com"))
         if table.encryption_key:
@@ -391,7 +395,10 @@ class TranscriptionWorkflow(Construct):
             role=role,
             timeout=timeout,
             tracing_enabled=True,
-            encryption_configuration=sfn.CustomerManagedEncryptionConfiguration(self.key, Duration.minutes(5)),
+            # No key of ours: with one, Step Functions leaves input and error out of the events that tell of an
+            # execution's end (AWS: "Data at rest encryption in Step Functions"), and a call whose execution was stopped
+            # could not be repeated from there. Executions hold ids, names of objects and figures.
+            encryption_configuration=sfn.AwsOwnedEncryptionConfiguration(),
             logs=sfn.LogOptions(
                 # The prefix keeps the log group out of CloudWatch's resource policy, which is limited in size.
                 destination=_private.log_group(
@@ -419,10 +426,6 @@ class TranscriptionWorkflow(Construct):
             },
         )
         return machine
-
-    def _allow_task_response(self) -> None:
-        self.state_machine.grant_task_response(self.transcription.function)
-        _private.allow_key(self.transcription.function, self.key, "states", write=True)
 
     def _rule(self, recordings: s3.IBucket, key_prefixes: Sequence[str]) -> events.Rule:
         suffixes = [case for suffix in AUDIO_SUFFIXES for case in (suffix, suffix.upper())]
@@ -533,7 +536,6 @@ class TranscriptionWorkflow(Construct):
             self.failed_calls.grant_consume_messages(grantee)
             .combine(self.queue.grant_send_messages(grantee))
             .combine(self.state_machine.grant_start_execution(grantee))
-            .combine(_private.allow_key(grantee, self.key, "states", write=True))
         )
 
     def metric_failed_calls(self) -> cloudwatch.Metric:
@@ -562,4 +564,14 @@ def _layouts(clinic_by_prefix: Mapping[str, str], default_clinic_id: str | None)
         _private.check_clinic_id(clinic)
     if default_clinic_id is not None:
         _private.check_clinic_id(default_clinic_id)
-    return json.dumps({"clinic_by_prefix": dict(clinic_by_prefix), "default_clinic_id": default_clinic_id})
+    layouts = json.dumps(
+        {"clinic_by_prefix": dict(clinic_by_prefix), "default_clinic_id": default_clinic_id},
+        ensure_ascii=False,
+        separators=(",", ":"),
+    )
+    if len(layouts.encode()) > _LONGEST_LAYOUTS:
+        raise ValueError(
+            f"{len(clinic_by_prefix)} prefixes of clinics take {len(layouts.encode())} bytes: a function's environment "
+            f"has room for {_LONGEST_LAYOUTS}; use shorter prefixes or clinic ids, or a workflow for each part of them"
+        )
+    return layouts
