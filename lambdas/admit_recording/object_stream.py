@@ -106,7 +106,7 @@ class ObjectStream(io.RawIOBase):
                 Bucket=self._bucket,
                 Key=self._key,
                 Range=f"bytes={start}-{end - 1}",
-                IfMatch=self._etag,
+                IfMatch=f'"{self._etag}"',  # RFC 9110, 8.8.3: the quotes are part of an ETag
                 **version,  # type: ignore[arg-type]
             )
         except ClientError as error:

@@ -41,9 +41,11 @@ class Counting:
 
     def __init__(self) -> None:
         self.fetched: list[str] = []
+        self.contents: set[str] = set()
 
-    def get_object(self, *, Range: str, **_: Any) -> dict[str, Any]:  # noqa: N803
+    def get_object(self, *, Range: str, IfMatch: str, **_: Any) -> dict[str, Any]:  # noqa: N803
         self.fetched.append(Range)
+        self.contents.add(IfMatch)
         first, last = Range.removeprefix("bytes=").split("-")
         return {"Body": io.BytesIO(CONTENT[int(first) : int(last) + 1])}
 
@@ -78,6 +80,12 @@ def test_many_small_reads_fetch_each_part_once(monkeypatch: pytest.MonkeyPatch) 
     while stream.read(10):
         pass
     assert s3.fetched == ["bytes=0-4999", "bytes=5000-9999", "bytes=10000-10239"]
+
+
+def test_every_part_must_be_of_the_announced_content() -> None:
+    s3, stream = counted()
+    stream.read(10)
+    assert s3.contents == {'"e"'}
 
 
 def test_only_the_last_used_parts_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
