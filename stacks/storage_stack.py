@@ -36,6 +36,7 @@ class StorageStack(Stack):
         )
         self.deepgram = DeepgramSecret(self, "Deepgram", removal_policy=removal_policy)
         CfnOutput(self, "RecordingBucketName", value=self.recordings.bucket.bucket_name)
+        CfnOutput(self, "RecordingKeyArn", value=self.recordings.key.key_arn)
         CfnOutput(self, "TableName", value=self.table.table.table_name)
         CfnOutput(self, "ArchiveBucketName", value=self.archive.bucket.bucket_name)
         CfnOutput(self, "DeepgramSecretArn", value=self.deepgram.secret.secret_arn)

@@ -21,7 +21,7 @@ from tests.conftest import ROOT, new_app, normalised
 
 STAGES = ("Local", "Dev", "Prod")
 OUTPUTS = {
-    "Storage": {"RecordingBucketName", "TableName", "ArchiveBucketName", "DeepgramSecretArn"},
+    "Storage": {"RecordingBucketName", "RecordingKeyArn", "TableName", "ArchiveBucketName", "DeepgramSecretArn"},
     "Batch": {"StateMachineArn", "WorkQueueUrl", "FailedCallsQueueUrl", "EventBusName"},
 }
 # Renaming one of these replaces it, and what it holds is gone or out of reach.
