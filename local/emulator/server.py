@@ -59,6 +59,7 @@ def run(settings: EmulatorSettings) -> None:
 def _configure(settings: EmulatorSettings) -> None:
     # MiniStack reads its settings from the environment while it is imported.
     endpoint = f"http://{HOST}:{settings.port}"
+    files = settings.state_directory.resolve()
     os.environ.update(
         {
             "MINISTACK_ACCOUNT_ID": ACCOUNT_ID,
@@ -74,8 +75,10 @@ def _configure(settings: EmulatorSettings) -> None:
             "MINISTACK_HOST": HOST,
             "MINISTACK_REGION": REGION,
             "PERSIST_STATE": "0",
+            "S3_DATA_DIR": str(files / "s3"),
             "SFTP_ENABLED": "0",
-            "TMPDIR": str(settings.state_directory.resolve()),
+            "STATE_DIR": str(files / "state"),
+            "TMPDIR": str(files),
         }
     )
 
