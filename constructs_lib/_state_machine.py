@@ -22,8 +22,8 @@ CALL_TRANSCRIBED: Final = "Call Transcribed"
 
 _EXECUTION: Final = "{% $states.context.Execution.Id %}"
 _CONDITION_FAILED: Final = "DynamoDB.ConditionalCheckFailedException"
+_LAMBDA_THROTTLED: Final = "Lambda.TooManyRequestsException"
 _LAMBDA_TROUBLE: Final = [
-    "Lambda.TooManyRequestsException",
     "Lambda.ServiceException",
     "Lambda.AWSLambdaException",
     "Lambda.SdkClientException",
@@ -274,6 +274,9 @@ class Definition:
             retry_on_service_exceptions=False,
             task_timeout=sfn.Timeout.duration(function.timeout.plus(_STARTUP)),
         )
+        # A burst meets the account's limit of concurrent invocations, which is low in a new one (AWS: "Lambda quotas"),
+        # and only has to wait its turn: five minutes on average before it counts as failed.
+        _retry(state, [_LAMBDA_THROTTLED], attempts=15)
         _retry(state, _LAMBDA_TROUBLE, attempts=6)
         _retry(state, ["States.TaskFailed", "States.Timeout"], attempts=2)
         return state
