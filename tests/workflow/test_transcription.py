@@ -144,6 +144,24 @@ def test_a_call_in_which_nobody_speaks_gets_a_transcript_that_says_so(
     assert event["detail"]["quality"]["score"] is None
 
 
+def test_a_call_of_four_hours_is_stored_scored_and_announced(workflow: Workflow, deepgram: FakeDeepgram) -> None:
+    # Long words make a long text of few words: a quick test.
+    breath = " ".join(["otorhinolaryngologist's-and-ophthalmologist's"] * 10)
+    deepgram.answer(Answer(body=transcription(tuple((turn % 2, turn * 30.0, breath, 0.1) for turn in range(480)))))
+
+    execution = workflow.run(workflow.upload(KEY, recording()))
+
+    assert execution.status == "SUCCEEDED"
+    (item,) = workflow.transcripts()
+    assert item["utterances_in"] == "s3"
+    assert not {"utterances", "full_transcript"} & item.keys()
+    assert item["word_count"] == 4800
+    assert isinstance(item["quality"]["score"], Decimal)
+    document = workflow.document(item["transcript_key"])
+    assert [turn["text"] for turn in document["utterances"]] == [breath] * 480
+    assert len(workflow.announced()) == 1
+
+
 @pytest.mark.parametrize("step", ["admit_recording", "store_transcript", "score_quality"])
 def test_a_throttled_function_is_invoked_again(workflow: Workflow, deepgram: FakeDeepgram, step: str) -> None:
     workflow.throttle(step, times=4)
