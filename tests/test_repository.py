@@ -2,17 +2,13 @@
 
 import ast
 import importlib.util
-import json
 import re
 import subprocess
 import sys
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 import pytest
-from aws_cdk import App, Environment
-from aws_cdk.assertions import Template
 from importlinter.cli import lint_imports
 
 ROOT = Path(__file__).parents[1]
@@ -135,15 +131,3 @@ def test_every_python_snippet_compiles(page: Path) -> None:
     for match in FENCE.finditer(page.read_text()):
         if match["language"] == "python":
             ast.parse(match["code"], filename=relative(page))
-
-
-def test_the_stack_in_the_readme_synthesises() -> None:
-    snippets = (match["code"] for match in FENCE.finditer((ROOT / "README.md").read_text()))
-    (snippet,) = (code for code in snippets if "class Calls(Stack)" in code)
-    namespace: dict[str, Any] = {"__name__": "readme"}
-    exec(compile(snippet, "README.md", "exec"), namespace)
-    flags = json.loads((ROOT / "cdk.json").read_text())["context"]
-    app = App(context={**flags, "aws:cdk:bundling-stacks": []}, builtin_cloud_formation_validation=False)
-    template = Template.from_stack(namespace["Calls"](app, "Calls", env=Environment(region="eu-central-1")))
-    template.resource_count_is("AWS::StepFunctions::StateMachine", 1)
-    template.has_resource_properties("AWS::Events::Rule", {"EventPattern": {"detail-type": ["Call Transcribed"]}})
