@@ -6,7 +6,6 @@
 * MiniStack hands its whole environment to a function. AWS gives a function its own variables and Lambda's, nothing
   of the machine around it.
 * MiniStack starts a process for every concurrent event. A laptop has no thousand of them, so invocations queue.
-* MiniStack calls a throttled invocation ``Lambda.Unknown``; Step Functions says ``Lambda.TooManyRequestsException``.
 """
 
 import collections

@@ -145,6 +145,15 @@ def test_a_function_that_fails_twice_succeeds_on_the_third_attempt(account: Acco
     assert json.loads(described["output"]) == {"attempts": 3}
 
 
+def test_a_throttled_function_is_named_so(account: Account) -> None:
+    function = account.function("def handle(event, context): pass\n")
+    account.client("lambda").put_function_concurrency(FunctionName=function, ReservedConcurrentExecutions=0)
+
+    described = account.ended(account.start(lambda_task(function)))
+
+    assert described["error"] == "Lambda.TooManyRequestsException"
+
+
 def test_an_error_of_the_state_machine_itself_is_not_caught_by_a_catch_all(account: Account) -> None:
     catch_all = [{"ErrorEquals": ["States.ALL"], "Next": "Caught"}]
     unknown = {
