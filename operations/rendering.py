@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Group, RenderableType
 from rich.rule import Rule
 from rich.table import Table
@@ -18,7 +19,7 @@ _ROLE_STYLES = {"agent": "cyan", "customer": "green"}
 
 def table_of(*columns: str, title: str | None = None) -> Table:
     """A table that breaks a long id into lines rather than cut it off."""
-    table = Table(title=title)
+    table = Table(title=title, box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
     for column in columns:
         table.add_column(column, overflow="fold")
     return table
@@ -26,16 +27,14 @@ def table_of(*columns: str, title: str | None = None) -> Table:
 
 def calls_table(items: Iterable[Item]) -> Table:
     """One line for each transcript."""
-    table = table_of("Started (UTC)", "Call", "Kind", "Length", "Words", "Confidence", "Flags", "Score", "Cost")
+    table = table_of("Started (UTC)", "Call", "Length", "Words", "Flags", "Score", "Cost")
     for item in items:
         table.add_row(
             *cells(
                 str(item["started_at"])[:16].replace("T", " "),
-                item["call_id"],
-                item["kind"],
+                item["call_id"] if item["kind"] == "agent" else f"{item['call_id']} ({item['kind']})",
                 _clock(item["duration_seconds"]),
                 item["word_count"],
-                f"{item['confidence']:.2f}",
                 _flags(item),
                 _points(item.get("quality")),
                 _cost(item),
@@ -46,19 +45,17 @@ def calls_table(items: Iterable[Item]) -> Table:
 
 def claims_table(items: Iterable[Item]) -> Table:
     """One line for each claim on a recording."""
-    table = table_of("Call", "Clinic", "Status", "Error", "Step", "Tries", "Requests", "Changed", "Reason")
+    table = table_of("Call", "Clinic", "Status", "Tries", "Requests", "Changed", "Reason")
     for item in items:
         table.add_row(
             *cells(
                 item.get("call_id"),
                 item.get("clinic_id"),
                 item["status"],
-                item.get("error_code"),
-                item.get("failed_step"),
                 item["attempts"],
                 item["deepgram_requests"],
                 str(item["updated_at"])[:16].replace("T", " "),
-                item.get("error_message"),
+                ": ".join(item[name] for name in ("failed_step", "error_code", "error_message") if name in item),
             )
         )
     return table
