@@ -53,6 +53,8 @@ _CLAIM_MARGIN = Duration.minutes(5)
 _SPARE_RECEIVES = 3
 # What States.ALL does not catch (AWS: "Handling errors in Step Functions workflows").
 _UNCATCHABLE = ["States.DataLimitExceeded", "States.Runtime"]
+# Beyond it, a reply about unbroken speech is larger than the transcribing function can hold, and has been paid for.
+_LONGEST_CALL = Duration.hours(6)
 _LONGEST_PATTERN = 2048  # characters (AWS: "Amazon EventBridge quotas")
 # Bytes. All variables of a function together may take 4 KB (AWS: "Lambda quotas"); the others need less than the rest.
 _LONGEST_LAYOUTS = 3072
@@ -89,7 +91,7 @@ class TranscriptionWorkflow(Construct):
         on_new_version: Whether the transcript of a new version of a recording replaces the present one
             (``"supersede"``) or is not made (``"keep"``). Default: it replaces it.
         max_wait: Longest wait for a transcription, the wait in the queue included. Default: a day.
-        max_duration: Longest recording that is transcribed. Default: 4 hours.
+        max_duration: Longest recording that is transcribed, at most 6 hours. Default: 4 hours.
         waiting_alarm_after: Wait of a call that raises an alarm. Default: an hour.
         request_timeout: Longest wait for Deepgram's answer. Default: 11 minutes.
         max_attempts: Times a recording is tried while Deepgram is busy, down or out of reach. Default: 12.
@@ -177,7 +179,7 @@ class TranscriptionWorkflow(Construct):
             )
         )
         longest_call = _private.seconds_within(
-            "max_duration", max_duration or Duration.hours(4), at_least=Duration.seconds(1), at_most=Duration.hours(24)
+            "max_duration", max_duration or Duration.hours(4), at_least=Duration.seconds(1), at_most=_LONGEST_CALL
         )
         retention_days = "" if retain_for is None else str(retain_for.to_days())
         execution_timeout = wait.plus(_OTHER_STEPS)
@@ -341,7 +343,7 @@ class TranscriptionWorkflow(Construct):
         _private.allow_objects(role, archive, "s3:GetObject", prefix=REPLIES)
         _private.allow_objects(role, archive, "s3:PutObject", prefix=TRANSCRIPTS, write=True)
         _private.allow_listing(role, archive)
-        _private.allow_items(role, table, "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem")
+        _private.allow_items(role, table, "dynamodb:PutItem", "dynamodb:UpdateItem")
         _private.acknowledge_wildcards(
             role,
             {

@@ -261,7 +261,7 @@ RUN = {"logs:CreateLogStream", "logs:PutLogEvents", "xray:PutTelemetryRecords", 
             "store_function",
             {
                 *("s3:GetObject", "s3:ListBucket", "s3:PutObject", "kms:Decrypt", "kms:GenerateDataKey"),
-                *("dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem"),
+                *("dynamodb:PutItem", "dynamodb:UpdateItem"),
             },
         ),
         (
@@ -531,7 +531,7 @@ def test_two_in_one_stack_share_no_name() -> None:
     [
         ({"max_wait": Duration.days(14)}, r"max_wait of 14 days is out of range: choose 1 minute to 13 days"),
         ({"max_wait": Duration.seconds(1)}, r"max_wait of 1 second is out of range"),
-        ({"max_duration": Duration.days(2)}, r"max_duration of 2 days is out of range: .* to 1 day"),
+        ({"max_duration": Duration.hours(7)}, r"max_duration of 7 hours is out of range: .* to 6 hours"),
         ({"on_new_version": "merge"}, r"on_new_version 'merge' is unknown: choose 'supersede' or 'keep'"),
         ({"clinic_by_prefix": {"": "main"}}, r"clinic 'main' has an empty prefix: use default_clinic_id"),
         ({"clinic_by_prefix": {"a/": "lake side"}}, r"clinic id 'lake side' cannot be part of a key"),
