@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
+from uuid import uuid4
 
 from botocore.exceptions import ClientError
 
@@ -107,10 +108,12 @@ class RequestLease:
     """Permission to send one request to Deepgram.
 
     Attributes:
+        owner: Name of this one request, by which the lease is known to be ours.
         until: End of the lease, in seconds since the epoch.
         requests: Requests sent for this recording so far, this one included.
     """
 
+    owner: str
     until: int
     requests: int
 
@@ -228,15 +231,17 @@ class Claims:
         Raises:
             ClaimLost: Another execution has the claim.
         """
-        until = _epoch(now + lease)
+        owner, until = uuid4().hex, _epoch(now + lease)
         try:
             changed = self._change(
                 recording_id,
-                update="SET request_lease_until = :until, updated_at = :now ADD deepgram_requests :one",
+                update="SET request_lease_owner = :owner, request_lease_until = :until, updated_at = :now"
+                " ADD deepgram_requests :one",
                 condition="execution = :execution"
                 " AND (attribute_not_exists(request_lease_until) OR request_lease_until < :epoch)"
                 " AND (attribute_not_exists(reply_execution) OR reply_execution <> :execution)",
                 values={
+                    ":owner": owner,
                     ":until": until,
                     ":now": now.isoformat(),
                     ":one": 1,
@@ -248,8 +253,11 @@ class Claims:
             existing = self.get(recording_id)
             if existing is None or existing["execution"] != execution:
                 raise
-            return RequestInFlight(until=int(existing.get("request_lease_until", _epoch(now))))
-        return RequestLease(until=until, requests=int(changed["deepgram_requests"]))
+            # boto3 repeats a write whose answer got lost, and the repetition finds the lease taken: by ourselves.
+            if existing.get("request_lease_owner") != owner:
+                return RequestInFlight(until=int(existing.get("request_lease_until", _epoch(now))))
+            changed = existing
+        return RequestLease(owner=owner, until=until, requests=int(changed["deepgram_requests"]))
 
     def end_request(
         self, recording_id: str, *, execution: str, lease: RequestLease, now: datetime, replied: bool
@@ -267,12 +275,18 @@ class Claims:
             ClaimLost: The lease or the claim is not ours any more.
         """
         reply = ", reply_execution = :execution" if replied else ""
-        self._change(
-            recording_id,
-            update=f"SET updated_at = :now{reply} REMOVE request_lease_until",
-            condition="execution = :execution AND request_lease_until = :until",
-            values={":now": now.isoformat(), ":execution": execution, ":until": lease.until},
-        )
+        try:
+            self._change(
+                recording_id,
+                update=f"SET updated_at = :now{reply} REMOVE request_lease_owner, request_lease_until",
+                condition="execution = :execution AND request_lease_owner = :owner",
+                values={":now": now.isoformat(), ":execution": execution, ":owner": lease.owner},
+            )
+        except ClaimLost:
+            existing = self.get(recording_id)
+            # As in `begin_request`: without a lease, a repeated write only finds that the first one was heard.
+            if existing is None or existing["execution"] != execution or "request_lease_owner" in existing:
+                raise
 
     def record_reply(self, recording_id: str, *, execution: str, reply_key: str, request_id: str, now: datetime) -> int:
         """Note where the reply is and end the request; return how many requests were sent for this recording.
@@ -284,7 +298,7 @@ class Claims:
             recording_id,
             update="SET #status = :status, reply_key = :reply, request_id = :request, updated_at = :now,"
             " reply_execution = :execution"
-            " REMOVE request_lease_until",
+            " REMOVE request_lease_owner, request_lease_until",
             condition="execution = :execution",
             values={
                 ":status": ClaimStatus.TRANSCRIBED,

@@ -166,6 +166,24 @@ class AtomicTable:
         return locked
 
 
+class ForgetfulTable:
+    """A table whose first answer to every write gets lost, so that boto3 sends the write again."""
+
+    def __init__(self, table: Table) -> None:
+        self._table = table
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._table, name)
+
+    def put_item(self, **arguments: Any) -> Any:
+        self._table.put_item(**arguments)
+        return self._table.put_item(**arguments)
+
+    def update_item(self, **arguments: Any) -> Any:
+        self._table.update_item(**arguments)
+        return self._table.update_item(**arguments)
+
+
 @dataclass
 class Tasks:
     """The task API of Step Functions: tokens are known until they are answered or time out.

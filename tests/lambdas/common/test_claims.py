@@ -10,7 +10,7 @@ import pytest
 
 from lambdas.common.claims import ClaimLost, Claims, Duplicate, RequestInFlight, RequestLease, Taken
 from lambdas.common.errors import SafeError
-from tests.lambdas.cloud import EXECUTION, LEASE, NOW, OTHER_EXECUTION, AtomicTable, Cloud, candidate
+from tests.lambdas.cloud import EXECUTION, LEASE, NOW, OTHER_EXECUTION, AtomicTable, Cloud, ForgetfulTable, candidate
 from transcription.recordings import CallKind
 
 if TYPE_CHECKING:
@@ -178,7 +178,8 @@ def test_a_rejection_says_why(claims: Claims, cloud: Cloud) -> None:
 def test_requests_are_counted_before_they_are_sent(claims: Claims, cloud: Cloud) -> None:
     take(claims)
     lease = begin(claims)
-    assert lease == RequestLease(until=int((NOW + REQUEST_LEASE).timestamp()), requests=1)
+    assert isinstance(lease, RequestLease)
+    assert (lease.until, lease.requests) == (int((NOW + REQUEST_LEASE).timestamp()), 1)
     assert cloud.claim(candidate().recording_id)["deepgram_requests"] == 1
 
 
@@ -219,6 +220,30 @@ def test_of_two_simultaneous_deliveries_one_may_send(cloud: Cloud) -> None:
     with ThreadPoolExecutor(2) as pool:
         outcomes = set(pool.map(deliver, range(2)))
     assert outcomes == {RequestLease, RequestInFlight}
+
+
+def test_a_write_whose_answer_got_lost_is_known_as_our_own(cloud: Cloud) -> None:
+    claims = Claims(table=cast("Table", ForgetfulTable(cloud.table)))
+    assert take(claims) == Taken()
+    first = begin(claims)
+    assert isinstance(first, RequestLease)
+    claims.end_request(candidate().recording_id, execution=EXECUTION, lease=first, now=NOW, replied=False)
+    again = begin(claims)
+    assert isinstance(again, RequestLease)
+    assert again.requests == 2
+    claims.record_reply(candidate().recording_id, execution=EXECUTION, reply_key="k", request_id="r", now=NOW)
+    set_status(cloud, "failed")
+    assert take(claims, execution=OTHER_EXECUTION) == Taken()
+    assert cloud.claim(candidate().recording_id)["attempts"] == 2
+
+
+def test_a_lease_that_another_delivery_has_taken_since_is_not_given_back(claims: Claims) -> None:
+    take(claims)
+    first = begin(claims)
+    assert isinstance(first, RequestLease)
+    begin(claims, at=REQUEST_LEASE * 2)
+    with pytest.raises(ClaimLost):
+        claims.end_request(candidate().recording_id, execution=EXECUTION, lease=first, now=NOW, replied=False)
 
 
 def test_an_execution_that_lost_its_claim_may_not_send(claims: Claims) -> None:
