@@ -3,7 +3,6 @@
 The AWS account is emulated on this machine and nothing leaves it; speech is recognised for real, by pocketsphinx.
 """
 
-import signal
 import sys
 import time
 import uuid
@@ -16,7 +15,7 @@ from local.calls import Call, CallFailed, TooSlow, connect_key, put_recording
 from local.cdk import CdkFailed
 from local.follow import follow
 from local.server_process import ROOT, ServerDidNotStart
-from local.session import LocalSession, emulator_port, speech_port
+from local.session import interactive_session
 from operations.environment import Environment
 
 _CONNECT_PREFIX = "connect/demo-clinic"  # this clinic's recordings, see stacks/clinics
@@ -35,13 +34,7 @@ def main() -> int:
     console, errors = Console(highlight=False), Console(stderr=True, highlight=False)
     started = time.monotonic()
     console.print(Text("CallScribe: an AWS account on this machine, and three telephone calls", style="bold"))
-    for number in (signal.SIGINT, signal.SIGTERM):  # a shell's background jobs ignore SIGINT unless told otherwise
-        signal.signal(number, signal.default_int_handler)
-    session = LocalSession(
-        emulator_port=emulator_port(),
-        speech_port=speech_port(),
-        report=lambda text: console.print(Text(f"  {text} …")),
-    )
+    session = interactive_session(console)
     try:
         with session:
             console.print(f"  ready after {time.monotonic() - started:.0f} s\n")

@@ -2,11 +2,15 @@
 
 import os
 import secrets
+import signal
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import TracebackType
 from typing import Self
+
+from rich.console import Console
+from rich.text import Text
 
 from local import cdk
 from local.emulator.process import Emulator
@@ -142,6 +146,20 @@ class LocalSession:
         outputs_file = DIRECTORY / f"outputs-{self._emulator_port}.json"
         cdk.deploy(assembly, outputs_file, self.emulator.environment)
         self._environment = emulator(endpoint_url=self.emulator.url, stack_outputs=outputs_file)
+
+
+def interactive_session(console: Console) -> LocalSession:
+    """A session on the usual ports for a command that runs until it is done or Ctrl-C stops it.
+
+    SIGTERM and SIGINT raise `KeyboardInterrupt` from here on, so that leaving the session stops its servers.
+    """
+    for number in (signal.SIGINT, signal.SIGTERM):  # a shell's background jobs ignore SIGINT unless told otherwise
+        signal.signal(number, signal.default_int_handler)
+    return LocalSession(
+        emulator_port=emulator_port(),
+        speech_port=speech_port(),
+        report=lambda text: console.print(Text(f"  {text} …")),
+    )
 
 
 def speech_server(port: int, key: str, *arguments: str) -> ServerProcess:

@@ -9,7 +9,7 @@ from rich.text import Text
 
 from local.cdk import CdkFailed
 from local.server_process import ROOT, ServerDidNotStart
-from local.session import LocalSession, emulator_port, speech_port
+from local.session import LocalSession, interactive_session
 
 _HELP = """
 The environment is running; nothing of it is reachable from outside this machine. In another terminal:
@@ -33,13 +33,7 @@ Ctrl-C stops it, and everything in it is gone.\
 def main() -> int:
     """Run until Ctrl-C; returns the exit status."""
     console, errors = Console(highlight=False), Console(stderr=True, highlight=False)
-    for number in (signal.SIGINT, signal.SIGTERM):  # a shell's background jobs ignore SIGINT unless told otherwise
-        signal.signal(number, signal.default_int_handler)
-    session = LocalSession(
-        emulator_port=emulator_port(),
-        speech_port=speech_port(),
-        report=lambda text: console.print(Text(f"  {text} …")),
-    )
+    session = interactive_session(console)
     try:
         with session:
             console.print(Text(_help(session)), soft_wrap=True)

@@ -47,8 +47,6 @@ class SendBack:
     body: str
     recording: str
     """Identity of the waiting task: equal for every copy of the message."""
-    ended_execution: None = None
-    """None has ended: it is still waiting."""
 
 
 Repeat: TypeAlias = StartAgain | SendBack

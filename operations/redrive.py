@@ -100,7 +100,10 @@ def _in_turn(calls: Iterable[FailedCall]) -> list[FailedCall]:
     by_age = sorted(calls, key=lambda call: call.sent_at)
     best: dict[str, FailedCall] = {}
     for call in by_age:
-        if call.repeat and (call.repeat.ended_execution or call.repeat.recording not in best):
+        if call.repeat is None:
+            continue
+        knows = isinstance(call.repeat, StartAgain) and call.repeat.ended_execution is not None
+        if knows or call.repeat.recording not in best:
             best[call.repeat.recording] = call
     return sorted(by_age, key=lambda call: call.repeat is not None and best[call.repeat.recording] is not call)
 

@@ -16,6 +16,7 @@ from botocore.exceptions import ClientError
 
 from lambdas.common.claims import Candidate
 from lambdas.common.recordings import AdmittedRecording
+from tests.fakes.table import create_transcript_table
 from transcription.audio_facts import AudioFacts
 from transcription.identity import recording_id
 from transcription.recordings import CallKind, CallRecording
@@ -35,8 +36,6 @@ PRESIGNER_ROLE = f"arn:aws:iam::{ACCOUNT}:role/presigner"
 KEY = "recordings/harbour/2026-11-20/call-7.wav"
 NOW = datetime(2026, 11, 20, 10, 0, tzinfo=UTC)
 LEASE = timedelta(hours=25)
-
-_INDEX_KEYS = ("PK", "SK", "GSI1PK", "GSI1SK")
 
 
 def wav(*, seconds: float = 2.0, channels: int = 2) -> bytes:
@@ -58,22 +57,7 @@ class Cloud:
         for bucket in ("recordings", "unversioned", "archive"):
             self.s3.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": REGION})
         self.s3.put_bucket_versioning(Bucket="recordings", VersioningConfiguration={"Status": "Enabled"})
-        self.table: Table = _dynamodb().create_table(
-            TableName="transcripts",
-            BillingMode="PAY_PER_REQUEST",
-            AttributeDefinitions=[{"AttributeName": name, "AttributeType": "S"} for name in _INDEX_KEYS],
-            KeySchema=[{"AttributeName": "PK", "KeyType": "HASH"}, {"AttributeName": "SK", "KeyType": "RANGE"}],
-            GlobalSecondaryIndexes=[
-                {
-                    "IndexName": "GSI1",
-                    "KeySchema": [
-                        {"AttributeName": "GSI1PK", "KeyType": "HASH"},
-                        {"AttributeName": "GSI1SK", "KeyType": "RANGE"},
-                    ],
-                    "Projection": {"ProjectionType": "ALL"},
-                }
-            ],
-        )
+        self.table: Table = create_transcript_table(_dynamodb())
 
     def upload(self, content: bytes | None = None, *, key: str = KEY, bucket: str = "recordings") -> dict[str, Any]:
         """Put a recording and return its announcement."""

@@ -8,6 +8,7 @@ import pytest
 from moto import mock_aws
 
 from operations import redrive
+from tests.fakes.table import create_transcript_table
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.service_resource import Table
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
 
 REGION: Final = "eu-central-1"
 DEFINITION = {"StartAt": "Admit", "States": {"Admit": {"Type": "Pass", "End": True}}}
-KEYS = ("PK", "SK", "GSI1PK", "GSI1SK")
 # One for all tests: a session reads the descriptions of its services anew, which takes longer than the tests do.
 SESSION = boto3.Session("testing", "testing", region_name=REGION)
 
@@ -35,22 +35,7 @@ class Deployed:
             name="workflow", definition=json.dumps(DEFINITION), roleArn="arn:aws:iam::123456789012:role/workflow"
         )["stateMachineArn"]
         self.s3.create_bucket(Bucket="archive", CreateBucketConfiguration={"LocationConstraint": REGION})
-        self.table: Table = SESSION.resource("dynamodb").create_table(
-            TableName="transcripts",
-            BillingMode="PAY_PER_REQUEST",
-            AttributeDefinitions=[{"AttributeName": name, "AttributeType": "S"} for name in KEYS],
-            KeySchema=[{"AttributeName": "PK", "KeyType": "HASH"}, {"AttributeName": "SK", "KeyType": "RANGE"}],
-            GlobalSecondaryIndexes=[
-                {
-                    "IndexName": "GSI1",
-                    "KeySchema": [
-                        {"AttributeName": "GSI1PK", "KeyType": "HASH"},
-                        {"AttributeName": "GSI1SK", "KeyType": "RANGE"},
-                    ],
-                    "Projection": {"ProjectionType": "ALL"},
-                }
-            ],
-        )
+        self.table: Table = create_transcript_table(SESSION.resource("dynamodb"))
         self.outputs = {
             "FailedCallsQueueUrl": self.failed_calls,
             "WorkQueueUrl": self.work,
