@@ -74,6 +74,7 @@ RUNTIME_BRINGS := boto3 botocore s3transfer jmespath urllib3 python-dateutil six
 lock: ## Rewrite the locked requirements from the *.in files
 	$(UV_COMPILE) -o requirements.txt requirements.in
 	$(UV_COMPILE) -c requirements.txt $(RUNTIME_BRINGS:%=--no-emit-package %) -o lambdas/requirements.txt lambdas/requirements.in
+	$(UV_COMPILE) -c requirements.txt -o streamer/requirements.txt streamer/requirements.in
 	$(UV_COMPILE) -c requirements.txt -o local/emulator/runtime.txt local/emulator/runtime.in
 
 .PHONY: clean

@@ -55,3 +55,25 @@ def claim_key(recording_id: str, call_id: str | None, kind: CallKind | None) -> 
     if call_id is None or kind is None:
         return ItemKey(f"RECORDING#{recording_id}", "CLAIM")
     return ItemKey(f"RECORDING#{recording_id}", "CLAIM", call_partition(call_id), f"CLAIM#{kind}#{recording_id}")
+
+
+def live_call_key(call_id: str, *, clinic_id: str | None = None, day: str | None = None) -> ItemKey:
+    """Key of a live call's state; with clinic and day (yyyy-mm-dd) also where it is listed."""
+    if clinic_id is None or day is None:
+        return ItemKey(call_partition(call_id), "LIVE")
+    return ItemKey(call_partition(call_id), "LIVE", live_calls_partition(clinic_id, day), call_partition(call_id))
+
+
+def live_calls_partition(clinic_id: str, day: str) -> str:
+    """GSI1PK of a clinic's live calls of one day (yyyy-mm-dd, UTC)."""
+    return f"LIVE#{clinic_id}#{day}"
+
+
+def utterance_range() -> str:
+    """Beginning of the SK of all live utterances of a call."""
+    return "UTTERANCE#"
+
+
+def utterance_key(call_id: str, seq: int) -> ItemKey:
+    """Key of a live utterance; utterances sort by their number."""
+    return ItemKey(call_partition(call_id), f"{utterance_range()}{seq:08d}")

@@ -1,0 +1,1 @@
+"""Live calls: taking, reading, committing, handing over and finishing them."""

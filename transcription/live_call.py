@@ -1,0 +1,182 @@
+"""A call that is transcribed while it runs: what its announcement, its state and its words look like.
+
+The clock of a call counts samples of each channel from the call's *origin*, the time of its first audio. Positions are
+samples (8,000 to the second), so that two streamers that read the same call name the same sound alike.
+"""
+
+import json
+import re
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, Final
+
+from transcription.codec import Undecodable, decode, encode
+from transcription.conversation import Role
+
+SAMPLE_RATE: Final = 8_000
+"""Samples per second and channel (Amazon Connect Administrator Guide, "Plan for live media streaming")."""
+
+CHANNEL_ROLES: Final = (Role.CUSTOMER, Role.AGENT)
+"""Who is on channel 0 and 1 of the audio that goes to Deepgram. Tracks are told apart by their names."""
+
+_ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+_NOT_IN_A_CHANNEL: Final = re.compile(r"[^A-Za-z0-9-]")
+_CHANNEL_SEGMENT: Final = 50
+
+
+class InvalidLiveCall(ValueError):
+    """An announcement that cannot be followed; the message names the field, never its value."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LiveCall:
+    """A call announced by the contact flow: the body of a message in the queue of live calls.
+
+    Attributes:
+        call_id: Connect's contact id.
+        clinic_id: clinic that takes the call.
+        stream_arn: Kinesis video stream that carries the audio; later calls use it too.
+        start_fragment: fragment in which this contact's audio begins; "" where the flow knew none.
+        started_at_ms: when streaming began, milliseconds since 1970, by Connect's clock.
+
+    Raises:
+        InvalidLiveCall: a field has no usable value.
+    """
+
+    call_id: str
+    clinic_id: str
+    stream_arn: str
+    start_fragment: str
+    started_at_ms: int
+
+    def __post_init__(self) -> None:
+        for name in ("call_id", "clinic_id"):
+            if not _ID.fullmatch(getattr(self, name)):
+                raise InvalidLiveCall(f"{name} must be 1 to 64 letters, digits, '.', '_' and '-'")
+        if ":kinesisvideo:" not in self.stream_arn:
+            raise InvalidLiveCall("stream_arn is not the ARN of a Kinesis video stream")
+        if self.started_at_ms <= 0:
+            raise InvalidLiveCall("started_at_ms must be a time")
+
+    def to_json(self) -> str:
+        """Write the message."""
+        return json.dumps({"version": "1", **encode(self)}, separators=(",", ":"))
+
+    @classmethod
+    def from_json(cls, text: str) -> "LiveCall":
+        """Read the message.
+
+        Raises:
+            InvalidLiveCall: it is not one.
+        """
+        try:
+            value = json.loads(text)
+        except ValueError:
+            raise InvalidLiveCall("the message is not JSON") from None
+        if not isinstance(value, dict) or value.get("version") != "1":
+            raise InvalidLiveCall("the message is no announcement of version 1")
+        try:
+            return decode(cls, value, "live call")
+        except Undecodable as error:
+            raise InvalidLiveCall(str(error)) from None
+
+
+class LiveStatus(StrEnum):
+    """Where a live call stands.
+
+    `announced`: no streamer has taken it yet. `streaming`: one is on it. `released`: one has handed it over.
+    `completed`: it has ended and its words are all stored. `failed`: it cannot be followed; `error_code` says why.
+    """
+
+    ANNOUNCED = "announced"
+    STREAMING = "streaming"
+    RELEASED = "released"
+    COMPLETED = "completed"
+    FAILED = "failed"
+
+
+class EndReason(StrEnum):
+    """The evidence by which a call was taken to be over.
+
+    The first three prove the end. After `idle` and `limit` something may have been said that was never streamed, so
+    that the transcript counts as incomplete.
+    """
+
+    OTHER_CONTACT = "other-contact"
+    STOP_FRAGMENT = "stop-fragment"
+    DISCONNECTED = "disconnected"
+    IDLE = "idle"
+    LIMIT = "limit"
+
+    @property
+    def proven(self) -> bool:
+        """Whether the contact certainly has no more audio."""
+        return self in (EndReason.OTHER_CONTACT, EndReason.STOP_FRAGMENT, EndReason.DISCONNECTED)
+
+
+class GapReason(StrEnum):
+    """Why a piece of a call is not transcribed.
+
+    `missing`: the stream has no audio for it. `unreadable`: Deepgram's result for it could not be read, even when
+    asked again.
+    """
+
+    MISSING = "missing"
+    UNREADABLE = "unreadable"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gap:
+    """A piece of a call that is not transcribed.
+
+    Attributes:
+        start: first sample of it, on the call's clock.
+        end: first sample after it.
+        reason: why.
+    """
+
+    start: int
+    end: int
+    reason: GapReason
+
+    @property
+    def seconds(self) -> float:
+        """Its length."""
+        return (self.end - self.start) / SAMPLE_RATE
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LiveUtterance:
+    """Words that Deepgram will not change any more: one of its final results with something said in it.
+
+    Attributes:
+        seq: number within the call, from 1, without holes, in the order of storing.
+        channel: 0 the customer, 1 the agent.
+        role: the part the speaker plays.
+        text: the words as Deepgram formatted them.
+        start: seconds from the origin of the call.
+        end: seconds from the origin of the call.
+        confidence: 0 to 1, how sure Deepgram is of the words.
+        word_count: number of words.
+        speech_final: whether the speaker paused here; otherwise the next utterance of the channel continues this one.
+    """
+
+    seq: int
+    channel: int
+    role: Role
+    text: str
+    start: float
+    end: float
+    confidence: float
+    word_count: int
+    speech_final: bool
+
+
+def feed_channel(clinic_id: str, call_id: str) -> str:
+    """Channel of a call's live feed: `/calls/{clinic_id}/{call_id}`.
+
+    A segment has 1 to 50 letters, digits and dashes (AWS AppSync Developer Guide, "Channel namespaces"); other
+    characters of an id become dashes.
+    """
+    clinic, call = (_NOT_IN_A_CHANNEL.sub("-", part)[:_CHANNEL_SEGMENT] for part in (clinic_id, call_id))
+    return f"/calls/{clinic}/{call}"
