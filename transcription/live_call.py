@@ -8,7 +8,7 @@ import json
 import re
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any, Final
+from typing import Final
 
 from transcription.codec import Undecodable, decode, encode
 from transcription.conversation import Role
@@ -19,9 +19,9 @@ SAMPLE_RATE: Final = 8_000
 CHANNEL_ROLES: Final = (Role.CUSTOMER, Role.AGENT)
 """Who is on channel 0 and 1 of the audio that goes to Deepgram. Tracks are told apart by their names."""
 
-_ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
-_NOT_IN_A_CHANNEL: Final = re.compile(r"[^A-Za-z0-9-]")
-_CHANNEL_SEGMENT: Final = 50
+# What the segment of a channel may be (AWS AppSync Developer Guide, "Understanding channel namespaces"). Two clinics
+# must never share a channel, so nothing is replaced or cut.
+_ID: Final = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,48}[A-Za-z0-9])?")
 
 
 class InvalidLiveCall(ValueError):
@@ -52,7 +52,7 @@ class LiveCall:
     def __post_init__(self) -> None:
         for name in ("call_id", "clinic_id"):
             if not _ID.fullmatch(getattr(self, name)):
-                raise InvalidLiveCall(f"{name} must be 1 to 64 letters, digits, '.', '_' and '-'")
+                raise InvalidLiveCall(f"{name} must be 1 to 50 letters, digits and dashes, no dash first or last")
         if ":kinesisvideo:" not in self.stream_arn:
             raise InvalidLiveCall("stream_arn is not the ARN of a Kinesis video stream")
         if self.started_at_ms <= 0:
@@ -173,10 +173,5 @@ class LiveUtterance:
 
 
 def feed_channel(clinic_id: str, call_id: str) -> str:
-    """Channel of a call's live feed: `/calls/{clinic_id}/{call_id}`.
-
-    A segment has 1 to 50 letters, digits and dashes (AWS AppSync Developer Guide, "Channel namespaces"); other
-    characters of an id become dashes.
-    """
-    clinic, call = (_NOT_IN_A_CHANNEL.sub("-", part)[:_CHANNEL_SEGMENT] for part in (clinic_id, call_id))
-    return f"/calls/{clinic}/{call}"
+    """Channel of a call's live feed: `/calls/{clinic_id}/{call_id}`."""
+    return f"/calls/{clinic_id}/{call_id}"
