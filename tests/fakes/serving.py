@@ -1,0 +1,65 @@
+"""Serve an ASGI application on a free port of the loopback address, inside the test's own event loop."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+from collections.abc import AsyncIterator, Generator
+from typing import Any
+
+import uvicorn
+from starlette.types import ASGIApp
+
+HOST = "127.0.0.1"
+
+
+class _Server(uvicorn.Server):
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.ready = asyncio.Event()
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self.ready.set()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        for response in self.server_state.tasks:
+            response.cancel()
+        await super().shutdown(sockets)
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Generator[None, None, None]:
+        yield  # signals belong to the test run
+
+
+@contextlib.asynccontextmanager
+async def serving(app: ASGIApp, **options: Any) -> AsyncIterator[str]:
+    """Serve `app` until the context ends; connections still open then are cut.
+
+    Args:
+        app: What to serve. Its lifespan runs.
+        options: Of `uvicorn.Config`, for example ``ws`` or ``ssl_certfile``.
+
+    Yields:
+        The base URL, without a slash at its end.
+
+    Raises:
+        RuntimeError: The application did not start.
+    """
+    defaults = {"ws": "none", "log_level": "warning", "access_log": False, "timeout_graceful_shutdown": 10}
+    config = uvicorn.Config(app, **{**defaults, **options})
+    server = _Server(config)
+    with socket.create_server((HOST, 0), backlog=1024) as listener:
+        running = asyncio.create_task(server.serve([listener]), name="serving")
+        ready = asyncio.create_task(server.ready.wait())
+        await asyncio.wait((running, ready), return_when=asyncio.FIRST_COMPLETED)
+        ready.cancel()
+        if not server.started:
+            await running
+            raise RuntimeError("the application did not start")
+        try:
+            yield f"{'https' if config.is_ssl else 'http'}://{HOST}:{listener.getsockname()[1]}"
+        finally:
+            server.should_exit = True
+            await running
