@@ -2,25 +2,16 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING
 
 from aws_lambda_powertools.utilities.parameters.exceptions import GetParameterError
 from botocore.exceptions import ClientError
 
-from lambdas.common.errors import SafeError, error_code
+from lambdas.common.errors import error_code
+from transcription.deepgram_key import MAX_AGE_SECONDS, KeyUnusable, key_in, missing
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.parameters import SecretsProvider
-
-MAX_AGE_SECONDS = 300
-"""How long a container may go on with the key it has read. A refused key is read again at once."""
-
-_REMEDY = 'put the key into the secret, as plain text or as {"api_key": "…"}, and redrive the failed calls'
-
-
-class KeyUnusable(SafeError):
-    """The secret holds no usable key; the message says why and never what it holds."""
 
 
 class DeepgramKey:
@@ -59,27 +50,6 @@ class DeepgramKey:
         except GetParameterError as error:
             cause = error.__context__
             if isinstance(cause, ClientError) and error_code(cause) == "ResourceNotFoundException":
-                raise KeyUnusable("DeepgramKey.Missing", f"the secret is gone or has no value; {_REMEDY}") from None
+                raise missing() from None
             raise (cause or error) from None
-        if not isinstance(value, str):
-            raise KeyUnusable("DeepgramKey.Malformed", f"the secret is binary; {_REMEDY}")
-        return _key_in(value)
-
-
-def _key_in(value: str) -> str:
-    key = value.strip()
-    if key.startswith("{"):
-        try:
-            fields = json.loads(key)
-        except ValueError:
-            raise KeyUnusable("DeepgramKey.Malformed", f"the secret is no valid JSON; {_REMEDY}") from None
-        field = fields.get("api_key")
-        if not isinstance(field, str):
-            raise KeyUnusable("DeepgramKey.Malformed", f"the secret has no text field api_key; {_REMEDY}")
-        key = field.strip()
-    if not key:
-        raise KeyUnusable("DeepgramKey.Empty", f"the secret is empty; {_REMEDY}")
-    # A key goes into an HTTP header: spaces, line ends and other alphabets cannot be part of one.
-    if not (key.isascii() and key.isprintable()) or " " in key:
-        raise KeyUnusable("DeepgramKey.Malformed", f"the secret holds characters no key has; {_REMEDY}")
-    return key
+        return key_in(value)

@@ -2,27 +2,18 @@
 
 from __future__ import annotations
 
-import json
-import re
 from typing import TYPE_CHECKING
 
 from aws_lambda_powertools.utilities.parameters.exceptions import GetParameterError
 from botocore.exceptions import ClientError
 
-from lambdas.common.errors import SafeError, error_code
+from lambdas.common.errors import error_code
+from transcription.vocabulary import parameter_names, terms_in
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.parameters import SSMProvider
 
 MAX_AGE_SECONDS = 300
-DEFAULT_NAME = "default"
-
-# What Parameter Store allows in one part of a name (API reference, "PutParameter").
-_NAME = re.compile(r"[A-Za-z0-9_.-]+")
-
-
-class VocabularyMalformed(SafeError):
-    """A vocabulary parameter is not a JSON array of texts."""
 
 
 class Vocabulary:
@@ -43,11 +34,10 @@ class Vocabulary:
         Raises:
             VocabularyMalformed: The parameter is not a JSON array of texts.
         """
-        names = [DEFAULT_NAME] if _NAME.fullmatch(clinic_id) is None else [clinic_id, DEFAULT_NAME]
-        for name in names:
-            value = self._read(self._path + name)
+        for name in parameter_names(self._path, clinic_id):
+            value = self._read(name)
             if value is not None:
-                return _terms_in(value, name=self._path + name)
+                return terms_in(value, name=name)
         return ()
 
     def _read(self, name: str) -> str | None:
@@ -58,13 +48,3 @@ class Vocabulary:
             if isinstance(cause, ClientError) and error_code(cause) == "ParameterNotFound":
                 return None
             raise (cause or error) from None
-
-
-def _terms_in(value: str, *, name: str) -> tuple[str, ...]:
-    try:
-        terms = json.loads(value)
-    except ValueError:
-        terms = None
-    if not isinstance(terms, list) or not all(isinstance(term, str) for term in terms):
-        raise VocabularyMalformed("Vocabulary.Malformed", f"parameter {name} must be a JSON array of texts")
-    return tuple(terms)
