@@ -21,6 +21,7 @@ def main() -> None:
         metavar="FUNCTION=N",
         help="another number for one function",
     )
+    parser.add_argument("--kinesis-video-url", metavar="URL", help="where the Kinesis Video simulator is")
     parser.add_argument("--stop-with-parent", action="store_true", help="stop when standard input ends")
     options = vars(parser.parse_args())
     run(EmulatorSettings(**{**options, "workers_of": dict(options["workers_of"])}))

@@ -28,6 +28,7 @@ class EmulatorSettings:
         workers_per_function: Concurrent invocations of one function; more of them wait. A function behind a queue
             takes the maximum concurrency of its event source mapping instead.
         workers_of: Another number for single functions, by name.
+        kinesis_video_url: Where the Kinesis Video simulator is, if there is one.
         stop_with_parent: Stop when standard input ends, so that the emulator never outlives who started it.
     """
 
@@ -36,6 +37,7 @@ class EmulatorSettings:
     runtime_python: Path
     workers_per_function: int = 4
     workers_of: Mapping[str, int] = field(default_factory=dict)
+    kinesis_video_url: str | None = None
     stop_with_parent: bool = False
 
 
@@ -95,6 +97,7 @@ def _serve(settings: EmulatorSettings) -> None:
         runtime_python=settings.runtime_python,
         workers_per_function=settings.workers_per_function,
         workers_of=settings.workers_of,
+        kinesis_video_url=settings.kinesis_video_url,
     )
     config = Config()
     config.bind = [f"{HOST}:{settings.port}"]

@@ -7,10 +7,25 @@ Each module says what MiniStack does and what AWS does. All of it reaches into M
 from collections.abc import Mapping
 from pathlib import Path
 
-from local.emulator.patches import cloudformation, events, functions, identity, workflows
+from local.emulator.patches import (
+    cloudformation,
+    events,
+    functions,
+    identity,
+    kinesis_video,
+    live_feed,
+    recorded,
+    workflows,
+)
 
 
-def apply(*, runtime_python: Path, workers_per_function: int, workers_of: Mapping[str, int]) -> None:
+def apply(
+    *,
+    runtime_python: Path,
+    workers_per_function: int,
+    workers_of: Mapping[str, int],
+    kinesis_video_url: str | None,
+) -> None:
     """Apply every patch to the imported MiniStack.
 
     Args:
@@ -18,9 +33,13 @@ def apply(*, runtime_python: Path, workers_per_function: int, workers_of: Mappin
         workers_per_function: How many invocations of one function run at once, unless it is fed by a queue, where
             the mapping's maximum concurrency decides.
         workers_of: Another number for single functions, by name.
+        kinesis_video_url: Where the Kinesis Video simulator is, if there is one.
     """
     cloudformation.apply()
     events.apply()
     functions.apply(runtime_python, workers_per_function, workers_of)
     identity.apply()
+    kinesis_video.apply(kinesis_video_url)
+    live_feed.apply()
+    recorded.apply()
     workflows.apply()

@@ -94,6 +94,49 @@ class Account:
         assert messages, "no message came"
         return messages[0]
 
+    def deploy(self, resources: dict[str, Any], outputs: dict[str, Any] | None = None) -> dict[str, str]:
+        """Create a stack of these resources; returns its outputs, and its name as ``StackName``."""
+        name = unique("stack")
+        template = {
+            "Resources": resources,
+            "Outputs": {output: {"Value": value} for output, value in (outputs or {}).items()},
+        }
+        self.client("cloudformation").create_stack(StackName=name, TemplateBody=json.dumps(template))
+        return self.finished(name, "CREATE_COMPLETE")
+
+    def finished(self, stack: str, status: str) -> dict[str, str]:
+        """Wait until a stack has come to a status; returns its outputs, and its name as ``StackName``."""
+
+        def at_rest() -> dict[str, Any] | None:
+            (described,) = self.client("cloudformation").describe_stacks(StackName=stack)["Stacks"]
+            return described if not described["StackStatus"].endswith("IN_PROGRESS") else None
+
+        described = eventually(at_rest)
+        assert described["StackStatus"] == status, described.get("StackStatusReason")
+        return {
+            "StackName": stack,
+            **{output["OutputKey"]: output["OutputValue"] for output in described.get("Outputs", [])},
+        }
+
+    def gone(self, stack: str) -> None:
+        """Wait until a stack has been deleted."""
+        listed = self.client("cloudformation").list_stacks
+        eventually(
+            lambda: (
+                [entry["StackStatus"] for entry in listed()["StackSummaries"] if entry["StackName"] == stack]
+                == ["DELETE_COMPLETE"]
+            )
+        )
+
+    def assume(self, role: str) -> dict[str, str]:
+        """Credentials of a role, as :meth:`client` takes them."""
+        credentials = self.client("sts").assume_role(RoleArn=role, RoleSessionName="test")["Credentials"]
+        return {
+            "aws_access_key_id": credentials["AccessKeyId"],
+            "aws_secret_access_key": credentials["SecretAccessKey"],
+            "aws_session_token": credentials["SessionToken"],
+        }
+
     def start(self, definition: dict[str, Any], state_input: Any = None) -> str:
         """Start an execution of a new JSONata state machine; returns the execution's ARN."""
         states = self.client("stepfunctions")
