@@ -21,6 +21,11 @@ if TYPE_CHECKING:
 
 # "standard" retries throttling and transient errors with exponential backoff and jitter.
 CONFIG = Config(connect_timeout=3, read_timeout=10, retries={"mode": "standard", "total_max_attempts": 4})
+# For functions that somebody waits for, above all a contact flow (8 seconds). Standard retries pause up to a second
+# before the second attempt, so that two calls of which the first succeeds late and the second hangs end within 6.
+PROMPT_CONFIG = CONFIG.merge(
+    Config(connect_timeout=0.5, read_timeout=1, retries={"mode": "standard", "total_max_attempts": 2})
+)
 # For presigned URLs: KMS-encrypted objects and newer regions take signature version 4 only, and without "virtual" a URL
 # names S3's global host, which redirects, or refuses, requests for buckets of other regions than us-east-1.
 S3_CONFIG = CONFIG.merge(
@@ -41,9 +46,9 @@ def sts() -> STSClient:
 
 
 @cache
-def sqs() -> SQSClient:
+def sqs(config: Config = CONFIG) -> SQSClient:
     """Return the SQS client."""
-    return boto3.client("sqs", config=CONFIG)
+    return boto3.client("sqs", config=config)
 
 
 @cache
@@ -53,6 +58,6 @@ def step_functions() -> SFNClient:
 
 
 @cache
-def table() -> Table:
-    """Return the table of transcripts and claims, named by `TABLE_NAME`."""
-    return boto3.resource("dynamodb", config=CONFIG).Table(os.environ["TABLE_NAME"])
+def table(config: Config = CONFIG) -> Table:
+    """Return the table of transcripts, claims and live calls, named by `TABLE_NAME`."""
+    return boto3.resource("dynamodb", config=config).Table(os.environ["TABLE_NAME"])

@@ -16,6 +16,8 @@ NEEDED: dict[str, set[str]] = {
     "transcribe_call": {"deepgram", "httpx", "pydantic"},
     "store_transcript": set(),
     "score_quality": set(),
+    "start_live_call": {"pydantic"},
+    "end_live_call": {"pydantic"},
 }
 SCRIPT = """
 import importlib, sys

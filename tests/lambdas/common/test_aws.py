@@ -6,7 +6,7 @@ import boto3
 import pytest
 from botocore.config import Config
 
-from lambdas.common.aws import CONFIG, S3_CONFIG
+from lambdas.common.aws import CONFIG, PROMPT_CONFIG, S3_CONFIG
 
 
 @pytest.mark.parametrize(
@@ -31,3 +31,12 @@ def test_every_call_to_aws_ends(config: Config) -> None:
     assert used.connect_timeout <= 5  # type: ignore[attr-defined]
     assert used.read_timeout <= 10  # type: ignore[attr-defined]
     assert used.retries == {"mode": "standard", "total_max_attempts": 4}  # type: ignore[attr-defined]
+
+
+def test_a_function_that_a_caller_waits_for_gives_up_within_the_time_of_a_contact_flow() -> None:
+    used = boto3.client("sqs", region_name="eu-central-1", config=PROMPT_CONFIG).meta.config
+    attempts = used.retries["total_max_attempts"]  # type: ignore[attr-defined]
+    backoff = attempts - 1  # "standard" pauses at most a second before the second attempt
+    hanging = attempts * used.read_timeout + backoff  # type: ignore[attr-defined]
+    unreachable = attempts * used.connect_timeout + backoff  # type: ignore[attr-defined]
+    assert 2 * max(hanging, unreachable) <= 6

@@ -1,0 +1,93 @@
+"""What a contact flow of Amazon Connect hands to a Lambda function, and what the function answers.
+
+Sources: Amazon Connect Administrator Guide, "Grant Amazon Connect access to your AWS Lambda functions" (the event and
+the 8 seconds for it), and Amazon Connect Flow language, "InvokeLambdaFunction" (the answer).
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from aws_lambda_powertools.utilities.parser import BaseModel, Field
+from pydantic import ConfigDict
+
+
+class _Model(BaseModel):
+    # Fields without a use here, above all the caller's number, are not even kept; an error must not quote them either.
+    model_config = ConfigDict(frozen=True, hide_input_in_errors=True)
+
+
+class MediaStream(_Model):
+    """Where a caller's audio is streamed to.
+
+    Attributes:
+        arn: Kinesis video stream; later calls use it too.
+        start_fragment: Fragment in which this contact's audio begins.
+        started_at_ms: When streaming began, milliseconds since 1970.
+        stop_fragment: Fragment in which it ended; known once streaming was stopped.
+        stopped_at_ms: When it was stopped.
+    """
+
+    arn: str | None = Field(default=None, alias="StreamARN")
+    start_fragment: str | None = Field(default=None, alias="StartFragmentNumber")
+    started_at_ms: int | None = Field(default=None, alias="StartTimestamp")
+    stop_fragment: str | None = Field(default=None, alias="StopFragmentNumber")
+    stopped_at_ms: int | None = Field(default=None, alias="StopTimestamp")
+
+
+class _Participant(_Model):
+    audio: MediaStream | None = Field(default=None, alias="Audio")
+
+
+class _MediaStreams(_Model):
+    customer: _Participant | None = Field(default=None, alias="Customer")
+
+
+class _ContactData(_Model):
+    contact_id: str = Field(alias="ContactId")
+    channel: str = Field(alias="Channel")
+    attributes: dict[str, object] | None = Field(default=None, alias="Attributes")
+    media_streams: _MediaStreams | None = Field(default=None, alias="MediaStreams")
+
+
+class _Details(_Model):
+    contact: _ContactData = Field(alias="ContactData")
+    parameters: dict[str, object] | None = Field(default=None, alias="Parameters")
+
+
+class ContactFlowEvent(_Model):
+    """The event with which a contact flow invokes a function."""
+
+    name: Literal["ContactFlowEvent"] = Field(alias="Name")
+    details: _Details = Field(alias="Details")
+
+    @property
+    def contact_id(self) -> str:
+        """Connect's id of the contact."""
+        return self.details.contact.contact_id
+
+    @property
+    def is_voice(self) -> bool:
+        """Whether the contact is a call; flows also serve chats, tasks and e-mails."""
+        return self.details.contact.channel.upper() == "VOICE"
+
+    @property
+    def media(self) -> MediaStream | None:
+        """Where the caller's audio goes; `None` before streaming was ever started."""
+        streams = self.details.contact.media_streams
+        return streams.customer.audio if streams and streams.customer else None
+
+    def value(self, name: str) -> str | None:
+        """Return a parameter of the flow block, else an attribute of the contact; `None` if both are empty."""
+        for values in (self.details.parameters, self.details.contact.attributes):
+            if found := (values or {}).get(name):
+                return str(found)
+        return None
+
+
+def answer(outcome: str, reason: str) -> dict[str, str]:
+    """Return what the flow reads as `$.External.live_transcription` and `$.External.reason`.
+
+    A flow takes letters, digits, dashes and underscores only.
+    """
+    return {"live_transcription": outcome, "reason": reason}

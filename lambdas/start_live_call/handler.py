@@ -1,0 +1,64 @@
+"""Start: a contact flow has begun to stream a call and wants it transcribed."""
+
+from __future__ import annotations
+
+import os
+from datetime import UTC, datetime
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from aws_lambda_powertools.metrics import MetricUnit
+from aws_lambda_powertools.utilities.parser import ValidationError, parse
+
+from lambdas.common import aws, settings
+from lambdas.common.contact_flow import ContactFlowEvent, answer
+from lambdas.common.observability import correlate, entry_point, logger, metrics
+from lambdas.start_live_call.announcement import Announcer, Refused, live_call
+
+if TYPE_CHECKING:
+    from aws_lambda_powertools.utilities.typing import LambdaContext
+
+
+@cache
+def _announcer() -> Announcer:
+    return Announcer(
+        table=aws.table(aws.PROMPT_CONFIG),
+        sqs=aws.sqs(aws.PROMPT_CONFIG),
+        queue_url=os.environ["CALLS_QUEUE_URL"],
+        retention=settings.days("RETENTION_DAYS"),
+    )
+
+
+@entry_point
+def handle(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:  # noqa: ARG001
+    """Announce the call to the streamers.
+
+    Args:
+        event: `ContactFlowEvent` of Amazon Connect, after the block that starts media streaming. The clinic is the
+            block's parameter `clinic_id`, else the contact's attribute of that name, else `DEFAULT_CLINIC_ID`.
+        context: Lambda's context.
+
+    Returns:
+        `{"live_transcription": "started" | "refused", "reason"}`. A call is refused when asking again would not help.
+
+    Raises:
+        UnexpectedError: The table or the queue does not answer; the flow takes its error branch.
+    """
+    try:
+        call = live_call(_parse(event), default_clinic_id=os.environ.get("DEFAULT_CLINIC_ID"))
+    except Refused as refused:
+        metrics.add_metric(name="LiveCallsRefused", unit=MetricUnit.Count, value=1)
+        logger.warning("refused", error_code=refused.reason, error_message=refused.message)
+        return answer("refused", refused.reason)
+    correlate(call_id=call.call_id, recording_id=None)
+    _announcer().announce(call, now=datetime.now(UTC))
+    metrics.add_metric(name="LiveCallsAnnounced", unit=MetricUnit.Count, value=1)
+    logger.info("announced", clinic_id=call.clinic_id)
+    return answer("started", "announced")
+
+
+def _parse(event: dict[str, Any]) -> ContactFlowEvent:
+    try:
+        return parse(event=event, model=ContactFlowEvent)
+    except ValidationError:
+        raise Refused("invalid-event", "not an event of a contact flow") from None

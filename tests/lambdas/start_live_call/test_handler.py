@@ -1,0 +1,255 @@
+from __future__ import annotations
+
+import json
+import socket
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, cast
+
+import boto3
+import pytest
+
+from lambdas.common import aws
+from lambdas.common.errors import UnexpectedError
+from lambdas.start_live_call import handler
+from tests.fakes.contact_flow import (
+    CONTACT_ID,
+    CUSTOMER_NUMBER,
+    START_FRAGMENT,
+    STARTED_AT_MS,
+    STREAM_ARN,
+    audio,
+    contact_flow_event,
+)
+from tests.lambdas.cloud import REGION, Cloud, Context
+from transcription.live_call import LiveCall
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from aws_lambda_powertools.utilities.typing import LambdaContext
+    from mypy_boto3_sqs import SQSClient
+
+CONTEXT = cast("LambdaContext", Context())
+DAY = datetime.fromtimestamp(STARTED_AT_MS / 1000, UTC).date().isoformat()
+CALL = LiveCall(
+    call_id=CONTACT_ID,
+    clinic_id="harbour",
+    stream_arn=STREAM_ARN,
+    start_fragment=START_FRAGMENT,
+    started_at_ms=STARTED_AT_MS,
+)
+
+
+class Calls:
+    """The queue of live calls and their state in the table."""
+
+    def __init__(self, cloud: Cloud) -> None:
+        self._cloud = cloud
+        self._sqs: SQSClient = boto3.client("sqs", region_name=REGION)
+        self.url = self._sqs.create_queue(QueueName="calls")["QueueUrl"]
+
+    def messages(self) -> list[LiveCall]:
+        messages = self._sqs.receive_message(QueueUrl=self.url, MaxNumberOfMessages=10).get("Messages", [])
+        return [LiveCall.from_json(message["Body"]) for message in messages]
+
+    def bodies(self) -> str:
+        messages = self._sqs.receive_message(QueueUrl=self.url, MaxNumberOfMessages=10).get("Messages", [])
+        return "".join(message["Body"] for message in messages)
+
+    def states(self) -> list[dict[str, Any]]:
+        return self._cloud.items()
+
+    def put_state(self, **attributes: Any) -> dict[str, Any]:
+        item = {"PK": f"CALL#{CONTACT_ID}", "SK": "LIVE"} | attributes
+        self._cloud.table.put_item(Item=item)
+        return item
+
+    def delete_table(self) -> None:
+        self._cloud.table.delete()
+
+    def delete_queue(self) -> None:
+        self._sqs.delete_queue(QueueUrl=self.url)
+
+
+@pytest.fixture
+def calls(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> Iterator[Calls]:
+    calls = Calls(cloud)
+    monkeypatch.setenv("TABLE_NAME", "transcripts")
+    monkeypatch.setenv("CALLS_QUEUE_URL", calls.url)
+    monkeypatch.setenv("DEFAULT_CLINIC_ID", "")
+    monkeypatch.setenv("RETENTION_DAYS", "")
+    handler._announcer.cache_clear()
+    yield calls
+    handler._announcer.cache_clear()
+
+
+def start(**contact: Any) -> dict[str, Any]:
+    return handler.handle(contact_flow_event(**contact), CONTEXT)
+
+
+def test_a_call_is_noted_and_sent_to_the_queue(calls: Calls) -> None:
+    assert start() == {"live_transcription": "started", "reason": "announced"}
+    assert calls.messages() == [CALL]
+    (state,) = calls.states()
+    assert {name: value for name, value in state.items() if name not in {"announced_at", "updated_at"}} == {
+        "PK": f"CALL#{CONTACT_ID}",
+        "SK": "LIVE",
+        "GSI1PK": f"LIVE#harbour#{DAY}",
+        "GSI1SK": f"CALL#{CONTACT_ID}",
+        "type": "live-call",
+        "status": "announced",
+        "call_id": CONTACT_ID,
+        "clinic_id": "harbour",
+        "day": DAY,
+        "stream_arn": STREAM_ARN,
+        "start_fragment": START_FRAGMENT,
+        "started_at_ms": STARTED_AT_MS,
+    }
+
+
+@pytest.mark.parametrize(
+    "contact",
+    [
+        pytest.param({"CustomerEndpoint": None}, id="web call"),
+        pytest.param(
+            {"CustomerEndpoint": None, "InitiationMethod": "WEBRTC_API", "SystemEndpoint": None}, id="web API"
+        ),
+        pytest.param({"InitiationMethod": "TRANSFER", "PreviousContactId": "another-contact"}, id="transfer"),
+        pytest.param({"InitiationMethod": "CALLBACK", "Queue": {"ARN": "arn", "Name": "Callbacks"}}, id="callback"),
+        pytest.param({"InitiationMethod": "OUTBOUND", "SystemEndpoint": None}, id="outbound"),
+        pytest.param({"SomethingNew": {"Nested": [1]}}, id="a field of tomorrow"),
+        pytest.param({"MediaStreams": {"Customer": {"Audio": audio(), "Video": None}}}, id="video"),
+    ],
+)
+def test_every_kind_of_call_is_announced_and_its_number_stays_out(
+    calls: Calls, output: Callable[[], str], caplog: pytest.LogCaptureFixture, contact: dict[str, Any]
+) -> None:
+    result = start(**contact)
+    assert result["live_transcription"] == "started"
+    shown = json.dumps(result) + calls.bodies() + json.dumps(calls.states(), default=str) + output() + caplog.text
+    assert CONTACT_ID in shown
+    assert CUSTOMER_NUMBER.strip("+") not in shown
+    assert "+1555" not in shown
+
+
+def test_the_flow_block_names_the_clinic_before_the_contact_does(calls: Calls) -> None:
+    start(parameters={"clinic_id": "lakeside"})
+    assert [call.clinic_id for call in calls.messages()] == ["lakeside"]
+
+
+@pytest.mark.parametrize(("attributes", "parameters"), [(None, None), ({}, {}), ({"clinic_id": ""}, {"clinic_id": ""})])
+def test_the_default_clinic_takes_calls_of_no_clinic(
+    calls: Calls, monkeypatch: pytest.MonkeyPatch, attributes: dict[str, str] | None, parameters: dict[str, str] | None
+) -> None:
+    monkeypatch.setenv("DEFAULT_CLINIC_ID", "main")
+    event = contact_flow_event(Attributes=attributes)
+    event["Details"]["Parameters"] = parameters
+    assert handler.handle(event, CONTEXT)["live_transcription"] == "started"
+    assert [call.clinic_id for call in calls.messages()] == ["main"]
+
+
+@pytest.mark.parametrize(
+    ("contact", "reason"),
+    [
+        ({"Channel": "CHAT"}, "not-voice"),
+        ({"MediaStreams": None}, "no-media-stream"),
+        ({"MediaStreams": {}}, "no-media-stream"),
+        ({"MediaStreams": {"Customer": None}}, "no-media-stream"),
+        ({"MediaStreams": {"Customer": {"Audio": None}}}, "no-media-stream"),
+        ({"MediaStreams": {"Customer": {"Audio": {}}}}, "no-media-stream"),
+        ({"MediaStreams": {"Customer": {"Audio": audio(StartTimestamp=None)}}}, "no-media-stream"),
+        ({"MediaStreams": {"Customer": {"Audio": audio(StreamARN=CUSTOMER_NUMBER)}}}, "invalid-call"),
+        ({"MediaStreams": {"Customer": {"Audio": audio(StartTimestamp="0")}}}, "invalid-call"),
+        ({"MediaStreams": {"Customer": {"Audio": audio(StartTimestamp=CUSTOMER_NUMBER + "x")}}}, "invalid-event"),
+        ({"Attributes": None}, "no-clinic"),
+        ({"Attributes": {"clinic_id": f"harbour {CUSTOMER_NUMBER}"}}, "invalid-call"),
+        ({"ContactId": f"id of {CUSTOMER_NUMBER}"}, "invalid-call"),
+        ({"ContactId": None}, "invalid-event"),
+    ],
+)
+def test_a_call_that_cannot_be_followed_is_refused_with_a_code(
+    calls: Calls,
+    output: Callable[[], str],
+    caplog: pytest.LogCaptureFixture,
+    contact: dict[str, Any],
+    reason: str,
+) -> None:
+    assert start(**contact) == {"live_transcription": "refused", "reason": reason}
+    assert (calls.messages(), calls.states()) == ([], [])
+    shown = output()
+    lines = [json.loads(line) for line in shown.splitlines()]
+    assert [line["error_code"] for line in lines if line.get("message") == "refused"] == [reason]
+    assert any(line.get("LiveCallsRefused") == [1.0] for line in lines)
+    assert "5550107788" not in shown + caplog.text
+
+
+@pytest.mark.parametrize("event", [{}, {"Name": "ContactFlowEvent"}, {"Name": "Other", "Details": {}}, {"Details": 5}])
+def test_an_event_of_another_kind_is_refused(calls: Calls, event: dict[str, Any]) -> None:
+    assert handler.handle(event, CONTEXT) == {"live_transcription": "refused", "reason": "invalid-event"}
+
+
+def test_a_missing_start_fragment_is_no_obstacle(calls: Calls) -> None:
+    start(MediaStreams={"Customer": {"Audio": audio(StartFragmentNumber=None)}})
+    assert [call.start_fragment for call in calls.messages()] == [""]
+
+
+@pytest.mark.parametrize("status", ["announced", "streaming", "released", "completed", "failed"])
+def test_a_call_announced_again_keeps_its_state_and_is_sent_again(calls: Calls, status: str) -> None:
+    state = calls.put_state(
+        status=status, clinic_id="harbour", started_at_ms=1, start_fragment="7", lease_owner="task", updated_at="then"
+    )
+    assert start()["live_transcription"] == "started"
+    assert calls.messages() == [CALL]
+    (now,) = calls.states()
+    assert now | state == now
+
+
+def test_the_state_of_a_call_is_kept_as_long_as_is_set(calls: Calls, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RETENTION_DAYS", "30")
+    start()
+    (state,) = calls.states()
+    announced = datetime.fromisoformat(state["announced_at"]).timestamp()
+    assert int(state["expires_at"]) == int(announced) + 30 * 86_400
+
+
+@pytest.mark.parametrize(
+    ("lose", "error"), [(Calls.delete_table, "ResourceNotFound"), (Calls.delete_queue, "QueueDoesNotExist")]
+)
+def test_the_flow_takes_its_error_branch_when_a_service_fails(
+    calls: Calls, lose: Callable[[Calls], None], error: str
+) -> None:
+    lose(calls)
+    with pytest.raises(UnexpectedError, match=error):
+        start()
+
+
+def test_a_call_is_not_sent_before_it_is_noted(calls: Calls) -> None:
+    calls.delete_table()
+    with pytest.raises(UnexpectedError):
+        start()
+    assert calls.messages() == []
+
+
+@pytest.fixture
+def _clients_of_their_own() -> Iterator[None]:
+    caches = (aws.table, aws.sqs, handler._announcer)
+    for cache in caches:
+        cache.cache_clear()
+    yield
+    for cache in caches:
+        cache.cache_clear()
+
+
+@pytest.mark.usefixtures("_clients_of_their_own")
+def test_a_service_that_hangs_does_not_hold_the_caller_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:  # accepts connections, by the kernel, and never answers
+        endpoint = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        for name, value in {
+            "TABLE_NAME": "transcripts",
+            "CALLS_QUEUE_URL": f"{endpoint}/calls",
+            "RETENTION_DAYS": "",
+            "AWS_ENDPOINT_URL": endpoint,
+        }.items():
+            monkeypatch.setenv(name, value)
+        with pytest.raises(UnexpectedError, match="ReadTimeoutError"):
+            start()
