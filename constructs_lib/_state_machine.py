@@ -34,6 +34,8 @@ _LAMBDA_TROUBLE: Final = [
 _STARTUP = Duration.seconds(15)
 _QUICK_CALL = Duration.seconds(30)
 _LONGEST_CAUSE = 1000  # characters
+# Between two looks at a call that is still being transcribed live. How often, the admission decides by the clock.
+_LIVE_PAUSE = Duration.seconds(30)
 
 
 class Definition:
@@ -70,8 +72,10 @@ class Definition:
         self._scope, self._table = scope, table
         self._send_to_failed_calls = self._build_send_to_failed_calls(failed_calls)
         self._record_failure = self._build_record_failure()
-        self.start: sfn.IChainable = self._build_admit(admit).next(
+        admission = self._build_admit(admit)
+        self.start: sfn.IChainable = admission.next(
             self._build_decision(
+                admission,
                 claimed=self._build_transcribe(queue, max_wait)
                 .next(self._build_store(store))
                 .next(
@@ -88,7 +92,7 @@ class Definition:
                         .next(self._build_complete())
                         .next(sfn.Succeed.jsonata(scope, "Transcribed"))
                     )
-                )
+                ),
             )
         )
 
@@ -96,7 +100,11 @@ class Definition:
         state = self._invoke(
             "Admit",
             function,
-            payload={"event": "{% $states.context.Execution.Input %}", "execution": _EXECUTION},
+            payload={
+                "event": "{% $states.context.Execution.Input %}",
+                "execution": _EXECUTION,
+                "started_at": "{% $states.context.Execution.StartTime %}",
+            },
             assign={"recording": "{% $states.result.Payload.recording %}"},
         )
         # Whether the recording was claimed is not known: its claim, if any, ends with its lease.
@@ -107,13 +115,26 @@ class Definition:
         )
         return state
 
-    def _build_decision(self, *, claimed: sfn.IChainable) -> sfn.Choice:
+    def _build_decision(self, admission: sfn.IChainable, *, claimed: sfn.IChainable) -> sfn.Choice:
         return (
             sfn.Choice.jsonata(self._scope, "Decision")
             .when(sfn.Condition.jsonata("{% $states.input.decision = 'claimed' %}"), claimed)
             .when(
                 sfn.Condition.jsonata("{% $states.input.decision in ['duplicate', 'ignored'] %}"),
                 sfn.Succeed.jsonata(self._scope, "NothingToDo"),
+            )
+            .when(
+                sfn.Condition.jsonata("{% $states.input.decision = 'covered' %}"),
+                sfn.Succeed.jsonata(self._scope, "CoveredByLive", comment="The call was transcribed while it ran"),
+            )
+            .when(
+                sfn.Condition.jsonata("{% $states.input.decision = 'wait' %}"),
+                sfn.Wait.jsonata(
+                    self._scope,
+                    "AwaitLive",
+                    time=sfn.WaitTime.duration(_LIVE_PAUSE),
+                    comment="The live transcript of the call is still being made",
+                ).next(admission),
             )
             .otherwise(
                 sfn.Pass.jsonata(

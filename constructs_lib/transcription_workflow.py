@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Final, Literal, get_args
 
-from aws_cdk import Aws, Duration, Names, RemovalPolicy
+from aws_cdk import Duration, Names, RemovalPolicy
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_cloudwatch_actions as cloudwatch_actions
 from aws_cdk import aws_dynamodb as dynamodb
@@ -34,6 +34,8 @@ from constructs_lib.transcription_function import TranscriptionFunction
 
 OnNewVersion = Literal["supersede", "keep"]
 """What a new version of a recording does to the transcript that is there."""
+LiveTranscripts = Literal["always", "when-incomplete", "never"]
+"""When the recording of a call is transcribed that was transcribed live."""
 Role = Literal["agent", "customer"]
 """Who speaks on a channel."""
 
@@ -90,6 +92,12 @@ class TranscriptionWorkflow(Construct):
         retain_for: Age at which transcripts and claims are deleted from *table*. Default: never.
         on_new_version: Whether the transcript of a new version of a recording replaces the present one
             (``"supersede"``) or is not made (``"keep"``). Default: it replaces it.
+        live_transcripts: When the recording of a call that was followed live is transcribed, and paid for, as well:
+            ``"always"``, ``"when-incomplete"`` (unless the live transcript is proven to hold the whole call) or
+            ``"never"``. A transcript of the recording replaces the live one; recordings of the automated part of a call
+            are always transcribed. Default: always.
+        live_patience: Longest wait for a live transcript that is still being made when the recording arrives; unused
+            with ``live_transcripts="always"``. Default: 15 minutes.
         max_wait: Longest wait for a transcription, the wait in the queue included. Default: a day.
         max_duration: Longest recording that is transcribed, at most 6 hours. Default: 4 hours.
         waiting_alarm_after: Wait of a call that raises an alarm. Default: an hour.
@@ -156,6 +164,8 @@ class TranscriptionWorkflow(Construct):
         alarm_topic: sns.ITopic | None = None,
         retain_for: Duration | None = None,
         on_new_version: OnNewVersion = "supersede",
+        live_transcripts: LiveTranscripts = "always",
+        live_patience: Duration | None = None,
         max_wait: Duration | None = None,
         max_duration: Duration | None = None,
         waiting_alarm_after: Duration | None = None,
@@ -172,6 +182,10 @@ class TranscriptionWorkflow(Construct):
         super().__init__(scope, construct_id)
         if on_new_version not in get_args(OnNewVersion):
             raise ValueError(f"on_new_version {on_new_version!r} is unknown: choose 'supersede' or 'keep'")
+        if live_transcripts not in get_args(LiveTranscripts):
+            raise ValueError(
+                f"live_transcripts {live_transcripts!r} is unknown: choose 'always', 'when-incomplete' or 'never'"
+            )
         options = options or DeepgramOptions()
         wait = Duration.seconds(
             _private.seconds_within(
@@ -181,8 +195,18 @@ class TranscriptionWorkflow(Construct):
         longest_call = _private.seconds_within(
             "max_duration", max_duration or Duration.hours(4), at_least=Duration.seconds(1), at_most=_LONGEST_CALL
         )
+        patience = Duration.seconds(
+            _private.seconds_within(
+                "live_patience",
+                live_patience or Duration.minutes(15),
+                at_least=Duration.minutes(1),
+                at_most=Duration.days(1),
+            )
+        )
         retention_days = "" if retain_for is None else str(retain_for.to_days())
         execution_timeout = wait.plus(_OTHER_STEPS)
+        if live_transcripts != "always":
+            execution_timeout = execution_timeout.plus(patience)
 
         self.key = key or _private.own_key(
             self, removal_policy=RemovalPolicy.DESTROY, description="Queues, logs and events"
@@ -227,6 +251,8 @@ class TranscriptionWorkflow(Construct):
                 "MAX_DURATION_SECONDS": str(longest_call),
                 "CLAIM_LEASE_SECONDS": str(int(execution_timeout.plus(_CLAIM_MARGIN).to_seconds())),
                 "ON_NEW_VERSION": on_new_version,
+                "LIVE_TRANSCRIPTS": live_transcripts,
+                "LIVE_PATIENCE_SECONDS": str(int(patience.to_seconds())),
                 "RETENTION_DAYS": retention_days,
             },
             timeout=Duration.minutes(5),  # a compressed recording is decoded from end to end
@@ -288,7 +314,7 @@ class TranscriptionWorkflow(Construct):
         self.state_machine.grant_task_response(self.transcription.function)
         self.rule = self._rule(recordings, key_prefixes)
         self._collect_silent_ends()
-        self.alarm_topic = alarm_topic or self._alarm_topic()
+        self.alarm_topic = alarm_topic or _monitoring.create_alarm_topic(self, key=self.key)
         self.alarms = _monitoring.create_alarms(
             Construct(self, "Alarms"),
             failed_calls=self.metric_failed_calls(),
@@ -304,7 +330,7 @@ class TranscriptionWorkflow(Construct):
     def _failed_calls(self) -> sqs.Queue:
         # EventBridge sends events here that it could not start an execution for.
         _private.allow_service(
-            self.key, "events.amazonaws.com", "kms:Decrypt", "kms:GenerateDataKey", conditions=_same_account()
+            self.key, "events.amazonaws.com", "kms:Decrypt", "kms:GenerateDataKey", conditions=_private.same_account()
         )
         return sqs.Queue(
             self,
@@ -343,7 +369,7 @@ class TranscriptionWorkflow(Construct):
         _private.allow_objects(role, archive, "s3:GetObject", prefix=REPLIES)
         _private.allow_objects(role, archive, "s3:PutObject", prefix=TRANSCRIPTS, write=True)
         _private.allow_listing(role, archive)
-        _private.allow_items(role, table, "dynamodb:PutItem", "dynamodb:UpdateItem")
+        _private.allow_items(role, table, "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem")
         _private.acknowledge_wildcards(
             role,
             {
@@ -481,21 +507,6 @@ class TranscriptionWorkflow(Construct):
             targets=[targets.SqsQueue(self.failed_calls)],
         )
 
-    def _alarm_topic(self) -> sns.Topic:
-        topic = sns.Topic(self, "AlarmTopic", master_key=self.key, enforce_ssl=True)
-        _private.allow_service(
-            self.key, "cloudwatch.amazonaws.com", "kms:Decrypt", "kms:GenerateDataKey", conditions=_same_account()
-        )
-        topic.add_to_resource_policy(
-            iam.PolicyStatement(
-                actions=["sns:Publish"],
-                principals=[iam.ServicePrincipal("cloudwatch.amazonaws.com")],
-                resources=[topic.topic_arn],
-                conditions=_same_account(),
-            )
-        )
-        return topic
-
     def _graphs(self) -> dict[str, list[cloudwatch.IMetric]]:
         machine, function = self.state_machine, self.transcription.function
         return {
@@ -553,10 +564,6 @@ class TranscriptionWorkflow(Construct):
     def metric_transcribed(self) -> cloudwatch.Metric:
         """Count the executions that ended well, duplicates included; the sum of 5 minutes."""
         return self.state_machine.metric_succeeded()
-
-
-def _same_account() -> dict[str, dict[str, str]]:
-    return {"StringEquals": {"aws:SourceAccount": Aws.ACCOUNT_ID}}
 
 
 def _layouts(clinic_by_prefix: Mapping[str, str], default_clinic_id: str | None) -> str:

@@ -10,7 +10,7 @@ from constructs_lib._private import flat
 from tests.constructs_lib.parts import new_stack, new_workflow, properties
 
 STEPS_AFTER_THE_CLAIM = ("Transcribe", "Store", "Score", "Announce", "Complete")
-CARRIED = {"recording", "reply", "deepgram_requests", "request_id", "transcript", "event", "execution"}
+CARRIED = {"recording", "reply", "deepgram_requests", "request_id", "transcript", "event", "execution", "started_at"}
 
 
 @pytest.fixture(scope="module")
@@ -46,6 +46,15 @@ def test_waiting_for_the_transcription_ends_by_time_not_by_heartbeats(tasks: dic
     assert tasks["Transcribe"]["TimeoutSeconds"] == 86400
     assert tasks["Transcribe"]["Resource"].endswith(":sqs:sendMessage.waitForTaskToken")
     assert not any("HeartbeatSeconds" in task for task in tasks.values())
+
+
+def test_a_call_still_transcribed_live_is_looked_at_again_from_the_start(states: dict[str, Any]) -> None:
+    [wait] = [name for name, state in states.items() if state["Type"] == "Wait"]
+    assert any(choice["Next"] == wait for choice in states["Decision"]["Choices"])
+    assert states[wait]["Next"] == "Admit"
+    assert 10 <= states[wait]["Seconds"] <= 60
+    # What ends the waiting: the admission knows for how long it has lasted.
+    assert states["Admit"]["Arguments"]["Payload"]["started_at"] == "{% $states.context.Execution.StartTime %}"
 
 
 def test_every_task_is_repeated_a_limited_number_of_times_with_full_jitter(tasks: dict[str, Any]) -> None:

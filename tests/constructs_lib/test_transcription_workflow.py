@@ -227,6 +227,16 @@ def test_an_execution_outlives_its_wait_and_the_claim_outlives_the_execution(sta
     assert int(environment(template, workflow.admit_function)["CLAIM_LEASE_SECONDS"]) > 10800
 
 
+def test_waiting_for_a_live_transcript_is_added_to_the_time_an_execution_has(stack: Stack) -> None:
+    workflow = new_workflow(
+        stack, max_wait=Duration.hours(2), live_transcripts="never", live_patience=Duration.minutes(30)
+    )
+    template = Template.from_stack(stack)
+    definition = json.dumps(properties(template, workflow.state_machine)["DefinitionString"])
+    assert r"}},\"TimeoutSeconds\":12600," in definition
+    assert int(environment(template, workflow.admit_function)["CLAIM_LEASE_SECONDS"]) > 12600
+
+
 # Functions
 
 
@@ -261,7 +271,7 @@ RUN = {"logs:CreateLogStream", "logs:PutLogEvents", "xray:PutTelemetryRecords", 
             "store_function",
             {
                 *("s3:GetObject", "s3:ListBucket", "s3:PutObject", "kms:Decrypt", "kms:GenerateDataKey"),
-                *("dynamodb:PutItem", "dynamodb:UpdateItem"),
+                *("dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem"),
             },
         ),
         (
@@ -308,6 +318,8 @@ def test_settings_reach_the_functions(stack: Stack) -> None:
         default_clinic_id="main",
         channel_roles={0: "agent", 1: "customer"},
         on_new_version="keep",
+        live_transcripts="when-incomplete",
+        live_patience=Duration.minutes(5),
         retain_for=Duration.days(30),
         max_duration=Duration.hours(1),
     )
@@ -318,6 +330,7 @@ def test_settings_reach_the_functions(stack: Stack) -> None:
         "default_clinic_id": "main",
     }
     assert (admit["ON_NEW_VERSION"], admit["MAX_DURATION_SECONDS"], admit["RETENTION_DAYS"]) == ("keep", "3600", "30")
+    assert (admit["LIVE_TRANSCRIPTS"], admit["LIVE_PATIENCE_SECONDS"]) == ("when-incomplete", "300")
     store = environment(template, workflow.store_function)
     assert json.loads(store["CHANNEL_ROLES"]) == {"0": "agent", "1": "customer"}
     assert store["TRANSCRIPT_RETENTION_DAYS"] == "30"
@@ -329,6 +342,7 @@ def test_without_settings_everything_is_kept_and_unknown_clinics_are_rejected(de
     admit = environment(template, workflow.admit_function)
     assert json.loads(admit["LAYOUTS"]) == {"clinic_by_prefix": {}, "default_clinic_id": None}
     assert (admit["ON_NEW_VERSION"], admit["RETENTION_DAYS"]) == ("supersede", "")
+    assert admit["LIVE_TRANSCRIPTS"] == "always"
     store = environment(template, workflow.store_function)
     assert json.loads(store["CHANNEL_ROLES"]) == {"0": "customer", "1": "agent"}
     assert store["TRANSCRIPT_RETENTION_DAYS"] == ""
@@ -533,6 +547,8 @@ def test_two_in_one_stack_share_no_name() -> None:
         ({"max_wait": Duration.seconds(1)}, r"max_wait of 1 second is out of range"),
         ({"max_duration": Duration.hours(7)}, r"max_duration of 7 hours is out of range: .* to 6 hours"),
         ({"on_new_version": "merge"}, r"on_new_version 'merge' is unknown: choose 'supersede' or 'keep'"),
+        ({"live_transcripts": "sometimes"}, r"live_transcripts 'sometimes' is unknown: choose 'always', 'when-inc"),
+        ({"live_patience": Duration.days(2)}, r"live_patience of 2 days is out of range: choose 1 minute to 1 day"),
         ({"clinic_by_prefix": {"": "main"}}, r"clinic 'main' has an empty prefix: use default_clinic_id"),
         ({"clinic_by_prefix": {"a/": "lake side"}}, r"clinic id 'lake side' cannot be part of a key"),
         (
