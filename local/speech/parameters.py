@@ -33,6 +33,7 @@ _NOT_LOCAL = {
 }
 
 Notice = dict[str, str]
+Rules = Mapping[str, dict[str, Any]]
 
 
 @cache
@@ -43,7 +44,7 @@ def published() -> dict[str, Any]:
 
 
 def known_parameters() -> dict[str, dict[str, Any]]:
-    """Return every accepted parameter by name: the specification's and those that the documentation added later."""
+    """Return every parameter of a recording: the specification's and those that the documentation added later."""
     return {**published()["published"], **published()["later"]}
 
 
@@ -115,21 +116,32 @@ def parse_options(query: Iterable[tuple[str, str]], engine_languages: frozenset[
     Raises:
         ListenError: 400, for an unknown parameter, an unacceptable value, or a combination that Deepgram refuses.
     """
+    return read_query(query, known_parameters(), engine_languages)[0]
+
+
+def read_query(
+    query: Iterable[tuple[str, str]], rules: Rules, engine_languages: frozenset[str] | None
+) -> tuple[ListenOptions, dict[str, list[str]]]:
+    """Check a query string against a list of parameters; return the options and every value by name.
+
+    Raises:
+        ListenError: As `parse_options`.
+    """
     values: dict[str, list[str]] = {}
     for name, value in query:
-        _check(name, value)
+        _check(name, value, rules)
         values.setdefault(name, []).append(value)
     for name, given in values.items():
-        if len(given) > 1 and not known_parameters()[name].get("repeatable"):
+        if len(given) > 1 and not rules[name].get("repeatable"):
             raise invalid_parameter(f"Failed to deserialize query parameters: duplicate field `{name}`")
     options = _options(values)
-    _check_model(options, _one(values, "version") or "latest", engine_languages)
+    _check_model(options, last_value(values, "version") or "latest", engine_languages)
     _check_combinations(options, values)
-    return options
+    return options, values
 
 
-def _check(name: str, value: str) -> None:
-    rule = known_parameters().get(name)
+def _check(name: str, value: str, rules: Rules) -> None:
+    rule = rules.get(name)
     if rule is None:
         raise invalid_parameter(f"Failed to deserialize query parameters: unknown field `{name}`")
     types = rule["type"] if isinstance(rule["type"], list) else [rule["type"]]
@@ -158,21 +170,22 @@ def _is(kind: str, value: str, allowed: list[str] | None) -> bool:
     return 0 <= number < 1e6 and (kind == "number" or value.isdecimal())
 
 
-def _one(values: Mapping[str, list[str]], name: str) -> str | None:
+def last_value(values: Mapping[str, list[str]], name: str) -> str | None:
+    """Return the value of a parameter that counts, `None` if it is not given."""
     given = values.get(name)
     return given[-1] if given else None
 
 
 def _options(values: Mapping[str, list[str]]) -> ListenOptions:
     def flag(name: str) -> bool:
-        return (_one(values, name) or "false") != "false"
+        return (last_value(values, name) or "false") != "false"
 
     def many(name: str) -> tuple[str, ...]:
         return tuple(value for value in values.get(name, ()) if value)
 
     diarize: Literal["v1", "v2"] | None = None
     if flag("diarize_model"):
-        diarize = "v1" if _one(values, "diarize_model") == "v1" else "v2"
+        diarize = "v1" if last_value(values, "diarize_model") == "v1" else "v2"
     elif flag("diarize"):
         diarize = "v1"
     warnings = [
@@ -199,8 +212,8 @@ def _options(values: Mapping[str, list[str]]) -> ListenOptions:
             }
         )
     return ListenOptions(
-        model=_one(values, "model") or "base-general",
-        language=_one(values, "language") or "en",
+        model=last_value(values, "model") or "base-general",
+        language=last_value(values, "language") or "en",
         multichannel=flag("multichannel"),
         diarize=diarize,
         punctuate=flag("punctuate"),
@@ -208,7 +221,7 @@ def _options(values: Mapping[str, list[str]]) -> ListenOptions:
         numerals=flag("numerals"),
         paragraphs=flag("paragraphs"),
         utterances=flag("utterances"),
-        utterance_gap=float(_one(values, "utt_split") or 0.8),
+        utterance_gap=float(last_value(values, "utt_split") or 0.8),
         # `keywords` are WORD or WORD:INTENSIFIER; a negative one asks for less, which no boost does.
         keyterms=many("keyterm")
         + tuple(word for word, _, weight in (k.partition(":") for k in many("keywords")) if not weight.startswith("-")),
@@ -218,21 +231,21 @@ def _options(values: Mapping[str, list[str]]) -> ListenOptions:
         sentiment=flag("sentiment"),
         topics=flag("topics"),
         custom_topics=many("custom_topic"),
-        custom_topics_only=_one(values, "custom_topic_mode") == "strict",
+        custom_topics_only=last_value(values, "custom_topic_mode") == "strict",
         intents=flag("intents"),
         custom_intents=many("custom_intent"),
-        custom_intents_only=_one(values, "custom_intent_mode") == "strict",
+        custom_intents_only=last_value(values, "custom_intent_mode") == "strict",
         summarize=flag("summarize"),
         detect_entities=flag("detect_entities"),
         detect_language=flag("detect_language"),
         language_hints=many("language_hint"),
         tags=many("tag"),
         extra=many("extra"),
-        callback=_one(values, "callback"),
-        callback_method=_one(values, "callback_method") or "POST",
-        encoding=_one(values, "encoding"),
-        sample_rate=int(_one(values, "sample_rate") or 0) or None,
-        channels=int(_one(values, "channels") or 1),
+        callback=last_value(values, "callback"),
+        callback_method=last_value(values, "callback_method") or "POST",
+        encoding=last_value(values, "encoding"),
+        sample_rate=int(last_value(values, "sample_rate") or 0) or None,
+        channels=int(last_value(values, "channels") or 1),
         warnings=tuple(warnings),
     )
 
@@ -248,7 +261,7 @@ def _check_combinations(options: ListenOptions, values: Mapping[str, list[str]])
         raise invalid_parameter("`diarize` and `diarize_model` cannot be used together.")
     if "keywords" in values and options.model.startswith("nova-3"):
         raise invalid_parameter("Keywords are not supported for Nova-3. Please use `keyterm` instead.")
-    if len(options.keyterms) > MAX_KEYTERMS or _tokens(values.get("keyterm", [])) > MAX_KEYTERM_TOKENS:
+    if len(options.keyterms) > MAX_KEYTERMS or keyterm_tokens(values.get("keyterm", [])) > MAX_KEYTERM_TOKENS:
         raise bad_request(
             f"Keyterm limit exceeded. The maximum number of tokens across all keyterms is {MAX_KEYTERM_TOKENS}."
         )
@@ -265,7 +278,7 @@ def _check_combinations(options: ListenOptions, values: Mapping[str, list[str]])
         raise invalid_parameter("Failed to deserialize query parameters: channels: expected 1 to 20")
 
 
-def _tokens(terms: Iterable[str]) -> int:
+def keyterm_tokens(terms: Iterable[str]) -> int:
     """Estimate tokens as Deepgram's Keyterm page suggests for planning: a third more than words."""
     return round(sum(len(term.split()) for term in terms) * 4 / 3)
 

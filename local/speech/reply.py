@@ -11,11 +11,12 @@ from typing import Any
 from local.speech.audio import Recording
 from local.speech.diarization import assign_speakers
 from local.speech.engines import Engine, Recognition
+from local.speech.formatting import grouped, reworded
 from local.speech.intelligence import analyse, entities, mean_sentiment, score_sentiment, sentiment_of
 from local.speech.parameters import ListenOptions
-from local.speech.spoken_numbers import Redaction, as_numerals
-from local.speech.transcript import Sentence, SpokenWord, Utterance, confidence, utterances
-from local.speech.writing import find_term, replace_terms, write
+from local.speech.spoken_numbers import Redaction
+from local.speech.transcript import Sentence, SpokenWord, Utterance, confidence
+from local.speech.writing import find_term
 
 Json = dict[str, Any]
 
@@ -46,17 +47,10 @@ def build_reply(
     redaction = Redaction(options.redact)
     by_channel: list[list[Utterance]] = []
     for channel, recognition in zip(recording.channels, recognised, strict=True):
-        words = redaction.apply([SpokenWord.of(word) for word in recognition.words])
-        if options.numerals or options.smart_format:
-            words = as_numerals(words, currency=options.smart_format)
-        words = replace_terms(words, options.replace)
+        words = reworded(recognition.words, redaction, options)
         if options.diarize:
             assign_speakers(words, channel)
-        spoken = utterances(words, channel.index, options.utterance_gap)
-        if options.written:
-            for sentence in (sentence for utterance in spoken for sentence in utterance.sentences):
-                write(sentence)
-        by_channel.append(spoken)
+        by_channel.append(grouped(words, channel.index, options))
     # Deepgram orders utterances by channel first and by time second.
     spoken_by_all = [utterance for spoken in by_channel for utterance in spoken]
     if options.sentiment and options.english:
@@ -118,7 +112,7 @@ def _channel(spoken: Sequence[Utterance], options: ListenOptions) -> Json:
     alternative: Json = {
         "transcript": " ".join(utterance.text for utterance in spoken),
         "confidence": confidence(words),
-        "words": [_word(word, options) for word in words],
+        "words": [word_body(word, options) for word in words],
     }
     if options.language == "multi":
         alternative["languages"] = ["en"] if words else []
@@ -135,7 +129,8 @@ def _channel(spoken: Sequence[Utterance], options: ListenOptions) -> Json:
     return channel
 
 
-def _word(word: SpokenWord, options: ListenOptions) -> Json:
+def word_body(word: SpokenWord, options: ListenOptions) -> Json:
+    """Return one entry of `words`."""
     answer: Json = {
         "word": word.text,
         "start": round(word.start, 3),
@@ -160,7 +155,7 @@ def _utterance(utterance: Utterance, options: ListenOptions) -> Json:
         "confidence": confidence(utterance.words),
         "channel": utterance.channel,
         "transcript": utterance.text,
-        "words": [_word(word, options) for word in utterance.words],
+        "words": [word_body(word, options) for word in utterance.words],
         "id": str(uuid.uuid4()),
     }
     if utterance.speaker is not None:

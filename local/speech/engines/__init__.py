@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 from local.speech.audio import Channel
 
@@ -62,3 +63,103 @@ class Engine(Protocol):
 
     async def close(self) -> None:
         """Stop every process and task of the engine."""
+
+
+@dataclass(frozen=True, slots=True)
+class StreamRequest:
+    """How one channel of a stream is to be recognised.
+
+    Attributes:
+        rate: Samples per second.
+        interim: Whether words are wanted before they are final.
+        endpointing: Seconds of silence that end an utterance.
+        vocabulary: Terms made more likely.
+    """
+
+    rate: int
+    interim: bool
+    endpointing: float
+    vocabulary: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class SpeechStart:
+    """Somebody has begun to speak.
+
+    Attributes:
+        at: Seconds from the start of the stream.
+    """
+
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """What was recognised in a piece of a stream.
+
+    Attributes:
+        start: Seconds from the start of the stream: the end of the last final passage.
+        end: Seconds. Whatever is said after it comes in a later passage, whole.
+        words: In order of time; none in silence.
+        final: Whether the words will not change any more.
+        speech_final: Whether the speaker paused at the end.
+        from_finalize: Whether it is final because that was asked for.
+    """
+
+    start: float
+    end: float
+    words: tuple[Word, ...]
+    final: bool = True
+    speech_final: bool = False
+    from_finalize: bool = False
+
+
+Heard = SpeechStart | Passage
+
+
+class ChannelStream(Protocol):
+    """One channel of a stream in recognition. One call at a time."""
+
+    async def feed(self, pcm: bytes) -> Sequence[Heard]:
+        """Take the next 16-bit little-endian mono samples; return what has been recognised since the last call."""
+        ...
+
+    async def finalize(self) -> Sequence[Heard]:
+        """Make everything final that was fed so far. The last passage says that it is from this."""
+        ...
+
+    async def finish(self) -> Sequence[Heard]:
+        """End the stream and return the rest."""
+        ...
+
+    async def replace_vocabulary(self, vocabulary: tuple[str, ...]) -> None:
+        """Make other terms likely, from the next utterance on."""
+
+    async def release(self) -> None:
+        """Let go of everything the stream holds, at its end or before. More than once does no harm."""
+
+    def report(self) -> dict[str, Any]:
+        """Return what the journal is to say of the audio, JSON-ready and without a word of it."""
+        ...
+
+
+class StreamEngine(Protocol):
+    """An engine that also recognises audio while it arrives.
+
+    Attributes:
+        name: As `Engine.name`.
+        version: As `Engine.version`.
+        arch: As `Engine.arch`.
+        languages: As `Engine.languages`.
+        writes: Whether its words are language, to be given capitals, full stops and numerals.
+    """
+
+    name: str
+    version: str
+    arch: str
+    languages: frozenset[str] | None
+    writes: bool
+
+    def open_stream(self, request: StreamRequest) -> ChannelStream:
+        """Begin one channel. Does not wait for anything."""
+        ...

@@ -3,15 +3,31 @@
 A frame is 160 samples, 20 ms at 8 kHz: four samples that mark its beginning, two that carry a number from 0 to 65535,
 and a fixed tail by which a frame that has lost or gained a sample is told from a whole one. `FrameReader` finds frames
 at any sample. Digital silence between frames is silence; anything else is damage, and counted.
+
+`FramesEngine` recognises frame 17 as the word ``f17``. Where its passages end follows from the audio alone and not from
+where a stream began or how it was cut into messages: after `PAUSE_SAMPLES` of silence, which also ends the utterance,
+and between two frames whose numbers differ in the hundreds. So whoever repeats a stream from the end of any final
+passage gets the same passages again.
 """
 
 from __future__ import annotations
 
 import struct
+from collections.abc import Sequence
+from typing import Any
+
+from local.speech.audio import Channel
+from local.speech.engines import Heard, Passage, Recognition, SpeechStart, StreamRequest, Word
 
 FRAME_SAMPLES = 160
 FRAME_BYTES = FRAME_SAMPLES * 2
 MAX_NUMBER = 0xFFFF
+PAUSE_SAMPLES = 2_400
+# Frames with consecutive numbers in one passage at the most: two seconds.
+PASSAGE_FRAMES = 100
+INTERIM_FRAMES = 25
+# Silence in which nothing is heard is confirmed this often.
+SILENCE_SAMPLES = 40_000
 
 # No other part of a frame comes near the extremes.
 _MARK = struct.pack("<4h", 32767, -32768, 32767, -32768)
@@ -85,3 +101,122 @@ def _find_mark(data: bytes, start: int) -> int:
         if len(data) - begun >= start and data.endswith(_MARK[:begun]):
             return len(data) - begun
     return len(data)
+
+
+class FramesEngine:
+    """Recognises numbered frames. `StreamRequest.endpointing` and vocabularies are ignored."""
+
+    name = "local-frames"
+    version = "1"
+    arch = "frames"
+    languages: frozenset[str] | None = None
+    writes = False
+
+    async def start(self) -> None:
+        """Do nothing: there is nothing to prepare."""
+
+    async def transcribe(self, channel: Channel, vocabulary: tuple[str, ...]) -> Recognition:  # noqa: ARG002
+        """Return one word for each whole frame."""
+        return Recognition(tuple(_word(*frame, channel.rate) for frame in FrameReader().feed(channel.pcm)))
+
+    def open_stream(self, request: StreamRequest) -> FrameStream:
+        """Begin one channel."""
+        return FrameStream(request)
+
+    async def close(self) -> None:
+        """Do nothing: there is nothing to stop."""
+
+
+class FrameStream:
+    """One channel of a stream of frames."""
+
+    def __init__(self, request: StreamRequest) -> None:
+        self._rate = request.rate
+        self._interim = request.interim
+        self._reader = FrameReader()
+        self._numbers = NumberRanges()
+        self._pending: list[tuple[int, int]] = []
+        self._interim_at = INTERIM_FRAMES
+        self._final_to = 0
+
+    async def feed(self, pcm: bytes) -> Sequence[Heard]:
+        """Take samples; return what they complete."""
+        heard: list[Heard] = []
+        for number, position in self._reader.feed(pcm):
+            heard += self._silence_to(position)
+            if self._pending and self._pending[-1][0] // PASSAGE_FRAMES != number // PASSAGE_FRAMES:
+                heard.append(self._final(self._spoken_to))
+            elif not self._pending:
+                heard.append(SpeechStart(position / self._rate))
+            self._pending.append((number, position))
+            self._numbers.add(number)
+        heard += self._silence_to(self._reader.position)
+        if self._interim and len(self._pending) >= self._interim_at:
+            heard.append(self._passage(self._spoken_to, final=False))
+            self._interim_at = len(self._pending) + INTERIM_FRAMES
+        return heard
+
+    async def finalize(self) -> Sequence[Heard]:
+        """Return a passage up to the last whole frame, or up to now in silence."""
+        return [self._final(self._certain_to, from_finalize=True)]
+
+    async def finish(self) -> Sequence[Heard]:
+        """Return the rest; a frame that is not whole at the end is left out of it."""
+        return [self._final(self._certain_to)] if self._certain_to > self._final_to else []
+
+    async def replace_vocabulary(self, vocabulary: tuple[str, ...]) -> None:
+        """Do nothing: numbers need no vocabulary."""
+
+    async def release(self) -> None:
+        """Do nothing: there is nothing to let go of."""
+
+    def report(self) -> dict[str, Any]:
+        """Return the numbers heard, in order and as ranges, and how many pieces were damaged."""
+        return {"numbers": self._numbers.ranges, "damaged": self._reader.damaged}
+
+    @property
+    def _spoken_to(self) -> int:
+        return self._pending[-1][1] + FRAME_SAMPLES
+
+    @property
+    def _certain_to(self) -> int:
+        return max(self._reader.position, self._final_to)
+
+    def _silence_to(self, position: int) -> list[Heard]:
+        if self._pending:
+            pause = self._spoken_to + PAUSE_SAMPLES
+            return [self._final(pause, speech_final=True)] if position >= pause else []
+        return [self._final(position)] if position - self._final_to >= SILENCE_SAMPLES else []
+
+    def _final(self, end: int, *, speech_final: bool = False, from_finalize: bool = False) -> Passage:
+        passage = self._passage(end, speech_final=speech_final, from_finalize=from_finalize)
+        self._pending.clear()
+        self._interim_at = INTERIM_FRAMES
+        self._final_to = end
+        return passage
+
+    def _passage(self, end: int, **kind: bool) -> Passage:
+        words = tuple(_word(*frame, self._rate) for frame in self._pending)
+        return Passage(self._final_to / self._rate, end / self._rate, words, **kind)
+
+
+class NumberRanges:
+    """Numbers in the order in which they came, consecutive ones as ranges.
+
+    Attributes:
+        ranges: First and last number of each.
+    """
+
+    def __init__(self) -> None:
+        self.ranges: list[list[int]] = []
+
+    def add(self, number: int) -> None:
+        """Take the next number."""
+        if self.ranges and self.ranges[-1][1] == number - 1:
+            self.ranges[-1][1] = number
+        else:
+            self.ranges.append([number, number])
+
+
+def _word(number: int, position: int, rate: int) -> Word:
+    return Word(f"f{number}", position / rate, (position + FRAME_SAMPLES) / rate, 1.0)
