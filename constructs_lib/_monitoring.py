@@ -1,4 +1,4 @@
-"""Alarms and a dashboard for the operators of a workflow."""
+"""Alarms and dashboards for the operators."""
 
 from __future__ import annotations
 
@@ -6,7 +6,48 @@ from collections.abc import Mapping
 
 from aws_cdk import Duration
 from aws_cdk import aws_cloudwatch as cloudwatch
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_kms as kms
+from aws_cdk import aws_sns as sns
 from constructs import Construct
+
+from constructs_lib import _private
+
+
+class Alarms:
+    """Alarms below one construct, by construct id."""
+
+    def __init__(self, scope: Construct) -> None:
+        self._scope = scope
+        self.by_id: dict[str, cloudwatch.Alarm] = {}
+
+    def add(
+        self, construct_id: str, metric: cloudwatch.IMetric, description: str, *, above: float, periods: int = 1
+    ) -> None:
+        """Add an alarm that goes off after *periods* of *metric* above a threshold."""
+        self.by_id[construct_id] = cloudwatch.Alarm(
+            self._scope,
+            construct_id,
+            metric=metric,
+            alarm_description=description,
+            threshold=above,
+            comparison_operator=cloudwatch.ComparisonOperator.GREATER_THAN_THRESHOLD,
+            evaluation_periods=periods,
+            treat_missing_data=cloudwatch.TreatMissingData.NOT_BREACHING,
+        )
+
+    def add_silence(self, construct_id: str, metric: cloudwatch.IMetric, description: str, *, periods: int) -> None:
+        """Add an alarm that goes off after *periods* in which nobody wrote *metric*."""
+        self.by_id[construct_id] = cloudwatch.Alarm(
+            self._scope,
+            construct_id,
+            metric=metric,
+            alarm_description=description,
+            threshold=1,
+            comparison_operator=cloudwatch.ComparisonOperator.LESS_THAN_THRESHOLD,
+            evaluation_periods=periods,
+            treat_missing_data=cloudwatch.TreatMissingData.BREACHING,
+        )
 
 
 def create_alarms(
@@ -19,47 +60,51 @@ def create_alarms(
     rate_limited: cloudwatch.IMetric,
     longest_wait: Duration,
 ) -> dict[str, cloudwatch.Alarm]:
-    """Create the alarms below *scope*, by construct id."""
-
-    def alarm(
-        construct_id: str, metric: cloudwatch.IMetric, description: str, *, above: float, periods: int = 1
-    ) -> None:
-        alarms[construct_id] = cloudwatch.Alarm(
-            scope,
-            construct_id,
-            metric=metric,
-            alarm_description=description,
-            threshold=above,
-            comparison_operator=cloudwatch.ComparisonOperator.GREATER_THAN_THRESHOLD,
-            evaluation_periods=periods,
-            treat_missing_data=cloudwatch.TreatMissingData.NOT_BREACHING,
-        )
-
-    alarms: dict[str, cloudwatch.Alarm] = {}
-    alarm("FailedCalls", failed_calls, "Calls have failed: mend the cause, then repeat them with the redrive", above=0)
-    alarm(
+    """Create the alarms of a workflow below *scope*, by construct id."""
+    alarm = Alarms(scope)
+    alarm.add(
+        "FailedCalls", failed_calls, "Calls have failed: mend the cause, then repeat them with the redrive", above=0
+    )
+    alarm.add(
         "OldestWaitingCall",
         oldest_waiting_call,
         "Calls wait too long for Deepgram: raise the limit of parallel requests or find out what holds them up",
         above=longest_wait.to_seconds(),
     )
-    alarm(
+    alarm.add(
         "ExecutionsFailed", executions_failed, "Executions have failed: see the failed calls for the reasons", above=0
     )
-    alarm(
+    alarm.add(
         "ExecutionsTimedOut",
         executions_timed_out,
         "Executions ran out of time: their calls are not transcribed",
         above=0,
     )
-    alarm(
+    alarm.add(
         "RateLimited",
         rate_limited,
         "Deepgram keeps refusing requests: something else uses the project, or its limit is below the configured one",
         above=0,
         periods=3,
     )
-    return alarms
+    return alarm.by_id
+
+
+def create_alarm_topic(scope: Construct, *, key: kms.IKey) -> sns.Topic:
+    """Create the encrypted topic below *scope* that the account's alarms may write to."""
+    topic = sns.Topic(scope, "AlarmTopic", master_key=key, enforce_ssl=True)
+    _private.allow_service(
+        key, "cloudwatch.amazonaws.com", "kms:Decrypt", "kms:GenerateDataKey", conditions=_private.same_account()
+    )
+    topic.add_to_resource_policy(
+        iam.PolicyStatement(
+            actions=["sns:Publish"],
+            principals=[iam.ServicePrincipal("cloudwatch.amazonaws.com")],
+            resources=[topic.topic_arn],
+            conditions=_private.same_account(),
+        )
+    )
+    return topic
 
 
 def create_dashboard(

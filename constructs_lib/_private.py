@@ -7,12 +7,14 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, Literal
 
-from aws_cdk import Acknowledgment, ArnFormat, Duration, RemovalPolicy, Stack, Validations
+from aws_cdk import Acknowledgment, ArnFormat, Aws, Duration, RemovalPolicy, Stack, Validations
 from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_logs as logs
 from aws_cdk import aws_s3 as s3
+from aws_cdk import aws_secretsmanager as secretsmanager
+from aws_cdk import aws_sqs as sqs
 from constructs import Construct, IConstruct
 
 METRICS_NAMESPACE: Final = "CallScribe"
@@ -183,7 +185,7 @@ def allow_items(grantee: iam.IGrantable, table: dynamodb.ITableV2, *actions: str
 def allow_key(
     grantee: iam.IGrantable,
     key: kms.IKey,
-    service: Literal["dynamodb", "s3", "secretsmanager"],
+    service: Literal["dynamodb", "kinesisvideo", "s3", "secretsmanager", "sqs"],
     *,
     write: bool,
 ) -> iam.Grant:
@@ -194,6 +196,30 @@ def allow_key(
         resource_arns=[key.key_arn],
         conditions={"StringEquals": {"kms:ViaService": f"{service}.{Stack.of(key).region}.amazonaws.com"}},
     )
+
+
+def allow_secret(grantee: iam.IGrantable, secret: secretsmanager.ISecret) -> iam.Grant:
+    """Allow reading *secret*, and the use of its key that goes with it."""
+    grant = iam.Grant.add_to_principal(
+        grantee=grantee, actions=["secretsmanager:GetSecretValue"], resource_arns=[secret.secret_arn]
+    )
+    key = secret.encryption_key
+    return grant.combine(allow_key(grantee, key, "secretsmanager", write=False)) if key else grant
+
+
+def allow_messages(grantee: iam.IGrantable, queue: sqs.IQueue, *actions: str) -> iam.Grant:
+    """Allow *actions* on the messages of *queue*, and the use of its key that goes with them.
+
+    ``sqs.IQueue.grant_*`` also allow every way of using the key.
+    """
+    grant = iam.Grant.add_to_principal(grantee=grantee, actions=list(actions), resource_arns=[queue.queue_arn])
+    key = queue.encryption_master_key
+    return grant.combine(allow_key(grantee, key, "sqs", write="sqs:SendMessage" in actions)) if key else grant
+
+
+def same_account() -> dict[str, dict[str, str]]:
+    """Condition under which a service acts for this account only."""
+    return {"StringEquals": {"aws:SourceAccount": Aws.ACCOUNT_ID}}
 
 
 def allow_service(key: kms.IKey, service: str, *actions: str, conditions: Mapping[str, Mapping[str, str]]) -> None:

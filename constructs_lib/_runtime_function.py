@@ -12,6 +12,7 @@ from aws_cdk import aws_kms as kms
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
 from aws_cdk import aws_s3 as s3
+from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
 from constructs_lib import _private
@@ -37,7 +38,7 @@ class RuntimeFunction(Construct):
         module: Folder below ``lambdas`` that holds the handler.
         description: What the function does.
         table: Table it works on. Access to it is the caller's to grant.
-        archive: Bucket of replies and transcripts. Access to it is the caller's to grant.
+        archive: Bucket of replies and transcripts. Access to it is the caller's to grant. Default: it uses none.
         environment: Variables beyond those that all functions have.
         timeout: Longest run.
         memory_mib: Memory, and with it the share of a processor, in MiB.
@@ -48,6 +49,9 @@ class RuntimeFunction(Construct):
         runtime: Python version.
         architecture: Processor.
         platform: Platform the wheels are chosen for. Default: the Linux of Lambda.
+        failed_events: Where the events go that an asynchronous invocation failed on, after Lambda's retries.
+            Default: nowhere.
+        without_failed_events: Why no failed event need be kept. Default: the function is never invoked asynchronously.
     """
 
     function: lambda_.Function
@@ -67,7 +71,6 @@ class RuntimeFunction(Construct):
         module: str,
         description: str,
         table: dynamodb.ITableV2,
-        archive: s3.IBucket,
         environment: Mapping[str, str],
         timeout: Duration,
         memory_mib: int,
@@ -78,6 +81,10 @@ class RuntimeFunction(Construct):
         runtime: lambda_.Runtime,
         architecture: lambda_.Architecture,
         platform: str | None,
+        archive: s3.IBucket | None = None,
+        failed_events: sqs.IQueue | None = None,
+        without_failed_events: str = "the function is never invoked asynchronously; the workflow and the queue keep "
+        "what failed",
     ) -> None:
         super().__init__(scope, construct_id)
         self.timeout = timeout
@@ -94,7 +101,7 @@ class RuntimeFunction(Construct):
             architecture=architecture,
             environment={
                 "TABLE_NAME": table.table_name,
-                "ARCHIVE_BUCKET": archive.bucket_name,
+                **({"ARCHIVE_BUCKET": archive.bucket_name} if archive else {}),
                 "POWERTOOLS_SERVICE_NAME": self.service,
                 "POWERTOOLS_METRICS_NAMESPACE": _private.METRICS_NAMESPACE,
                 **environment,
@@ -106,6 +113,7 @@ class RuntimeFunction(Construct):
             logging_format=lambda_.LoggingFormat.JSON,
             application_log_level_v2=lambda_.ApplicationLogLevel.INFO,
             tracing=lambda_.Tracing.ACTIVE,
+            dead_letter_queue=failed_events,
             recursive_loop=lambda_.RecursiveLoop.TERMINATE,
             vpc=vpc,
             vpc_subnets=self._subnets(vpc, vpc_subnets),
@@ -124,10 +132,12 @@ class RuntimeFunction(Construct):
             {
                 "HIPAA.Security-LambdaConcurrency": "the queue in front of Deepgram limits the calls in work; reserved "
                 "concurrency would take capacity from the account's other functions",
-                "HIPAA.Security-LambdaDLQ": "the function is never invoked asynchronously; the workflow and the queue "
-                "keep what failed",
             },
         )
+        if failed_events is None:
+            _private.acknowledge(self.function, {"HIPAA.Security-LambdaDLQ": without_failed_events})
+        elif failed_events.encryption_master_key:
+            _private.allow_key(self.role, failed_events.encryption_master_key, "sqs", write=True)
         if vpc is None:
             _private.acknowledge(
                 self.function,

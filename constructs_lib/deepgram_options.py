@@ -54,6 +54,8 @@ _PARALLEL_DIARIZED_ABROAD: Final = 25
 _PARALLEL_INTELLIGENCE: Final = 10
 _PARALLEL_INTELLIGENCE_ABROAD: Final = 5
 _PARALLEL_ENTITIES: Final = 5
+# Same page: parallel streams of a pay-as-you-go project, in any region; India, which it does not name, counted alike.
+_PARALLEL_STREAMS: Final = 150
 # Bounds of an event source's maximum concurrency (AWS: "Configuring scaling behavior for SQS event source mappings").
 _FEWEST_PARALLEL, _MOST_PARALLEL = 2, 1000
 
@@ -101,6 +103,8 @@ class DeepgramOptions:
     """Base URL of a dedicated or self-hosted deployment. Default: the shared one of :attr:`region`."""
     max_parallel_requests: int | None = None
     """Requests in flight at once, 2 to 1000. Default: what a pay-as-you-go project may send with these options."""
+    max_parallel_streams: int | None = None
+    """Live calls at once that the project may stream. Default: what a pay-as-you-go project may."""
 
     def __post_init__(self) -> None:
         """Check every option against the others."""
@@ -116,6 +120,11 @@ class DeepgramOptions:
             raise ValueError(
                 f"max_parallel_requests of {limit} is out of range: Lambda takes {_FEWEST_PARALLEL} to "
                 f"{_MOST_PARALLEL} from a queue at once; ask Deepgram for a higher limit or use more projects"
+            )
+        if self.max_parallel_streams is not None and self.max_parallel_streams < 1:
+            raise ValueError(
+                f"max_parallel_streams of {self.max_parallel_streams} is out of range: name the number of streams that "
+                "Deepgram allows your project"
             )
 
     def _check_model_and_language(self) -> None:
@@ -183,6 +192,16 @@ class DeepgramOptions:
         if self.endpoint is not None:
             return self.endpoint.rstrip("/")
         return "https://api.deepgram.com" if self.region == "us" else f"https://api.{self.region}.deepgram.com"
+
+    @property
+    def stream_url(self) -> str:
+        """Where live audio goes, as a WebSocket URL without path or trailing slash."""
+        return "ws" + self.base_url.removeprefix("http")
+
+    @property
+    def parallel_streams(self) -> int:
+        """Live calls at once: :attr:`max_parallel_streams`, else Deepgram's limit for a pay-as-you-go project."""
+        return self.max_parallel_streams or _PARALLEL_STREAMS
 
     @property
     def parallel_requests(self) -> int:

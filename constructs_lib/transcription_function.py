@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
-from typing import Final
 from urllib.parse import urlsplit
 
-from aws_cdk import ArnFormat, Duration, Names, RemovalPolicy, Stack
+from aws_cdk import Duration, RemovalPolicy, Stack
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_ec2 as ec2
@@ -19,25 +17,20 @@ from aws_cdk import aws_logs as logs
 from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_secretsmanager as secretsmanager
 from aws_cdk import aws_sqs as sqs
-from aws_cdk import aws_ssm as ssm
 from constructs import Construct
 
 from constructs_lib import _private
 from constructs_lib._python_code import DEFAULT_ARCHITECTURE, DEFAULT_RUNTIME
 from constructs_lib._runtime_function import RuntimeFunction
-from constructs_lib.deepgram_options import DeepgramOptions, check_vocabulary
+from constructs_lib._vocabulary import add_vocabulary, allow_vocabulary, vocabulary_path
+from constructs_lib.deepgram_options import DeepgramOptions
 from constructs_lib.deepgram_secret import DeepgramSecret
 from constructs_lib.transcript_archive import REPLIES
-
-DEFAULT_VOCABULARY: Final = "default"
-"""Name of the vocabulary of clinics that have none of their own."""
 
 _PRESIGNED_URL_SECONDS = 900
 # Between Deepgram's answer and the end of the run: keep the reply, tell the workflow.
 _AFTERWORK = Duration.minutes(1)
 _LONGEST_RUN = Duration.minutes(15)
-# A standard parameter (AWS: "Managing parameter tiers").
-_PARAMETER_BYTES = 4096
 
 
 class TranscriptionFunction(Construct):
@@ -117,9 +110,7 @@ class TranscriptionFunction(Construct):
         self.options = options or DeepgramOptions()
         self.key = key or _private.own_key(self, removal_policy=RemovalPolicy.DESTROY, description="Logs")
         self.secret = secret or DeepgramSecret(self, "DeepgramSecret").secret
-        self.vocabulary_path = (
-            f"/callscribe/{Names.unique_resource_name(self, separator='-', max_length=80)}/vocabulary/"
-        )
+        self.vocabulary_path = vocabulary_path(self)
         answer_within = _private.seconds_within(
             "request_timeout",
             request_timeout or Duration.minutes(11),
@@ -164,7 +155,7 @@ class TranscriptionFunction(Construct):
         )
         self.function, self.timeout = self._runtime_function.function, self._runtime_function.timeout
         self._open_way_to_deepgram(vpc)
-        self._add_vocabulary(vocabulary or {})
+        add_vocabulary(self, self.vocabulary_path, vocabulary or {}, options=self.options)
         self.presigning_role = self._presigning_role(recordings, recording_key)
         self.function.add_environment("PRESIGNER_ROLE_ARN", self.presigning_role.role_arn)
         self._allow(table, archive)
@@ -200,52 +191,12 @@ class TranscriptionFunction(Construct):
         _private.allow_items(role, table, "dynamodb:GetItem", "dynamodb:UpdateItem")
         _private.allow_objects(role, archive, "s3:GetObject", "s3:PutObject", prefix=REPLIES, write=True)
         _private.allow_listing(role, archive)
-        iam.Grant.add_to_principal(
-            grantee=role, actions=["secretsmanager:GetSecretValue"], resource_arns=[self.secret.secret_arn]
-        )
-        if self.secret.encryption_key:
-            _private.allow_key(role, self.secret.encryption_key, "secretsmanager", write=False)
-        parameters = Stack.of(self).format_arn(
-            service="ssm",
-            resource="parameter",
-            resource_name=f"{self.vocabulary_path.removeprefix('/')}*",
-            arn_format=ArnFormat.SLASH_RESOURCE_NAME,
-        )
-        iam.Grant.add_to_principal(grantee=role, actions=["ssm:GetParameter"], resource_arns=[parameters])
+        _private.allow_secret(role, self.secret)
+        allow_vocabulary(role, self.vocabulary_path)
         _private.acknowledge_wildcards(
             role,
-            {
-                archive.arn_for_objects(f"{REPLIES}*"): "replies are named by the recording's hash, made at run time",
-                parameters: "a clinic is known by its recordings only; one without a vocabulary must read as not found",
-            },
+            {archive.arn_for_objects(f"{REPLIES}*"): "replies are named by the recording's hash, made at run time"},
         )
-
-    def _add_vocabulary(self, vocabulary: Mapping[str, Sequence[str]]) -> None:
-        if DEFAULT_VOCABULARY in vocabulary:
-            raise ValueError(
-                f"{DEFAULT_VOCABULARY!r} is not a clinic: pass the words of all clinics as options.keyterms"
-            )
-        common = self.options.keyterms
-        by_clinic = {DEFAULT_VOCABULARY: common} if common else {}
-        by_clinic |= {clinic: tuple(dict.fromkeys((*common, *terms))) for clinic, terms in vocabulary.items() if terms}
-        for clinic, terms in by_clinic.items():
-            try:
-                check_vocabulary(terms, model=self.options.model)
-            except ValueError as error:
-                raise ValueError(f"vocabulary of clinic {clinic!r}: {error}") from error
-            value = json.dumps(terms, ensure_ascii=False, separators=(",", ":"))
-            if len(value.encode()) > _PARAMETER_BYTES:
-                raise ValueError(
-                    f"vocabulary of clinic {clinic!r} takes {len(value.encode())} bytes: a parameter holds "
-                    f"{_PARAMETER_BYTES}; drop or shorten some terms"
-                )
-            ssm.StringParameter(
-                self,
-                f"Vocabulary-{_private.check_clinic_id(clinic)}",
-                parameter_name=self.vocabulary_path + clinic,
-                description="Words Deepgram should expect in this clinic's calls, a JSON array",
-                string_value=value,
-            )
 
     def consume(self, queue: sqs.IQueue) -> None:
         """Work off the messages of *queue*, as many at once as Deepgram allows.

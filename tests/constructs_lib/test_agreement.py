@@ -9,10 +9,10 @@ from aws_cdk import aws_lambda as lambda_
 from aws_cdk.assertions import Template
 
 from constructs_lib import DeepgramOptions, TranscriptionWorkflow, _private
+from constructs_lib._vocabulary import DEFAULT_VOCABULARY
 from constructs_lib.deepgram_options import MAX_TERM_TOKENS, MAX_TERMS, estimated_tokens
 from constructs_lib.transcript_archive import REPLIES, TRANSCRIPTS
 from constructs_lib.transcript_table import EXPIRY_ATTRIBUTE
-from constructs_lib.transcription_function import DEFAULT_VOCABULARY
 from lambdas.common.archive import reply_key
 from lambdas.transcribe_call import vocabulary
 from tests.conftest import ROOT
