@@ -33,7 +33,8 @@ class PriceList:
         note: what to mind when quoting.
         models: price class by model, for one language.
         multilingual_models: price class by model, for language `multi`.
-        batch: USD for one minute of one channel, by price class.
+        batch: USD for one minute of one channel of a recording, by price class.
+        stream: USD for one minute of one channel of a stream, by price class.
         add_ons: USD on top for one minute of one channel, by feature.
         tokens: USD for 1,000 tokens of text intelligence, by direction (`input`, `output`).
     """
@@ -44,6 +45,7 @@ class PriceList:
     models: Mapping[str, str]
     multilingual_models: Mapping[str, str]
     batch: Mapping[str, Decimal]
+    stream: Mapping[str, Decimal]
     add_ons: Mapping[str, Decimal]
     tokens: Mapping[str, Decimal]
 
@@ -65,6 +67,7 @@ def load_prices(name: str = DEFAULT_PRICE_LIST, plan: str = DEFAULT_PLAN) -> Pri
             models=data["models"],
             multilingual_models=data["multilingual_models"],
             batch=_rates(rates["batch_usd_per_channel_minute"]),
+            stream=_rates(rates["stream_usd_per_channel_minute"]),
             add_ons=_rates(rates["add_on_usd_per_channel_minute"]),
             tokens=_rates(data["intelligence_usd_per_1000_tokens"]),
         )
@@ -123,27 +126,29 @@ def cost_of(
     usage: Sequence[TokenUsage],
     requests: int,
     prices: PriceList,
+    streamed: bool = False,
 ) -> Cost:
-    """Write the bill of one successful request.
+    """Write the bill of one successful request, or of one call that was streamed.
 
     Deepgram bills by the second, each channel of a multichannel request by itself, add-ons by the same time, and text
     intelligence by tokens (pricing page). A started second counts in full here.
 
     Args:
         duration_seconds: audio Deepgram heard.
-        channels: channels of the recording.
+        channels: channels of the recording or stream.
         options: what was asked.
         vocabulary_terms: terms sent with the request.
         usage: tokens, as the reply tells them.
         requests: requests sent for this recording.
         prices: rates.
+        streamed: whether the audio was streamed, which has other rates than a recording.
     """
     seconds = math.ceil(duration_seconds)
     billed_channels = channels if options.separates_channels(channels) else 1
     minutes = (Decimal(seconds * billed_channels) / 60).quantize(_MICRO_USD, ROUND_HALF_UP)
     lines: list[CostLine] = []
     unpriced: list[str] = []
-    for item, rate in _rated_items(options, channels, vocabulary_terms, prices):
+    for item, rate in _rated_items(options, channels, vocabulary_terms, prices, streamed=streamed):
         if rate is None:
             unpriced.append(item)
         else:
@@ -162,10 +167,11 @@ def cost_of(
 
 
 def _rated_items(
-    options: TranscriptionOptions, channels: int, vocabulary_terms: int, prices: PriceList
+    options: TranscriptionOptions, channels: int, vocabulary_terms: int, prices: PriceList, *, streamed: bool
 ) -> Iterator[tuple[str, Decimal | None]]:
     classes = prices.multilingual_models if options.language == "multi" else prices.models
-    yield f"transcription {options.model}", prices.batch.get(classes.get(options.model, ""))
+    rates = prices.stream if streamed else prices.batch
+    yield f"transcription {options.model}", rates.get(classes.get(options.model, ""))
     add_ons = {
         "redaction": bool(options.redact),
         # Keywords of older models cost nothing extra.

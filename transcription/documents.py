@@ -7,7 +7,8 @@ from typing import Any, Final
 
 from transcription.codec import decode, encode
 from transcription.table_keys import transcript_key
-from transcription.transcript import SCHEMA_VERSION, Transcript
+from transcription.table_values import attribute
+from transcription.transcript import SCHEMA_VERSION, Provenance, Transcript
 
 MAX_ITEM_BYTES: Final = 350_000
 
@@ -21,11 +22,11 @@ class InvalidDocument(ValueError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ArchivePointers:
-    """Where the whole document and Deepgram's raw reply are kept."""
+    """Where the whole document and Deepgram's raw reply are kept; a live transcript has no reply."""
 
     bucket: str
     transcript_key: str
-    reply_key: str
+    reply_key: str | None
 
 
 def to_document(transcript: Transcript) -> dict[str, Any]:
@@ -34,18 +35,26 @@ def to_document(transcript: Transcript) -> dict[str, Any]:
 
 
 def from_document(document: Any) -> Transcript:
-    """Read what `to_document` wrote.
+    """Read what `to_document` wrote, now or in an earlier version.
 
     Raises:
         InvalidDocument: the document is no transcript of a known schema version.
     """
-    version = document.get("schema_version") if isinstance(document, dict) else None
-    if version != SCHEMA_VERSION:
-        raise InvalidDocument(f"the document is no transcript of schema version {SCHEMA_VERSION}")
     try:
-        return decode(Transcript, document, "transcript")
+        return decode(Transcript, _up_to_date(document), "transcript")
     except ValueError as error:
         raise InvalidDocument(str(error)) from error
+
+
+def _up_to_date(document: Any) -> dict[str, Any]:
+    version = document.get("schema_version") if isinstance(document, dict) else None
+    if version == SCHEMA_VERSION:
+        current: dict[str, Any] = document
+        return current
+    # Version 1 knew no live transcripts.
+    if version == 1:
+        return {**document, "live": None, "schema_version": SCHEMA_VERSION}
+    raise InvalidDocument(f"the document is no transcript of schema version 1 to {SCHEMA_VERSION}")
 
 
 def to_item(transcript: Transcript, *, archive: ArchivePointers, max_bytes: int = MAX_ITEM_BYTES) -> dict[str, Any]:
@@ -68,7 +77,7 @@ def to_item(transcript: Transcript, *, archive: ArchivePointers, max_bytes: int 
 
 
 def _whole_item(transcript: Transcript, archive: ArchivePointers) -> dict[str, Any]:
-    recording, provenance, summary = transcript.recording, transcript.provenance, transcript.summary
+    recording, summary = transcript.recording, transcript.summary
     key = transcript_key(recording.clinic_id, recording.day, recording.call_id, recording.kind)
     attributes = {
         "type": "transcript",
@@ -81,13 +90,8 @@ def _whole_item(transcript: Transcript, archive: ArchivePointers) -> dict[str, A
         "started_at": recording.started_at,
         "day": recording.day,
         "layout": recording.layout,
-        "recording_id": provenance.recording_id,
-        "bucket": provenance.bucket,
-        "s3_key": provenance.key,
-        "version_id": provenance.version_id,
-        "etag": provenance.etag,
-        "recording_last_modified": provenance.last_modified,
-        "recording_sequencer": provenance.sequencer,
+        **_provenance(transcript.provenance),
+        "live": transcript.live,
         "archive_bucket": archive.bucket,
         "transcript_key": archive.transcript_key,
         "reply_key": archive.reply_key,
@@ -115,22 +119,22 @@ def _whole_item(transcript: Transcript, archive: ArchivePointers) -> dict[str, A
         "cost": transcript.cost,
         "warnings": transcript.warnings,
     }
-    written = {name: _attribute(encode(value)) for name, value in attributes.items() if value is not None}
+    written = {name: attribute(encode(value)) for name, value in attributes.items() if value is not None}
     return {**key.attributes(), **written}
 
 
-def _attribute(value: Any) -> Any:
-    """Turn a JSON-ready value into DynamoDB's types: Decimal of at most six decimals, and no NULL inside maps."""
-    if isinstance(value, dict):
-        return {name: _attribute(part) for name, part in value.items() if part is not None}
-    if isinstance(value, list):
-        return [_attribute(part) for part in value]
-    if isinstance(value, float):
-        return Decimal(repr(round(value, 6)))
-    # bool is an int in Python, not in DynamoDB.
-    if isinstance(value, int) and not isinstance(value, bool):
-        return Decimal(value)
-    return value
+def _provenance(provenance: Provenance | None) -> dict[str, Any]:
+    if provenance is None:
+        return {}
+    return {
+        "recording_id": provenance.recording_id,
+        "bucket": provenance.bucket,
+        "s3_key": provenance.key,
+        "version_id": provenance.version_id,
+        "etag": provenance.etag,
+        "recording_last_modified": provenance.last_modified,
+        "recording_sequencer": provenance.sequencer,
+    }
 
 
 def item_size(item: Mapping[str, Any]) -> int:

@@ -10,6 +10,7 @@ from transcription.audio_facts import AudioFacts
 from transcription.call_summary import CallSummary, summarise
 from transcription.conversation import Role, Sentiment, SentimentLabel, Utterance
 from transcription.cost import Cost, PriceList, cost_of, load_prices
+from transcription.live_state import LiveCoverage
 from transcription.options import TranscriptionOptions, merged_vocabulary
 from transcription.phrases import spoken
 from transcription.recordings import CallRecording
@@ -18,6 +19,8 @@ from transcription.roles import RoleAssignment, assign_roles, speaker_name
 from transcription.sentiment import utterance_sentiments
 
 __all__ = [
+    "BATCH",
+    "LIVE",
     "SCHEMA_VERSION",
     "Label",
     "Provenance",
@@ -29,7 +32,11 @@ __all__ = [
     "build_transcript",
 ]
 
-SCHEMA_VERSION: Final = 1
+SCHEMA_VERSION: Final = 2
+
+BATCH: Final = "batch"
+LIVE: Final = "live"
+"""What a transcript was made from: the call's recording, or its audio while it ran."""
 
 _TOLERANCE: Final = 0.01
 _MIN_ECHOED_UTTERANCES: Final = 3
@@ -79,15 +86,16 @@ class Transcript:
 
     Attributes:
         recording: the call.
-        provenance: the object it was made from.
-        audio: what the object holds.
+        provenance: the object it was made from; None for a live transcript, which has none.
+        audio: what the object, or the stream, holds.
         source: `batch` or `live`.
         created_at: when the transcript was made, UTC.
-        request_id: Deepgram's name of the request.
+        request_id: Deepgram's name of the request; "" for a live transcript, which can take several.
         model: name of the model that answered.
         options: what was asked.
         language: language of the call, detected or asked for.
         duration_seconds: length of the audio.
+        live: how much of the call a live transcript holds; None for one of a recording.
         utterances: in order of time; empty where nobody spoke.
         word_count: words of all utterances.
         confidence: 0 to 1, mean over all words; 0 where nobody spoke.
@@ -103,7 +111,7 @@ class Transcript:
     """
 
     recording: CallRecording
-    provenance: Provenance
+    provenance: Provenance | None
     audio: AudioFacts
     source: str
     created_at: datetime
@@ -123,6 +131,7 @@ class Transcript:
     summary: CallSummary
     cost: Cost
     warnings: tuple[str, ...]
+    live: LiveCoverage | None = None
     schema_version: int = SCHEMA_VERSION
 
     @property
@@ -143,9 +152,9 @@ def build_transcript(
     options: TranscriptionOptions,
     audio: AudioFacts,
     channel_roles: Mapping[int, Role],
-    provenance: Provenance,
+    provenance: Provenance | None,
     created_at: datetime,
-    source: str = "batch",
+    live: LiveCoverage | None = None,
     deepgram_requests: int = 1,
     vocabulary_terms: int | None = None,
     prices: PriceList | None = None,
@@ -158,9 +167,9 @@ def build_transcript(
         options: what was asked.
         audio: from `audio.probe`.
         channel_roles: role by channel of a recording with a channel for each speaker.
-        provenance: the object the recording came from.
+        provenance: the object the recording came from; None where the call was transcribed live.
         created_at: now, UTC.
-        source: `batch` or `live`.
+        live: how much of the call was transcribed live; None for a recording.
         deepgram_requests: requests sent for this recording so far; more than one is noted in the cost.
         vocabulary_terms: terms sent with the request, which Deepgram charges for; None counts the options' own.
         prices: rates; None takes the pay-as-you-go rates of the newest list.
@@ -176,7 +185,7 @@ def build_transcript(
         recording=recording,
         provenance=provenance,
         audio=audio,
-        source=source,
+        source=BATCH if live is None else LIVE,
         created_at=created_at,
         request_id=reply.request_id,
         model=reply.model or options.model,
@@ -200,7 +209,9 @@ def build_transcript(
             usage=reply.usage,
             requests=deepgram_requests,
             prices=prices or load_prices(),
+            streamed=live is not None,
         ),
+        live=live,
         warnings=(*reply.warnings, *_oddities(reply, options, audio, utterances)),
     )
 

@@ -113,10 +113,16 @@ def test_a_document_of_a_newer_writer_is_read() -> None:
     assert from_document({**document, "mood_music": []}) == transcript_of(stereo(APPOINTMENT))
 
 
+def test_a_document_of_the_first_schema_version_is_read() -> None:
+    document = to_document(BASE)
+    del document["live"]
+    assert from_document({**document, "schema_version": 1}) == BASE
+
+
 @pytest.mark.parametrize(
     ("change", "place"),
     [
-        ({"schema_version": 2}, "schema version"),
+        ({"schema_version": 3}, "schema version"),
         ({"utterances": "xyzzy"}, "transcript.utterances is not a list"),
         ({"utterances": [7]}, r"transcript.utterances\[0\] is not an object"),
         ({"word_count": 1.5}, "transcript.word_count"),
@@ -145,7 +151,7 @@ def test_an_item_carries_what_the_table_promises() -> None:
     item = to_item(transcript_of(stereo(APPOINTMENT)), archive=ARCHIVE)
     assert (item["PK"], item["SK"]) == ("CLINIC#downtown", "TRANSCRIPT#2026-03-02#c-1")
     assert (item["GSI1PK"], item["GSI1SK"]) == ("CALL#c-1", "TRANSCRIPT")
-    assert (item["type"], item["source"], item["schema_version"]) == ("transcript", "batch", Decimal(1))
+    assert (item["type"], item["source"], item["schema_version"]) == ("transcript", "batch", Decimal(2))
     assert (item["clinic_id"], item["call_id"], item["day"]) == ("downtown", "c-1", "2026-03-02")
     assert item["s3_key"] == "recordings/downtown/2026-03-02/c-1.wav"
     assert item["recording_last_modified"] == "2026-03-02T10:30:00+00:00"

@@ -1,0 +1,113 @@
+"""Where a call that is transcribed while it runs stands, as its item in the table tells it to who only reads it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+
+from transcription.codec import Undecodable, decode
+from transcription.live_call import EndReason, Gap, LiveStatus
+from transcription.table_values import plain
+
+_OVER: Final = frozenset({LiveStatus.COMPLETED, LiveStatus.FAILED})
+
+
+class InvalidLiveState(ValueError):
+    """The item is no state of a live call; the message names the place, never a value."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LiveCoverage:
+    """How much of a call was transcribed live.
+
+    Attributes:
+        complete: whether it is proven that nothing is missing: the end is known, and there is no gap.
+        incomplete_reasons: codes of what is missing or not proven; empty for a complete call.
+        end_reason: evidence by which the call was taken to be over; None while it is not.
+        utterances: results stored.
+        gaps: pieces of the call that are not transcribed.
+        duration_seconds: length of the streamed audio, gaps included.
+    """
+
+    complete: bool
+    incomplete_reasons: tuple[str, ...]
+    end_reason: EndReason | None
+    utterances: int
+    gaps: tuple[Gap, ...]
+    duration_seconds: float
+
+    @property
+    def gap_seconds(self) -> float:
+        """Length of all gaps together."""
+        return sum(gap.seconds for gap in self.gaps)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LiveState:
+    """A live call.
+
+    Attributes:
+        call_id: Connect's contact id.
+        clinic_id: clinic that takes the call.
+        day: date by which the call is filed, UTC, as yyyy-mm-dd.
+        started_at: when streaming began, UTC.
+        status: where the call stands.
+        coverage: how much of it is transcribed.
+        sessions: connections to Deepgram: one more for every reconnect and every hand-over.
+        vocabulary_terms: terms sent to Deepgram; None where the streamer has not noted it.
+        active_until: until when somebody holds the call, or its last change; UTC.
+    """
+
+    call_id: str
+    clinic_id: str
+    day: str
+    started_at: datetime
+    status: LiveStatus
+    coverage: LiveCoverage
+    sessions: int
+    vocabulary_terms: int | None
+    active_until: datetime
+
+    @classmethod
+    def from_item(cls, item: Mapping[str, Any]) -> "LiveState":
+        """Read the item as boto3's table resource returns it. What a call that is not over lacks has its beginning.
+
+        Raises:
+            InvalidLiveState: it is no state of a live call.
+        """
+        value = plain(item)
+        try:
+            changed = datetime.fromisoformat(value["updated_at"])
+            leased = datetime.fromtimestamp(value.get("lease_until", 0), UTC)
+            return cls(
+                call_id=value["call_id"],
+                clinic_id=value["clinic_id"],
+                day=value["day"],
+                started_at=datetime.fromtimestamp(value["started_at_ms"] / 1000, UTC),
+                status=LiveStatus(value["status"]),
+                coverage=_coverage(value),
+                sessions=1 + value.get("reconnects", 0) + value.get("handovers", 0),
+                vocabulary_terms=value.get("vocabulary_terms"),
+                active_until=max(changed, leased),
+            )
+        except KeyError as error:
+            raise InvalidLiveState(f"the live call has no {error.args[0]}") from None
+        except Undecodable as error:
+            raise InvalidLiveState(str(error)) from None
+        except (TypeError, ValueError, OverflowError):
+            raise InvalidLiveState("a field of the live call has no value of its kind") from None
+
+    @property
+    def over(self) -> bool:
+        """Whether nobody works on it any more."""
+        return self.status in _OVER
+
+    def stale(self, now: datetime, *, after: timedelta) -> bool:
+        """Whether nobody has touched it for so long that nobody is expected to."""
+        return not self.over and self.active_until + after < now
+
+
+def _coverage(value: Mapping[str, Any]) -> LiveCoverage:
+    beginning = {"complete": False, "incomplete_reasons": [], "end_reason": None, "gaps": [], "duration_seconds": 0}
+    known = {name: value.get(name) or nothing for name, nothing in beginning.items()}
+    return decode(LiveCoverage, {**known, "utterances": value.get("next_seq", 1) - 1}, "live call")
