@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb.service_resource import Table
     from mypy_boto3_s3.client import S3Client
 
-_CALL_INDEX = "GSI1"
+CALL_INDEX = "GSI1"
+"""Index that lists items by call."""
 _LIST_ATTRIBUTES = (
     *("type", "clinic_id", "call_id", "kind", "started_at", "day", "duration_seconds", "word_count", "confidence"),
     *("appointment_requested", "insurance_mentioned", "callback_requested", "complaint", "cancellation_intent"),
@@ -54,16 +55,16 @@ class CallStore:
                 **start,
             )
 
-        return list(islice(_items(page), limit))
+        return list(islice(items_of(page), limit))
 
     def of_call(self, call_id: str) -> list[dict[str, Any]]:
         """Everything about a call: its transcripts, and the claims on its recordings."""
         condition = Key("GSI1PK").eq(call_partition(call_id))
 
         def page(**start: Any) -> Mapping[str, Any]:
-            return self._table.query(IndexName=_CALL_INDEX, KeyConditionExpression=condition, **start)
+            return self._table.query(IndexName=CALL_INDEX, KeyConditionExpression=condition, **start)
 
-        return list(_items(page))
+        return list(items_of(page))
 
     def failed(self, *, limit: int) -> list[dict[str, Any]]:
         """The claims that failed or were rejected, in no order. Reads, and is billed for, the whole table."""
@@ -72,7 +73,7 @@ class CallStore:
         def page(**start: Any) -> Mapping[str, Any]:
             return self._table.scan(FilterExpression=condition, **start)
 
-        return list(islice(_items(page), limit))
+        return list(islice(items_of(page), limit))
 
     def whole(self, item: dict[str, Any]) -> dict[str, Any]:
         """*item* with what was too large for it and is in the archive only."""
@@ -91,7 +92,7 @@ class CallStore:
         return document
 
 
-def _items(page: Any) -> Iterator[dict[str, Any]]:
+def items_of(page: Any) -> Iterator[dict[str, Any]]:
     """Every item of a query or scan; reads the next page when it is needed."""
     start: dict[str, Any] = {}
     while True:

@@ -99,6 +99,17 @@ def _turns(utterances: Sequence[Item]) -> RenderableType:
     return table
 
 
+def utterance_line(utterance: Item, *, call_id: str | None = None, interim: bool = False) -> Text:
+    """One line of a live transcript; what may still change is dim. With *call_id* it says whose."""
+    role = str(utterance["role"])
+    return Text.assemble(
+        *([(f"{call_id}  ", "dim")] if call_id else []),
+        (f"{_clock(utterance['start']):>7}  ", "dim"),
+        (f"{role:<8}  ", _ROLE_STYLES.get(role, "")),
+        (f"{utterance['text']}", "dim italic" if interim else ""),
+    )
+
+
 def _score(quality: Item) -> Table:
     table = table_of("Criterion", "Points", "Turns", "Why", title=f"Quality {_points(quality)} ({quality['rubric']})")
     for criterion in quality["criteria"]:

@@ -1,0 +1,272 @@
+"""Follow live calls on a terminal: ``python -m operations.watch --environment Dev --clinic ID`` or ``--call ID``.
+
+Words appear while they are spoken and may change until the speaker pauses. The feed brings them; what it does not
+bring, and what was said before, is read from the table. What is printed are the words of callers: it is for the
+terminal of somebody who may read them.
+
+A call's own command ends with the call, a clinic's with Ctrl-C. Exit status: 0 when the call was followed to its end,
+1 when there is no such call or it failed, 2 when the environment or the arguments are wrong.
+"""
+
+from __future__ import annotations
+
+import argparse
+import random
+import sys
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any, Protocol
+
+from botocore.exceptions import BotoCoreError, ClientError
+from rich.console import Console, Group
+from rich.live import Live
+from rich.text import Text
+
+from operations import environment
+from operations.environment import Environment, UnusableEnvironment
+from operations.live_calls import LiveCallStore
+from operations.live_feed import FeedUnavailable, Subscriptions, listen
+from operations.live_transcript import LiveTranscript
+from operations.rendering import utterance_line
+from transcription.live_call import LiveStatus, feed_channel
+
+_RECEIVE_SECONDS = 0.25
+# How often the table is asked for new calls, for ends, and for words that the feed lost.
+_LOOK_SECONDS = 2.0
+_LONGEST_PAUSE_SECONDS = 15.0
+_ENDED = (LiveStatus.COMPLETED, LiveStatus.FAILED)
+
+
+class Screen(Protocol):
+    """Where a watcher shows what it sees."""
+
+    def line(self, text: Text) -> None:
+        """Show something that stays."""
+
+    def interims(self, lines: Sequence[Text]) -> None:
+        """Show what is being said right now, in place of what was shown before."""
+
+
+class _Lines:
+    """Shows what stays, for what is no terminal."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+
+    def line(self, text: Text) -> None:
+        self._console.print(text, soft_wrap=True)
+
+    def interims(self, lines: Sequence[Text]) -> None:
+        pass
+
+
+class _Terminal:
+    """Shows what is being said below what has been said."""
+
+    def __init__(self, live: Live) -> None:
+        self._live = live
+
+    def line(self, text: Text) -> None:
+        self._live.console.print(text)
+
+    def interims(self, lines: Sequence[Text]) -> None:
+        self._live.update(Group(*lines))
+
+
+@contextmanager
+def screen_on(console: Console) -> Iterator[Screen]:
+    """A screen on a console: words that change in place on a terminal, plain lines elsewhere."""
+    if console.is_terminal:
+        with Live(console=console, refresh_per_second=8, transient=True) as live:
+            yield _Terminal(live)
+    else:
+        yield _Lines(console)
+
+
+class _Followed:
+    """A call that is being watched."""
+
+    def __init__(self, item: Mapping[str, Any], store: LiveCallStore) -> None:
+        self.item = item
+        self.call_id = str(item["call_id"])
+        self.channel = feed_channel(str(item["clinic_id"]), self.call_id)
+        self.transcript = LiveTranscript(lambda last: store.utterances(self.call_id, after=last))
+        self.shown: tuple[Any, ...] | None = None
+
+    @property
+    def ended(self) -> bool:
+        return self.item["status"] in _ENDED
+
+    def news(self) -> Text | None:
+        """How the call stands, unless that was said before."""
+        item = self.item
+        status, epoch = str(item["status"]), int(item.get("epoch", 0))
+        before, self.shown = self.shown, (status, epoch)
+        if before == self.shown:
+            return None
+        if status == LiveStatus.STREAMING:
+            handed_over = before is not None and epoch > 1
+            return Text(f"call {self.call_id}: {'another streamer goes on' if handed_over else 'streaming'}", "yellow")
+        if status == LiveStatus.COMPLETED:
+            return Text(f"call {self.call_id}: {_end(item)}", "bold green" if item["complete"] else "bold yellow")
+        if status == LiveStatus.FAILED:
+            return Text(f"call {self.call_id}: failed, {item.get('error_code')}", "bold red")
+        waiting = {LiveStatus.ANNOUNCED: "waits for a streamer", LiveStatus.RELEASED: "is being handed over"}
+        return Text(f"call {self.call_id}: {waiting[LiveStatus(status)]}", "yellow")
+
+
+def _end(item: Mapping[str, Any]) -> str:
+    length = f"{float(item['duration_seconds']):.0f} s, ended by {item['end_reason']}"
+    if item["complete"]:
+        return f"completed, nothing missing ({length})"
+    return f"completed, but incomplete: {', '.join(item['incomplete_reasons'])} ({length})"
+
+
+class Watcher:
+    """Shows live calls while they run.
+
+    Args:
+        target: The environment.
+        screen: Where to show them.
+        clinic_id: Whose calls. Default: only the one call.
+        call_id: A single call. Default: all of the clinic.
+    """
+
+    def __init__(
+        self, target: Environment, screen: Screen, *, clinic_id: str | None = None, call_id: str | None = None
+    ) -> None:
+        self._target = target
+        self._screen = screen
+        self._clinic_id = clinic_id
+        self._store = LiveCallStore(target.table())
+        self._calls: dict[str, _Followed] = {}
+        self._only = call_id
+        self._look_at = 0.0
+
+    @property
+    def items(self) -> Mapping[str, Mapping[str, Any]]:
+        """The states of the calls that were watched, by call id."""
+        return {call_id: call.item for call_id, call in self._calls.items()}
+
+    def steps(self) -> Iterator[None]:
+        """Watch, and yield several times a second so that the caller may do something else or leave.
+
+        Ends when the single call has ended; never for a clinic. A feed that cannot be reached is asked again and
+        again, while the table goes on being read.
+        """
+        pause = 1.0
+        while not self._done():
+            try:
+                with listen(self._target) as feed:
+                    pause = 1.0
+                    yield from self._follow(feed)
+            except FeedUnavailable as error:
+                self._screen.line(Text(f"{error}; reading the table", "dim"))
+                yield from self._without_feed(pause * random.uniform(0.5, 1.0))  # noqa: S311
+                pause = min(pause * 2, _LONGEST_PAUSE_SECONDS)
+
+    def _follow(self, feed: Subscriptions) -> Iterator[None]:
+        subscribed: dict[str, _Followed] = {}
+        while not self._look():
+            for call in self._calls.values():
+                if not call.ended and call not in subscribed.values():
+                    subscribed[feed.subscribe(call.channel)] = call
+            number, event = feed.receive(_RECEIVE_SECONDS) or ("", {})
+            if number in subscribed:
+                self._take(subscribed[number], event)
+            for number in [number for number, call in subscribed.items() if call.ended]:
+                feed.unsubscribe(number)
+                del subscribed[number]
+            yield
+
+    def _without_feed(self, seconds: float) -> Iterator[None]:
+        until = time.monotonic() + seconds
+        while time.monotonic() < until and not self._look():
+            time.sleep(_RECEIVE_SECONDS)
+            yield
+
+    def _take(self, call: _Followed, event: Mapping[str, Any]) -> None:
+        if event["type"] == "state":
+            self._look_at = 0.0  # the table knows more about it
+        else:
+            self._say(call, call.transcript.take(event))
+
+    def _look(self) -> bool:
+        """Ask the table, from time to time, for calls and what the feed has not brought; returns if all is over."""
+        if time.monotonic() < self._look_at:
+            return False
+        self._look_at = time.monotonic() + _LOOK_SECONDS
+        for item in self._items():
+            if item["call_id"] not in self._calls:
+                self._calls[item["call_id"]] = _Followed(item, self._store)
+        for call in self._calls.values():
+            if not call.ended or call.shown is None:
+                self._refresh(call)
+        return self._done()
+
+    def _refresh(self, call: _Followed) -> None:
+        call.item = self._store.call(call.call_id) or call.item
+        self._say(call, call.transcript.catch_up())
+        if (news := call.news()) is not None:
+            self._screen.line(news)
+
+    def _items(self) -> list[dict[str, Any]]:
+        if self._clinic_id is not None:
+            return list(self._store.running(self._clinic_id))
+        item = None if self._only is None else self._store.call(self._only)
+        return [] if item is None else [item]
+
+    def _say(self, call: _Followed, utterances: Sequence[Mapping[str, Any]]) -> None:
+        for utterance in utterances:
+            self._screen.line(utterance_line(utterance, call_id=self._name(call)))
+        self._screen.interims(
+            [
+                utterance_line(interim, call_id=self._name(other), interim=True)
+                for other in self._calls.values()
+                for interim in other.transcript.interims
+                if not other.ended
+            ]
+        )
+
+    def _name(self, call: _Followed) -> str | None:
+        return None if self._only else call.call_id
+
+    def _done(self) -> bool:
+        call = self._calls.get(self._only or "")
+        return call is not None and call.ended and call.shown is not None
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line; the module says what the exit status means."""
+    parser = argparse.ArgumentParser(prog="operations.watch", description="Follow live calls.")
+    environment.add_arguments(parser)
+    wanted = parser.add_mutually_exclusive_group(required=True)
+    wanted.add_argument("--clinic", metavar="ID", help="the clinic's calls that are running or begin")
+    wanted.add_argument("--call", metavar="ID", help="one call, to its end")
+    arguments = parser.parse_args(argv)
+    console, errors = Console(highlight=False), Console(stderr=True)
+    try:
+        target = environment.connect(arguments)
+        if arguments.call and LiveCallStore(target.table()).call(arguments.call) is None:
+            console.print("No such live call.")
+            return 1
+        return follow(console, target, clinic_id=arguments.clinic, call_id=arguments.call)
+    except (UnusableEnvironment, ClientError, BotoCoreError) as error:
+        errors.print(Text(str(error)))
+        return 2
+    except KeyboardInterrupt:
+        return 0
+
+
+def follow(console: Console, target: Environment, *, clinic_id: str | None, call_id: str | None) -> int:
+    """Show live calls until the single call has ended; returns the exit status."""
+    with screen_on(console) as screen:
+        watcher = Watcher(target, screen, clinic_id=clinic_id, call_id=call_id)
+        for _ in watcher.steps():
+            pass
+    return int(any(item["status"] == LiveStatus.FAILED for item in watcher.items.values()))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

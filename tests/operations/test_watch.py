@@ -1,0 +1,255 @@
+"""Following live calls: what the screen shows, with the feed and without."""
+
+import contextlib
+import io
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from rich.console import Console
+from rich.text import Text
+
+from operations import watch
+from operations.environment import Environment
+from operations.live_feed import FeedUnavailable
+from operations.watch import Watcher
+from tests.operations.conftest import SESSION, Deployed
+from transcription.live_call import LiveStatus
+from transcription.table_keys import live_call_key, utterance_key
+
+CALL, CLINIC = "call-1", "harbour"
+
+
+class Screen:
+    """Remembers what was shown."""
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+        self.interim: list[str] = []
+
+    def line(self, text: Text) -> None:
+        self.lines.append(text.plain)
+
+    def interims(self, lines: Sequence[Text]) -> None:
+        self.interim = [text.plain for text in lines]
+
+
+class Feed:
+    """A feed whose events happen one at a time, each after something has happened in the table."""
+
+    def __init__(self, *happenings: Callable[[], Mapping[str, Any] | None]) -> None:
+        self.happenings = list(happenings)
+        self.channels: list[str] = []
+
+    def subscribe(self, channel: str) -> str:
+        self.channels.append(channel)
+        return str(len(self.channels))
+
+    def unsubscribe(self, number: str) -> None:
+        pass
+
+    def receive(self, _timeout: float) -> tuple[str, Mapping[str, Any]] | None:
+        event = self.happenings.pop(0)()
+        return None if event is None else ("1", event)
+
+
+class Calls:
+    """Live calls in the table."""
+
+    def __init__(self, deployed: Deployed) -> None:
+        self.table = deployed.table
+
+    def stands(self, call_id: str = CALL, *, status: LiveStatus = LiveStatus.STREAMING, **fields: Any) -> None:
+        day = datetime.now(UTC).date().isoformat()
+        key = live_call_key(call_id, clinic_id=CLINIC, day=day).attributes()
+        item: dict[str, Any] = {
+            "type": "live-call",
+            "call_id": call_id,
+            "clinic_id": CLINIC,
+            "status": status,
+            "epoch": 1,
+            **fields,
+        }
+        self.table.put_item(Item={**key, **item})
+
+    def ended(self, call_id: str = CALL, *, complete: bool = True, **fields: Any) -> None:
+        figures = {"duration_seconds": Decimal(48), "end_reason": "disconnected", "complete": complete, "epoch": 2}
+        self.stands(call_id, status=LiveStatus.COMPLETED, **{**figures, **fields})
+
+    def said(self, seq: int, text: str, call_id: str = CALL) -> dict[str, Any]:
+        """Store an utterance; returns its event."""
+        words: dict[str, Any] = {
+            "seq": seq,
+            "channel": 0,
+            "role": "customer",
+            "text": text,
+            "start": seq,
+            "end": seq + 1,
+        }
+        self.table.put_item(Item={**utterance_key(call_id, seq).attributes(), **words})
+        return {"type": "final", **words}
+
+
+@pytest.fixture
+def calls(deployed: Deployed) -> Calls:
+    return Calls(deployed)
+
+
+@pytest.fixture
+def target(deployed: Deployed) -> Environment:
+    return Environment(name="Dev", outputs=deployed.outputs, session=SESSION)
+
+
+@pytest.fixture(autouse=True)
+def _hurry(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(watch, "_LOOK_SECONDS", 0.0)
+    monkeypatch.setattr(watch, "_RECEIVE_SECONDS", 0.0)
+
+
+def run(watcher: Watcher, feed: Feed, monkeypatch: pytest.MonkeyPatch) -> None:
+    @contextlib.contextmanager
+    def listen(_target: Environment) -> Iterator[Feed]:
+        yield feed
+
+    monkeypatch.setattr(watch, "listen", listen)
+    for _ in watcher.steps():
+        pass
+
+
+def test_a_call_is_followed_from_what_was_said_before_to_its_end(
+    calls: Calls, target: Environment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls.stands()
+    calls.said(1, "hello")
+    screen = Screen()
+    feed = Feed(lambda: calls.said(2, "my eye"), lambda: calls.said(3, "hurts"), lambda: calls.ended())
+
+    run(Watcher(target, screen, call_id=CALL), feed, monkeypatch)
+
+    assert feed.channels == [f"/calls/{CLINIC}/{CALL}"]
+    assert [line.split("  ")[-1].strip() for line in screen.lines] == [
+        "hello",
+        f"call {CALL}: streaming",
+        "my eye",
+        "hurts",
+        f"call {CALL}: completed, nothing missing (48 s, ended by disconnected)",
+    ]
+
+
+def test_what_the_feed_loses_is_read_from_the_table(
+    calls: Calls, target: Environment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls.stands()
+    screen = Screen()
+
+    def lost() -> None:
+        calls.said(1, "lost")
+        calls.said(2, "lost too")
+
+    run(Watcher(target, screen, call_id=CALL), Feed(lost, lambda: calls.ended()), monkeypatch)
+
+    assert [line.split("  ")[-1].strip() for line in screen.lines][1:3] == ["lost", "lost too"]
+
+
+def test_another_streamer_and_an_incomplete_end_are_named(
+    calls: Calls, target: Environment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls.stands(status=LiveStatus.ANNOUNCED, epoch=0)
+    screen = Screen()
+    feed = Feed(
+        lambda: calls.stands(),
+        lambda: calls.stands(epoch=2),
+        lambda: calls.stands(status=LiveStatus.RELEASED, epoch=2),
+        lambda: calls.ended(complete=False, incomplete_reasons=["gap-missing"], epoch=3),
+    )
+
+    run(Watcher(target, screen, call_id=CALL), feed, monkeypatch)
+
+    assert [line.partition(": ")[2] for line in screen.lines] == [
+        "waits for a streamer",
+        "streaming",
+        "another streamer goes on",
+        "is being handed over",
+        "completed, but incomplete: gap-missing (48 s, ended by disconnected)",
+    ]
+
+
+def test_what_is_being_said_is_shown_until_it_is_final(
+    calls: Calls, target: Environment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls.stands()
+    screen, shown = Screen(), list[list[str]]()
+    interim = {"type": "interim", "channel": 0, "role": "customer", "text": "my ey", "start": 1, "end": 1.5}
+
+    def final() -> dict[str, Any]:
+        shown.append(screen.interim)
+        return calls.said(1, "my eye")
+
+    def end() -> None:
+        shown.append(screen.interim)
+        calls.ended()
+
+    run(Watcher(target, screen, call_id=CALL), Feed(lambda: interim, final, end), monkeypatch)
+
+    assert [[line.split("  ")[-1] for line in lines] for lines in shown] == [["my ey"], []]
+
+
+def test_without_the_feed_the_table_is_read(calls: Calls, target: Environment, monkeypatch: pytest.MonkeyPatch) -> None:
+    calls.stands()
+    screen = Screen()
+
+    def listen(_target: Environment) -> Any:
+        calls.said(1, "hello")
+        calls.ended()
+        raise FeedUnavailable("the feed cannot be reached: ConnectionRefusedError")
+
+    monkeypatch.setattr(watch, "listen", listen)
+    for _ in Watcher(target, screen, call_id=CALL).steps():
+        pass
+
+    assert "the feed cannot be reached: ConnectionRefusedError; reading the table" in screen.lines
+    assert any(line.endswith("hello") for line in screen.lines)
+
+
+def test_a_clinic_is_followed_call_by_call(calls: Calls, target: Environment, monkeypatch: pytest.MonkeyPatch) -> None:
+    calls.stands("one")
+    screen = Screen()
+
+    class Left(Exception):
+        pass
+
+    def leave() -> None:
+        raise Left
+
+    feed = Feed(lambda: calls.stands("two"), lambda: calls.said(1, "hello", "two") and None, leave)
+    with pytest.raises(Left):
+        run(Watcher(target, screen, clinic_id=CLINIC), feed, monkeypatch)
+
+    assert feed.channels == [f"/calls/{CLINIC}/one", f"/calls/{CLINIC}/two"]
+    assert screen.lines[-1].startswith("two  ")
+
+
+def test_an_unknown_call_is_said_to_be_none(deployed: Deployed, capsys: pytest.CaptureFixture[str]) -> None:
+    assert watch.main([*deployed.arguments, "--call", "nobody"]) == 1
+    assert "No such live call" in capsys.readouterr().out
+
+
+def test_what_is_no_terminal_gets_plain_lines() -> None:
+    file = io.StringIO()
+    with watch.screen_on(Console(file=file, width=10)) as screen:
+        screen.interims([Text("may change")])
+        screen.line(Text("a line that is longer than the screen"))
+
+    assert file.getvalue() == "a line that is longer than the screen\n"
+
+
+def test_a_terminal_shows_what_may_change_below_what_stays() -> None:
+    file = io.StringIO()
+    with watch.screen_on(Console(file=file, width=60, force_terminal=True)) as screen:
+        screen.interims([Text("may change")])
+        screen.line(Text("stays"))
+
+    assert "may change" in file.getvalue()
+    assert "stays" in file.getvalue()
