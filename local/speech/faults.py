@@ -19,8 +19,9 @@ after that requests are answered as usual. An entry has:
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Any, Literal, get_args
+from typing import Any, Generic, Literal, Protocol, TypeVar, get_args
 
 Action = Literal[
     "status",
@@ -93,17 +94,29 @@ class Fault:
         return cls(action, status, headers, entry.get("body"), entry.get("text"), float(delay), times)
 
 
+class _Countable(Protocol):
+    times: int | None
+
+
+F = TypeVar("F", bound=_Countable)
+
+
 @dataclass
-class _Order:
+class _Order(Generic[F]):
     match: str
-    then: list[Fault]
+    then: list[F]
 
 
-class Faults:
-    """The failures still to happen."""
+class OrderBook(Generic[F]):
+    """The failures still to happen.
 
-    def __init__(self) -> None:
-        self._orders: list[_Order] = []
+    Args:
+        parse: Reads one entry of `then`; raises `InvalidFault`.
+    """
+
+    def __init__(self, parse: Callable[[object], F]) -> None:
+        self._parse = parse
+        self._orders: list[_Order[F]] = []
 
     def add(self, order: object) -> None:
         """Take one order.
@@ -115,21 +128,31 @@ class Faults:
             raise InvalidFault("an order is an object with `match`, a string, and `then`, a list")
         if not isinstance(order["then"], list) or not order["then"]:
             raise InvalidFault("`then` is a list with at least one entry")
-        self._orders.append(_Order(order["match"], [Fault.parse(entry) for entry in order["then"]]))
+        self._orders.append(_Order(order["match"], [self._parse(entry) for entry in order["then"]]))
 
-    def take(self, audio: str, sha256: str | None) -> Fault | None:
-        """Return the failure for a request, and count it; `None` when none is ordered."""
-        for order in self._orders:
-            if order.match in audio or order.match in (sha256 or ""):
-                fault = order.then[0]
-                if fault.times is not None:
-                    fault.times -= 1
-                    if fault.times == 0:
-                        order.then.pop(0)
-                self._orders = [order for order in self._orders if order.then]
-                return fault
-        return None
+    def take_each(self, *names: str) -> Iterator[F]:
+        """Yield the failure of each order that matches one of the names, and count it."""
+        for order in [order for order in self._orders if any(order.match in name for name in names)]:
+            fault = order.then[0]
+            if fault.times is not None:
+                fault.times -= 1
+                if fault.times == 0:
+                    order.then.pop(0)
+            if not order.then:
+                self._orders.remove(order)
+            yield fault
 
     def reset(self) -> None:
         """Forget every order."""
         self._orders.clear()
+
+
+class Faults(OrderBook[Fault]):
+    """The failures of requests still to happen."""
+
+    def __init__(self) -> None:
+        super().__init__(Fault.parse)
+
+    def take(self, audio: str, sha256: str | None) -> Fault | None:
+        """Return the failure for a request, and count it; `None` when none is ordered."""
+        return next(self.take_each(audio, sha256 or ""), None)

@@ -58,25 +58,75 @@ class Entry:
         self.finished = time.monotonic()
 
 
+class Slots:
+    """Lets in as many at once as the limit allows, and counts.
+
+    Args:
+        limit: In progress at once; `None` for no limit. Deepgram's page "API Rate Limits" has the figures of its plans.
+    """
+
+    def __init__(self, limit: int | None) -> None:
+        self._limit = limit
+        self._running = 0
+        self._peak = 0
+        self._refused = 0
+
+    @property
+    def with_next(self) -> int:
+        """How many are in progress when one more is counted."""
+        return self._running + 1
+
+    @contextmanager
+    def take(self) -> Iterator[None]:
+        """Count one more as in progress.
+
+        Raises:
+            ListenError: 429 above the limit.
+        """
+        self._peak = max(self._peak, self.with_next)
+        if self._limit is not None and self.with_next > self._limit:
+            self._refused += 1
+            raise ListenError.documented(429)
+        self._running += 1
+        try:
+            yield
+        finally:
+            self._running -= 1
+
+    def report(self) -> dict[str, Any]:
+        """Return the counts, JSON-ready."""
+        return {
+            "parallel_limit": self._limit,
+            "peak_parallel": self._peak,
+            "running": self._running,
+            "refused": self._refused,
+        }
+
+    def reset(self) -> None:
+        """Forget everything but what is in progress."""
+        self._peak = self._running
+        self._refused = 0
+
+
+def recorded_parameters(query: list[tuple[str, str]]) -> list[tuple[str, str]]:
+    """Return a query's names and values without what may be a secret."""
+    return [(name, _without_secrets(value) if name == "callback" else value) for name, value in query]
+
+
 class Journal:
     """Records requests and lets in as many at once as the limit allows.
 
     Args:
-        parallel_limit: Requests in progress at once; `None` for no limit. Deepgram's page "API Rate Limits" has the
-            figures of its plans.
+        parallel_limit: Requests in progress at once; `None` for no limit.
     """
 
     def __init__(self, parallel_limit: int | None = None) -> None:
-        self._limit = parallel_limit
-        self._running = 0
-        self._peak = 0
-        self._refused = 0
+        self._slots = Slots(parallel_limit)
         self._entries: deque[Entry] = deque(maxlen=MAX_ENTRIES)
 
     def open(self, request_id: str, query: list[tuple[str, str]]) -> Entry:
         """Record the arrival of a request."""
-        parameters = [(name, _without_secrets(value) if name == "callback" else value) for name, value in query]
-        entry = Entry(request_id, parameters, self._running + 1)
+        entry = Entry(request_id, recorded_parameters(query), self._slots.with_next)
         self._entries.append(entry)
         return entry
 
@@ -87,32 +137,18 @@ class Journal:
         Raises:
             ListenError: 429 above the limit.
         """
-        entry.parallel = self._running + 1
-        self._peak = max(self._peak, entry.parallel)
-        if self._limit is not None and entry.parallel > self._limit:
-            self._refused += 1
-            raise ListenError.documented(429)
-        self._running += 1
-        try:
+        entry.parallel = self._slots.with_next
+        with self._slots.take():
             yield
-        finally:
-            self._running -= 1
 
     def report(self) -> dict[str, Any]:
         """Return everything recorded, JSON-ready."""
-        return {
-            "parallel_limit": self._limit,
-            "peak_parallel": self._peak,
-            "running": self._running,
-            "refused": self._refused,
-            "requests": [asdict(entry) for entry in self._entries],
-        }
+        return {**self._slots.report(), "requests": [asdict(entry) for entry in self._entries]}
 
     def reset(self) -> None:
         """Forget everything but the requests in progress."""
         self._entries.clear()
-        self._peak = self._running
-        self._refused = 0
+        self._slots.reset()
 
 
 def _without_secrets(url: str) -> str:

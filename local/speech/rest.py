@@ -5,8 +5,6 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
-import re
-import secrets
 import uuid
 from collections.abc import Coroutine
 from contextlib import ExitStack
@@ -17,6 +15,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from local.speech.audio import decode
+from local.speech.authentication import authenticate
 from local.speech.engines import Engine
 from local.speech.engines.deaf import Deaf
 from local.speech.errors import ListenError
@@ -77,7 +76,7 @@ class ListenService:
     async def _answer(self, request: Request, entry: Entry) -> Response:
         with ExitStack() as end:
             end.callback(entry.finish)
-            self._authenticate(request)
+            authenticate(request.headers.get("authorization", ""), self.key)
             options = parse_options(request.query_params.multi_items(), self.engine.languages)
             if options.callback is not None:
                 self.remote.check_callback(options.callback)
@@ -99,12 +98,6 @@ class ListenService:
                 job.add_done_callback(self._jobs.discard)
                 return JSONResponse({"request_id": entry.request_id})
             return JSONResponse(await self._reply(url, body, options, engine, entry))
-
-    def _authenticate(self, request: Request) -> None:
-        """Check for ``Authorization: Token KEY`` or ``Bearer TOKEN``."""
-        given = re.fullmatch(r"(?:token|bearer) +(\S+)", request.headers.get("authorization", ""), re.IGNORECASE)
-        if given is None or (self.key is not None and not secrets.compare_digest(given[1].encode(), self.key.encode())):
-            raise ListenError.documented(401)
 
     async def _source(self, request: Request, entry: Entry) -> tuple[str | None, bytes]:
         """Read the body: the URL in it, or the audio that it is."""
