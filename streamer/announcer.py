@@ -1,0 +1,78 @@
+"""Tell the account that a call has been transcribed while it ran."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any, Final
+
+from transcription.failures import SafeError
+from transcription.live_call import SAMPLE_RATE
+from transcription.table_keys import live_call_key
+
+SOURCE: Final = "callscribe"
+DETAIL_TYPE: Final = "Live Call Transcribed"
+
+
+class NotAnnounced(SafeError):
+    """EventBridge took the request but not the event."""
+
+
+class Announcer:
+    """Puts events on one bus.
+
+    Args:
+        events: aiobotocore's client of EventBridge.
+        bus_name: The bus.
+    """
+
+    def __init__(self, *, events: Any, bus_name: str) -> None:
+        self._events = events
+        self._bus_name = bus_name
+
+    async def announce(self, item: Mapping[str, Any]) -> None:
+        """Announce a completed call: ids and figures, no words.
+
+        Args:
+            item: The call's item in the table.
+
+        Raises:
+            NotAnnounced: EventBridge did not take the event.
+        """
+        response = await self._events.put_events(
+            Entries=[
+                {
+                    "EventBusName": self._bus_name,
+                    "Source": SOURCE,
+                    "DetailType": DETAIL_TYPE,
+                    "Detail": json.dumps(detail(item), separators=(",", ":")),
+                }
+            ]
+        )
+        if response["FailedEntryCount"]:
+            code = response["Entries"][0].get("ErrorCode", "Unknown")
+            raise NotAnnounced(f"Announcement.{code}", "EventBridge did not take the event")
+
+
+def detail(item: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the event's detail for a completed call's item."""
+    gaps = item["gaps"]
+    key = live_call_key(item["call_id"])
+    return {
+        "version": "1",
+        "call_id": item["call_id"],
+        "clinic_id": item["clinic_id"],
+        "day": item["day"],
+        "source": "live",
+        "complete": item["complete"],
+        "incomplete_reasons": item["incomplete_reasons"],
+        "end_reason": item["end_reason"],
+        "utterances": item["next_seq"] - 1,
+        "gaps": len(gaps),
+        "figures": {
+            "duration_seconds": item["duration_seconds"],
+            "gap_seconds": round(sum(gap["end"] - gap["start"] for gap in gaps) / SAMPLE_RATE, 3),
+            "word_count": item["word_count"],
+        },
+        "live": {"pk": key.pk, "sk": key.sk},
+    }

@@ -1,0 +1,112 @@
+"""What all calls to AWS share: time limits, which failures pass, and how long they are borne."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+from collections.abc import Awaitable, Callable
+from http import HTTPStatus
+from typing import Final, TypeVar
+
+from aiobotocore.config import AioConfig
+from botocore.exceptions import ClientError, HTTPClientError
+from botocore.exceptions import ConnectionError as AwsConnectionError
+
+from streamer.logs import failure
+
+# Names of throttling and of passing faults (DynamoDB Developer Guide, "Error handling with DynamoDB"; SQS API
+# reference, "Common Errors").
+_TRANSIENT_CODES: Final = frozenset(
+    {
+        "InternalServerError",
+        "LimitExceededException",
+        "ProvisionedThroughputExceededException",
+        "RequestLimitExceeded",
+        "RequestThrottled",
+        "ServiceUnavailable",
+        "Throttling",
+        "ThrottlingException",
+        "ThrottlingError",
+        "ProvisionedThroughputExceeded",
+        "TransactionConflict",
+        "TransactionConflictException",
+        "TransactionInProgressException",
+    }
+)
+_FIRST_DELAY: Final = 0.2
+_LONGEST_DELAY: Final = 10.0
+
+_T = TypeVar("_T")
+_log = logging.getLogger(__name__)
+
+
+def config(*, attempts: int = 4, read_timeout: float = 10, connections: int = 10) -> AioConfig:
+    """Return how a client talks to AWS; botocore alone would wait 60 seconds for everything.
+
+    Args:
+        attempts: Tries of each call, with exponential back-off and jitter between them.
+        read_timeout: Longest wait for the next bytes of an answer, in seconds.
+        connections: Connections at once; further calls wait for one.
+    """
+    return AioConfig(
+        connect_timeout=3,
+        read_timeout=read_timeout,
+        retries={"mode": "standard", "total_max_attempts": attempts},
+        max_pool_connections=connections,
+        tcp_keepalive=True,
+    )
+
+
+def error_code(error: ClientError) -> str:
+    """Return AWS's own code of a refused call, such as `ConditionalCheckFailedException`."""
+    return str(error.response.get("Error", {}).get("Code", "Unknown"))
+
+
+def cancellation_codes(error: ClientError) -> list[str]:
+    """Return why each item of a cancelled transaction was refused; "None" for those that were not."""
+    reasons = error.response.get("CancellationReasons", [])
+    return [str(reason.get("Code", "None")) for reason in reasons]
+
+
+def is_transient(error: BaseException) -> bool:
+    """Whether the same call may succeed later."""
+    if isinstance(error, AwsConnectionError | HTTPClientError | TimeoutError):
+        return True
+    if not isinstance(error, ClientError):
+        return False
+    if error_code(error) == "TransactionCanceledException":
+        refused = [code for code in cancellation_codes(error) if code != "None"]
+        return bool(refused) and all(code in _TRANSIENT_CODES for code in refused)
+    status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+    return error_code(error) in _TRANSIENT_CODES or status >= HTTPStatus.INTERNAL_SERVER_ERROR
+
+
+async def persist(
+    operation: Callable[[], Awaitable[_T]],
+    *,
+    seconds: float,
+    what: str,
+    jitter: Callable[[], float] = random.random,
+) -> _T:
+    """Repeat a call until it succeeds, fails for good, or has failed for too long.
+
+    Args:
+        operation: The call; it must not matter if it happens twice.
+        seconds: How long passing failures are borne; the last one is then raised.
+        what: Name of the call in the log.
+        jitter: Returns a number from 0 to 1.
+    """
+    loop = asyncio.get_running_loop()
+    deadline = loop.time() + seconds
+    longest = _FIRST_DELAY
+    while True:
+        try:
+            return await operation()
+        except Exception as error:
+            delay = longest * jitter()
+            if not is_transient(error) or loop.time() + delay > deadline:
+                raise
+            _log.warning("AWS is asked again", extra={"operation": what, **failure(error)})
+        await asyncio.sleep(delay)
+        longest = min(2 * longest, _LONGEST_DELAY)

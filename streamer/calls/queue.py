@@ -1,0 +1,112 @@
+"""The queue of announced calls: a message is the lease of its call and lives as long as the call does."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, Final
+
+_log = logging.getLogger(__name__)
+
+LONG_POLL_SECONDS: Final = 20
+"""Longest wait for a message that SQS offers (API reference, "ReceiveMessage")."""
+
+_BATCH: Final = 10
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Message:
+    """A message in our hands.
+
+    Attributes:
+        message_id: The queue's name of it, the same each time it is delivered.
+        receipt_handle: The queue's name of this delivery.
+        body: What was sent.
+        receive_count: How often it has been delivered, this time included.
+    """
+
+    message_id: str
+    receipt_handle: str
+    body: str
+    receive_count: int
+
+
+class CallQueue:
+    """The queue and its dead-letter queue.
+
+    Args:
+        sqs: aiobotocore's client of SQS; it must wait longer than `LONG_POLL_SECONDS` for an answer.
+        url: The queue.
+        failed_calls_url: The dead-letter queue.
+        lease: How long a message stays hidden unless it is renewed.
+    """
+
+    def __init__(self, *, sqs: Any, url: str, failed_calls_url: str, lease: timedelta) -> None:
+        self._sqs = sqs
+        self._url = url
+        self._failed_calls_url = failed_calls_url
+        self._lease_seconds = int(lease.total_seconds())
+
+    async def receive(self, limit: int, *, wait_seconds: int = LONG_POLL_SECONDS) -> list[Message]:
+        """Wait for messages and return at most *limit*, or none."""
+        response = await self._sqs.receive_message(
+            QueueUrl=self._url,
+            MaxNumberOfMessages=min(limit, _BATCH),
+            WaitTimeSeconds=wait_seconds,
+            VisibilityTimeout=self._lease_seconds,
+            MessageSystemAttributeNames=["ApproximateReceiveCount"],
+        )
+        return [
+            Message(
+                message_id=message["MessageId"],
+                receipt_handle=message["ReceiptHandle"],
+                body=message["Body"],
+                receive_count=int(message.get("Attributes", {}).get("ApproximateReceiveCount", 1)),
+            )
+            for message in response.get("Messages", [])
+        ]
+
+    async def renew(self, messages: Iterable[Message]) -> None:
+        """Keep messages hidden for another lease. One that cannot be renewed is logged: the table's fence decides."""
+        for batch in _batches(list(messages)):
+            response = await self._sqs.change_message_visibility_batch(
+                QueueUrl=self._url,
+                Entries=[
+                    {
+                        "Id": str(number),
+                        "ReceiptHandle": message.receipt_handle,
+                        "VisibilityTimeout": self._lease_seconds,
+                    }
+                    for number, message in enumerate(batch)
+                ],
+            )
+            for failed in response.get("Failed", []):
+                _log.warning(
+                    "a message is not renewed",
+                    extra={"message_id": batch[int(failed["Id"])].message_id, "error_code": failed["Code"]},
+                )
+
+    async def release(self, message: Message, *, seconds: float = 0) -> None:
+        """Let the message be delivered again, now or after a while."""
+        await self._sqs.change_message_visibility(
+            QueueUrl=self._url, ReceiptHandle=message.receipt_handle, VisibilityTimeout=max(0, int(seconds))
+        )
+
+    async def delete(self, message: Message) -> None:
+        """Remove the message: its call needs no more work."""
+        await self._sqs.delete_message(QueueUrl=self._url, ReceiptHandle=message.receipt_handle)
+
+    async def to_failed_calls(self, message: Message, *, code: str) -> None:
+        """Move the message to the dead-letter queue; the copy comes first, so that none is lost."""
+        await self._sqs.send_message(
+            QueueUrl=self._failed_calls_url,
+            MessageBody=message.body,
+            MessageAttributes={"error_code": {"DataType": "String", "StringValue": code}},
+        )
+        await self.delete(message)
+
+
+def _batches(messages: Sequence[Message]) -> Iterable[Sequence[Message]]:
+    return (messages[start : start + _BATCH] for start in range(0, len(messages), _BATCH))

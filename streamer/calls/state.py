@@ -1,0 +1,198 @@
+"""What the table knows of a live call."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from transcription.codec import decode, encode
+from transcription.live_call import SAMPLE_RATE, EndReason, Gap, GapReason
+
+_SAMPLES_PER_MS: Final = SAMPLE_RATE // 1000
+_PAUSE_TOLERANCE: Final = 2 * SAMPLE_RATE
+"""Samples between the time at which streaming was started again and the first audio of it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lease:
+    """The right to work on a call, and the fence of every write to it.
+
+    Attributes:
+        call_id: The call.
+        clinic_id: Clinic that took it.
+        owner: Who holds it; a new name each time a call is taken.
+        epoch: How often the call has been taken.
+    """
+
+    call_id: str
+    clinic_id: str
+    owner: str
+    epoch: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Checkpoint:
+    """Where a call's transcription stands; stored together with the words it speaks of.
+
+    Attributes:
+        origin_ms: Time of the call's first audio, milliseconds since 1970; `None` before there is any.
+        watermarks: Samples of each channel whose words are stored.
+        next_seq: Number of the next utterance.
+        published_seq: Utterances up to this one are known to have been published.
+        resume_token: Where to go on reading the stream; `None` where that is not known.
+        gaps: Pieces without words.
+        word_count: Words stored.
+        reconnects: Connections to Deepgram that were lost.
+    """
+
+    origin_ms: int | None = None
+    watermarks: tuple[int, int] = (0, 0)
+    next_seq: int = 1
+    published_seq: int = 0
+    resume_token: str | None = None
+    gaps: tuple[Gap, ...] = ()
+    word_count: int = 0
+    reconnects: int = 0
+
+    def attributes(self) -> dict[str, Any]:
+        """Return it as attributes of the call's item."""
+        return {
+            "watermarks": list(self.watermarks),
+            "next_seq": self.next_seq,
+            "published_seq": self.published_seq,
+            "resume_token": self.resume_token,
+            "gaps": [encode(gap) for gap in self.gaps],
+            "word_count": self.word_count,
+            "reconnects": self.reconnects,
+            **({} if self.origin_ms is None else {"origin_ms": self.origin_ms}),
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EndHints:
+    """What Connect has said about the end of a call. Events come late, twice or not at all.
+
+    Attributes:
+        disconnected: Whether the contact is over.
+        stop_fragment: Fragment in which streaming was stopped; `None` where it was not, or was started again since.
+        resumed_at_ms: When streaming was started again, milliseconds since 1970; `None` where it was not.
+    """
+
+    disconnected: bool = False
+    stop_fragment: str | None = None
+    resumed_at_ms: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallState:
+    """A call as its item tells it.
+
+    Attributes:
+        clinic_id: Clinic that took the call.
+        day: Day on which it began (UTC, yyyy-mm-dd).
+        began_at_ms: When streaming was started, or was last started again, milliseconds since 1970.
+        checkpoint: Where its transcription stands.
+        hints: What Connect has said about its end.
+    """
+
+    clinic_id: str
+    day: str
+    began_at_ms: int
+    checkpoint: Checkpoint
+    hints: EndHints
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Completion:
+    """How a call ended.
+
+    Attributes:
+        end_reason: The evidence.
+        ended_at_ms: End of its audio, milliseconds since 1970.
+        duration_seconds: Length of its audio on the call's clock.
+        incomplete_reasons: Why something of it may be missing; empty for a complete one.
+    """
+
+    end_reason: EndReason
+    ended_at_ms: int
+    duration_seconds: float
+    incomplete_reasons: tuple[str, ...]
+
+    @property
+    def complete(self) -> bool:
+        """Whether every word that was said is stored."""
+        return not self.incomplete_reasons
+
+
+def completion(checkpoint: Checkpoint, *, end_reason: EndReason, began_at_ms: int, position: int) -> Completion:
+    """Judge a call that has ended.
+
+    Args:
+        checkpoint: Where its transcription stands, everything stored.
+        end_reason: The evidence of the end.
+        began_at_ms: When streaming began, for a call without any audio.
+        position: End of its audio, samples from the origin.
+    """
+    reasons = sorted({f"gap-{gap.reason}" for gap in checkpoint.gaps})
+    if end_reason is EndReason.LIMIT:
+        reasons.append("over-limit")
+    elif not end_reason.proven:
+        reasons.append("end-not-proven")
+    origin_ms = began_at_ms if checkpoint.origin_ms is None else checkpoint.origin_ms
+    return Completion(
+        end_reason=end_reason,
+        # Not before the start: streaming that begins later is then known to be another piece of the call.
+        ended_at_ms=max(origin_ms + position // _SAMPLES_PER_MS, began_at_ms),
+        duration_seconds=position / SAMPLE_RATE,
+        incomplete_reasons=tuple(reasons),
+    )
+
+
+def without_pause(gaps: tuple[Gap, ...], *, origin_ms: int | None, resumed_at_ms: int | None) -> tuple[Gap, ...]:
+    """Return the gaps without the pause after which streaming was started again, as for a card payment."""
+    if origin_ms is None or resumed_at_ms is None:
+        return gaps
+    resumed = (resumed_at_ms - origin_ms) * _SAMPLES_PER_MS
+    return tuple(
+        gap for gap in gaps if gap.reason is not GapReason.MISSING or abs(gap.end - resumed) > _PAUSE_TOLERANCE
+    )
+
+
+def checkpoint_in(item: Mapping[str, Any]) -> Checkpoint:
+    """Read the checkpoint from the attributes of a call's item; it has none before its first streamer."""
+    initial = Checkpoint()
+    first, second = item.get("watermarks", initial.watermarks)
+    return replace(
+        initial,
+        origin_ms=item.get("origin_ms"),
+        watermarks=(first, second),
+        next_seq=item.get("next_seq", initial.next_seq),
+        published_seq=item.get("published_seq", initial.published_seq),
+        resume_token=item.get("resume_token"),
+        gaps=tuple(decode(Gap, gap, "gap") for gap in item.get("gaps", [])),
+        word_count=item.get("word_count", initial.word_count),
+        reconnects=item.get("reconnects", initial.reconnects),
+    )
+
+
+def hints_in(item: Mapping[str, Any]) -> EndHints:
+    """Read Connect's hints from the attributes of a call's item."""
+    stopped_at_ms = item.get("stopped_at_ms", 0)
+    stopped = "stop_fragment" in item and stopped_at_ms >= began_at_ms(item)
+    return EndHints(
+        disconnected="disconnected_at" in item,
+        stop_fragment=item["stop_fragment"] if stopped else None,
+        resumed_at_ms=item.get("resumed_at_ms"),
+    )
+
+
+def began_at_ms(item: Mapping[str, Any]) -> int:
+    """Return when streaming was started, or was last started again."""
+    return int(item.get("resumed_at_ms") or item.get("started_at_ms") or 0)
+
+
+def utc_day(milliseconds: int) -> str:
+    """Return the day of a time (UTC, yyyy-mm-dd)."""
+    return datetime.fromtimestamp(milliseconds / 1000, UTC).date().isoformat()

@@ -1,0 +1,188 @@
+"""Publish a call's words to those who watch it: AppSync Events, one channel for each call.
+
+The feed is a convenience beside the table: it never blocks a call and never fails one. Final words are published after
+they are stored and at least once; a subscriber passes over numbers it has and reads missing ones from the table. Of
+the passing ones only the newest of each channel waits. Source: AWS AppSync Developer Guide, "Publish events via HTTP"
+(at most five events in a request).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+from collections import deque
+from collections.abc import Callable, Iterable
+from typing import Any, Final, Protocol
+
+import aiohttp
+import orjson
+from botocore.auth import SigV4Auth
+from botocore.awsrequest import AWSRequest
+
+from streamer.deepgram.results import InterimResult
+from streamer.logs import failure
+from streamer.metrics import Count, Metrics
+from transcription.codec import encode
+from transcription.live_call import CHANNEL_ROLES, LiveStatus, LiveUtterance
+
+MAX_EVENTS: Final = 5
+MAX_WAITING: Final = 1_000
+"""Final events of one call that may wait; the oldest is then dropped, and can be read from the table."""
+
+_ATTEMPTS: Final = 4
+_FIRST_DELAY: Final = 0.5
+_TIMEOUT: Final = aiohttp.ClientTimeout(total=5, connect=3)
+_log = logging.getLogger(__name__)
+
+
+class NotPublished(Exception):
+    """AppSync did not take an event; the text holds its status only."""
+
+
+class Publisher(Protocol):
+    """Sends events to a channel."""
+
+    async def publish(self, channel: str, events: list[str]) -> None:
+        """Send at most `MAX_EVENTS` events.
+
+        Raises:
+            NotPublished: AppSync refused them.
+            aiohttp.ClientError: It cannot be reached.
+            TimeoutError: It did not answer in time.
+        """
+
+
+class AppSyncPublisher:
+    """Publishes to one AppSync Events API with the credentials of this process.
+
+    Args:
+        url: The API's HTTP endpoint, `https://…/event`.
+        session: aiobotocore's session, for the credentials.
+        region: AWS region of the API.
+        http: Sends the requests.
+    """
+
+    def __init__(self, *, url: str, session: Any, region: str, http: aiohttp.ClientSession) -> None:
+        self._url = url
+        self._session = session
+        self._region = region
+        self._http = http
+
+    async def publish(self, channel: str, events: list[str]) -> None:
+        """Send at most `MAX_EVENTS` events."""
+        body = orjson.dumps({"channel": channel, "events": events})
+        credentials = await (await self._session.get_credentials()).get_frozen_credentials()
+        request = AWSRequest("POST", self._url, headers={"Content-Type": "application/json"}, data=body)
+        SigV4Auth(credentials, "appsync", self._region).add_auth(request)
+        async with self._http.post(
+            self._url, data=body, headers=dict(request.headers.items()), timeout=_TIMEOUT
+        ) as response:
+            if response.status != 200:
+                raise NotPublished(str(response.status))
+            if (await response.json(content_type=None)).get("failed"):
+                raise NotPublished("some events failed")
+
+
+class CallFeed:
+    """The feed of one call.
+
+    Args:
+        publisher: Sends the events; `None` where there is no feed.
+        channel: The call's channel.
+        metrics: Counts what is dropped.
+        published_seq: Utterances up to this one have been published.
+        jitter: Returns a number from 0 to 1.
+    """
+
+    def __init__(
+        self,
+        *,
+        publisher: Publisher | None,
+        channel: str,
+        metrics: Metrics,
+        published_seq: int = 0,
+        jitter: Callable[[], float] = random.random,
+    ) -> None:
+        self.published_seq = published_seq
+        self._publisher = publisher
+        self._channel = channel
+        self._metrics = metrics
+        self._jitter = jitter
+        self._lasting: deque[tuple[int, str]] = deque()
+        self._interims: dict[int, InterimResult] = {}
+        self._something = asyncio.Event()
+        self._closing = False
+
+    def interim(self, result: InterimResult) -> None:
+        """Publish a passing result, unless a newer one of its channel comes before its turn."""
+        if self._publisher is not None:
+            self._interims[result.channel] = result
+            self._something.set()
+
+    def finals(self, utterances: Iterable[LiveUtterance]) -> None:
+        """Publish stored words."""
+        for utterance in utterances:
+            self._interims.pop(utterance.channel, None)
+            self._put(utterance.seq, {"type": "final", **encode(utterance)})
+
+    def state(self, status: LiveStatus, *, complete: bool | None = None) -> None:
+        """Publish where the call stands."""
+        self._put(0, {"type": "state", "status": status} | ({} if complete is None else {"complete": complete}))
+
+    async def run(self) -> None:
+        """Publish until closed or cancelled."""
+        if self._publisher is None:
+            return
+        while not (self._closing and not self._lasting):
+            if not self._lasting and not self._interims:
+                self._something.clear()
+                await self._something.wait()
+                continue
+            await self._publish_some(self._publisher)
+
+    def close(self) -> None:
+        """Let `run` end once what has to be published is."""
+        self._closing = True
+        self._interims.clear()
+        self._something.set()
+
+    def _put(self, seq: int, event: dict[str, Any]) -> None:
+        if self._publisher is None:
+            return
+        if len(self._lasting) >= MAX_WAITING:
+            self._lasting.popleft()
+            self._metrics.add(Count.FEED_DROPPED)
+        self._lasting.append((seq, orjson.dumps(event).decode()))
+        self._something.set()
+
+    async def _publish_some(self, publisher: Publisher) -> None:
+        lasting = [self._lasting.popleft() for _ in range(min(MAX_EVENTS, len(self._lasting)))]
+        interims = [self._interims.pop(channel) for channel in sorted(self._interims)[: MAX_EVENTS - len(lasting)]]
+        events = [event for _, event in lasting] + [_interim_event(result) for result in interims]
+        # Passing words are not worth a second try: newer ones follow.
+        for attempt in range(_ATTEMPTS if lasting else 1):
+            if attempt:
+                await asyncio.sleep(_FIRST_DELAY * 2**attempt * self._jitter())
+                events = [event for _, event in lasting]
+            try:
+                await publisher.publish(self._channel, events)
+            except (aiohttp.ClientError, TimeoutError, NotPublished) as error:
+                _log.debug("events are not published", extra=failure(error))
+                continue
+            self.published_seq = max([self.published_seq, *(seq for seq, _ in lasting)])
+            return
+        self._metrics.add(Count.FEED_DROPPED, len(lasting) or len(interims))
+
+
+def _interim_event(result: InterimResult) -> str:
+    return orjson.dumps(
+        {
+            "type": "interim",
+            "channel": result.channel,
+            "role": CHANNEL_ROLES[result.channel],
+            "text": result.text,
+            "start": result.start,
+            "end": result.end,
+        }
+    ).decode()
