@@ -1,7 +1,10 @@
 """AWS CDK constructs that transcribe every Amazon Connect call with Deepgram, in your own account."""
 
+from constructs_lib.connect_wiring import ConnectWiring
 from constructs_lib.deepgram_options import DeepgramOptions
 from constructs_lib.deepgram_secret import DeepgramSecret
+from constructs_lib.live_streamer import LiveStreamer
+from constructs_lib.live_transcript_feed import LiveTranscriptFeed
 from constructs_lib.recording_bucket import RecordingBucket
 from constructs_lib.transcript_archive import TranscriptArchive
 from constructs_lib.transcript_table import TranscriptTable
@@ -9,8 +12,11 @@ from constructs_lib.transcription_function import TranscriptionFunction
 from constructs_lib.transcription_workflow import TranscriptionWorkflow
 
 __all__ = [
+    "ConnectWiring",
     "DeepgramOptions",
     "DeepgramSecret",
+    "LiveStreamer",
+    "LiveTranscriptFeed",
     "RecordingBucket",
     "TranscriptArchive",
     "TranscriptTable",

@@ -1,0 +1,284 @@
+"""An Amazon Connect instance, wired to live transcription."""
+
+from __future__ import annotations
+
+import re
+from typing import Any, Final
+
+from aws_cdk import ArnFormat, Duration, RemovalPolicy, Stack, Token
+from aws_cdk import aws_connect as connect
+from aws_cdk import aws_events as events
+from aws_cdk import aws_events_targets as targets
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_kms as kms
+from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_s3 as s3
+from constructs import Construct
+
+from constructs_lib import _contact_flow, _private
+
+_INSTANCE_ARN: Final = re.compile(r"arn:[\w-]+:connect:(?P<region>[\w-]+):\d{12}:instance/[\w-]+")
+# Connect makes "{prefix}-connect-{instance alias}-contact-" of it, of at most 128 characters.
+_STREAM_PREFIX: Final = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,38}[A-Za-z0-9])?")
+_FOLDERS: Final = re.compile(r"[\w.-]+(?:/[\w.-]+){0,7}", re.ASCII)
+_MOST_RETENTION_HOURS: Final = 87_600
+_MODULE_NAME_CHARACTERS: Final = 127
+
+
+class ConnectWiring(Construct):
+    """Wire an existing Amazon Connect instance to live transcription: nothing is left to import by hand.
+
+    The instance gets a place to stream calls to, optionally a place for its recordings, leave to invoke both functions,
+    and two flow modules: one that starts to transcribe a call and one that stops. A module never disturbs the flow that
+    invokes it: whatever fails, the flow goes on.
+
+    An instance takes one configuration of each kind of storage. CloudFormation fails with ``Conflict`` where there is
+    one already: leave it out here (``store_media_streams=False``, no ``recordings``), or remove it from the instance.
+    Connect is allowed nothing beyond that by this construct: it adds the bucket to the policy of the instance's
+    service-linked role itself, and a grant to the keys, by the permissions of whoever deploys (Amazon Connect
+    Administrator Guide, "Key management in Amazon Connect").
+
+    Args:
+        scope: Parent construct.
+        construct_id: Identifier, unique in *scope*.
+        instance_arn: ARN of the instance. Functions and keys must be in its region.
+        start_function: Announces a call; returns ``{"live_transcription": "started" | "refused", "reason"}``.
+        end_function: Notes the end of a call: told by the stop module, and by Connect when a contact disconnects.
+        recordings: Bucket for the recordings of calls. Default: the instance goes on storing them as it does.
+        recording_key: Key that encrypts *recordings*. Default: the bucket's, as far as CDK knows it.
+        recording_prefix: Folder of the recordings in the bucket; Connect's own ``CallRecordings/{yyyy}/{mm}/{dd}``
+            follows. Clinics are told apart by it.
+        store_media_streams: Whether to configure where the instance streams calls to. Turn it off when the instance
+            has such a configuration; its prefix must then be *media_stream_prefix*.
+        media_stream_prefix: Beginning of the names of the instance's Kinesis video streams, which Connect makes as
+            ``{prefix}-connect-{instance alias}-contact-{contact id}`` and uses again for later calls.
+        media_retention: How long streams keep the audio, in whole hours: the longest outage of the streamers that no
+            call suffers from. Default: a day.
+        stream_key: Key that encrypts the streams. Default: a new key with rotation on, or, without
+            *store_media_streams*, none.
+        module_name: Beginning of the modules' names, which are unique in the instance. Default: the stack's name.
+        removal_policy: What deleting the stack does to a key made here. Streams stay, with what they hold, and Connect
+            uses them again. Default: keep it.
+
+    Raises:
+        ValueError: If an argument cannot be what it is meant to be; the message says what to do.
+    """
+
+    instance_arn: str
+    """The instance."""
+    media_stream_prefix: str
+    """Beginning of the names of the instance's Kinesis video streams."""
+    stream_key: kms.IKey | None
+    """Encrypts the streams, as far as known here."""
+    start_module: connect.CfnContactFlowModule
+    """Starts to transcribe a call; to be invoked in an inbound flow."""
+    stop_module: connect.CfnContactFlowModule
+    """Stops to transcribe a call, as before a card number is spoken. The start module may follow."""
+
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        instance_arn: str,
+        start_function: lambda_.IFunction,
+        end_function: lambda_.IFunction,
+        recordings: s3.IBucket | None = None,
+        recording_key: kms.IKey | None = None,
+        recording_prefix: str = "connect",
+        store_media_streams: bool = True,
+        media_stream_prefix: str = "callscribe",
+        media_retention: Duration | None = None,
+        stream_key: kms.IKey | None = None,
+        module_name: str | None = None,
+        removal_policy: RemovalPolicy = RemovalPolicy.RETAIN,
+    ) -> None:
+        super().__init__(scope, construct_id)
+        self.instance_arn = self._checked_instance(instance_arn)
+        self.media_stream_prefix = _checked_stream_prefix(media_stream_prefix)
+        self.stream_key = stream_key
+        retention_hours = _retention_hours(media_retention or Duration.hours(24))
+        if store_media_streams:
+            self.stream_key = stream_key or _private.own_key(
+                self, removal_policy=removal_policy, description="Audio of live calls"
+            )
+            self._store_media_streams(self.stream_key, retention_hours)
+        if recordings:
+            self._store_recordings(recordings, recording_key, recording_prefix)
+        elif recording_key:
+            raise ValueError("recording_key without recordings: pass the bucket it encrypts as well")
+        name = module_name or Stack.of(self).stack_name
+        self.start_module = self._module(
+            "Start",
+            start_function,
+            name=f"{name}: start live transcription",
+            description="Streams the call and has it transcribed while it runs; returns whatever happens",
+            content=_contact_flow.start_module(start_function.function_arn),
+        )
+        self.stop_module = self._module(
+            "Stop",
+            end_function,
+            name=f"{name}: stop live transcription",
+            description="Stops to stream the call, for good or until it is started again; returns whatever happens",
+            content=_contact_flow.stop_module(end_function.function_arn),
+        )
+        self._tell_of_disconnections(end_function)
+
+    def grant_read_streams(self, grantee: iam.IGrantable) -> iam.Grant:
+        """Allow *grantee* to read and decrypt the audio of live calls."""
+        arn = Stack.of(self).format_arn(
+            service="kinesisvideo",
+            resource="stream",
+            resource_name=f"{self.media_stream_prefix}-connect-*",
+            arn_format=ArnFormat.SLASH_RESOURCE_NAME,
+        )
+        grant = iam.Grant.add_to_principal(
+            grantee=grantee, actions=["kinesisvideo:GetDataEndpoint", "kinesisvideo:GetMedia"], resource_arns=[arn]
+        )
+        if self.stream_key:
+            grant = grant.combine(_private.allow_key(grantee, self.stream_key, "kinesisvideo", write=False))
+        if isinstance(grantee.grant_principal, Construct):
+            _private.acknowledge_wildcards(
+                grantee.grant_principal,
+                {arn: "Connect makes the streams, one for each call that runs, as they are needed"},
+            )
+        return grant
+
+    def _checked_instance(self, arn: str) -> str:
+        if Token.is_unresolved(arn):
+            return arn
+        found = _INSTANCE_ARN.fullmatch(arn)
+        if not found:
+            raise ValueError(
+                f"instance_arn {arn!r} is not the ARN of an Amazon Connect instance: "
+                "use arn:aws:connect:{region}:{account}:instance/{instance id}, as the console's overview shows it"
+            )
+        region = Stack.of(self).region
+        if not Token.is_unresolved(region) and found["region"] != region:
+            raise ValueError(
+                f"the instance is in {found['region']} and this stack in {region}: Connect takes streams, keys and "
+                "functions of its own region only; deploy the stack there"
+            )
+        return arn
+
+    def _store_media_streams(self, key: kms.IKey, retention_hours: int) -> None:
+        config = connect.CfnInstanceStorageConfig
+        config(
+            self,
+            "MediaStreams",
+            instance_arn=self.instance_arn,
+            resource_type="MEDIA_STREAMS",
+            storage_type="KINESIS_VIDEO_STREAM",
+            kinesis_video_stream_config=config.KinesisVideoStreamConfigProperty(
+                prefix=self.media_stream_prefix,
+                retention_period_hours=retention_hours,
+                encryption_config=_encryption(key),
+            ),
+        )
+
+    def _store_recordings(self, bucket: s3.IBucket, key: kms.IKey | None, prefix: str) -> None:
+        if not _FOLDERS.fullmatch(prefix):
+            raise ValueError(
+                f"recording_prefix {prefix!r} is no folder: use letters, digits, '.', '_' and '-', with '/' between "
+                "folders and none at either end"
+            )
+        key = key or bucket.encryption_key
+        if key is None:
+            raise ValueError(
+                "the key of the bucket for recordings is not known here: pass it as recording_key, since Connect can "
+                "write only with a grant on it"
+            )
+        config = connect.CfnInstanceStorageConfig
+        config(
+            self,
+            "Recordings",
+            instance_arn=self.instance_arn,
+            resource_type="CALL_RECORDINGS",
+            storage_type="S3",
+            s3_config=config.S3ConfigProperty(
+                bucket_name=bucket.bucket_name,
+                bucket_prefix=f"{prefix}/CallRecordings",
+                encryption_config=_encryption(key),
+            ),
+        )
+
+    def _module(
+        self, construct_id: str, function: lambda_.IFunction, *, name: str, description: str, content: dict[str, Any]
+    ) -> connect.CfnContactFlowModule:
+        if not Token.is_unresolved(name) and len(name) > _MODULE_NAME_CHARACTERS:
+            raise ValueError(
+                f"{name!r} is longer than the {_MODULE_NAME_CHARACTERS} characters of a module's name: pass a shorter "
+                "module_name"
+            )
+        function.add_permission(
+            f"Connect{construct_id}",
+            scope=self,
+            principal=iam.ServicePrincipal("connect.amazonaws.com"),
+            source_arn=self.instance_arn,
+            source_account=self._instance_account(),
+        )
+        association = connect.CfnIntegrationAssociation(
+            self,
+            f"{construct_id}Function",
+            instance_id=self.instance_arn,
+            integration_type="LAMBDA_FUNCTION",
+            integration_arn=function.function_arn,
+        )
+        module = connect.CfnContactFlowModule(
+            self,
+            f"{construct_id}Module",
+            instance_arn=self.instance_arn,
+            name=name,
+            description=description,
+            content=Stack.of(self).to_json_string(content),
+            state="ACTIVE",
+        )
+        module.add_dependency(association)
+        return module
+
+    def _instance_account(self) -> str:
+        account = Stack.of(self).split_arn(self.instance_arn, ArnFormat.SLASH_RESOURCE_NAME).account
+        return account or Stack.of(self).account
+
+    def _tell_of_disconnections(self, function: lambda_.IFunction) -> None:
+        events.Rule(
+            self,
+            "Disconnected",
+            description="Contacts of the instance that are over",
+            event_pattern=events.EventPattern(
+                source=["aws.connect"],
+                detail_type=["Amazon Connect Contact Event", "Connect Customer Contact Event"],
+                # The documentation has both ways of writing.
+                detail={
+                    "$or": [
+                        {"eventType": ["DISCONNECTED"], "instanceArn": [self.instance_arn]},
+                        {"EventType": ["DISCONNECTED"], "InstanceArn": [self.instance_arn]},
+                    ]
+                },
+            ),
+            # A hint, worthless once the streamer has given the call up by itself.
+            targets=[targets.LambdaFunction(function, max_event_age=Duration.hours(1), retry_attempts=5)],
+        )
+
+
+def _encryption(key: kms.IKey) -> connect.CfnInstanceStorageConfig.EncryptionConfigProperty:
+    return connect.CfnInstanceStorageConfig.EncryptionConfigProperty(encryption_type="KMS", key_id=key.key_arn)
+
+
+def _checked_stream_prefix(prefix: str) -> str:
+    if not _STREAM_PREFIX.fullmatch(prefix):
+        raise ValueError(
+            f"media_stream_prefix {prefix!r} cannot begin the name of a stream: use 1 to 40 letters, digits and "
+            "dashes, without a dash first or last; Connect itself appends '-connect-{alias}-contact-'"
+        )
+    return prefix
+
+
+def _retention_hours(retention: Duration) -> int:
+    hours, rest = divmod(int(retention.to_seconds()), 3600)
+    if rest or not 1 <= hours <= _MOST_RETENTION_HOURS:
+        raise ValueError(
+            f"media_retention of {retention.to_human_string()} is out of range: choose whole hours from 1 to "
+            f"{_MOST_RETENTION_HOURS}, at least as many as the longest outage that no call may suffer from"
+        )
+    return hours
