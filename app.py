@@ -9,6 +9,7 @@ from constructs_lib.policies import enforce
 from stacks import environments
 from stacks.batch_stack import BatchStack
 from stacks.environments import Settings
+from stacks.live_stack import LiveStack
 from stacks.storage_stack import StorageStack
 
 LOCAL_SPEECH_URL_CONTEXT = "callscribe:local-speech-url"
@@ -23,7 +24,8 @@ class EnvironmentStage(Stage):
         Tags.of(self).add("environment", settings.name.lower())
         protected = settings.termination_protection
         storage = StorageStack(self, "Storage", settings=settings, termination_protection=protected)
-        BatchStack(self, "Batch", settings=settings, storage=storage, termination_protection=protected)
+        batch = BatchStack(self, "Batch", settings=settings, storage=storage, termination_protection=protected)
+        LiveStack(self, "Live", settings=settings, storage=storage, batch=batch, termination_protection=protected)
 
 
 def build(app: App) -> App:

@@ -175,9 +175,17 @@ def allow_listing(grantee: iam.IGrantable, bucket: s3.IBucket) -> iam.Grant:
     return iam.Grant.add_to_principal(grantee=grantee, actions=["s3:ListBucket"], resource_arns=[bucket.bucket_arn])
 
 
-def allow_items(grantee: iam.IGrantable, table: dynamodb.ITableV2, *actions: str, write: bool = True) -> iam.Grant:
-    """Allow *actions* on the items of *table*, and the use of its key that goes with them."""
-    grant = iam.Grant.add_to_principal(grantee=grantee, actions=list(actions), resource_arns=[table.table_arn])
+def allow_items(
+    grantee: iam.IGrantable,
+    table: dynamodb.ITableV2,
+    *actions: str,
+    write: bool = True,
+    conditions: Mapping[str, Mapping[str, Any]] | None = None,
+) -> iam.Grant:
+    """Allow *actions* on the items of *table* under *conditions*, and the use of its key that goes with them."""
+    grant = iam.Grant.add_to_principal(
+        grantee=grantee, actions=list(actions), resource_arns=[table.table_arn], conditions=conditions
+    )
     key = table.encryption_key
     return grant.combine(allow_key(grantee, key, "dynamodb", write=write)) if key else grant
 

@@ -91,6 +91,32 @@ class Functions:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Live:
+    """How running calls are transcribed."""
+
+    slots_per_task: int
+    """Calls that one task follows at once."""
+    min_tasks: int
+    """Fewest tasks."""
+    max_tasks: int
+    """Most tasks."""
+    stream_prefix: str = "callscribe-"
+    """How the names of Connect's Kinesis video streams begin."""
+    connect_instance_arn: str | None = None
+    """The contact centre. Default: every one of the account."""
+    nat_gateways: int | None = None
+    """NAT gateways of the streamers' network. Default: one in each zone."""
+    idle_limit: Duration = field(default_factory=lambda: Duration.minutes(2))
+    """Silence of a stream after which its call counts as over."""
+    start_wait: Duration = field(default_factory=lambda: Duration.minutes(1))
+    """Longest wait for the first audio of a call."""
+    lease: Duration = field(default_factory=lambda: Duration.seconds(30))
+    """Time after which the calls of a dead streamer go to others."""
+    image: str | None = None
+    """Name of the streamer's image, where nothing runs it. Default: the image built from the sources."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Settings:
     """One environment."""
 
@@ -100,6 +126,8 @@ class Settings:
     """Where it is deployed: always a region, since calls must not leave it; the account is the caller's own."""
     options: DeepgramOptions
     """What Deepgram is asked for."""
+    live: Live
+    """How running calls are transcribed."""
     removal_policy: RemovalPolicy
     """What deleting the storage stack does to recordings, transcripts and Deepgram's key."""
     termination_protection: bool = False
@@ -118,6 +146,9 @@ class Settings:
     """Longest pause between two tries."""
     max_wait: Duration = field(default_factory=lambda: Duration.days(1))
     """Longest wait for a transcription."""
+    live_policy: str = "when-incomplete"
+    """When the recording of a call that was transcribed live is transcribed as well: ``always``, ``when-incomplete`` or
+    ``never``."""
     alarm_emails: tuple[str, ...] = ()
     """Who hears of alarms. Each address confirms its subscription once."""
 
@@ -128,6 +159,15 @@ def local(*, speech_url: str = LOCAL_SPEECH_URL) -> Settings:
         name="Local",
         env=Environment(region="us-east-1"),
         options=DeepgramOptions(endpoint=speech_url),
+        live=Live(
+            slots_per_task=20,
+            min_tasks=1,
+            max_tasks=1,
+            idle_limit=Duration.seconds(10),
+            start_wait=Duration.seconds(20),
+            lease=Duration.seconds(10),
+            image="callscribe-streamer",
+        ),
         removal_policy=RemovalPolicy.DESTROY,
         default_clinic_id="demo-clinic",
         functions=Functions.on_this_machine(),
@@ -143,6 +183,7 @@ def dev() -> Settings:
         name="Dev",
         env=Environment(region="us-east-1"),
         options=DeepgramOptions(tags=("callscribe-dev",)),
+        live=Live(slots_per_task=50, min_tasks=1, max_tasks=3, nat_gateways=1),
         removal_policy=RemovalPolicy.DESTROY,
         retain_for=Duration.days(30),
         default_clinic_id="main",
@@ -158,6 +199,8 @@ def prod() -> Settings:
         name="Prod",
         env=Environment(region="us-east-1"),
         options=DeepgramOptions(tags=("callscribe",)),
+        # Together what Deepgram lets a pay-as-you-go project stream: raise both when the contract allows more.
+        live=Live(slots_per_task=50, min_tasks=2, max_tasks=3),
         removal_policy=RemovalPolicy.RETAIN,
         termination_protection=True,
         default_clinic_id="main",

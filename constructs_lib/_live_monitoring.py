@@ -1,0 +1,156 @@
+"""What operators of a live streamer look at."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from aws_cdk import Duration
+from aws_cdk import aws_cloudwatch as cloudwatch
+from aws_cdk import aws_sqs as sqs
+from constructs import Construct
+
+from constructs_lib import _private
+from constructs_lib._monitoring import Alarms, create_dashboard
+
+SLOTS_USED: Final = "SlotsUsed"
+SLOTS_TOTAL: Final = "SlotsTotal"
+CALLS_STARTED: Final = "CallsStarted"
+CALLS_COMPLETED: Final = "CallsCompleted"
+CALLS_INCOMPLETE: Final = "CallsIncomplete"
+CALLS_FAILED: Final = "CallsFailed"
+HAND_OVERS: Final = "HandOvers"
+RECONNECTS: Final = "Reconnects"
+GAPS: Final = "Gaps"
+BEHIND_LIVE: Final = "BehindLiveMs"
+RATE_LIMITED: Final = "RateLimited"
+UTTERANCES: Final = "UtterancesCommitted"
+FEED_DROPPED: Final = "FeedDropped"
+LEASES_LOST: Final = "LeasesLost"
+
+_MINUTE = Duration.minutes(1)
+_MOSTLY_TAKEN_PERCENT = 90
+_FAR_BEHIND_MS = 10_000
+# Some reconnections are daily business (GetMedia ends after 45 minutes at the latest); a storm of them is not.
+_MANY_RECONNECTS = 50
+
+
+class LiveMetrics:
+    """The metrics that streamers write, and those of their queues.
+
+    Args:
+        service: Name under which the streamers write.
+        queue: Calls waiting and running.
+        failed_calls: Calls that failed.
+    """
+
+    def __init__(self, *, service: str, queue: sqs.IQueue, failed_calls: sqs.IQueue) -> None:
+        self._service, self._queue, self._failed_calls = service, queue, failed_calls
+
+    def of_streamers(self, name: str, *, statistic: str = "Sum", period: Duration = _MINUTE) -> cloudwatch.Metric:
+        """Read a metric that all streamers of the service write."""
+        return cloudwatch.Metric(
+            namespace=_private.METRICS_NAMESPACE,
+            metric_name=name,
+            dimensions_map={"service": self._service},
+            period=period,
+            statistic=statistic,
+        )
+
+    def failed_calls(self) -> cloudwatch.Metric:
+        return self._failed_calls.metric_approximate_number_of_messages_visible(period=_MINUTE, statistic="Maximum")
+
+    def waiting_calls(self) -> cloudwatch.Metric:
+        return self._queue.metric_approximate_number_of_messages_visible(period=_MINUTE, statistic="Minimum")
+
+    def running_calls(self) -> cloudwatch.Metric:
+        return self._queue.metric_approximate_number_of_messages_not_visible(period=_MINUTE, statistic="Maximum")
+
+    def slots_taken(self) -> cloudwatch.MathExpression:
+        return cloudwatch.MathExpression(
+            expression="100 * used / total",
+            using_metrics={
+                "used": self.of_streamers(SLOTS_USED, statistic="Average"),
+                "total": self.of_streamers(SLOTS_TOTAL, statistic="Average"),
+            },
+            label="Slots taken (%)",
+            period=_MINUTE,
+        )
+
+
+def create_live_alarms(scope: Construct, metrics: LiveMetrics) -> dict[str, cloudwatch.Alarm]:
+    """Create the alarms of a streamer below *scope*, by construct id."""
+    alarms = Alarms(scope)
+    five_minutes = Duration.minutes(5)
+    alarms.add(
+        "FailedCalls",
+        metrics.failed_calls(),
+        "Live calls have failed: mend the cause, then repeat them while their streams still hold the audio",
+        above=0,
+    )
+    # Not the age of the oldest message: a call stays in the queue while it runs, and the age counts those too.
+    alarms.add(
+        "WaitingCalls",
+        metrics.waiting_calls(),
+        "Calls wait for a streamer: all slots are taken, or no streamer takes calls",
+        above=0,
+        periods=2,
+    )
+    alarms.add(
+        "SlotsExhausted",
+        metrics.slots_taken(),
+        "Nearly every slot is taken and scaling does not keep up: raise max_tasks, and Deepgram's limit with it",
+        above=_MOSTLY_TAKEN_PERCENT,
+        periods=3,
+    )
+    alarms.add(
+        "Reconnects",
+        metrics.of_streamers(RECONNECTS, period=five_minutes),
+        "Connections to Deepgram or Kinesis Video Streams break again and again: see the streamers' logs for the codes",
+        above=_MANY_RECONNECTS,
+    )
+    alarms.add(
+        "Gaps",
+        metrics.of_streamers(GAPS, period=five_minutes),
+        "Pieces of calls are missing in their transcripts: the streams lack audio, or Deepgram's results were unusable",
+        above=0,
+    )
+    alarms.add(
+        "BehindLive",
+        metrics.of_streamers(BEHIND_LIVE, statistic="Maximum"),
+        "Transcripts lag behind their calls: Deepgram is slow or out of reach, or the tasks are overloaded",
+        above=_FAR_BEHIND_MS,
+        periods=3,
+    )
+    alarms.add(
+        "RateLimited",
+        metrics.of_streamers(RATE_LIMITED, period=five_minutes),
+        "Deepgram keeps refusing streams: something else uses the project, or its limit is below max_tasks x slots",
+        above=0,
+        periods=3,
+    )
+    alarms.add_silence(
+        "NoStreamer",
+        metrics.of_streamers(SLOTS_TOTAL, statistic="SampleCount"),
+        "No streamer is running: see the service's events and the logs of its last tasks",
+        periods=3,
+    )
+    return alarms.by_id
+
+
+def create_live_dashboard(
+    scope: Construct, metrics: LiveMetrics, *, tasks: cloudwatch.IMetric, alarms: dict[str, cloudwatch.Alarm]
+) -> cloudwatch.Dashboard:
+    """Create the dashboard of a streamer below *scope*."""
+    sums = metrics.of_streamers
+    return create_dashboard(
+        scope,
+        graphs={
+            "Calls": [metrics.waiting_calls(), metrics.running_calls()],
+            "Streamers": [tasks, metrics.slots_taken()],
+            "Ends": [sums(name) for name in (CALLS_STARTED, CALLS_COMPLETED, CALLS_INCOMPLETE, CALLS_FAILED)],
+            "Behind live (ms)": [sums(BEHIND_LIVE, statistic="Maximum")],
+            "Trouble": [sums(name) for name in (RECONNECTS, RATE_LIMITED, GAPS, HAND_OVERS, LEASES_LOST)],
+            "Words": [sums(UTTERANCES), sums(FEED_DROPPED)],
+        },
+        alarms=alarms,
+    )

@@ -1,0 +1,73 @@
+"""Where streamers run: a network of their own, or a corner of one that is there."""
+
+from __future__ import annotations
+
+from urllib.parse import urlsplit
+
+from aws_cdk import aws_ec2 as ec2
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_kms as kms
+from aws_cdk import aws_logs as logs
+from constructs import Construct
+
+from constructs_lib import _private
+
+_ZONES = 2
+
+
+def streamer_vpc(
+    scope: Construct, *, nat_gateways: int | None, key: kms.IKey, log_retention: logs.RetentionDays
+) -> ec2.Vpc:
+    """Create a network with private subnets in two zones, a way out, and flow logs.
+
+    S3 (the layers of the image) and DynamoDB are reached through gateway endpoints, which cost nothing. The rest, most
+    of it audio, takes the NAT gateways: an interface endpoint is paid by the hour, the zone and the service, which pays
+    off only for what is bought in bulk, and Deepgram, half of the traffic, is behind none.
+    """
+    vpc = ec2.Vpc(
+        scope,
+        "Vpc",
+        max_azs=_ZONES,
+        # One in each zone: the loss of a zone must not silence the calls in the other.
+        nat_gateways=_ZONES if nat_gateways is None else nat_gateways,
+        subnet_configuration=[
+            ec2.SubnetConfiguration(
+                name="Public", subnet_type=ec2.SubnetType.PUBLIC, cidr_mask=24, map_public_ip_on_launch=False
+            ),
+            ec2.SubnetConfiguration(name="Streamers", subnet_type=ec2.SubnetType.PRIVATE_WITH_EGRESS, cidr_mask=20),
+        ],
+        gateway_endpoints={
+            "S3": ec2.GatewayVpcEndpointOptions(service=ec2.GatewayVpcEndpointAwsService.S3),
+            "DynamoDb": ec2.GatewayVpcEndpointOptions(service=ec2.GatewayVpcEndpointAwsService.DYNAMODB),
+        },
+        # CDK would empty the default security group with a custom resource.
+        restrict_default_security_group=False,
+    )
+    _flow_logs(vpc, key=key, log_retention=log_retention)
+    _private.acknowledge(
+        vpc,
+        {
+            "HIPAA.Security-VPCDefaultSecurityGroupClosed": "nothing is put into the default security group: streamers "
+            "have one of their own, and the subnets hold nothing else",
+            "HIPAA.Security-VPCNoUnrestrictedRouteToIGW": "only the NAT gateways' subnets lead there; streamers run in "
+            "the private ones",
+        },
+    )
+    return vpc
+
+
+def _flow_logs(vpc: ec2.Vpc, *, key: kms.IKey, log_retention: logs.RetentionDays) -> None:
+    group = _private.log_group(vpc, "FlowLogGroup", key=key, retention=log_retention)
+    role = iam.Role(vpc, "FlowLogRole", assumed_by=iam.ServicePrincipal("vpc-flow-logs.amazonaws.com"))
+    vpc.add_flow_log("FlowLog", destination=ec2.FlowLogDestination.to_cloud_watch_logs(group, role))
+    _private.acknowledge(role, _private.INLINE_POLICY)
+
+
+def streamer_security_group(scope: Construct, vpc: ec2.IVpc, *, stream_url: str) -> ec2.SecurityGroup:
+    """Create the security group of streamers: nothing in, TLS out."""
+    group = ec2.SecurityGroup(scope, "SecurityGroup", vpc=vpc, allow_all_outbound=False, description="Out by TLS only")
+    group.add_egress_rule(ec2.Peer.any_ipv4(), ec2.Port.tcp(443), "AWS and Deepgram")
+    port = urlsplit(stream_url).port
+    if port not in (None, 443):
+        group.add_egress_rule(ec2.Peer.any_ipv4(), ec2.Port.tcp(port), "Deepgram")
+    return group
