@@ -1,12 +1,47 @@
-"""One call's transcription by Deepgram, over as many connections as it takes."""
+"""One call's transcription by Deepgram, over as many connections as it takes.
 
+Nothing is lost: audio is kept until its final words are stored, and sent again over a new connection when one breaks.
+Nothing comes twice: each channel has a *watermark*, the position on the call's clock up to which its words are final.
+A new connection begins at the lower watermark of the two, and the other channel is silent there up to its own.
+
+Nothing is dropped either: when the buffer is full, `DeepgramSession.send` waits, and the audio stays in the stream.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
 import random
-import time
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Protocol
+from collections import Counter
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Final, Protocol
 
-from streamer.deepgram.results import Sink
+from streamer.deepgram.connection import ConnectionLost, HandshakeFailed, KeyRefused, open_connection
+from streamer.deepgram.conversation import Conversation, Counts, Patience
+from streamer.deepgram.failures import DeepgramRefused, DeepgramUnavailable, SessionOver
+from streamer.deepgram.hearing import Hearing, ResultMissing
+from streamer.deepgram.replay import ReplayBuffer
+from transcription.live_call import SAMPLE_RATE
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from streamer.deepgram.connection import Connection
+    from streamer.deepgram.results import FinalResult, Sink
+    from streamer.media.stereo import StereoAudio
+    from transcription.live_call import Gap
+
+MAX_COMMIT: Final = 50
+"""Most final results in one commit: each is an item of a transaction, which takes 100."""
+
+_BACK_OFF_SECONDS: Final = 0.5
+_MAX_BACK_OFF_SECONDS: Final = 10.0
+_MAX_REPLAYS: Final = 2
+_MAX_REJECTIONS: Final = 3
+_POLICY_VIOLATION: Final = 1008
+
+_logger = logging.getLogger(__name__)
 
 
 class ApiKey(Protocol):
@@ -18,14 +53,39 @@ class ApiKey(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SessionLimits:
-    """How much and how long; all times in seconds."""
+    """How much and how long; all in seconds.
 
-    buffer_seconds: float = 60.0
-    outage_seconds: float = 300.0
+    Attributes:
+        buffer: of audio that may wait for its final words to be stored.
+        outage: without a new final word after which a call is given up, counted from the first failure.
+        healthy: that a connection must have lasted for the back-off to begin anew after it.
+        abandon: that results still to be stored may take when a call is handed over.
+        patience: how long Deepgram may take on a connection.
+    """
+
+    buffer: float = 60.0
+    outage: float = 300.0
+    healthy: float = 10.0
+    abandon: float = 5.0
+    patience: Patience = field(default_factory=Patience)
 
 
 class DeepgramSession:
-    """Sends a call's audio to Deepgram and hands on each word once."""
+    """Sends a call's audio to Deepgram and hands on each final word once.
+
+    `run` must run as a task of its own while the other methods are used. Time is the event loop's.
+
+    Args:
+        url: of the stream, with its query (`streamer.deepgram.connection.listen_url`).
+        key: Deepgram's API key; asked for a fresh one when Deepgram refuses it.
+        sink: where results go.
+        watermarks: position of each channel before which its final words are stored already.
+        limits: how much and how long.
+        jitter: returns a number from 0 to 1.
+
+    Attributes:
+        counts: what went wrong so far.
+    """
 
     def __init__(
         self,
@@ -34,8 +94,236 @@ class DeepgramSession:
         key: ApiKey,
         sink: Sink,
         watermarks: tuple[int, int] = (0, 0),
-        limits: SessionLimits = SessionLimits(),  # noqa: B008
-        clock: Callable[[], float] = time.monotonic,
+        limits: SessionLimits | None = None,
         jitter: Callable[[], float] = random.random,
     ) -> None:
-        raise NotImplementedError
+        self._url = url
+        self._key = key
+        self._sink = sink
+        self._limits = limits or SessionLimits()
+        self._jitter = jitter
+        self._buffer = ReplayBuffer(round(self._limits.buffer * SAMPLE_RATE))
+        self._heard = list(watermarks)
+        self._stored = list(watermarks)
+        self._results: list[tuple[FinalResult, Gap | None]] = []
+        self._news, self._results_news, self._room = asyncio.Event(), asyncio.Event(), asyncio.Event()
+        self._over = asyncio.Event()
+        self._finished = self._heard_all = self._abandoned = False
+        self._failure: BaseException | None = None
+        self._transcribing: asyncio.Task[None] | None = None
+        self._committing: asyncio.Task[None] | None = None
+        self._connected = False
+        self._attempts = 0
+        self._trouble_since: float | None = None
+        self._rejections = 0
+        self._missing: Counter[tuple[int, int]] = Counter()
+        self.counts = Counts()
+
+    @property
+    def watermarks(self) -> tuple[int, int]:
+        """Position of each channel before which its final words are stored."""
+        return self._stored[0], self._stored[1]
+
+    @property
+    def reconnects(self) -> int:
+        """Connections that broke before everything sent had its final words."""
+        return self.counts.reconnects
+
+    @property
+    def connected(self) -> bool:
+        """Whether a connection is open."""
+        return self._connected
+
+    @property
+    def buffered_seconds(self) -> float:
+        """Length of the audio whose final words are not stored yet."""
+        return self._buffer.held / SAMPLE_RATE
+
+    async def send(self, audio: StereoAudio) -> None:
+        """Take the next audio; waits while the buffer is full.
+
+        Raises:
+            SessionOver: the session has been abandoned or cancelled.
+            Exception: what ended `run`.
+        """
+        while self._buffer.full and not self._over.is_set():
+            self._room.clear()
+            await self._room.wait()
+        if self._over.is_set():
+            raise self._failure or SessionOver("the session is over")
+        self._buffer.append(audio)
+        self._news.set()
+
+    async def finish(self) -> None:
+        """Return when everything sent has its final words, and they are stored; no audio may follow.
+
+        It ends in any case: each connection that gets no further counts towards the limit of an outage.
+
+        Raises:
+            Exception: what ended `run`.
+        """
+        self._finished = True
+        self._news.set()
+        await self._over.wait()
+        if self._failure is not None:
+            raise self._failure
+
+    async def abandon(self) -> None:
+        """Stop at once, and store what is final already, for as long as the limit allows.
+
+        Deepgram is not asked for final words: it would cut the word being spoken in two. Whoever takes the call over
+        sends everything from the watermarks on again.
+        """
+        self._abandoned = True
+        if self._transcribing is None or self._committing is None:
+            return
+        self._transcribing.cancel()
+        try:
+            async with asyncio.timeout(self._limits.abandon):
+                await self._over.wait()
+        except TimeoutError:
+            self._committing.cancel()
+            await self._over.wait()
+
+    async def run(self) -> None:
+        """Transcribe until `finish` or `abandon` is through.
+
+        Raises:
+            DeepgramRefused: Deepgram will not transcribe this call.
+            DeepgramUnavailable: there was no new final word for longer than the limit.
+            Exception: what the sink's `commit` raised, or the reading of the key.
+        """
+        tasks = (asyncio.create_task(self._transcribe()), asyncio.create_task(self._commit_results()))
+        transcribing, committing = self._transcribing, self._committing = tasks
+        try:
+            if not self._abandoned:
+                await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            if transcribing.done():
+                # Also when it failed: what is final by then is not to be lost.
+                self._heard_all = True
+                self._results_news.set()
+                await asyncio.wait({committing})
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.wait(tasks)
+            failures = [task.exception() for task in reversed(tasks) if not task.cancelled()]
+            self._failure = next((failure for failure in failures if failure is not None), None)
+            self._over.set()
+            self._room.set()
+        if self._failure is not None:
+            raise self._failure
+
+    async def _transcribe(self) -> None:
+        while True:
+            offset = self._buffer.next_audio(min(self._heard))
+            if offset is not None:
+                await self._converse(offset)
+            elif self._finished:
+                return
+            else:
+                self._news.clear()
+                await self._news.wait()
+
+    async def _converse(self, offset: int) -> None:
+        """Get one section of the audio transcribed, or as much of it as one connection lasts for."""
+        try:
+            connection = await self._open()
+        except HandshakeFailed as failed:
+            if failed.status == HTTPStatus.TOO_MANY_REQUESTS:
+                self.counts.rate_limited += 1
+            await self._pause(str(failed), retry_after=failed.retry_after)
+            return
+        opened, before = asyncio.get_running_loop().time(), tuple(self._heard)
+        hearing = Hearing(offset=offset, watermarks=self._heard, unreadable=self._is_unreadable)
+        conversation = Conversation(
+            connection,
+            buffer=self._buffer,
+            offset=offset,
+            hearing=hearing,
+            news=self._news,
+            finished=lambda: self._finished,
+            deliver=self._deliver,
+            interim=self._sink.interim,
+            counts=self.counts,
+            patience=self._limits.patience,
+        )
+        self._connected = True
+        try:
+            await conversation.run()
+        except ResultMissing as missing:
+            self._missing[missing.channel, missing.position] += 1
+            reason = "a result is missing"
+        except ConnectionLost as lost:
+            reason = str(lost)
+            if lost.code == _POLICY_VIOLATION and before == tuple(self._heard):
+                self._rejections += 1
+                if self._rejections == _MAX_REJECTIONS:
+                    raise DeepgramRefused(
+                        f"Deepgram.{lost.reason or lost.code}", f"the audio was refused {_MAX_REJECTIONS} times"
+                    ) from None
+        else:
+            self._trouble_since, self._attempts = None, 0
+            return
+        finally:
+            self._connected = False
+        self.counts.reconnects += 1
+        if asyncio.get_running_loop().time() - opened >= self._limits.healthy:
+            self._attempts = 0
+        await self._pause(reason)
+
+    async def _open(self) -> Connection:
+        key = await self._key.read()
+        try:
+            return await open_connection(self._url, key=key)
+        except KeyRefused:
+            newer_key = await self._key.read(refresh=True)
+            if newer_key == key:
+                raise
+            _logger.info("asking again: the key was rotated")
+            return await open_connection(self._url, key=newer_key)
+
+    async def _pause(self, reason: str, *, retry_after: float | None = None) -> None:
+        """Wait before the next connection ("full jitter": AWS Architecture Blog, "Exponential Backoff And Jitter")."""
+        now = asyncio.get_running_loop().time()
+        if self._trouble_since is None:
+            self._trouble_since = now
+        remaining = self._trouble_since + self._limits.outage - now
+        if remaining <= 0:
+            raise DeepgramUnavailable(
+                "Deepgram.Unavailable", f"no new words for {self._limits.outage:.0f} s; the last reason: {reason}"
+            )
+        bound = min(_MAX_BACK_OFF_SECONDS, _BACK_OFF_SECONDS * 2.0**self._attempts)
+        self._attempts = min(self._attempts + 1, 10)
+        delay = min(remaining, (retry_after or 0.0) + self._jitter() * bound)
+        _logger.warning("connecting to Deepgram again", extra={"reason": reason, "delay_seconds": round(delay, 3)})
+        await asyncio.sleep(delay)
+
+    def _is_unreadable(self, channel: int, position: int) -> bool:
+        return self._missing[channel, position] >= _MAX_REPLAYS
+
+    def _deliver(self, final: FinalResult, gap: Gap | None) -> None:
+        """Queue a result for storing.
+
+        The queue needs no bound of its own: each result moves a watermark on within the audio of the buffer, and that
+        is let go of only once the result is stored.
+        """
+        self._heard[final.channel] = final.end
+        self._trouble_since, self._rejections = None, 0
+        self._results.append((final, gap))
+        self._results_news.set()
+
+    async def _commit_results(self) -> None:
+        while True:
+            while self._results:
+                batch = self._results[:MAX_COMMIT]
+                del self._results[:MAX_COMMIT]
+                await self._sink.commit([final for final, _ in batch], [gap for _, gap in batch if gap is not None])
+                for final, _ in batch:
+                    self._stored[final.channel] = final.end
+                self._buffer.release(min(self._stored))
+                self._room.set()
+            if self._heard_all:
+                return
+            self._results_news.clear()
+            await self._results_news.wait()

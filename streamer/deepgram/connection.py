@@ -1,0 +1,193 @@
+"""One WebSocket to Deepgram."""
+
+from __future__ import annotations
+
+import logging
+import re
+import ssl
+from functools import cache
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Final
+from urllib.parse import urlencode
+
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus
+
+from streamer.deepgram.failures import DeepgramRefused
+
+if TYPE_CHECKING:
+    from transcription.options import QueryParameters
+
+MAX_AUDIO_BYTES: Final = 8_000
+"""Largest audio message: a quarter of a second, so that one never holds up what must go out between two."""
+
+_PATH: Final = "/v1/listen"
+_USER_AGENT: Final = "callscribe-streamer"
+_OPEN_SECONDS: Final = 10.0
+_CLOSE_SECONDS: Final = 1.0
+_PING_SECONDS: Final = 20.0
+_MAX_MESSAGE_BYTES: Final = 1 << 20
+_MAX_QUEUED_FRAMES: Final = 64
+
+# What a pause mends (Deepgram docs, "API Errors"); everything else of the 4xx speaks of the request.
+_RETRIABLE_STATUS: Final = frozenset(
+    {HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.CONFLICT, HTTPStatus.TOO_EARLY, HTTPStatus.TOO_MANY_REQUESTS}
+)
+_MAX_DETAIL: Final = 200
+
+# At level DEBUG the library would write down headers, and with them the key, and messages, and with them the words.
+_library_logger = logging.getLogger("streamer.deepgram.websockets")
+_library_logger.setLevel(logging.INFO)
+
+
+class HandshakeFailed(Exception):
+    """No connection this time.
+
+    Attributes:
+        status: HTTP status; `None` where no answer came.
+        retry_after: seconds Deepgram asked to wait.
+    """
+
+    def __init__(self, reason: str, *, status: int | None = None, retry_after: float | None = None) -> None:
+        super().__init__(reason)
+        self.status = status
+        self.retry_after = retry_after
+
+
+class KeyRefused(DeepgramRefused):
+    """Deepgram does not know the key; it may have been rotated."""
+
+
+class ConnectionLost(Exception):
+    """The connection is over.
+
+    Attributes:
+        code: WebSocket close code; 1006 where it broke without one (RFC 6455, 7.1.5).
+        reason: Deepgram's code of the reason, such as `NET-0001`, or "".
+    """
+
+    def __init__(self, code: int, reason: str) -> None:
+        super().__init__(f"{code} {reason}".strip())
+        self.code = code
+        self.reason = reason
+
+
+class Connection:
+    """An open connection; made by `open_connection`."""
+
+    def __init__(self, socket: ClientConnection) -> None:
+        self._socket = socket
+
+    async def send(self, message: str | bytes) -> None:
+        """Send a text or a binary message; waits while the network takes no more.
+
+        An empty binary message would end the stream (Deepgram docs, "Close Stream").
+
+        Raises:
+            ConnectionLost: the connection is over.
+        """
+        if not message:
+            raise ValueError("an empty message ends the stream")
+        try:
+            await self._socket.send(message)
+        except ConnectionClosed as closed:
+            raise _lost(closed) from None
+
+    async def receive(self) -> bytes:
+        """Return the next message.
+
+        Raises:
+            ConnectionLost: the connection is over and every message has been returned.
+        """
+        try:
+            return await self._socket.recv(decode=False)
+        except ConnectionClosed as closed:
+            raise _lost(closed) from None
+
+    async def close(self) -> None:
+        """Close in order; takes a second at most."""
+        await self._socket.close()
+
+    def abort(self) -> None:
+        """Break the connection at once; whoever sends or receives gets `ConnectionLost`."""
+        self._socket.transport.abort()
+
+
+def listen_url(base_url: str, parameters: QueryParameters) -> str:
+    """Return the URL of a stream.
+
+    Args:
+        base_url: where the API is, such as `wss://api.eu.deepgram.com`.
+        parameters: by Deepgram's names; a list repeats its parameter.
+    """
+    query = {name: str(value).lower() if isinstance(value, bool) else value for name, value in parameters.items()}
+    return f"{base_url.rstrip('/')}{_PATH}?{urlencode(query, doseq=True)}"
+
+
+async def open_connection(url: str, *, key: str) -> Connection:
+    """Open a connection.
+
+    Raises:
+        KeyRefused: Deepgram does not take the key.
+        DeepgramRefused: it does not take the request.
+        HandshakeFailed: no connection could be made now.
+    """
+    try:
+        socket = await connect(
+            url,
+            additional_headers={"Authorization": f"Token {key}"},
+            user_agent_header=_USER_AGENT,
+            ssl=_tls_context() if url.startswith("wss:") else None,
+            # Speech does not shrink, and compression takes memory for each connection.
+            compression=None,
+            open_timeout=_OPEN_SECONDS,
+            close_timeout=_CLOSE_SECONDS,
+            ping_interval=_PING_SECONDS,
+            ping_timeout=_PING_SECONDS,
+            max_size=_MAX_MESSAGE_BYTES,
+            max_queue=_MAX_QUEUED_FRAMES,
+            logger=_library_logger,
+        )
+    except InvalidStatus as refused:
+        raise _refusal(refused, key=key) from None
+    except (OSError, InvalidHandshake, EOFError, ConnectionClosed) as error:
+        raise HandshakeFailed(type(error).__name__) from None
+    return Connection(socket)
+
+
+def _refusal(refused: InvalidStatus, *, key: str) -> Exception:
+    """Turn an HTTP answer into an error with what Deepgram says in its headers.
+
+    Deepgram docs, "Troubleshooting WebSocket, DATA, and NET Errors When Live Streaming Audio".
+    """
+    status, headers = refused.response.status_code, refused.response.headers
+    if status in _RETRIABLE_STATUS or not HTTPStatus.BAD_REQUEST <= status < HTTPStatus.INTERNAL_SERVER_ERROR:
+        return HandshakeFailed(f"HTTP {status}", status=status, retry_after=_seconds(headers.get("Retry-After")))
+    detail = _shown(headers.get("dg-error", ""), key=key)
+    request_id = re.sub(r"[^A-Za-z0-9-]", "", headers.get("dg-request-id", ""))[:64]
+    kind = KeyRefused if status == HTTPStatus.UNAUTHORIZED else DeepgramRefused
+    return kind(f"Deepgram.HTTP{status}", f"{status} {detail or 'refused'} (request {request_id or 'unknown'})")
+
+
+def _shown(text: str, *, key: str) -> str:
+    printable = "".join(character for character in text.replace(key, "[key]") if character.isprintable())
+    return printable[:_MAX_DETAIL]
+
+
+def _seconds(value: str | None) -> float | None:
+    """Read `Retry-After` where it is in seconds; a date would be of another clock."""
+    return float(value) if value is not None and value.isascii() and value.isdigit() and len(value) < 10 else None
+
+
+def _lost(closed: ConnectionClosed) -> ConnectionLost:
+    frame = closed.rcvd
+    if frame is None:
+        return ConnectionLost(1006, "")
+    named = re.match(r"[A-Z]+-\d+", frame.reason)
+    return ConnectionLost(frame.code, named[0] if named else "")
+
+
+@cache
+def _tls_context() -> ssl.SSLContext:
+    # One for all calls: the certificates of the authorities take 20 ms and half a megabyte to load.
+    return ssl.create_default_context()
