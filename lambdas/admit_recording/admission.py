@@ -11,7 +11,7 @@ Outcomes when the object changes between its announcement and this step:
 from __future__ import annotations
 
 import io
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING
@@ -22,6 +22,7 @@ from lambdas.admit_recording.decision import Decision, Verdict
 from lambdas.admit_recording.object_stream import ObjectChanged, ObjectStream
 from lambdas.common.claims import Candidate, Claims, Duplicate, Taken
 from lambdas.common.errors import SafeError, error_code
+from lambdas.common.live_calls import live_state_of
 from lambdas.common.recordings import AdmittedRecording
 from transcription.audio import AudioFacts, UnusableAudio, probe
 from transcription.identity import recording_id
@@ -35,6 +36,8 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
     from lambdas.admit_recording.announcement import Announcement
+    from lambdas.admit_recording.live_policy import LivePolicy
+    from transcription.live_state import LiveState
 
 # libsndfile makes many small reads, which a buffer keeps away from the range arithmetic.
 _BUFFER_BYTES = 64 * 1024
@@ -73,6 +76,7 @@ class Admission:
         max_duration_seconds: Longest audio that is transcribed.
         claim_lease: How long an execution of the state machine can live at most.
         on_new_version: What happens when a call that has a transcript gets another recording.
+        live_policy: What happens when a call that is transcribed live gets its recording.
         clock: Returns the time (aware, UTC).
     """
 
@@ -86,6 +90,7 @@ class Admission:
         max_duration_seconds: float,
         claim_lease: timedelta,
         on_new_version: NewVersionPolicy,
+        live_policy: LivePolicy,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._s3 = s3
@@ -95,12 +100,18 @@ class Admission:
         self._max_duration_seconds = max_duration_seconds
         self._lease = claim_lease
         self._on_new_version = on_new_version
+        self._live_policy = live_policy
         self._clock = clock
 
-    def decide(self, announcement: Announcement, *, execution: str) -> Decision:
+    def decide(self, announcement: Announcement, *, execution: str, started_at: datetime | None = None) -> Decision:
         """Claim the announced recording for the execution, or say why not.
 
-        Repeating the step with the same execution gives the same decision.
+        Repeating the step with the same execution gives the same decision, unless that was to wait.
+
+        Args:
+            announcement: The recording.
+            execution: The execution of the state machine.
+            started_at: When it started; `None` if it cannot wait.
         """
         try:
             call = parse_key(announcement.announced.key, self._layouts)
@@ -113,6 +124,8 @@ class Admission:
         if stored is None:
             refusal = Rejected("RecordingMissing", "the recording was deleted before it could be read")
             return self._refuse(_candidate(announcement, call=call), refusal, announcement, execution=execution)
+        live = live_state_of(self._table, call)
+        call = _filed_with(call, live)
         candidate = _candidate(announcement, call=call, size_bytes=stored.size_bytes)
         if candidate.version_id is None and candidate.etag != stored.etag:
             return Decision(verdict=Verdict.IGNORED, reason="replaced", message="the new content has its own event")
@@ -122,23 +135,46 @@ class Admission:
         taken = self._take(candidate, announcement, execution=execution)
         if isinstance(taken, Duplicate):
             return _duplicate(candidate, taken.reason)
+        # Who repeats a recording wants its transcript.
+        competing = live if announcement.redrive_of is None else None
+        if competing and self._live_policy.awaits(competing, since=started_at, now=self._clock()):
+            return Decision(verdict=Verdict.WAIT, reason="live-unfinished", recording=_known(candidate))
         try:
             audio = self._probe(candidate)
         except Rejected as refusal:
             return self._reject(candidate, refusal, execution=execution)
-        admitted = AdmittedRecording(
-            recording_id=candidate.recording_id,
-            bucket=candidate.bucket,
-            key=candidate.key,
-            version_id=candidate.version_id,
-            etag=candidate.etag,
-            size_bytes=candidate.size_bytes,
-            last_modified=stored.last_modified,
-            sequencer=announcement.announced.sequencer,
-            call=call,
-            audio=audio,
+        return self._conclude(
+            AdmittedRecording(
+                recording_id=candidate.recording_id,
+                bucket=candidate.bucket,
+                key=candidate.key,
+                version_id=candidate.version_id,
+                etag=candidate.etag,
+                size_bytes=candidate.size_bytes,
+                last_modified=stored.last_modified,
+                sequencer=announcement.announced.sequencer,
+                call=call,
+                audio=audio,
+            ),
+            competing,
+            execution=execution,
         )
-        return Decision(verdict=Verdict.CLAIMED, reason="new", recording=admitted.to_payload())
+
+    def _conclude(self, admitted: AdmittedRecording, live: LiveState | None, *, execution: str) -> Decision:
+        """Hand a usable recording on, unless its live transcript stands for it."""
+        if live is None:
+            return Decision(verdict=Verdict.CLAIMED, reason="new", recording=admitted.to_payload())
+        judgement = self._live_policy.judge(live, recorded_seconds=admitted.audio.duration_seconds)
+        if not judgement.covered:
+            return Decision(verdict=Verdict.CLAIMED, reason=judgement.reason, recording=admitted.to_payload())
+        self._claims.cover(
+            admitted.recording_id,
+            execution=execution,
+            reason=judgement.reason,
+            live=transcript_key(live.clinic_id, live.day, live.call_id, admitted.call.kind),
+            now=self._clock(),
+        )
+        return Decision(verdict=Verdict.COVERED, reason=judgement.reason, recording=admitted.to_payload())
 
     def _head(self, announcement: Announcement) -> _StoredObject | None:
         """Look at the announced content; `None` when it, or the object as a whole, was deleted."""
@@ -163,7 +199,8 @@ class Admission:
             return False
         key = transcript_key(call.clinic_id, call.day, call.call_id, call.kind).primary()
         transcript = self._table.get_item(Key=key, ConsistentRead=True, ProjectionExpression="recording_id").get("Item")
-        return transcript is not None and transcript["recording_id"] != recording_id
+        # A live transcript is of no recording, hence of no earlier one.
+        return transcript is not None and transcript.get("recording_id", recording_id) != recording_id
 
     def _probe(self, candidate: Candidate) -> AudioFacts:
         stream = ObjectStream(
@@ -208,6 +245,11 @@ class Admission:
         return Decision(
             verdict=Verdict.REJECTED, reason=refusal.code, message=refusal.message, recording=_known(candidate)
         )
+
+
+def _filed_with(call: CallRecording, live: LiveState | None) -> CallRecording:
+    """File the recording under the day of its live call, which may have begun before midnight."""
+    return call if live is None or live.day == call.day else replace(call, started_at=live.started_at)
 
 
 def _candidate(announcement: Announcement, *, call: CallRecording | None, size_bytes: int = 0) -> Candidate:

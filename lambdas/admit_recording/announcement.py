@@ -6,6 +6,8 @@ Keys arrive there as they are, not percent-encoded as in S3's own notifications.
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from aws_lambda_powertools.utilities.parser import BaseModel, Field
 from pydantic import ConfigDict
 
@@ -68,7 +70,14 @@ class Announcement(_Model):
 
 
 class AdmitRequest(_Model):
-    """Input of the step: the event, and the execution of the state machine that handles it."""
+    """Input of the step: the event, and the execution of the state machine that handles it.
+
+    Attributes:
+        event: The event.
+        execution: The execution.
+        started_at: When it started; `None` from an execution that cannot wait, begun before an update.
+    """
 
     event: Announcement
     execution: str = Field(min_length=1)
+    started_at: datetime | None = None

@@ -8,12 +8,17 @@ from typing import Any
 
 
 class Verdict(StrEnum):
-    """The four outcomes the state machine chooses by."""
+    """The outcomes the state machine chooses by.
+
+    `covered`: the call's live transcript stands for the recording. `wait`: it is still being made; ask again.
+    """
 
     CLAIMED = "claimed"
     DUPLICATE = "duplicate"
     IGNORED = "ignored"
     REJECTED = "rejected"
+    COVERED = "covered"
+    WAIT = "wait"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -12,6 +12,7 @@ from aws_lambda_powertools.utilities.parser import ValidationError, parse
 from lambdas.admit_recording.admission import Admission, NewVersionPolicy
 from lambdas.admit_recording.announcement import AdmitRequest
 from lambdas.admit_recording.decision import Decision, Verdict
+from lambdas.admit_recording.live_policy import LivePolicy, LiveTranscripts
 from lambdas.common import aws, settings
 from lambdas.common.claims import Claims
 from lambdas.common.observability import correlate, entry_point, logger, metrics
@@ -31,6 +32,10 @@ def _admission() -> Admission:
         max_duration_seconds=float(os.environ["MAX_DURATION_SECONDS"]),
         claim_lease=settings.seconds("CLAIM_LEASE_SECONDS"),
         on_new_version=NewVersionPolicy(os.environ.get("ON_NEW_VERSION") or NewVersionPolicy.SUPERSEDE),
+        live_policy=LivePolicy(
+            transcripts=LiveTranscripts(os.environ["LIVE_TRANSCRIPTS"]),
+            patience=settings.seconds("LIVE_PATIENCE_SECONDS"),
+        ),
     )
 
 
@@ -39,7 +44,7 @@ def handle(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:  # 
     """Decide what becomes of an announced object.
 
     Args:
-        event: `{"event": <S3 event by EventBridge>, "execution": <ARN of the execution>}`.
+        event: `{"event": <S3 event by EventBridge>, "execution": <ARN of the execution>, "started_at": <its start>}`.
         context: Lambda's context.
 
     Returns:
@@ -54,7 +59,7 @@ def handle(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:  # 
             verdict=Verdict.REJECTED, reason="InvalidEvent", message=f"not an S3 event of EventBridge: {places}"
         )
     else:
-        decision = _admission().decide(request.event, execution=request.execution)
+        decision = _admission().decide(request.event, execution=request.execution, started_at=request.started_at)
     correlate(call_id=decision.recording.get("call_id"), recording_id=decision.recording.get("recording_id"))
     metrics.add_metric(name=f"Recordings{decision.verdict.capitalize()}", unit=MetricUnit.Count, value=1)
     logger.info("decided", decision=decision.verdict.value, reason=decision.reason)

@@ -38,6 +38,7 @@ class ClaimStatus(StrEnum):
     REJECTED = "rejected"
     SUPERSEDED = "superseded"
     KEPT = "kept"
+    COVERED = "covered"
 
 
 _REPEATABLE = frozenset({ClaimStatus.FAILED, ClaimStatus.REJECTED})
@@ -97,7 +98,8 @@ class Duplicate:
     """The recording needs no work.
 
     Attributes:
-        reason: `already-transcribed`, `superseded`, `kept-earlier-version` or `in-progress`.
+        reason: `already-transcribed`, `superseded`, `kept-earlier-version`, `covered-by-live-transcript` or
+            `in-progress`.
     """
 
     reason: str
@@ -159,7 +161,7 @@ class Claims:
 
         A failed or rejected recording may be claimed again. A claim in progress is taken over once its lease has run
         out, or at once from an execution that is known to have ended; for the execution that holds it, taking it is
-        idempotent.
+        idempotent. A recording that a live transcript stands for is claimed by who repeats it on purpose.
 
         Args:
             candidate: The recording.
@@ -183,10 +185,11 @@ class Claims:
             abandoned = existing["execution"] == ended_execution or int(existing["lease_until"]) < _epoch(now)
             if status in _IN_PROGRESS and not mine and not abandoned:
                 return Duplicate(reason="in-progress")
-            if status not in _REPEATABLE | _IN_PROGRESS:
-                return Duplicate(reason=_REASON_BY_FINAL_STATUS[status])
-            if status in _IN_PROGRESS and mine:
+            if status in _IN_PROGRESS | {ClaimStatus.COVERED} and mine:
                 return Taken()
+            repeated = status in _REPEATABLE or (status is ClaimStatus.COVERED and ended_execution is not None)
+            if not repeated and status not in _IN_PROGRESS:
+                return Duplicate(reason=_REASON_BY_FINAL_STATUS[status])
             if self._take_over(existing, candidate, execution=execution, now=now, lease=lease):
                 return Taken()
         raise ClaimContention("Claim.Contention", "the claim was changed by others all the time")
@@ -195,6 +198,32 @@ class Claims:
         """Note that a newer version of a call was left alone, because the policy keeps the earlier one."""
         self._create(candidate, status=ClaimStatus.KEPT, execution=execution, now=now, lease=lease)
         return Duplicate(reason="kept-earlier-version")
+
+    def cover(self, recording_id: str, *, execution: str, reason: str, live: ItemKey, now: datetime) -> None:
+        """Note on our claim that the call's live transcript stands for the recording.
+
+        Args:
+            recording_id: The recording.
+            execution: Our execution.
+            reason: Code of the cause.
+            live: Keys of the live transcript.
+            now: The time.
+
+        Raises:
+            ClaimLost: Another execution has the claim.
+        """
+        self._change(
+            recording_id,
+            update="SET #status = :status, covered_reason = :reason, live_transcript = :live, updated_at = :now",
+            condition="execution = :execution",
+            values={
+                ":status": ClaimStatus.COVERED,
+                ":reason": reason,
+                ":live": {"pk": live.pk, "sk": live.sk},
+                ":now": now.isoformat(),
+                ":execution": execution,
+            },
+        )
 
     def reject(self, recording_id: str, *, execution: str, error: SafeError, now: datetime) -> None:
         """Note on our claim that the recording cannot be transcribed, and why.
@@ -371,7 +400,7 @@ class Claims:
                 update="SET #status = :status, execution = :execution, lease_until = :until, updated_at = :now,"
                 f" size_bytes = :size{naming} ADD attempts :one"
                 # The request lease stays: a request of the earlier execution may still be under way.
-                " REMOVE error_code, error_message, failed_step",
+                " REMOVE error_code, error_message, failed_step, covered_reason, live_transcript",
                 condition="#status = :old_status AND execution = :old_execution AND lease_until = :old_until",
                 values={
                     ":status": ClaimStatus.CLAIMED,
@@ -413,6 +442,7 @@ _REASON_BY_FINAL_STATUS = {
     ClaimStatus.COMPLETED: "already-transcribed",
     ClaimStatus.SUPERSEDED: "superseded",
     ClaimStatus.KEPT: "kept-earlier-version",
+    ClaimStatus.COVERED: "covered-by-live-transcript",
 }
 
 

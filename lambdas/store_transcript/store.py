@@ -1,5 +1,7 @@
 """Write a transcript to the archive and the table, so that repeating it changes nothing and the newest recording wins.
 
+It replaces a transcript that was made while the call ran.
+
 The full document goes to S3 first, under a key of its own for each recording: two versions of a call never write over
 each other there. One transaction then makes it the call's transcript, unless a newer recording of the call is there
 already, and moves the claim on. A reader who finds the item always finds the document it points to.
@@ -17,11 +19,14 @@ from botocore.exceptions import ClientError
 from lambdas.common.archive import VOCABULARY_TERMS, ArchivedObject
 from lambdas.common.claims import ClaimLost, ClaimStatus
 from lambdas.common.errors import SafeError, error_code
+from lambdas.common.live_calls import live_state_of
+from transcription.codec import encode
 from transcription.documents import ArchivePointers, to_document, to_item
 from transcription.recordings import CallKind
 from transcription.reply import InvalidReply, parse_reply
 from transcription.table_keys import ItemKey, claim_key, transcript_key
-from transcription.transcript import Transcript, build_transcript
+from transcription.table_values import attribute
+from transcription.transcript import LIVE, Transcript, build_transcript
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -149,6 +154,8 @@ class TranscriptStore:
 
     def _item(self, transcript: Transcript, *, pointers: ArchivePointers) -> dict[str, Any]:
         item = to_item(transcript, archive=pointers)
+        if live := live_state_of(self._table, transcript.recording):
+            item["live"] = attribute(encode(live.coverage))
         if self._retention is not None:
             item["expires_at"] = int((transcript.created_at + self._retention).timestamp())
         return item
@@ -184,9 +191,12 @@ class TranscriptStore:
                         "Item": item,
                         # S3 tells the time to the second; within one, its sequencer tells which write was later
                         # (Amazon S3 User Guide, "Event message structure").
-                        "ConditionExpression": "attribute_not_exists(PK) OR recording_last_modified < :time"
+                        "ConditionExpression": "attribute_not_exists(PK) OR #source = :live"
+                        " OR recording_last_modified < :time"
                         " OR (recording_last_modified = :time AND recording_sequencer <= :sequencer)",
+                        "ExpressionAttributeNames": {"#source": "source"},
                         "ExpressionAttributeValues": {
+                            ":live": LIVE,
                             ":time": item["recording_last_modified"],
                             ":sequencer": item["recording_sequencer"],
                         },

@@ -65,6 +65,8 @@ def function_environment(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> Itera
         "MAX_DURATION_SECONDS": "14400",
         "CLAIM_LEASE_SECONDS": "90000",
         "ON_NEW_VERSION": "supersede",
+        "LIVE_TRANSCRIPTS": "always",
+        "LIVE_PATIENCE_SECONDS": "900",
         "RETENTION_DAYS": "",
         "DEEPGRAM_OPTIONS": "{}",
         "VOCABULARY_PATH": "/callscribe/vocabulary/",

@@ -12,6 +12,7 @@ from botocore.exceptions import ClientError
 from lambdas.admit_recording.admission import Admission, NewVersionPolicy
 from lambdas.admit_recording.announcement import Announcement
 from lambdas.admit_recording.decision import Decision
+from lambdas.admit_recording.live_policy import LivePolicy
 from lambdas.common.claims import Claims
 from lambdas.common.recordings import AdmittedRecording
 from tests.lambdas.cloud import EXECUTION, KEY, LEASE, NOW, OTHER_EXECUTION, AtomicTable, Cloud, wav
@@ -35,6 +36,7 @@ class Door:
         s3: S3Client | None = None,
         table: Table | None = None,
         max_duration_seconds: float = 3600,
+        live_policy: LivePolicy | None = None,
     ) -> None:
         table = table or cloud.table
         self._admission = Admission(
@@ -45,11 +47,14 @@ class Door:
             max_duration_seconds=max_duration_seconds,
             claim_lease=LEASE,
             on_new_version=on_new_version,
+            live_policy=live_policy or LivePolicy(),
             clock=lambda: NOW,
         )
 
-    def decide(self, event: dict[str, Any], execution: str = EXECUTION) -> Decision:
-        return self._admission.decide(Announcement.model_validate(event), execution=execution)
+    def decide(
+        self, event: dict[str, Any], execution: str = EXECUTION, *, started_at: datetime | None = None
+    ) -> Decision:
+        return self._admission.decide(Announcement.model_validate(event), execution=execution, started_at=started_at)
 
 
 @pytest.fixture

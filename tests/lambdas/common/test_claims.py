@@ -12,6 +12,7 @@ from lambdas.common.claims import ClaimLost, Claims, Duplicate, RequestInFlight,
 from lambdas.common.errors import SafeError
 from tests.lambdas.cloud import EXECUTION, LEASE, NOW, OTHER_EXECUTION, AtomicTable, Cloud, ForgetfulTable, candidate
 from transcription.recordings import CallKind
+from transcription.table_keys import ItemKey
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.service_resource import Table
@@ -158,6 +159,30 @@ def test_a_finished_recording_is_a_duplicate_for_ever(claims: Claims, cloud: Clo
     take(claims)
     set_status(cloud, status)
     assert take(claims, execution=OTHER_EXECUTION, at=LEASE * 1000) == Duplicate(reason=reason)
+
+
+def cover(claims: Claims) -> None:
+    take(claims)
+    claims.cover(
+        candidate().recording_id, execution=EXECUTION, reason="live-complete", live=ItemKey("CLINIC#c", "T"), now=NOW
+    )
+
+
+def test_a_covered_recording_is_claimed_again_only_on_purpose(claims: Claims, cloud: Cloud) -> None:
+    cover(claims)
+    claim = cloud.claim(candidate().recording_id)
+    assert (claim["status"], claim["live_transcript"]) == ("covered", {"pk": "CLINIC#c", "sk": "T"})
+    assert take(claims, execution=OTHER_EXECUTION) == Duplicate(reason="covered-by-live-transcript")
+    assert take(claims) == Taken()
+    on_purpose = claims.take(candidate(), execution=OTHER_EXECUTION, now=NOW, lease=LEASE, ended_execution=EXECUTION)
+    assert on_purpose == Taken()
+    assert cloud.claim(candidate().recording_id)["status"] == "claimed"
+
+
+def test_only_the_execution_that_holds_a_claim_can_cover_it(claims: Claims) -> None:
+    take(claims, execution=OTHER_EXECUTION)
+    with pytest.raises(ClaimLost):
+        cover(claims)
 
 
 def test_the_two_recordings_of_one_contact_have_claims_of_their_own(claims: Claims) -> None:

@@ -15,6 +15,7 @@ from lambdas.common.claims import ClaimLost, Claims
 from lambdas.store_transcript.store import ReplyUnusable, StoredTranscript, TranscriptStore
 from tests.fakes.deepgram import REQUEST_ID, TELLING_WORDS, transcription
 from tests.lambdas.cloud import EXECUTION, LEASE, NOW, Cloud, call, candidate_of, recording
+from tests.transcription.live_calls import live_item
 from transcription.documents import from_document
 from transcription.options import TranscriptionOptions
 from transcription.recordings import CallKind
@@ -151,7 +152,9 @@ def test_an_older_version_that_is_late_changes_nothing(shelf: Shelf) -> None:
     late = recording()
     assert shelf.put(late).superseded
     assert shelf.item()["version_id"] == "v2"
-    assert from_document(shelf.document(newest)).provenance.version_id == "v2"
+    provenance = from_document(shelf.document(newest)).provenance
+    assert provenance is not None
+    assert provenance.version_id == "v2"
     assert shelf.cloud.claim(late.recording_id)["status"] == "superseded"
 
 
@@ -193,6 +196,22 @@ def test_without_a_claim_nothing_is_stored(shelf: Shelf, cloud: Cloud) -> None:
     assert cloud.items() == []
 
 
+def test_a_live_transcript_is_replaced_by_that_of_the_recording(shelf: Shelf) -> None:
+    shelf.cloud.table.put_item(Item=live_item(call_id="call-7", complete=False, incomplete_reasons=["gap-missing"]))
+    shelf.cloud.table.put_item(Item={**TRANSCRIPT_KEY, "source": "live", "live": {"utterances": 5}})
+    assert not shelf.put(recording()).superseded
+    item = shelf.item()
+    assert (item["source"], item["recording_id"]) == ("batch", recording().recording_id)
+    assert (item["live"]["complete"], item["live"]["utterances"]) == (False, 5)
+    assert item["live"]["incomplete_reasons"] == ["gap-missing"]
+
+
+def test_the_automated_part_of_a_live_call_has_nothing_of_it(shelf: Shelf) -> None:
+    shelf.cloud.table.put_item(Item=live_item(call_id="call-7"))
+    stored = shelf.put(recording(of=call(kind=CallKind.IVR)))
+    assert "live" not in shelf.cloud.table.get_item(Key=stored.key.primary())["Item"]
+
+
 def test_a_reply_that_is_gone_is_an_error(shelf: Shelf) -> None:
     with pytest.raises(ReplyUnusable, match=r"Reply\.Missing"):
         shelf.store.store(recording(), reply_key="replies/none.json.gz", deepgram_requests=1, now=NOW)
@@ -210,6 +229,7 @@ class ConflictingTable:
 
     def __init__(self, table: Table, *, conflicts: int) -> None:
         self._table = table
+        self.get_item = table.get_item
         self._conflicts = conflicts
         self.name = table.name
         self.meta = self

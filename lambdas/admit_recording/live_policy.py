@@ -1,0 +1,102 @@
+"""Whether the recording of a call that is transcribed live is transcribed, and paid for, as well.
+
+A live transcript speaks for a recording only if it is as long. It can be longer: streaming begins in the contact flow,
+in front of the queue, and recording with the agent. A recording that is longer holds speech that was never streamed,
+such as what was said after the flow had stopped streaming. Compressed recordings and the beginnings of blocks make a
+difference of their own, hence the tolerance.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from enum import StrEnum
+from typing import TYPE_CHECKING, Final
+
+from transcription.live_call import LiveStatus
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from transcription.live_state import LiveState
+
+_TOLERANCE_SECONDS: Final = 5.0
+_TOLERANCE_SHARE: Final = 0.02
+
+
+class LiveTranscripts(StrEnum):
+    """When the recording of a call is transcribed that was announced to the streamers.
+
+    `always`: also then, and its transcript replaces the live one. `when-incomplete`: unless the live transcript is
+    proven to hold the whole call. `never`: only when it is repeated on purpose.
+    """
+
+    ALWAYS = "always"
+    WHEN_INCOMPLETE = "when-incomplete"
+    NEVER = "never"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Judgement:
+    """What becomes of a recording.
+
+    Attributes:
+        covered: Whether the live transcript stands for it.
+        reason: Stable code of the cause.
+    """
+
+    covered: bool
+    reason: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class LivePolicy:
+    """The setting of one deployment.
+
+    Attributes:
+        transcripts: When the recording of a live call is transcribed.
+        patience: Longest wait for a call that is still being transcribed live.
+    """
+
+    transcripts: LiveTranscripts = LiveTranscripts.ALWAYS
+    patience: timedelta = timedelta()
+
+    def awaits(self, live: LiveState, *, since: datetime | None, now: datetime) -> bool:
+        """Whether to look again later, because the live transcript is still being made.
+
+        Args:
+            live: The call.
+            since: Since when it is waited for; `None` where nobody can wait.
+            now: The time.
+        """
+        if self.transcripts is LiveTranscripts.ALWAYS or live.over or since is None:
+            return False
+        return now < since + self.patience and not live.stale(now, after=self.patience)
+
+    def judge(self, live: LiveState, *, recorded_seconds: float) -> Judgement:
+        """Decide about a recording whose live call is not waited for any more.
+
+        Args:
+            live: The call.
+            recorded_seconds: Length of the recording.
+        """
+        standing = _standing(live, recorded_seconds)
+        whole = standing == "live-complete"
+        return Judgement(
+            covered=self.transcripts is LiveTranscripts.NEVER
+            or (self.transcripts is LiveTranscripts.WHEN_INCOMPLETE and whole),
+            reason=standing,
+        )
+
+
+def _standing(live: LiveState, recorded_seconds: float) -> str:
+    if live.status is LiveStatus.FAILED:
+        return "live-failed"
+    if live.status is not LiveStatus.COMPLETED:
+        return "live-unfinished"
+    if not live.coverage.complete:
+        return "live-incomplete"
+    tolerance = max(_TOLERANCE_SECONDS, _TOLERANCE_SHARE * recorded_seconds)
+    if live.coverage.duration_seconds < recorded_seconds - tolerance:
+        return "live-shorter-than-recording"
+    return "live-complete"

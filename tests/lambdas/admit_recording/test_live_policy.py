@@ -1,0 +1,207 @@
+"""A recording whose call was followed live."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from lambdas.admit_recording.admission import NewVersionPolicy
+from lambdas.admit_recording.live_policy import LivePolicy, LiveTranscripts
+from tests.lambdas.admit_recording.test_admission import CONNECT_KEY, Door, outcome
+from tests.lambdas.cloud import EXECUTION, NOW, OTHER_EXECUTION, Cloud, wav
+from tests.transcription.live_calls import live_item
+from transcription.live_state import LiveState
+
+if TYPE_CHECKING:
+    from lambdas.admit_recording.decision import Decision
+
+PATIENCE = timedelta(minutes=15)
+FRESH = {"updated_at": (NOW - timedelta(minutes=1)).isoformat()}
+RUNNING: dict[str, Any] = {"status": "streaming", "complete": None, "end_reason": None, **FRESH}
+INCOMPLETE: dict[str, Any] = {"complete": False, "incomplete_reasons": ["end-not-proven"], "end_reason": "idle"}
+FAILED: dict[str, Any] = {"status": "failed", "complete": None, "error_code": "Deepgram.HTTP402"}
+
+
+def policy(transcripts: str) -> LivePolicy:
+    return LivePolicy(transcripts=LiveTranscripts(transcripts), patience=PATIENCE)
+
+
+class Reception:
+    """A deployment that gets the recording, 14 seconds long unless said otherwise, of a call followed live."""
+
+    def __init__(self, cloud: Cloud, transcripts: str) -> None:
+        self.cloud = cloud
+        self.door = Door(cloud, live_policy=policy(transcripts))
+
+    def follow(self, **changes: Any) -> None:
+        self.cloud.table.put_item(Item=live_item(**{"call_id": "call-7", **changes}))
+
+    def arrive(self, *, seconds: float = 14, waited: timedelta = timedelta(), **more: Any) -> Decision:
+        event = {**self.cloud.upload(wav(seconds=seconds)), **more}
+        return self.decide(event, waited=waited)
+
+    def decide(self, event: dict[str, Any], *, execution: str = EXECUTION, waited: timedelta = timedelta()) -> Decision:
+        return self.door.decide(event, execution, started_at=NOW - waited)
+
+
+@pytest.mark.parametrize(
+    ("transcripts", "live", "decision"),
+    [
+        ("always", {}, ("claimed", "live-complete")),
+        ("always", RUNNING, ("claimed", "live-unfinished")),
+        ("always", FAILED, ("claimed", "live-failed")),
+        ("when-incomplete", {}, ("covered", "live-complete")),
+        ("when-incomplete", INCOMPLETE, ("claimed", "live-incomplete")),
+        ("when-incomplete", FAILED, ("claimed", "live-failed")),
+        ("when-incomplete", RUNNING, ("wait", "live-unfinished")),
+        ("when-incomplete", {**RUNNING, "status": "announced", "next_seq": None}, ("wait", "live-unfinished")),
+        ("when-incomplete", {**RUNNING, "status": "released"}, ("wait", "live-unfinished")),
+        ("never", {}, ("covered", "live-complete")),
+        ("never", INCOMPLETE, ("covered", "live-incomplete")),
+        ("never", FAILED, ("covered", "live-failed")),
+        ("never", RUNNING, ("wait", "live-unfinished")),
+    ],
+)
+def test_the_setting_decides_about_the_recording_of_a_live_call(
+    cloud: Cloud, transcripts: str, live: dict[str, Any], decision: tuple[str, str]
+) -> None:
+    reception = Reception(cloud, transcripts)
+    reception.follow(**live)
+    assert outcome(reception.arrive()) == decision
+
+
+@pytest.mark.parametrize("transcripts", LiveTranscripts)
+def test_a_call_that_was_not_followed_is_transcribed(cloud: Cloud, transcripts: str) -> None:
+    assert outcome(Reception(cloud, transcripts).arrive()) == ("claimed", "new")
+
+
+@pytest.mark.parametrize(
+    ("transcripts", "decision"),
+    [("when-incomplete", ("claimed", "live-unfinished")), ("never", ("covered", "live-unfinished"))],
+)
+def test_patience_with_a_live_call_ends(cloud: Cloud, transcripts: str, decision: tuple[str, str]) -> None:
+    reception = Reception(cloud, transcripts)
+    reception.follow(**RUNNING)
+    assert outcome(reception.arrive(waited=PATIENCE - timedelta(seconds=1))) == ("wait", "live-unfinished")
+    assert outcome(reception.arrive(waited=PATIENCE)) == decision
+
+
+def test_a_live_call_that_nobody_works_on_is_not_waited_for(cloud: Cloud) -> None:
+    reception = Reception(cloud, "when-incomplete")
+    reception.follow(**{**RUNNING, "updated_at": (NOW - PATIENCE - timedelta(seconds=1)).isoformat()})
+    assert outcome(reception.arrive()) == ("claimed", "live-unfinished")
+
+
+def test_an_execution_that_cannot_wait_does_not(cloud: Cloud) -> None:
+    reception = Reception(cloud, "when-incomplete")
+    reception.follow(**RUNNING)
+    assert outcome(reception.door.decide(cloud.upload(), EXECUTION)) == ("claimed", "live-unfinished")
+
+
+def test_a_recording_waits_under_its_claim_and_ends_as_the_live_call_does(cloud: Cloud) -> None:
+    reception = Reception(cloud, "when-incomplete")
+    reception.follow(**RUNNING)
+    event = cloud.upload(wav(seconds=14))
+    waiting = reception.decide(event)
+    assert waiting.recording["call_id"] == "call-7"
+    assert outcome(reception.decide(event, execution=OTHER_EXECUTION)) == ("duplicate", "in-progress")
+    reception.follow()
+    assert outcome(reception.decide(event)) == ("covered", "live-complete")
+
+
+def test_a_covered_recording_is_listed_with_its_call_and_names_the_live_transcript(cloud: Cloud) -> None:
+    reception = Reception(cloud, "when-incomplete")
+    reception.follow()
+    claim = cloud.claim(reception.arrive().recording["recording_id"])
+    assert (claim["status"], claim["covered_reason"]) == ("covered", "live-complete")
+    assert claim["live_transcript"] == {"pk": "CLINIC#harbour", "sk": "TRANSCRIPT#2026-11-20#call-7"}
+    assert (claim["GSI1PK"], claim["deepgram_requests"]) == ("CALL#call-7", 0)
+
+
+def test_a_covered_recording_stays_covered_for_every_announcement(cloud: Cloud) -> None:
+    reception = Reception(cloud, "when-incomplete")
+    reception.follow()
+    event = cloud.upload(wav(seconds=14))
+    first = reception.decide(event)
+    assert reception.decide(event) == first
+    assert outcome(reception.decide(event, execution=OTHER_EXECUTION)) == ("duplicate", "covered-by-live-transcript")
+
+
+@pytest.mark.parametrize("transcripts", LiveTranscripts)
+@pytest.mark.parametrize("live", [{}, RUNNING, FAILED])
+def test_a_repeated_recording_is_transcribed_whatever_the_setting(
+    cloud: Cloud, transcripts: str, live: dict[str, Any]
+) -> None:
+    reception = Reception(cloud, transcripts)
+    reception.follow(**live)
+    event = cloud.upload(wav(seconds=14))
+    reception.decide(event, waited=PATIENCE)
+    redriven = reception.decide({**event, "redrive_of": EXECUTION}, execution=OTHER_EXECUTION)
+    assert outcome(redriven) == ("claimed", "new")
+    claim = cloud.claim(redriven.recording["recording_id"])
+    assert claim["status"] == "claimed"
+    assert "covered_reason" not in claim
+
+
+@pytest.mark.parametrize(
+    ("recorded", "streamed", "reason"),
+    [
+        (14, "9.01", "live-complete"),
+        (14, "8.9", "live-shorter-than-recording"),
+        (1000, "980.1", "live-complete"),
+        (1000, "979.9", "live-shorter-than-recording"),
+        # Streaming began in the flow, long before the agent answered.
+        (14, "600", "live-complete"),
+    ],
+)
+def test_a_live_transcript_speaks_for_a_recording_that_is_no_longer_than_it(
+    recorded: float, streamed: str, reason: str
+) -> None:
+    live = LiveState.from_item(live_item(duration_seconds=Decimal(streamed)))
+    judgement = policy("when-incomplete").judge(live, recorded_seconds=recorded)
+    assert (judgement.covered, judgement.reason) == (reason == "live-complete", reason)
+    assert policy("never").judge(live, recorded_seconds=recorded).covered
+
+
+def test_the_automated_part_of_a_call_is_always_transcribed(cloud: Cloud) -> None:
+    reception = Reception(cloud, "never")
+    reception.follow(call_id="3f2b9e64-0c7d")
+    ivr = cloud.upload(wav(seconds=14), key=CONNECT_KEY.replace("CallRecordings/", "CallRecordings/ivr/"))
+    assert outcome(reception.decide(ivr)) == ("claimed", "new")
+    agent = cloud.upload(wav(seconds=14), key=CONNECT_KEY)
+    assert outcome(reception.decide(agent, execution=OTHER_EXECUTION)) == ("covered", "live-complete")
+
+
+def test_a_call_of_another_clinic_is_another_call(cloud: Cloud) -> None:
+    reception = Reception(cloud, "never")
+    reception.follow(clinic_id="lakeside")
+    assert outcome(reception.arrive()) == ("claimed", "new")
+
+
+def test_a_recording_that_cannot_be_read_is_rejected_all_the_same(cloud: Cloud) -> None:
+    reception = Reception(cloud, "when-incomplete")
+    reception.follow()
+    assert outcome(reception.decide(cloud.upload(b"no audio"))) == ("rejected", "NotAudio")
+
+
+def test_a_call_followed_since_before_midnight_is_filed_under_that_day(cloud: Cloud) -> None:
+    reception = Reception(cloud, "always")
+    started_at = datetime.fromisoformat("2026-11-19T23:50:00+00:00")
+    reception.follow(day="2026-11-19", started_at_ms=Decimal(int(started_at.timestamp() * 1000)))
+    decision = reception.arrive()
+    assert (decision.recording["day"], decision.recording["started_at"]) == ("2026-11-19", started_at.isoformat())
+
+
+def test_a_live_call_that_cannot_be_read_keeps_no_recording_from_being_transcribed(cloud: Cloud) -> None:
+    reception = Reception(cloud, "never")
+    reception.follow(status="unheard-of")
+    assert outcome(reception.arrive()) == ("claimed", "new")
+
+
+def test_a_live_transcript_is_no_earlier_version(cloud: Cloud) -> None:
+    cloud.table.put_item(Item={"PK": "CLINIC#harbour", "SK": "TRANSCRIPT#2026-11-20#call-7", "source": "live"})
+    door = Door(cloud, on_new_version=NewVersionPolicy.KEEP)
+    assert outcome(door.decide(cloud.upload())) == ("claimed", "new")
