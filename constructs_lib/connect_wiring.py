@@ -7,8 +7,6 @@ from typing import Any, Final
 
 from aws_cdk import ArnFormat, Duration, RemovalPolicy, Stack, Token
 from aws_cdk import aws_connect as connect
-from aws_cdk import aws_events as events
-from aws_cdk import aws_events_targets as targets
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_lambda as lambda_
@@ -43,7 +41,7 @@ class ConnectWiring(Construct):
         construct_id: Identifier, unique in *scope*.
         instance_arn: ARN of the instance. Functions and keys must be in its region.
         start_function: Announces a call; returns ``{"live_transcription": "started" | "refused", "reason"}``.
-        end_function: Notes the end of a call: told by the stop module, and by Connect when a contact disconnects.
+        end_function: Notes where streaming was stopped.
         recordings: Bucket for the recordings of calls. Default: the instance goes on storing them as it does.
         recording_key: Key that encrypts *recordings*. Default: the bucket's, as far as CDK knows it.
         recording_prefix: Folder of the recordings in the bucket; Connect's own ``CallRecordings/{yyyy}/{mm}/{dd}``
@@ -122,7 +120,6 @@ class ConnectWiring(Construct):
             description="Stops to stream the call, for good or until it is started again; returns whatever happens",
             content=_contact_flow.stop_module(end_function.function_arn),
         )
-        self._tell_of_disconnections(end_function)
 
     def grant_read_streams(self, grantee: iam.IGrantable) -> iam.Grant:
         """Allow *grantee* to read and decrypt the audio of live calls."""
@@ -239,26 +236,6 @@ class ConnectWiring(Construct):
     def _instance_account(self) -> str:
         account = Stack.of(self).split_arn(self.instance_arn, ArnFormat.SLASH_RESOURCE_NAME).account
         return account or Stack.of(self).account
-
-    def _tell_of_disconnections(self, function: lambda_.IFunction) -> None:
-        events.Rule(
-            self,
-            "Disconnected",
-            description="Contacts of the instance that are over",
-            event_pattern=events.EventPattern(
-                source=["aws.connect"],
-                detail_type=["Amazon Connect Contact Event", "Connect Customer Contact Event"],
-                # The documentation has both ways of writing.
-                detail={
-                    "$or": [
-                        {"eventType": ["DISCONNECTED"], "instanceArn": [self.instance_arn]},
-                        {"EventType": ["DISCONNECTED"], "InstanceArn": [self.instance_arn]},
-                    ]
-                },
-            ),
-            # A hint, worthless once the streamer has given the call up by itself.
-            targets=[targets.LambdaFunction(function, max_event_age=Duration.hours(1), retry_attempts=5)],
-        )
 
 
 def _encryption(key: kms.IKey) -> connect.CfnInstanceStorageConfig.EncryptionConfigProperty:

@@ -10,7 +10,7 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_s3 as s3
-from aws_cdk.assertions import Match, Template
+from aws_cdk.assertions import Template
 
 from constructs_lib import ConnectWiring, RecordingBucket, _contact_flow
 from constructs_lib.policies import Report, enforce
@@ -278,30 +278,6 @@ def test_two_environments_can_share_an_instance(stack: Stack) -> None:
     )
 
 
-def test_the_end_of_a_contact_reaches_the_end_function_however_connect_writes_it(stack: Stack) -> None:
-    wire(stack)
-    Template.from_stack(stack).has_resource_properties(
-        "AWS::Events::Rule",
-        {
-            "EventPattern": {
-                "source": ["aws.connect"],
-                "detail-type": ["Amazon Connect Contact Event", "Connect Customer Contact Event"],
-                "detail": {
-                    "$or": [
-                        {"eventType": ["DISCONNECTED"], "instanceArn": [INSTANCE]},
-                        {"EventType": ["DISCONNECTED"], "InstanceArn": [INSTANCE]},
-                    ]
-                },
-            },
-            "Targets": [
-                Match.object_like(
-                    {"Arn": {"Fn::GetAtt": [logical_id(stack.node.find_child("EndFn")), "Arn"]}},
-                )
-            ],
-        },
-    )
-
-
 def test_reading_is_granted_for_the_streams_of_the_prefix_only(stack: Stack) -> None:
     wiring = wire(stack)
     role = iam.Role(stack, "Streamer", assumed_by=iam.ServicePrincipal("ecs-tasks.amazonaws.com"))
@@ -365,7 +341,7 @@ def test_functions_of_another_stack_can_be_wired() -> None:
         end_function=function(functions, "EndFn"),
     )
     app.synth()
-    Template.from_stack(wiring).resource_count_is("AWS::Lambda::Permission", 3)
+    Template.from_stack(wiring).resource_count_is("AWS::Lambda::Permission", 2)
 
 
 def test_the_policies_find_nothing() -> None:
