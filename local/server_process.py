@@ -1,4 +1,4 @@
-"""Servers of the local environment run as child processes that never outlive who started them."""
+"""Programs of the local environment run as child processes that never outlive who started them."""
 
 import os
 import signal
@@ -9,14 +9,13 @@ import threading
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 HOST = "127.0.0.1"
 ROOT = Path(__file__).parents[1]
-_STOP_SECONDS = 20.0
 _LOG_LINES = 15
 
 
@@ -67,44 +66,48 @@ def terminate_with_parent() -> None:
     threading.Thread(target=wait, daemon=True, name="parent").start()
 
 
-class ServerProcess:
-    """A Python module that serves HTTP on the loopback address, in a child process.
+class ChildProcess:
+    """A program that answers HTTP on the loopback address, in a child process.
 
     Args:
         name: How messages call it.
-        module: What runs it; takes ``--port`` and ``--stop-with-parent``.
-        arguments: Further command line arguments.
+        command: What runs it. It has to stop when its standard input ends, see :func:`terminate_with_parent`.
+        environment: Its environment variables. Default: those of this process.
         port: TCP port.
-        health_path: Answers 200 as soon as the server is ready.
+        health_path: Answers 200 as soon as the program is ready.
         log: Where its output goes.
         start_seconds: How long it may take to answer.
+        stop_seconds: How long it may take to stop before it is killed.
     """
 
     def __init__(
         self,
         *,
         name: str,
-        module: str,
-        arguments: Sequence[str] = (),
+        command: Sequence[str],
+        environment: Mapping[str, str] | None = None,
         port: int,
         health_path: str,
         log: Path,
         start_seconds: float = 30.0,
+        stop_seconds: float = 20.0,
     ) -> None:
+        self.name = name
         self.port = port
         self.url = f"http://{HOST}:{port}"
         self.log = log
-        self._name = name
-        self._command = [sys.executable, "-m", module, "--stop-with-parent", "--port", str(port), *arguments]
+        self._command = list(command)
+        self._environment = environment
         self._health_url = self.url + health_path
         self._start_seconds = start_seconds
+        self._stop_seconds = stop_seconds
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
     def pid(self) -> int:
-        """Process id of the running server."""
+        """Process id of the running program."""
         if self._process is None:
-            raise RuntimeError(f"the {self._name} is not running")
+            raise RuntimeError(f"the {self.name} is not running")
         return self._process.pid
 
     def start(self) -> None:
@@ -113,13 +116,14 @@ class ServerProcess:
         Raises:
             ServerDidNotStart: Its port is taken, it ended, or it took too long.
         """
-        require_free_port(self._name, self.port)
+        require_free_port(self.name, self.port)
         self.log.parent.mkdir(parents=True, exist_ok=True)
         with self.log.open("wb") as log:
             # In a session of its own: Ctrl-C reaches the parent alone, which stops its children in order.
             self._process = subprocess.Popen(
                 self._command,
                 cwd=ROOT,
+                env=None if self._environment is None else dict(self._environment),
                 stdin=subprocess.PIPE,
                 stdout=log,
                 stderr=subprocess.STDOUT,
@@ -128,22 +132,29 @@ class ServerProcess:
         deadline = time.monotonic() + self._start_seconds
         while not self._answers():
             if self._process.poll() is not None:
-                raise ServerDidNotStart(f"the {self._name} ended at once:\n{self._end_of_log()}")
+                raise ServerDidNotStart(f"the {self.name} ended at once:\n{self._end_of_log()}")
             if time.monotonic() > deadline:
                 self.stop()
                 raise ServerDidNotStart(
-                    f"the {self._name} did not answer in {self._start_seconds:g} s:\n{self._end_of_log()}"
+                    f"the {self.name} did not answer in {self._start_seconds:g} s:\n{self._end_of_log()}"
                 )
             time.sleep(0.05)
 
     def stop(self) -> None:
-        """Stop it; more than once does no harm."""
+        """Stop it, by force if it does not stop in time; more than once does no harm."""
+        self._end(signal.SIGTERM)
+
+    def kill(self) -> None:
+        """End it at once, as the kernel does when memory runs out; more than once does no harm."""
+        self._end(signal.SIGKILL)
+
+    def _end(self, number: signal.Signals) -> None:
         process, self._process = self._process, None
         if process is None:
             return
-        process.terminate()
+        process.send_signal(number)
         try:
-            process.wait(_STOP_SECONDS)
+            process.wait(self._stop_seconds)
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
@@ -168,3 +179,27 @@ class ServerProcess:
 
     def _end_of_log(self) -> str:
         return "\n".join(self.log.read_text(errors="replace").splitlines()[-_LOG_LINES:])
+
+
+class ServerProcess(ChildProcess):
+    """A server of the local environment, in a child process.
+
+    Args:
+        name: How messages call it.
+        module: What runs it; takes ``--port`` and ``--stop-with-parent``.
+        arguments: Further command line arguments.
+        port: TCP port.
+        health_path: Answers 200 as soon as the server is ready.
+        log: Where its output goes.
+    """
+
+    def __init__(
+        self, *, name: str, module: str, arguments: Sequence[str] = (), port: int, health_path: str, log: Path
+    ) -> None:
+        super().__init__(
+            name=name,
+            command=[sys.executable, "-m", module, "--stop-with-parent", "--port", str(port), *arguments],
+            port=port,
+            health_path=health_path,
+            log=log,
+        )

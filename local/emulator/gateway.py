@@ -4,15 +4,16 @@ MiniStack checks no caller and answers every browser (CORS ``*``), so a web page
 creating a Lambda function. Requests from another site's page (``Origin``) or through another site's name (``Host``,
 DNS rebinding) are refused here.
 
-Tests steer it below ``/_local/``:
+What tests and the streamers of this machine need of it is below ``/_local/``:
 
-==================================== ===================================================================================
-``GET /_local/workers``              The Lambda worker processes, so that a test can kill one.
-``PUT /_local/stalls/OPERATION``     From now on requests of this operation (``X-Amz-Target``, such as
-                                     ``AWSStepFunctions.SendTaskSuccess``) arrive and are neither heard nor answered.
-``GET /_local/stalls/OPERATION``     How many do.
-``DELETE /_local/stalls/OPERATION``  They are dropped, and the next ones are served again.
-==================================== ===================================================================================
+===================================== =================================================================================
+``GET /_local/workers``               The Lambda worker processes, so that a test can kill one.
+``GET /_local/task-credentials/ROLE`` The credentials of a task that runs in this role, as ECS's agent hands them out.
+``PUT /_local/stalls/OPERATION``      From now on requests of this operation (``X-Amz-Target``, such as
+                                      ``AWSStepFunctions.SendTaskSuccess``) arrive and are neither heard nor answered.
+``GET /_local/stalls/OPERATION``      How many do.
+``DELETE /_local/stalls/OPERATION``   They are dropped, and the next ones are served again.
+===================================== =================================================================================
 """
 
 import asyncio
@@ -29,17 +30,24 @@ Application = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 WORKERS_PATH = "/_local/workers"
 STALLS_PATH = "/_local/stalls/"
+TASK_CREDENTIALS_PATH = "/_local/task-credentials/"
 
 _LOCAL_HOST = re.compile(r"^(?:localhost|127\.0\.0\.1|\[::1\]|[a-z0-9.-]+\.localhost)(?::\d+)?$")
 _LOCAL_ORIGIN = re.compile(r"^https?://(?:localhost|127\.0\.0\.1|\[::1\])(?::\d+)?$")
 
 
-def gateway(application: Application, workers: Callable[[], list[dict[str, Any]]]) -> Application:
+def gateway(
+    application: Application,
+    *,
+    workers: Callable[[], list[dict[str, Any]]],
+    task_credentials: Callable[[str], dict[str, str] | None],
+) -> Application:
     """Wrap an ASGI application.
 
     Args:
         application: What answers requests that are let through.
         workers: Describes the Lambda worker processes.
+        task_credentials: Gives the credentials of a role's tasks, if the role has tasks.
     """
     stalls = _Stalls()
 
@@ -53,6 +61,9 @@ def gateway(application: Application, workers: Callable[[], list[dict[str, Any]]
             await _refuse(scope, send)
         elif path == WORKERS_PATH:
             await _answer(send, 200, workers())
+        elif path.startswith(TASK_CREDENTIALS_PATH):
+            credentials = task_credentials(path.removeprefix(TASK_CREDENTIALS_PATH))
+            await _answer(send, 200 if credentials else 404, credentials)
         elif path.startswith(STALLS_PATH):
             await _answer(send, 200, stalls.change(scope["method"], path.removeprefix(STALLS_PATH)))
         elif await stalls.wait(headers.get(b"x-amz-target", "")):

@@ -91,7 +91,7 @@ def _serve(settings: EmulatorSettings) -> None:
     from ministack import app as ministack
 
     from local.emulator import patches
-    from local.emulator.patches import functions
+    from local.emulator.patches import functions, tasks
 
     patches.apply(
         runtime_python=settings.runtime_python,
@@ -115,7 +115,7 @@ def _serve(settings: EmulatorSettings) -> None:
             await stop.wait()
             await asyncio.to_thread(functions.stop_workers)
 
-        application: Any = gateway(ministack.app, functions.workers)
+        application: Any = gateway(ministack.app, workers=functions.workers, task_credentials=tasks.credentials)
         await serve(application, config, shutdown_trigger=stopped)
 
     asyncio.run(serve_until_stopped())

@@ -10,6 +10,7 @@ import json
 import urllib.error
 import urllib.request
 from collections.abc import Mapping
+from email.message import Message
 from typing import Any
 
 from ministack import app
@@ -78,7 +79,7 @@ def _ask(url: str, body: bytes) -> Answer:
             return error.code, _headers(error.headers), error.read()
 
 
-def _headers(headers: Mapping[str, str]) -> dict[str, str]:
+def _headers(headers: Message) -> dict[str, str]:
     names = ("content-type", "x-amzn-errortype")
     return {name: value for name, value in headers.items() if name.lower() in names}
 

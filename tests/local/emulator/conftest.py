@@ -26,9 +26,18 @@ def runtime_python() -> Path:
 
 
 @pytest.fixture(scope="session")
-def emulator(runtime_python: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
+def kinesis_video_port() -> int:
+    """Where the emulator expects the Kinesis Video simulator; nothing is there unless a test puts it there."""
+    return free_port()
+
+
+@pytest.fixture(scope="session")
+def emulator(
+    runtime_python: Path, tmp_path_factory: pytest.TempPathFactory, kinesis_video_port: int
+) -> Iterator[Emulator]:
+    arguments = ["--kinesis-video-url", f"http://127.0.0.1:{kinesis_video_port}"]
     directory = tmp_path_factory.mktemp("emulator")
-    with Emulator(port=free_port(), directory=directory, runtime_python=runtime_python) as running:
+    with Emulator(port=free_port(), directory=directory, runtime_python=runtime_python, arguments=arguments) as running:
         yield running
 
 
@@ -53,6 +62,10 @@ class Account:
             config=Config(retries={"max_attempts": 0}, s3={"addressing_style": "path"}),
             **(credentials or {"aws_access_key_id": "test", "aws_secret_access_key": "test"}),
         )
+
+    @property
+    def endpoint_url(self) -> str:
+        return self._endpoint_url
 
     def role(self, *statements: dict[str, Any], service: str = "lambda.amazonaws.com") -> str:
         name = unique("role")
@@ -101,7 +114,9 @@ class Account:
             "Resources": resources,
             "Outputs": {output: {"Value": value} for output, value in (outputs or {}).items()},
         }
-        self.client("cloudformation").create_stack(StackName=name, TemplateBody=json.dumps(template))
+        self.client("cloudformation").create_stack(
+            StackName=name, TemplateBody=json.dumps(template), Capabilities=["CAPABILITY_IAM"]
+        )
         return self.finished(name, "CREATE_COMPLETE")
 
     def finished(self, stack: str, status: str) -> dict[str, str]:

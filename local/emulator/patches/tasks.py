@@ -1,0 +1,43 @@
+"""ECS: a task's program gets the credentials of the task's role.
+
+MiniStack records services and task definitions and runs nothing. The programs run beside it as processes, and ask
+:func:`credentials` as a container asks ECS's agent (ECS developer guide, "Amazon ECS task IAM role"): what the role may
+not do fails here as on AWS.
+"""
+
+import json
+import secrets
+from datetime import UTC, datetime, timedelta
+
+from ministack.services import iam, sts
+
+from local.emulator.server import ACCOUNT_ID
+
+_PRINCIPAL = "ecs-tasks.amazonaws.com"
+_VALID_FOR = timedelta(hours=6)
+
+
+def credentials(role_name: str) -> dict[str, str] | None:
+    """Credentials of a role, as ECS's agent answers; None for a role that is missing or does not trust tasks."""
+    role = iam._roles.get_scoped(ACCOUNT_ID, None, role_name)
+    if role is None or _PRINCIPAL not in json.dumps(role["AssumeRolePolicyDocument"]):
+        return None
+    expires_at = datetime.now(UTC) + _VALID_FOR
+    access_key, secret_key, token = f"ASIA{secrets.token_hex(8).upper()}", secrets.token_hex(20), secrets.token_hex(40)
+    sts.register_session(
+        access_key,
+        {
+            "Arn": f"arn:aws:sts::{ACCOUNT_ID}:assumed-role/{role_name}/task",
+            "UserId": f"{role_name}:task",
+            "SecretAccessKey": secret_key,
+            "SessionToken": token,
+            "Expiration": expires_at.timestamp(),
+        },
+    )
+    return {
+        "RoleArn": role["Arn"],
+        "AccessKeyId": access_key,
+        "SecretAccessKey": secret_key,
+        "Token": token,
+        "Expiration": expires_at.strftime("%Y-%m-%dT%H:%M:%SZ"),
+    }

@@ -1,0 +1,98 @@
+"""The streamer as a process of this machine: what ECS would run as a task of the deployed service."""
+
+import os
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from local.emulator.gateway import TASK_CREDENTIALS_PATH
+from local.server_process import ROOT, ChildProcess, free_port
+from operations.environment import Environment
+
+if TYPE_CHECKING:
+    from mypy_boto3_ecs.type_defs import TaskDefinitionTypeDef
+
+_STACK = "Local-Live"
+_HEALTH_PATH = "/health"
+# What a container has besides its task definition's variables.
+_PASSED_ON = ("HOME", "LANG", "PATH", "TMPDIR")
+# Fargate kills a task this long after its SIGTERM, see the stop timeout of the container.
+_STOP_SECONDS = 120.0
+
+
+class Streamer(ChildProcess):
+    """A streamer in a child process, started from the deployed task definition.
+
+    It has the definition's variables and the credentials of the task's role, and nothing of the machine around it;
+    addresses are those of the emulator. :meth:`kill` is a task that vanishes, :meth:`stop` one that ECS stops.
+
+    Args:
+        environment: The deployed environment.
+        name: Names its log, and messages.
+        directory: Where the log goes.
+        changes: Variables to set otherwise than the task definition does.
+    """
+
+    def __init__(
+        self, environment: Environment, *, name: str, directory: Path, changes: Mapping[str, str] | None = None
+    ) -> None:
+        port = free_port()
+        super().__init__(
+            name=f"streamer {name}",
+            command=[sys.executable, "-m", "local.streamer_process"],
+            environment={**_variables(environment), "HEALTH_PORT": str(port), **(changes or {})},
+            port=port,
+            health_path=_HEALTH_PATH,
+            log=directory / f"streamer-{name}.log",
+            start_seconds=60.0,
+            stop_seconds=_STOP_SECONDS,
+        )
+
+
+def _variables(environment: Environment) -> dict[str, str]:
+    definition = task_definition(environment)
+    (container,) = definition["containerDefinitions"]
+    endpoint = environment.endpoint_url or ""
+    role = definition["taskRoleArn"].rpartition("/")[2]
+    variables = {entry["name"]: entry["value"] for entry in container["environment"]}
+    return {
+        **{name: os.environ[name] for name in _PASSED_ON if name in os.environ},
+        "PYTHONPATH": str(ROOT),
+        "PYTHONUNBUFFERED": "1",
+        **variables,
+        "FEED_URL": _without_tls(variables["FEED_URL"]),
+        "AWS_CONFIG_FILE": os.devnull,
+        "AWS_CONTAINER_CREDENTIALS_FULL_URI": f"{endpoint}{TASK_CREDENTIALS_PATH}{role}",
+        "AWS_EC2_METADATA_DISABLED": "true",
+        "AWS_ENDPOINT_URL": endpoint,
+        "AWS_REGION": str(environment.session.region_name),
+        "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+    }
+
+
+def _without_tls(url: str) -> str:
+    """The emulator's feed speaks plain HTTP; AppSync's never does."""
+    return urlsplit(url)._replace(scheme="http").geturl() if url else url
+
+
+def task_definition(environment: Environment) -> "TaskDefinitionTypeDef":
+    """The streamer's task definition as it was deployed.
+
+    Raises:
+        LookupError: The live stack has none.
+    """
+    session: Any = environment.session
+    cloudformation = session.client("cloudformation", endpoint_url=environment.endpoint_url)
+    resources = cloudformation.describe_stack_resources(StackName=_STACK)["StackResources"]
+    arns = [
+        resource["PhysicalResourceId"]
+        for resource in resources
+        if resource["ResourceType"] == "AWS::ECS::TaskDefinition"
+    ]
+    if len(arns) != 1:
+        raise LookupError(f"{_STACK} has {len(arns)} task definitions")
+    ecs = session.client("ecs", endpoint_url=environment.endpoint_url)
+    definition: TaskDefinitionTypeDef = ecs.describe_task_definition(taskDefinition=arns[0])["taskDefinition"]
+    return definition
