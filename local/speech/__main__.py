@@ -28,9 +28,9 @@ def arguments() -> argparse.ArgumentParser:
     parser.add_argument("--port", type=int, default=PORT, help="0 takes a free one (default: %(default)s)")
     parser.add_argument(
         "--engine",
-        choices=["pocketsphinx", "scripted"],
+        choices=["pocketsphinx", "scripted", "frames"],
         default="pocketsphinx",
-        help="scripted is test equipment: it recognises nothing",
+        help="scripted and frames are test equipment: they recognise no speech",
     )
     parser.add_argument(
         "--workers", type=int, default=min(2, os.cpu_count() or 1), help="recognition processes (default: %(default)s)"
@@ -43,6 +43,15 @@ def arguments() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--parallel-limit", type=int, metavar="N", help="answer 429 above N requests at once (default: no limit)"
+    )
+    parser.add_argument(
+        "--parallel-streams", type=int, metavar="N", help="answer 429 above N streams at once (default: no limit)"
+    )
+    parser.add_argument(
+        "--max-ahead",
+        type=float,
+        metavar="SECONDS",
+        help="close streams that send this much audio beyond 1.25 times real time (default: only note it)",
     )
     parser.add_argument("--key", help="the API key to insist on (default: any)")
     parser.add_argument(
@@ -80,19 +89,25 @@ def main() -> None:
     import uvicorn
 
     from local.server_process import terminate_with_parent
-    from local.speech.app import create_app
-    from local.speech.engines import Engine
+    from local.speech.app import SERVER_OPTIONS, create_app
+    from local.speech.engines import Engine, StreamEngine
+    from local.speech.engines.frames import FramesEngine
     from local.speech.engines.pocketsphinx import PocketsphinxEngine
     from local.speech.engines.scripted import ScriptedEngine
     from local.speech.faults import Faults
-    from local.speech.faulty_answers import FaultyProtocol
     from local.speech.journal import Journal
+    from local.speech.live.connection import StreamLimits
+    from local.speech.live.journal import StreamJournal
+    from local.speech.live.service import LiveService
     from local.speech.remote import Remote
     from local.speech.rest import ListenService
 
     engine: Engine
+    streaming: StreamEngine | None = None
     if options.engine == "scripted":
         engine = ScriptedEngine(options.scripts or [SAMPLES], delay=options.delay)
+    elif options.engine == "frames":
+        engine = streaming = FramesEngine()
     else:
         engine = PocketsphinxEngine(workers=options.workers, language_model=options.language_model)
 
@@ -114,16 +129,21 @@ def main() -> None:
         max_bytes=options.max_bytes,
         key=options.key,
     )
+    live = LiveService(
+        engine=streaming,
+        journal=StreamJournal(options.parallel_streams),
+        limits=StreamLimits(max_ahead=options.max_ahead),
+        key=options.key,
+    )
     server = Server(
         uvicorn.Config(
-            create_app(service),
+            create_app(service, live),
             host=HOST,
             port=options.port,
-            http=FaultyProtocol,
-            ws="none",
             log_level="warning",
             access_log=False,
             timeout_graceful_shutdown=SHUTDOWN_SECONDS,
+            **SERVER_OPTIONS,
         )
     )
     # uvicorn stops in order at the first signal and then raises it again.

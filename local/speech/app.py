@@ -2,27 +2,49 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from typing import Any
 
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
-from starlette.routing import Route
+from starlette.routing import Route, WebSocketRoute
 
-from local.speech.faults import InvalidFault
+from local.speech.engines.frames import FramesEngine
+from local.speech.faults import Faults, InvalidFault, OrderBook
+from local.speech.faulty_answers import FaultyProtocol
+from local.speech.journal import Journal
+from local.speech.live.service import LiveService
+from local.speech.remote import Remote
 from local.speech.rest import ListenService
 
+MAX_FRAMES_BYTES = 16 * 1024 * 1024
+# Of uvicorn, beside the port. Deepgram's streams are not compressed.
+SERVER_OPTIONS: dict[str, Any] = {
+    "http": FaultyProtocol,
+    "ws": "websockets-sansio",
+    "ws_per_message_deflate": False,
+    "ws_max_size": 2 * 1024 * 1024,
+    "ws_ping_interval": 20.0,
+    "ws_ping_timeout": 20.0,
+}
 
-def create_app(service: ListenService) -> Starlette:
+
+def create_app(service: ListenService, live: LiveService) -> Starlette:
     """Return the application: Deepgram's API, ``/health``, and below ``/_local/`` what tests steer it with.
 
-    ====================== =====================================================================================
-    ``GET /health``        The engine's name.
-    ``GET /_local/requests``    Every request, and the most that were in progress at once (`local.speech.journal`).
-    ``DELETE /_local/requests`` Forgets them, and every ordered failure.
-    ``POST /_local/faults``     Orders failures (`local.speech.faults`).
-    ====================== =====================================================================================
+    It has to be served with `SERVER_OPTIONS`.
+
+    =============================== =================================================================================
+    ``GET /health``                 The engine's name.
+    ``GET /_local/requests``        Every request, and the most in progress at once (`local.speech.journal`).
+    ``DELETE /_local/requests``     Forgets them, and every failure ordered for requests.
+    ``POST /_local/faults``         Orders failures of requests (`local.speech.faults`).
+    ``GET /_local/streams``         Every stream, and the most open at once (`local.speech.live.journal`).
+    ``DELETE /_local/streams``      Forgets them, and every failure ordered for streams.
+    ``POST /_local/streams/faults`` Orders failures of streams (`local.speech.live.faults`).
+    =============================== =================================================================================
     """
 
     async def health(_: Request) -> Response:
@@ -35,13 +57,12 @@ def create_app(service: ListenService) -> Starlette:
             return Response(status_code=204)
         return JSONResponse(service.journal.report())
 
-    async def faults(request: Request) -> Response:
-        try:
-            service.faults.add(await request.json())
-        except ValueError as problem:
-            reason = str(problem) if isinstance(problem, InvalidFault) else "not JSON"
-            return JSONResponse({"error": reason}, 400)
-        return Response(status_code=204)
+    async def streams(request: Request) -> Response:
+        if request.method == "DELETE":
+            live.journal.reset()
+            live.faults.reset()
+            return Response(status_code=204)
+        return JSONResponse(live.journal.report())
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
@@ -52,9 +73,41 @@ def create_app(service: ListenService) -> Starlette:
     return Starlette(
         routes=[
             Route("/v1/listen", service.listen, methods=["POST"]),
+            WebSocketRoute("/v1/listen", live.listen),
             Route("/health", health),
             Route("/_local/requests", requests, methods=["GET", "DELETE"]),
-            Route("/_local/faults", faults, methods=["POST"]),
+            Route("/_local/faults", _taking_orders(service.faults), methods=["POST"]),
+            Route("/_local/streams", streams, methods=["GET", "DELETE"]),
+            Route("/_local/streams/faults", _taking_orders(live.faults), methods=["POST"]),
         ],
         lifespan=lifespan,
     )
+
+
+def _taking_orders(orders: OrderBook[Any]) -> Callable[[Request], Awaitable[Response]]:
+    async def take(request: Request) -> Response:
+        try:
+            orders.add(await request.json())
+        except ValueError as problem:
+            reason = str(problem) if isinstance(problem, InvalidFault) else "not JSON"
+            return JSONResponse({"error": reason}, 400)
+        return Response(status_code=204)
+
+    return take
+
+
+def create_frames_app(live: LiveService | None = None) -> Starlette:
+    """Return the application with the engine `local.speech.engines.frames`, as tests of what streams to it need it.
+
+    Args:
+        live: With limits or a journal of its own, for example.
+    """
+    engine = FramesEngine()
+    service = ListenService(
+        engine=engine,
+        journal=Journal(),
+        faults=Faults(),
+        remote=Remote(max_bytes=MAX_FRAMES_BYTES),
+        max_bytes=MAX_FRAMES_BYTES,
+    )
+    return create_app(service, live or LiveService(engine=engine))

@@ -9,7 +9,7 @@ import struct
 from collections.abc import AsyncIterator
 from typing import Any
 
-from starlette.requests import Request
+from starlette.requests import HTTPConnection, Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
@@ -46,12 +46,17 @@ class _CutOff(StreamingResponse):
         yield b'{"metadata": {'
         # The client is to see the beginning before the end.
         await asyncio.sleep(0.05)
-        _reset(request)
+        reset(transport_of(request))
 
 
-def _reset(request: Request) -> None:
-    """Break the connection so that the client sees a reset, not an orderly end."""
-    transport: asyncio.Transport = request.scope["state"][_TRANSPORT]
+def transport_of(connection: HTTPConnection) -> asyncio.Transport:
+    """Return the TCP connection below a request or a WebSocket."""
+    transport: asyncio.Transport = connection.scope["state"][_TRANSPORT]
+    return transport
+
+
+def reset(transport: asyncio.Transport) -> None:
+    """Break a connection so that the client sees a reset, not an orderly end."""
     transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     transport.abort()
 
@@ -73,7 +78,7 @@ async def carry_out(fault: Fault, request: Request, request_id: str) -> Response
         case "status":
             return _status(fault, request_id)
         case "reset":
-            _reset(request)
+            reset(transport_of(request))
             return _NoAnswer()
         case "reset-mid-body":
             return _CutOff(request)

@@ -10,7 +10,7 @@ from local.speech.errors import bad_request, invalid_parameter
 from local.speech.parameters import ListenOptions, last_value, published, read_query
 
 # Deepgram's pages "Encoding", "Sample Rate" and "Endpointing".
-STREAM_ENCODINGS = ("linear16", "linear32", "mulaw", "alaw")
+STREAM_ENCODINGS = ("linear16", "mulaw", "alaw")
 SAMPLE_RATES = range(8_000, 48_001)
 DEFAULT_ENDPOINTING = 0.01
 # The page "Utterance End" has the lower bound; beyond either the service answers 400.
