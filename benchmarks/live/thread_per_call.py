@@ -12,6 +12,7 @@ import argparse
 import json
 import threading
 from array import array
+from typing import TYPE_CHECKING
 
 import boto3
 from botocore.config import Config
@@ -21,6 +22,10 @@ from deepgram.environment import DeepgramClientEnvironment
 from deepgram.listen.v1.socket_client import V1SocketClient
 
 from streamer.media.matroska import Audio, Demuxer
+
+if TYPE_CHECKING:
+    from botocore.response import StreamingBody
+    from mypy_boto3_kinesis_video_media import KinesisVideoMediaClient
 
 _CUSTOMER = "AUDIO_FROM_CUSTOMER"
 
@@ -38,20 +43,20 @@ def main() -> None:
         agent_rest=f"https://{options.services}",
     )
     client = DeepgramClient(api_key="benchmark", environment=environment)
-    threads = [
-        threading.Thread(target=_call, args=(client, f"https://{options.services}", number))
-        for number in range(1, options.calls + 1)
-    ]
+    # One client for all, and as many connections as calls: with botocore's own ten the eleventh call would wait.
+    media = boto3.session.Session().client(
+        "kinesis-video-media",
+        endpoint_url=f"https://{options.services}",
+        config=Config(max_pool_connections=options.calls, read_timeout=10, retries={"total_max_attempts": 1}),
+    )
+    threads = [threading.Thread(target=_call, args=(client, media, number)) for number in range(1, options.calls + 1)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
 
 
-def _call(client: DeepgramClient, endpoint: str, number: int) -> None:
-    media = boto3.session.Session().client(
-        "kinesis-video-media", endpoint_url=endpoint, config=Config(read_timeout=10, retries={"total_max_attempts": 1})
-    )
+def _call(client: DeepgramClient, media: KinesisVideoMediaClient, number: int) -> None:
     body = media.get_media(
         StreamARN=f"arn:aws:kinesisvideo:us-east-1:000000000000:stream/{number}/1",
         StartSelector={"StartSelectorType": "EARLIEST"},
@@ -67,10 +72,10 @@ def _call(client: DeepgramClient, endpoint: str, number: int) -> None:
         listener.join()
 
 
-def _forward(body: object, connection: V1SocketClient) -> None:
+def _forward(body: StreamingBody, connection: V1SocketClient) -> None:
     demuxer = Demuxer()
     waiting: dict[str, bytes] = {}
-    for chunk in body:  # type: ignore[attr-defined]  # botocore's StreamingBody: 1,024 bytes a time
+    for chunk in body:  # 1,024 bytes a time
         for event in demuxer.feed(chunk):
             if not isinstance(event, Audio):
                 continue
