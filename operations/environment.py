@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from mypy_boto3_sqs.client import SQSClient
     from mypy_boto3_stepfunctions.client import SFNClient
 
-STACKS = ("Storage", "Batch")
+STACKS = ("Storage", "Batch", "Live")
+_REQUIRED_STACKS = ("Storage", "Batch")  # an environment may do without live calls
 _CONFIG = Config(connect_timeout=5, read_timeout=30, retries={"mode": "standard", "total_max_attempts": 5})
 # "Local" is always the embedded emulator, whatever credentials the shell holds: no command given for it reaches AWS.
 _EMULATOR_NAME = "Local"
@@ -59,7 +60,7 @@ class Environment:
         try:
             return self.outputs[name]
         except KeyError:
-            stacks = " and ".join(f"{self.name}-{stack}" for stack in STACKS)
+            stacks = ", ".join(f"{self.name}-{stack}" for stack in STACKS)
             raise UnusableEnvironment(
                 f"no output {name} in {stacks}: deploy this version of the stacks first"
             ) from None
@@ -155,19 +156,25 @@ def _environment(
 def _outputs_in_file(path: Path, name: str) -> dict[str, str]:
     try:
         by_stack = json.loads(path.read_text())
-        return {key: value for stack in STACKS for key, value in by_stack.get(f"{name}-{stack}", {}).items()}
+        return {
+            key: value
+            for stack in (*STACKS, *_FURTHER_STACKS)
+            for key, value in by_stack.get(f"{name}-{stack}", {}).items()
+        }
     except (OSError, ValueError, AttributeError) as error:
         raise UnusableEnvironment(f"cannot read stack outputs from {path}: {error}") from error
 
 
 def _outputs_of_stacks(session: boto3.Session, endpoint_url: str | None, name: str) -> dict[str, str]:
     outputs: dict[str, str] = {}
-    for stack in STACKS:
+    for stack in (*STACKS, *_FURTHER_STACKS):
         try:
             cloudformation = session.client("cloudformation", endpoint_url=endpoint_url, config=_CONFIG)
             described = cloudformation.describe_stacks(StackName=f"{name}-{stack}")["Stacks"]
         except ClientError as error:
             if "does not exist" in str(error):
+                if stack not in _REQUIRED_STACKS:
+                    continue
                 raise UnusableEnvironment(
                     f"there is no stack {name}-{stack} in {session.region_name}: "
                     f"check --environment, --region and --profile, or deploy it with: cdk deploy '{name}/*'"

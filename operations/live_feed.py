@@ -102,8 +102,8 @@ def listen(target: Environment) -> Iterator[Subscriptions]:
     url, realtime = (
         urlsplit(target.output(name))._replace(scheme=scheme).geturl()
         for name, scheme in (
-            ("LiveFeedUrl", "http" if plain else "https"),
-            ("LiveFeedRealtimeUrl", "ws" if plain else "wss"),
+            ("FeedHttpUrl", "http" if plain else "https"),
+            ("FeedRealtimeUrl", "ws" if plain else "wss"),
         )
     )
     sign = _Signer(target, url)

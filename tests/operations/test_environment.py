@@ -52,11 +52,21 @@ class StubbedSession:
             return client.describe_stacks(StackName=StackName)
 
 
-def test_outputs_of_both_stacks_are_known(monkeypatch: pytest.MonkeyPatch) -> None:
-    session = StubbedSession(Dev_Storage={"TableName": "t"}, Dev_Batch={"WorkQueueUrl": "q"})
+def test_outputs_of_all_stacks_are_known(monkeypatch: pytest.MonkeyPatch) -> None:
+    session = StubbedSession(
+        Dev_Storage={"TableName": "t"}, Dev_Batch={"WorkQueueUrl": "q"}, Dev_Live={"FeedApiId": "f"}
+    )
     monkeypatch.setattr(boto3, "Session", session)
     target = environment.connect(arguments("--environment", "Dev"))
-    assert (target.output("TableName"), target.output("WorkQueueUrl")) == ("t", "q")
+    assert [target.output(name) for name in ("TableName", "WorkQueueUrl", "FeedApiId")] == ["t", "q", "f"]
+
+
+def test_an_environment_may_do_without_live_calls(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(boto3, "Session", StubbedSession(Dev_Storage={"TableName": "t"}, Dev_Batch={}))
+    target = environment.connect(arguments("--environment", "Dev"))
+    assert target.output("TableName") == "t"
+    with pytest.raises(UnusableEnvironment, match="no output FeedApiId in .*Dev-Live"):
+        target.output("FeedApiId")
 
 
 def test_a_missing_stack_is_named_with_the_command_that_deploys_it(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -78,7 +88,7 @@ def test_an_outputs_file_replaces_the_lookup(tmp_path: Path) -> None:
     file.write_text(json.dumps({"Dev-Storage": {"TableName": "t"}, "Prod-Storage": {"TableName": "other"}}))
     target = environment.connect(arguments("--environment", "Dev", "--stack-outputs", str(file)))
     assert target.output("TableName") == "t"
-    with pytest.raises(UnusableEnvironment, match="no output WorkQueueUrl in Dev-Storage and Dev-Batch"):
+    with pytest.raises(UnusableEnvironment, match="no output WorkQueueUrl in Dev-Storage, Dev-Batch, Dev-Live"):
         target.output("WorkQueueUrl")
 
 
