@@ -6,9 +6,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from typing import Any, Final
 
+from transcription.live_call import CHANNEL_ROLES, SAMPLE_RATE
+
 MAX_VOCABULARY_TERMS: Final = 100
 MAX_KEYTERM_TOKENS: Final = 500
 """Deepgram's limits for one request (docs, pages "Keyterm Prompting" and "Keywords")."""
+
+# Silence that ends an utterance. Deepgram's default of 10 ms cuts sentences apart (docs, "Endpointing").
+_ENDPOINTING_MS: Final = 300
 
 SPEAKER_POLICIES: Final = ("auto", "multichannel", "diarize")
 
@@ -152,6 +157,41 @@ def query_parameters(
         parameters["diarize_model"] = "latest"
     if options.summarize and options.english:
         parameters["summarize"] = "v2"
+    lists = {
+        "redact": list(options.redact),
+        options.vocabulary_parameter: _checked_vocabulary(options, vocabulary),
+        "tag": list(options.tags),
+    }
+    return parameters | {name: values for name, values in lists.items() if values}
+
+
+def streaming_parameters(options: TranscriptionOptions, *, vocabulary: Sequence[str] = ()) -> QueryParameters:
+    """Write the query parameters of a live call's stream: 16-bit PCM, one channel for each speaker.
+
+    Every name is listed in Deepgram's API reference ("Live Audio"). Sentiment, topics, intents and summary are left
+    out, because Deepgram has them for recordings only (docs, "Speech to Text Intelligence").
+
+    Args:
+        options: options of the deployment.
+        vocabulary: the clinic's own terms, behind those of the options; repeated terms count once.
+
+    Raises:
+        InvalidOptions: a term that is empty or holds control characters.
+        VocabularyTooLarge: more than 100 terms, or for nova-3 about more than 500 tokens.
+    """
+    parameters: QueryParameters = {
+        "model": options.model,
+        "language": options.language,
+        "encoding": "linear16",
+        "sample_rate": str(SAMPLE_RATE),
+        "channels": str(len(CHANNEL_ROLES)),
+        "multichannel": True,
+        "interim_results": True,
+        "punctuate": True,
+        "endpointing": str(_ENDPOINTING_MS),
+    }
+    switches = {"smart_format": options.smart_format, "mip_opt_out": options.mip_opt_out}
+    parameters |= {name: True for name, on in switches.items() if on}
     lists = {
         "redact": list(options.redact),
         options.vocabulary_parameter: _checked_vocabulary(options, vocabulary),

@@ -39,9 +39,6 @@ from transcription.failures import SafeError
 from transcription.live_call import LiveCall, LiveStatus, LiveUtterance
 from transcription.table_keys import call_partition, live_call_key, utterance_key, utterance_range
 
-MAX_UTTERANCES: Final = 90
-"""Utterances of one commit; DynamoDB takes 100 items in a transaction (API reference, "TransactWriteItems")."""
-
 _PERSIST_SECONDS: Final = 540.0
 """How long an outage of the table is borne. DynamoDB knows a transaction's token for 10 minutes."""
 
@@ -222,7 +219,7 @@ class CallStore:
 
         Args:
             lease: Our lease.
-            utterances: At most `MAX_UTTERANCES`.
+            utterances: Less than 100, which is what a transaction takes (API reference, "TransactWriteItems").
             checkpoint: Where the call stands with them.
 
         Raises:
@@ -258,18 +255,17 @@ class CallStore:
             lease, checkpoint.attributes() | {"status": LiveStatus.RELEASED, "lease_until": 0}, what="release"
         )
 
-    async def complete(self, lease: Lease, checkpoint: Checkpoint, completion: Completion, hints: EndHints) -> Item:
+    async def complete(self, lease: Lease, checkpoint: Checkpoint, completion: Completion) -> Item:
         """Note that the call is over and return its item.
 
         Args:
             lease: Our lease.
             checkpoint: Where its transcription stands, everything stored.
             completion: How it ended.
-            hints: Connect's hints that the end was judged by.
 
         Raises:
             LeaseLost: The call belongs to another streamer.
-            StreamingResumed: Streaming was started again since those hints.
+            StreamingResumed: Streaming was started again after that end.
         """
         ended = {
             "status": LiveStatus.COMPLETED,
@@ -285,8 +281,7 @@ class CallStore:
             return await self._change(
                 lease,
                 checkpoint.attributes() | ended,
-                where=f"{_FENCE} AND (attribute_not_exists(resumed_at_ms) OR resumed_at_ms = :resumed)",
-                given={":resumed": hints.resumed_at_ms or 0},
+                where=f"{_FENCE} AND (attribute_not_exists(resumed_at_ms) OR resumed_at_ms <= :ended_at_ms)",
                 what="complete",
             )
         except LeaseLost:

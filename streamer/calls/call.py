@@ -1,0 +1,385 @@
+"""One live call: from its stream through Deepgram into the table, then to those who watch.
+
+    StreamReader -> CallMedia -> DeepgramSession -> CallStore -> CallFeed
+
+Words and the position they reach are stored in one write. Whatever happens to this process, the next one finds a
+position and exactly the words before it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from typing import TYPE_CHECKING, Final
+
+from streamer.calls.reader import StreamReader
+from streamer.calls.state import completion, without_pause
+from streamer.calls.store import LeaseLost, StreamingResumed
+from streamer.deepgram.connection import listen_url
+from streamer.deepgram.session import DeepgramSession
+from streamer.feed import CallFeed, Publisher
+from streamer.logs import failure
+from streamer.media.call_media import CallMedia, UnsupportedAudio
+from streamer.metrics import Count, Metrics
+from transcription.failures import SafeError, describe
+from transcription.live_call import CHANNEL_ROLES, LiveCall, LiveStatus, LiveUtterance, feed_channel
+from transcription.options import InvalidOptions, TranscriptionOptions, streaming_parameters
+
+if TYPE_CHECKING:
+    from streamer.calls.ending import EndLimits
+    from streamer.calls.reader import Streams
+    from streamer.calls.state import Checkpoint, EndHints
+    from streamer.calls.store import CallStore, Item, Taken
+    from streamer.deepgram.results import FinalResult, InterimResult
+    from streamer.deepgram.session import ApiKey, SessionLimits
+    from streamer.media.stereo import StereoAudio
+    from streamer.vocabulary import Vocabulary
+    from transcription.live_call import EndReason, Gap
+
+_FEED_SECONDS: Final = 5.0
+"""How long what is still to be published may hold up the end of a call."""
+
+_log = logging.getLogger(__name__)
+
+
+class Outcome(StrEnum):
+    """What becomes of a call and its message.
+
+    `completed`: it is over. `failed`: it cannot be followed. `handed-over`: somebody else is to take it now. `lost`:
+    somebody else has taken it.
+    """
+
+    COMPLETED = "completed"
+    FAILED = "failed"
+    HANDED_OVER = "handed-over"
+    LOST = "lost"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Result:
+    """How the work on a call ended.
+
+    Attributes:
+        outcome: What becomes of it.
+        item: The call's item, of a completed one.
+        error_code: Why it failed.
+    """
+
+    outcome: Outcome
+    item: Item | None = None
+    error_code: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Services:
+    """What every call of a process works with.
+
+    Attributes:
+        store: The table.
+        streams: The audio.
+        key: Deepgram's key.
+        vocabulary: The clinics' own terms.
+        options: What Deepgram is asked for.
+        deepgram_url: Where Deepgram's streaming API is, without a path.
+        publisher: The live feed; `None` where there is none.
+        metrics: Where things are counted.
+        end_limits: When a call is over.
+        session_limits: How much audio may wait for Deepgram, and how long.
+    """
+
+    store: CallStore
+    streams: Streams
+    key: ApiKey
+    vocabulary: Vocabulary
+    options: TranscriptionOptions
+    deepgram_url: str
+    publisher: Publisher | None
+    metrics: Metrics
+    end_limits: EndLimits
+    session_limits: SessionLimits
+
+
+class CallRun:
+    """The work of this process on one call that it has taken.
+
+    Args:
+        call: The call as it was announced.
+        taken: Our lease, and where the call stands.
+        services: What every call works with.
+        last_attempt: Whether a failure that nobody foresaw is final.
+    """
+
+    def __init__(self, *, call: LiveCall, taken: Taken, services: Services, last_attempt: bool = False) -> None:
+        self.lease = taken.lease
+        self._call = call
+        self._services = services
+        self._last_attempt = last_attempt
+        self._state = taken.state
+        self._checkpoint = taken.state.checkpoint
+        self._hints = taken.state.hints
+        self._first_reconnects = taken.state.checkpoint.reconnects
+        self._counted_reconnects = self._counted_rate_limits = 0
+        self._handing_over = asyncio.Event()
+        self._lost = False
+        self._media = CallMedia(
+            call_id=call.call_id,
+            origin_ms=self._checkpoint.origin_ms,
+            position=min(self._checkpoint.watermarks),
+            stop_fragment=self._hints.stop_fragment,
+        )
+        self._found_gaps: list[Gap] = []
+        self._feed = CallFeed(
+            publisher=services.publisher,
+            channel=feed_channel(call.clinic_id, call.call_id),
+            metrics=services.metrics,
+            published_seq=self._checkpoint.published_seq,
+        )
+        self._reader: StreamReader | None = None
+        self._session: DeepgramSession | None = None
+
+    @property
+    def checkpoint(self) -> Checkpoint:
+        """Where the call stands, as it is stored."""
+        return self._checkpoint
+
+    def hand_over(self) -> None:
+        """Stop, store what is final and let go of the call, unless it is being completed already."""
+        self._handing_over.set()
+
+    def lose(self) -> None:
+        """Stop without another write: somebody else has the call."""
+        self._lost = True
+        self._handing_over.set()
+
+    def heed(self, hints: EndHints) -> None:
+        """Take what Connect has said about the end."""
+        self._hints = hints
+        if self._reader is not None:
+            self._reader.heed(hints)
+
+    async def run(self) -> Result:
+        """Transcribe the call until it is over, fails or is to be handed over, and note in the table how that went."""
+        publishing = asyncio.create_task(self._publish())
+        try:
+            return await self._run()
+        except LeaseLost:
+            self._services.metrics.add(Count.LEASES_LOST)
+            _log.warning("the call was taken by another streamer")
+            return Result(outcome=Outcome.LOST)
+        finally:
+            self._feed.close()
+            await asyncio.wait({publishing}, timeout=_FEED_SECONDS)
+            publishing.cancel()
+            await asyncio.wait({publishing})
+
+    async def _run(self) -> Result:
+        try:
+            self._feed.state(LiveStatus.STREAMING)
+            end = await self._transcribe()
+            return await (self._release() if end is None else self._complete(end))
+        except StreamingResumed:
+            return await self._release()
+        except LeaseLost:
+            raise
+        except SafeError as error:
+            return await self._fail(error)
+        except (UnsupportedAudio, InvalidOptions) as error:
+            return await self._fail(_stated(error))
+        except Exception as error:
+            if not self._last_attempt:
+                raise
+            _log.exception("the call failed unexpectedly")
+            return await self._fail(SafeError("Streamer.Unexpected", describe(error)))
+
+    # The sink of the session.
+
+    def interim(self, result: InterimResult) -> None:
+        """Take a passing result."""
+        self._feed.interim(result)
+
+    async def commit(self, finals: Sequence[FinalResult], gaps: Sequence[Gap]) -> None:
+        """Store final results and how far they reach."""
+        if self._lost:
+            raise LeaseLost
+        utterances = self._utterances(finals)
+        watermarks = list(self._checkpoint.watermarks)
+        for final in finals:
+            watermarks[final.channel] = max(watermarks[final.channel], final.end)
+        reached = min(watermarks)
+        # A gap beyond would be found again by whoever takes the call over.
+        passed = [gap for gap in self._found_gaps if gap.end <= reached]
+        checkpoint = replace(
+            self._current(gaps=[*gaps, *passed]),
+            origin_ms=self._media.origin_ms,
+            watermarks=(watermarks[0], watermarks[1]),
+            next_seq=self._checkpoint.next_seq + len(utterances),
+            resume_token=self._media.resume_token(reached) or self._checkpoint.resume_token,
+            word_count=self._checkpoint.word_count + sum(utterance.word_count for utterance in utterances),
+        )
+        await self._services.store.commit(self.lease, utterances, checkpoint)
+        self._checkpoint = checkpoint
+        self._found_gaps = [gap for gap in self._found_gaps if gap.end > reached]
+        self._feed.finals(utterances)
+        self._services.metrics.add(Count.UTTERANCES_COMMITTED, len(utterances))
+        self._count_trouble()
+
+    async def _transcribe(self) -> EndReason | None:
+        """Return why the call is over, or `None` if it is to be handed over."""
+        services = self._services
+        vocabulary = await services.vocabulary.terms(self._call.clinic_id)
+        session = self._session = DeepgramSession(
+            url=listen_url(services.deepgram_url, streaming_parameters(services.options, vocabulary=vocabulary)),
+            key=services.key,
+            sink=self,
+            watermarks=self._checkpoint.watermarks,
+            limits=services.session_limits,
+        )
+        reader = self._reader = StreamReader(
+            streams=services.streams,
+            stream_arn=self._call.stream_arn,
+            media=self._media,
+            began_at_ms=self._state.began_at_ms,
+            resume_token=self._checkpoint.resume_token,
+            hints=lambda: services.store.hints(self._call.call_id),
+            take=self._take,
+            behind=services.metrics.behind_live,
+            limits=services.end_limits,
+        )
+        reader.heed(self._hints)
+        end: EndReason | None = None
+
+        async def read() -> None:
+            nonlocal end
+            reason = await reader.read()
+            _log.info("the call is over", extra={"end_reason": reason})
+            await session.finish()
+            end = reason
+            stopping.cancel()
+
+        async def stop() -> None:
+            await self._handing_over.wait()
+            reading.cancel()
+            await session.abandon()
+
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(session.run())
+                reading = tasks.create_task(read())
+                stopping = tasks.create_task(stop())
+        except BaseExceptionGroup as group:
+            raise _cause(group) from None
+        finally:
+            self._count_trouble()
+        if self._lost:
+            raise LeaseLost
+        return end
+
+    async def _take(self, audio: StereoAudio) -> None:
+        self._found_gaps += self._media.take_gaps()
+        if self._session is not None:
+            await self._session.send(audio)
+
+    async def _release(self) -> Result:
+        await self._services.store.release(self.lease, self._current())
+        self._feed.state(LiveStatus.RELEASED)
+        self._services.metrics.add(Count.HAND_OVERS)
+        _log.info("the call is handed over", extra={"watermarks": self._checkpoint.watermarks})
+        return Result(outcome=Outcome.HANDED_OVER)
+
+    async def _complete(self, end: EndReason) -> Result:
+        checkpoint = self._current(gaps=[*self._found_gaps, *self._media.take_gaps()])
+        ended = completion(
+            checkpoint, end_reason=end, began_at_ms=self._state.began_at_ms, position=self._media.position
+        )
+        item = await self._services.store.complete(self.lease, checkpoint, ended)
+        self._feed.state(LiveStatus.COMPLETED, complete=ended.complete)
+        metrics = self._services.metrics
+        metrics.add(Count.CALLS_COMPLETED)
+        metrics.add(Count.CALLS_INCOMPLETE, not ended.complete)
+        metrics.add(Count.GAPS, len(checkpoint.gaps))
+        metrics.add(Count.GAP_SECONDS, sum(gap.seconds for gap in checkpoint.gaps))
+        _log.info(
+            "the call is completed",
+            extra={
+                "end_reason": end,
+                "incomplete_reasons": ended.incomplete_reasons,
+                "duration_seconds": ended.duration_seconds,
+                "utterances": checkpoint.next_seq - 1,
+            },
+        )
+        return Result(outcome=Outcome.COMPLETED, item=item)
+
+    async def _fail(self, error: SafeError) -> Result:
+        _log.error("the call cannot be transcribed", extra=failure(error))
+        await self._services.store.fail(self.lease, self._current(), error)
+        self._feed.state(LiveStatus.FAILED)
+        self._services.metrics.add(Count.CALLS_FAILED)
+        return Result(outcome=Outcome.FAILED, error_code=error.code)
+
+    async def _publish(self) -> None:
+        """Publish what an earlier streamer may not have, then whatever comes."""
+        checkpoint = self._checkpoint
+        try:
+            if self._services.publisher is not None and checkpoint.published_seq < checkpoint.next_seq - 1:
+                stored = self._services.store.utterances(self._call.call_id, after=checkpoint.published_seq)
+                self._feed.finals(await stored)
+            await self._feed.run()
+        except Exception:  # noqa: BLE001 - the feed never fails a call
+            _log.exception("the live feed of the call has ended")
+
+    def _utterances(self, finals: Sequence[FinalResult]) -> list[LiveUtterance]:
+        return [
+            LiveUtterance(
+                seq=seq,
+                channel=final.channel,
+                role=CHANNEL_ROLES[final.channel],
+                text=final.text,
+                start=final.words_start,
+                end=final.words_end,
+                confidence=final.confidence,
+                word_count=final.word_count,
+                speech_final=final.speech_final,
+            )
+            for seq, final in enumerate((final for final in finals if final.text), self._checkpoint.next_seq)
+        ]
+
+    def _current(self, gaps: Sequence[Gap] = ()) -> Checkpoint:
+        """Return the stored checkpoint with what has come to be known beside the words."""
+        origin_ms = self._media.origin_ms
+        known = {(gap.start, gap.end): gap for gap in (*self._checkpoint.gaps, *gaps)}
+        return replace(
+            self._checkpoint,
+            origin_ms=origin_ms,
+            published_seq=self._feed.published_seq,
+            gaps=without_pause(
+                tuple(known[place] for place in sorted(known)),
+                origin_ms=origin_ms,
+                resumed_at_ms=self._hints.resumed_at_ms,
+            ),
+            reconnects=self._first_reconnects + (0 if self._session is None else self._session.reconnects),
+        )
+
+    def _count_trouble(self) -> None:
+        if self._session is None:
+            return
+        counts, metrics = self._session.counts, self._services.metrics
+        metrics.add(Count.RECONNECTS, counts.reconnects - self._counted_reconnects)
+        metrics.add(Count.RATE_LIMITED, counts.rate_limited - self._counted_rate_limits)
+        self._counted_reconnects, self._counted_rate_limits = counts.reconnects, counts.rate_limited
+
+
+def _stated(error: UnsupportedAudio | InvalidOptions) -> SafeError:
+    if isinstance(error, UnsupportedAudio):
+        return SafeError(f"UnsupportedAudio.{error.code}", error.message)
+    return SafeError("DeepgramOptions.Invalid", str(error))
+
+
+def _cause(group: BaseExceptionGroup[BaseException]) -> BaseException:
+    """Return why the tasks of a call ended: the loss of the lease before all, else what came first."""
+    leaves: list[BaseException] = []
+    for error in group.exceptions:
+        leaves.append(_cause(error) if isinstance(error, BaseExceptionGroup) else error)
+    return next((error for error in leaves if isinstance(error, LeaseLost)), leaves[0])

@@ -1,0 +1,72 @@
+"""When a call is over: decided from evidence, never from a stream that is silent for once.
+
+A silent stream may be a caller on hold, a network that is slow, or a body that the service has ended. Only what cannot
+be followed by more audio of the contact proves an end; the limits end a call without proof.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from transcription.live_call import EndReason
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EndLimits:
+    """How long a call may go on; all in seconds.
+
+    Attributes:
+        settle: Silence of the stream after which a disconnected contact has no more audio under way. Connect ends its
+            stream some time after the contact.
+        idle: Silence of the stream after which a call counts as over though nothing proves it.
+        start_wait: How long a stream may take to bring the contact's first audio.
+        call: Longest call.
+    """
+
+    settle: float = 4.0
+    idle: float = 120.0
+    start_wait: float = 60.0
+    call: float = 4 * 3600.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evidence:
+    """What is known of a call's end; all times in seconds.
+
+    Attributes:
+        stream: What the stream itself says: another contact has begun, or the stop fragment has passed.
+        disconnected: Whether Connect has said that the contact is over.
+        heard: Whether there was any audio of the contact, in this reading or an earlier one.
+        silence: Since the contact's last audio or the last failure to read, whichever is later.
+        silent_bodies: Bodies read to their regular end since then, without audio of the contact.
+        length: Of the audio so far, or since this streamer took the call, whichever is longer.
+    """
+
+    stream: EndReason | None
+    disconnected: bool
+    heard: bool
+    silence: float
+    silent_bodies: int
+    length: float
+
+
+def end_of(evidence: Evidence, limits: EndLimits) -> EndReason | None:
+    """Return why the call is over, or `None` if it may go on.
+
+    A call without any audio is over only if its contact is; see `never_started`.
+    """
+    if evidence.stream is not None:
+        return evidence.stream
+    asked_again = evidence.silent_bodies > 0
+    if evidence.disconnected and asked_again and evidence.silence >= limits.settle:
+        return EndReason.DISCONNECTED
+    if evidence.length >= limits.call:
+        return EndReason.LIMIT
+    if evidence.heard and asked_again and evidence.silence >= limits.idle:
+        return EndReason.IDLE
+    return None
+
+
+def never_started(evidence: Evidence, limits: EndLimits) -> bool:
+    """Whether the stream has had its time to bring the contact's first audio."""
+    return not evidence.heard and evidence.silence >= limits.start_wait and end_of(evidence, limits) is None

@@ -1,0 +1,240 @@
+"""Read one contact's audio from its stream, over as many GetMedia bodies as it takes, until the call is over."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+from collections.abc import Awaitable, Callable
+from contextlib import AbstractAsyncContextManager
+from typing import TYPE_CHECKING, Final, Protocol
+
+from streamer.calls.ending import EndLimits, Evidence, end_of, never_started
+from streamer.kinesis_video import (
+    FromTime,
+    FromToken,
+    StreamNotFound,
+    StreamUnavailable,
+    TokenRefused,
+)
+from streamer.media.matroska import MatroskaError
+from transcription.failures import SafeError
+from transcription.live_call import SAMPLE_RATE
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from streamer.calls.state import EndHints
+    from streamer.media.call_media import CallMedia
+    from streamer.media.stereo import StereoAudio
+    from transcription.live_call import EndReason
+
+_START_SLACK_MS: Final = 2_000
+"""Before a wanted time, so that the fragment in which it lies is read too; `CallMedia` drops what is too much."""
+
+_OPEN_INTERVAL: Final = 0.5
+"""Seconds from one GetMedia to the next; the service takes five a second for a stream, which two calls may share."""
+
+_LONGEST_DELAY: Final = 10.0
+_OUTAGE_SECONDS: Final = 300.0
+_ASK_INTERVAL: Final = 1.0
+_log = logging.getLogger(__name__)
+
+
+class StreamNeverStarted(SafeError):
+    """The stream brought no audio of the contact in the time it had."""
+
+
+class Streams(Protocol):
+    """Opens bodies of GetMedia: `KinesisVideo`."""
+
+    def media(self, stream_arn: str, start: FromTime | FromToken) -> AbstractAsyncContextManager[AsyncIterator[bytes]]:
+        """Open a body."""
+
+
+class StreamReader:
+    """Reads one call.
+
+    Args:
+        streams: Opens bodies.
+        stream_arn: The call's stream.
+        media: Takes the call's audio out of the bytes.
+        began_at_ms: When streaming began, milliseconds since 1970.
+        resume_token: Where an earlier streamer has come to.
+        hints: Asks what Connect has said about the end; only asked while the stream is silent.
+        take: Takes the audio; reading waits for it.
+        behind: Told how far behind the present the audio is, milliseconds.
+        limits: When the call is over.
+        outage_seconds: How long failures to read are borne.
+        jitter: Returns a number from 0 to 1.
+    """
+
+    def __init__(
+        self,
+        *,
+        streams: Streams,
+        stream_arn: str,
+        media: CallMedia,
+        began_at_ms: int,
+        resume_token: str | None,
+        hints: Callable[[], Awaitable[EndHints]],
+        take: Callable[[StereoAudio], Awaitable[None]],
+        behind: Callable[[int], None],
+        limits: EndLimits,
+        outage_seconds: float = _OUTAGE_SECONDS,
+        jitter: Callable[[], float] = random.random,
+    ) -> None:
+        self._streams = streams
+        self._stream_arn = stream_arn
+        self._media = media
+        self._began_at_ms = began_at_ms
+        self._token = resume_token
+        self._refused_token: str | None = None
+        self._ask = hints
+        self._take = take
+        self._behind = behind
+        self._limits = limits
+        self._outage_seconds = outage_seconds
+        self._jitter = jitter
+        self._clock = asyncio.get_running_loop().time
+        self._disconnected = False
+        self._began = self._silent_since = self._clock()
+        self._silent_bodies = 0
+        self._trouble_since: float | None = None
+        self._failures = 0
+        self._asked_at = -_ASK_INTERVAL
+        self._opened_at = -_OPEN_INTERVAL
+
+    def heed(self, hints: EndHints) -> None:
+        """Take what Connect has said about the end."""
+        self._disconnected = hints.disconnected
+        if hints.stop_fragment != self._media.stop_fragment:
+            self._media.stop_fragment = hints.stop_fragment
+
+    async def read(self) -> EndReason:
+        """Read until the call is over, and return why it is.
+
+        Raises:
+            StreamNeverStarted: The stream has brought no audio of the contact.
+            StreamNotFound: There is no stream, even after the time it may take to start.
+            StreamRefused: It may not be read.
+            StreamUnavailable: It could not be read for too long.
+            UnsupportedAudio: Its audio cannot be transcribed.
+            Exception: What `take` raised.
+        """
+        while True:
+            await self._pace()
+            end = await self._read_body()
+            if end is None:
+                await self._ask_if_due()
+                end = end_of(self._evidence(), self._limits)
+            if end is not None:
+                await self._take_all(self._media.flush())
+                return end
+            if never_started(self._evidence(), self._limits):
+                raise StreamNeverStarted("StreamNeverStarted", "the stream brought no audio of the contact")
+
+    async def _read_body(self) -> EndReason | None:
+        start = self._start()
+        try:
+            async with self._streams.media(self._stream_arn, start) as body:
+                end = await self._take_body(body)
+            if end is None and self._media.error is not None:
+                raise self._reported(start)
+        except StreamNotFound as error:
+            # The announcement may be faster than the stream.
+            self._failed(error, give_up_after=self._limits.start_wait)
+        except TokenRefused:
+            _log.warning("the stream is read on from a time, not from the token")
+            self._refused_token = start.token if isinstance(start, FromToken) else None
+            self._failures += 1
+        except StreamUnavailable as error:
+            self._failed(error, give_up_after=self._outage_seconds)
+        except MatroskaError:
+            self._failed(
+                StreamUnavailable("KinesisVideo.Unreadable", "the stream's bytes cannot be understood"),
+                give_up_after=self._outage_seconds,
+            )
+        else:
+            self._trouble_since, self._failures = None, 0
+            return end
+        return None
+
+    async def _take_body(self, body: AsyncIterator[bytes]) -> EndReason | None:
+        self._media.begin_session()
+        position = self._media.position
+        async for data in body:
+            await self._take_all(self._media.feed(data))
+            self._trouble_since = None
+            self._behind(self._media.behind_now_ms)
+            evidence = self._evidence()
+            end = end_of(evidence, self._limits)
+            if end is not None:
+                return end
+            if never_started(evidence, self._limits):  # the stream carries other contacts only
+                break
+        if self._media.position == position and self._media.error is None:
+            self._silent_bodies += 1
+        return None
+
+    async def _take_all(self, pieces: list[StereoAudio]) -> None:
+        for audio in pieces:
+            await self._take(audio)
+        if pieces:
+            self._silent_since = self._clock()
+            self._silent_bodies = 0
+
+    def _start(self) -> FromTime | FromToken:
+        token = self._media.continuation_token or self._token
+        if token is not None and token != self._refused_token:
+            return FromToken(token)
+        origin_ms = self._media.origin_ms
+        wanted = self._began_at_ms
+        if origin_ms is not None:
+            # Streaming that was started again after a pause has nothing before.
+            wanted = max(wanted, origin_ms + self._media.position * 1000 // SAMPLE_RATE)
+        return FromTime(wanted - _START_SLACK_MS)
+
+    def _reported(self, start: FromTime | FromToken) -> SafeError:
+        """Return the failure that the service has written into the body."""
+        error = self._media.error
+        code = "Unknown" if error is None else error.code
+        # Told by its name: its number is 4000 in the documentation and 3000 in the field.
+        if code == "FRAGMENT_NOT_FOUND" and isinstance(start, FromToken):
+            return TokenRefused(f"KinesisVideo.{code}", "the token's fragment is gone")
+        return StreamUnavailable(f"KinesisVideo.{code}", "the service has ended the stream's body with an error")
+
+    def _failed(self, error: SafeError, *, give_up_after: float) -> None:
+        now = self._clock()
+        if self._trouble_since is None:
+            self._trouble_since = now
+        if now - self._trouble_since >= give_up_after:
+            raise error
+        _log.warning("the stream is read again", extra={"error_code": error.code})
+        self._failures += 1
+        self._silent_since = now
+        self._silent_bodies = 0
+
+    async def _pace(self) -> None:
+        delay = self._opened_at + _OPEN_INTERVAL - self._clock()
+        if self._failures:
+            delay += self._jitter() * min(_LONGEST_DELAY, _OPEN_INTERVAL * 2.0 ** min(self._failures, 10))
+        if delay > 0:
+            await asyncio.sleep(delay)
+        self._opened_at = self._clock()
+
+    async def _ask_if_due(self) -> None:
+        if self._silent_bodies and self._clock() - self._asked_at >= _ASK_INTERVAL:
+            self._asked_at = self._clock()
+            self.heed(await self._ask())
+
+    def _evidence(self) -> Evidence:
+        now = self._clock()
+        return Evidence(
+            stream=self._media.ended,
+            disconnected=self._disconnected,
+            heard=self._media.origin_ms is not None,
+            silence=now - self._silent_since,
+            silent_bodies=self._silent_bodies,
+            length=max(self._media.position / SAMPLE_RATE, now - self._began),
+        )

@@ -1,0 +1,186 @@
+"""Read streams of Kinesis Video Streams.
+
+Sources: Amazon Kinesis Video Streams API reference, "GetDataEndpoint" and "GetMedia"; limits (five requests a second
+and three connections for each stream): Developer Guide, "Quotas". A body ends when nothing arrives for about three
+seconds, after about 45 minutes, or because of the network; all of that looks alike and proves nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from types import TracebackType
+from typing import Any, Final, Self
+
+import aiohttp
+from botocore.exceptions import BotoCoreError, ClientError
+
+from streamer.aws import config, error_code
+from transcription.failures import SafeError
+
+_READ_BYTES: Final = 65_536
+_READ_SECONDS: Final = 10.0
+"""Longest wait for bytes; the service itself ends a silent body sooner."""
+
+_MAX_ENDPOINTS: Final = 10_000
+_REFUSED_CODES: Final = frozenset({"AccessDeniedException", "NotAuthorizedException"})
+
+
+class StreamNotFound(SafeError):
+    """There is no such stream, or not yet."""
+
+
+class StreamRefused(SafeError):
+    """The streamer may not read the stream."""
+
+
+class StreamUnavailable(SafeError):
+    """The stream cannot be read now; a later attempt may succeed."""
+
+
+class TokenRefused(SafeError):
+    """The stream cannot be read on from this token, which may be too old."""
+
+
+@dataclass(frozen=True, slots=True)
+class FromTime:
+    """Read from the fragment on that the producer began at this time.
+
+    Attributes:
+        ms: Milliseconds since 1970.
+    """
+
+    ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class FromToken:
+    """Read on where an earlier reading has come to.
+
+    Attributes:
+        token: Continuation token.
+    """
+
+    token: str
+
+
+class KinesisVideo:
+    """Opens bodies of GetMedia, for all calls of a process.
+
+    Args:
+        session: aiobotocore's session.
+        connections: Bodies that may be open at once. aiobotocore's own limit is 10, and further calls would wait.
+    """
+
+    def __init__(self, *, session: Any, connections: int) -> None:
+        self._session = session
+        self._connections = connections
+        self._endpoints: dict[str, str] = {}
+        self._clients: dict[str, Any] = {}
+        self._opening = asyncio.Lock()
+        self._stack = AsyncExitStack()
+        self._control: Any = None
+
+    async def __aenter__(self) -> Self:
+        self._control = await self._stack.enter_async_context(
+            self._session.create_client("kinesisvideo", config=config())
+        )
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._stack.aclose()
+
+    @asynccontextmanager
+    async def media(self, stream_arn: str, start: FromTime | FromToken) -> AsyncIterator[AsyncIterator[bytes]]:
+        """Open a body.
+
+        Args:
+            stream_arn: The stream.
+            start: Where to begin.
+
+        Yields:
+            What arrives, as it arrives, until the body ends.
+
+        Raises:
+            StreamNotFound: There is no such stream, or not yet.
+            StreamRefused: It may not be read.
+            TokenRefused: It cannot be read from this token.
+            StreamUnavailable: It cannot be read now; also raised while reading.
+        """
+        try:
+            client = await self._client_for(stream_arn)
+            response = await client.get_media(StreamARN=stream_arn, StartSelector=_selector(start))
+        except ClientError as error:
+            raise self._refusal(stream_arn, start, error_code(error)) from None
+        except (BotoCoreError, aiohttp.ClientError, TimeoutError) as error:
+            raise self._unavailable(stream_arn, error) from None
+        async with response["Payload"] as body:
+            yield _Arriving(body, failed=lambda error: self._unavailable(stream_arn, error))
+
+    async def _client_for(self, stream_arn: str) -> Any:
+        endpoint = self._endpoints.get(stream_arn)
+        if endpoint is None:
+            response = await self._control.get_data_endpoint(StreamARN=stream_arn, APIName="GET_MEDIA")
+            endpoint = str(response["DataEndpoint"])
+            if len(self._endpoints) >= _MAX_ENDPOINTS:
+                self._endpoints.clear()
+            self._endpoints[stream_arn] = endpoint
+        # Many streams share an endpoint; making a client takes long enough to be done once for each.
+        async with self._opening:
+            if endpoint not in self._clients:
+                self._clients[endpoint] = await self._stack.enter_async_context(
+                    self._session.create_client(
+                        "kinesis-video-media",
+                        endpoint_url=endpoint,
+                        config=config(attempts=1, read_timeout=_READ_SECONDS, connections=self._connections),
+                    )
+                )
+        return self._clients[endpoint]
+
+    def _refusal(self, stream_arn: str, start: FromTime | FromToken, code: str) -> SafeError:
+        if code == "ResourceNotFoundException":
+            return StreamNotFound("StreamNotFound", "there is no such Kinesis video stream")
+        if code in _REFUSED_CODES:
+            return StreamRefused(f"KinesisVideo.{code}", "the streamer's role may not read the stream or use its key")
+        if code == "InvalidArgumentException" and isinstance(start, FromToken):
+            return TokenRefused(f"KinesisVideo.{code}", "the continuation token is not taken")
+        self._endpoints.pop(stream_arn, None)  # it may have moved
+        return StreamUnavailable(f"KinesisVideo.{code}", "the stream cannot be read")
+
+    def _unavailable(self, stream_arn: str, error: BaseException) -> StreamUnavailable:
+        self._endpoints.pop(stream_arn, None)
+        return StreamUnavailable(f"KinesisVideo.{type(error).__name__}", "the stream cannot be reached")
+
+
+class _Arriving:
+    """The bytes of a body as they arrive; no generator, which would outlive a reader that leaves it early."""
+
+    def __init__(self, body: Any, *, failed: Callable[[BaseException], Exception]) -> None:
+        self._body = body
+        self._failed = failed
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> bytes:
+        try:
+            data: bytes = await self._body.read(_READ_BYTES)
+        except (BotoCoreError, aiohttp.ClientError, TimeoutError) as error:
+            raise self._failed(error) from None
+        if not data:
+            raise StopAsyncIteration
+        return data
+
+
+def _selector(start: FromTime | FromToken) -> dict[str, Any]:
+    if isinstance(start, FromToken):
+        return {"StartSelectorType": "CONTINUATION_TOKEN", "ContinuationToken": start.token}
+    return {
+        "StartSelectorType": "PRODUCER_TIMESTAMP",
+        "StartTimestamp": datetime.fromtimestamp(start.ms / 1000, UTC),
+    }
