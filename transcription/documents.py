@@ -1,11 +1,13 @@
 """A transcript as JSON document for S3 and as item for DynamoDB."""
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Final
 
 from transcription.codec import decode, encode
+from transcription.quality import QualityScore
 from transcription.table_keys import transcript_key
 from transcription.table_values import attribute
 from transcription.transcript import SCHEMA_VERSION, Provenance, Transcript
@@ -135,6 +137,12 @@ def _provenance(provenance: Provenance | None) -> dict[str, Any]:
         "recording_last_modified": provenance.last_modified,
         "recording_sequencer": provenance.sequencer,
     }
+
+
+def quality_attribute(quality: QualityScore) -> dict[str, Any]:
+    """Write a score as it stands on a transcript's item. A score of None stays: it says that nothing was judged."""
+    written: dict[str, Any] = json.loads(json.dumps(quality.to_dict()), parse_float=Decimal)
+    return written
 
 
 def item_size(item: Mapping[str, Any]) -> int:

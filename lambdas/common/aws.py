@@ -14,6 +14,7 @@ from botocore.config import Config
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.service_resource import Table
+    from mypy_boto3_events import EventBridgeClient
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_sqs import SQSClient
     from mypy_boto3_stepfunctions import SFNClient
@@ -49,6 +50,12 @@ def sts() -> STSClient:
 def sqs(config: Config = CONFIG) -> SQSClient:
     """Return the SQS client."""
     return boto3.client("sqs", config=config)
+
+
+@cache
+def events() -> EventBridgeClient:
+    """Return the EventBridge client."""
+    return boto3.client("events", config=CONFIG)
 
 
 @cache

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
 
 from lambdas.common.errors import SafeError, error_code
 from lambdas.common.observability import logger
-from transcription.documents import from_document
+from transcription.documents import from_document, quality_attribute
 from transcription.quality import QualityScore, Rubric, score
 
 if TYPE_CHECKING:
@@ -55,8 +54,7 @@ class Scoring:
                 UpdateExpression="SET quality = :quality",
                 ConditionExpression="recording_id = :recording_id",
                 ExpressionAttributeValues={
-                    # DynamoDB takes decimal numbers only.
-                    ":quality": json.loads(json.dumps(quality.to_dict()), parse_float=Decimal),
+                    ":quality": quality_attribute(quality),
                     ":recording_id": recording_id,
                 },
             )

@@ -15,7 +15,8 @@ from lambdas.common.archive import Archive
 from lambdas.common.claims import Claims
 from lambdas.common.observability import correlate, entry_point, logger, metrics
 from lambdas.common.recordings import AdmittedRecording
-from lambdas.store_transcript.store import StoredTranscript, TranscriptStore
+from lambdas.common.transcripts import figures_of, place_of
+from lambdas.store_transcript.store import TranscriptStore
 from transcription.options import TranscriptionOptions
 from transcription.transcript import Role
 
@@ -57,24 +58,6 @@ def handle(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:  # 
     )
     name = "TranscriptsSuperseded" if stored.superseded else "TranscriptsStored"
     metrics.add_metric(name=name, unit=MetricUnit.Count, value=1)
-    logger.info("stored", superseded=stored.superseded, figures=_figures(stored))
-    return {
-        "transcript": {
-            "pk": stored.key.pk,
-            "sk": stored.key.sk,
-            "bucket": stored.pointers.bucket,
-            "key": stored.pointers.transcript_key,
-        },
-        "figures": _figures(stored),
-        "superseded": stored.superseded,
-    }
-
-
-def _figures(stored: StoredTranscript) -> dict[str, float]:
-    transcript = stored.transcript
-    return {
-        "duration_seconds": transcript.duration_seconds,
-        "word_count": transcript.word_count,
-        "confidence": transcript.confidence,
-        "cost_usd": float(transcript.cost.total_usd),
-    }
+    figures = figures_of(stored.transcript)
+    logger.info("stored", superseded=stored.superseded, figures=figures)
+    return {"transcript": place_of(stored.key, stored.pointers), "figures": figures, "superseded": stored.superseded}

@@ -3,13 +3,12 @@
 import gzip
 import json
 from datetime import UTC, datetime
-from decimal import Decimal
 from typing import Any
 
 from tests.operations.conftest import Deployed
 from transcription.audio_facts import AudioFacts
 from transcription.conversation import Role
-from transcription.documents import MAX_ITEM_BYTES, ArchivePointers, to_document, to_item
+from transcription.documents import MAX_ITEM_BYTES, ArchivePointers, quality_attribute, to_document, to_item
 from transcription.options import TranscriptionOptions
 from transcription.quality import load_rubric, score
 from transcription.recordings import Layouts, parse_key
@@ -87,8 +86,7 @@ def store_transcript(deployed: Deployed, key: str, *, max_bytes: int = MAX_ITEM_
     )
     item = to_item(transcript, archive=pointers, max_bytes=max_bytes)
     if scored:
-        quality = json.dumps(score(transcript, load_rubric()).to_dict())
-        item["quality"] = json.loads(quality, parse_float=Decimal)
+        item["quality"] = quality_attribute(score(transcript, load_rubric()))
     deployed.table.put_item(Item=item)
     document = gzip.compress(json.dumps(to_document(transcript)).encode())
     deployed.s3.put_object(Bucket=pointers.bucket, Key=pointers.transcript_key, Body=document)

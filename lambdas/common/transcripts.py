@@ -1,0 +1,25 @@
+"""What is told of a stored transcript: where it is and its figures, never its words."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from transcription.documents import ArchivePointers
+    from transcription.table_keys import ItemKey
+    from transcription.transcript import Transcript
+
+
+def place_of(key: ItemKey, pointers: ArchivePointers) -> dict[str, str]:
+    """Return where a transcript is in the table and in the archive."""
+    return {"pk": key.pk, "sk": key.sk, "bucket": pointers.bucket, "key": pointers.transcript_key}
+
+
+def figures_of(transcript: Transcript) -> dict[str, float]:
+    """Return the figures of a transcript."""
+    return {
+        "duration_seconds": transcript.duration_seconds,
+        "word_count": transcript.word_count,
+        "confidence": transcript.confidence,
+        "cost_usd": float(transcript.cost.total_usd),
+    }

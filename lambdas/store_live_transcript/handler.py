@@ -1,0 +1,103 @@
+"""Store: turn what was stored of a live call into its transcript, judge it and announce it."""
+
+from __future__ import annotations
+
+import json
+import os
+from datetime import datetime
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from aws_lambda_powertools.metrics import MetricUnit
+
+from lambdas.common import aws, settings
+from lambdas.common.archive import Archive
+from lambdas.common.errors import SafeError
+from lambdas.common.observability import correlate, entry_point, logger, metrics
+from lambdas.common.transcripts import figures_of, place_of
+from lambdas.store_live_transcript.store import LiveTranscriptStore, StoredLiveTranscript
+from transcription.options import TranscriptionOptions
+from transcription.quality import load_rubric
+
+if TYPE_CHECKING:
+    from aws_lambda_powertools.utilities.typing import LambdaContext
+
+EVENT_SOURCE = "callscribe"
+CALL_TRANSCRIBED = "Call Transcribed"
+"""The event that announces any transcript, as the batch workflow sends it."""
+
+
+class NotAnnounced(SafeError):
+    """EventBridge did not take the announcement."""
+
+
+@cache
+def _store() -> LiveTranscriptStore:
+    return LiveTranscriptStore(
+        table=aws.table(),
+        archive=Archive(s3=aws.s3(), bucket=os.environ["ARCHIVE_BUCKET"]),
+        options=TranscriptionOptions.from_json(os.environ["DEEPGRAM_OPTIONS"]),
+        rubric=load_rubric(os.environ["RUBRIC"]),
+        retention=settings.days("RETENTION_DAYS"),
+    )
+
+
+@entry_point
+def handle(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:  # noqa: ARG001
+    """Store the transcript of one live call.
+
+    Args:
+        event: "Live Call Transcribed" by EventBridge, which delivers it at least once.
+        context: Lambda's context.
+
+    Returns:
+        `{"outcome"}`: `stored` (and announced), `superseded` by a better transcript, or `deferred` while the call goes
+        on.
+    """
+    call_id = event["detail"]["call_id"]
+    correlate(call_id=call_id, recording_id=None)
+    stored = _store().store(call_id, created_at=datetime.fromisoformat(event["time"]))
+    if stored is None:
+        return _ended("deferred")
+    if stored.superseded:
+        return _ended("superseded")
+    _announce(stored)
+    return _ended("stored", figures=figures_of(stored.transcript))
+
+
+def _ended(outcome: str, **details: Any) -> dict[str, Any]:
+    metrics.add_metric(name=f"LiveTranscripts{outcome.capitalize()}", unit=MetricUnit.Count, value=1)
+    logger.info("ended", outcome=outcome, **details)
+    return {"outcome": outcome}
+
+
+def _announce(stored: StoredLiveTranscript) -> None:
+    """Tell of the transcript as the batch workflow does; there is no recording, but a coverage."""
+    call, live = stored.transcript.recording, stored.transcript.live
+    detail = {
+        "version": "1",
+        "call_id": call.call_id,
+        "clinic_id": call.clinic_id,
+        "kind": call.kind,
+        "day": call.day,
+        "recording_id": None,
+        "source": stored.transcript.source,
+        "transcript": place_of(stored.key, stored.pointers),
+        "figures": figures_of(stored.transcript),
+        "quality": {"score": stored.quality.score, "rubric": stored.quality.rubric},
+        "live": live and {"complete": live.complete, "gaps": len(live.gaps), "gap_seconds": live.gap_seconds},
+    }
+    answer = aws.events().put_events(
+        Entries=[
+            {
+                "EventBusName": os.environ["EVENT_BUS_NAME"],
+                "Source": EVENT_SOURCE,
+                "DetailType": CALL_TRANSCRIBED,
+                "Detail": json.dumps(detail),
+            }
+        ]
+    )
+    # A refused entry is no error of the call (Amazon EventBridge API Reference, PutEvents).
+    if answer["FailedEntryCount"]:
+        code = answer["Entries"][0].get("ErrorCode", "Unknown")
+        raise NotAnnounced(f"EventBridge.{code}", "the transcript is stored, but EventBridge did not announce it")

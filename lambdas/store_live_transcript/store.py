@@ -1,0 +1,161 @@
+"""Write the transcript of a live call to the archive and the table.
+
+The document has a key of its own beside those of the call's recordings. The item is the call's transcript only until
+one of its recording is there: that of the recording is never written over.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from boto3.dynamodb.conditions import Key
+from botocore.exceptions import ClientError
+
+from lambdas.common.errors import SafeError, error_code
+from lambdas.common.live_calls import live_state
+from transcription.codec import decode
+from transcription.documents import ArchivePointers, quality_attribute, to_document, to_item
+from transcription.live_call import LiveStatus, LiveUtterance
+from transcription.live_transcript import MissingUtterances, build_live_transcript
+from transcription.quality import QualityScore, Rubric, score
+from transcription.table_keys import ItemKey, call_partition, transcript_key, utterance_range
+from transcription.table_values import plain
+from transcription.transcript import LIVE, Transcript
+
+if TYPE_CHECKING:
+    from datetime import datetime, timedelta
+
+    from mypy_boto3_dynamodb.service_resource import Table
+
+    from lambdas.common.archive import Archive
+    from transcription.live_state import LiveState
+    from transcription.options import TranscriptionOptions
+
+
+class LiveCallUnusable(SafeError):
+    """The live call is not there, or not all of its words are."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class StoredLiveTranscript:
+    """A live transcript and where it is.
+
+    Attributes:
+        transcript: The transcript.
+        quality: How well the call was handled.
+        key: Its keys in the table.
+        pointers: Where its document is.
+        superseded: True when the table shows the transcript of the recording instead, or that of a later end of the
+            same call.
+    """
+
+    transcript: Transcript
+    quality: QualityScore
+    key: ItemKey
+    pointers: ArchivePointers
+    superseded: bool
+
+
+class LiveTranscriptStore:
+    """Stores the transcripts of live calls.
+
+    Args:
+        table: The table of transcripts and live calls.
+        archive: Where documents are kept.
+        options: What was asked of Deepgram.
+        rubric: By which calls are judged.
+        retention: How long an item is kept after the transcript was made; `None` keeps it for ever.
+    """
+
+    def __init__(
+        self,
+        *,
+        table: Table,
+        archive: Archive,
+        options: TranscriptionOptions,
+        rubric: Rubric,
+        retention: timedelta | None,
+    ) -> None:
+        self._table = table
+        self._archive = archive
+        self._options = options
+        self._rubric = rubric
+        self._retention = retention
+
+    def store(self, call_id: str, *, created_at: datetime) -> StoredLiveTranscript | None:
+        """Store the transcript of a call that has ended; repeating it changes nothing.
+
+        Args:
+            call_id: The call.
+            created_at: When its end was announced.
+
+        Returns:
+            `None` when the call goes on: streaming was started again, and its next end is announced, too.
+
+        Raises:
+            LiveCallUnusable: The call is gone, or not all of its words are there.
+        """
+        state = live_state(self._table, call_id)
+        if state is None:
+            raise LiveCallUnusable("LiveCall.Missing", "the live call is gone; its recording has its own transcript")
+        if state.status is not LiveStatus.COMPLETED:
+            return None
+        transcript = self._build(state, created_at=created_at)
+        quality = score(transcript, self._rubric)
+        call = transcript.recording
+        pointers = ArchivePointers(
+            bucket=self._archive.bucket,
+            transcript_key=f"transcripts/{call.clinic_id}/{call.day}/{call.call_id}/live.json.gz",
+            reply_key=None,
+        )
+        self._archive.write_json(pointers.transcript_key, to_document(transcript))
+        return StoredLiveTranscript(
+            transcript=transcript,
+            quality=quality,
+            key=transcript_key(call.clinic_id, call.day, call.call_id, call.kind),
+            pointers=pointers,
+            superseded=not self._put(self._item(transcript, quality, pointers=pointers)),
+        )
+
+    def _build(self, state: LiveState, *, created_at: datetime) -> Transcript:
+        # What was said since the state was read belongs to the next end of the call.
+        said = [one for one in self._utterances(state.call_id) if one.seq <= state.coverage.utterances]
+        try:
+            return build_live_transcript(state=state, utterances=said, options=self._options, created_at=created_at)
+        except MissingUtterances as missing:
+            raise LiveCallUnusable("LiveCall.Hole", str(missing)) from None
+
+    def _utterances(self, call_id: str) -> list[LiveUtterance]:
+        condition = Key("PK").eq(call_partition(call_id)) & Key("SK").begins_with(utterance_range())
+        said: list[LiveUtterance] = []
+        start: dict[str, Any] = {}
+        while True:
+            page = self._table.query(KeyConditionExpression=condition, ConsistentRead=True, **start)
+            said.extend(decode(LiveUtterance, plain(item), "utterance") for item in page["Items"])
+            if "LastEvaluatedKey" not in page:
+                return said
+            start = {"ExclusiveStartKey": page["LastEvaluatedKey"]}
+
+    def _item(self, transcript: Transcript, quality: QualityScore, *, pointers: ArchivePointers) -> dict[str, Any]:
+        item = {**to_item(transcript, archive=pointers), "quality": quality_attribute(quality)}
+        if self._retention is not None:
+            item["expires_at"] = int((transcript.created_at + self._retention).timestamp())
+        return item
+
+    def _put(self, item: dict[str, Any]) -> bool:
+        """Make the item the call's transcript; False when a better one is there."""
+        try:
+            self._table.put_item(
+                Item=item,
+                # A call that went on after its first end has more words after its second.
+                ConditionExpression="attribute_not_exists(PK)"
+                " OR (#source = :live AND #live.#utterances <= :utterances)",
+                ExpressionAttributeNames={"#source": "source", "#live": "live", "#utterances": "utterances"},
+                ExpressionAttributeValues={":live": LIVE, ":utterances": item["live"]["utterances"]},
+            )
+        except ClientError as error:
+            if error_code(error) == "ConditionalCheckFailedException":
+                return False
+            raise
+        return True

@@ -1,0 +1,136 @@
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any, cast
+
+import boto3
+import pytest
+
+from lambdas.common import aws
+from lambdas.common.errors import SafeError
+from lambdas.store_live_transcript.handler import _store, handle
+from tests.lambdas.cloud import REGION, Cloud, Context
+from tests.transcription.live_calls import CALL_ID, CONVERSATION, live_item, utterance_item
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from aws_lambda_powertools.utilities.typing import LambdaContext
+
+CONTEXT = cast("LambdaContext", Context())
+TRANSCRIPT_KEY = {"PK": "CLINIC#harbour", "SK": f"TRANSCRIPT#2026-11-20#{CALL_ID}"}
+EVENT = {
+    "version": "0",
+    "id": "2b1d4c7c-9a53-4f9f-8a6f-0d117f0c54f1",
+    "detail-type": "Live Call Transcribed",
+    "source": "callscribe",
+    "time": "2026-11-20T09:05:00Z",
+    "detail": {
+        "version": "1",
+        "call_id": CALL_ID,
+        "clinic_id": "harbour",
+        "day": "2026-11-20",
+        "source": "live",
+        "complete": True,
+    },
+}
+
+
+class Bus:
+    """An event bus with a queue behind it."""
+
+    def __init__(self) -> None:
+        events, self._sqs = boto3.client("events", region_name=REGION), boto3.client("sqs", region_name=REGION)
+        events.create_event_bus(Name="transcripts")
+        self._queue_url = self._sqs.create_queue(QueueName="announced")["QueueUrl"]
+        arn = self._sqs.get_queue_attributes(QueueUrl=self._queue_url, AttributeNames=["QueueArn"])["Attributes"]
+        events.put_rule(Name="all", EventBusName="transcripts", EventPattern='{"source": ["callscribe"]}')
+        events.put_targets(Rule="all", EventBusName="transcripts", Targets=[{"Id": "queue", "Arn": arn["QueueArn"]}])
+
+    def announced(self) -> list[dict[str, Any]]:
+        received = self._sqs.receive_message(QueueUrl=self._queue_url, MaxNumberOfMessages=10)
+        return [json.loads(message["Body"]) for message in received.get("Messages", [])]
+
+
+@pytest.fixture
+def bus(cloud: Cloud, function_environment: pytest.MonkeyPatch) -> Iterator[Bus]:
+    function_environment.setenv("EVENT_BUS_NAME", "transcripts")
+    _store.cache_clear()
+    aws.events.cache_clear()
+    yield Bus()
+    _store.cache_clear()
+    aws.events.cache_clear()
+
+
+def follow(cloud: Cloud, **changes: Any) -> None:
+    cloud.table.put_item(Item=live_item(**changes))
+    for said in CONVERSATION:
+        cloud.table.put_item(Item=utterance_item(said))
+
+
+def test_a_transcript_is_announced_as_the_workflow_announces_it(
+    cloud: Cloud, bus: Bus, output: Callable[[], str]
+) -> None:
+    follow(cloud)
+    assert handle(EVENT, CONTEXT) == {"outcome": "stored"}
+    [event] = bus.announced()
+    assert (event["source"], event["detail-type"]) == ("callscribe", "Call Transcribed")
+    item: Any = cloud.table.get_item(Key=TRANSCRIPT_KEY)["Item"]
+    assert event["detail"] == {
+        "version": "1",
+        "call_id": CALL_ID,
+        "clinic_id": "harbour",
+        "kind": "agent",
+        "day": "2026-11-20",
+        "recording_id": None,
+        "source": "live",
+        "transcript": {
+            "pk": TRANSCRIPT_KEY["PK"],
+            "sk": TRANSCRIPT_KEY["SK"],
+            "bucket": "archive",
+            "key": item["transcript_key"],
+        },
+        "figures": {
+            "duration_seconds": 14.0,
+            "word_count": 34,
+            "confidence": 0.9,
+            "cost_usd": float(item["cost"]["total_usd"]),
+        },
+        "quality": {"score": int(item["quality"]["score"]), "rubric": "clinic-call-v1"},
+        "live": {"complete": True, "gaps": 0, "gap_seconds": 0},
+    }
+    lines = [json.loads(line) for line in output().splitlines()]
+    assert any(line.get("LiveTranscriptsStored") == [1.0] for line in lines)
+    assert any(line.get("correlation_id") == CALL_ID for line in lines)
+
+
+def test_the_words_of_a_live_call_are_told_nowhere(cloud: Cloud, bus: Bus, output: Callable[[], str]) -> None:
+    follow(cloud)
+    told = json.dumps([handle(EVENT, CONTEXT), bus.announced()]) + output()
+    assert not [word for word in ("Karen", "appointment", "Tuesday", "calling") if word in told]
+
+
+@pytest.mark.parametrize(
+    ("live", "there", "outcome"),
+    [({}, {"source": "batch"}, "superseded"), ({"status": "streaming"}, {"source": "live"}, "deferred")],
+)
+def test_what_is_not_the_calls_transcript_is_not_announced(
+    cloud: Cloud, bus: Bus, live: dict[str, Any], there: dict[str, Any], outcome: str
+) -> None:
+    follow(cloud, **live)
+    cloud.table.put_item(Item={**TRANSCRIPT_KEY, **there})
+    assert handle(EVENT, CONTEXT) == {"outcome": outcome}
+    assert bus.announced() == []
+
+
+def test_an_announcement_that_is_not_taken_is_an_error_and_repeated_with_the_event(
+    cloud: Cloud, bus: Bus, function_environment: pytest.MonkeyPatch
+) -> None:
+    follow(cloud)
+    refused = {"FailedEntryCount": 1, "Entries": [{"ErrorCode": "ThrottlingException", "ErrorMessage": "slower"}]}
+    with function_environment.context() as patch:
+        patch.setattr(aws.events(), "put_events", lambda **_: refused)
+        with pytest.raises(SafeError, match=r"EventBridge\.ThrottlingException"):
+            handle(EVENT, CONTEXT)
+    assert handle(EVENT, CONTEXT) == {"outcome": "stored"}
+    assert len(bus.announced()) == 1
