@@ -100,10 +100,10 @@ class Live:
     """Fewest tasks."""
     max_tasks: int
     """Most tasks."""
-    stream_prefix: str = "callscribe-"
+    stream_prefix: str = "callscribe"
     """How the names of Connect's Kinesis video streams begin."""
     connect_instance_arn: str | None = None
-    """The contact centre. Default: every one of the account."""
+    """The Amazon Connect instance to wire up: storage of audio and recordings, flow modules. Default: wired by hand."""
     nat_gateways: int | None = None
     """NAT gateways of the streamers' network. Default: one in each zone."""
     idle_limit: Duration = field(default_factory=lambda: Duration.minutes(2))

@@ -10,10 +10,10 @@ from aws_cdk import aws_ecs as ecs
 from aws_cdk import aws_sns_subscriptions as subscriptions
 from constructs import Construct
 
-from constructs_lib import LiveStreamer, LiveTranscriptFeed
+from constructs_lib import ConnectWiring, LiveStreamer, LiveTranscriptFeed
 from constructs_lib.policies import acknowledge
 from stacks.batch_stack import BatchStack
-from stacks.environments import Settings
+from stacks.environments import Live, Settings
 from stacks.storage_stack import StorageStack
 
 
@@ -26,6 +26,7 @@ class LiveStack(Stack):
 
     streamer: LiveStreamer
     feed: LiveTranscriptFeed
+    wiring: ConnectWiring | None
 
     def __init__(
         self,
@@ -69,6 +70,7 @@ class LiveStack(Stack):
             architecture=settings.functions.architecture,
             bundling_platform=settings.functions.bundling_platform,
         )
+        self.wiring = self._wiring(live, storage)
         if settings.functions.older_runtime:
             acknowledge(self, {"AwsSolutions-L1": "the emulator runs functions on this machine's own Python"})
         for address in settings.alarm_emails:
@@ -85,6 +87,22 @@ class LiveStack(Stack):
         CfnOutput(self, "FeedHttpUrl", value=self.feed.http_url)
         CfnOutput(self, "FeedRealtimeUrl", value=self.feed.realtime_url)
         CfnOutput(self, "FeedApiId", value=self.feed.api.api_id)
+
+    def _wiring(self, live: Live, storage: StorageStack) -> ConnectWiring | None:
+        if live.connect_instance_arn is None:
+            return None
+        wiring = ConnectWiring(
+            self,
+            "Connect",
+            instance_arn=live.connect_instance_arn,
+            start_function=self.streamer.start_function,
+            end_function=self.streamer.end_function,
+            recordings=storage.recordings.bucket,
+            recording_key=storage.recordings.key,
+            media_stream_prefix=live.stream_prefix,
+        )
+        wiring.grant_read_streams(self.streamer.task_role)
+        return wiring
 
     def _unused_network(self) -> ec2.Vpc:
         """Create what a service asks for where nothing runs its tasks."""
