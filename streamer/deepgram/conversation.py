@@ -21,7 +21,7 @@ from streamer.deepgram.messages import (
     decode,
 )
 from streamer.deepgram.pacing import Pacer
-from streamer.deepgram.replay import BYTES_PER_SAMPLE
+from streamer.media.stereo import FRAME_BYTES
 from transcription.live_call import SAMPLE_RATE
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from transcription.live_call import Gap
 
 _TICK_SECONDS: Final = 1.0
-_MAX_SAMPLES: Final = MAX_AUDIO_BYTES // BYTES_PER_SAMPLE
+_MAX_SAMPLES: Final = MAX_AUDIO_BYTES // FRAME_BYTES
 _MAX_FINALIZES: Final = 3
 _NORMAL_CLOSURE: Final = 1000
 
@@ -52,7 +52,8 @@ class Patience:
         keep_alive: without audio after which a KeepAlive goes out. Deepgram closes after 10 seconds without either, and
             asks for one every 3 to 5 (docs, "Audio Keep Alive").
         send: until the network must have taken a message.
-        silence: without any message although audio was sent, after which Deepgram is asked to finalise.
+        silence: without any message although a second of audio or more was sent, after which Deepgram is asked to
+            finalise.
         unfinalised: of audio sent that has no final words, from which on Deepgram is asked to finalise.
         answer: until it must have answered that.
     """
@@ -132,6 +133,7 @@ class Conversation:
         self._last_sent = self._loop.time()
         self._sending_since: float | None = None
         self._waiting_since: float | None = None
+        self._answered = offset
         self._finalize_due = False
         self._finalized_at: float | None = None
         self._finalizes = 0
@@ -169,7 +171,7 @@ class Conversation:
 
     async def _send_due(self) -> None:
         while pcm := self._buffer.read(self._position, _MAX_SAMPLES, silent_until=self._hearing.silent_until):
-            samples = len(pcm) // BYTES_PER_SAMPLE
+            samples = len(pcm) // FRAME_BYTES
             delay = self._pacer.delay(samples / SAMPLE_RATE)
             if delay:
                 await asyncio.sleep(delay)
@@ -207,7 +209,7 @@ class Conversation:
                     self._complete(whole=False)
                     return
                 raise
-            self._waiting_since = None
+            self._waiting_since, self._answered = None, self._position
             try:
                 message = decode(data)
                 if isinstance(message, Results):
@@ -247,7 +249,10 @@ class Conversation:
         """Look after everything that is due by time alone."""
         self._timer = self._loop.call_later(_TICK_SECONDS, self._tick)
         now, patience = self._loop.time(), self._patience
-        waiting = now - self._waiting_since if self._waiting_since is not None else 0.0
+        waiting = 0.0
+        # To less audio than that Deepgram need not answer, not even when asked (docs, "Finalize").
+        if self._waiting_since is not None and (self._closing or self._position - self._answered >= SAMPLE_RATE):
+            waiting = now - self._waiting_since
         sending = now - self._sending_since if self._sending_since is not None else 0.0
         if sending > patience.send or waiting > patience.silence + patience.answer:
             self._give_up()

@@ -5,15 +5,14 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections import deque
 from operator import attrgetter
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
+
+from streamer.media.stereo import FRAME_BYTES
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from streamer.media.stereo import StereoAudio
-
-BYTES_PER_SAMPLE: Final = 4
-"""Of both channels together: 16 bits each, interleaved."""
 
 _start = attrgetter("start")
 
@@ -49,7 +48,7 @@ class ReplayBuffer:
         Raises:
             ValueError: it begins before the end of the one before, or holds half a sample.
         """
-        if len(audio.pcm) % BYTES_PER_SAMPLE:
+        if len(audio.pcm) % FRAME_BYTES:
             raise ValueError("audio must come in whole samples of both channels")
         if audio.start < self.end:
             raise ValueError("audio must come in order")
@@ -111,15 +110,15 @@ class ReplayBuffer:
 
 
 def _bytes(samples: int) -> int:
-    return samples * BYTES_PER_SAMPLE
+    return samples * FRAME_BYTES
 
 
 def _silenced(pcm: bytes, samples: Sequence[int]) -> bytes:
     """Return stereo audio with the first samples of each channel set to zero."""
     audio = bytearray(pcm)
-    length = len(audio) // BYTES_PER_SAMPLE
+    length = len(audio) // FRAME_BYTES
     for channel, wanted in enumerate(samples):
         count = min(max(wanted, 0), length)
         for byte in (2 * channel, 2 * channel + 1):
-            audio[byte : _bytes(count) : BYTES_PER_SAMPLE] = bytes(count)
+            audio[byte : _bytes(count) : FRAME_BYTES] = bytes(count)
     return bytes(audio)
