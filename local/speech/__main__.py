@@ -109,7 +109,7 @@ def main() -> None:
     elif options.engine == "frames":
         engine = streaming = FramesEngine()
     else:
-        engine = PocketsphinxEngine(workers=options.workers, language_model=options.language_model)
+        engine = streaming = PocketsphinxEngine(workers=options.workers, language_model=options.language_model)
 
     class Server(uvicorn.Server):
         async def startup(self, sockets: list[socket.socket] | None = None) -> None:

@@ -6,16 +6,17 @@ import asyncio
 import hashlib
 import logging
 import multiprocessing
+import uuid
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field
 from importlib.metadata import version
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from local.speech.audio import Channel
-from local.speech.engines import Recognition, Word, recogniser
+from local.speech.engines import Heard, Recognition, StreamRequest, Word, live_recogniser, recogniser
 from local.speech.engines.language_model import split_vocabulary
 from local.speech.engines.recogniser import LanguageModel
 from local.speech.errors import ListenError
@@ -26,6 +27,8 @@ log = logging.getLogger(__name__)
 
 # Channels whose words are kept, so that the same recording is not decoded twice in one run.
 MAX_CACHED_CHANNELS = 256
+# Audio of a stream goes to its process in pieces no shorter than this.
+FEED_SECONDS = 0.1
 
 
 def _process(language_model: LanguageModel) -> ProcessPoolExecutor:
@@ -40,11 +43,12 @@ def _process(language_model: LanguageModel) -> ProcessPoolExecutor:
 
 @dataclass
 class _Worker:
-    """One single-worker process and how many jobs wait for it."""
+    """One single-worker process, how many jobs wait for it and how many channels of streams it keeps."""
 
     language_model: LanguageModel
     process: ProcessPoolExecutor = field(init=False)
     jobs: int = 0
+    channels: int = 0
 
     def __post_init__(self) -> None:
         self.process = _process(self.language_model)
@@ -75,6 +79,7 @@ class PocketsphinxEngine:
     version = version("pocketsphinx")
     arch = "pocketsphinx"
     languages: frozenset[str] | None = frozenset({"en", "en-US", "en-GB", "en-AU", "en-IN", "en-NZ", "multi"})
+    writes = True
 
     def __init__(self, *, workers: int, language_model: LanguageModel = "clinic") -> None:
         self._language_model = language_model
@@ -115,8 +120,12 @@ class PocketsphinxEngine:
         except BrokenProcessPool as problem:
             raise ListenError.documented(500) from problem
 
+    def open_stream(self, request: StreamRequest) -> PocketsphinxStream:
+        """Begin one channel in the process with the least to do. A recording decoded there makes it wait."""
+        return PocketsphinxStream(self._least_busy(), request)
+
     def _least_busy(self) -> _Worker:
-        return min(self._workers, key=lambda worker: worker.jobs)
+        return min(self._workers, key=lambda worker: (worker.jobs + worker.channels, worker.channels))
 
     async def close(self) -> None:
         """Stop the processes; what they decode at this moment is lost."""
@@ -128,6 +137,71 @@ class PocketsphinxEngine:
             child.terminate()
         for worker in self._workers:
             await asyncio.to_thread(worker.process.shutdown, cancel_futures=True)
+
+
+class PocketsphinxStream:
+    """One channel of a stream, decoded in a recognition process.
+
+    If the process dies, what it has heard is lost, and the next call raises `BrokenProcessPool` or `KeyError`.
+    """
+
+    def __init__(self, worker: _Worker, request: StreamRequest) -> None:
+        self._worker = worker
+        self._request = request
+        self._key = str(uuid.uuid4())
+        self._waiting = bytearray()
+        self._piece = 2 * round(FEED_SECONDS * request.rate)
+        self._opened = False
+        worker.channels += 1
+        self._released = False
+
+    async def feed(self, pcm: bytes) -> Sequence[Heard]:
+        """Take samples; they go to the process in pieces of a tenth of a second."""
+        self._waiting += pcm
+        return await self._flush() if len(self._waiting) >= self._piece else ()
+
+    async def finalize(self) -> Sequence[Heard]:
+        """Make everything final that was fed so far."""
+        return [*await self._flush(), *await self._run(live_recogniser.finalize)]
+
+    async def finish(self) -> Sequence[Heard]:
+        """End the stream and return the rest."""
+        return [*await self._flush(), *await self._run(live_recogniser.finish)]
+
+    async def replace_vocabulary(self, vocabulary: tuple[str, ...]) -> None:
+        """Make other terms likely, from the next utterance on."""
+        spoken, _ = await asyncio.to_thread(split_vocabulary, vocabulary)
+        await self._run(live_recogniser.replace_vocabulary, tuple(spoken))
+
+    async def release(self) -> None:
+        """Let the process forget the channel."""
+        if self._released:
+            return
+        self._released = True
+        self._worker.channels -= 1
+        if self._opened:
+            try:
+                await self._worker.run(live_recogniser.release, self._key)
+            except BrokenProcessPool:
+                log.warning("a recognition process died with streams in it")
+
+    def report(self) -> dict[str, Any]:
+        """Return nothing: speech has no numbers."""
+        return {}
+
+    async def _flush(self) -> Sequence[Heard]:
+        pcm = bytes(self._waiting)
+        self._waiting.clear()
+        return await self._run(live_recogniser.feed, pcm)
+
+    async def _run(self, function: Callable[..., T], *arguments: object) -> T:
+        if not self._opened:
+            spoken, _ = await asyncio.to_thread(split_vocabulary, self._request.vocabulary)
+            self._opened = True
+            await self._worker.run(
+                live_recogniser.open_channel, self._key, self._request, self._worker.language_model, tuple(spoken)
+            )
+        return await self._worker.run(function, self._key, *arguments)
 
 
 def _nothing() -> None:

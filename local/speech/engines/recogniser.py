@@ -41,7 +41,7 @@ def prepare(language_model: LanguageModel) -> None:
     """Set the process up: leave Ctrl-C to the server, end with it, and load the language model."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, daemon=True).start()
-    _decoder(language_model, ())
+    decoder_for(language_model, ())
 
 
 def _end_with_parent() -> None:
@@ -50,7 +50,8 @@ def _end_with_parent() -> None:
         os._exit(1)
 
 
-def _decoder(language_model: LanguageModel, spoken_terms: tuple[str, ...]) -> Decoder:
+def decoder_for(language_model: LanguageModel, spoken_terms: tuple[str, ...]) -> Decoder:
+    """Return the decoder with a language model and vocabulary; making one takes a second."""
     key = (language_model, spoken_terms)
     if key not in _decoders:
         _decoders[key] = _clinic(spoken_terms) if language_model == "clinic" else _general(spoken_terms)
@@ -62,7 +63,7 @@ def _decoder(language_model: LanguageModel, spoken_terms: tuple[str, ...]) -> De
 
 def _clinic(spoken_terms: tuple[str, ...]) -> Decoder:
     decoder = Decoder(loglevel="FATAL", lm=None)
-    _pronounce_terms(decoder, spoken_terms, in_model=False)
+    teach_terms(decoder, spoken_terms, in_model=False)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "clinic.lm"
         write_language_model(path, spoken_terms)
@@ -73,11 +74,11 @@ def _clinic(spoken_terms: tuple[str, ...]) -> Decoder:
 
 def _general(spoken_terms: tuple[str, ...]) -> Decoder:
     decoder = Decoder(loglevel="FATAL")
-    _pronounce_terms(decoder, spoken_terms, in_model=True)
+    teach_terms(decoder, spoken_terms, in_model=True)
     return decoder
 
 
-def _pronounce_terms(decoder: Decoder, spoken_terms: tuple[str, ...], *, in_model: bool) -> None:
+def teach_terms(decoder: Decoder, spoken_terms: tuple[str, ...], *, in_model: bool) -> None:
     """Add what the wheel's dictionary lacks, to the active language model too if there is one."""
     for word in {*extra_pronunciations(), *(word for term in spoken_terms for word in term.split())}:
         if decoder.lookup_word(word) is None:
@@ -95,24 +96,27 @@ def recognise(pcm: bytes, rate: int, language_model: LanguageModel, spoken_terms
     """
     if rate != RATE:
         pcm = soxr.resample(np.frombuffer(pcm, "<i2"), rate, RATE).astype("<i2").tobytes()
-    decoder = _decoder(language_model, spoken_terms)
+    decoder = decoder_for(language_model, spoken_terms)
     words: list[Word] = []
     for start, region in _speech(pcm):
         decoder.start_utt()
         decoder.process_raw(region, full_utt=True)
         decoder.end_utt()
-        for segment in decoder.seg() or ():
-            text = re.sub(r"\(\d+\)$", "", segment.word)
-            if text[0] not in "<[+":
-                words.append(
-                    Word(
-                        text,
-                        round(start + segment.start_frame / 100, 2),
-                        round(start + (segment.end_frame + 1) / 100, 2),
-                        round(min(1.0, max(0.0, segment.prob)), 4),
-                    )
-                )
+        words += decoded_words(decoder, start)
     return tuple(words)
+
+
+def decoded_words(decoder: Decoder, start: float) -> Iterator[Word]:
+    """Yield the words that a decoder has found in an utterance that began at `start` seconds."""
+    for segment in decoder.seg() or ():
+        text = re.sub(r"\(\d+\)$", "", segment.word)
+        if text[0] not in "<[+":
+            yield Word(
+                text,
+                round(start + segment.start_frame / 100, 2),
+                round(start + (segment.end_frame + 1) / 100, 2),
+                round(min(1.0, max(0.0, segment.prob)), 4),
+            )
 
 
 def _speech(pcm: bytes) -> Iterator[tuple[float, bytes]]:
