@@ -8,7 +8,7 @@ import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import boto3
 import botocore.session
@@ -64,6 +64,10 @@ class Environment:
             raise UnusableEnvironment(
                 f"no output {name} in {stacks}: deploy this version of the stacks first"
             ) from None
+
+    def client(self, service: str) -> Any:
+        """A client for any service, by boto3's name of it."""
+        return self.session.client(service, endpoint_url=self.endpoint_url, config=_CONFIG)  # type: ignore[call-overload]
 
     def sqs(self) -> SQSClient:
         """A client for the queues."""
@@ -156,18 +160,14 @@ def _environment(
 def _outputs_in_file(path: Path, name: str) -> dict[str, str]:
     try:
         by_stack = json.loads(path.read_text())
-        return {
-            key: value
-            for stack in (*STACKS, *_FURTHER_STACKS)
-            for key, value in by_stack.get(f"{name}-{stack}", {}).items()
-        }
+        return {key: value for stack in STACKS for key, value in by_stack.get(f"{name}-{stack}", {}).items()}
     except (OSError, ValueError, AttributeError) as error:
         raise UnusableEnvironment(f"cannot read stack outputs from {path}: {error}") from error
 
 
 def _outputs_of_stacks(session: boto3.Session, endpoint_url: str | None, name: str) -> dict[str, str]:
     outputs: dict[str, str] = {}
-    for stack in (*STACKS, *_FURTHER_STACKS):
+    for stack in STACKS:
         try:
             cloudformation = session.client("cloudformation", endpoint_url=endpoint_url, config=_CONFIG)
             described = cloudformation.describe_stacks(StackName=f"{name}-{stack}")["Stacks"]

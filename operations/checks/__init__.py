@@ -1,0 +1,1 @@
+"""What `operations.doctor` looks at, one module for each part of a deployed environment."""
