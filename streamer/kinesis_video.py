@@ -72,11 +72,13 @@ class KinesisVideo:
 
     Args:
         session: aiobotocore's session.
+        region: AWS region of the streams.
         connections: Bodies that may be open at once. aiobotocore's own limit is 10, and further calls would wait.
     """
 
-    def __init__(self, *, session: Any, connections: int) -> None:
+    def __init__(self, *, session: Any, region: str, connections: int) -> None:
         self._session = session
+        self._region = region
         self._connections = connections
         self._endpoints: dict[str, str] = {}
         self._clients: dict[str, Any] = {}
@@ -86,7 +88,7 @@ class KinesisVideo:
 
     async def __aenter__(self) -> Self:
         self._control = await self._stack.enter_async_context(
-            self._session.create_client("kinesisvideo", config=config())
+            self._session.create_client("kinesisvideo", region_name=self._region, config=config())
         )
         return self
 
@@ -136,6 +138,7 @@ class KinesisVideo:
                 self._clients[endpoint] = await self._stack.enter_async_context(
                     self._session.create_client(
                         "kinesis-video-media",
+                        region_name=self._region,
                         endpoint_url=endpoint,
                         config=config(attempts=1, read_timeout=_READ_SECONDS, connections=self._connections),
                     )

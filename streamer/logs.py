@@ -8,12 +8,17 @@ from __future__ import annotations
 
 import logging
 import sys
+from collections.abc import Iterator
+from contextvars import ContextVar
 from datetime import UTC, datetime
-from typing import Any, TextIO
+from typing import Any, Final, TextIO
 
 import orjson
 
 from transcription.failures import SafeError, describe
+
+CALL_ID: Final[ContextVar[str]] = ContextVar("call_id", default="")
+"""The call that the current task works on; on every line it logs."""
 
 # At DEBUG these libraries write request bodies, secrets and audio. The streamer's log level is not theirs.
 _LIBRARIES = ("aiobotocore", "aiohttp", "asyncio", "botocore", "websockets")
@@ -42,10 +47,12 @@ class JsonFormatter(logging.Formatter):
             "logger": record.name,
             "service": self._service,
         }
+        if call_id := CALL_ID.get():
+            line["call_id"] = call_id
         if own:
             line |= {name: value for name, value in vars(record).items() if name not in _STANDARD}
         if record.exc_info and record.exc_info[1] is not None:
-            line["error"] = describe(record.exc_info[1])
+            line |= failure(record.exc_info[1])
         return orjson.dumps(line, default=lambda value: type(value).__name__).decode()
 
 
@@ -69,6 +76,16 @@ def configure(*, service: str, level: str, stream: TextIO = sys.stdout) -> None:
 
 def failure(error: BaseException) -> dict[str, str]:
     """Return the fields by which an error is logged: code and message of this project's own, else type and place."""
+    if isinstance(error, BaseExceptionGroup):
+        return {"error": ", ".join(describe(leaf) for leaf in _leaves(error))}
     if isinstance(error, SafeError):
         return {"error_code": error.code, "error_message": error.message}
     return {"error": describe(error)}
+
+
+def _leaves(group: BaseExceptionGroup[BaseException]) -> Iterator[BaseException]:
+    for error in group.exceptions:
+        if isinstance(error, BaseExceptionGroup):
+            yield from _leaves(error)
+        else:
+            yield error

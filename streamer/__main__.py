@@ -1,0 +1,61 @@
+"""Run the streamer of this container: `python -m streamer`."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import logging
+import os
+import signal
+import sys
+from typing import Final
+
+import uvloop
+
+from streamer import logs
+from streamer.service import Service
+from streamer.settings import InvalidSettings, Settings
+
+# Objects of a call live as long as the call: looking through them for rubbish all the time costs latency for nothing.
+_GC_THRESHOLD: Final = (50_000, 20, 50)
+
+_log = logging.getLogger("streamer")
+
+
+async def _serve(settings: Settings) -> None:
+    service = Service(settings)
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, service.drain)
+    async with asyncio.TaskGroup() as tasks:
+        serving = tasks.create_task(service.run())
+        ready = tasks.create_task(service.ready.wait())
+        await asyncio.wait((serving, ready), return_when=asyncio.FIRST_COMPLETED)
+        ready.cancel()
+        # What has been loaded until now stays: it need not be looked through again.
+        gc.collect()
+        gc.freeze()
+        gc.set_threshold(*_GC_THRESHOLD)
+        _log.info("ready", extra={"slots": settings.slots})
+
+
+def main() -> int:
+    """Serve until SIGTERM or SIGINT; return the exit code."""
+    try:
+        settings = Settings.from_environment(os.environ)
+    except InvalidSettings as error:
+        logs.configure(service=os.environ.get("SERVICE_NAME", ""), level="INFO")
+        _log.critical("the settings are not usable: %s", error)
+        return os.EX_CONFIG
+    logs.configure(service=settings.service_name, level=settings.log_level)
+    try:
+        uvloop.run(_serve(settings))
+    except Exception:  # noqa: BLE001 - told by its type and place; its own text may hold anything
+        _log.exception("the streamer has failed")
+        return os.EX_SOFTWARE
+    _log.info("drained")
+    return os.EX_OK
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,256 @@
+"""Take calls while there are free slots, keep them while they run, and give them back on the way out."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING, Final
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from streamer.calls.call import CallRun, Outcome, Result, Services
+from streamer.calls.store import AlreadyRunning, Finished, NotYet, Taken
+from streamer.logs import CALL_ID, failure
+from streamer.metrics import Count
+from transcription.live_call import InvalidLiveCall, LiveCall
+
+if TYPE_CHECKING:
+    from streamer.announcer import Announcer
+    from streamer.calls.queue import CallQueue, Message
+    from streamer.calls.store import Item
+    from streamer.liveness import Health
+    from streamer.protection import TaskProtection
+
+DRAIN_SECONDS: Final = 100.0
+"""Longest hand-over of all calls; ECS kills a task 120 seconds after it has asked it to stop."""
+
+_FULL_SECONDS: Final = 10.0
+_RETRY_SECONDS: Final = 5.0
+_LAST_ATTEMPT: Final = 3
+"""Delivery of a message at which a failure that nobody foresaw is final."""
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class _Work:
+    """A message in our hands, and the call once it is ours."""
+
+    message: Message
+    run: CallRun | None = None
+
+
+class Intake:
+    """The calls of one process.
+
+    Args:
+        queue: Where calls are announced.
+        services: What every call works with.
+        announcer: Tells the account of completed calls.
+        health: Told that the loops turn.
+        protection: Told whether there are calls.
+        slots: Calls at once.
+        lease: How long a call stays with a streamer that has stopped renewing; it is renewed every third of it.
+        clock: Returns seconds since 1970.
+        jitter: Returns a number from 0 to 1.
+    """
+
+    def __init__(
+        self,
+        *,
+        queue: CallQueue,
+        services: Services,
+        announcer: Announcer,
+        health: Health,
+        protection: TaskProtection,
+        slots: int,
+        lease: timedelta,
+        clock: Callable[[], float] = time.time,
+        jitter: Callable[[], float] = random.random,
+    ) -> None:
+        self._queue = queue
+        self._services = services
+        self._store = services.store
+        self._metrics = services.metrics
+        self._announcer = announcer
+        self._health = health
+        self._protection = protection
+        self._slots = slots
+        self._lease_seconds = lease.total_seconds()
+        self._clock = clock
+        self._jitter = jitter
+        self._work: dict[str, _Work] = {}
+        self._draining = asyncio.Event()
+        self._changed = asyncio.Event()
+
+    @property
+    def runs(self) -> list[CallRun]:
+        """The calls that are being worked on."""
+        return [work.run for work in self._work.values() if work.run is not None]
+
+    @property
+    def slots_used(self) -> int:
+        """Messages in our hands."""
+        return len(self._work)
+
+    def drain(self) -> None:
+        """Take no more calls, and hand over those there are; `run` then ends."""
+        self._health.draining = True
+        self._draining.set()
+
+    async def wait_until(self, condition: Callable[[], bool]) -> None:
+        """Wait until *condition* holds; it is asked whenever a message or call comes or goes."""
+        while not condition():
+            await self._changed.wait()
+
+    async def run(self) -> None:
+        """Work until drained. Cancelling it instead leaves all leases to run out."""
+        async with asyncio.TaskGroup() as tasks:
+            heartbeat = tasks.create_task(self._heartbeat())
+            await self._take_messages(tasks)
+            _log.info("draining", extra={"calls": len(self.runs)})
+            self._health.ended("intake")
+            for run in self.runs:
+                run.hand_over()
+            async with asyncio.timeout(DRAIN_SECONDS):
+                await self.wait_until(lambda: not self._work)
+            heartbeat.cancel()
+        self._health.ended("heartbeat")
+
+    async def _take_messages(self, tasks: asyncio.TaskGroup) -> None:
+        draining = asyncio.create_task(self._draining.wait())
+        try:
+            while not self._draining.is_set():
+                self._health.beat("intake")
+                free = self._slots - len(self._work)
+                asking = self._receive(free) if free > 0 else self._wait_for_a_slot()
+                receiving = asyncio.create_task(asking)
+                await asyncio.wait({receiving, draining}, return_when=asyncio.FIRST_COMPLETED)
+                # A message that is on its way just now stays hidden for a lease.
+                if not receiving.done():
+                    receiving.cancel()
+                    await asyncio.wait({receiving})
+                    continue
+                for message in receiving.result():
+                    self._work[message.message_id] = work = _Work(message)
+                    tasks.create_task(self._work_on(work))
+                self._note_change()
+        finally:
+            draining.cancel()
+
+    async def _receive(self, limit: int) -> list[Message]:
+        try:
+            return await self._queue.receive(limit)
+        except (ClientError, BotoCoreError) as error:
+            _log.warning("no calls can be taken", extra=failure(error))
+            await asyncio.sleep(_RETRY_SECONDS * (0.5 + self._jitter()))
+            return []
+
+    async def _wait_for_a_slot(self) -> list[Message]:
+        try:
+            async with asyncio.timeout(_FULL_SECONDS):
+                await self.wait_until(lambda: len(self._work) < self._slots)
+        except TimeoutError:
+            pass
+        return []
+
+    async def _heartbeat(self) -> None:
+        while True:
+            self._health.beat("heartbeat")
+            await asyncio.sleep(self._lease_seconds / 3)
+            try:
+                async with asyncio.timeout(self._lease_seconds / 2):
+                    await self._renew()
+            except (ClientError, BotoCoreError, TimeoutError) as error:
+                _log.warning("leases are not renewed", extra=failure(error))
+
+    async def _renew(self) -> None:
+        runs = {run.lease.call_id: run for run in self.runs}
+        renewed = await self._store.renew([run.lease for run in runs.values()])
+        for call_id in renewed.lost:
+            runs[call_id].lose()
+        for call_id, hints in renewed.hints.items():
+            runs[call_id].heed(hints)
+        await self._queue.renew([work.message for work in self._work.values()])
+
+    async def _work_on(self, work: _Work) -> None:
+        message = work.message
+        try:
+            await self._follow(work)
+        except Exception as error:  # noqa: BLE001 - one call's failure is not another's
+            _log.error("a call could not be settled; it comes again", extra=failure(error))
+            await self._give_back(message)
+        finally:
+            del self._work[message.message_id]
+            self._note_change()
+
+    async def _follow(self, work: _Work) -> None:
+        message = work.message
+        try:
+            call = LiveCall.from_json(message.body)
+        except InvalidLiveCall:
+            _log.error(
+                "a message is no announcement",
+                extra={"message_id": message.message_id, "error_code": "InvalidAnnouncement"},
+            )
+            await self._queue.to_failed_calls(message, code="InvalidAnnouncement")
+            return
+        CALL_ID.set(call.call_id)
+        match await self._store.take(call, message.message_id):
+            case AlreadyRunning():
+                _log.info("the call was announced twice")
+                await self._queue.delete(message)
+            case NotYet(lease_until=lease_until):
+                await self._queue.release(message, seconds=lease_until - self._clock() + 1)
+            case Finished(to_announce=item):
+                await self._finish(message, item)
+            case Taken() as taken:
+                await self._run(work, call, taken)
+
+    async def _run(self, work: _Work, call: LiveCall, taken: Taken) -> None:
+        last = work.message.receive_count >= _LAST_ATTEMPT
+        run = work.run = CallRun(call=call, taken=taken, services=self._services, last_attempt=last)
+        self._metrics.add(Count.CALLS_STARTED, taken.lease.epoch == 1)
+        _log.info("the call is taken", extra={"epoch": taken.lease.epoch, "receive_count": work.message.receive_count})
+        if self._draining.is_set():
+            run.hand_over()
+        self._note_change()
+        try:
+            result = await run.run()
+        finally:
+            work.run = None
+        await self._settle(work.message, result)
+
+    async def _settle(self, message: Message, result: Result) -> None:
+        match result.outcome:
+            case Outcome.COMPLETED:
+                await self._finish(message, result.item)
+            case Outcome.FAILED:
+                await self._queue.to_failed_calls(message, code=result.error_code)
+            case Outcome.HANDED_OVER:
+                await self._queue.release(message)
+            case Outcome.LOST:
+                pass  # the message belongs to whoever has the call
+
+    async def _finish(self, message: Message, to_announce: Item | None) -> None:
+        if to_announce is not None:
+            await self._announcer.announce(to_announce)
+            await self._store.mark_announced(to_announce)
+        await self._queue.delete(message)
+
+    async def _give_back(self, message: Message) -> None:
+        try:
+            await self._queue.release(message, seconds=self._lease_seconds)
+        except (ClientError, BotoCoreError) as error:
+            _log.warning("the message comes again when its lease has run out", extra=failure(error))
+
+    def _note_change(self) -> None:
+        self._metrics.slots_used = len(self._work)
+        self._protection.set_busy(bool(self._work))
+        self._changed.set()
+        self._changed = asyncio.Event()

@@ -1,0 +1,153 @@
+"""The streamer as a whole: one process, one event loop, as many calls as it has slots."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+import sys
+from contextlib import AsyncExitStack
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Final, TextIO
+
+import aiohttp
+from aiobotocore.session import AioSession
+
+from streamer.announcer import Announcer
+from streamer.aws import config
+from streamer.calls.call import Services
+from streamer.calls.ending import EndLimits
+from streamer.calls.intake import Intake
+from streamer.calls.queue import LONG_POLL_SECONDS, CallQueue
+from streamer.calls.store import CallStore
+from streamer.deepgram.session import SessionLimits
+from streamer.deepgram_key import DeepgramKey
+from streamer.feed import AppSyncPublisher
+from streamer.kinesis_video import KinesisVideo
+from streamer.liveness import Health
+from streamer.metrics import Metrics
+from streamer.protection import TaskProtection
+from streamer.vocabulary import Vocabulary
+
+if TYPE_CHECKING:
+    from streamer.settings import Settings
+
+_TABLE_CONNECTIONS: Final = 50
+_FEED_CONNECTIONS: Final = 50
+
+
+class Service:
+    """A streamer.
+
+    Args:
+        settings: What it is told by its environment.
+        session: aiobotocore's session; by default one of its own.
+        end_limits: When calls are over; by default as *settings* say.
+        session_limits: How much audio may wait for Deepgram, and how long; by default as *settings* say.
+        metrics_stream: Where metrics are written.
+
+    Attributes:
+        health: Whether it lives.
+        ready: Set once it takes calls.
+        intake: Its calls; usable once it is ready.
+        health_port: Where the health check is answered, once it is ready.
+    """
+
+    intake: Intake
+    health_port: int
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        session: AioSession | None = None,
+        end_limits: EndLimits | None = None,
+        session_limits: SessionLimits | None = None,
+        metrics_stream: TextIO = sys.stdout,
+    ) -> None:
+        self.health = Health()
+        self.ready = asyncio.Event()
+        self._settings = settings
+        self._session: Any = session or AioSession()  # type: ignore[no-untyped-call]
+        self._end_limits = end_limits or EndLimits(
+            idle=settings.idle_limit.total_seconds(),
+            start_wait=settings.start_wait.total_seconds(),
+            call=settings.max_call.total_seconds(),
+        )
+        self._session_limits = session_limits or replace(SessionLimits(), buffer=settings.buffer.total_seconds())
+        self._metrics = Metrics(service=settings.service_name, slots=settings.slots, stream=metrics_stream)
+        self._drain_asked = False
+
+    def drain(self) -> None:
+        """Hand over all calls and end."""
+        self._drain_asked = True
+        self.health.draining = True
+        if self.ready.is_set():
+            self.intake.drain()
+
+    async def run(self) -> None:
+        """Serve until drained."""
+        settings = self._settings
+        async with AsyncExitStack() as stack:
+            http = await stack.enter_async_context(
+                aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=_FEED_CONNECTIONS))
+            )
+            protection = TaskProtection(agent_uri=settings.ecs_agent_uri, http=http)
+            self.intake = await self._intake(stack, http, protection)
+            self.health_port = await stack.enter_async_context(self.health.serve(settings.health_port))
+            async with asyncio.TaskGroup() as tasks:
+                beside = (tasks.create_task(self._metrics.run()), tasks.create_task(protection.run()))
+                self.ready.set()
+                if self._drain_asked:
+                    self.intake.drain()
+                await self.intake.run()
+                for task in beside:
+                    task.cancel()
+
+    async def _intake(self, stack: AsyncExitStack, http: aiohttp.ClientSession, protection: TaskProtection) -> Intake:
+        settings = self._settings
+
+        async def client(name: str, **options: Any) -> Any:
+            return await stack.enter_async_context(
+                self._session.create_client(name, region_name=settings.region, config=config(**options))
+            )
+
+        store = CallStore(
+            # Its calls are repeated by the store itself, for longer than botocore would.
+            dynamodb=await client("dynamodb", attempts=1, connections=_TABLE_CONNECTIONS),
+            table=settings.table_name,
+            streamer=f"{socket.gethostname()}-{os.getpid()}",
+            lease=settings.lease,
+            retention=settings.retention,
+        )
+        streams = await stack.enter_async_context(
+            KinesisVideo(session=self._session, region=settings.region, connections=2 * settings.slots)
+        )
+        services = Services(
+            store=store,
+            streams=streams,
+            key=DeepgramKey(secrets=await client("secretsmanager"), secret_arn=settings.deepgram_secret_arn),
+            vocabulary=Vocabulary(ssm=await client("ssm"), path=settings.vocabulary_path),
+            options=settings.deepgram_options,
+            deepgram_url=settings.deepgram_stream_url,
+            publisher=AppSyncPublisher(url=settings.feed_url, session=self._session, region=settings.region, http=http)
+            if settings.feed_url
+            else None,
+            metrics=self._metrics,
+            end_limits=self._end_limits,
+            session_limits=self._session_limits,
+        )
+        return Intake(
+            queue=CallQueue(
+                sqs=await client("sqs", read_timeout=LONG_POLL_SECONDS + 10),
+                url=settings.calls_queue_url,
+                failed_calls_url=settings.failed_calls_queue_url,
+                lease=settings.lease,
+            ),
+            services=services,
+            announcer=Announcer(events=await client("events"), bus_name=settings.event_bus_name),
+            health=self.health,
+            protection=protection,
+            slots=settings.slots,
+            lease=settings.lease,
+        )
