@@ -67,6 +67,11 @@ redrive: install ## Repeat failed calls: make redrive ENV=Dev
 	@test -n "$(ENV)" || { echo "say which environment: make redrive ENV=Dev"; exit 2; }
 	python -m operations.redrive --environment $(ENV)
 
+.PHONY: doctor
+doctor: install ## Check a deployed environment: make doctor ENV=Dev
+	@test -n "$(ENV)" || { echo "say which environment: make doctor ENV=Dev"; exit 2; }
+	python -m operations.doctor --environment $(ENV)
+
 UV_COMPILE := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header
 # What the Lambda runtime brings itself stays out of the functions' bundle.
 RUNTIME_BRINGS := boto3 botocore s3transfer jmespath urllib3 python-dateutil six

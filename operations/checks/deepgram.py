@@ -15,7 +15,7 @@ from transcription.deepgram_key import KeyUnusable, key_in, missing
 _HOSTED: Final = "wss://api.deepgram.com"
 _TIMEOUT_SECONDS: Final = 10
 _LOOPBACK: Final = frozenset({"127.0.0.1", "localhost", "::1"})
-_FILL: Final = "aws secretsmanager put-secret-value --secret-id {arn} --secret-string 'YOUR_KEY'"
+_FILL: Final = "put Deepgram's key into it: docs/operations.md, 'Fill the secret' ({arn})"
 
 
 def check_key(examined: Examined) -> Iterator[Finding]:
