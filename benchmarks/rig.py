@@ -17,7 +17,7 @@ from typing import Any
 
 from botocore.config import Config
 
-from local.session import DIRECTORY, LocalSession, emulator_port, speech_port, speech_server
+from local.session import DIRECTORY, LocalSession, emulator_port, media_port, speech_port, speech_server
 from local.speech.__main__ import SAMPLES
 
 PARALLEL_LIMIT = 10
@@ -64,6 +64,7 @@ class Rig:
         self.session = LocalSession(
             emulator_port=emulator_port(),
             speech_port=speech_port(),
+            media_port=media_port(),
             speech_arguments=self._speech_arguments(request_seconds),
             emulator_arguments=emulator_arguments,
         )

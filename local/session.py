@@ -1,4 +1,4 @@
-"""The local environment as a whole: emulator, speech server, the deployed stacks, and the key in its secret."""
+"""The local environment as a whole: its servers, the deployed stacks, the key in its secret, and streamers."""
 
 import os
 import secrets
@@ -17,11 +17,13 @@ from local.emulator.process import Emulator
 from local.emulator.runtime import install_runtime
 from local.emulator.server import ACCOUNT_ID, REGION
 from local.server_process import ROOT, ServerProcess, require_free_port
+from local.streamers import Streamer
 from operations.environment import Environment, emulator
 
 DIRECTORY = ROOT / ".local"
 EMULATOR_PORT = 4566
 SPEECH_PORT = 8787
+MEDIA_PORT = 8789
 
 Report = Callable[[str], None]
 
@@ -36,12 +38,18 @@ def speech_port() -> int:
     return int(os.environ.get("CALLSCRIBE_SPEECH_PORT", SPEECH_PORT))
 
 
+def media_port() -> int:
+    """Port of the Kinesis Video simulator: ``CALLSCRIBE_MEDIA_PORT``, by default 8789."""
+    return int(os.environ.get("CALLSCRIBE_MEDIA_PORT", MEDIA_PORT))
+
+
 class LocalSession:
     """Everything that `make demo`, `make local` and the end-to-end tests run on.
 
     Args:
         emulator_port: Port of the emulator.
         speech_port: Port of the speech server; the stacks are synthesised for it.
+        media_port: Port of the Kinesis Video simulator.
         speech_arguments: Further arguments of ``python -m local.speech``.
         emulator_arguments: Further arguments of ``python -m local.emulator``.
         report: Told what is being done, as a short sentence.
@@ -52,12 +60,15 @@ class LocalSession:
         *,
         emulator_port: int,
         speech_port: int,
+        media_port: int,
         speech_arguments: Sequence[str] = (),
         emulator_arguments: Sequence[str] = (),
         report: Report = lambda _: None,
     ) -> None:
         self.key = secrets.token_hex(20)
         self.speech = speech_server(speech_port, self.key, *speech_arguments)
+        self.media = _media_server(media_port)
+        self._streamers: list[Streamer] = []
         self._emulator_port = emulator_port
         self._emulator_arguments = emulator_arguments
         self._emulator: Emulator | None = None
@@ -87,14 +98,15 @@ class LocalSession:
         """
         # Before the work that takes long.
         require_free_port("emulator", self._emulator_port)
-        require_free_port("speech server", self.speech.port)
+        for server in (self.speech, self.media):
+            require_free_port(server.name, server.port)
         try:
             with ThreadPoolExecutor() as pool:
                 assembly = pool.submit(self._synthesise)
                 account = pool.submit(self._open_account)
-                speech = pool.submit(self.speech.start)
-                speech.result()
-                account.result()
+                servers = [pool.submit(server.start) for server in (self.speech, self.media)]
+                for started in (*servers, account):
+                    started.result()
                 self._deploy(assembly.result())
         except BaseException:
             self.stop()
@@ -106,9 +118,23 @@ class LocalSession:
         client = self.environment.session.client("secretsmanager", endpoint_url=self.emulator.url)
         client.put_secret_value(SecretId=self.environment.output("DeepgramSecretArn"), SecretString=value)
 
+    def streamer(self, name: str, **changes: str) -> Streamer:
+        """A streamer that the session stops with everything else; it is not started yet.
+
+        Args:
+            name: Names its log, and messages.
+            **changes: Variables to set otherwise than the task definition does.
+        """
+        streamer = Streamer(self.environment, name=name, directory=DIRECTORY, changes=changes)
+        self._streamers.append(streamer)
+        return streamer
+
     def stop(self) -> None:
-        """Stop the servers and everything they started; more than once does no harm."""
+        """Stop the streamers, the servers and everything they started; more than once does no harm."""
+        for streamer in self._streamers:
+            streamer.stop()
         self.speech.stop()
+        self.media.stop()
         if self._emulator is not None:
             self._emulator.stop()
 
@@ -135,7 +161,7 @@ class LocalSession:
             port=self._emulator_port,
             directory=DIRECTORY,
             runtime_python=runtime,
-            arguments=self._emulator_arguments,
+            arguments=["--kinesis-video-url", self.media.url, *self._emulator_arguments],
         )
         self._report(f"starting the emulated AWS account on {self._emulator.url}")
         self._emulator.start()
@@ -158,6 +184,7 @@ def interactive_session(console: Console) -> LocalSession:
     return LocalSession(
         emulator_port=emulator_port(),
         speech_port=speech_port(),
+        media_port=media_port(),
         report=lambda text: console.print(Text(f"  {text} …")),
     )
 
@@ -171,4 +198,14 @@ def speech_server(port: int, key: str, *arguments: str) -> ServerProcess:
         port=port,
         health_path="/health",
         log=DIRECTORY / f"speech-{port}.log",
+    )
+
+
+def _media_server(port: int) -> ServerProcess:
+    return ServerProcess(
+        name="Kinesis Video simulator",
+        module="local.kinesis_video",
+        port=port,
+        health_path="/health",
+        log=DIRECTORY / f"kinesis-video-{port}.log",
     )

@@ -4,17 +4,12 @@ import os
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from local.emulator.gateway import TASK_CREDENTIALS_PATH
 from local.server_process import ROOT, ChildProcess, free_port
 from operations.environment import Environment
 
-if TYPE_CHECKING:
-    from mypy_boto3_ecs.type_defs import TaskDefinitionTypeDef
-
-_STACK = "Local-Live"
 _HEALTH_PATH = "/health"
 # What a container has besides its task definition's variables.
 _PASSED_ON = ("HOME", "LANG", "PATH", "TMPDIR")
@@ -52,7 +47,9 @@ class Streamer(ChildProcess):
 
 
 def _variables(environment: Environment) -> dict[str, str]:
-    definition = task_definition(environment)
+    ecs = environment.session.client("ecs", endpoint_url=environment.endpoint_url)
+    arn = environment.output("StreamerTaskDefinitionArn")
+    definition = ecs.describe_task_definition(taskDefinition=arn)["taskDefinition"]
     (container,) = definition["containerDefinitions"]
     endpoint = environment.endpoint_url or ""
     role = definition["taskRoleArn"].rpartition("/")[2]
@@ -75,24 +72,3 @@ def _variables(environment: Environment) -> dict[str, str]:
 def _without_tls(url: str) -> str:
     """The emulator's feed speaks plain HTTP; AppSync's never does."""
     return urlsplit(url)._replace(scheme="http").geturl() if url else url
-
-
-def task_definition(environment: Environment) -> "TaskDefinitionTypeDef":
-    """The streamer's task definition as it was deployed.
-
-    Raises:
-        LookupError: The live stack has none.
-    """
-    session: Any = environment.session
-    cloudformation = session.client("cloudformation", endpoint_url=environment.endpoint_url)
-    resources = cloudformation.describe_stack_resources(StackName=_STACK)["StackResources"]
-    arns = [
-        resource["PhysicalResourceId"]
-        for resource in resources
-        if resource["ResourceType"] == "AWS::ECS::TaskDefinition"
-    ]
-    if len(arns) != 1:
-        raise LookupError(f"{_STACK} has {len(arns)} task definitions")
-    ecs = session.client("ecs", endpoint_url=environment.endpoint_url)
-    definition: TaskDefinitionTypeDef = ecs.describe_task_definition(taskDefinition=arns[0])["taskDefinition"]
-    return definition

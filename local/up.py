@@ -3,6 +3,7 @@
 import signal
 import sys
 import time
+from pathlib import Path
 
 from rich.console import Console
 from rich.text import Text
@@ -16,6 +17,8 @@ The environment is running; nothing of it is reachable from outside this machine
 
   a recording of your own     {python} -m local.drop FILE --clinic demo-clinic --call my-call
   one of the samples          {python} -m local.drop {sample}
+  the same as a live call     {python} -m local.ring {sample}
+  follow live calls           make watch
   the calls of a clinic       {python} -m operations.calls --environment Local --clinic demo-clinic
   … of one day                {python} -m operations.calls --environment Local --clinic demo-clinic --day {today}
   one call                    {python} -m operations.calls --environment Local --call my-call
@@ -25,6 +28,7 @@ The environment is running; nothing of it is reachable from outside this machine
   AWS SDKs and tools          AWS_ENDPOINT_URL={endpoint} AWS_ACCESS_KEY_ID=test AWS_SECRET_ACCESS_KEY=test
   logs                        {emulator_log}
                               {speech_log}
+                              {streamer_log}
 
 Ctrl-C stops it, and everything in it is gone.\
 """
@@ -36,7 +40,9 @@ def main() -> int:
     session = interactive_session(console)
     try:
         with session:
-            console.print(Text(_help(session)), soft_wrap=True)
+            streamer = session.streamer("local")
+            streamer.start()
+            console.print(Text(_help(session, streamer.log)), soft_wrap=True)
             signal.pause()
     except (ServerDidNotStart, CdkFailed) as error:
         errors.print(Text(f"The local environment did not start: {error}", style="red"))
@@ -47,7 +53,7 @@ def main() -> int:
     return 0
 
 
-def _help(session: LocalSession) -> str:
+def _help(session: LocalSession, streamer_log: Path) -> str:
     return _HELP.format(
         python=".venv/bin/python",
         sample=next((ROOT / "local" / "samples").glob("*.wav")).relative_to(ROOT),
@@ -55,6 +61,7 @@ def _help(session: LocalSession) -> str:
         endpoint=session.emulator.url,
         emulator_log=session.emulator.log.relative_to(ROOT),
         speech_log=session.speech.log.relative_to(ROOT),
+        streamer_log=streamer_log.relative_to(ROOT),
     )
 
 

@@ -9,6 +9,7 @@ What tests and the streamers of this machine need of it is below ``/_local/``:
 ===================================== =================================================================================
 ``GET /_local/workers``               The Lambda worker processes, so that a test can kill one.
 ``GET /_local/task-credentials/ROLE`` The credentials of a task that runs in this role, as ECS's agent hands them out.
+``POST /_local/events``               Puts an event of an AWS service on the default bus, which no client of AWS can do.
 ``PUT /_local/stalls/OPERATION``      From now on requests of this operation (``X-Amz-Target``, such as
                                       ``AWSStepFunctions.SendTaskSuccess``) arrive and are neither heard nor answered.
 ``GET /_local/stalls/OPERATION``      How many do.
@@ -31,6 +32,7 @@ Application = Callable[[Scope, Receive, Send], Awaitable[None]]
 WORKERS_PATH = "/_local/workers"
 STALLS_PATH = "/_local/stalls/"
 TASK_CREDENTIALS_PATH = "/_local/task-credentials/"
+EVENTS_PATH = "/_local/events"
 
 _LOCAL_HOST = re.compile(r"^(?:localhost|127\.0\.0\.1|\[::1\]|[a-z0-9.-]+\.localhost)(?::\d+)?$")
 _LOCAL_ORIGIN = re.compile(r"^https?://(?:localhost|127\.0\.0\.1|\[::1\])(?::\d+)?$")
@@ -41,6 +43,7 @@ def gateway(
     *,
     workers: Callable[[], list[dict[str, Any]]],
     task_credentials: Callable[[str], dict[str, str] | None],
+    send_event: Callable[[dict[str, Any]], None],
 ) -> Application:
     """Wrap an ASGI application.
 
@@ -48,6 +51,7 @@ def gateway(
         application: What answers requests that are let through.
         workers: Describes the Lambda worker processes.
         task_credentials: Gives the credentials of a role's tasks, if the role has tasks.
+        send_event: Puts an event of an AWS service on the default bus.
     """
     stalls = _Stalls()
 
@@ -64,6 +68,9 @@ def gateway(
         elif path.startswith(TASK_CREDENTIALS_PATH):
             credentials = task_credentials(path.removeprefix(TASK_CREDENTIALS_PATH))
             await _answer(send, 200 if credentials else 404, credentials)
+        elif path == EVENTS_PATH:
+            send_event(json.loads(await _body(receive)))
+            await _answer(send, 200, None)
         elif path.startswith(STALLS_PATH):
             await _answer(send, 200, stalls.change(scope["method"], path.removeprefix(STALLS_PATH)))
         elif await stalls.wait(headers.get(b"x-amz-target", "")):
@@ -104,6 +111,14 @@ def _is_local(headers: dict[bytes, str]) -> bool:
     """Whether a request names this machine as its host and, if it comes from a page, as the page's origin."""
     origin = headers.get(b"origin")
     return bool(_LOCAL_HOST.match(headers.get(b"host", ""))) and (origin is None or bool(_LOCAL_ORIGIN.match(origin)))
+
+
+async def _body(receive: Receive) -> bytes:
+    body, more = b"", True
+    while more:
+        message = await receive()
+        body, more = body + message.get("body", b""), message.get("more_body", False)
+    return body
 
 
 async def _refuse(scope: Scope, send: Send) -> None:

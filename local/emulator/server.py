@@ -115,7 +115,12 @@ def _serve(settings: EmulatorSettings) -> None:
             await stop.wait()
             await asyncio.to_thread(functions.stop_workers)
 
-        application: Any = gateway(ministack.app, workers=functions.workers, task_credentials=tasks.credentials)
+        application: Any = gateway(
+            ministack.app,
+            workers=functions.workers,
+            task_credentials=tasks.credentials,
+            send_event=events.send_as_service,
+        )
         await serve(application, config, shutdown_trigger=stopped)
 
     asyncio.run(serve_until_stopped())

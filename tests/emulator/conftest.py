@@ -11,6 +11,7 @@ from tests.emulator.deployment import Deployment
 # Not those of `make demo` and `make local`, so that tests run beside them.
 _EMULATOR_PORT = 4567
 _SPEECH_PORT = 8788
+_MEDIA_PORT = 8790
 # Deepgram's limit for the intelligence features in use, which the queue is to keep.
 PARALLEL_LIMIT = 10
 SCRIPTED = ("--engine", "scripted", "--delay", "0.2", "--parallel-limit", str(PARALLEL_LIMIT))
@@ -18,7 +19,9 @@ SCRIPTED = ("--engine", "scripted", "--delay", "0.2", "--parallel-limit", str(PA
 
 @pytest.fixture(scope="session")
 def deployment() -> Iterator[Deployment]:
-    with LocalSession(emulator_port=_EMULATOR_PORT, speech_port=_SPEECH_PORT, speech_arguments=SCRIPTED) as session:
+    with LocalSession(
+        emulator_port=_EMULATOR_PORT, speech_port=_SPEECH_PORT, media_port=_MEDIA_PORT, speech_arguments=SCRIPTED
+    ) as session:
         yield Deployment(session, _announcements(session))
 
 

@@ -5,9 +5,10 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from local import demo, drop, up
+from local import demo, drop, ring, up, watch
 from local.server_process import ROOT, free_port
 
+SERVERS = ("EMULATOR", "SPEECH", "MEDIA")
 SAMPLE = ROOT / "local" / "samples" / "call1_glaucoma_appointment.wav"
 
 
@@ -20,7 +21,7 @@ def taken_port() -> Iterator[int]:
 
 
 @pytest.mark.parametrize("command", [demo.main, up.main])
-@pytest.mark.parametrize("server", ["EMULATOR", "SPEECH"])
+@pytest.mark.parametrize("server", SERVERS)
 def test_a_taken_port_is_named_before_anything_starts(
     command: Callable[[], int],
     server: str,
@@ -28,7 +29,7 @@ def test_a_taken_port_is_named_before_anything_starts(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    for name in ("EMULATOR", "SPEECH"):
+    for name in SERVERS:
         port = taken_port if name == server else free_port()
         monkeypatch.setenv(f"CALLSCRIBE_{name}_PORT", str(port))
     monkeypatch.setenv("COLUMNS", "200")
@@ -38,11 +39,15 @@ def test_a_taken_port_is_named_before_anything_starts(
     assert f"port {taken_port} on 127.0.0.1, which is taken" in capsys.readouterr().err
 
 
-def test_a_drop_without_a_running_environment_says_so(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize(
+    "command", [lambda: drop.main([str(SAMPLE)]), lambda: ring.main([str(SAMPLE)]), lambda: watch.main([])]
+)
+def test_without_a_running_environment_a_command_says_so(
+    command: Callable[[], int], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("CALLSCRIBE_EMULATOR_PORT", str(free_port()))
+    monkeypatch.setenv("COLUMNS", "200")
 
-    assert drop.main([str(SAMPLE)]) == 1
+    assert command() > 0
 
     assert "start the environment with `make local`" in capsys.readouterr().err

@@ -1,7 +1,9 @@
-"""S3 and EventBridge: the "Object Created" event names the version, as on AWS.
+"""EventBridge: events of AWS services are those of AWS.
 
-MiniStack leaves ``version-id`` out of the event. AWS sends it for objects in versioned buckets (S3 user guide,
-"EventBridge event message structure").
+* "Object Created" of S3 names the version. MiniStack leaves ``version-id`` out of the event. AWS sends it for objects
+  in versioned buckets (S3 user guide, "EventBridge event message structure").
+* Nobody but a service may send events of the service: ``PutEvents`` refuses sources that begin with ``aws.``. What
+  plays Amazon Connect here sends its contact events by :func:`send_as_service`.
 """
 
 import contextvars
@@ -35,3 +37,13 @@ def apply() -> None:
 
     s3._fire_s3_event = fire_with_version
     eventbridge._dispatch_event = dispatch_with_version
+
+
+def send_as_service(event: dict[str, Any]) -> None:
+    """Put an event of an AWS service on the default bus.
+
+    Args:
+        event: ``source``, ``detail-type`` and ``detail``, as in the event that a rule's target gets.
+    """
+    entry = {"Source": event["source"], "DetailType": event["detail-type"], "Detail": json.dumps(event["detail"])}
+    eventbridge._put_events({"Entries": [entry]}, allow_aws_source=True)

@@ -1,6 +1,7 @@
 """S3 announces objects to EventBridge, and rules pick them, as on AWS."""
 
 import json
+import urllib.request
 from collections.abc import Callable
 from typing import Any
 
@@ -78,3 +79,20 @@ def test_a_rule_takes_any_of_its_suffixes_and_nothing_else(account: Account, wat
 
     assert detail(account, queue)["object"]["key"] == "one.mp3"
     assert not account.client("sqs").receive_message(QueueUrl=queue, WaitTimeSeconds=1).get("Messages")
+
+
+def test_a_service_s_own_event_reaches_the_rules_of_the_default_bus(account: Account) -> None:
+    url, rule = account.queue(), unique("rule")
+    events = account.client("events")
+    events.put_rule(Name=rule, EventPattern=json.dumps({"source": ["aws.connect"]}))
+    events.put_targets(Rule=rule, Targets=[{"Id": "queue", "Arn": account.queue_arn(url)}])
+    event = {"source": "aws.connect", "detail-type": "Amazon Connect Contact Event", "detail": {"contactId": "1"}}
+
+    request = urllib.request.Request(f"{account.endpoint_url}/_local/events", data=json.dumps(event).encode())
+    with urllib.request.urlopen(request, timeout=5):
+        pass
+
+    received = json.loads(account.receive(url)["Body"])
+    assert {name: received[name] for name in event} == event
+    refused = {"Source": "aws.connect", "DetailType": "Amazon Connect Contact Event", "Detail": "{}"}
+    assert events.put_events(Entries=[refused])["FailedEntryCount"] == 1

@@ -1,0 +1,71 @@
+"""Ring the clinic: play a recording as a live call in the environment that ``make local`` keeps running.
+
+``python -m local.ring FILE [--clinic ID] [--call ID]`` streams it at the pace of speech, shows the words while they are
+spoken, hangs up, and then leaves the recording where Amazon Connect would.
+"""
+
+import argparse
+import sys
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+
+from botocore.exceptions import BotoCoreError, ClientError
+from rich.console import Console
+from rich.text import Text
+
+from local.connect import ConnectFailed, Instance, PhoneCall
+from local.server_process import HOST, port_is_free
+from local.session import emulator_port, media_port
+from operations import watch
+from operations.environment import UnusableEnvironment, emulator
+
+CLINIC = "demo-clinic"
+_LONGEST_SECONDS = 2 * 60 * 60
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line; returns the exit status."""
+    parser = argparse.ArgumentParser(prog="python -m local.ring", description="Play a recording as a live call.")
+    parser.add_argument(
+        "recording",
+        type=Path,
+        help="a wav file of 8 kHz and 16 bits: the customer on the left channel, the agent on the right",
+    )
+    parser.add_argument("--clinic", default=CLINIC, metavar="ID", help="default: %(default)s")
+    parser.add_argument("--call", default=None, metavar="ID", help="default: a new one")
+    arguments = parser.parse_args(argv)
+    console, errors = Console(highlight=False), Console(stderr=True, highlight=False)
+    if port_is_free(emulator_port()):
+        errors.print(
+            Text(f"Nothing listens on port {emulator_port()}: start the environment with `make local`.", "red")
+        )
+        return 1
+    try:
+        target = emulator()
+        instance = Instance(target, f"http://{HOST}:{media_port()}")
+        call = instance.call(arguments.recording, clinic_id=arguments.clinic, contact_id=arguments.call)
+        console.print(Text(f"Call {call.contact_id} of {arguments.clinic}: {call.answer['live_transcription']}"))
+        ending = threading.Thread(target=end, args=[call], daemon=True)
+        ending.start()
+        status = watch.follow(console, target, clinic_id=None, call_id=call.contact_id)
+        ending.join()
+    except (OSError, UnusableEnvironment, BotoCoreError, ClientError, ConnectFailed) as error:
+        errors.print(Text(str(error), style="red"))
+        return 1
+    except KeyboardInterrupt:
+        call.hang_up()
+        errors.print("Hung up.")
+        return 130
+    return status
+
+
+def end(call: PhoneCall) -> None:
+    """Do what Amazon Connect does when the caller has hung up: tell, and leave the recording."""
+    call.wait(seconds=_LONGEST_SECONDS)
+    call.disconnect()
+    call.deliver_recording()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

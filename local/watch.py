@@ -1,0 +1,39 @@
+"""``make watch``: follow the live calls of the local environment, ``python -m local.watch [CALL_ID]``.
+
+``--environment NAME`` with ``--clinic ID``, as :mod:`operations.watch` takes them, follows those of a deployed one.
+"""
+
+import argparse
+import sys
+from collections.abc import Sequence
+
+from rich.console import Console
+
+from local.ring import CLINIC
+from local.server_process import port_is_free
+from local.session import emulator_port
+from operations import watch
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line; returns the exit status of :mod:`operations.watch`."""
+    parser = argparse.ArgumentParser(
+        prog="python -m local.watch",
+        description="Follow live calls.",
+        epilog="Everything else is passed on to `python -m operations.watch`.",
+    )
+    parser.add_argument("call", nargs="?", metavar="CALL_ID", help="one call to its end; default: those of the clinic")
+    parser.add_argument("--environment", default="Local", metavar="NAME", help="the stage; default: %(default)s")
+    parser.add_argument("--clinic", default=CLINIC, metavar="ID", help="default: %(default)s")
+    arguments, more = parser.parse_known_args(argv)
+    if arguments.environment == "Local" and port_is_free(emulator_port()):
+        Console(stderr=True, highlight=False).print(
+            f"[red]Nothing listens on port {emulator_port()}: start the environment with `make local`."
+        )
+        return 2
+    wanted = ["--call", arguments.call] if arguments.call else ["--clinic", arguments.clinic]
+    return watch.main(["--environment", arguments.environment, *wanted, *more])
+
+
+if __name__ == "__main__":
+    sys.exit(main())
