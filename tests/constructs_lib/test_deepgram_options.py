@@ -145,3 +145,26 @@ def test_tokens_are_rather_overestimated() -> None:
 
 def test_a_colon_is_no_weight_for_nova_3() -> None:
     check_vocabulary(("ratio 1:1",), model="nova-3")
+
+
+@pytest.mark.parametrize(
+    ("options", "url"),
+    [
+        (DeepgramOptions(), "wss://api.deepgram.com"),
+        (DeepgramOptions(region="eu"), "wss://api.eu.deepgram.com"),
+        (DeepgramOptions(endpoint="https://deepgram.example.com:8443/"), "wss://deepgram.example.com:8443"),
+        (DeepgramOptions(endpoint="http://127.0.0.1:8787"), "ws://127.0.0.1:8787"),
+    ],
+)
+def test_live_audio_goes_where_requests_go(options: DeepgramOptions, url: str) -> None:
+    assert options.stream_url == url
+
+
+def test_parallel_streams_are_those_of_the_project_or_as_set() -> None:
+    assert DeepgramOptions().parallel_streams == 150
+    assert DeepgramOptions(max_parallel_streams=300).parallel_streams == 300
+
+
+def test_fails_for_a_limit_under_which_nothing_streams() -> None:
+    with pytest.raises(ValueError, match=r"max_parallel_streams of 0 is out of range: name the number of streams"):
+        DeepgramOptions(max_parallel_streams=0)
