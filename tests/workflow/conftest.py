@@ -16,7 +16,6 @@ from moto.core.config import DefaultConfig
 
 from app import EnvironmentStage
 from constructs_lib import DeepgramOptions, RecordingBucket, TranscriptArchive, TranscriptionWorkflow, TranscriptTable
-from constructs_lib.transcription_workflow import OnNewVersion
 from stacks import environments
 from tests.fakes.deepgram import FakeDeepgram
 from tests.workflow.cloudformation import ACCOUNT, REGION
@@ -42,17 +41,17 @@ def deepgram(deepgram_server: FakeDeepgram) -> FakeDeepgram:
 
 @pytest.fixture(scope="session")
 def templates(deepgram_server: FakeDeepgram, tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Any]:
-    """The templates, by stack, of the Local environment and of two stacks with a workflow and little else.
+    """The templates, by stack, of the Local environment and of stacks with a workflow and little else.
 
-    These two differ in what a new version of a recording does.
+    These differ in what a new version of a recording does, and in whether a live call's recording is transcribed.
     """
     flags = json.loads((ROOT / "cdk.json").read_text())["context"]
     # Without bundling: the functions run from the sources.
     app = App(outdir=str(tmp_path_factory.mktemp("cdk.out")), context={**flags, "aws:cdk:bundling-stacks": []})
     EnvironmentStage(app, environments.local(speech_url=deepgram_server.url))
-    policies: tuple[OnNewVersion, ...] = ("supersede", "keep")
-    for policy in policies:
-        _stack(app, policy, endpoint=deepgram_server.url)
+    _stack(app, "supersede", endpoint=deepgram_server.url)
+    _stack(app, "keep", endpoint=deepgram_server.url, on_new_version="keep")
+    _stack(app, "when-incomplete", endpoint=deepgram_server.url, live_transcripts="when-incomplete")
     assembly = app.synth()
     return {
         artifact.stack_name: json.loads(Path(artifact.template_full_path).read_text())
@@ -60,8 +59,8 @@ def templates(deepgram_server: FakeDeepgram, tmp_path_factory: pytest.TempPathFa
     }
 
 
-def _stack(app: App, on_new_version: OnNewVersion, *, endpoint: str) -> None:
-    stack = Stack(app, on_new_version, env=Environment(account=ACCOUNT, region=REGION))
+def _stack(app: App, name: str, *, endpoint: str, **options: Any) -> None:
+    stack = Stack(app, name, env=Environment(account=ACCOUNT, region=REGION))
     key, removal_policy = kms.Key(stack, "Key"), RemovalPolicy.DESTROY
     TranscriptionWorkflow(
         stack,
@@ -73,8 +72,8 @@ def _stack(app: App, on_new_version: OnNewVersion, *, endpoint: str) -> None:
         clinic_by_prefix={"connect/lakeside": "lakeside"},
         vocabulary={"clinic-7": ("Abernathy",)},
         max_attempts=MAX_ATTEMPTS,
-        on_new_version=on_new_version,
         key=key,
+        **options,
     )
 
 

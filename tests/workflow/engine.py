@@ -11,7 +11,7 @@ version of moto:
 * variables that hold quotes or backslashes, which moto pastes into expressions unescaped;
 * errors of `events:putEvents` under a name that `States.TaskFailed` matches, where moto says `States.Runtime`;
 * a definition that is parsed once, because that takes longer than executing it;
-* waits between retries, which are noted instead of slept through;
+* waits between retries and in states of type Wait, which are noted instead of slept through;
 * single writes to DynamoDB, which moto lets two threads interleave.
 """
 
@@ -36,6 +36,7 @@ from moto.stepfunctions.parser.asl.component.common.retry import retrier_decl
 from moto.stepfunctions.parser.asl.component.state.exec.state_task.service.state_task_service_events import (
     StateTaskServiceEvents,
 )
+from moto.stepfunctions.parser.asl.component.state.wait.wait_function.wait_function import WaitFunction
 from moto.stepfunctions.parser.asl.eval import states, variable_store
 from moto.stepfunctions.parser.asl.eval.callback.callback import CallbackOutcomeFailure, CallbackOutcomeSuccess
 from moto.stepfunctions.parser.asl.eval.environment import Environment
@@ -55,7 +56,11 @@ _DYNAMODB_WRITES = ("put_item", "update_item", "delete_item", "transact_write_it
 
 
 def install(
-    monkeypatch: pytest.MonkeyPatch, *, invoke: Callable[[str, str, dict[str, Any]], bytes], waits: list[float]
+    monkeypatch: pytest.MonkeyPatch,
+    *,
+    invoke: Callable[[str, str, dict[str, Any]], bytes],
+    waits: list[float],
+    pause: Callable[[float], None],
 ) -> None:
     """Put everything in place, until *monkeypatch* undoes it.
 
@@ -63,6 +68,7 @@ def install(
         monkeypatch: Undoes it.
         invoke: Called with a function's name, the payload and the response headers to fill in.
         waits: Gets the length of every wait between two tries of a state, in seconds.
+        pause: Called in place of every wait of a state of type Wait, with its length in seconds.
 
     Raises:
         RuntimeError: Another version of moto is installed.
@@ -77,6 +83,7 @@ def install(
     for module in (states, variable_store):
         monkeypatch.setattr(module, "encode_jsonata_variable_declarations", _declare)
     monkeypatch.setattr(retrier_decl, "time", SimpleNamespace(sleep=waits.append))
+    monkeypatch.setattr(WaitFunction, "_wait_interval", lambda _self, env, wait_seconds: pause(wait_seconds))  # noqa: ARG005
     monkeypatch.setattr(
         LambdaSimpleBackend,
         "invoke",

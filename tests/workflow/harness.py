@@ -184,6 +184,11 @@ class Workflow:
         session: The session that everything here uses.
         calls: The calls of that session.
         monkeypatch: Undoes what this replaces.
+
+    Attributes:
+        retry_waits: How long the state machine would have waited between tries, in seconds.
+        pauses: How long it would have waited in states that wait, in seconds.
+        meanwhile: Called during each of these pauses.
     """
 
     def __init__(
@@ -192,10 +197,12 @@ class Workflow:
         self._session = session
         self.calls = calls
         self.retry_waits: list[float] = []
+        self.pauses: list[float] = []
+        self.meanwhile: Callable[[], None] | None = None
         self._throttled: dict[str, int] = {}
         monkeypatch.setattr(os, "environ", LayeredEnvironment(os.environ))
         monkeypatch.setattr("operations.redrive._RECEIVE_WAIT_SECONDS", 0)
-        engine.install(monkeypatch, invoke=self._invoke, waits=self.retry_waits)
+        engine.install(monkeypatch, invoke=self._invoke, waits=self.retry_waits, pause=self._pause)
         self.deployed = Deployed(templates)
         self.functions = {
             function.step: function for function in map(self._function, self.deployed.all("AWS::Lambda::Function"))
@@ -454,6 +461,11 @@ class Workflow:
         return found
 
     # What it is made of
+
+    def _pause(self, seconds: float) -> None:
+        self.pauses.append(seconds)
+        if self.meanwhile is not None:
+            self.meanwhile()
 
     def _function(self, resource: Resource) -> Function:
         properties = resource.properties
