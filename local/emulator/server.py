@@ -91,7 +91,7 @@ def _serve(settings: EmulatorSettings) -> None:
     from ministack import app as ministack
 
     from local.emulator import patches
-    from local.emulator.patches import functions, tasks
+    from local.emulator.patches import events, functions, tasks
 
     patches.apply(
         runtime_python=settings.runtime_python,
