@@ -14,6 +14,7 @@ MAX_ELEMENT_BYTES: Final = 1 << 20
 """Largest element accepted, masters aside; bounds the memory of a demuxer."""
 
 _EBML: Final = 0x1A45DFA3
+_EBML_ID: Final = _EBML.to_bytes(4, "big")
 _SEGMENT: Final = 0x18538067
 _INFO: Final = 0x1549A966
 _SEGMENT_UID: Final = 0x73A4
@@ -118,6 +119,8 @@ class Demuxer:
         """
         buffer = self._buffer
         buffer += data
+        if not self._in_document and not _EBML_ID.startswith(buffer[: len(_EBML_ID)]):
+            raise MatroskaError("the stream does not begin with a document")
         position, length = 0, len(buffer)
         width, value = _WIDTH, _VALUE
         try:
@@ -152,10 +155,6 @@ class Demuxer:
 
     def _element(self, element: int, start: int, end: int) -> Event | None:
         buffer = self._buffer
-        if not self._in_document:
-            if element != _EBML:
-                raise MatroskaError("the stream does not begin with a document")
-            self._in_document = True
         if element == _TIMESTAMP:
             self._cluster = _unsigned(buffer, start, end)
             return Cluster(self._cluster * self._scale / _NANOSECONDS)
@@ -168,6 +167,7 @@ class Demuxer:
         elif element == _INFO:
             return self._info(start, end)
         elif element == _EBML:
+            self._in_document = True
             self._tracks = {}
             self._scale = _NANOSECONDS
             self._cluster = None

@@ -1,0 +1,105 @@
+"""``python -m local.kinesis_video``: run the service on loopback until it is interrupted."""
+
+from __future__ import annotations
+
+import argparse
+import signal
+import socket
+import sys
+from contextlib import suppress
+
+import uvicorn
+
+from local.kinesis_video.app import create_app
+from local.kinesis_video.streams import Settings, Streams
+from local.server_process import HOST, terminate_with_parent
+
+PORT = 8789
+SHUTDOWN_SECONDS = 1
+
+
+def arguments() -> argparse.ArgumentParser:
+    """Return the command line."""
+    defaults = Settings()
+    parser = argparse.ArgumentParser(
+        prog="python -m local.kinesis_video", description="Kinesis Video Streams simulator, loopback only"
+    )
+    parser.add_argument("--port", type=int, default=PORT, help="0 takes a free one (default: %(default)s)")
+    parser.add_argument(
+        "--delivery",
+        choices=["bursts", "blocks"],
+        default=defaults.delivery,
+        help="send whole fragments, or spread the newest one over its time (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--idle-seconds",
+        type=float,
+        default=defaults.idle_seconds,
+        help="GetMedia ends so long after the last fragment (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--session-seconds",
+        type=float,
+        default=defaults.session_seconds,
+        help="GetMedia ends after so long in any case (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--fragments-per-second",
+        type=float,
+        default=defaults.fragments_per_second,
+        help="how fast GetMedia catches up (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--inclusive-tokens", action="store_true", help="begin with the fragment of a continuation token, not after it"
+    )
+    parser.add_argument("--region", default=defaults.region, help="in the ARNs of streams (default: %(default)s)")
+    parser.add_argument("--certificate", metavar="FILE", help="serve TLS with this certificate (PEM)")
+    parser.add_argument("--certificate-key", metavar="FILE", help="its key (PEM)")
+    parser.add_argument("--stop-with-parent", action="store_true", help="stop when standard input ends")
+    return parser
+
+
+class _Server(uvicorn.Server):
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        if self.started:
+            scheme = "https" if self.config.is_ssl else "http"
+            port = self.servers[0].sockets[0].getsockname()[1]
+            sys.stdout.write(f"local Kinesis Video Streams ready on {scheme}://{HOST}:{port}\n")
+            sys.stdout.flush()
+
+
+def main() -> None:
+    """Run the server; print one line when it answers."""
+    options = arguments().parse_args()
+    settings = Settings(
+        region=options.region,
+        idle_seconds=options.idle_seconds,
+        session_seconds=options.session_seconds,
+        fragments_per_second=options.fragments_per_second,
+        delivery=options.delivery,
+        inclusive_tokens=options.inclusive_tokens,
+    )
+    if options.stop_with_parent:
+        terminate_with_parent()
+    server = _Server(
+        uvicorn.Config(
+            create_app(Streams(settings)),
+            host=HOST,
+            port=options.port,
+            ws="none",
+            log_level="warning",
+            access_log=False,
+            ssl_certfile=options.certificate,
+            ssl_keyfile=options.certificate_key,
+            timeout_graceful_shutdown=SHUTDOWN_SECONDS,
+        )
+    )
+    # uvicorn stops in order at the first signal and then raises it again.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit())
+    with suppress(KeyboardInterrupt):
+        server.run()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,29 @@
+"""Errors in the shape of the service, which is that of the AWS REST-JSON protocol."""
+
+from __future__ import annotations
+
+from starlette.responses import JSONResponse
+
+_STATUS = {
+    "ResourceNotFoundException": 404,
+    "NotAuthorizedException": 401,
+    "InternalFailure": 500,
+    "ServiceUnavailable": 503,
+}
+
+
+class ServiceError(Exception):
+    """A request that is refused.
+
+    Attributes:
+        code: Name of the error in the API Reference; ``InternalFailure`` and ``ServiceUnavailable`` have a status of
+            5xx.
+    """
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+    def response(self) -> JSONResponse:
+        """Answer with it."""
+        return JSONResponse({"Message": str(self)}, _STATUS.get(self.code, 400), {"x-amzn-ErrorType": self.code})

@@ -1,0 +1,238 @@
+"""Calls that are played into streams as Amazon Connect does.
+
+Within the server's process: ``await play(stream, contact)``. From another process, over HTTP:
+
+``POST /_local/calls`` starts one. The body is JSON with
+
+- ``stream``: name of the stream, which is created if there is none;
+- ``contact_id``;
+- ``wav``: path of a file of 8,000 samples a second and 16 bits, with the customer on the left channel and the agent
+  on the right one, or of one channel with the customer alone;
+
+and, if it is to differ: ``pace`` (1; twice as fast is 2), ``delay`` (0 seconds before the audio begins), ``start_ms``
+(now; time of the first sample in milliseconds since 1970), ``tracks`` (names in the order of their numbers; a track
+left out does not exist), ``blocks_per_fragment`` (16), ``block_ms`` (64), ``leading_identity`` (``first``, ``always``
+or ``never``), ``tagless`` and ``lost`` (indices of fragments without tags, and of fragments that never arrive),
+``starts`` (first sample of a track that comes late, by name), ``odd_blocks`` (lists of track name, block index and
+length in bytes), ``mime_type`` and ``known_sizes``: see `local.kinesis_video.fragments.Contact`.
+
+It answers 201 with the state of the call, among it what the contact flow's event says: ``stream_arn``,
+``start_fragment`` and ``start_ms``. 400 tells what is wrong; 409 that the contact is on the line already.
+
+``GET /_local/calls/{contact_id}`` answers with the state: ``state`` (``playing``, ``ended``, ``stopped`` or
+``failed``), ``fragments`` and ``seconds`` played so far, ``duration`` of the whole call in seconds, ``last_fragment``.
+``DELETE /_local/calls/{contact_id}`` hangs up after the fragment that is being spoken, and answers like GET.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+import wave
+from array import array
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from local.kinesis_video.fragments import (
+    AGENT_TRACK,
+    BYTES_PER_MS,
+    CUSTOMER_TRACK,
+    SAMPLES_PER_MS,
+    Contact,
+    Fragment,
+    fragment_number,
+    from_pcm,
+)
+from local.kinesis_video.streams import Stream, Streams
+
+_RATE = SAMPLES_PER_MS * 1_000
+_OPTIONS = frozenset({"block_ms", "blocks_per_fragment", "leading_identity", "mime_type", "known_sizes"})
+_FIELDS = frozenset(
+    {"stream", "contact_id", "wav", "pace", "delay", "start_ms", "tracks", "tagless", "lost", "starts", "odd_blocks"}
+)
+
+
+class InvalidCall(ValueError):
+    """A call that cannot be played; the message says why."""
+
+
+class CallInProgress(Exception):
+    """The contact is on the line already."""
+
+
+async def play(
+    stream: Stream,
+    contact: Contact,
+    *,
+    pace: float = 1.0,
+    lost: frozenset[int] = frozenset(),
+    stored: Callable[[Fragment], None] = lambda _: None,
+) -> None:
+    """Produce a call's fragments, each when its audio has been spoken.
+
+    Args:
+        stream: Where they go.
+        contact: The call.
+        pace: How much faster than speech; `float("inf")` does not wait at all.
+        lost: Indices of fragments that are spoken but not stored.
+        stored: Called with each fragment that has been spoken.
+    """
+    began = time.monotonic()
+    for index, fragment in enumerate(contact.fragments()):
+        due = began + (fragment.end_ms - contact.start_ms) / 1_000 / pace
+        await asyncio.sleep(due - time.monotonic())
+        if index not in lost:
+            stream.append(fragment, seconds=(fragment.end_ms - fragment.start_ms) / 1_000 / pace)
+        stored(fragment)
+
+
+def read_wav(path: Path) -> tuple[bytes, bytes | None]:
+    """Read the customer's and the agent's PCM.
+
+    Raises:
+        InvalidCall: The file is not one that Connect could have recorded.
+    """
+    try:
+        with wave.open(str(path), "rb") as file:
+            if (file.getframerate(), file.getsampwidth()) != (_RATE, 2) or file.getnchannels() not in (1, 2):
+                raise InvalidCall(f"{path.name} is not of {_RATE} samples a second, 16 bits and one or two channels")
+            samples = array("h", file.readframes(file.getnframes()))
+            channels = file.getnchannels()
+    except (OSError, EOFError, wave.Error) as error:
+        raise InvalidCall(f"{path.name} cannot be read: {error}") from None
+    if channels == 1:
+        return samples.tobytes(), None
+    return samples[0::2].tobytes(), samples[1::2].tobytes()
+
+
+@dataclass(kw_only=True)
+class Call:
+    """A call that is or was played; the fields are those of the state that HTTP tells."""
+
+    contact_id: str
+    stream: str
+    stream_arn: str
+    start_fragment: str
+    start_ms: int
+    duration: float
+    state: Literal["playing", "ended", "stopped", "failed"] = "playing"
+    fragments: int = 0
+    seconds: float = 0.0
+    last_fragment: str | None = None
+
+
+class Calls:
+    """Plays calls that are ordered over HTTP.
+
+    Args:
+        streams: Where they go.
+    """
+
+    def __init__(self, streams: Streams) -> None:
+        self._streams = streams
+        self._calls: dict[str, Call] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def start(self, order: object) -> dict[str, Any]:
+        """Begin one, as the module's description says, and return its state.
+
+        Raises:
+            InvalidCall: The order cannot be carried out.
+            CallInProgress: The contact is on the line already.
+        """
+        if not isinstance(order, dict) or not set(order) <= _FIELDS | _OPTIONS:
+            raise InvalidCall(f"a call is an object with some of {', '.join(sorted(_FIELDS | _OPTIONS))}")
+        try:
+            pace, delay = float(order.get("pace", 1)), float(order.get("delay", 0))
+            contact, duration = _contact(order, delay)
+            lost = frozenset(order.get("lost", ()))
+            name = str(order["stream"])
+        except (KeyError, TypeError, AttributeError) as error:
+            raise InvalidCall(f"the order lacks something or has it in another form: {error!r}") from None
+        if pace <= 0:
+            raise InvalidCall("`pace` must be positive")
+        if (present := self._calls.get(contact.contact_id)) is not None and present.state == "playing":
+            raise CallInProgress
+        stream = self._streams.ensure(name)
+        call = self._calls[contact.contact_id] = Call(
+            contact_id=contact.contact_id,
+            stream=stream.name,
+            stream_arn=stream.arn,
+            start_fragment=fragment_number(stream.next_serial),
+            start_ms=contact.start_ms,
+            duration=duration,
+        )
+        task = asyncio.create_task(self._play(call, stream, contact, pace, delay, lost), name=f"call {name}")
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return asdict(call)
+
+    def state(self, contact_id: str) -> dict[str, Any]:
+        """Return the state of a call.
+
+        Raises:
+            KeyError: There was none with this contact.
+        """
+        return asdict(self._calls[contact_id])
+
+    def stop(self, contact_id: str) -> dict[str, Any]:
+        """Hang up, if the call is not over already, and return its state.
+
+        Raises:
+            KeyError: There was none with this contact.
+        """
+        call = self._calls[contact_id]
+        if call.state == "playing":
+            call.state = "stopped"
+        return asdict(call)
+
+    async def close(self) -> None:
+        """Cut every call off."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def _play(
+        self, call: Call, stream: Stream, contact: Contact, pace: float, delay: float, lost: frozenset[int]
+    ) -> None:
+        def stored(fragment: Fragment) -> None:
+            call.fragments += 1
+            call.seconds = (fragment.end_ms - call.start_ms) / 1_000
+            call.last_fragment = fragment_number(stream.next_serial - 1)
+            if call.state == "stopped":
+                raise _HungUp
+
+        try:
+            await asyncio.sleep(delay)
+            await play(stream, contact, pace=pace, lost=lost, stored=stored)
+            call.state = "ended"
+        except _HungUp:
+            return
+        except BaseException:
+            call.state = "failed"
+            raise
+
+
+class _HungUp(Exception):
+    pass
+
+
+def _contact(order: Mapping[str, Any], delay: float) -> tuple[Contact, float]:
+    """Return the call and its length in seconds."""
+    customer, agent = read_wav(Path(order["wav"]))
+    present = {CUSTOMER_TRACK: customer} if agent is None else {CUSTOMER_TRACK: customer, AGENT_TRACK: agent}
+    names = order.get("tracks", list(present))
+    if not set(names) <= present.keys():
+        raise InvalidCall(f"`tracks` are some of {', '.join(present)}")
+    contact = Contact(
+        contact_id=str(order["contact_id"]),
+        sources={name: from_pcm(present[name]) for name in names},
+        start_ms=int(order.get("start_ms", (time.time() + delay) * 1_000)),
+        tagless=frozenset(order.get("tagless", ())),
+        starts=dict(order.get("starts", {})),
+        odd_blocks={(track, block): length for track, block, length in order.get("odd_blocks", ())},
+        **{name: order[name] for name in _OPTIONS & order.keys()},
+    )
+    return contact, len(customer) / BYTES_PER_MS / 1_000

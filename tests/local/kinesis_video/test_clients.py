@@ -1,0 +1,286 @@
+"""The AWS clients, as they are, against the service."""
+
+from __future__ import annotations
+
+import asyncio
+import datetime as dt
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack
+from typing import Any
+
+import aiobotocore.session
+import boto3
+import httpx
+import pytest
+from aiobotocore.config import AioConfig
+from botocore.exceptions import ClientError
+
+from local.kinesis_video.fragments import fragment_number
+from local.kinesis_video.streams import Settings, Stream, Streams
+from streamer.media.call_media import CallMedia
+from tests.streamer.media.calls import AGENT_PCM, CALL, CUSTOMER_PCM, START_MS, contact, pcm_of, read, stereo
+
+Options = Callable[[], dict[str, Any]]
+WHOLE = stereo(CUSTOMER_PCM, AGENT_PCM)
+
+
+@pytest.fixture
+def stream(streams: Streams) -> Stream:
+    """A stream that keeps eight fragments of a call, numbered from 1."""
+    stream = streams.create("front-desk", retention_hours=1)
+    for fragment in contact().fragments():
+        stream.append(fragment)
+    return stream
+
+
+@pytest.fixture
+async def media(client_options: Options) -> AsyncIterator[Any]:
+    session = aiobotocore.session.AioSession()
+    config = AioConfig(retries={"max_attempts": 0}, max_pool_connections=20, read_timeout=30)
+    async with session.create_client("kinesis-video-media", config=config, **client_options()) as client:
+        yield client
+
+
+def first_number(body: bytes) -> str | None:
+    """Number of the fragment with which a body begins."""
+    mark = b"AWS_KINESISVIDEO_FRAGMENT_NUMBER"
+    at = body.find(mark)
+    return None if at < 0 else body[at + len(mark) + 3 :][:47].decode()
+
+
+async def get(media: Any, stream: Stream, **selector: Any) -> bytes:
+    answer = await media.get_media(StreamARN=stream.arn, StartSelector=selector)
+    async with answer["Payload"] as body:
+        data: bytes = await body.read()
+        return data
+
+
+async def refusal(media: Any, stream: Stream) -> str:
+    with pytest.raises(ClientError) as refused:
+        await media.get_media(StreamARN=stream.arn, StartSelector={"StartSelectorType": "EARLIEST"})
+    code: str = refused.value.response["Error"]["Code"]
+    assert refused.value.response["Error"]["Message"]
+    return code
+
+
+async def test_boto3_creates_finds_reads_and_deletes_a_stream(client_options: Options, streams: Streams) -> None:
+    def create() -> str:
+        video = boto3.client("kinesisvideo", **client_options())
+        arn: str = video.create_stream(StreamName="front-desk", DataRetentionInHours=24)["StreamARN"]
+        video.create_stream(StreamName="back-office")
+        return arn
+
+    def use(arn: str) -> bytes:
+        video = boto3.client("kinesisvideo", **client_options())
+        assert video.describe_stream(StreamName="front-desk")["StreamInfo"]["DataRetentionInHours"] == 24
+        listed = video.list_streams(
+            StreamNameCondition={"ComparisonOperator": "BEGINS_WITH", "ComparisonValue": "front"}
+        )["StreamInfoList"]
+        assert [info["StreamARN"] for info in listed] == [arn]
+        endpoint = video.get_data_endpoint(StreamARN=arn, APIName="GET_MEDIA")["DataEndpoint"]
+        media = boto3.client("kinesis-video-media", **{**client_options(), "endpoint_url": endpoint})
+        answer = media.get_media(StreamARN=arn, StartSelector={"StartSelectorType": "EARLIEST"})
+        assert answer["ContentType"] == "video/webm"
+        data: bytes = answer["Payload"].read()
+        video.delete_stream(StreamARN=arn)
+        with pytest.raises(video.exceptions.ResourceNotFoundException):
+            video.describe_stream(StreamARN=arn)
+        return data
+
+    arn = await asyncio.to_thread(create)
+    for fragment in contact().fragments():
+        streams.find(arn=arn).append(fragment)
+    body = await asyncio.to_thread(use, arn)
+    assert pcm_of(read(CallMedia(call_id=CALL), [body])) == WHOLE
+
+
+async def test_aiobotocore_reads_a_stream_from_the_endpoint_it_is_told(
+    client_options: Options, stream: Stream, media: Any
+) -> None:
+    async with aiobotocore.session.AioSession().create_client("kinesisvideo", **client_options()) as video:
+        told = await video.get_data_endpoint(StreamARN=stream.arn, APIName="GET_MEDIA")
+    assert told["DataEndpoint"] == client_options()["endpoint_url"]
+    body = await get(media, stream, StartSelectorType="EARLIEST")
+    assert pcm_of(read(CallMedia(call_id=CALL), [body])) == WHOLE
+
+
+class TestWhereABodyBegins:
+    @pytest.mark.parametrize(
+        ("selector", "first"),
+        [
+            ({"StartSelectorType": "NOW"}, 8),
+            ({"StartSelectorType": "EARLIEST"}, 1),
+            ({"StartSelectorType": "FRAGMENT_NUMBER", "AfterFragmentNumber": fragment_number(3)}, 4),
+            ({"StartSelectorType": "CONTINUATION_TOKEN", "ContinuationToken": fragment_number(3)}, 4),
+            ({"StartSelectorType": "PRODUCER_TIMESTAMP", "StartTimestamp": START_MS / 1000 - 5}, 1),
+            ({"StartSelectorType": "PRODUCER_TIMESTAMP", "StartTimestamp": START_MS / 1000 + 2.048}, 3),
+            ({"StartSelectorType": "PRODUCER_TIMESTAMP", "StartTimestamp": START_MS / 1000 + 3}, 3),
+            ({"StartSelectorType": "SERVER_TIMESTAMP", "StartTimestamp": START_MS / 1000}, 1),
+        ],
+    )
+    async def test_every_selector(self, media: Any, stream: Stream, selector: dict[str, Any], first: int) -> None:
+        if isinstance(at := selector.get("StartTimestamp"), float):
+            selector = {**selector, "StartTimestamp": dt.datetime.fromtimestamp(at, dt.UTC)}
+        assert first_number(await get(media, stream, **selector)) == fragment_number(first)
+
+    async def test_a_token_may_be_inclusive(self, media: Any, stream: Stream, settings: Settings) -> None:
+        settings.inclusive_tokens = True
+        body = await get(media, stream, StartSelectorType="CONTINUATION_TOKEN", ContinuationToken=fragment_number(3))
+        assert first_number(body) == fragment_number(3)
+
+    @pytest.mark.parametrize(
+        "selector",
+        [
+            {"StartSelectorType": "FRAGMENT_NUMBER", "AfterFragmentNumber": fragment_number(99)},
+            {"StartSelectorType": "CONTINUATION_TOKEN", "ContinuationToken": "unknown"},
+        ],
+    )
+    async def test_what_does_not_exist_is_an_error_document(
+        self, media: Any, stream: Stream, selector: dict[str, Any]
+    ) -> None:
+        reader = CallMedia(call_id=CALL)
+        reader.feed(await get(media, stream, **selector))
+        assert reader.error is not None
+        assert (reader.error.code, reader.error.id) == ("FRAGMENT_NOT_FOUND", "4000")
+
+    async def test_a_moment_to_come_is_waited_for(self, media: Any, stream: Stream, settings: Settings) -> None:
+        settings.idle_seconds = 60
+        later = dt.datetime.now(dt.UTC) + dt.timedelta(days=1)
+        selector = {"StartSelectorType": "SERVER_TIMESTAMP", "StartTimestamp": later}
+        answer = await media.get_media(StreamARN=stream.arn, StartSelector=selector)
+        stream.append(next(contact().fragments()))
+        async with answer["Payload"] as body:
+            assert first_number(await body.read(4_096)) == fragment_number(9)
+
+
+class TestLimits:
+    async def test_three_bodies_at_once_and_a_place_is_free_when_one_is_left(
+        self, media: Any, stream: Stream, settings: Settings
+    ) -> None:
+        settings.idle_seconds = 60
+        selector = {"StartSelectorType": "EARLIEST"}
+        async with AsyncExitStack() as open_bodies:
+            for _ in range(3):
+                answer = await media.get_media(StreamARN=stream.arn, StartSelector=selector)
+                await open_bodies.enter_async_context(answer["Payload"])
+            assert await refusal(media, stream) == "ConnectionLimitExceededException"
+        async with asyncio.timeout(60):
+            while stream.readers:
+                await asyncio.sleep(0.01)
+        assert (await media.get_media(StreamARN=stream.arn, StartSelector=selector))["ContentType"] == "video/webm"
+
+    async def test_too_many_requests_within_a_second(self, media: Any, stream: Stream, settings: Settings) -> None:
+        settings.requests_per_second = 0
+        assert await refusal(media, stream) == "ClientLimitExceededException"
+
+    async def test_a_stream_that_does_not_exist(self, media: Any, stream: Stream, streams: Streams) -> None:
+        streams.delete(stream.arn)
+        assert await refusal(media, stream) == "ResourceNotFoundException"
+
+    async def test_a_body_ends_when_nothing_comes(self, media: Any, stream: Stream, http: httpx.AsyncClient) -> None:
+        await get(media, stream, StartSelectorType="EARLIEST")
+        [session] = (await http.get("/_local/sessions")).json()["sessions"]
+        assert (session["status"], session["fragments"]) == ("idle", 8)
+
+    async def test_a_body_ends_after_its_time_though_more_comes(
+        self, media: Any, stream: Stream, settings: Settings, http: httpx.AsyncClient
+    ) -> None:
+        settings.session_seconds, settings.idle_seconds = 0.3, 60
+
+        async def talk() -> None:
+            while True:
+                stream.append(next(contact().fragments()))
+                await asyncio.sleep(0.02)
+
+        talking = asyncio.create_task(talk())
+        try:
+            async with asyncio.timeout(60):
+                await get(media, stream, StartSelectorType="NOW")
+        finally:
+            talking.cancel()
+        [session] = (await http.get("/_local/sessions")).json()["sessions"]
+        assert session["status"] == "session-limit"
+
+    async def test_without_retention_the_oldest_fragments_go(self, streams: Streams) -> None:
+        stream = streams.create("brief")
+        first = stream.append(next(contact().fragments()))
+        stream._expire(first.server_ms + 1)
+        assert len(list(stream)) == 1
+        stream.append(next(contact().fragments()))
+        stream._expire(first.server_ms + 300_000 - 1)
+        assert [stored.serial for stored in stream] == [1, 2]
+
+
+class TestOrderedFailures:
+    @staticmethod
+    async def order(http: httpx.AsyncClient, **entry: Any) -> None:
+        answer = await http.post("/_local/faults", json={"match": "front", "then": [entry]})
+        assert answer.status_code == 204, answer.text
+
+    @pytest.mark.parametrize(
+        "code", ["ConnectionLimitExceededException", "ResourceNotFoundException", "InternalFailure"]
+    )
+    async def test_refuse(self, media: Any, stream: Stream, http: httpx.AsyncClient, code: str) -> None:
+        await self.order(http, action="refuse", code=code)
+        assert await refusal(media, stream) == code
+        assert first_number(await get(media, stream, StartSelectorType="EARLIEST")) == fragment_number(1)
+
+    async def test_end(self, media: Any, stream: Stream, http: httpx.AsyncClient) -> None:
+        await self.order(http, action="end", after=2, bytes=900)
+        reader = CallMedia(call_id=CALL)
+        audio = read(reader, [await get(media, stream, StartSelectorType="EARLIEST")])
+        assert pcm_of(audio) == WHOLE[: 2 * 16 * 2_048]
+        assert reader.continuation_token == fragment_number(2)
+
+    async def test_break(self, media: Any, stream: Stream, http: httpx.AsyncClient) -> None:
+        await self.order(http, action="break", after=1)
+        with pytest.raises(Exception, match=r"(?i)not enough data|payload|closed|incomplete"):
+            await get(media, stream, StartSelectorType="EARLIEST")
+        assert stream.readers == 0
+
+    async def test_error(self, media: Any, stream: Stream, http: httpx.AsyncClient) -> None:
+        await self.order(http, action="error", after=1, code="KMS_KEY_DISABLED", id="4501")
+        reader = CallMedia(call_id=CALL)
+        read(reader, [await get(media, stream, StartSelectorType="EARLIEST")])
+        assert reader.error is not None
+        assert (reader.error.code, reader.error.id) == ("KMS_KEY_DISABLED", "4501")
+
+    async def test_stall(self, media: Any, stream: Stream, http: httpx.AsyncClient) -> None:
+        await self.order(http, action="stall", after=1, bytes=100, seconds=0.01)
+        body = await get(media, stream, StartSelectorType="EARLIEST")
+        assert pcm_of(read(CallMedia(call_id=CALL), [body])) == WHOLE
+
+    async def test_resend(self, media: Any, stream: Stream, http: httpx.AsyncClient) -> None:
+        await self.order(http, action="resend", fragments=2)
+        body = await get(media, stream, StartSelectorType="FRAGMENT_NUMBER", AfterFragmentNumber=fragment_number(4))
+        assert first_number(body) == fragment_number(3)
+
+    @pytest.mark.parametrize("entry", [{"action": "explode"}, {"action": "end", "after": "1"}, {"acton": "end"}, 1])
+    async def test_an_order_that_makes_no_sense(self, http: httpx.AsyncClient, entry: Any) -> None:
+        answer = await http.post("/_local/faults", json={"match": "", "then": [entry]})
+        assert answer.status_code == 400
+
+
+async def test_the_service_can_spread_the_newest_fragment_over_its_time(
+    media: Any, streams: Streams, settings: Settings
+) -> None:
+    settings.delivery = "blocks"
+    stream = streams.create("front-desk")
+    stream.append(next(contact().fragments()), seconds=0.2)
+    answer = await media.get_media(StreamARN=stream.arn, StartSelector={"StartSelectorType": "EARLIEST"})
+    reader, sizes = CallMedia(call_id=CALL), []
+    async with answer["Payload"] as body:
+        while data := await body.raw_stream.content.readany():
+            sizes.append(len(data))
+            reader.feed(data)
+    assert len(sizes) > 4
+    assert reader.position == 16 * 512
+
+
+def test_clients_find_the_service_by_an_environment_variable(
+    monkeypatch: pytest.MonkeyPatch, client_options: Options
+) -> None:
+    options = client_options()
+    monkeypatch.setenv("AWS_ENDPOINT_URL", options.pop("endpoint_url"))
+    client = boto3.client("kinesisvideo", **options)
+    assert client.meta.endpoint_url == client_options()["endpoint_url"]

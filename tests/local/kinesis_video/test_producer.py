@@ -1,0 +1,166 @@
+from __future__ import annotations
+
+import asyncio
+import json
+import wave
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from local.kinesis_video.fragments import AGENT_TRACK, CUSTOMER_TRACK, fragment_number
+from local.kinesis_video.streams import Streams
+from streamer.media.call_media import CallMedia
+from tests.streamer.media.calls import AGENT_PCM, CALL, CUSTOMER_PCM, OTHER_CALL, contact, pcm_of, read, silence, stereo
+from transcription.live_call import EndReason
+
+WHOLE = stereo(CUSTOMER_PCM, AGENT_PCM)
+FAST = 1_000_000
+
+
+def wav(folder: Path, pcm: bytes = WHOLE, *, channels: int = 2, rate: int = 8_000) -> str:
+    path = folder / "call.wav"
+    with wave.open(str(path), "wb") as file:
+        file.setnchannels(channels)
+        file.setsampwidth(2)
+        file.setframerate(rate)
+        file.writeframes(pcm)
+    return str(path)
+
+
+async def start(http: httpx.AsyncClient, folder: Path, **order: Any) -> dict[str, Any]:
+    order = {"stream": "front-desk", "contact_id": CALL, "pace": FAST, "wav": order.get("wav") or wav(folder), **order}
+    answer = await http.post("/_local/calls", json=order)
+    assert answer.status_code == 201, answer.text
+    state: dict[str, Any] = answer.json()
+    return state
+
+
+async def finished(http: httpx.AsyncClient, contact_id: str = CALL) -> dict[str, Any]:
+    async with asyncio.timeout(60):
+        while (state := (await http.get(f"/_local/calls/{contact_id}")).json())["state"] == "playing":
+            await asyncio.sleep(0.01)
+    assert isinstance(state, dict)
+    return state
+
+
+async def heard(http: httpx.AsyncClient, reader: CallMedia, stream: str = "front-desk") -> bytes:
+    selector = {"StartSelectorType": "EARLIEST"}
+    body = await http.post("/getMedia", json={"StreamName": stream, "StartSelector": selector})
+    return pcm_of(read(reader, [body.content]))
+
+
+async def test_a_recording_is_played_as_connect_would(http: httpx.AsyncClient, tmp_path: Path) -> None:
+    state = await start(http, tmp_path)
+    assert (state["start_fragment"], state["duration"]) == (fragment_number(1), 8.0)
+    assert ":stream/front-desk/" in state["stream_arn"]
+    ended = await finished(http)
+    assert (ended["state"], ended["fragments"], ended["seconds"]) == ("ended", 8, 8.0)
+    assert ended["last_fragment"] == fragment_number(8)
+    reader = CallMedia(call_id=CALL)
+    assert await heard(http, reader) == WHOLE
+    assert reader.origin_ms == state["start_ms"]
+
+
+async def test_the_stream_is_used_again_by_the_next_contact(http: httpx.AsyncClient, tmp_path: Path) -> None:
+    await start(http, tmp_path, contact_id=OTHER_CALL, start_ms=1_000_000_000_000)
+    await finished(http, OTHER_CALL)
+    state = await start(http, tmp_path)
+    assert state["start_fragment"] == fragment_number(9)
+    await finished(http)
+    await start(http, tmp_path, contact_id="third", start_ms=2_000_000_000_000)
+    await finished(http, "third")
+    reader = CallMedia(call_id=CALL)
+    assert await heard(http, reader) == WHOLE
+    assert reader.ended is EndReason.OTHER_CONTACT
+
+
+async def test_faults_of_the_audio_can_be_ordered(http: httpx.AsyncClient, tmp_path: Path) -> None:
+    await start(
+        http,
+        tmp_path,
+        tracks=[AGENT_TRACK, CUSTOMER_TRACK],
+        tagless=[2],
+        lost=[4],
+        starts={AGENT_TRACK: 8_192},
+        odd_blocks=[[CUSTOMER_TRACK, 3, 192]],
+        leading_identity="never",
+        known_sizes=True,
+    )
+    assert (await finished(http))["state"] == "ended"
+    reader = CallMedia(call_id=CALL)
+    customer = bytearray(CUSTOMER_PCM)
+    customer[3 * 1_024 + 192 : 4 * 1_024] = bytes(1_024 - 192)
+    agent = bytearray(silence(8_192) + AGENT_PCM[2 * 8_192 :])
+    for channel in (customer, agent):
+        channel[4 * 16_384 : 5 * 16_384] = bytes(16_384)
+    assert await heard(http, reader) == stereo(bytes(customer), bytes(agent))
+    assert len(reader.take_gaps()) == 1
+
+
+async def test_a_recording_of_one_channel_is_the_customer_alone(http: httpx.AsyncClient, tmp_path: Path) -> None:
+    await start(http, tmp_path, wav=wav(tmp_path, CUSTOMER_PCM, channels=1))
+    await finished(http)
+    assert await heard(http, CallMedia(call_id=CALL)) == stereo(CUSTOMER_PCM, b"")
+
+
+async def test_a_call_can_be_hung_up(http: httpx.AsyncClient, tmp_path: Path, streams: Streams) -> None:
+    await start(http, tmp_path, pace=0.000_001)
+    assert (
+        await http.post("/_local/calls", json={"stream": "s", "contact_id": CALL, "wav": wav(tmp_path)})
+    ).status_code == 409
+    assert (await http.delete(f"/_local/calls/{CALL}")).json()["state"] == "stopped"
+    assert (await http.delete("/_local/calls/unknown")).status_code == 404
+
+
+@pytest.mark.parametrize(
+    "order",
+    [
+        [],
+        {"stream": "s", "contact_id": CALL},
+        {"stream": "s", "contact_id": CALL, "wav": "/nonexistent.wav"},
+        {"stream": "s", "contact_id": CALL, "wav": "WAV", "pace": 0},
+        {"stream": "s", "contact_id": CALL, "wav": "WAV", "pace": "quick"},
+        {"stream": "s", "contact_id": CALL, "wav": "WAV", "tracks": ["VIDEO"]},
+        {"stream": "s", "contact_id": CALL, "wav": "WAV", "speed": 2},
+    ],
+)
+async def test_a_call_that_cannot_be_played(http: httpx.AsyncClient, tmp_path: Path, order: Any) -> None:
+    text = json.dumps(order).replace("WAV", wav(tmp_path))
+    answer = await http.post("/_local/calls", content=text)
+    assert answer.status_code == 400
+    assert answer.json()["error"]
+
+
+async def test_other_rates_are_not_connects(http: httpx.AsyncClient, tmp_path: Path) -> None:
+    order = {"stream": "s", "contact_id": CALL, "wav": wav(tmp_path, rate=16_000)}
+    assert (await http.post("/_local/calls", json=order)).status_code == 400
+
+
+async def test_a_producer_of_ones_own_is_acknowledged(http: httpx.AsyncClient, streams: Streams) -> None:
+    stream = streams.create("front-desk", retention_hours=1)
+    data = b"".join(fragment.write(number="1") for fragment in contact().fragments())
+
+    async def chunks() -> Any:
+        for start in range(0, len(data), 5_000):
+            yield data[start : start + 5_000]
+
+    answer = await http.post("/putMedia", headers={"x-amzn-stream-arn": stream.arn}, content=chunks())
+    events = [json.loads(line) for line in answer.text.splitlines()]
+    assert [event["EventType"] for event in events] == ["BUFFERING", "RECEIVED", "PERSISTED"] * 8
+    assert [event["FragmentNumber"] for event in events[::3]] == [fragment_number(n) for n in range(1, 9)]
+    assert await heard(http, CallMedia(call_id=CALL)) == WHOLE
+
+
+async def test_a_producer_that_sends_something_else_is_told(http: httpx.AsyncClient, streams: Streams) -> None:
+    streams.create("front-desk")
+    answer = await http.post("/putMedia", headers={"x-amzn-stream-name": "front-desk"}, content=b"RIFF" * 100)
+    assert json.loads(answer.text)["EventType"] == "ERROR"
+
+
+async def test_settings_can_be_changed(http: httpx.AsyncClient, streams: Streams) -> None:
+    assert (await http.post("/_local/settings", json={"idle_seconds": 1, "inclusive_tokens": True})).status_code == 204
+    assert (streams.settings.idle_seconds, streams.settings.inclusive_tokens) == (1, True)
+    assert (await http.post("/_local/settings", json={"idle": 1})).status_code == 400
+    assert (await http.post("/_local/settings", json={"delivery": 1})).status_code == 400
