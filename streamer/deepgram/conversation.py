@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -56,6 +57,7 @@ class Patience:
             finalise.
         unfinalised: of audio sent that has no final words, from which on Deepgram is asked to finalise.
         answer: until it must have answered that.
+        close: until it must have said the last after the last audio.
     """
 
     keep_alive: float = 4.0
@@ -63,6 +65,7 @@ class Patience:
     silence: float = 10.0
     unfinalised: float = 20.0
     answer: float = 5.0
+    close: float = 15.0
 
 
 @dataclass(slots=True)
@@ -129,13 +132,13 @@ class Conversation:
         self._counts = counts
         self._patience = patience
         self._pacer = Pacer(clock=self._loop.time)
-        self._closing = False
+        self._closing_since: float | None = None
         self._last_sent = self._loop.time()
         self._sending_since: float | None = None
         self._waiting_since: float | None = None
         self._answered = offset
         self._finalize_due = False
-        self._finalized_at: float | None = None
+        self._finalized_at = -math.inf
         self._finalizes = 0
 
     async def run(self) -> None:
@@ -162,7 +165,7 @@ class Conversation:
 
     async def _send_all(self) -> None:
         try:
-            while not self._closing:
+            while self._closing_since is None:
                 self._news.clear()
                 await self._send_due()
                 await self._news.wait()
@@ -182,8 +185,7 @@ class Conversation:
             if self._finalize_due:
                 await self._finalize()
         if self._finished() or self._buffer.next_audio(self._position) is not None:
-            self._closing = True
-            self._waiting_since = self._loop.time()
+            self._closing_since = self._loop.time()
             await self._send(CLOSE_STREAM)
         elif self._finalize_due:
             await self._finalize()
@@ -205,7 +207,7 @@ class Conversation:
             try:
                 data = await self._connection.receive()
             except ConnectionLost as lost:
-                if self._closing and lost.code == _NORMAL_CLOSURE:
+                if self._closing_since is not None and lost.code == _NORMAL_CLOSURE:
                     self._complete(whole=False)
                     return
                 raise
@@ -214,7 +216,7 @@ class Conversation:
                 message = decode(data)
                 if isinstance(message, Results):
                     self._take(message)
-                elif isinstance(message, Metadata) and self._closing:
+                elif isinstance(message, Metadata) and self._closing_since is not None:
                     self._complete(whole=self._heard_whole(message))
                     return
                 elif isinstance(message, Unknown):
@@ -232,9 +234,11 @@ class Conversation:
             if interim is not None:
                 self._interim(interim)
             return
+        behind = min(self._hearing.watermarks)
         final, gap = self._hearing.final(results, sent=self._position)
-        if final is not None:
+        if min(self._hearing.watermarks) > behind:
             self._finalizes = 0
+        if final is not None:
             self._deliver(final, gap)
 
     def _heard_whole(self, metadata: Metadata) -> bool:
@@ -249,26 +253,33 @@ class Conversation:
         """Look after everything that is due by time alone."""
         self._timer = self._loop.call_later(_TICK_SECONDS, self._tick)
         now, patience = self._loop.time(), self._patience
-        waiting = 0.0
-        # To less audio than that Deepgram need not answer, not even when asked (docs, "Finalize").
-        if self._waiting_since is not None and (self._closing or self._position - self._answered >= SAMPLE_RATE):
-            waiting = now - self._waiting_since
-        sending = now - self._sending_since if self._sending_since is not None else 0.0
-        if sending > patience.send or waiting > patience.silence + patience.answer:
+        # To less than a second of audio Deepgram need not answer, not even when asked (docs, "Finalize").
+        waits = self._position - self._answered >= SAMPLE_RATE
+        waiting = _since(self._waiting_since, now) if waits else 0.0
+        if (
+            _since(self._sending_since, now) > patience.send
+            or _since(self._closing_since, now) > patience.close
+            or waiting > patience.silence + patience.answer
+        ):
             self._give_up()
-        elif not self._closing:
+        elif self._closing_since is None:
             behind = (self._position - min(self._hearing.watermarks)) / SAMPLE_RATE
-            if (waiting > patience.silence or behind > patience.unfinalised) and not self._finalized_lately(now):
-                if self._finalizes == _MAX_FINALIZES:
-                    self._give_up()
-                self._finalizes += 1
-                self._finalized_at = now
-                self._finalize_due = True
-            if self._finalize_due or now - self._last_sent >= patience.keep_alive:
+            if waiting > patience.silence or behind > patience.unfinalised:
+                self._ask(now)
+            if now - self._last_sent >= patience.keep_alive:
                 self._news.set()
 
-    def _finalized_lately(self, now: float) -> bool:
-        return self._finalized_at is not None and now - self._finalized_at <= self._patience.answer
+    def _ask(self, now: float) -> None:
+        """Have Deepgram asked to finalise, unless it has just been; give up when asking does not help."""
+        if now - self._finalized_at <= self._patience.answer:
+            return
+        if self._finalizes == _MAX_FINALIZES:
+            self._give_up()
+            return
+        self._finalizes += 1
+        self._finalized_at = now
+        self._finalize_due = True
+        self._news.set()
 
     def _give_up(self) -> None:
         self._counts.stalls += 1
@@ -278,3 +289,8 @@ class Conversation:
     def _sender_ended(self, sending: asyncio.Task[None]) -> None:
         if not sending.cancelled() and sending.exception() is not None:
             self._connection.abort()
+
+
+def _since(moment: float | None, now: float) -> float:
+    """Seconds since something began; 0 while it has not."""
+    return 0.0 if moment is None else now - moment

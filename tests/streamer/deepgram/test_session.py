@@ -98,6 +98,10 @@ def retyped(message: Message) -> list[Sent]:
     return [{**message, "start": "soon"}]
 
 
+async def say_a_word(stream: Stream) -> None:
+    await stream.socket.send(json.dumps({"type": "SpeechStarted", "channel": [0, 2], "timestamp": 1.0}))
+
+
 BROKEN = {
     "closed with 1011": [Behaviour(after=50000, then=close(1011, "NET-0000"))],
     "closed with 1011 three times": [Behaviour(after=n, then=close(1011, "NET-0001")) for n in (30000, 4000, 500)],
@@ -122,6 +126,7 @@ BROKEN = {
     "closed at the end without last results": [Behaviour(at_close=close(1000))],
     "closed with 1011 at the end": [Behaviour(at_close=close(1011, "NET-0000"))] * 3,
     "mute at the end": [Behaviour(at_close=go_mute)],
+    "mute after a word at the end": [Behaviour(at_close=say_a_word)],
     "dead at the end": [Behaviour(at_close=go_dead)],
 }
 

@@ -1,0 +1,171 @@
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+from deepgram.listen.v1.types import ListenV1Metadata, ListenV1Results
+from hypothesis import given
+from hypothesis import strategies as st
+
+from streamer.deepgram.messages import (
+    CLOSE_STREAM,
+    FINALIZE,
+    KEEP_ALIVE,
+    Error,
+    MalformedMessage,
+    Metadata,
+    Results,
+    SpeechStarted,
+    Unknown,
+    UtteranceEnd,
+    decode,
+)
+from tests.streamer.deepgram.fake_deepgram import Recogniser
+
+FOLDER = os.environ.get("CALLSCRIBE_DEEPGRAM_FIXTURES")
+
+RESULTS: dict[str, Any] = {
+    "type": "Results",
+    "channel_index": [1, 2],
+    "start": 5.99,
+    "duration": 1.98,
+    "is_final": True,
+    "speech_final": True,
+    "from_finalize": False,
+    "channel": {
+        "alternatives": [
+            {
+                "transcript": "Tell me.",
+                "confidence": 0.99,
+                "words": [
+                    {"word": "tell", "start": 6.07, "end": 6.35, "confidence": 0.9, "punctuated_word": "Tell"},
+                    {"word": "me", "start": 6.35, "end": 6.6, "confidence": 0.9},
+                ],
+            }
+        ]
+    },
+    "metadata": {"request_id": "r", "model_uuid": "m", "model_info": {"name": "n", "version": "v", "arch": "a"}},
+}
+
+
+def encoded(message: object) -> bytes:
+    return json.dumps(message).encode()
+
+
+def test_results_are_read() -> None:
+    results = decode(encoded(RESULTS))
+    assert isinstance(results, Results)
+    assert (results.channel_index[0], results.start, results.duration) == (1, 5.99, 1.98)
+    assert (results.is_final, results.speech_final) == (True, True)
+    best = results.channel.alternatives[0]
+    assert (best.transcript, best.confidence) == ("Tell me.", 0.99)
+    assert [(word.written, word.start, word.end) for word in best.words] == [("Tell", 6.07, 6.35), ("me", 6.35, 6.6)]
+
+
+def test_other_messages_are_told_apart() -> None:
+    assert decode(b'{"type":"Metadata","duration":9.5,"channels":2,"created":"now"}') == Metadata(9.5)
+    assert decode(b'{"type":"Error","code":"C","variant":"V","description":"d"}') == Error("C", "V")
+    assert isinstance(decode(b'{"type":"UtteranceEnd","channel":[0,1],"last_word_end":2}'), UtteranceEnd)
+    assert isinstance(decode(b'{"channel":[0,1],"timestamp":2,"type":"SpeechStarted"}'), SpeechStarted)
+    assert decode(b'{"type":"Weather","channel":7}') == Unknown("Weather")
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"",
+        b"\x00\xff\xfe",
+        b"null",
+        b"[]",
+        b"{}",
+        b'{"type":1}',
+        b'{"type":"Results"}',
+        b'{"type":"Weather"',
+        b'{"type":"\xff"}',
+        b"[" * 100_000,
+        encoded({**RESULTS, "start": "5.99"}),
+        encoded({**RESULTS, "start": None}),
+        encoded({**RESULTS, "duration": 1e300}),
+        encoded({**RESULTS, "channel_index": 0}),
+        encoded({**RESULTS, "channel": []}),
+        encoded({**RESULTS, "channel": {"alternatives": [{"transcript": None}]}}),
+        encoded({**RESULTS, "channel": {"alternatives": [{"transcript": "a", "words": ["a"]}]}}),
+    ],
+)
+def test_what_cannot_be_read_is_told_from_what_need_not_be(data: bytes) -> None:
+    with pytest.raises(MalformedMessage):
+        decode(data)
+
+
+@given(st.binary() | st.recursive(st.none() | st.floats() | st.text(), st.lists).map(encoded))
+def test_nothing_else_is_raised(data: bytes) -> None:
+    with pytest.raises(MalformedMessage):
+        decode(data)
+
+
+@given(st.sampled_from(list(RESULTS)), st.none() | st.integers() | st.text() | st.lists(st.integers()))
+def test_a_result_of_any_form_is_read_or_malformed(name: str, value: object) -> None:
+    try:
+        decode(encoded({**RESULTS, name: value}))
+    except MalformedMessage as malformed:
+        assert str(value) not in str(malformed) or str(value) in "a message of type Results has fields of other types"  # noqa: PT017
+
+
+def test_an_error_does_not_repeat_what_was_said() -> None:
+    with pytest.raises(MalformedMessage) as malformed:
+        decode(encoded({**RESULTS, "channel": {"alternatives": [{"transcript": ["my number is 5"]}]}}))
+    assert "number" not in repr(malformed.value)
+    assert malformed.value.__cause__ is None
+
+
+def test_the_fields_that_are_read_are_those_of_deepgrams_sdk() -> None:
+    """The SDK's models are checked strictly: it does not check them itself."""
+    theirs = ListenV1Results.model_validate(RESULTS, strict=True)
+    ours = decode(encoded(RESULTS))
+    assert isinstance(ours, Results)
+    assert set(Results.__struct_fields__) <= set(ListenV1Results.model_fields)
+    assert set(Metadata.__struct_fields__) <= set(ListenV1Metadata.model_fields)
+    assert (ours.start, ours.duration, ours.channel_index) == (theirs.start, theirs.duration, theirs.channel_index)
+    best = theirs.channel.alternatives[0]
+    assert ours.channel.alternatives[0].transcript == best.transcript
+    assert [word.written for word in ours.channel.alternatives[0].words] == [
+        word.punctuated_word or word.word for word in best.words
+    ]
+
+
+def test_the_fake_recogniser_speaks_as_deepgrams_sdk_expects() -> None:
+    for message in Recogniser(0).feed(bytes(40_000)):
+        ListenV1Results.model_validate({**message, "metadata": RESULTS["metadata"]}, strict=True)
+
+
+def test_what_is_sent_is_what_deepgrams_sdk_sends() -> None:
+    from deepgram.listen.v1.types import ListenV1CloseStream, ListenV1Finalize, ListenV1KeepAlive
+
+    for text, model, kind in (
+        (KEEP_ALIVE, ListenV1KeepAlive, "KeepAlive"),
+        (FINALIZE, ListenV1Finalize, "Finalize"),
+        (CLOSE_STREAM, ListenV1CloseStream, "CloseStream"),
+    ):
+        assert json.loads(text) == model(type=kind).model_dump(exclude_none=True)
+
+
+def published() -> list[Path]:
+    return sorted(Path(FOLDER, "streaming").glob("*.json")) if FOLDER else []
+
+
+@pytest.mark.skipif(FOLDER is None, reason="CALLSCRIBE_DEEPGRAM_FIXTURES names no folder")
+@pytest.mark.parametrize("path", published(), ids=lambda path: path.stem)
+def test_a_published_message_is_read(path: Path) -> None:
+    message = json.loads(path.read_bytes())
+    if isinstance(message, list):
+        pytest.skip("a table of close codes, no message")
+    # Pages about one option show results without their type.
+    message.setdefault("type", "Results")
+    read = decode(encoded(message))
+    assert type(read).__name__ == message["type"]
+    if isinstance(read, Results):
+        best = message["channel"]["alternatives"][0]
+        assert read.channel.alternatives[0].transcript == best["transcript"]
+        assert [word.word for word in read.channel.alternatives[0].words] == [word["word"] for word in best["words"]]
+        assert read.is_final == message["is_final"]
