@@ -12,6 +12,10 @@ MAX_VOCABULARY_TERMS: Final = 100
 MAX_KEYTERM_TOKENS: Final = 500
 """Deepgram's limits for one request (docs, pages "Keyterm Prompting" and "Keywords")."""
 
+ENDPOINTING_MILLISECONDS: Final = 300
+"""Silence that ends a piece of live speech: people pause in mid-thought, and Deepgram's default of 10 would cut there
+(docs, "Configure Endpointing and Interim Results")."""
+
 # Silence that ends an utterance. Deepgram's default of 10 ms cuts sentences apart (docs, "Endpointing").
 _ENDPOINTING_MS: Final = 300
 
@@ -157,12 +161,7 @@ def query_parameters(
         parameters["diarize_model"] = "latest"
     if options.summarize and options.english:
         parameters["summarize"] = "v2"
-    lists = {
-        "redact": list(options.redact),
-        options.vocabulary_parameter: _checked_vocabulary(options, vocabulary),
-        "tag": list(options.tags),
-    }
-    return parameters | {name: values for name, values in lists.items() if values}
+    return parameters | _lists(options, vocabulary)
 
 
 def streaming_parameters(options: TranscriptionOptions, *, vocabulary: Sequence[str] = ()) -> QueryParameters:
@@ -192,12 +191,38 @@ def streaming_parameters(options: TranscriptionOptions, *, vocabulary: Sequence[
     }
     switches = {"smart_format": options.smart_format, "mip_opt_out": options.mip_opt_out}
     parameters |= {name: True for name, on in switches.items() if on}
-    lists = {
-        "redact": list(options.redact),
-        options.vocabulary_parameter: _checked_vocabulary(options, vocabulary),
-        "tag": list(options.tags),
+    return parameters | _lists(options, vocabulary)
+
+
+def live_query_parameters(options: TranscriptionOptions, *, vocabulary: Sequence[str] = ()) -> QueryParameters:
+    """Write the query parameters of a live stream of two channels.
+
+    Every name is a keyword of the SDK's `listen.v1.connect` and is listed in Deepgram's API reference ("Live Audio").
+    Streams have no text intelligence but entities (docs, "Feature Overview" of streaming), and those are not asked for
+    because no live transcript shows them. Each speaker has a channel, so nobody is told apart by voice. Results say
+    where somebody pauses, so that no messages of their own are asked for about that.
+
+    Args:
+        options: options of the deployment.
+        vocabulary: the clinic's own terms, behind those of the options; repeated terms count once.
+
+    Raises:
+        InvalidOptions: a term that is empty or holds control characters.
+        VocabularyTooLarge: more than 100 terms, or for nova-3 about more than 500 tokens.
+    """
+    parameters: QueryParameters = {
+        "model": options.model,
+        "language": options.language,
+        "encoding": "linear16",
+        "sample_rate": str(SAMPLE_RATE),
+        "channels": str(len(CHANNEL_ROLES)),
+        "multichannel": True,
+        "interim_results": True,
+        "endpointing": str(ENDPOINTING_MILLISECONDS),
+        "punctuate": True,
     }
-    return parameters | {name: values for name, values in lists.items() if values}
+    switches = {"smart_format": options.smart_format, "mip_opt_out": options.mip_opt_out}
+    return parameters | {name: True for name, on in switches.items() if on} | _lists(options, vocabulary)
 
 
 def merged_vocabulary(options: TranscriptionOptions, vocabulary: Sequence[str]) -> list[str]:
@@ -211,6 +236,16 @@ def merged_vocabulary(options: TranscriptionOptions, vocabulary: Sequence[str]) 
 def estimated_tokens(term: str) -> int:
     """About how many tokens Deepgram counts for a term: its tokeniser is not published, four letters are typical."""
     return sum(math.ceil(len(word) / 4) for word in term.split())
+
+
+def _lists(options: TranscriptionOptions, vocabulary: Sequence[str]) -> QueryParameters:
+    """Write the parameters that repeat."""
+    lists = {
+        "redact": list(options.redact),
+        options.vocabulary_parameter: _checked_vocabulary(options, vocabulary),
+        "tag": list(options.tags),
+    }
+    return {name: values for name, values in lists.items() if values}
 
 
 def _checked_vocabulary(options: TranscriptionOptions, vocabulary: Sequence[str]) -> list[str]:

@@ -2,6 +2,7 @@ import inspect
 import json
 
 import pytest
+from deepgram.listen.v1.client import AsyncV1Client
 from deepgram.listen.v1.media.client import MediaClient
 from hypothesis import given
 from hypothesis import strategies as st
@@ -14,13 +15,20 @@ from transcription.options import (
     TranscriptionOptions,
     VocabularyTooLarge,
     estimated_tokens,
+    live_query_parameters,
     query_parameters,
     streaming_parameters,
 )
 
 # Deepgram's list is held against its own specification in tests/local/speech/test_parameters.py.
 PUBLISHED = published()["published"].keys()
+PUBLISHED_LIVE = published()["streaming"].keys()
 OF_THE_SDK = set(inspect.signature(MediaClient.transcribe_url).parameters) - {"self", "url", "request_options"}
+LIVE_OF_THE_SDK = set(inspect.signature(AsyncV1Client.connect).parameters) - {
+    "self",
+    "request_options",
+    "authorization",
+}
 
 
 def test_two_channels_are_transcribed_each_by_itself() -> None:
@@ -157,6 +165,40 @@ def test_only_published_parameters_are_sent(
     assert parameters.get("summarize", "v2") == "v2"
     assert False not in parameters.values()
     assert [] not in parameters.values()
+
+
+def test_a_live_stream_is_described_in_full() -> None:
+    assert live_query_parameters(TranscriptionOptions(), vocabulary=["glaucoma"]) == {
+        "model": "nova-3",
+        "language": "en",
+        "encoding": "linear16",
+        "sample_rate": "8000",
+        "channels": "2",
+        "multichannel": True,
+        "interim_results": True,
+        "endpointing": "300",
+        "punctuate": True,
+        "smart_format": True,
+        "mip_opt_out": True,
+        "keyterm": ["glaucoma"],
+    }
+
+
+@given(OPTIONS, TEXTS)
+def test_only_published_parameters_are_sent_live(options: TranscriptionOptions, vocabulary: tuple[str, ...]) -> None:
+    parameters = live_query_parameters(options, vocabulary=vocabulary)
+    assert parameters.keys() <= LIVE_OF_THE_SDK & PUBLISHED_LIVE
+    assert not {"keyterm", "keywords"} <= parameters.keys()
+    assert False not in parameters.values()
+    assert [] not in parameters.values()
+    recorded = query_parameters(options, channels=2, vocabulary=vocabulary)
+    for name in ("model", "language", "redact", "keyterm", "keywords", "tag", "mip_opt_out", "smart_format"):
+        assert parameters.get(name) == recorded.get(name)
+
+
+def test_a_live_vocabulary_has_the_limits_of_any_request() -> None:
+    with pytest.raises(VocabularyTooLarge):
+        live_query_parameters(TranscriptionOptions(), vocabulary=[f"a{number}" for number in range(101)])
 
 
 @given(OPTIONS)

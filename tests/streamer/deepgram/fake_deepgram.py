@@ -13,9 +13,10 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
-from websockets.asyncio.server import Request, Response, ServerConnection, serve
+from websockets.asyncio.server import ServerConnection, serve
 from websockets.datastructures import Headers
 from websockets.exceptions import ConnectionClosed
+from websockets.http11 import Request, Response
 
 from local.speech.engines.frames import FRAME_SAMPLES, FrameReader
 
@@ -145,7 +146,7 @@ async def go_mute(stream: "Stream") -> None:
 
 async def go_dead(stream: "Stream") -> None:
     """Neither read nor answer, as when the network in between forgets the connection."""
-    stream.socket.transport.pause_reading()  # type: ignore[attr-defined]
+    stream.socket.transport.pause_reading()
     stream.mute = True
 
 

@@ -84,7 +84,8 @@ def test_audio_that_cannot_follow_is_refused() -> None:
 def test_any_reading_is_the_audio_of_its_section(
     pieces: list[tuple[int, int]], silent_until: list[int], position: int, limit: int, released: int
 ) -> None:
-    buffer, at, everything = ReplayBuffer(10_000), 0, {}
+    buffer, at = ReplayBuffer(10_000), 0
+    everything: dict[int, None] = {}
     for gap, samples in pieces:
         at += 10 * gap
         piece = audio(at, samples)
@@ -94,7 +95,7 @@ def test_any_reading_is_the_audio_of_its_section(
             everything |= dict.fromkeys(range(piece.start, piece.end))
     buffer.release(released)
     assert buffer.held == len(everything)
-    expected = []
+    expected: list[bytes] = []
     while position + len(expected) in everything and len(expected) < limit:
         here = position + len(expected)
         expected.append(b"".join(value(here) if here >= until else b"\0\0" for until in silent_until))
