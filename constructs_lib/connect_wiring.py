@@ -230,7 +230,7 @@ class ConnectWiring(Construct):
             content=Stack.of(self).to_json_string(content),
             state="ACTIVE",
         )
-        module.add_dependency(association)
+        module.node.add_dependency(association)
         return module
 
     def _instance_account(self) -> str:
