@@ -68,11 +68,11 @@ class Health:
 
         app = web.Application()
         app.router.add_get(PATH, answer)
-        runner = web.AppRunner(app, access_log=None)
+        runner = web.AppRunner(app, access_log=None, shutdown_timeout=1)
         await runner.setup()
         try:
             # The container has an address of its own, behind a security group that lets nobody in.
-            site = web.TCPSite(runner, "0.0.0.0", port, shutdown_timeout=1)  # noqa: S104
+            site = web.TCPSite(runner, "0.0.0.0", port)  # noqa: S104
             await site.start()
             yield runner.addresses[0][1]
         finally:

@@ -1,0 +1,62 @@
+import json
+from typing import Any
+
+import pytest
+
+from streamer.announcer import Announcer, NotAnnounced
+
+ITEM = {
+    "call_id": "call-7",
+    "clinic_id": "harbour",
+    "day": "2026-11-20",
+    "complete": False,
+    "incomplete_reasons": ["gap-missing"],
+    "end_reason": "disconnected",
+    "next_seq": 5,
+    "gaps": [{"start": 8000, "end": 20000, "reason": "missing"}],
+    "duration_seconds": 61.5,
+    "word_count": 40,
+    "resume_token": "91343852333181432392682062607743920146264293901",
+}
+
+
+class Events:
+    def __init__(self) -> None:
+        self.entries: list[dict[str, Any]] = []
+        self.failed = 0
+
+    async def put_events(self, *, Entries: list[dict[str, Any]]) -> dict[str, Any]:  # noqa: N803
+        self.entries += Entries
+        return {"FailedEntryCount": self.failed, "Entries": [{"ErrorCode": "ThrottlingException"}]}
+
+
+async def test_ids_and_figures_are_announced() -> None:
+    events = Events()
+    await Announcer(events=events, bus_name="bus").announce(ITEM)
+    (entry,) = events.entries
+    assert (entry["Source"], entry["DetailType"], entry["EventBusName"]) == (
+        "callscribe",
+        "Live Call Transcribed",
+        "bus",
+    )
+    assert json.loads(entry["Detail"]) == {
+        "version": "1",
+        "call_id": "call-7",
+        "clinic_id": "harbour",
+        "day": "2026-11-20",
+        "source": "live",
+        "complete": False,
+        "incomplete_reasons": ["gap-missing"],
+        "end_reason": "disconnected",
+        "utterances": 4,
+        "gaps": 1,
+        "figures": {"duration_seconds": 61.5, "gap_seconds": 1.5, "word_count": 40},
+        "live": {"pk": "CALL#call-7", "sk": "LIVE"},
+    }
+
+
+async def test_an_event_that_is_not_taken_is_a_failure() -> None:
+    events = Events()
+    events.failed = 1
+    with pytest.raises(NotAnnounced, match="ThrottlingException"):
+        await Announcer(events=events, bus_name="bus").announce(ITEM)

@@ -1,0 +1,61 @@
+import asyncio
+import io
+import json
+from typing import Any
+
+from streamer.metrics import Count, Metrics
+
+
+def lines(stream: io.StringIO) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in stream.getvalue().splitlines()]
+
+
+def test_a_line_holds_what_has_happened_since_the_last_one() -> None:
+    stream = io.StringIO()
+    metrics = Metrics(service="live", slots=150, stream=stream, clock=lambda: 1_795_000_000.5)
+    metrics.slots_used = 3
+    metrics.add(Count.RECONNECTS)
+    metrics.add(Count.RECONNECTS)
+    metrics.add(Count.GAP_SECONDS, 1.5)
+    metrics.add(Count.GAPS, 0)
+    metrics.behind_live(900)
+    metrics.behind_live(300)
+    metrics.flush()
+    metrics.flush()
+    first, second = lines(stream)
+    assert first == {
+        "_aws": {
+            "Timestamp": 1_795_000_000_500,
+            "CloudWatchMetrics": [
+                {
+                    "Namespace": "CallScribe",
+                    "Dimensions": [["service"]],
+                    "Metrics": [
+                        {"Name": "SlotsUsed", "Unit": "Count"},
+                        {"Name": "SlotsTotal", "Unit": "Count"},
+                        {"Name": "Reconnects", "Unit": "Count"},
+                        {"Name": "GapSeconds", "Unit": "Seconds"},
+                        {"Name": "BehindLiveMs", "Unit": "Milliseconds"},
+                    ],
+                }
+            ],
+        },
+        "service": "live",
+        "SlotsUsed": 3,
+        "SlotsTotal": 150,
+        "Reconnects": 2,
+        "GapSeconds": 1.5,
+        "BehindLiveMs": 900,
+    }
+    assert {"SlotsUsed", "SlotsTotal"} == second.keys() - {"_aws", "service"}
+
+
+async def test_the_last_line_is_written_on_the_way_out() -> None:
+    stream = io.StringIO()
+    metrics = Metrics(service="live", slots=1, stream=stream)
+    running = asyncio.create_task(metrics.run(every=3600))
+    await asyncio.sleep(0)
+    metrics.add(Count.HAND_OVERS)
+    running.cancel()
+    await asyncio.wait({running})
+    assert [line["HandOvers"] for line in lines(stream)] == [1]
