@@ -1,0 +1,110 @@
+"""The AWS side of a streamer on the emulator."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from functools import cache
+from itertools import count
+from typing import Any
+
+from aiobotocore.session import AioSession
+
+from streamer.aws import config
+from streamer.calls.attributes import from_attributes, to_attributes
+from transcription.table_keys import call_partition, live_call_key, utterance_range
+
+_KEYS = ("PK", "SK", "GSI1PK", "GSI1SK")
+_numbers = count(1)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cloud:
+    """A table, a queue and its dead-letter queue, new for each test.
+
+    Attributes:
+        session: aiobotocore's session.
+        dynamodb: Client of the table.
+        sqs: Client of the queues.
+        table: Name of the table.
+        queue_url: The queue.
+        failed_queue_url: Its dead-letter queue.
+    """
+
+    session: Any
+    dynamodb: Any
+    sqs: Any
+    table: str
+    queue_url: str
+    failed_queue_url: str
+
+    async def live(self, call_id: str) -> dict[str, Any]:
+        """Return a call's item."""
+        key = to_attributes(live_call_key(call_id).primary())
+        response = await self.dynamodb.get_item(TableName=self.table, Key=key, ConsistentRead=True)
+        return from_attributes(response.get("Item", {}))
+
+    async def change(self, call_id: str, **values: Any) -> None:
+        """Set attributes of a call's item, as a Lambda function does."""
+        await self.dynamodb.update_item(
+            TableName=self.table,
+            Key=to_attributes(live_call_key(call_id).primary()),
+            UpdateExpression="SET " + ", ".join(f"#{name} = :{name}" for name in values),
+            ExpressionAttributeNames={f"#{name}": name for name in values},
+            ExpressionAttributeValues=to_attributes({f":{name}": value for name, value in values.items()}),
+        )
+
+    async def utterances(self, call_id: str) -> list[dict[str, Any]]:
+        """Return a call's stored utterances in order."""
+        response = await self.dynamodb.query(
+            TableName=self.table,
+            KeyConditionExpression="PK = :pk AND begins_with(SK, :sk)",
+            ExpressionAttributeValues=to_attributes({":pk": call_partition(call_id), ":sk": utterance_range()}),
+        )
+        return [from_attributes(item) for item in response["Items"]]
+
+    async def messages(self, queue_url: str) -> dict[str, int]:
+        """Return how many messages of a queue are visible and how many are hidden."""
+        names = {"visible": "ApproximateNumberOfMessages", "hidden": "ApproximateNumberOfMessagesNotVisible"}
+        response = await self.sqs.get_queue_attributes(QueueUrl=queue_url, AttributeNames=list(names.values()))
+        return {name: int(response["Attributes"][attribute]) for name, attribute in names.items()}
+
+
+@cache
+def _session() -> Any:
+    # One for all tests, because it reads the services' descriptions only once.
+    return AioSession()  # type: ignore[no-untyped-call]
+
+
+@asynccontextmanager
+async def new_cloud() -> AsyncIterator[Cloud]:
+    """Make what a streamer works on; the environment must point at the emulator."""
+    session = _session()
+    number = next(_numbers)
+    table = f"transcripts-{number}"
+    async with AsyncExitStack() as stack:
+        dynamodb = await stack.enter_async_context(session.create_client("dynamodb", config=config()))
+        sqs = await stack.enter_async_context(session.create_client("sqs", config=config(read_timeout=30)))
+        await dynamodb.create_table(
+            TableName=table,
+            BillingMode="PAY_PER_REQUEST",
+            AttributeDefinitions=[{"AttributeName": name, "AttributeType": "S"} for name in _KEYS],
+            KeySchema=[{"AttributeName": "PK", "KeyType": "HASH"}, {"AttributeName": "SK", "KeyType": "RANGE"}],
+            GlobalSecondaryIndexes=[
+                {
+                    "IndexName": "GSI1",
+                    "KeySchema": [
+                        {"AttributeName": "GSI1PK", "KeyType": "HASH"},
+                        {"AttributeName": "GSI1SK", "KeyType": "RANGE"},
+                    ],
+                    "Projection": {"ProjectionType": "ALL"},
+                }
+            ],
+        )
+        urls = [
+            (await sqs.create_queue(QueueName=f"{name}-{number}"))["QueueUrl"] for name in ("calls", "failed-calls")
+        ]
+        yield Cloud(
+            session=session, dynamodb=dynamodb, sqs=sqs, table=table, queue_url=urls[0], failed_queue_url=urls[1]
+        )

@@ -1,0 +1,371 @@
+import asyncio
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError, ReadTimeoutError
+
+from streamer.calls.state import Checkpoint, Completion, EndHints
+from streamer.calls.store import (
+    AlreadyRunning,
+    CallStore,
+    Finished,
+    LeaseLost,
+    NotYet,
+    StreamingResumed,
+    Taken,
+)
+from tests.streamer.calls.cloud import Cloud
+from transcription.conversation import Role
+from transcription.failures import SafeError
+from transcription.live_call import EndReason, Gap, GapReason, LiveCall, LiveUtterance
+
+START_MS = 1_795_000_000_000
+CALL = LiveCall(
+    call_id="call-7",
+    clinic_id="harbour",
+    stream_arn="arn:aws:kinesisvideo:eu-central-1:123456789012:stream/connect-1/1",
+    start_fragment="1",
+    started_at_ms=START_MS,
+)
+LEASE = timedelta(seconds=30)
+
+
+class Clock:
+    now = datetime(2026, 11, 20, 10, 0, tzinfo=UTC)
+
+    def __call__(self) -> datetime:
+        return self.now
+
+    def pass_(self, seconds: float) -> None:
+        self.now += timedelta(seconds=seconds)
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def store_of(cloud: Cloud, clock: Clock) -> Callable[..., CallStore]:
+    def make(streamer: str = "one", *, dynamodb: Any = None, **options: Any) -> CallStore:
+        return CallStore(
+            dynamodb=dynamodb or cloud.dynamodb,
+            table=cloud.table,
+            streamer=streamer,
+            lease=LEASE,
+            clock=clock,
+            persist_seconds=options.pop("persist_seconds", 30),
+            **options,
+        )
+
+    return make
+
+
+@pytest.fixture
+def store(store_of: Callable[..., CallStore]) -> CallStore:
+    return store_of()
+
+
+async def taken(store: CallStore, call: LiveCall = CALL, message_id: str = "message-1") -> Taken:
+    result = await store.take(call, message_id)
+    assert isinstance(result, Taken)
+    return result
+
+
+def utterance(seq: int) -> LiveUtterance:
+    return LiveUtterance(
+        seq=seq,
+        channel=seq % 2,
+        role=Role.CUSTOMER,
+        text=f"word {seq}",
+        start=0.25 * seq,
+        end=0.25 * seq + 0.1,
+        confidence=0.98765,
+        word_count=2,
+        speech_final=True,
+    )
+
+
+CHECKPOINT = Checkpoint(
+    origin_ms=START_MS + 250,
+    watermarks=(8000, 16000),
+    next_seq=3,
+    published_seq=1,
+    resume_token="91343852333181432392682062607743920146264293901",
+    gaps=(Gap(start=10, end=20, reason=GapReason.MISSING),),
+    word_count=4,
+    reconnects=1,
+)
+COMPLETION = Completion(
+    end_reason=EndReason.DISCONNECTED, ended_at_ms=START_MS + 60_000, duration_seconds=60.0, incomplete_reasons=()
+)
+
+
+class TestTaking:
+    async def test_a_call_that_nobody_has_is_taken(self, store: CallStore, cloud: Cloud, clock: Clock) -> None:
+        mine = await taken(store)
+        assert (mine.lease.epoch, mine.state.checkpoint, mine.state.hints) == (1, Checkpoint(), EndHints())
+        item = await cloud.live("call-7")
+        assert item["lease_until"] == int(clock.now.timestamp()) + 30
+        assert {name: item[name] for name in ("type", "status", "day", "handovers", "message_id", "GSI1PK")} == {
+            "type": "live-call",
+            "status": "streaming",
+            "day": "2026-11-18",
+            "handovers": 0,
+            "message_id": "message-1",
+            "GSI1PK": "LIVE#harbour#2026-11-18",
+        }
+
+    async def test_of_many_that_race_for_a_call_one_gets_it(self, store_of: Callable[..., CallStore]) -> None:
+        results = await asyncio.gather(*(store_of(f"streamer-{number}").take(CALL, "message-1") for number in range(8)))
+        assert sorted(type(result).__name__ for result in results) == 7 * ["NotYet"] + ["Taken"]
+
+    async def test_of_many_that_race_for_an_expired_lease_one_gets_it(
+        self, store_of: Callable[..., CallStore], clock: Clock
+    ) -> None:
+        await taken(store_of("dead"))
+        clock.pass_(31)
+        results = await asyncio.gather(*(store_of(f"streamer-{number}").take(CALL, "message-1") for number in range(8)))
+        assert [result.lease.epoch for result in results if isinstance(result, Taken)] == [2]
+
+    async def test_a_second_announcement_of_a_running_call_is_not_needed(self, store: CallStore) -> None:
+        await taken(store)
+        assert await store.take(CALL, "message-2") == AlreadyRunning()
+
+    async def test_a_message_that_comes_too_early_waits_for_its_lease(self, store: CallStore, clock: Clock) -> None:
+        await taken(store)
+        assert await store.take(CALL, "message-1") == NotYet(lease_until=int(clock.now.timestamp()) + 30)
+
+    async def test_the_next_streamer_goes_on_where_the_last_one_was(
+        self, store_of: Callable[..., CallStore], clock: Clock, cloud: Cloud
+    ) -> None:
+        first = store_of("one")
+        mine = await taken(first)
+        await first.commit(mine.lease, [utterance(1), utterance(2)], CHECKPOINT)
+        clock.pass_(31)
+        theirs = await taken(store_of("two"))
+        assert theirs.state.checkpoint == CHECKPOINT
+        assert theirs.lease.epoch == 2
+        assert (await cloud.live("call-7"))["handovers"] == 1
+
+    async def test_a_released_call_is_taken_at_once(self, store_of: Callable[..., CallStore]) -> None:
+        first = store_of("one")
+        mine = await taken(first)
+        await first.release(mine.lease, CHECKPOINT)
+        assert (await taken(store_of("two"))).state.checkpoint == CHECKPOINT
+
+    async def test_a_failed_call_is_taken_again_when_it_is_redriven(self, store: CallStore, cloud: Cloud) -> None:
+        mine = await taken(store)
+        await store.fail(mine.lease, CHECKPOINT, SafeError("StreamNotFound", "there is no stream"))
+        item = await cloud.live("call-7")
+        assert (item["status"], item["error_code"], item["error_message"]) == (
+            "failed",
+            "StreamNotFound",
+            "there is no stream",
+        )
+        again = await taken(store, message_id="message-9")
+        assert again.state.checkpoint == CHECKPOINT
+        assert "error_code" not in await cloud.live("call-7")
+
+    async def test_what_a_function_has_noted_stays(self, store: CallStore, cloud: Cloud) -> None:
+        await cloud.change(
+            "call-7",
+            status="announced",
+            day="2026-11-17",
+            started_at_ms=START_MS,
+            announced_at="2026-11-17T23:59:59+00:00",
+            disconnected_at="2026-11-18T00:10:00+00:00",
+            stop_fragment="9",
+            stopped_at_ms=START_MS + 1,
+        )
+        mine = await taken(store)
+        assert mine.state.hints == EndHints(disconnected=True, stop_fragment="9")
+        assert mine.state.day == "2026-11-17"
+        assert (await cloud.live("call-7"))["announced_at"] == "2026-11-17T23:59:59+00:00"
+
+
+class TestCompletedCalls:
+    async def test_a_completed_call_is_finished_until_the_world_knows(self, store: CallStore) -> None:
+        mine = await taken(store)
+        item = await store.complete(mine.lease, CHECKPOINT, COMPLETION)
+        assert (item["status"], item["complete"], item["end_reason"]) == ("completed", True, "disconnected")
+        assert await store.take(CALL, "message-1") == Finished(to_announce=item)
+        await store.mark_announced(item)
+        assert await store.take(CALL, "message-1") == Finished(to_announce=None)
+
+    async def test_streaming_that_began_later_reopens_it(self, store: CallStore, cloud: Cloud) -> None:
+        mine = await taken(store)
+        await store.complete(mine.lease, CHECKPOINT, COMPLETION)
+        later = replace(CALL, started_at_ms=COMPLETION.ended_at_ms + 1)
+        again = await taken(store, later, "message-2")
+        assert again.state.checkpoint == CHECKPOINT
+        assert again.state.began_at_ms == later.started_at_ms
+        item = await cloud.live("call-7")
+        assert "complete" not in item
+        assert item["started_at_ms"] == START_MS
+
+    async def test_streaming_that_began_again_while_the_first_part_runs_is_told_its_streamer(
+        self, store: CallStore
+    ) -> None:
+        mine = await taken(store)
+        later = replace(CALL, started_at_ms=COMPLETION.ended_at_ms + 1)
+        assert await store.take(later, "message-2") == AlreadyRunning()
+        renewed = await store.renew([mine.lease])
+        assert renewed.hints["call-7"].resumed_at_ms == later.started_at_ms
+        with pytest.raises(StreamingResumed):
+            await store.complete(mine.lease, CHECKPOINT, COMPLETION)
+
+    async def test_a_streamer_that_has_read_through_the_pause_may_complete_the_call(self, store: CallStore) -> None:
+        mine = await taken(store)
+        assert await store.take(replace(CALL, started_at_ms=START_MS + 30_000), "message-2") == AlreadyRunning()
+        await store.complete(mine.lease, CHECKPOINT, COMPLETION)
+
+    async def test_a_stop_before_streaming_began_again_is_no_hint(self, store: CallStore, cloud: Cloud) -> None:
+        mine = await taken(store)
+        await cloud.change("call-7", stop_fragment="9", stopped_at_ms=START_MS + 20_000)
+        assert (await store.hints("call-7")).stop_fragment == "9"
+        await store.take(replace(CALL, started_at_ms=START_MS + 30_000), "message-2")
+        assert (await store.renew([mine.lease])).hints["call-7"].stop_fragment is None
+
+
+class TestFence:
+    async def test_words_and_position_are_stored_together(self, store: CallStore, cloud: Cloud) -> None:
+        mine = await taken(store)
+        await store.commit(mine.lease, [utterance(1), utterance(2)], CHECKPOINT)
+        assert [item["text"] for item in await cloud.utterances("call-7")] == ["word 1", "word 2"]
+        assert await store.utterances("call-7", after=0) == [utterance(1), utterance(2)]
+        assert await store.utterances("call-7", after=1) == [utterance(2)]
+
+    @pytest.mark.parametrize("what", ["commit", "release", "complete", "fail", "renew"])
+    async def test_who_has_lost_the_lease_writes_nothing(
+        self, store_of: Callable[..., CallStore], clock: Clock, cloud: Cloud, what: str
+    ) -> None:
+        late = store_of("late")
+        mine = await taken(late)
+        clock.pass_(31)
+        await taken(store_of("next"))
+        before = await cloud.live("call-7")
+        if what == "renew":
+            assert (await late.renew([mine.lease])).lost == {"call-7"}
+        else:
+            with pytest.raises(LeaseLost):
+                await {
+                    "commit": lambda: late.commit(mine.lease, [utterance(1)], CHECKPOINT),
+                    "release": lambda: late.release(mine.lease, CHECKPOINT),
+                    "complete": lambda: late.complete(mine.lease, CHECKPOINT, COMPLETION),
+                    "fail": lambda: late.fail(mine.lease, CHECKPOINT, SafeError("Code", "message")),
+                }[what]()
+        assert await cloud.live("call-7") == before
+        assert await cloud.utterances("call-7") == []
+
+    async def test_a_lease_that_has_run_out_is_still_ours_until_somebody_takes_it(
+        self, store: CallStore, clock: Clock
+    ) -> None:
+        mine = await taken(store)
+        clock.pass_(1000)
+        await store.commit(mine.lease, [utterance(1)], CHECKPOINT)
+
+    async def test_renewing_prolongs_the_lease(self, store: CallStore, clock: Clock, cloud: Cloud) -> None:
+        mine = await taken(store)
+        clock.pass_(10)
+        assert not (await store.renew([mine.lease])).lost
+        assert (await cloud.live("call-7"))["lease_until"] == int(clock.now.timestamp()) + 30
+
+    async def test_a_released_lease_is_not_renewed(self, store: CallStore) -> None:
+        mine = await taken(store)
+        await store.release(mine.lease, CHECKPOINT)
+        assert (await store.renew([mine.lease])).lost == {"call-7"}
+
+
+async def test_with_a_retention_everything_expires(
+    store_of: Callable[..., CallStore], cloud: Cloud, clock: Clock
+) -> None:
+    store = store_of(retention=timedelta(days=30))
+    mine = await taken(store)
+    await store.commit(mine.lease, [utterance(1)], CHECKPOINT)
+    expected = int((clock.now + timedelta(days=30)).timestamp())
+    (stored,) = await cloud.utterances("call-7")
+    assert (stored["expires_at"], (await cloud.live("call-7"))["expires_at"]) == (expected, expected)
+
+
+class Unreliable:
+    """A table whose calls fail as told, before or after they were carried out."""
+
+    def __init__(self, dynamodb: Any, *, before: list[Exception], after: list[Exception]) -> None:
+        self._dynamodb = dynamodb
+        self._before = before
+        self._after = after
+
+    def __getattr__(self, name: str) -> Any:
+        operation = getattr(self._dynamodb, name)
+        if name not in {"update_item", "transact_write_items"}:
+            return operation
+
+        async def call(**arguments: Any) -> Any:
+            if self._before:
+                raise self._before.pop()
+            response = await operation(**arguments)
+            if self._after:
+                raise self._after.pop()
+            return response
+
+        return call
+
+
+def _error(code: str, status: int = 400, **fields: Any) -> ClientError:
+    response: Any = {"Error": {"Code": code}, "ResponseMetadata": {"HTTPStatusCode": status}, **fields}
+    return ClientError(response, "UpdateItem")
+
+
+LOST_ANSWER = ReadTimeoutError(endpoint_url="https://dynamodb")
+
+
+class TestOutages:
+    @pytest.mark.parametrize(
+        "failure",
+        [
+            LOST_ANSWER,
+            _error("ThrottlingException"),
+            _error("Unknown", 503),
+            _error(
+                "TransactionCanceledException", CancellationReasons=[{"Code": "None"}, {"Code": "TransactionConflict"}]
+            ),
+        ],
+    )
+    async def test_a_passing_failure_only_delays(
+        self, store_of: Callable[..., CallStore], cloud: Cloud, failure: Exception
+    ) -> None:
+        store = store_of(dynamodb=Unreliable(cloud.dynamodb, before=[failure], after=[]))
+        mine = await taken(store)
+        await store.commit(mine.lease, [utterance(1)], CHECKPOINT)
+        assert len(await cloud.utterances("call-7")) == 1
+
+    async def test_writes_whose_answers_got_lost_have_happened_once(
+        self, store_of: Callable[..., CallStore], cloud: Cloud
+    ) -> None:
+        store = store_of(dynamodb=Unreliable(cloud.dynamodb, before=[], after=[]))
+        dynamodb = store._dynamodb
+        dynamodb._after = [LOST_ANSWER]
+        mine = await taken(store)
+        assert mine.lease.epoch == 1
+        dynamodb._after = [LOST_ANSWER]
+        await store.commit(mine.lease, [utterance(1)], CHECKPOINT)
+        dynamodb._after = [LOST_ANSWER]
+        await store.complete(mine.lease, CHECKPOINT, COMPLETION)
+        assert len(await cloud.utterances("call-7")) == 1
+
+    async def test_an_outage_is_borne_for_so_long_only(self, store_of: Callable[..., CallStore], cloud: Cloud) -> None:
+        failures: list[Exception] = [_error("ThrottlingException") for _ in range(100)]
+        store = store_of(dynamodb=Unreliable(cloud.dynamodb, before=failures, after=[]), persist_seconds=0)
+        with pytest.raises(ClientError, match="ThrottlingException"):
+            await store.take(CALL, "message-1")
+
+    async def test_what_does_not_pass_is_not_repeated(self, store_of: Callable[..., CallStore], cloud: Cloud) -> None:
+        failures: list[Exception] = [_error("AccessDeniedException"), _error("AccessDeniedException")]
+        store = store_of(dynamodb=Unreliable(cloud.dynamodb, before=failures, after=[]))
+        with pytest.raises(ClientError, match="AccessDeniedException"):
+            await store.take(CALL, "message-1")
+        assert len(failures) == 1
