@@ -312,9 +312,9 @@ class LiveStreamer(Construct):
             failed_events=self.failed_calls,
         )
         self.start_function, self.end_function, self.store_function = start.function, end.function, store.function
-        _allow_live_items(start.role, table, "dynamodb:GetItem", "dynamodb:UpdateItem")
+        _allow_live_items(start.role, table, "dynamodb:UpdateItem")
         _private.allow_messages(start.role, self.queue, "sqs:SendMessage")
-        _allow_live_items(end.role, table, "dynamodb:GetItem", "dynamodb:UpdateItem")
+        _allow_live_items(end.role, table, "dynamodb:UpdateItem")
         self._allow_storage(store.role, table, archive)
         self._open_to_flows(connect_instance_arn)
         self._add_rules(connect_instance_arn)
@@ -359,6 +359,10 @@ class LiveStreamer(Construct):
             tasks=min_tasks if min_tasks == max_tasks else None,
         )
         self.service, self.task_definition, self.task_role = streamer.service, streamer.task_definition, streamer.role
+        if vpc is None:
+            # Else the first tasks may start before there is a way to their image, and the circuit breaker gives up.
+            for subnet in self.vpc.private_subnets:
+                self.service.node.add_dependency(subnet.internet_connectivity_established)
         self._allow_streaming(table, stream_prefix, stream_key, feed)
         self.scaling = None
         if min_tasks < max_tasks:
@@ -425,9 +429,8 @@ class LiveStreamer(Construct):
         return queue, failed_calls
 
     def _allow_storage(self, role: iam.Role, table: dynamodb.ITableV2, archive: s3.IBucket) -> None:
-        _private.allow_items(
-            role, table, "dynamodb:GetItem", "dynamodb:Query", "dynamodb:PutItem", "dynamodb:UpdateItem"
-        )
+        _allow_live_items(role, table, "dynamodb:GetItem", "dynamodb:Query", write=False)
+        _private.allow_items(role, table, "dynamodb:PutItem")
         _private.allow_objects(role, archive, "s3:PutObject", prefix=TRANSCRIPTS, write=True)
         self._allow_announcements(role)
         _private.acknowledge_wildcards(

@@ -39,6 +39,7 @@ class BatchStack(Stack):
             clinic_by_prefix=settings.clinics.clinic_by_prefix,
             default_clinic_id=settings.default_clinic_id,
             retain_for=settings.retain_for,
+            live_transcripts=settings.live_policy,
             request_timeout=settings.request_timeout,
             max_retry_delay=settings.max_retry_delay,
             max_wait=settings.max_wait,

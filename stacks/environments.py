@@ -14,6 +14,7 @@ from aws_cdk import Duration, Environment, RemovalPolicy
 from aws_cdk import aws_lambda as lambda_
 
 from constructs_lib import DeepgramOptions
+from constructs_lib.transcription_workflow import LiveTranscripts
 
 LOCAL_SPEECH_URL: Final = "http://127.0.0.1:8787"
 """Where the local speech server listens unless told otherwise."""
@@ -146,7 +147,7 @@ class Settings:
     """Longest pause between two tries."""
     max_wait: Duration = field(default_factory=lambda: Duration.days(1))
     """Longest wait for a transcription."""
-    live_policy: str = "when-incomplete"
+    live_policy: LiveTranscripts = "when-incomplete"
     """When the recording of a call that was transcribed live is transcribed as well: ``always``, ``when-incomplete`` or
     ``never``."""
     alarm_emails: tuple[str, ...] = ()

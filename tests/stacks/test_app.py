@@ -10,7 +10,7 @@ from typing import Any, cast
 
 import pytest
 from aws_cdk import App, Stack
-from aws_cdk.assertions import Template
+from aws_cdk.assertions import Annotations, Match, Template
 from syrupy.assertion import SnapshotAssertion
 
 from app import LOCAL_SPEECH_URL_CONTEXT, build
@@ -23,7 +23,13 @@ STAGES = ("Local", "Dev", "Prod")
 OUTPUTS = {
     "Storage": {"RecordingBucketName", "RecordingKeyArn", "TableName", "ArchiveBucketName", "DeepgramSecretArn"},
     "Batch": {"StateMachineArn", "WorkQueueUrl", "FailedCallsQueueUrl", "EventBusName"},
+    "Live": {
+        *("LiveCallsQueueUrl", "FailedLiveCallsQueueUrl", "StartLiveCallFunctionName", "StartLiveCallFunctionArn"),
+        *("EndLiveCallFunctionName", "StreamerTaskDefinitionArn", "StreamerTaskRoleArn", "StreamerServiceName"),
+        *("StreamerClusterName", "FeedHttpUrl", "FeedRealtimeUrl", "FeedApiId"),
+    },
 }
+STACKS = tuple(OUTPUTS)
 # Renaming one of these replaces it, and what it holds is gone or out of reach.
 STATEFUL = {
     "AWS::S3::Bucket": {
@@ -34,6 +40,12 @@ STATEFUL = {
     "AWS::DynamoDB::GlobalTable": {"TranscriptsTable"},
     "AWS::SecretsManager::Secret": {"DeepgramSecret"},
     "AWS::KMS::Key": {"RecordingsKey", "TranscriptsKey", "DeepgramKey"},
+}
+# Calls that run, and the address under which they are followed.
+LIVE_STATEFUL = {
+    "AWS::SQS::Queue": {"StreamerQueue", "StreamerFailedCalls"},
+    "AWS::KMS::Key": {"StreamerKey", "FeedKey"},
+    "AWS::AppSync::Api": {"FeedApi"},
 }
 
 
@@ -51,7 +63,7 @@ def template_of(app: App, stage: str, name: str) -> Template:
     return Template.from_stack(stack_of(app, stage, name))
 
 
-@pytest.mark.parametrize("name", ["Storage", "Batch"])
+@pytest.mark.parametrize("name", STACKS)
 @pytest.mark.parametrize("stage", STAGES)
 def test_snapshot(app: App, stage: str, name: str, snapshot: SnapshotAssertion) -> None:
     template = normalised(template_of(app, stage, name))
@@ -64,6 +76,8 @@ def _forget_this_machine(template: dict[str, Any]) -> None:
     for resource in template["Resources"].values():
         if resource["Type"] == "AWS::Lambda::Function":
             resource["Properties"] |= {"Architectures": ["<this machine's>"], "Runtime": "<this machine's>"}
+        if resource["Type"] == "AWS::ECS::TaskDefinition":
+            resource["Properties"]["RuntimePlatform"]["CpuArchitecture"] = "<this machine's>"
 
 
 def test_no_finding_is_open_and_no_acknowledgement_stale() -> None:
@@ -78,17 +92,18 @@ def test_every_acknowledgement_says_why(app: App) -> None:
     assert all(len(reason.split()) >= 5 for reason in reasons)
 
 
+@pytest.mark.parametrize(("name", "stateful"), [("Storage", STATEFUL), ("Live", LIVE_STATEFUL)])
 @pytest.mark.parametrize("stage", STAGES)
-def test_what_holds_data_keeps_its_logical_id(app: App, stage: str) -> None:
+def test_what_holds_data_keeps_its_logical_id(app: App, stage: str, name: str, stateful: dict[str, set[str]]) -> None:
     hash_length = 8
     found: dict[str, set[str]] = {}
-    for logical_id, resource in template_of(app, stage, "Storage").to_json()["Resources"].items():
-        if resource["Type"] in STATEFUL:
+    for logical_id, resource in template_of(app, stage, name).to_json()["Resources"].items():
+        if resource["Type"] in stateful:
             found.setdefault(resource["Type"], set()).add(logical_id[:-hash_length])
-    assert found == STATEFUL
+    assert found == stateful
 
 
-@pytest.mark.parametrize("name", ["Storage", "Batch"])
+@pytest.mark.parametrize("name", STACKS)
 @pytest.mark.parametrize("stage", STAGES)
 def test_outputs_are_those_that_tools_look_for(app: App, stage: str, name: str) -> None:
     outputs = template_of(app, stage, name).to_json()["Outputs"]
@@ -100,11 +115,11 @@ def test_only_the_data_of_prod_outlives_its_stacks(app: App, stage: str, kept: b
     for resource in template_of(app, stage, "Storage").to_json()["Resources"].values():
         if resource["Type"] in STATEFUL:
             assert resource["DeletionPolicy"] == ("Retain" if kept else "Delete")
-    for name in ("Storage", "Batch"):
+    for name in STACKS:
         assert stack_of(app, stage, name).termination_protection is kept
 
 
-@pytest.mark.parametrize("name", ["Storage", "Batch"])
+@pytest.mark.parametrize("name", STACKS)
 @pytest.mark.parametrize("stage", STAGES)
 def test_a_deployment_needs_nothing_but_cloudformation(app: App, stage: str, name: str) -> None:
     types = {resource["Type"] for resource in template_of(app, stage, name).to_json()["Resources"].values()}
@@ -113,7 +128,7 @@ def test_a_deployment_needs_nothing_but_cloudformation(app: App, stage: str, nam
 
 def test_no_account_is_written_down(app: App) -> None:
     for stage in STAGES:
-        for name in ("Storage", "Batch"):
+        for name in STACKS:
             assert stack_of(app, stage, name).resolve(stack_of(app, stage, name).account) == {"Ref": "AWS::AccountId"}
             assert stack_of(app, stage, name).region == "us-east-1"
 
@@ -160,7 +175,17 @@ def test_the_local_speech_server_can_listen_elsewhere(make_app: Callable[..., Ap
 def _speech_urls(app: App) -> set[str]:
     functions = template_of(app, "Local", "Batch").find_resources("AWS::Lambda::Function").values()
     variables = [function["Properties"]["Environment"]["Variables"] for function in functions]
-    return {found["DEEPGRAM_BASE_URL"] for found in variables if "DEEPGRAM_BASE_URL" in found}
+    streamer = streamer_variables(app, "Local")["DEEPGRAM_STREAM_URL"]
+    assert streamer.startswith("ws://")
+    return {streamer.replace("ws", "http", 1)} | {
+        found["DEEPGRAM_BASE_URL"] for found in variables if "DEEPGRAM_BASE_URL" in found
+    }
+
+
+def streamer_variables(app: App, stage: str) -> dict[str, Any]:
+    [task] = template_of(app, stage, "Live").find_resources("AWS::ECS::TaskDefinition").values()
+    [container] = task["Properties"]["ContainerDefinitions"]
+    return {variable["Name"]: variable["Value"] for variable in container["Environment"]}
 
 
 def test_patients_audio_is_kept_out_of_training(app: App) -> None:
@@ -172,6 +197,7 @@ def test_patients_audio_is_kept_out_of_training(app: App) -> None:
             if "DEEPGRAM_OPTIONS" in function["Properties"]["Environment"]["Variables"]
         ]
         assert [option["mip_opt_out"] for option in options] == [DeepgramOptions().mip_opt_out] * 2
+        assert json.loads(streamer_variables(app, stage)["DEEPGRAM_OPTIONS"])["mip_opt_out"] is True
 
 
 def test_the_app_synthesises_by_itself(tmp_path: Any) -> None:
@@ -186,3 +212,45 @@ def test_the_app_synthesises_by_itself(tmp_path: Any) -> None:
         env={**os.environ, "CDK_OUTDIR": str(tmp_path), "CDK_CONTEXT_JSON": context, "CDK_VALIDATION": "false"},
     )
     assert (tmp_path / "manifest.json").exists()
+
+
+def test_a_clinics_words_are_kept_once(app: App) -> None:
+    for stage in STAGES:
+        path = streamer_variables(app, stage)["VOCABULARY_PATH"]
+        names = [
+            parameter["Properties"]["Name"]
+            for parameter in template_of(app, stage, "Batch").find_resources("AWS::SSM::Parameter").values()
+        ]
+        assert names
+        assert all(name.startswith(path) for name in names)
+        template_of(app, stage, "Live").resource_count_is("AWS::SSM::Parameter", 0)
+
+
+@pytest.mark.parametrize(("stage", "tasks"), [("Dev", 1), ("Prod", 2)])
+def test_patients_calls_survive_the_loss_of_a_streamer(app: App, stage: str, tasks: int) -> None:
+    template_of(app, stage, "Live").has_resource_properties(
+        "AWS::ApplicationAutoScaling::ScalableTarget", {"MinCapacity": tasks}
+    )
+
+
+def test_no_environment_follows_more_calls_than_deepgram_streams(app: App) -> None:
+    for stage in STAGES:
+        warnings = Annotations.from_stack(stack_of(app, stage, "Live")).find_warning("*", Match.any_value())
+        assert [warning.entry.data for warning in warnings] == []
+
+
+def test_local_tasks_are_of_this_machine_and_nothing_pulls_their_image(app: App) -> None:
+    template = template_of(app, "Local", "Live")
+    [task] = template.find_resources("AWS::ECS::TaskDefinition").values()
+    [container] = task["Properties"]["ContainerDefinitions"]
+    arm = platform.machine().lower() in ("arm64", "aarch64")
+    assert task["Properties"]["RuntimePlatform"]["CpuArchitecture"] == ("ARM64" if arm else "X86_64")
+    assert container["Image"] == "callscribe-streamer"
+    template.resource_count_is("AWS::EC2::NatGateway", 0)
+
+
+@pytest.mark.parametrize("stage", ["Dev", "Prod"])
+def test_the_image_of_streamers_is_built_from_the_sources(app: App, stage: str) -> None:
+    [task] = template_of(app, stage, "Live").find_resources("AWS::ECS::TaskDefinition").values()
+    [container] = task["Properties"]["ContainerDefinitions"]
+    assert "container-assets" in json.dumps(container["Image"])

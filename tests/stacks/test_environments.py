@@ -1,14 +1,17 @@
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
-from aws_cdk import App
+from aws_cdk import App, Stack
 from aws_cdk.assertions import Template
 
+from app import EnvironmentStage
 from constructs_lib.deepgram_options import check_vocabulary
+from constructs_lib.policies import Report, enforce
 from stacks.batch_stack import BatchStack
-from stacks.environments import Clinics, Settings, dev, local, prod
+from stacks.environments import Clinics, Live, Settings, dev, local, prod
+from stacks.live_stack import LiveStack
 from stacks.storage_stack import StorageStack
 from tests.conftest import new_app
 
@@ -87,3 +90,48 @@ def _batch(settings: Settings) -> Template:
     app: App = new_app()
     storage = StorageStack(app, "Storage", settings=settings, env=settings.env)
     return Template.from_stack(BatchStack(app, "Batch", settings=settings, storage=storage, env=settings.env))
+
+
+def _live(settings: Settings) -> Template:
+    app: App = new_app()
+    storage = StorageStack(app, "Storage", settings=settings, env=settings.env)
+    batch = BatchStack(app, "Batch", settings=settings, storage=storage, env=settings.env)
+    return Template.from_stack(
+        LiveStack(app, "Live", settings=settings, storage=storage, batch=batch, env=settings.env)
+    )
+
+
+def test_recordings_of_calls_with_a_whole_live_transcript_are_not_paid_for() -> None:
+    for settings in (local(), dev(), prod()):
+        assert settings.live_policy == "when-incomplete"
+    _batch(dev()).has_resource_properties(
+        "AWS::Lambda::Function", {"Environment": {"Variables": {"LIVE_TRANSCRIPTS": "when-incomplete"}}}
+    )
+
+
+def test_an_instance_that_an_environment_names_is_wired_up() -> None:
+    arn = "arn:aws:connect:us-east-1:111122223333:instance/12345678-1234-1234-1234-123456789012"
+    live = Live(**{**vars(dev().live), "connect_instance_arn": arn})
+    settings = Settings(**{**vars(dev()), "live": live})
+    app = new_app()
+    EnvironmentStage(app, settings)
+    enforce(app)
+    report = Report.of(app)
+    assert report.open == []
+    assert report.stale == []
+    template = Template.from_stack(cast(Stack, app.node.find_child("Dev").node.find_child("Live")))
+    template.resource_properties_count_is("AWS::Connect::ContactFlowModule", {"InstanceArn": arn}, 2)
+    template.has_resource_properties(
+        "AWS::Connect::InstanceStorageConfig",
+        {"ResourceType": "MEDIA_STREAMS", "KinesisVideoStreamConfig": {"Prefix": live.stream_prefix}},
+    )
+
+
+def test_an_instance_that_nobody_names_is_left_alone() -> None:
+    kinds = {resource["Type"] for resource in _live(dev()).to_json()["Resources"].values()}
+    assert not [kind for kind in kinds if kind.startswith("AWS::Connect::")]
+
+
+def test_alarms_about_live_calls_reach_the_same_addresses() -> None:
+    template = _live(Settings(**{**vars(dev()), "alarm_emails": ("ops@example.com",)}))
+    template.has_resource_properties("AWS::SNS::Subscription", {"Endpoint": "ops@example.com"})
