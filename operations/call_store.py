@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
-from collections.abc import Iterable, Iterator, Mapping
-from decimal import Decimal
+from collections.abc import Iterator, Mapping
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
@@ -22,7 +21,7 @@ CALL_INDEX = "GSI1"
 _LIST_ATTRIBUTES = (
     *("type", "clinic_id", "call_id", "kind", "started_at", "day", "duration_seconds", "word_count", "confidence"),
     *("appointment_requested", "insurance_mentioned", "callback_requested", "complaint", "cancellation_intent"),
-    *("quality", "cost", "s3_key", "version_id", "created_at"),
+    *("quality", "cost", "source", "live", "s3_key", "version_id", "created_at"),
 )
 # A day of speech is less: one hour of two channels is about 4 MB.
 _LARGEST_DOCUMENT = 128 * 1024 * 1024
@@ -101,14 +100,3 @@ def items_of(page: Any) -> Iterator[dict[str, Any]]:
         if "LastEvaluatedKey" not in result:
             return
         start = {"ExclusiveStartKey": result["LastEvaluatedKey"]}
-
-
-def plain(value: Any) -> Any:
-    """*value* in the types of JSON: DynamoDB's numbers are Decimal."""
-    if isinstance(value, Mapping):
-        return {name: plain(part) for name, part in value.items()}
-    if isinstance(value, Decimal):
-        return int(value) if value == value.to_integral_value() else float(value)
-    if isinstance(value, Iterable) and not isinstance(value, str | bytes):
-        return [plain(part) for part in value]
-    return value

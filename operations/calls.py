@@ -1,7 +1,8 @@
 """Look calls up: ``python -m operations.calls --environment Dev --clinic ID [--day yyyy-mm-dd]``.
 
-``--call ID`` prints what is known about one call, with its transcript; ``--failed`` lists the recordings that failed or
-were rejected. What is printed are the words of callers: it is for the terminal of somebody who may read them.
+``--call ID`` prints what is known about one call, live and recorded, with its transcript; ``--clinic ID --live`` lists
+the calls of a day that were, or are, transcribed while they run; ``--failed`` lists the recordings that failed or were
+rejected. What is printed are the words of callers: it is for the terminal of somebody who may read them.
 
 Exit status: 0 when something was found, 1 when nothing was, 2 when the environment or the arguments are wrong.
 """
@@ -13,6 +14,8 @@ import json
 import re
 import sys
 from collections.abc import Sequence
+from datetime import UTC, datetime
+from itertools import islice
 from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -20,9 +23,11 @@ from rich.console import Console
 from rich.text import Text
 
 from operations import environment
-from operations.call_store import CallStore, plain
+from operations.call_store import CallStore
 from operations.environment import UnusableEnvironment
-from operations.rendering import calls_table, claims_table, transcript_view
+from operations.live_calls import LiveCallStore
+from operations.rendering import calls_table, claims_table, live_calls_table, transcript_view
+from transcription.table_values import plain
 
 _DEFAULT_MAX = 50
 _LARGEST_MAX = 1000
@@ -40,6 +45,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--day", type=_day, metavar="yyyy-mm-dd", help="with --clinic: only this day (UTC)")
     parser.add_argument(
+        "--live",
+        action="store_true",
+        help="with --clinic: the calls transcribed while they run, today's unless --day says otherwise",
+    )
+    parser.add_argument(
         "--max",
         type=environment.count_up_to(_LARGEST_MAX),
         default=_DEFAULT_MAX,
@@ -50,10 +60,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = parser.parse_args(argv)
     if arguments.day and not arguments.clinic:
         parser.error("--day goes with --clinic")
+    if arguments.live and not arguments.clinic:
+        parser.error("--live goes with --clinic")
     console, errors = Console(highlight=False), Console(stderr=True)
     try:
         target = environment.connect(arguments)
-        items = _find(CallStore(table=target.table(), s3=target.s3()), arguments)
+        table = target.table()
+        items = _find(CallStore(table=table, s3=target.s3()), LiveCallStore(table), arguments)
     except (UnusableEnvironment, ClientError, BotoCoreError) as error:
         errors.print(Text(str(error)))
         return 2
@@ -64,27 +77,42 @@ def main(argv: Sequence[str] | None = None) -> int:
     return 0 if items else 1
 
 
-def _find(store: CallStore, arguments: argparse.Namespace) -> list[dict[str, Any]]:
+def _find(store: CallStore, live: LiveCallStore, arguments: argparse.Namespace) -> list[dict[str, Any]]:
+    if arguments.live:
+        day = arguments.day or datetime.now(UTC).date().isoformat()
+        return list(islice(live.of_day(arguments.clinic, day), arguments.max))
     if arguments.clinic:
         return store.of_clinic(arguments.clinic, day=arguments.day, limit=arguments.max)
     if arguments.call:
-        return [store.whole(item) for item in store.of_call(arguments.call)]
+        state = live.call(arguments.call)
+        return [store.whole(item) for item in store.of_call(arguments.call)] + ([state] if state else [])
     return store.failed(limit=arguments.max)
 
 
 def _show(console: Console, items: list[dict[str, Any]], arguments: argparse.Namespace) -> None:
     if not items:
         console.print("Nothing found.")
+    elif arguments.live:
+        console.print(live_calls_table(items))
     elif arguments.clinic:
         console.print(calls_table(items))
     elif arguments.failed:
         console.print(claims_table(items))
     else:
-        for item in (item for item in items if item["type"] == "transcript"):
-            console.print(transcript_view(item))
-        console.print(claims_table([item for item in items if item["type"] == "claim"]))
+        _show_call(console, items)
     if not arguments.call and len(items) == arguments.max:
         console.print(f"The first {arguments.max}; ask for more with --max.")
+
+
+def _show_call(console: Console, items: list[dict[str, Any]]) -> None:
+    by_type: dict[str, list[dict[str, Any]]] = {}
+    for item in items:
+        by_type.setdefault(item["type"], []).append(item)
+    for transcript in by_type.get("transcript", []):
+        console.print(transcript_view(transcript))
+    for kind, table in (("live-call", live_calls_table), ("claim", claims_table)):
+        if kind in by_type:
+            console.print(table(by_type[kind]))
 
 
 def _day(text: str) -> str:

@@ -45,9 +45,13 @@ class LiveCallStore:
         """The states of a clinic's calls that have not ended; those that began before yesterday (UTC) are left out."""
         today = datetime.now(UTC).date()
         for day in (today - timedelta(days=1), today):
-            partition = Key("GSI1PK").eq(live_calls_partition(clinic_id, day.isoformat()))
-            page = partial(self._table.query, IndexName=CALL_INDEX, KeyConditionExpression=partition)
-            yield from (item for item in items_of(page) if item["status"] in _RUNNING)
+            yield from (item for item in self.of_day(clinic_id, day.isoformat()) if item["status"] in _RUNNING)
+
+    def of_day(self, clinic_id: str, day: str) -> Iterator[dict[str, Any]]:
+        """The states of a clinic's calls of one day (yyyy-mm-dd, UTC), in no order."""
+        partition = Key("GSI1PK").eq(live_calls_partition(clinic_id, day))
+        page = partial(self._table.query, IndexName=CALL_INDEX, KeyConditionExpression=partition)
+        return items_of(page)
 
     def utterances(self, call_id: str, *, after: int = 0) -> list[dict[str, Any]]:
         """What was said behind the utterance of this number, in order."""

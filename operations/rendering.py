@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 from rich.box import SIMPLE_HEAD
@@ -12,8 +13,10 @@ from rich.table import Table
 from rich.text import Text
 
 from transcription.call_summary import FLAGS
+from transcription.live_call import SAMPLE_RATE
 
 Item = Mapping[str, Any]
+_CLAIM_REASONS = ("failed_step", "error_code", "error_message", "covered_reason")
 _ROLE_STYLES = {"agent": "cyan", "customer": "green"}
 
 
@@ -32,7 +35,7 @@ def calls_table(items: Iterable[Item]) -> Table:
         table.add_row(
             *cells(
                 str(item["started_at"])[:16].replace("T", " "),
-                item["call_id"] if item["kind"] == "agent" else f"{item['call_id']} ({item['kind']})",
+                _name(item),
                 _clock(item["duration_seconds"]),
                 item["word_count"],
                 _flags(item),
@@ -55,7 +58,26 @@ def claims_table(items: Iterable[Item]) -> Table:
                 item["attempts"],
                 item["deepgram_requests"],
                 str(item["updated_at"])[:16].replace("T", " "),
-                ": ".join(item[name] for name in ("failed_step", "error_code", "error_message") if name in item),
+                ": ".join(item[name] for name in _CLAIM_REASONS if name in item),
+            )
+        )
+    return table
+
+
+def live_calls_table(items: Iterable[Item]) -> Table:
+    """One line for each call that was, or is, transcribed while it runs."""
+    table = table_of("Started (UTC)", "Live call", "Status", "Length", "Results", "Gaps", "Changes", "Notes")
+    for item in items:
+        table.add_row(
+            *cells(
+                str(datetime.fromtimestamp(int(item["started_at_ms"]) / 1000, UTC))[:16],
+                item["call_id"],
+                item["status"],
+                _clock(item["duration_seconds"]) if "duration_seconds" in item else None,
+                int(item.get("next_seq", 1)) - 1,
+                _gaps(item),
+                _changes(item),
+                ", ".join(_live_notes(item)),
             )
         )
     return table
@@ -74,7 +96,7 @@ def transcript_view(item: Item) -> RenderableType:
         ("Flags", _flags(item) or "none"),
         ("Summary", item["summary"]),
         ("Cost", f"{_cost(item)} by {item['cost']['price_list']}"),
-        ("Recording", f"{item['s3_key']} (version {item.get('version_id') or 'none'})"),
+        ("Source", _source(item)),
     ):
         facts.add_row(Text(name, style="bold"), Text(str(value)))
     parts: list[RenderableType] = [Rule(Text(f"Call {item['call_id']}")), facts, _turns(item["utterances"])]
@@ -124,6 +146,40 @@ def _score(quality: Item) -> Table:
 def cells(*values: Any) -> tuple[Text, ...]:
     """Plain text: what comes from a call must not be read as markup."""
     return tuple(Text("-" if value in (None, "") else str(value)) for value in values)
+
+
+def _name(item: Item) -> str:
+    parts = [item["kind"]] if item["kind"] != "agent" else []
+    if item["source"] == "live":
+        parts.append("live" if item["live"]["complete"] else "live, incomplete")
+    return f"{item['call_id']} ({', '.join(parts)})" if parts else str(item["call_id"])
+
+
+def _source(item: Item) -> str:
+    if item["source"] != "live":
+        return f"recording {item['s3_key']} (version {item.get('version_id') or 'none'})"
+    if item["live"]["complete"]:
+        return "live, complete"
+    return f"live, incomplete: {', '.join(item['live']['incomplete_reasons'])}"
+
+
+def _gaps(item: Item) -> str | None:
+    gaps = item.get("gaps") or []
+    seconds = float(sum(gap["end"] - gap["start"] for gap in gaps)) / SAMPLE_RATE
+    return f"{len(gaps)} ({seconds:.1f} s)" if gaps else None
+
+
+def _changes(item: Item) -> str:
+    """How often the call went from one streamer to another, and from one connection to Deepgram to another."""
+    counts = (("hand-over", item.get("handovers", 0)), ("reconnect", item.get("reconnects", 0)))
+    return ", ".join(f"{count} {name}{'' if count == 1 else 's'}" for name, count in counts if count)
+
+
+def _live_notes(item: Item) -> Iterator[str]:
+    if "complete" in item:
+        yield "complete" if item["complete"] else "incomplete"
+    yield from item.get("incomplete_reasons") or []
+    yield from (str(item[name]) for name in ("error_code", "error_message") if item.get(name))
 
 
 def _flags(item: Item) -> str:

@@ -6,9 +6,12 @@ from datetime import UTC, datetime
 from typing import Any
 
 from tests.operations.conftest import Deployed
+from tests.transcription.live_calls import CONVERSATION, live_item
 from transcription.audio_facts import AudioFacts
 from transcription.conversation import Role
 from transcription.documents import MAX_ITEM_BYTES, ArchivePointers, quality_attribute, to_document, to_item
+from transcription.live_state import LiveState
+from transcription.live_transcript import build_live_transcript
 from transcription.options import TranscriptionOptions
 from transcription.quality import load_rubric, score
 from transcription.recordings import Layouts, parse_key
@@ -108,3 +111,19 @@ def store_claim(deployed: Deployed, recording_id: str, *, call_id: str | None, s
             **more,
         }
     )
+
+
+def follow_live(deployed: Deployed, *, transcribed: bool = True, **changes: Any) -> dict[str, Any]:
+    """Leave a live call and, unless it is the recording that was transcribed, its transcript."""
+    item = live_item(**changes)
+    deployed.table.put_item(Item=item)
+    if transcribed:
+        transcript = build_live_transcript(
+            state=LiveState.from_item(item),
+            utterances=CONVERSATION,
+            options=TranscriptionOptions(),
+            created_at=datetime(2026, 11, 20, tzinfo=UTC),
+        )
+        pointers = ArchivePointers(bucket="archive", transcript_key="transcripts/live.json.gz", reply_key=None)
+        deployed.table.put_item(Item=to_item(transcript, archive=pointers))
+    return item

@@ -1,4 +1,5 @@
 import json
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -6,7 +7,8 @@ import pytest
 from operations import calls
 from operations.call_store import CallStore
 from tests.operations.conftest import Deployed
-from tests.operations.recorded_calls import TURNS, store_claim, store_transcript
+from tests.operations.recorded_calls import TURNS, follow_live, store_claim, store_transcript
+from tests.transcription.live_calls import CALL_ID
 
 CONTACT = "connect/acme/CallRecordings/2026/11/20/contact-1_20261120T14:05_UTC.wav"
 CONTACT_IVR = "connect/acme/CallRecordings/ivr/2026/11/20/contact-1_20261120T14:05_UTC.wav"
@@ -127,3 +129,79 @@ def test_every_page_of_an_answer_is_read() -> None:
     store = CallStore(table=Table(), s3=None)  # type: ignore[arg-type]
     assert [item["n"] for item in store.failed(limit=2)] == [1, 2]
     assert asked == [None, {"PK": "1"}, {"PK": "2"}]
+
+
+# Live calls
+
+GAP = {"start": Decimal(8000), "end": Decimal(20000), "reason": "missing"}
+
+
+def test_a_live_call_is_shown_with_its_words_and_what_became_of_it(
+    deployed: Deployed, capsys: pytest.CaptureFixture[str]
+) -> None:
+    missing = ["gap-missing", "end-not-proven"]
+    follow_live(deployed, complete=False, incomplete_reasons=missing, gaps=[GAP], handovers=Decimal(2), reconnects=1)
+    store_claim(deployed, "r" * 64, call_id=CALL_ID, status="covered", covered_reason="live-incomplete")
+    assert calls.main([*deployed.arguments, "--call", CALL_ID]) == 0
+    shown = " ".join(capsys.readouterr().out.split())
+    assert "live, incomplete: gap-missing, end-not-proven" in shown
+    assert "I would like an appointment with the doctor." in shown
+    assert all(text in shown for text in ("completed", "1 (1.5 s)", "2 hand-overs, 1 reconnect", "live-incomplete"))
+
+
+def test_a_live_call_that_failed_says_why(deployed: Deployed, capsys: pytest.CaptureFixture[str]) -> None:
+    follow_live(deployed, transcribed=False, status="failed", complete=None, error_code="Deepgram.HTTP402")
+    assert calls.main([*deployed.arguments, "--call", CALL_ID]) == 0
+    assert "Deepgram.HTTP402" in capsys.readouterr().out
+
+
+def test_a_recorded_call_says_what_it_was_transcribed_from(
+    deployed: Deployed, capsys: pytest.CaptureFixture[str]
+) -> None:
+    store_transcript(deployed, own("b"))
+    calls.main([*deployed.arguments, "--call", "b"])
+    assert "recording recordings/clinic-7/2026-11-20/b.wav (version v1)" in capsys.readouterr().out
+
+
+def test_the_live_calls_of_a_clinic_and_day_are_listed(deployed: Deployed, capsys: pytest.CaptureFixture[str]) -> None:
+    follow_live(deployed, clinic_id="clinic-7")
+    for call_id, clinic_id, day in (
+        ("b", "clinic-7", "2026-11-20"),
+        ("c", "clinic-7", "2026-11-21"),
+        ("d", "x", "2026-11-20"),
+    ):
+        follow_live(
+            deployed,
+            transcribed=False,
+            call_id=call_id,
+            clinic_id=clinic_id,
+            day=day,
+            status="streaming",
+            complete=None,
+            duration_seconds=None,
+        )
+    listing = ("--clinic", "clinic-7", "--live", "--day", "2026-11-20")
+    assert {item["call_id"] for item in listed(deployed, capsys, *listing)} == {CALL_ID, "b"}
+    assert calls.main([*deployed.arguments, *listing]) == 0
+    shown = capsys.readouterr().out
+    assert all(text in shown for text in ("2026-11-20 09:00", "completed", "streaming", "0:14"))
+    assert "appointment" not in shown
+    assert calls.main([*deployed.arguments, "--clinic", "clinic-7", "--live"]) == 1
+
+
+def test_a_list_of_calls_says_which_transcripts_are_live(
+    deployed: Deployed, capsys: pytest.CaptureFixture[str]
+) -> None:
+    follow_live(deployed, clinic_id="clinic-7", call_id="b", complete=False, incomplete_reasons=["gap-missing"])
+    follow_live(deployed, clinic_id="clinic-7", call_id="c")
+    store_transcript(deployed, own("d"))
+    calls.main([*deployed.arguments, "--clinic", "clinic-7"])
+    shown = capsys.readouterr().out
+    assert "b (live, incomplete)" in shown
+    assert "c (live)" in shown
+    assert shown.count("live") == 2
+
+
+def test_live_calls_are_listed_by_clinic(deployed: Deployed) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        calls.main([*deployed.arguments, "--live", "--failed"])

@@ -13,7 +13,7 @@ def test_another_version_of_moto_is_refused_with_what_to_do(monkeypatch: pytest.
     monkeypatch.setattr(moto, "__version__", "6.0.0")
 
     with pytest.raises(RuntimeError, match=r"6\.0\.0 is installed: .*SUPPORTED_MOTO"):
-        engine.install(monkeypatch, invoke=lambda *_: b"", waits=[])
+        engine.install(monkeypatch, invoke=lambda *_: b"", waits=[], pause=lambda _: None)
 
 
 def test_a_reference_to_nothing_is_refused() -> None:
