@@ -119,8 +119,7 @@ class Demuxer:
         """
         buffer = self._buffer
         buffer += data
-        if not self._in_document and not _EBML_ID.startswith(buffer[: len(_EBML_ID)]):
-            raise MatroskaError("the stream does not begin with a document")
+        self._require_document()
         position, length = 0, len(buffer)
         width, value = _WIDTH, _VALUE
         try:
@@ -152,6 +151,10 @@ class Demuxer:
                     yield event
         finally:
             del buffer[:position]
+
+    def _require_document(self) -> None:
+        if not self._in_document and not _EBML_ID.startswith(self._buffer[: len(_EBML_ID)]):
+            raise MatroskaError("the stream does not begin with a document")
 
     def _element(self, element: int, start: int, end: int) -> Event | None:
         buffer = self._buffer

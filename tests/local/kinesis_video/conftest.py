@@ -14,7 +14,7 @@ from tests.fakes.serving import serving
 @pytest.fixture
 def settings() -> Settings:
     """A service that does not keep tests waiting."""
-    return Settings(idle_seconds=0.2, requests_per_second=1_000, fragments_per_second=1_000)
+    return Settings(idle_seconds=0.05, requests_per_second=1_000, fragments_per_second=1_000)
 
 
 @pytest.fixture

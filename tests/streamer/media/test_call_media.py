@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -209,17 +211,11 @@ class TestAudioThatCannotBeTranscribed:
         stretched = []
         for index, fragment in enumerate(call.fragments()):
             start = START_MS + index * 1_024
-            blocks = [
-                type(block)(block.track, start + number * 64, block.pcm) for number, block in enumerate(fragment.blocks)
-            ]
-            stretched.append(type(fragment)(**{**_fields(fragment), "start_ms": start, "blocks": blocks}))
+            blocks = [replace(block, ms=start + number * 64) for number, block in enumerate(fragment.blocks)]
+            stretched.append(replace(fragment, start_ms=start, blocks=blocks))
         with pytest.raises(UnsupportedAudio) as refusal:
             read(media(), delivered(stretched))
         assert refusal.value.code == "byte-rate"
-
-
-def _fields(fragment: object) -> dict[str, object]:
-    return {name: getattr(fragment, name) for name in fragment.__slots__}  # type: ignore[attr-defined]
 
 
 class TestErrors:
