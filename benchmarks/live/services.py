@@ -58,6 +58,7 @@ class Services:
         self._waiting = 0
         self._numbers = itertools.count(1)
         self._calls: dict[int, Call] = {}
+        self._items: dict[str, dict[str, Any]] = {}
         self._streaming = 0
         self._requests = 0
         self._latencies: list[float] | None = None
@@ -158,6 +159,15 @@ class Services:
 
     async def _ChangeMessageVisibilityBatch(self, parameters: Any) -> dict[str, Any]:  # noqa: N802
         return {"Successful": [{"Id": entry["Id"]} for entry in parameters["Entries"]], "Failed": []}
+
+    async def _UpdateItem(self, parameters: Any) -> dict[str, Any]:  # noqa: N802
+        """Set what is to be set, whatever the condition, as nobody else writes."""
+        item = self._items.setdefault(parameters["Key"]["PK"]["S"], {})
+        values = parameters["ExpressionAttributeValues"]
+        item |= {
+            name: values[f":{name}"] for name in parameters["ExpressionAttributeNames"].values() if f":{name}" in values
+        }
+        return {"Attributes": item}
 
     async def _PutEvents(self, parameters: Any) -> dict[str, Any]:  # noqa: N802
         return {"FailedEntryCount": 0, "Entries": [{"EventId": "1"} for _ in parameters["Entries"]]}
