@@ -16,9 +16,6 @@ ENDPOINTING_MILLISECONDS: Final = 300
 """Silence that ends a piece of live speech: people pause in mid-thought, and Deepgram's default of 10 would cut there
 (docs, "Configure Endpointing and Interim Results")."""
 
-# Silence that ends an utterance. Deepgram's default of 10 ms cuts sentences apart (docs, "Endpointing").
-_ENDPOINTING_MS: Final = 300
-
 SPEAKER_POLICIES: Final = ("auto", "multichannel", "diarize")
 
 QueryParameters = dict[str, str | bool | list[str]]
@@ -161,36 +158,6 @@ def query_parameters(
         parameters["diarize_model"] = "latest"
     if options.summarize and options.english:
         parameters["summarize"] = "v2"
-    return parameters | _lists(options, vocabulary)
-
-
-def streaming_parameters(options: TranscriptionOptions, *, vocabulary: Sequence[str] = ()) -> QueryParameters:
-    """Write the query parameters of a live call's stream: 16-bit PCM, one channel for each speaker.
-
-    Every name is listed in Deepgram's API reference ("Live Audio"). Sentiment, topics, intents and summary are left
-    out, because Deepgram has them for recordings only (docs, "Speech to Text Intelligence").
-
-    Args:
-        options: options of the deployment.
-        vocabulary: the clinic's own terms, behind those of the options; repeated terms count once.
-
-    Raises:
-        InvalidOptions: a term that is empty or holds control characters.
-        VocabularyTooLarge: more than 100 terms, or for nova-3 about more than 500 tokens.
-    """
-    parameters: QueryParameters = {
-        "model": options.model,
-        "language": options.language,
-        "encoding": "linear16",
-        "sample_rate": str(SAMPLE_RATE),
-        "channels": str(len(CHANNEL_ROLES)),
-        "multichannel": True,
-        "interim_results": True,
-        "punctuate": True,
-        "endpointing": str(_ENDPOINTING_MS),
-    }
-    switches = {"smart_format": options.smart_format, "mip_opt_out": options.mip_opt_out}
-    parameters |= {name: True for name, on in switches.items() if on}
     return parameters | _lists(options, vocabulary)
 
 

@@ -26,7 +26,7 @@ from streamer.media.call_media import CallMedia, UnsupportedAudio
 from streamer.metrics import Count, Metrics
 from transcription.failures import SafeError, describe
 from transcription.live_call import CHANNEL_ROLES, LiveCall, LiveStatus, LiveUtterance, feed_channel
-from transcription.options import InvalidOptions, TranscriptionOptions, streaming_parameters
+from transcription.options import InvalidOptions, TranscriptionOptions, live_query_parameters
 
 if TYPE_CHECKING:
     from streamer.calls.ending import EndLimits
@@ -231,7 +231,7 @@ class CallRun:
         services = self._services
         vocabulary = await services.vocabulary.terms(self._call.clinic_id)
         session = self._session = DeepgramSession(
-            url=listen_url(services.deepgram_url, streaming_parameters(services.options, vocabulary=vocabulary)),
+            url=listen_url(services.deepgram_url, live_query_parameters(services.options, vocabulary=vocabulary)),
             key=services.key,
             sink=self,
             watermarks=self._checkpoint.watermarks,

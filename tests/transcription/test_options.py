@@ -17,7 +17,6 @@ from transcription.options import (
     estimated_tokens,
     live_query_parameters,
     query_parameters,
-    streaming_parameters,
 )
 
 # Deepgram's list is held against its own specification in tests/local/speech/test_parameters.py.
@@ -205,30 +204,3 @@ def test_a_live_vocabulary_has_the_limits_of_any_request() -> None:
 def test_options_survive_json(options: TranscriptionOptions) -> None:
     written = json.dumps({name: getattr(options, name) for name in TranscriptionOptions.__dataclass_fields__})
     assert TranscriptionOptions.from_json(written) == options
-
-
-def test_a_stream_has_two_channels_of_8000_samples_a_second() -> None:
-    assert streaming_parameters(TranscriptionOptions()) == {
-        "model": "nova-3",
-        "language": "en",
-        "encoding": "linear16",
-        "sample_rate": "8000",
-        "channels": "2",
-        "multichannel": True,
-        "interim_results": True,
-        "punctuate": True,
-        "endpointing": "300",
-        "smart_format": True,
-        "mip_opt_out": True,
-    }
-
-
-def test_every_parameter_of_a_stream_is_published() -> None:
-    options = TranscriptionOptions(redact=("pci",), keyterms=("crown",), tags=("clinic",))
-    assert streaming_parameters(options, vocabulary=["scaling"]).keys() <= published()["streaming"].keys()
-    assert streaming_parameters(TranscriptionOptions(model="nova-2"), vocabulary=["scaling"])["keywords"] == ["scaling"]
-
-
-def test_a_vocabulary_too_large_for_a_stream_is_refused() -> None:
-    with pytest.raises(VocabularyTooLarge):
-        streaming_parameters(TranscriptionOptions(), vocabulary=[f"term{number}" for number in range(101)])
