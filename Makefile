@@ -33,6 +33,10 @@ demo: install ## Play three sample calls through the stacks on this machine
 local: install ## Keep the local environment running and say how to use it
 	python -m local.up
 
+.PHONY: watch
+watch: install ## Follow live calls: make watch [CALL=ID] [ARGS='--environment Dev --clinic ID']
+	python -m local.watch $(CALL) $(ARGS)
+
 .PHONY: test
 test: install ## Run every test
 	pytest -n 2 --dist loadgroup

@@ -1,4 +1,6 @@
-"""``make demo``: three sample calls go through the deployed stacks while you watch, and then you read the result.
+"""``make demo``: sample calls go through the deployed stacks while you watch, and then you read the result.
+
+Three come as recordings; one is transcribed while the caller speaks, and loses its streamer on the way.
 
 The AWS account is emulated on this machine and nothing leaves it; speech is recognised for real, by pocketsphinx.
 """
@@ -13,19 +15,22 @@ from rich.text import Text
 
 from local.calls import Call, CallFailed, TooSlow, connect_key, put_recording
 from local.cdk import CdkFailed
+from local.connect import ConnectFailed
 from local.follow import follow
+from local.live_demo import NotProven, play_live
 from local.server_process import ROOT, ServerDidNotStart
 from local.session import interactive_session
 from operations.environment import Environment
 
 _CONNECT_PREFIX = "connect/demo-clinic"  # this clinic's recordings, see stacks/clinics
 _SAMPLES = ROOT / "local" / "samples"
+_LIVE_SAMPLE = _SAMPLES / "call3_urgent_symptoms.wav"
 _BETWEEN_CALLS = timedelta(minutes=7)
 
 _CLOSING = """
-Three calls, from nothing to here in {seconds:.0f} s.
+Three recorded calls and a live one, from nothing to here in {seconds:.0f} s.
 The words are pocketsphinx's, with a language model that knows these scripts: a stand-in for Deepgram, not its accuracy.
-Next: `make local` keeps the environment running for recordings of your own.\
+Next: `make local` keeps the environment running for recordings and live calls of your own.\
 """
 
 
@@ -33,13 +38,15 @@ def main() -> int:
     """Run the demo; returns the exit status."""
     console, errors = Console(highlight=False), Console(stderr=True, highlight=False)
     started = time.monotonic()
-    console.print(Text("CallScribe: an AWS account on this machine, and three telephone calls", style="bold"))
+    console.print(Text("CallScribe: an AWS account on this machine, and telephone calls", style="bold"))
     session = interactive_session(console)
     try:
         with session:
             console.print(f"  ready after {time.monotonic() - started:.0f} s\n")
             follow(console, session.environment, _upload_samples(session.environment))
-    except (ServerDidNotStart, CdkFailed, CallFailed, TooSlow) as error:
+            console.print(Text("\nAnd now a call that is transcribed while the caller speaks", style="bold"))
+            play_live(console, session, _LIVE_SAMPLE)
+    except (ServerDidNotStart, CdkFailed, CallFailed, TooSlow, ConnectFailed, NotProven) as error:
         errors.print(Text(f"The demo stopped: {error}", style="red"))
         return 1
     except KeyboardInterrupt:
