@@ -14,6 +14,7 @@ from aws_cdk.assertions import Template
 
 from constructs_lib import ConnectWiring, RecordingBucket, _contact_flow
 from constructs_lib.policies import Report, enforce
+from lambdas.common.contact_flow import answer
 from tests.conftest import REGION, new_app
 from tests.constructs_lib.parts import logical_id, permissions
 
@@ -156,6 +157,14 @@ def play(module: dict[str, Any], *, failing: str = "", answer: str = "") -> list
 )
 def test_the_start_module_streams_while_somebody_listens(failing: str, answer: str, done: list[str]) -> None:
     assert play(MODULES["start"], failing=failing, answer=answer) == done
+
+
+def test_the_start_module_reads_what_the_function_answers() -> None:
+    check = by_name(MODULES["start"])["check-answer"]
+    [condition] = check["Transitions"]["Conditions"]
+    [refusal] = condition["Condition"]["Operands"]
+    answered = answer(refusal, "no-clinic")
+    assert check["Parameters"]["ComparisonValue"] in {f"$.External.{name}" for name in answered}
 
 
 def test_what_cannot_be_stopped_does_not_stop_the_flow() -> None:
