@@ -150,7 +150,8 @@ class Hearing:
         watermark = self.watermarks[channel]
         if watermark == self.silent_until[channel]:
             return words  # what came before was silence here, so that every word is new however its time was rounded
-        return [word for word in words if self._position((word.start + word.end) / 2) >= watermark]
+        begin = (watermark - self._offset) / SAMPLE_RATE
+        return [word for word in words if (word.start + word.end) / 2 >= begin]
 
     def _channel(self, results: Results) -> int:
         channel = results.channel_index[0] if results.channel_index else -1

@@ -1,0 +1,146 @@
+import asyncio
+import logging
+from urllib.parse import parse_qsl, urlsplit
+
+import pytest
+import uvloop
+
+from streamer.deepgram.connection import (
+    Connection,
+    ConnectionLost,
+    HandshakeFailed,
+    KeyRefused,
+    listen_url,
+    open_connection,
+)
+from streamer.deepgram.failures import DeepgramRefused
+from tests.streamer.deepgram.calls import KEY, Call, assert_whole, transcribe
+from tests.streamer.deepgram.fake_deepgram import Behaviour, FakeDeepgram, close, go_dead, reset
+from tests.streamer.deepgram.simulated_time import simulate
+from transcription.options import TranscriptionOptions, live_query_parameters
+
+
+def test_a_url_carries_every_parameter_as_deepgram_reads_it() -> None:
+    options = TranscriptionOptions(redact=("pci", "ssn"))
+    url = listen_url(
+        "wss://api.eu.deepgram.com/", live_query_parameters(options, vocabulary=["dry eye", "50 % & more"])
+    )
+    parts = urlsplit(url)
+    assert (parts.scheme, parts.netloc, parts.path) == ("wss", "api.eu.deepgram.com", "/v1/listen")
+    query = parse_qsl(parts.query, strict_parsing=True)
+    assert ("multichannel", "true") in query
+    assert ("sample_rate", "8000") in query
+    assert [value for name, value in query if name == "redact"] == ["pci", "ssn"]
+    assert [value for name, value in query if name == "keyterm"] == ["dry eye", "50 % & more"]
+
+
+async def handshake(behaviour: Behaviour) -> tuple[FakeDeepgram, Connection]:
+    async with FakeDeepgram(behaviour).running() as server:
+        connection = await open_connection(server.url, key=KEY)
+        connection.abort()
+        return server, connection
+
+
+def test_a_connection_says_who_it_is_and_asks_for_no_compression() -> None:
+    server, _ = simulate(handshake(Behaviour()))
+    ((_, headers),) = server.handshakes
+    assert headers["Authorization"] == f"Token {KEY}"
+    assert headers["User-Agent"] == "callscribe-streamer"
+    assert "Sec-WebSocket-Extensions" not in headers
+
+
+@pytest.mark.parametrize("status", [408, 409, 425, 429, 500, 502, 503, 504, 302, 200])
+def test_what_a_pause_may_mend_is_no_refusal(status: int) -> None:
+    with pytest.raises(HandshakeFailed) as failed:
+        simulate(handshake(Behaviour(refuse=(status, {"Retry-After": "12"}))))
+    assert (failed.value.status, failed.value.retry_after) == (status, 12.0)
+
+
+@pytest.mark.parametrize("value", ["soon", "-1", "1.5", "", "9" * 400, "Wed, 21 Oct 2026 07:28:00 GMT", "²"])
+def test_a_wait_that_cannot_be_read_is_none(value: str) -> None:
+    with pytest.raises(HandshakeFailed) as failed:
+        simulate(handshake(Behaviour(refuse=(429, {"Retry-After": value}))))
+    assert failed.value.retry_after is None
+
+
+def test_a_refusal_tells_deepgrams_reason_and_never_the_key() -> None:
+    headers = {"dg-error": f"key {KEY} is not\tgood " + "x" * 900, "dg-request-id": "6b3f-1<script>"}
+    with pytest.raises(KeyRefused) as refused:
+        simulate(handshake(Behaviour(refuse=(401, headers))))
+    assert KEY not in str(refused.value)
+    assert refused.value.__cause__ is None
+    assert refused.value.message.startswith("401 key [key] is notgood")
+    assert refused.value.message.endswith("(request 6b3f-1script)")
+    assert len(refused.value.message) < 300
+    with pytest.raises(DeepgramRefused):
+        raise refused.value
+
+
+def test_an_unreachable_or_silent_server_is_no_refusal() -> None:
+    with pytest.raises(HandshakeFailed):
+        simulate(open_connection("ws://127.0.0.1:9/", key=KEY))
+    with pytest.raises(HandshakeFailed):
+        simulate(handshake(Behaviour(silent_handshake=True)), limit=11)
+
+
+@pytest.mark.parametrize(
+    ("then", "code", "reason"),
+    [
+        (close(1011, "NET-0001 did not receive audio"), 1011, "NET-0001"),
+        (close(1008, "somebody said something"), 1008, ""),
+        (close(1000), 1000, ""),
+        (reset, 1006, ""),
+    ],
+)
+def test_the_end_of_a_connection_is_told_by_its_code(then: object, code: int, reason: str) -> None:
+    async def run() -> ConnectionLost:
+        async with FakeDeepgram(Behaviour(after=1, then=then)).running() as server:  # type: ignore[arg-type]
+            connection = await open_connection(server.url, key=KEY)
+            await connection.send(bytes(4))
+            with pytest.raises(ConnectionLost) as lost:
+                await connection.receive()
+            with pytest.raises(ConnectionLost):
+                await connection.send(bytes(4))
+            return lost.value
+
+    lost = simulate(run())
+    assert (lost.code, lost.reason) == (code, reason)
+
+
+def test_an_empty_message_is_never_sent() -> None:
+    async def run() -> None:
+        async with FakeDeepgram().running() as server:
+            connection = await open_connection(server.url, key=KEY)
+            with pytest.raises(ValueError, match="ends the stream"):
+                await connection.send(b"")
+            connection.abort()
+
+    simulate(run())
+
+
+def test_closing_a_dead_connection_takes_a_second() -> None:
+    async def run() -> float:
+        async with FakeDeepgram(Behaviour(after=1, then=go_dead)).running() as server:
+            connection = await open_connection(server.url, key=KEY)
+            await connection.send(bytes(4))
+            began = asyncio.get_running_loop().time()
+            await connection.close()
+            return asyncio.get_running_loop().time() - began
+
+    assert simulate(run()) < 2.5
+
+
+def test_the_library_writes_down_neither_headers_nor_messages(caplog: pytest.LogCaptureFixture) -> None:
+    logging.getLogger().setLevel(logging.DEBUG)
+    try:
+        outcome = simulate(transcribe(Call(3), FakeDeepgram()))
+    finally:
+        logging.getLogger().setLevel(logging.WARNING)
+    assert outcome.sink.words(0)
+    assert not [record for record in caplog.records if record.name == "streamer.deepgram.websockets"]
+
+
+def test_a_call_goes_through_on_uvloop() -> None:
+    call = Call(1)
+    outcome = uvloop.run(transcribe(call, FakeDeepgram(Behaviour(after=2000, then=reset)), jitter=lambda: 0.0))
+    assert_whole(outcome, call)
