@@ -1,13 +1,19 @@
-"""A live streamer under test, with its surroundings."""
+"""A live streamer under test, with its surroundings, and its image."""
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
 from typing import Any, cast
 
-from aws_cdk import Stack
+from aws_cdk import App, Environment, Stack
+from aws_cdk import aws_ecs as ecs
+from aws_cdk import aws_lambda as lambda_
 from aws_cdk.assertions import Template
 
 from constructs_lib import LiveStreamer
+from constructs_lib._streamer_image import streamer_image
+from tests.conftest import FLAGS, REGION
 from tests.constructs_lib.parts import Surroundings, logical_id
 
 STREAM_PREFIX = "callscribe"
@@ -33,3 +39,21 @@ def container(template: Template, streamer: LiveStreamer) -> dict[str, Any]:
 def variables(template: Template, streamer: LiveStreamer) -> dict[str, Any]:
     """What the streamer is told by its environment."""
     return {variable["Name"]: variable["Value"] for variable in container(template, streamer)["Environment"]}
+
+
+class SynthesisedImage:
+    """The streamer's image as an app's synthesis leaves it for Docker."""
+
+    def __init__(self, **options: Any) -> None:
+        app = App(context=FLAGS, builtin_cloud_formation_validation=False)
+        stack = Stack(app, "Test", env=Environment(region=REGION))
+        image = streamer_image(**{"architecture": lambda_.Architecture.ARM_64, "base_image": None, **options})
+        ecs.FargateTaskDefinition(stack, "Task").add_container("Streamer", image=image)
+        app.synth()
+        outdir = Path(app.outdir)
+        [[self.hash, asset]] = json.loads((outdir / "Test.assets.json").read_text())["dockerImages"].items()
+        self.source: dict[str, Any] = asset["source"]
+        self.context: Path = outdir / self.source["directory"]
+
+    def files(self) -> set[str]:
+        return {path.relative_to(self.context).as_posix() for path in self.context.rglob("*") if path.is_file()}

@@ -7,17 +7,15 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 import pytest
-from aws_cdk import App, Environment, Stack
-from aws_cdk import aws_ecs as ecs
 from aws_cdk import aws_lambda as lambda_
 from uv import find_uv_bin
 
 from constructs_lib import _sources
-from constructs_lib._streamer_image import DOCKERFILE, context_rules, streamer_image
-from tests.conftest import FLAGS, REGION, ROOT
+from constructs_lib._streamer_image import DOCKERFILE, context_rules
+from tests.conftest import ROOT
+from tests.constructs_lib.live_parts import SynthesisedImage
 
 LOCK = ROOT / "streamer" / "requirements.txt"
 TIMEOUT_SECONDS = 300
@@ -42,46 +40,25 @@ def python_version() -> str:
     return match[1]
 
 
-class Synthesised:
-    """An app with the image in it."""
-
-    def __init__(self, **options: Any) -> None:
-        app = App(context=FLAGS, builtin_cloud_formation_validation=False)
-        stack = Stack(app, "Test", env=Environment(region=REGION))
-        image = streamer_image(**{"architecture": lambda_.Architecture.ARM_64, "base_image": None, **options})
-        ecs.FargateTaskDefinition(stack, "Task").add_container("Streamer", image=image)
-        app.synth()
-        self.outdir = Path(app.outdir)
-        [[self.hash, asset]] = json.loads((self.outdir / "Test.assets.json").read_text())["dockerImages"].items()
-        self.source: dict[str, Any] = asset["source"]
-
-    @property
-    def context(self) -> Path:
-        return self.outdir / self.source["directory"]
-
-    def files(self) -> set[str]:
-        return {path.relative_to(self.context).as_posix() for path in self.context.rglob("*") if path.is_file()}
-
-
 @pytest.fixture(scope="module")
-def synthesised() -> Synthesised:
-    return Synthesised()
+def synthesised() -> SynthesisedImage:
+    return SynthesisedImage()
 
 
-def test_the_image_is_built_for_the_tasks_processor(synthesised: Synthesised) -> None:
+def test_the_image_is_built_for_the_tasks_processor(synthesised: SynthesisedImage) -> None:
     assert synthesised.source["dockerFile"] == "streamer/Dockerfile"
     assert synthesised.source["platform"] == "linux/arm64"
-    assert Synthesised(architecture=lambda_.Architecture.X86_64).source["platform"] == "linux/amd64"
+    assert SynthesisedImage(architecture=lambda_.Architecture.X86_64).source["platform"] == "linux/amd64"
 
 
-def test_the_base_can_be_named_by_its_digest(synthesised: Synthesised) -> None:
+def test_the_base_can_be_named_by_its_digest(synthesised: SynthesisedImage) -> None:
     base = f"public.ecr.aws/docker/library/python@sha256:{'0' * 64}"
-    pinned = Synthesised(base_image=base)
+    pinned = SynthesisedImage(base_image=base)
     assert pinned.source["dockerBuildArgs"] == {"PYTHON_IMAGE": base}
     assert pinned.hash != synthesised.hash
 
 
-def test_the_build_context_holds_sources_lock_and_recipe_and_nothing_else(synthesised: Synthesised) -> None:
+def test_the_build_context_holds_sources_lock_and_recipe_and_nothing_else(synthesised: SynthesisedImage) -> None:
     sources = {
         path.relative_to(ROOT).as_posix()
         for package in ("streamer", "transcription")
@@ -91,7 +68,7 @@ def test_the_build_context_holds_sources_lock_and_recipe_and_nothing_else(synthe
     assert synthesised.files() == sources | {DOCKERFILE, "streamer/requirements.txt"}
 
 
-def test_everything_that_is_copied_is_in_the_build_context(synthesised: Synthesised) -> None:
+def test_everything_that_is_copied_is_in_the_build_context(synthesised: SynthesisedImage) -> None:
     copied = [rest.split()[:-1] for rest in arguments("COPY") if "--from=" not in rest]
     assert copied
     for sources in copied:
@@ -100,7 +77,7 @@ def test_everything_that_is_copied_is_in_the_build_context(synthesised: Synthesi
 
 
 def test_the_hash_is_the_same_from_another_folder_full_of_other_things(
-    synthesised: Synthesised, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    synthesised: SynthesisedImage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for file in (*synthesised.files(), f"{DOCKERFILE}.dockerignore"):
         (tmp_path / file).parent.mkdir(parents=True, exist_ok=True)
@@ -109,9 +86,9 @@ def test_the_hash_is_the_same_from_another_folder_full_of_other_things(
         (tmp_path / file).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / file).write_bytes(b"\0")
     monkeypatch.setattr(_sources, "ROOT", tmp_path)
-    assert Synthesised().hash == synthesised.hash
+    assert SynthesisedImage().hash == synthesised.hash
     (tmp_path / "streamer" / "__init__.py").write_text("changed = True\n")
-    assert Synthesised().hash != synthesised.hash
+    assert SynthesisedImage().hash != synthesised.hash
 
 
 def test_the_rules_are_read_without_their_comments() -> None:
@@ -154,7 +131,7 @@ def test_there_are_wheels_for_the_images_python_and_processor(processor: str, tm
     )
 
 
-def test_the_streamer_starts_with_nothing_but_its_requirements(synthesised: Synthesised, tmp_path: Path) -> None:
+def test_the_streamer_starts_with_nothing_but_its_requirements(synthesised: SynthesisedImage, tmp_path: Path) -> None:
     """Up to its settings, of which there are none here."""
     packages = tmp_path / "packages"
     uv(

@@ -1,4 +1,5 @@
-"""An app of another team: its own bucket, keys, table and network; two stacks for one account.
+"""An app of another team: its own bucket, keys, table and network; two stacks for one account,
+and one that follows live calls.
 
 Runs in an environment that holds the wheel and nothing of the checkout. Prints what it synthesised as JSON.
 """
@@ -8,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from aws_cdk import App, Environment, Stack
+from aws_cdk import aws_cognito as cognito
 from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_kms as kms
@@ -15,7 +17,7 @@ from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_secretsmanager as secretsmanager
 
 import constructs_lib
-from constructs_lib import DeepgramOptions, TranscriptionWorkflow
+from constructs_lib import DeepgramOptions, LiveStreamer, LiveTranscriptFeed, TranscriptionWorkflow
 from constructs_lib._python_code import _digest
 from constructs_lib.policies import Report, enforce
 
@@ -43,7 +45,7 @@ class Shared(Stack):
 
 
 def build(app: App) -> list[Stack]:
-    """Define two stacks for one account."""
+    """Define two stacks for one account, and one for live calls."""
     shared = Shared(app)
     stacks = []
     for name in ("First", "Second"):
@@ -63,7 +65,33 @@ def build(app: App) -> list[Stack]:
             default_clinic_id=name.lower(),
         )
         stacks.append(stack)
-    return stacks
+    return [*stacks, live(app, shared)]
+
+
+def live(app: App, shared: Shared) -> Stack:
+    """Define what follows calls while they run."""
+    stack = Stack(app, "Live", env=ENV)
+    pool = cognito.UserPool.from_user_pool_id(stack, "Staff", "eu-west-1_AbCdEfGhI")
+    LiveStreamer(
+        stack,
+        "Calls",
+        table=shared.table("live"),
+        archive=shared.archive,
+        secret=shared.secret,
+        key=shared.key,
+        vpc=shared.vpc,
+        options=DeepgramOptions(region="eu"),
+        stream_prefix="contact-centre",
+        stream_key=shared.key,
+        default_clinic_id="main",
+        feed=LiveTranscriptFeed(stack, "Feed", user_pool=pool, key=shared.key),
+    )
+    return stack
+
+
+def images(app: App, stack: Stack) -> list[str]:
+    manifest = json.loads((Path(app.outdir) / f"{stack.stack_name}.assets.json").read_text(encoding="utf-8"))
+    return list(manifest.get("dockerImages", {}))
 
 
 def resources(app: App, stack: Stack) -> list[dict[str, Any]]:
@@ -96,6 +124,7 @@ def main() -> None:
                 "assets": sorted(
                     {json.dumps(function["Code"]["S3Key"]) for found in functions.values() for function in found}
                 ),
+                "images": [image for stack in stacks for image in images(app, stack)],
                 "names": {
                     name: [
                         json.dumps(value)

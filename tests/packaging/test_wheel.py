@@ -13,7 +13,9 @@ from uv import find_uv_bin
 
 from constructs_lib import _sources
 from constructs_lib._python_code import _digest
+from constructs_lib._streamer_image import DOCKERFILE
 from tests.conftest import ROOT
+from tests.constructs_lib.live_parts import SynthesisedImage
 
 FOREIGN_APP = Path(__file__).parent / "foreign_app.py"
 
@@ -34,7 +36,13 @@ def digest() -> str:
 
 
 @pytest.fixture(scope="module")
-def wheel(digest: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def image() -> str:
+    """Hash of the streamer's image as the checkout makes it."""
+    return SynthesisedImage().hash
+
+
+@pytest.fixture(scope="module")
+def wheel(digest: str, image: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("dist")
     run(sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", folder, ROOT, cwd=folder)
     [built] = folder.glob("*.whl")
@@ -62,6 +70,8 @@ def test_the_wheel_installs_one_package_and_carries_the_functions_code(wheel: Pa
     shipped = {f"constructs_lib/_assets/{file.as_posix()}" for file in _sources.runtime_files()}
     assert shipped <= set(names)
     assert "constructs_lib/_assets/lambdas/requirements.txt" in names
+    assert {f"constructs_lib/_assets/{DOCKERFILE}{suffix}" for suffix in ("", ".dockerignore")} <= set(names)
+    assert "constructs_lib/_live_feed.js" in names
     assert "constructs_lib/py.typed" in names
     assert not [name for name in names if "__pycache__" in name or name.endswith(".pyc")]
 
@@ -71,17 +81,17 @@ def test_the_constructs_come_from_the_wheel(foreign: dict[str, Any]) -> None:
 
 
 def test_a_foreign_app_synthesises_two_stacks_for_one_account(foreign: dict[str, Any]) -> None:
-    assert foreign["functions"] == {"First": 4, "Second": 4}
+    assert foreign["functions"] == {"First": 4, "Second": 4, "Live": 3}
 
 
 def test_the_apps_own_bucket_table_keys_and_network_are_used(foreign: dict[str, Any]) -> None:
-    for stack in ("First", "Second"):
+    for stack in ("First", "Second", "Live"):
         made = foreign["types"][stack]
         assert "AWS::S3::Bucket" not in made
         assert "AWS::DynamoDB::GlobalTable" not in made
         assert "AWS::KMS::Key" not in made
         assert "AWS::EC2::VPC" not in made
-    assert foreign["functions_in_vpc"] == {"First": 4, "Second": 4}
+    assert foreign["functions_in_vpc"] == {"First": 4, "Second": 4, "Live": 0}
 
 
 def test_the_two_stacks_share_no_name(foreign: dict[str, Any]) -> None:
@@ -98,3 +108,7 @@ def test_the_policies_hold_in_a_foreign_app(foreign: dict[str, Any]) -> None:
 def test_the_asset_is_the_one_of_the_checkout(foreign: dict[str, Any], digest: str) -> None:
     assert foreign["digest"] == digest
     assert len(foreign["assets"]) == 1
+
+
+def test_the_image_is_the_one_of_the_checkout(foreign: dict[str, Any], image: str) -> None:
+    assert foreign["images"] == [image]
