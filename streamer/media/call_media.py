@@ -9,7 +9,9 @@ Connect: Amazon Connect Administrator Guide, "Access Kinesis Video Streams data"
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final, NamedTuple
 
 from streamer.media.matroska import Audio, Cluster, Demuxer, Document, MatroskaError, Segment, Tags
@@ -20,6 +22,7 @@ CHANNELS: Final = {"AUDIO_FROM_CUSTOMER": 0, "Track_audio/L16": 0, "AUDIO_TO_CUS
 """Channel of a track by its name. Numbers of tracks, and the tags that repeat them, differ from call to call."""
 
 _SAMPLES_PER_MS: Final = SAMPLE_RATE / 1000
+_BYTES_PER_MS: Final = _SAMPLES_PER_MS * SAMPLE_BYTES
 _MEDIA_TYPE: Final = "audio/l16"
 _MEDIA_PARAMETERS: Final = {"rate": str(SAMPLE_RATE), "channels": "1"}
 _MAX_HELD_BYTES: Final = 1 << 20  # half a minute of both tracks; an identity comes with every fragment
@@ -189,6 +192,8 @@ class CallMedia:
         self._segment = self._held_segment = uid
         if self._mine:  # said by tags in front of it
             self._claim()
+        elif uid and not self._other:
+            self._mine = uid == self._own_segment
 
     def _begin_cluster(self, ms: float) -> None:
         self._cluster_ms = ms
@@ -197,19 +202,17 @@ class CallMedia:
         self._judge_other()
 
     def _audio(self, block: Audio) -> None:
-        channel = CHANNELS.get(block.track)
+        track, ms, pcm = block
+        channel = CHANNELS.get(track)
         if channel is None or self._other:
             return
-        if self._is_mine():
-            self._place(channel, block.ms, block.pcm, self._fragment)
+        if self._mine:
+            self._place(channel, ms, pcm, self._fragment)
             return
-        self._held.append(_Held(channel, block.ms, block.pcm, self._fragment))
-        self._held_bytes += len(block.pcm)
+        self._held.append(_Held(channel, ms, pcm, self._fragment))
+        self._held_bytes += len(pcm)
         while self._held_bytes > _MAX_HELD_BYTES or len(self._held) > _MAX_HELD_BLOCKS:
             self._held_bytes -= len(self._held.popleft().pcm)
-
-    def _is_mine(self) -> bool:
-        return self._mine or (bool(self._own_segment) and self._segment == self._own_segment)
 
     def _place(self, channel: int, ms: float, pcm: bytes, fragment: int) -> None:
         if self.origin_ms is None:
@@ -221,7 +224,7 @@ class CallMedia:
         end = self._aligner.push(channel, round(since_origin * _SAMPLES_PER_MS), pcm, fragment)
         self._end = max(self._end, end)
 
-    def _tags(self, values: dict[str, str]) -> None:
+    def _tags(self, values: Mapping[str, str]) -> None:
         if "AWS_KINESISVIDEO_ERROR_CODE" in values:
             self.error = StreamError(values["AWS_KINESISVIDEO_ERROR_CODE"], values.get("AWS_KINESISVIDEO_ERROR_ID", ""))
             return
@@ -234,7 +237,7 @@ class CallMedia:
             self._mine = True
             self._claim()
         elif contact is not None:
-            self._other = True
+            self._mine, self._other = False, True
             self._drop_held()
             self._judge_other()
         if self._mine and self._media_type is not None:
@@ -256,13 +259,13 @@ class CallMedia:
         self._held.clear()
         self._held_bytes = 0
 
-    def _end_fragment(self, values: dict[str, str]) -> None:
+    def _end_fragment(self, values: Mapping[str, str]) -> None:
         behind = _decimal(values.get("AWS_KINESISVIDEO_MILLIS_BEHIND_NOW", ""))
         if behind is not None:
             self.behind_now_ms = behind
         if not self._held:  # otherwise it must come again, should the session end before its owner is known
             self.continuation_token = values["AWS_KINESISVIDEO_CONTINUATION_TOKEN"]
-            if self._is_mine():
+            if self._mine:
                 self._tokens.append((self._end, self.continuation_token))
         self._complete = self._number
         self._judge_number(self._complete)
@@ -284,27 +287,29 @@ class _ByteRate:
     """Compares the length of a track's blocks with the time between them."""
 
     def __init__(self) -> None:
-        self._ms = 0.0
-        self._samples = 0
+        self._due_ms: float | None = None
+        self._tolerance_ms = 0.0
         self._blocks = 0
         self._misfits = 0
 
     def check(self, ms: float, pcm: bytes) -> None:
-        samples = self._samples
-        if samples:
-            difference = abs((ms - self._ms) * _SAMPLES_PER_MS - samples)
+        length_ms = len(pcm) / _BYTES_PER_MS
+        if self._due_ms is not None:
             self._blocks += 1
-            self._misfits += difference > max(_SAMPLES_PER_MS, samples * _RATE_TOLERANCE)
-            if self._misfits >= _RATE_MISFITS:
-                raise UnsupportedAudio(
-                    "byte-rate", f"{self._misfits} of {self._blocks} blocks do not have {SAMPLE_RATE} samples a second"
-                )
+            if not -self._tolerance_ms <= ms - self._due_ms <= self._tolerance_ms:
+                self._misfits += 1
+                if self._misfits >= _RATE_MISFITS:
+                    raise UnsupportedAudio(
+                        "byte-rate",
+                        f"{self._misfits} of {self._blocks} blocks do not have {SAMPLE_RATE} samples a second",
+                    )
             if self._blocks == _RATE_BLOCKS:
                 self._blocks = self._misfits = 0
-        self._ms = ms
-        self._samples = len(pcm) // SAMPLE_BYTES
+        self._due_ms = ms + length_ms
+        self._tolerance_ms = 1 + length_ms * _RATE_TOLERANCE
 
 
+@lru_cache(maxsize=16)  # every fragment says the same
 def _require_supported(media_type: str) -> None:
     kind, *parameters = (part.strip().lower() for part in media_type.split(";"))
     given = dict(parameter.split("=", 1) for parameter in parameters if "=" in parameter)

@@ -7,7 +7,8 @@ known and of unknown size are the same case. The audio is stepped over by its si
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from struct import Struct
 from typing import Final, NamedTuple
 
 MAX_ELEMENT_BYTES: Final = 1 << 20
@@ -35,7 +36,10 @@ _TAG_NAME: Final = 0x45A3
 _TAG_STRING: Final = 0x4487
 
 _ENTERED: Final = frozenset((_SEGMENT, _CLUSTER, _BLOCK_GROUP))
+_BLOCK_HEAD: Final = Struct(">BhB")  # number of the track, time relative to the Cluster, flags
+_ONE_BYTE: Final = 0x80  # marks a number of one byte
 _LACING: Final = 0x06
+_RECENT_TAGS: Final = 32
 _NANOSECONDS: Final = 1_000_000  # of a millisecond
 # Width of a variable-size integer by its first byte; 0 is invalid. Then the bits that carry the value, by width.
 _WIDTH: Final = bytes([0, *(9 - first.bit_length() for first in range(1, 256))])
@@ -93,7 +97,7 @@ class Tags(NamedTuple):
         values: Strings by name, without their padding.
     """
 
-    values: dict[str, str]
+    values: Mapping[str, str]
 
 
 Event = Document | Segment | Cluster | Audio | Tags
@@ -106,7 +110,8 @@ class Demuxer:
         self._buffer = bytearray()
         self._in_document = False
         self._tracks: dict[int, str] = {}
-        self._scale = _NANOSECONDS
+        self._tick_ms = 1.0
+        self._recent_tags: dict[bytes, Tags] = {}
         self._cluster: int | None = None
 
     def feed(self, data: bytes) -> Iterator[Event]:
@@ -160,11 +165,11 @@ class Demuxer:
         buffer = self._buffer
         if element == _TIMESTAMP:
             self._cluster = _unsigned(buffer, start, end)
-            return Cluster(self._cluster * self._scale / _NANOSECONDS)
+            return Cluster(self._cluster * self._tick_ms)
         if element == _BLOCK:
             return self._block(start, end)
         if element == _TAGS:
-            return Tags(_tags(buffer, start, end))
+            return self._tags(bytes(buffer[start:end]))
         if element == _TRACKS:
             self._tracks.update(_tracks(buffer, start, end))
         elif element == _INFO:
@@ -172,32 +177,35 @@ class Demuxer:
         elif element == _EBML:
             self._in_document = True
             self._tracks = {}
-            self._scale = _NANOSECONDS
+            self._tick_ms = 1.0
             self._cluster = None
             return Document()
         return None
 
     def _block(self, start: int, end: int) -> Audio:
-        buffer = self._buffer
-        if start == end:
-            raise MatroskaError("empty block")
-        track_width = _WIDTH[buffer[start]]
-        times = start + track_width
-        if not track_width or times + 3 > end:
+        if end - start < _BLOCK_HEAD.size:
             raise MatroskaError("block without a head")
-        if buffer[times + 2] & _LACING:
+        track, relative, flags = _BLOCK_HEAD.unpack_from(self._buffer, start)
+        if not track & _ONE_BYTE:
+            raise MatroskaError("track number above 126")
+        if flags & _LACING:
             raise MatroskaError("laced block")
         if self._cluster is None:
             raise MatroskaError("block without a time")
-        relative = buffer[times] << 8 | buffer[times + 1]
-        if relative & 0x8000:
-            relative -= 0x10000
-        track = int.from_bytes(buffer[start:times], "big") & _VALUE[track_width]
         return Audio(
-            self._tracks.get(track, ""),
-            (self._cluster + relative) * self._scale / _NANOSECONDS,
-            bytes(buffer[times + 3 : end]),
+            self._tracks.get(track ^ _ONE_BYTE, ""),
+            (self._cluster + relative) * self._tick_ms,
+            bytes(self._buffer[start + _BLOCK_HEAD.size : end]),
         )
+
+    def _tags(self, data: bytes) -> Tags:
+        """Read tags. Most are the same in every fragment, and reading them is half of what a fragment costs."""
+        tags = self._recent_tags.get(data)
+        if tags is None:
+            if len(self._recent_tags) >= _RECENT_TAGS:
+                self._recent_tags.clear()
+            tags = self._recent_tags[data] = Tags(_tag_values(data))
+        return tags
 
     def _info(self, start: int, end: int) -> Segment:
         uid = b""
@@ -205,13 +213,13 @@ class Demuxer:
             if element == _SEGMENT_UID:
                 uid = bytes(self._buffer[begin:stop])
             elif element == _TIMESTAMP_SCALE:
-                self._scale = _unsigned(self._buffer, begin, stop)
-        if not self._scale:
+                self._tick_ms = _unsigned(self._buffer, begin, stop) / _NANOSECONDS
+        if not self._tick_ms:
             raise MatroskaError("times without a unit")
         return Segment(uid)
 
 
-def _children(buffer: bytearray, position: int, end: int) -> Iterator[tuple[int, int, int]]:
+def _children(buffer: bytes | bytearray, position: int, end: int) -> Iterator[tuple[int, int, int]]:
     """Yield id, start and end of the elements in a buffered master."""
     while position < end:
         element, size_at = _identified(buffer, position)
@@ -226,7 +234,7 @@ def _children(buffer: bytearray, position: int, end: int) -> Iterator[tuple[int,
         position = stop
 
 
-def _identified(buffer: bytearray, position: int) -> tuple[int, int]:
+def _identified(buffer: bytes | bytearray, position: int) -> tuple[int, int]:
     """Return the id of the element at `position`, and where the id ends, which may be beyond what is buffered."""
     id_width = _WIDTH[buffer[position]]
     if not 0 < id_width <= _MAX_ID_WIDTH:
@@ -235,7 +243,7 @@ def _identified(buffer: bytearray, position: int) -> tuple[int, int]:
     return int.from_bytes(buffer[position:size_at], "big"), size_at
 
 
-def _tracks(buffer: bytearray, start: int, end: int) -> Iterator[tuple[int, str]]:
+def _tracks(buffer: bytes | bytearray, start: int, end: int) -> Iterator[tuple[int, str]]:
     for entry, entry_start, entry_end in _children(buffer, start, end):
         if entry != _TRACK_ENTRY:
             continue
@@ -248,9 +256,9 @@ def _tracks(buffer: bytearray, start: int, end: int) -> Iterator[tuple[int, str]
         yield number, name
 
 
-def _tags(buffer: bytearray, start: int, end: int) -> dict[str, str]:
+def _tag_values(buffer: bytes) -> dict[str, str]:
     values: dict[str, str] = {}
-    for tag, tag_start, tag_end in _children(buffer, start, end):
+    for tag, tag_start, tag_end in _children(buffer, 0, len(buffer)):
         if tag != _TAG:
             continue
         for simple, simple_start, simple_end in _children(buffer, tag_start, tag_end):
@@ -266,11 +274,11 @@ def _tags(buffer: bytearray, start: int, end: int) -> dict[str, str]:
     return values
 
 
-def _unsigned(buffer: bytearray, start: int, end: int) -> int:
+def _unsigned(buffer: bytes | bytearray, start: int, end: int) -> int:
     if end - start > _MAX_UNSIGNED_BYTES:
         raise MatroskaError("a number is too long")
     return int.from_bytes(buffer[start:end], "big")
 
 
-def _text(buffer: bytearray, start: int, end: int) -> str:
+def _text(buffer: bytes | bytearray, start: int, end: int) -> str:
     return buffer[start:end].rstrip(b"\0").decode(errors="replace")

@@ -81,17 +81,21 @@ class StereoAligner:
         self._fragment[channel] = fragment
         end = start + len(pcm) // SAMPLE_BYTES
         self._expected[channel] = end
-        if start - max(self._ends) > LONGEST_SILENCE:
-            self._jump(start)
         if start - self._covered >= SMALLEST_GAP:
             self._gaps.append(Gap(start=self._covered, end=start, reason=GapReason.MISSING))
-        self._covered = max(self._covered, end)
-        fresh = max(start, self._ends[channel])
-        if fresh < end:
-            self._pad(channel, fresh)
-            self._pcm[channel].extend(memoryview(pcm)[(fresh - start) * SAMPLE_BYTES : (end - start) * SAMPLE_BYTES])
+        if end > self._covered:
+            self._covered = end
+        if start - max(self._ends) > LONGEST_SILENCE:
+            self._jump(start)
+        known = self._ends[channel]
+        if end > known:
+            if start > known:
+                self._pad(channel, start)
+                known = start
+            self._pcm[channel].extend(pcm[(known - start) * SAMPLE_BYTES : (end - start) * SAMPLE_BYTES])
             self._ends[channel] = end
-            self._pad(1 - channel, end - SKEW)
+            if end - SKEW > self._ends[1 - channel]:
+                self._pad(1 - channel, end - SKEW)
         return end
 
     def take(self) -> list[StereoAudio]:
@@ -134,6 +138,6 @@ class StereoAligner:
 def _interleaved(channels: Sequence[bytearray], length: int) -> bytes:
     stereo = array("h", bytes(2 * length))
     for channel, pcm in enumerate(channels):
-        stereo[channel::2] = array("h", bytes(pcm[:length]))
+        stereo[channel::2] = array("h", pcm[:length])
         del pcm[:length]
     return stereo.tobytes()
