@@ -11,7 +11,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, Protocol, TypeAlias, TypeVar
 
 from transcription.identity import recording_id
 from transcription.recordings import Layouts, NotACall, UnknownLayout, parse_key
@@ -25,15 +25,29 @@ _ANY_CLINIC = Layouts(clinic_by_prefix={}, default_clinic_id="any")
 _EXECUTION_ENDED = "Step Functions Execution Status Change"
 
 
+class Repeatable(Protocol):
+    """What a message asks to be repeated."""
+
+    @property
+    def subject(self) -> str:
+        """What it is about: equal for every message about it."""
+
+    @property
+    def done(self) -> str:
+        """What was done with it, once it was repeated."""
+
+
 @dataclass(frozen=True)
 class StartAgain:
     """Run the state machine again on the event that announced the recording."""
 
     event: Mapping[str, Any]
-    recording: str
-    """Identity of the recording: equal for every message about it."""
+    subject: str
+    """Identity of the recording."""
     ended_execution: str | None = None
     """The execution that failed, as far as the message names it."""
+
+    done: ClassVar[str] = "started again"
 
     def input(self) -> dict[str, Any]:
         """Input of the new execution, which takes the recording's claim over from the one that failed."""
@@ -45,16 +59,21 @@ class SendBack:
     """Give the work message back to the queue it came from; its execution is still waiting for it."""
 
     body: str
-    recording: str
-    """Identity of the waiting task: equal for every copy of the message."""
+    subject: str
+    """The waiting task."""
+    done: ClassVar[str] = "sent back to the work queue"
 
 
 Repeat: TypeAlias = StartAgain | SendBack
+"""How to repeat a call; ``done`` says in words that it was."""
+
+
+R = TypeVar("R", bound=Repeatable)
 
 
 @dataclass(frozen=True, kw_only=True)
-class FailedCall:
-    """One message of the failed-calls queue.
+class FailedCall(Generic[R]):
+    """One message of a failed-calls queue.
 
     Args:
         message_id: SQS's id of the message.
@@ -70,7 +89,7 @@ class FailedCall:
     message_id: str
     receipt: str
     sent_at: datetime
-    repeat: Repeat | None
+    repeat: R | None
     problem: str = ""
     call_id: str | None = None
     error: str | None = None
@@ -81,9 +100,9 @@ class _UnknownForm(Exception):
     """The message has none of the three known forms."""
 
 
-def read_message(message: MessageTypeDef) -> FailedCall:
+def read_message(message: MessageTypeDef) -> FailedCall[Repeat]:
     """Read *message*, received with its ``SentTimestamp`` and its ``ERROR_CODE`` attribute."""
-    call = FailedCall(
+    call: FailedCall[Repeat] = FailedCall(
         message_id=message["MessageId"],
         receipt=message["ReceiptHandle"],
         sent_at=datetime.fromtimestamp(int(message["Attributes"]["SentTimestamp"]) / 1000, UTC),
@@ -98,7 +117,7 @@ def read_message(message: MessageTypeDef) -> FailedCall:
             recording = _mapping(body, "recording")
             return replace(
                 call,
-                repeat=SendBack(body=text, recording=_text(body, "task_token")),
+                repeat=SendBack(body=text, subject=_text(body, "task_token")),
                 call_id=recording.get("call_id"),
                 step="Transcribe",
             )
@@ -108,7 +127,7 @@ def read_message(message: MessageTypeDef) -> FailedCall:
         delivery_error = attribute.get("StringValue") if attribute else None
         return replace(
             call,
-            repeat=StartAgain(event=failure.event, recording=identity, ended_execution=failure.execution),
+            repeat=StartAgain(event=failure.event, subject=identity, ended_execution=failure.execution),
             call_id=body.get("call_id") or _call_id(key),
             error=failure.error or delivery_error,
             step=body.get("step"),

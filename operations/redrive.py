@@ -1,4 +1,7 @@
-"""Repeat failed calls: ``python -m operations.redrive --environment Dev``.
+"""Repeat failed calls: ``python -m operations.redrive --environment Dev [--live]``.
+
+With ``--live`` the calls are those that could not be followed while they ran. A streamer goes on where the call was
+left, from the audio that Kinesis keeps for the stream's retention; what is older is left in place unless ``--force``.
 
 One pass over the failed-calls queue: everything is received first and repeated afterwards, so a call that fails again
 meanwhile waits for the next pass. A message is deleted only after its call was repeated. A call continues from its
@@ -13,10 +16,10 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 from botocore.exceptions import BotoCoreError, ClientError
 from rich.console import Console
@@ -24,11 +27,13 @@ from rich.text import Text
 
 from operations import environment
 from operations.environment import Environment, UnusableEnvironment
-from operations.failed_calls import FailedCall, SendBack, StartAgain, read_message
+from operations.failed_calls import FailedCall, Repeat, Repeatable, SendBack, StartAgain, read_message
+from operations.failed_live_calls import LiveRepeat, LiveRepeater, read_live_message
 from operations.rendering import cells, table_of
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs.client import SQSClient
+    from mypy_boto3_sqs.type_defs import MessageTypeDef
 
 _DEFAULT_MAX = 500
 _LARGEST_MAX = 2000
@@ -38,18 +43,31 @@ _VISIBILITY_SECONDS = 900
 _MESSAGES_PER_RECEIVE = 10  # SQS's own limit
 
 
+R = TypeVar("R", bound=Repeatable)
+
+
 @dataclass(frozen=True)
-class Outcome:
+class Outcome(Generic[R]):
     """What was done with one message."""
 
-    call: FailedCall
+    call: FailedCall[R]
     action: str
     left_in_place: bool = False
 
 
+class Repeater(Protocol[R]):
+    """Puts calls back to work."""
+
+    def obstacle(self, repeat: R) -> str:
+        """Why repeating would be in vain; empty if it would not."""
+
+    def repeat(self, call: FailedCall[R], repeat: R) -> None:
+        """Put the call back to work; repeating it twice does no harm."""
+
+
 def redrive(
     target: Environment, *, limit: int = _DEFAULT_MAX, since: datetime | None = None, dry_run: bool = False
-) -> list[Outcome]:
+) -> list[Outcome[Repeat]]:
     """Repeat the calls in the failed-calls queue of *target*, oldest first.
 
     Args:
@@ -63,53 +81,118 @@ def redrive(
         ClientError: The queue cannot be received from.
     """
     sqs = target.sqs()
-    queue_url = target.output("FailedCallsQueueUrl")
-    repeater = _Repeater(target, sqs)
-    outcomes: list[Outcome] = []
+    queue, repeater = _Queue(sqs, target.output("FailedCallsQueueUrl")), _BatchRepeater(target, sqs)
+    calls = _in_turn(queue.receive(limit, read_message))
+    return _repeat_all(queue, calls, repeater, since=since, dry_run=dry_run)
+
+
+def redrive_live(
+    target: Environment,
+    *,
+    limit: int = _DEFAULT_MAX,
+    since: datetime | None = None,
+    force: bool = False,
+    dry_run: bool = False,
+) -> list[Outcome[LiveRepeat]]:
+    """Repeat the calls in the queue of failed live calls of *target*, oldest first.
+
+    Args:
+        target: Environment to work on.
+        limit: Most messages to receive.
+        since: Leave messages sent earlier alone. Default: none is too old.
+        force: Also send calls back whose audio Kinesis keeps no longer; what is left of them has a gap.
+        dry_run: Only say what would be done.
+
+    Raises:
+        UnusableEnvironment: A queue or the bus is not among the outputs of the stacks.
+        ClientError: The queue cannot be received from.
+    """
+    queue = _Queue(target.sqs(), target.output("FailedLiveCallsQueueUrl"))
+    repeater = LiveRepeater(target, force=force)
+    calls = sorted(queue.receive(limit, read_live_message), key=lambda call: call.sent_at)
+    return _repeat_all(queue, calls, repeater, since=since, dry_run=dry_run)
+
+
+def _repeat_all(
+    queue: _Queue,
+    calls: Iterable[FailedCall[R]],
+    repeater: Repeater[R],
+    *,
+    since: datetime | None,
+    dry_run: bool,
+) -> list[Outcome[R]]:
+    outcomes: list[Outcome[R]] = []
     repeated: set[str] = set()
-    for call in _in_turn(_receive(sqs, queue_url, limit)):
+    for call in calls:
         outcome = _handle(call, repeater, repeated, since=since, dry_run=dry_run)
         if dry_run or outcome.left_in_place or (since and call.sent_at < since):
-            outcome = _release(sqs, queue_url, outcome)
+            outcome = queue.release(outcome)
         else:
-            outcome = _delete(sqs, queue_url, outcome)
+            outcome = queue.delete(outcome)
         outcomes.append(outcome)
     return outcomes
 
 
-def _receive(sqs: SQSClient, queue_url: str, limit: int) -> Iterable[FailedCall]:
-    """Receive until the queue is empty or *limit* is reached; a message delivered twice counts once."""
-    calls: dict[str, FailedCall] = {}
-    while len(calls) < limit:
-        messages = sqs.receive_message(
-            QueueUrl=queue_url,
-            MaxNumberOfMessages=min(_MESSAGES_PER_RECEIVE, limit - len(calls)),
-            WaitTimeSeconds=_RECEIVE_WAIT_SECONDS,
-            VisibilityTimeout=_VISIBILITY_SECONDS,
-            MessageSystemAttributeNames=["SentTimestamp"],
-            MessageAttributeNames=["ERROR_CODE"],
-        ).get("Messages", [])
-        if not messages:
-            break
-        calls |= {message["MessageId"]: read_message(message) for message in messages}
-    return calls.values()
+class _Queue:
+    """The queue of failed calls."""
+
+    def __init__(self, sqs: SQSClient, url: str) -> None:
+        self._sqs = sqs
+        self._url = url
+
+    def receive(self, limit: int, read: Callable[[MessageTypeDef], FailedCall[R]]) -> Iterable[FailedCall[R]]:
+        """Receive until the queue is empty or *limit* is reached; a message delivered twice counts once."""
+        calls: dict[str, FailedCall[R]] = {}
+        while len(calls) < limit:
+            messages = self._sqs.receive_message(
+                QueueUrl=self._url,
+                MaxNumberOfMessages=min(_MESSAGES_PER_RECEIVE, limit - len(calls)),
+                WaitTimeSeconds=_RECEIVE_WAIT_SECONDS,
+                VisibilityTimeout=_VISIBILITY_SECONDS,
+                MessageSystemAttributeNames=["SentTimestamp"],
+                MessageAttributeNames=["All"],
+            ).get("Messages", [])
+            if not messages:
+                break
+            calls |= {message["MessageId"]: read(message) for message in messages}
+        return calls.values()
+
+    def delete(self, outcome: Outcome[R]) -> Outcome[R]:
+        """Delete the message of a call that was repeated."""
+        try:
+            self._sqs.delete_message(QueueUrl=self._url, ReceiptHandle=outcome.call.receipt)
+        except (ClientError, BotoCoreError) as error:
+            reason = f"{outcome.action}, message not deleted: {_reason(error)}"
+            return Outcome(outcome.call, reason, left_in_place=True)
+        return outcome
+
+    def release(self, outcome: Outcome[R]) -> Outcome[R]:
+        """Make the message visible to the next run at once."""
+        try:
+            self._sqs.change_message_visibility(
+                QueueUrl=self._url, ReceiptHandle=outcome.call.receipt, VisibilityTimeout=0
+            )
+        except (ClientError, BotoCoreError) as error:
+            back = f"back in {_VISIBILITY_SECONDS // 60} minutes: {_reason(error)}"
+            return Outcome(outcome.call, f"{outcome.action} ({back})", outcome.left_in_place)
+        return outcome
 
 
-def _in_turn(calls: Iterable[FailedCall]) -> list[FailedCall]:
+def _in_turn(calls: Iterable[FailedCall[Repeat]]) -> list[FailedCall[Repeat]]:
     """Sort by age, but of several messages about one recording take the one that knows who held its claim last."""
     by_age = sorted(calls, key=lambda call: call.sent_at)
-    best: dict[str, FailedCall] = {}
+    best: dict[str, FailedCall[Repeat]] = {}
     for call in by_age:
         if call.repeat is None:
             continue
         knows = isinstance(call.repeat, StartAgain) and call.repeat.ended_execution is not None
-        if knows or call.repeat.recording not in best:
-            best[call.repeat.recording] = call
-    return sorted(by_age, key=lambda call: call.repeat is not None and best[call.repeat.recording] is not call)
+        if knows or call.repeat.subject not in best:
+            best[call.repeat.subject] = call
+    return sorted(by_age, key=lambda call: call.repeat is not None and best[call.repeat.subject] is not call)
 
 
-class _Repeater:
-    """Puts a call back to work."""
+class _BatchRepeater:
+    """Puts recordings back to work."""
 
     def __init__(self, target: Environment, sqs: SQSClient) -> None:
         self._sqs = sqs
@@ -117,7 +200,10 @@ class _Repeater:
         self._work_queue_url = target.output("WorkQueueUrl")
         self._state_machine_arn = target.output("StateMachineArn")
 
-    def repeat(self, call: FailedCall, repeat: StartAgain | SendBack) -> None:
+    def obstacle(self, repeat: Repeat) -> str:  # noqa: ARG002
+        return ""
+
+    def repeat(self, call: FailedCall[Repeat], repeat: Repeat) -> None:
         if isinstance(repeat, SendBack):
             self._sqs.send_message(QueueUrl=self._work_queue_url, MessageBody=repeat.body)
             return
@@ -133,40 +219,23 @@ class _Repeater:
 
 
 def _handle(
-    call: FailedCall, repeater: _Repeater, repeated: set[str], *, since: datetime | None, dry_run: bool
-) -> Outcome:
+    call: FailedCall[R], repeater: Repeater[R], repeated: set[str], *, since: datetime | None, dry_run: bool
+) -> Outcome[R]:
     if since and call.sent_at < since:
         return Outcome(call, "older than --since")
     if call.repeat is None:
         return Outcome(call, f"left in place: {call.problem}", left_in_place=True)
-    if call.repeat.recording in repeated:
-        return Outcome(call, "same recording, once is enough")
-    if not dry_run:
-        try:
+    if call.repeat.subject in repeated:
+        return Outcome(call, "the same once more, once is enough")
+    try:
+        if obstacle := repeater.obstacle(call.repeat):
+            return Outcome(call, f"left in place: {obstacle}", left_in_place=True)
+        if not dry_run:
             repeater.repeat(call, call.repeat)
-        except (ClientError, BotoCoreError) as error:
-            return Outcome(call, f"left in place: {_reason(error)}", left_in_place=True)
-    repeated.add(call.repeat.recording)
-    done = "sent back to the work queue" if isinstance(call.repeat, SendBack) else "started again"
-    return Outcome(call, f"would be {done}" if dry_run else done)
-
-
-def _delete(sqs: SQSClient, queue_url: str, outcome: Outcome) -> Outcome:
-    try:
-        sqs.delete_message(QueueUrl=queue_url, ReceiptHandle=outcome.call.receipt)
     except (ClientError, BotoCoreError) as error:
-        return Outcome(outcome.call, f"{outcome.action}, message not deleted: {_reason(error)}", left_in_place=True)
-    return outcome
-
-
-def _release(sqs: SQSClient, queue_url: str, outcome: Outcome) -> Outcome:
-    """Make the message visible to the next run at once."""
-    try:
-        sqs.change_message_visibility(QueueUrl=queue_url, ReceiptHandle=outcome.call.receipt, VisibilityTimeout=0)
-    except (ClientError, BotoCoreError) as error:
-        back = f"back in {_VISIBILITY_SECONDS // 60} minutes: {_reason(error)}"
-        return Outcome(outcome.call, f"{outcome.action} ({back})", outcome.left_in_place)
-    return outcome
+        return Outcome(call, f"left in place: {_reason(error)}", left_in_place=True)
+    repeated.add(call.repeat.subject)
+    return Outcome(call, f"would be {call.repeat.done}" if dry_run else call.repeat.done)
 
 
 def _reason(error: ClientError | BotoCoreError) -> str:
@@ -174,7 +243,7 @@ def _reason(error: ClientError | BotoCoreError) -> str:
     return error.response["Error"]["Code"] if isinstance(error, ClientError) else type(error).__name__
 
 
-def _show(console: Console, outcomes: Sequence[Outcome], now: datetime) -> None:
+def _show(console: Console, outcomes: Sequence[Outcome[Any]], now: datetime) -> None:
     if not outcomes:
         console.print("No failed calls.")
         return
@@ -201,6 +270,13 @@ def _moment(text: str) -> datetime:
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
+def _run(target: Environment, arguments: argparse.Namespace) -> list[Outcome[Any]]:
+    limits = {"limit": arguments.max, "since": arguments.since, "dry_run": arguments.dry_run}
+    if arguments.live:
+        return [*redrive_live(target, force=arguments.force, **limits)]
+    return [*redrive(target, **limits)]
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line; the module says what the exit status means."""
     parser = argparse.ArgumentParser(prog="operations.redrive", description="Repeat failed calls.")
@@ -214,11 +290,17 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--since", type=_moment, metavar="TIME", help="leave messages sent before this ISO 8601 time")
     parser.add_argument("--dry-run", action="store_true", help="only say what would be done")
+    parser.add_argument("--live", action="store_true", help="repeat the live calls that could not be followed")
+    parser.add_argument(
+        "--force", action="store_true", help="with --live: also calls whose audio is no longer kept in full"
+    )
     arguments = parser.parse_args(argv)
+    if arguments.force and not arguments.live:
+        parser.error("--force goes with --live")
     console, errors = Console(), Console(stderr=True)
     try:
         target = environment.connect(arguments)
-        outcomes = redrive(target, limit=arguments.max, since=arguments.since, dry_run=arguments.dry_run)
+        outcomes: list[Outcome[Any]] = _run(target, arguments)
     except (UnusableEnvironment, ClientError, BotoCoreError) as error:
         errors.print(Text(str(error)))
         return 2

@@ -71,7 +71,7 @@ def test_a_failure_that_was_repeated_before_names_its_last_execution() -> None:
 def test_a_work_message_goes_back_as_it_came() -> None:
     body = json.dumps({"task_token": "token", "recording": {"call_id": "call-1"}, "execution": "arn:…"})
     call = read(body)
-    assert call.repeat == SendBack(body=body, recording="token")
+    assert call.repeat == SendBack(body=body, subject="token")
     assert (call.call_id, call.step) == ("call-1", "Transcribe")
 
 
@@ -82,7 +82,7 @@ def test_messages_about_one_recording_have_one_identity() -> None:
     assert wrapped is not None
     assert raw is not None
     assert newer is not None
-    assert wrapped.recording == raw.recording != newer.recording
+    assert wrapped.subject == raw.subject != newer.subject
 
 
 def test_a_key_of_no_known_layout_has_no_call_id_but_is_repeated() -> None:

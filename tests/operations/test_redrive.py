@@ -78,13 +78,13 @@ def test_a_call_that_cannot_be_started_keeps_its_message(
 
 def test_a_failure_caused_meanwhile_waits_for_the_next_run(deployed: Deployed, monkeypatch: pytest.MonkeyPatch) -> None:
     deployed.fail(failure("call-1"))
-    repeat = redrive._Repeater.repeat
+    repeat = redrive._BatchRepeater.repeat
 
     def fail_again(self: Any, *arguments: Any) -> None:
         repeat(self, *arguments)
         deployed.fail(failure("call-1", error="again"))
 
-    monkeypatch.setattr(redrive._Repeater, "repeat", fail_again)
+    monkeypatch.setattr(redrive._BatchRepeater, "repeat", fail_again)
     assert redrive.main(deployed.arguments) == 0
     assert [json.loads(body)["error"] for body in deployed.messages(deployed.failed_calls)] == ["again"]
     assert len(deployed.started()) == 1
@@ -95,7 +95,7 @@ def test_a_run_that_died_before_the_delete_does_not_start_the_call_twice(
 ) -> None:
     deployed.fail(failure("call-1"))
     with monkeypatch.context() as patch:
-        patch.setattr(redrive, "_delete", redrive._release)
+        patch.setattr(redrive._Queue, "delete", redrive._Queue.release)
         redrive.main(deployed.arguments)
     assert redrive.main(deployed.arguments) == 0
     assert len(deployed.started()) == 1
