@@ -189,5 +189,5 @@ def _lost(closed: ConnectionClosed) -> ConnectionLost:
 
 @cache
 def _tls_context() -> ssl.SSLContext:
-    # One for all calls: the certificates of the authorities take 20 ms and half a megabyte to load.
+    # One for all calls: with the authorities' certificates each takes 27 ms of CPU and 1 MB.
     return ssl.create_default_context()

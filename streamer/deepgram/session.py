@@ -222,6 +222,8 @@ class DeepgramSession:
             elif self._finished:
                 return
             else:
+                # What was wrong before a pause says nothing about the time after it.
+                self._trouble_since = None
                 self._news.clear()
                 await self._news.wait()
 

@@ -443,6 +443,26 @@ def test_an_outage_has_an_end(behaviour: Behaviour) -> None:
     assert 119 < simulate(run()) < 150
 
 
+def test_a_connection_lost_in_a_pause_does_not_count_as_an_outage() -> None:
+    async def run() -> None:
+        server, sink, call = FakeDeepgram(Behaviour(), Behaviour(refuse=(503, {}))), ListSink(), Call(24, nobody)
+        pieces = list(call.audio(piece=8000))
+        async with server.running():
+            session = DeepgramSession(url=server.url, key=Keys(), sink=sink, limits=SessionLimits(outage=60.0))
+            running = asyncio.create_task(session.run())
+            await play(session, pieces[:10])
+            await asyncio.sleep(1)
+            await server.streams[0].socket.close(1011)
+            await asyncio.sleep(100)
+            await play(session, pieces[10:])
+            await session.finish()
+            await running
+        assert len(server.handshakes) == 3
+        assert_whole(Outcome(server, sink, session, 0.0), call)
+
+    simulate(run())
+
+
 def test_finishing_ends_even_when_deepgram_is_gone() -> None:
     server = FakeDeepgram(Behaviour(at_close=reset), *[Behaviour(refuse=(503, {}))] * 500)
     with pytest.raises(DeepgramUnavailable):
