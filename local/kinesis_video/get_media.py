@@ -189,7 +189,8 @@ class _Delivery:
             return None
         await asyncio.sleep(self._earliest - time.monotonic())
         # What was not used within the last second may be caught up.
-        self._earliest = max(self._earliest, time.monotonic() - 1) + 1 / self._settings.fragments_per_second
+        interval = min(1.0, stored.seconds or 1.0) / self._settings.fragments_per_second
+        self._earliest = max(self._earliest, time.monotonic() - 1) + interval
         return stored
 
     async def _send(self, stored: StoredFragment, fault: Fault | None) -> AsyncGenerator[bytes]:

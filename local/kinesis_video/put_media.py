@@ -6,7 +6,7 @@ The acknowledgements: Amazon Kinesis Video Streams Developer Guide, "PutMedia".
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 
 from starlette.responses import StreamingResponse
 from starlette.types import Receive, Scope, Send
@@ -66,7 +66,7 @@ class _Producer:
         self._tracks: dict[str, int] = {}
         self._blocks: list[Block] = []
 
-    def tag(self, values: dict[str, str]) -> None:
+    def tag(self, values: Mapping[str, str]) -> None:
         (self._leading_tags if self._start_ms is None else self._tags).update(values)
 
     def block(self, audio: Audio) -> None:

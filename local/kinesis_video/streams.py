@@ -27,7 +27,7 @@ class Settings:
         session_seconds: A body of GetMedia ends after so long in any case.
         connections: Bodies of GetMedia open on a stream at once; the one too many is refused.
         requests_per_second: GetMedia requests on a stream within a second; what is too many is refused.
-        fragments_per_second: Fast as a body catches up.
+        fragments_per_second: How fast a body catches up; with a call that is played faster, so much faster.
         delivery: ``bursts`` sends a fragment as soon as it is complete; ``blocks`` spreads the newest one over the
             time that it took to produce, a block at a time.
         inclusive_tokens: Whether reading from a continuation token begins with its fragment, not with the next. The
@@ -66,7 +66,7 @@ class StoredFragment:
         serial: Its place in the stream.
         fragment: What the producer sent.
         server_ms: When it was complete, milliseconds since 1970.
-        seconds: How long it took to produce.
+        seconds: How long it took to produce; 0 where nobody said.
     """
 
     serial: int

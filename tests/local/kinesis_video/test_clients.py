@@ -213,6 +213,14 @@ class TestLimits:
         [session] = (await http.get("/_local/sessions")).json()["sessions"]
         assert session["status"] == "session-limit"
 
+    async def test_a_body_catches_up_no_faster_than_allowed(
+        self, http: httpx.AsyncClient, stream: Stream, settings: Settings
+    ) -> None:
+        settings.fragments_per_second = 50
+        await get(http, stream, StartSelectorType="EARLIEST")
+        [session] = (await http.get("/_local/sessions")).json()["sessions"]
+        assert session["finished"] - session["started"] > 7 / 50
+
     async def test_without_retention_the_oldest_fragments_go(self, streams: Streams) -> None:
         stream = streams.create("brief")
         first = stream.append(next(contact().fragments()))
