@@ -121,8 +121,9 @@ def test_a_role_follows_the_clinics_it_was_granted(stack: Stack, tmp_path: Path)
     channels = ("/calls/lakeside/*", f"/calls/hilltop/{CALL}", "/calls/main/*", "/calls/*")
     assert handler.lets(session_of(logical_id(role)), *channels) == [True, True, False, False]
     assert not any(handler.lets(session_of("Other"), *channels))
-    user = {"accountId": "111122223333", "userArn": f"arn:aws:iam::111122223333:user/{logical_id(role)}"}
-    assert not any(handler.lets(user, *channels))
+    for user in (logical_id(role), f"{logical_id(role)}/somebody"):
+        arn = f"arn:aws:iam::111122223333:user/{user}"
+        assert not any(handler.lets({"accountId": "111122223333", "userArn": arn}, *channels))
 
 
 def test_a_grant_to_subscribe_allows_nothing_but_that(stack: Stack) -> None:
