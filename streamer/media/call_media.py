@@ -105,6 +105,7 @@ class CallMedia:
         self._own_segment = b""
         self._fragment = 0
         self._number = ""
+        self._complete = ""
         self._stop_fragment = stop_fragment
         self.begin_session()
 
@@ -130,7 +131,6 @@ class CallMedia:
         self._held: deque[_Held] = deque()
         self._held_bytes = 0
         self._held_segment = b""
-        self._complete = ""
         self._end = self._aligner.position
         self._begin_fragment()
 

@@ -183,6 +183,13 @@ class TestIdentity:
         reader.stop_fragment = fragment_number(8)
         assert reader.ended is EndReason.STOP_FRAGMENT
 
+    def test_the_stop_fragment_may_become_known_in_a_later_session(self) -> None:
+        reader = media()
+        reader.feed(b"".join(delivered(contact().fragments())))
+        reader.begin_session()
+        reader.stop_fragment = fragment_number(8)
+        assert reader.ended is EndReason.STOP_FRAGMENT
+
     def test_a_fragment_beyond_the_stop_fragment_is_not_heard(self) -> None:
         reader = media(stop_fragment=fragment_number(3))
         fragments = delivered(contact().fragments())
