@@ -1,6 +1,7 @@
 """Calls to transcribe, what must come of them, and where it goes."""
 
 import asyncio
+from array import array
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -13,7 +14,6 @@ from tests.streamer.deepgram.fake_deepgram import FakeDeepgram
 from transcription.live_call import Gap
 
 KEY = "0123456789abcdef0123456789abcdef01234567"
-SILENCE = bytes(2 * FRAME_SAMPLES)
 FRAMES_PER_SECOND = 50
 
 
@@ -74,8 +74,11 @@ class Call:
                 yield StereoAudio(start=first + at // 4, pcm=pcm[at : at + 4 * piece])
 
     def _stereo(self, number: int) -> bytes:
-        left, right = (encode_frame(number) if self.spoken(channel, number) else SILENCE for channel in (0, 1))
-        return b"".join(left[at : at + 2] + right[at : at + 2] for at in range(0, len(left), 2))
+        stereo = array("h", bytes(4 * FRAME_SAMPLES))
+        for channel in (0, 1):
+            if self.spoken(channel, number):
+                stereo[channel::2] = array("h", encode_frame(number))
+        return stereo.tobytes()
 
 
 @dataclass

@@ -7,6 +7,7 @@ second of longer silence.
 
 import asyncio
 import json
+from array import array
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -183,8 +184,7 @@ class Stream:
         self.largest = max(self.largest, len(pcm))
         self.arrivals.append((asyncio.get_running_loop().time(), len(pcm) // 4))
         for channel in self.channels:
-            mono = b"".join(pcm[at : at + 2] for at in range(2 * channel.channel, len(pcm), 4))
-            await self._send(channel.feed(mono))
+            await self._send(channel.feed(array("h", pcm)[channel.channel :: 2].tobytes()))
         if self.behaviour.then is not None and not self.happened and self.received >= self.behaviour.after:
             self.happened = True
             await self.behaviour.then(self)

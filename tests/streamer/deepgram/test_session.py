@@ -681,7 +681,7 @@ FAULTS = st.one_of(
 )
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(st.lists(FAULTS, max_size=6), st.sampled_from([512, 1000, 8000]), st.floats(0, 4), st.booleans())
 def test_no_schedule_of_faults_loses_or_repeats_a_word(
     faults: list[Behaviour], piece: int, store_delay: float, jumps: bool
