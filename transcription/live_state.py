@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any, Final
 
 from transcription.codec import Undecodable, decode
@@ -101,10 +101,6 @@ class LiveState:
     def over(self) -> bool:
         """Whether nobody works on it any more."""
         return self.status in _OVER
-
-    def stale(self, now: datetime, *, after: timedelta) -> bool:
-        """Whether nobody has touched it for so long that nobody is expected to."""
-        return not self.over and self.active_until + after < now
 
 
 def _coverage(value: Mapping[str, Any]) -> LiveCoverage:

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 from botocore.exceptions import ClientError
 
 from lambdas.admit_recording.decision import Decision, Verdict
+from lambdas.admit_recording.live_policy import LiveEvidence
 from lambdas.admit_recording.object_stream import ObjectChanged, ObjectStream
 from lambdas.common.claims import Candidate, Claims, Duplicate, Taken
 from lambdas.common.errors import SafeError, error_code
@@ -26,7 +27,7 @@ from lambdas.common.live_calls import live_state_of
 from lambdas.common.recordings import AdmittedRecording
 from transcription.audio import AudioFacts, UnusableAudio, probe
 from transcription.identity import recording_id
-from transcription.recordings import CallRecording, Layouts, NotACall, UnknownLayout, parse_key
+from transcription.recordings import CallKind, CallRecording, Layouts, NotACall, UnknownLayout, parse_key
 from transcription.table_keys import transcript_key
 
 if TYPE_CHECKING:
@@ -136,9 +137,9 @@ class Admission:
         if isinstance(taken, Duplicate):
             return _duplicate(candidate, taken.reason)
         # Who repeats a recording wants its transcript.
-        competing = live if announcement.redrive_of is None else None
+        competing = self._evidence(live) if live and announcement.redrive_of is None else None
         if competing and self._live_policy.awaits(competing, since=started_at, now=self._clock()):
-            return Decision(verdict=Verdict.WAIT, reason="live-unfinished", recording=_known(candidate))
+            return Decision(verdict=Verdict.WAIT, reason="live-pending", recording=_known(candidate))
         try:
             audio = self._probe(candidate)
         except Rejected as refusal:
@@ -160,18 +161,24 @@ class Admission:
             execution=execution,
         )
 
-    def _conclude(self, admitted: AdmittedRecording, live: LiveState | None, *, execution: str) -> Decision:
+    def _evidence(self, live: LiveState) -> LiveEvidence:
+        key = transcript_key(live.clinic_id, live.day, live.call_id, CallKind.AGENT).primary()
+        found = self._table.get_item(Key=key, ConsistentRead=True, ProjectionExpression="PK")
+        return LiveEvidence(state=live, transcribed="Item" in found)
+
+    def _conclude(self, admitted: AdmittedRecording, live: LiveEvidence | None, *, execution: str) -> Decision:
         """Hand a usable recording on, unless its live transcript stands for it."""
         if live is None:
             return Decision(verdict=Verdict.CLAIMED, reason="new", recording=admitted.to_payload())
         judgement = self._live_policy.judge(live, recorded_seconds=admitted.audio.duration_seconds)
         if not judgement.covered:
             return Decision(verdict=Verdict.CLAIMED, reason=judgement.reason, recording=admitted.to_payload())
+        call = live.state
         self._claims.cover(
             admitted.recording_id,
             execution=execution,
             reason=judgement.reason,
-            live=transcript_key(live.clinic_id, live.day, live.call_id, admitted.call.kind),
+            live=transcript_key(call.clinic_id, call.day, call.call_id, CallKind.AGENT),
             now=self._clock(),
         )
         return Decision(verdict=Verdict.COVERED, reason=judgement.reason, recording=admitted.to_payload())

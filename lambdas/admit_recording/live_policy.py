@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from transcription.live_state import LiveState
 
+_COMPLETE: Final = "live-complete"
 _TOLERANCE_SECONDS: Final = 5.0
 _TOLERANCE_SHARE: Final = 0.02
 
@@ -34,6 +35,39 @@ class LiveTranscripts(StrEnum):
     ALWAYS = "always"
     WHEN_INCOMPLETE = "when-incomplete"
     NEVER = "never"
+
+
+@dataclass(frozen=True, kw_only=True)
+class LiveEvidence:
+    """What is known of a live call when its recording is there.
+
+    Attributes:
+        state: Where the call stands.
+        transcribed: Whether a transcript of it is stored.
+    """
+
+    state: LiveState
+    transcribed: bool
+
+    @property
+    def pending(self) -> bool:
+        """Whether its transcript can be expected."""
+        status = self.state.status
+        return not self.state.over or (status is LiveStatus.COMPLETED and not self.transcribed)
+
+    def standing(self, *, recorded_seconds: float) -> str:
+        """How the live transcript compares with a recording of this length."""
+        state = self.state
+        if state.status is LiveStatus.FAILED:
+            return "live-failed"
+        if state.status is not LiveStatus.COMPLETED:
+            return "live-unfinished"
+        if not state.coverage.complete:
+            return "live-incomplete"
+        tolerance = max(_TOLERANCE_SECONDS, _TOLERANCE_SHARE * recorded_seconds)
+        if state.coverage.duration_seconds < recorded_seconds - tolerance:
+            return "live-shorter-than-recording"
+        return _COMPLETE if self.transcribed else "live-not-stored"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,7 +95,7 @@ class LivePolicy:
     transcripts: LiveTranscripts = LiveTranscripts.ALWAYS
     patience: timedelta = timedelta()
 
-    def awaits(self, live: LiveState, *, since: datetime | None, now: datetime) -> bool:
+    def awaits(self, live: LiveEvidence, *, since: datetime | None, now: datetime) -> bool:
         """Whether to look again later, because the live transcript is still being made.
 
         Args:
@@ -69,34 +103,21 @@ class LivePolicy:
             since: Since when it is waited for; `None` where nobody can wait.
             now: The time.
         """
-        if self.transcripts is LiveTranscripts.ALWAYS or live.over or since is None:
+        if self.transcripts is LiveTranscripts.ALWAYS or since is None or not live.pending:
             return False
-        return now < since + self.patience and not live.stale(now, after=self.patience)
+        return now < since + self.patience and now <= live.state.active_until + self.patience
 
-    def judge(self, live: LiveState, *, recorded_seconds: float) -> Judgement:
+    def judge(self, live: LiveEvidence, *, recorded_seconds: float) -> Judgement:
         """Decide about a recording whose live call is not waited for any more.
 
         Args:
             live: The call.
             recorded_seconds: Length of the recording.
         """
-        standing = _standing(live, recorded_seconds)
-        whole = standing == "live-complete"
-        return Judgement(
-            covered=self.transcripts is LiveTranscripts.NEVER
-            or (self.transcripts is LiveTranscripts.WHEN_INCOMPLETE and whole),
-            reason=standing,
-        )
-
-
-def _standing(live: LiveState, recorded_seconds: float) -> str:
-    if live.status is LiveStatus.FAILED:
-        return "live-failed"
-    if live.status is not LiveStatus.COMPLETED:
-        return "live-unfinished"
-    if not live.coverage.complete:
-        return "live-incomplete"
-    tolerance = max(_TOLERANCE_SECONDS, _TOLERANCE_SHARE * recorded_seconds)
-    if live.coverage.duration_seconds < recorded_seconds - tolerance:
-        return "live-shorter-than-recording"
-    return "live-complete"
+        standing = live.standing(recorded_seconds=recorded_seconds)
+        covering = {
+            LiveTranscripts.ALWAYS: False,
+            LiveTranscripts.WHEN_INCOMPLETE: standing == _COMPLETE,
+            LiveTranscripts.NEVER: True,
+        }
+        return Judgement(covered=covering[self.transcripts], reason=standing)

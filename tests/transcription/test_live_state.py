@@ -44,23 +44,10 @@ def test_a_call_that_was_only_announced_has_nothing_yet() -> None:
     assert state.sessions == 1
 
 
-@pytest.mark.parametrize(
-    ("lease_until", "now", "stale"),
-    [
-        (0, CHANGED + QUARTER, False),
-        (0, CHANGED + QUARTER + timedelta(seconds=1), True),
-        (int((CHANGED + QUARTER).timestamp()), CHANGED + QUARTER + timedelta(seconds=1), False),
-    ],
-)
-def test_a_call_is_stale_once_neither_lease_nor_change_is_recent(
-    lease_until: int, now: datetime, *, stale: bool
-) -> None:
-    state = LiveState.from_item(live_item(status="streaming", lease_until=Decimal(lease_until)))
-    assert state.stale(now, after=QUARTER) is stale
-
-
-def test_a_call_that_is_over_is_never_stale() -> None:
-    assert not LiveState.from_item(live_item()).stale(CHANGED + timedelta(days=9), after=QUARTER)
+@pytest.mark.parametrize(("lease", "until"), [(-QUARTER, CHANGED), (QUARTER, CHANGED + QUARTER)])
+def test_a_call_is_active_until_its_lease_ends_or_it_was_changed_last(lease: timedelta, until: datetime) -> None:
+    lease_until = Decimal(int((CHANGED + lease).timestamp()))
+    assert LiveState.from_item(live_item(status="streaming", lease_until=lease_until)).active_until == until
 
 
 @pytest.mark.parametrize(

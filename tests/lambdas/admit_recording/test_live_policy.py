@@ -9,17 +9,19 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from lambdas.admit_recording.admission import NewVersionPolicy
-from lambdas.admit_recording.live_policy import LivePolicy, LiveTranscripts
+from lambdas.admit_recording.live_policy import LiveEvidence, LivePolicy, LiveTranscripts
 from tests.lambdas.admit_recording.test_admission import CONNECT_KEY, Door, outcome
 from tests.lambdas.cloud import EXECUTION, NOW, OTHER_EXECUTION, Cloud, wav
 from tests.transcription.live_calls import live_item
 from transcription.live_state import LiveState
+from transcription.recordings import CallKind
+from transcription.table_keys import transcript_key
 
 if TYPE_CHECKING:
     from lambdas.admit_recording.decision import Decision
 
 PATIENCE = timedelta(minutes=15)
-FRESH = {"updated_at": (NOW - timedelta(minutes=1)).isoformat()}
+FRESH: dict[str, Any] = {"updated_at": (NOW - timedelta(minutes=1)).isoformat()}
 RUNNING: dict[str, Any] = {"status": "streaming", "complete": None, "end_reason": None, **FRESH}
 INCOMPLETE: dict[str, Any] = {"complete": False, "incomplete_reasons": ["end-not-proven"], "end_reason": "idle"}
 FAILED: dict[str, Any] = {"status": "failed", "complete": None, "error_code": "Deepgram.HTTP402"}
@@ -36,8 +38,13 @@ class Reception:
         self.cloud = cloud
         self.door = Door(cloud, live_policy=policy(transcripts))
 
-    def follow(self, **changes: Any) -> None:
-        self.cloud.table.put_item(Item=live_item(**{"call_id": "call-7", **changes}))
+    def follow(self, *, transcribed: bool = True, **changes: Any) -> None:
+        """Leave a live call and, once it is completed, its transcript."""
+        item = live_item(**{"call_id": "call-7", **changes})
+        self.cloud.table.put_item(Item=item)
+        if transcribed and item["status"] == "completed":
+            key = transcript_key(item["clinic_id"], item["day"], item["call_id"], CallKind.AGENT)
+            self.cloud.table.put_item(Item={**key.attributes(), "source": "live"})
 
     def arrive(self, *, seconds: float = 14, waited: timedelta = timedelta(), **more: Any) -> Decision:
         event = {**self.cloud.upload(wav(seconds=seconds)), **more}
@@ -56,13 +63,13 @@ class Reception:
         ("when-incomplete", {}, ("covered", "live-complete")),
         ("when-incomplete", INCOMPLETE, ("claimed", "live-incomplete")),
         ("when-incomplete", FAILED, ("claimed", "live-failed")),
-        ("when-incomplete", RUNNING, ("wait", "live-unfinished")),
-        ("when-incomplete", {**RUNNING, "status": "announced", "next_seq": None}, ("wait", "live-unfinished")),
-        ("when-incomplete", {**RUNNING, "status": "released"}, ("wait", "live-unfinished")),
+        ("when-incomplete", RUNNING, ("wait", "live-pending")),
+        ("when-incomplete", {**RUNNING, "status": "announced", "next_seq": None}, ("wait", "live-pending")),
+        ("when-incomplete", {**RUNNING, "status": "released"}, ("wait", "live-pending")),
         ("never", {}, ("covered", "live-complete")),
         ("never", INCOMPLETE, ("covered", "live-incomplete")),
         ("never", FAILED, ("covered", "live-failed")),
-        ("never", RUNNING, ("wait", "live-unfinished")),
+        ("never", RUNNING, ("wait", "live-pending")),
     ],
 )
 def test_the_setting_decides_about_the_recording_of_a_live_call(
@@ -85,8 +92,23 @@ def test_a_call_that_was_not_followed_is_transcribed(cloud: Cloud, transcripts: 
 def test_patience_with_a_live_call_ends(cloud: Cloud, transcripts: str, decision: tuple[str, str]) -> None:
     reception = Reception(cloud, transcripts)
     reception.follow(**RUNNING)
-    assert outcome(reception.arrive(waited=PATIENCE - timedelta(seconds=1))) == ("wait", "live-unfinished")
+    assert outcome(reception.arrive(waited=PATIENCE - timedelta(seconds=1))) == ("wait", "live-pending")
     assert outcome(reception.arrive(waited=PATIENCE)) == decision
+
+
+def test_a_complete_live_call_counts_once_its_transcript_is_stored(cloud: Cloud) -> None:
+    reception = Reception(cloud, "when-incomplete")
+    reception.follow(transcribed=False, **FRESH)
+    event = cloud.upload(wav(seconds=14))
+    assert outcome(reception.decide(event)) == ("wait", "live-pending")
+    reception.follow(**FRESH)
+    assert outcome(reception.decide(event)) == ("covered", "live-complete")
+
+
+def test_a_live_call_whose_transcript_never_comes_is_transcribed_from_its_recording(cloud: Cloud) -> None:
+    reception = Reception(cloud, "when-incomplete")
+    reception.follow(transcribed=False, **FRESH)
+    assert outcome(reception.arrive(waited=PATIENCE)) == ("claimed", "live-not-stored")
 
 
 def test_a_live_call_that_nobody_works_on_is_not_waited_for(cloud: Cloud) -> None:
@@ -161,9 +183,10 @@ def test_a_live_transcript_speaks_for_a_recording_that_is_no_longer_than_it(
     recorded: float, streamed: str, reason: str
 ) -> None:
     live = LiveState.from_item(live_item(duration_seconds=Decimal(streamed)))
-    judgement = policy("when-incomplete").judge(live, recorded_seconds=recorded)
+    evidence = LiveEvidence(state=live, transcribed=True)
+    judgement = policy("when-incomplete").judge(evidence, recorded_seconds=recorded)
     assert (judgement.covered, judgement.reason) == (reason == "live-complete", reason)
-    assert policy("never").judge(live, recorded_seconds=recorded).covered
+    assert policy("never").judge(evidence, recorded_seconds=recorded).covered
 
 
 def test_the_automated_part_of_a_call_is_always_transcribed(cloud: Cloud) -> None:
