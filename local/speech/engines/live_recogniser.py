@@ -34,6 +34,8 @@ INTERIM_CONFIDENCE = 0.5
 # stream has no mean of its own yet, and the model's is that of 16 kHz recordings.
 CEPSTRAL_MEAN = "45.3,30.3,-25.7,53.6,-15.5,1.7,15.4,-28.1,13.2,-11.8,4.7,11.5,-10.9"
 MAX_IDLE_DECODERS = 4
+# Half the time for hardly more mistakes: fewer Gaussians for each frame, and an end to hopeless numbers of hypotheses.
+_FASTER = {"topn": 2, "maxhmmpf": 8_000}
 
 _streams: dict[str, LiveChannel] = {}
 _idle: list[tuple[tuple[LanguageModel, tuple[str, ...]], Decoder]] = []
@@ -48,12 +50,17 @@ def _borrow(language_model: LanguageModel, spoken_terms: tuple[str, ...]) -> Dec
     return decoder
 
 
+def prepare(language_model: LanguageModel) -> None:
+    """Make a decoder for the first stream, which would have to wait for it."""
+    _idle.append(((language_model, ()), _new(language_model, ())))
+
+
 def _new(language_model: LanguageModel, spoken_terms: tuple[str, ...]) -> Decoder:
     if language_model == "general":
-        decoder = Decoder(loglevel="FATAL")
+        decoder = Decoder(loglevel="FATAL", **_FASTER)
         teach_terms(decoder, spoken_terms, in_model=True)
         return decoder
-    decoder = Decoder(loglevel="FATAL", lm=None)
+    decoder = Decoder(loglevel="FATAL", lm=None, **_FASTER)
     teach_terms(decoder, spoken_terms, in_model=False)
     decoder.add_lm("clinic", decoder_for(language_model, spoken_terms).get_lm("clinic"))
     decoder.activate_search("clinic")

@@ -89,7 +89,9 @@ class PocketsphinxEngine:
 
     async def start(self) -> None:
         """Start the processes and let them load their models in the background."""
-        self._warming = [asyncio.create_task(worker.run(_nothing)) for worker in self._workers]
+        self._warming = [
+            asyncio.create_task(worker.run(live_recogniser.prepare, self._language_model)) for worker in self._workers
+        ]
 
     async def transcribe(self, channel: Channel, vocabulary: tuple[str, ...]) -> Recognition:
         """Recognise one channel in the process with the least to do.
@@ -202,7 +204,3 @@ class PocketsphinxStream:
                 live_recogniser.open_channel, self._key, self._request, self._worker.language_model, tuple(spoken)
             )
         return await self._worker.run(function, self._key, *arguments)
-
-
-def _nothing() -> None:
-    """Be a job: the process prepares itself before its first one."""
