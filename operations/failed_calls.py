@@ -138,6 +138,30 @@ def read_message(message: MessageTypeDef) -> FailedCall[Repeat]:
         return replace(call, problem=str(error))
 
 
+def read_covered_claim(claim: Mapping[str, Any]) -> FailedCall[Repeat]:
+    """Read the claim on a recording that a live transcript stands for as a call to be started again."""
+    announced = {"key": claim["s3_key"], "etag": claim["etag"]}
+    if "version_id" in claim:
+        announced["version-id"] = claim["version_id"]
+    return FailedCall(
+        message_id=claim["recording_id"],
+        receipt="",
+        sent_at=datetime.fromisoformat(claim["updated_at"]),
+        repeat=StartAgain(
+            event={
+                "source": "aws.s3",
+                "detail-type": "Object Created",
+                "detail": {"bucket": {"name": claim["bucket"]}, "object": announced},
+            },
+            subject=claim["recording_id"],
+            ended_execution=claim["execution"],
+        ),
+        call_id=claim["call_id"],
+        error=claim["covered_reason"],
+        step="Admit",
+    )
+
+
 @dataclass(frozen=True, kw_only=True)
 class _Failure:
     event: Mapping[str, Any]

@@ -2,6 +2,7 @@
 
 With ``--live`` the calls are those that could not be followed while they ran. A streamer goes on where the call was
 left, from the audio that Kinesis keeps for the stream's retention; what is older is left in place unless ``--force``.
+``--covered CALL`` transcribes a recording that was not, because the call's live transcript stands for it.
 
 One pass over the failed-calls queue: everything is received first and repeated afterwards, so a call that fails again
 meanwhile waits for the next pass. A message is deleted only after its call was repeated. A call continues from its
@@ -26,8 +27,17 @@ from rich.console import Console
 from rich.text import Text
 
 from operations import environment
+from operations.call_store import CallStore
 from operations.environment import Environment, UnusableEnvironment
-from operations.failed_calls import FailedCall, Repeat, Repeatable, SendBack, StartAgain, read_message
+from operations.failed_calls import (
+    FailedCall,
+    Repeat,
+    Repeatable,
+    SendBack,
+    StartAgain,
+    read_covered_claim,
+    read_message,
+)
 from operations.failed_live_calls import LiveRepeat, LiveRepeater, read_live_message
 from operations.rendering import cells, table_of
 
@@ -111,6 +121,24 @@ def redrive_live(
     repeater = LiveRepeater(target, force=force)
     calls = sorted(queue.receive(limit, read_live_message), key=lambda call: call.sent_at)
     return _repeat_all(queue, calls, repeater, since=since, dry_run=dry_run)
+
+
+def redrive_covered(target: Environment, call_id: str, *, dry_run: bool = False) -> list[Outcome[Repeat]]:
+    """Transcribe the recordings of a call that its live transcript stands for.
+
+    Args:
+        target: Environment to work on.
+        call_id: The call.
+        dry_run: Only say what would be done.
+
+    Raises:
+        UnusableEnvironment: The table or the state machine is not among the outputs of the stacks.
+        ClientError: The table cannot be read.
+    """
+    repeater = _BatchRepeater(target, target.sqs())
+    items = CallStore(table=target.table(), s3=target.s3()).of_call(call_id)
+    covered = [item for item in items if item["type"] == "claim" and item["status"] == "covered"]
+    return [_handle(read_covered_claim(claim), repeater, set(), since=None, dry_run=dry_run) for claim in covered]
 
 
 def _repeat_all(
@@ -245,7 +273,7 @@ def _reason(error: ClientError | BotoCoreError) -> str:
 
 def _show(console: Console, outcomes: Sequence[Outcome[Any]], now: datetime) -> None:
     if not outcomes:
-        console.print("No failed calls.")
+        console.print("Nothing to repeat.")
         return
     table = table_of("Call", "Error", "Step", "Age", "Action")
     for outcome in outcomes:
@@ -271,6 +299,8 @@ def _moment(text: str) -> datetime:
 
 
 def _run(target: Environment, arguments: argparse.Namespace) -> list[Outcome[Any]]:
+    if arguments.covered:
+        return [*redrive_covered(target, arguments.covered, dry_run=arguments.dry_run)]
     limits = {"limit": arguments.max, "since": arguments.since, "dry_run": arguments.dry_run}
     if arguments.live:
         return [*redrive_live(target, force=arguments.force, **limits)]
@@ -290,7 +320,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--since", type=_moment, metavar="TIME", help="leave messages sent before this ISO 8601 time")
     parser.add_argument("--dry-run", action="store_true", help="only say what would be done")
-    parser.add_argument("--live", action="store_true", help="repeat the live calls that could not be followed")
+    which = parser.add_mutually_exclusive_group()
+    which.add_argument("--live", action="store_true", help="repeat the live calls that could not be followed")
+    which.add_argument(
+        "--covered", metavar="CALL", help="transcribe the recording of this call, for which a live transcript stands"
+    )
     parser.add_argument(
         "--force", action="store_true", help="with --live: also calls whose audio is no longer kept in full"
     )

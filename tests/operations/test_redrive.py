@@ -5,9 +5,11 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
+from lambdas.admit_recording.announcement import AdmitRequest
 from operations import redrive
 from operations.environment import Environment
 from tests.operations.conftest import Deployed, announcement
+from tests.operations.recorded_calls import store_claim
 
 
 def failure(name: str, *, error: str = "Deepgram.HTTP402", version: str = "v1") -> dict[str, Any]:
@@ -163,7 +165,7 @@ def test_messages_older_than_since_are_left_alone(deployed: Deployed) -> None:
 
 def test_an_empty_queue_says_so(deployed: Deployed, capsys: pytest.CaptureFixture[str]) -> None:
     assert redrive.main(deployed.arguments) == 0
-    assert capsys.readouterr().out == "No failed calls.\n"
+    assert capsys.readouterr().out == "Nothing to repeat.\n"
 
 
 def test_an_environment_without_the_queue_ends_with_2(deployed: Deployed, capsys: pytest.CaptureFixture[str]) -> None:
@@ -171,6 +173,45 @@ def test_an_environment_without_the_queue_ends_with_2(deployed: Deployed, capsys
     deployed.write_outputs()
     assert redrive.main(deployed.arguments) == 2
     assert "no output FailedCallsQueueUrl" in capsys.readouterr().err
+
+
+def cover(deployed: Deployed, **more: Any) -> None:
+    store_claim(
+        deployed,
+        "r" * 64,
+        call_id="call-1",
+        status="covered",
+        bucket="recordings",
+        s3_key="recordings/clinic-7/2026-11-20/call-1.wav",
+        etag="e",
+        execution="arn:covered",
+        covered_reason="live-complete",
+        **more,
+    )
+
+
+@pytest.mark.parametrize("version", [{"version_id": "v1"}, {}])
+def test_a_covered_recording_is_started_as_a_repetition(
+    deployed: Deployed, capsys: pytest.CaptureFixture[str], version: dict[str, str]
+) -> None:
+    cover(deployed, **version)
+    store_claim(deployed, "s" * 64, call_id="call-1", status="completed")
+    assert redrive.main([*deployed.arguments, "--covered", "call-1", "--dry-run"]) == 0
+    assert deployed.started() == []
+    assert redrive.main([*deployed.arguments, "--covered", "call-1"]) == 0
+    [started] = deployed.started()
+    assert started["redrive_of"] == "arn:covered"
+    request = AdmitRequest.model_validate({"event": started, "execution": "arn:new"})
+    assert request.event.announced.version_id == version.get("version_id")
+    assert (request.event.bucket, request.event.announced.etag) == ("recordings", "e")
+    assert "live-complete" in capsys.readouterr().out
+
+
+def test_a_call_that_is_not_covered_is_not_started(deployed: Deployed, capsys: pytest.CaptureFixture[str]) -> None:
+    store_claim(deployed, "s" * 64, call_id="call-1", status="completed")
+    assert redrive.main([*deployed.arguments, "--covered", "call-1"]) == 0
+    assert deployed.started() == []
+    assert capsys.readouterr().out == "Nothing to repeat.\n"
 
 
 @pytest.mark.parametrize("argument", [["--max", "0"], ["--max", "2001"], ["--since", "yesterday"]])
