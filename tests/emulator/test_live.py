@@ -1,0 +1,153 @@
+"""Calls that are transcribed while they run, on the deployed stacks, by streamers in processes of their own.
+
+Who speaks says numbers, each once. So an undisturbed run is known exactly, and every other run must be like it.
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import pytest
+
+from local.connect import CALLER_NUMBER
+from local.streamers import Streamer
+from operations.live_feed import listen
+from tests.emulator.deployment import Deployment, eventually
+from tests.emulator.live_calls import LiveCalls, frames_of, numbers, write_call
+from tests.emulator.test_privacy import phrases_of, plain, traces
+from transcription.live_call import feed_channel
+
+pytestmark = pytest.mark.emulator
+
+Utterances = list[tuple[str, str, float, float]]
+
+
+@pytest.fixture(scope="module")
+def live(deployment: Deployment, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveCalls]:
+    calls = LiveCalls(deployment, write_call(tmp_path_factory.mktemp("live") / "numbers.wav"))
+    with calls.speech():
+        yield calls
+
+
+@pytest.fixture(scope="module")
+def first(live: LiveCalls) -> Streamer:
+    """The streamer that is there from the beginning."""
+    return live.streamer("first")
+
+
+@pytest.fixture(scope="module")
+def second(live: LiveCalls, undisturbed: Utterances) -> Streamer:
+    """The one that takes over from the first."""
+    return live.streamer("second")
+
+
+@pytest.fixture(scope="module")
+def undisturbed(live: LiveCalls, first: Streamer) -> Utterances:
+    """What is understood when nothing happens to a call, which also the feed brings."""
+    heard: dict[int, Mapping[str, Any]] = {}
+    interims = 0
+    with listen(live.deployment.environment) as feed:
+        call = live.ring()
+        feed.subscribe(feed_channel(call.clinic_id, call.contact_id))
+
+        def completed() -> bool:
+            nonlocal interims
+            _, event = feed.receive(1.0) or ("", {"type": "nothing"})
+            interims += event["type"] == "interim"
+            if event["type"] == "final":
+                heard[event["seq"]] = event
+            return bool(event["type"] == "state" and event["status"] == "completed")
+
+        live.spoken(call, utterances=1)
+        call.wait(seconds=60)
+        call.disconnect()
+        eventually(completed, seconds=60)
+    state = live.state(call)
+    assert (state["status"], state["complete"], state["end_reason"]) == ("completed", True, "disconnected")
+    utterances = live.utterances(call)
+    stored = live.store.utterances(call.contact_id)
+    assert [heard[int(item["seq"])]["text"] for item in stored] == [item["text"] for item in stored]
+    assert interims
+    return utterances
+
+
+def test_every_number_is_understood_once_and_as_who_said_it(undisturbed: Utterances) -> None:
+    for role in ("customer", "agent"):
+        assert numbers(undisturbed, role) == frames_of(role)
+
+
+def test_a_call_becomes_a_transcript_that_makes_its_recording_needless(
+    live: LiveCalls, undisturbed: Utterances
+) -> None:
+    caller = live.callers[0]
+    event = eventually(lambda: next((e for e in live.deployment.announced() if is_about(e, caller.contact_id)), None))
+
+    recorded = caller.deliver_recording()
+
+    detail = event["detail"]
+    assert (detail["source"], detail["complete"], detail["gaps"]) == ("live", True, 0)
+    (claim,) = live.deployment.ended(recorded)
+    assert (claim["status"], claim["covered_reason"]) == ("covered", "live-complete")
+    transcript = live.deployment.transcript(recorded)
+    assert [utterance["role"] for utterance in transcript["utterances"]].count("customer") > 1
+    assert transcript["word_count"] == len(frames_of("customer") + frames_of("agent"))
+
+
+def is_about(event: dict[str, Any], call_id: str) -> bool:
+    return bool(event["detail-type"] == "Live Call Transcribed" and event["detail"]["call_id"] == call_id)
+
+
+def test_a_streamer_that_is_killed_in_mid_call_costs_and_repeats_nothing(
+    live: LiveCalls, undisturbed: Utterances, first: Streamer, second: Streamer
+) -> None:
+    # Both are idle: whoever takes the call, the other one is to finish it.
+    call = live.ring()
+    live.spoken(call, utterances=3)
+    holder = next(s for s in (first, second) if f"-{s.pid}/" in live.state(call)["lease_owner"])
+
+    holder.kill()
+
+    state = live.finished(call)
+    holder.start()
+    assert (state["status"], state["complete"], state["handovers"]) == ("completed", True, 1)
+    assert live.utterances(call) == undisturbed
+
+
+def test_a_streamer_that_is_stopped_hands_all_its_calls_over(
+    live: LiveCalls, undisturbed: Utterances, first: Streamer, second: Streamer
+) -> None:
+    second.stop()
+    calls = [live.ring() for _ in range(3)]
+    for call in calls:
+        live.spoken(call, utterances=2)
+    second.start()
+
+    first.stop()
+
+    assert [call.on_the_line for call in calls] == [True] * 3
+    states = [live.finished(call) for call in calls]
+    assert [(state["status"], state["complete"]) for state in states] == [("completed", True)] * 3
+    assert [int(state["handovers"]) for state in states] == [1] * 3
+    for call in calls:
+        assert live.utterances(call) == undisturbed
+
+
+def test_no_word_number_or_key_of_a_live_call_leaves_table_archive_and_feed(
+    live: LiveCalls, undisturbed: Utterances
+) -> None:
+    told = dict(traces(live.deployment))
+    for number, log in enumerate({*live.logs, live.speech_log, live.deployment.session.media.log}):
+        told["streaming", number] = log.read_text(errors="replace")
+    environment = live.deployment.environment
+    for output in ("LiveCallsQueueUrl", "FailedLiveCallsQueueUrl"):
+        for number, body in enumerate(live.deployment.peek(environment.output(output))):
+            told[output, number] = body
+
+    assert {"log", "event", "emulator", "streaming"} <= {name for name, _ in told}
+    assert any("CallsCompleted" in text for (name, _), text in told.items() if name == "streaming")
+    phrases = {phrase for _, text, _, _ in undisturbed for phrase in phrases_of(text)}
+    assert len(phrases) > 20
+    for place, text in told.items():
+        assert not [phrase for phrase in phrases if phrase in " ".join(plain(text))], place
+        assert live.deployment.session.key not in text, place
+        assert CALLER_NUMBER.removeprefix("+1") not in text, place
+        assert "X-Amz-Security-Token" not in text, place
