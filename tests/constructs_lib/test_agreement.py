@@ -3,16 +3,20 @@
 import json
 import re
 from pathlib import Path
+from typing import get_args
 
 import pytest
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk.assertions import Template
 
 from constructs_lib import DeepgramOptions, TranscriptionWorkflow, _private
+from constructs_lib._state_machine import CALL_TRANSCRIBED, EVENT_SOURCE
 from constructs_lib._vocabulary import DEFAULT_VOCABULARY
 from constructs_lib.deepgram_options import MAX_TERM_TOKENS, MAX_TERMS, estimated_tokens
 from constructs_lib.transcript_archive import REPLIES, TRANSCRIPTS
 from constructs_lib.transcript_table import EXPIRY_ATTRIBUTE
+from constructs_lib.transcription_workflow import LiveTranscripts
+from lambdas.admit_recording import live_policy
 from lambdas.common.archive import reply_key
 from lambdas.transcribe_call import vocabulary
 from tests.conftest import ROOT
@@ -80,11 +84,23 @@ def test_the_vocabulary_is_checked_at_least_as_strictly_as_it_is_used() -> None:
 
 def test_objects_are_written_where_the_functions_may_write() -> None:
     assert reply_key("0" * 64).startswith(REPLIES)
-    assert f'f"{TRANSCRIPTS}' in (LAMBDAS / "store_transcript" / "store.py").read_text(encoding="utf-8")
+    for module in ("store_transcript", "store_live_transcript"):
+        assert f'f"{TRANSCRIPTS}' in (LAMBDAS / module / "store.py").read_text(encoding="utf-8")
 
 
 def test_items_expire_by_the_attribute_that_is_written() -> None:
-    assert f'"{EXPIRY_ATTRIBUTE}"' in (LAMBDAS / "store_transcript" / "store.py").read_text(encoding="utf-8")
+    for module in ("store_transcript", "store_live_transcript"):
+        assert f'"{EXPIRY_ATTRIBUTE}"' in (LAMBDAS / module / "store.py").read_text(encoding="utf-8")
+
+
+def test_live_transcripts_are_announced_as_those_of_recordings_are() -> None:
+    handler = (LAMBDAS / "store_live_transcript" / "handler.py").read_text(encoding="utf-8")
+    assert f'EVENT_SOURCE = "{EVENT_SOURCE}"' in handler
+    assert f'CALL_TRANSCRIBED = "{CALL_TRANSCRIBED}"' in handler
+
+
+def test_the_live_setting_is_known_on_both_sides() -> None:
+    assert set(get_args(LiveTranscripts)) == {setting.value for setting in live_policy.LiveTranscripts}
 
 
 @pytest.mark.parametrize("name", [_private.RATE_LIMITED_METRIC, _private.REQUESTS_METRIC, _private.AUDIO_METRIC])
