@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, Literal
 
-from aws_cdk import Acknowledgment, ArnFormat, Aws, Duration, RemovalPolicy, Stack, Validations
+from aws_cdk import Acknowledgment, ArnFormat, Aws, Duration, RemovalPolicy, Stack, Token, Validations
 from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
@@ -33,6 +33,10 @@ INLINE_POLICY: Final = {
 }
 """Why roles carry their policy inline."""
 
+CHANNEL_SEGMENT: Final = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,48}[A-Za-z0-9])?")
+"""What stands between two slashes of a channel (AppSync Events Developer Guide, "Understanding channel namespaces")."""
+
+_INSTANCE_ARN = re.compile(r"arn:[\w-]+:connect:(?P<region>[\w-]+):\d{12}:instance/[\w-]+")
 _CLINIC_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 
@@ -279,6 +283,43 @@ def check_clinic_id(clinic_id: str) -> str:
             "beginning with a letter or digit"
         )
     return clinic_id
+
+
+def check_live_clinic_id(clinic_id: str) -> str:
+    """Return *clinic_id*, which becomes part of the channels of live calls.
+
+    Raises:
+        ValueError: If it does not fit in a channel.
+    """
+    if not CHANNEL_SEGMENT.fullmatch(clinic_id):
+        raise ValueError(
+            f"clinic id {clinic_id!r} cannot be part of a channel: use 1 to 50 letters, digits and dashes, no dash "
+            "first or last"
+        )
+    return clinic_id
+
+
+def check_instance(scope: Construct, arn: str) -> str:
+    """Return *arn*, which names the Amazon Connect instance that *scope* works with.
+
+    Raises:
+        ValueError: If it is not the ARN of an instance, or of one in another region.
+    """
+    if Token.is_unresolved(arn):
+        return arn
+    found = _INSTANCE_ARN.fullmatch(arn)
+    if not found:
+        raise ValueError(
+            f"instance_arn {arn!r} is not the ARN of an Amazon Connect instance: "
+            "use arn:aws:connect:{region}:{account}:instance/{instance id}, as the console's overview shows it"
+        )
+    region = Stack.of(scope).region
+    if not Token.is_unresolved(region) and found["region"] != region:
+        raise ValueError(
+            f"the instance is in {found['region']} and this stack in {region}: Connect takes streams, keys and "
+            "functions of its own region only; deploy the stack there"
+        )
+    return arn
 
 
 def seconds_within(name: str, value: Duration, *, at_least: Duration, at_most: Duration) -> int:

@@ -15,7 +15,6 @@ from constructs import Construct
 
 from constructs_lib import _contact_flow, _private
 
-_INSTANCE_ARN: Final = re.compile(r"arn:[\w-]+:connect:(?P<region>[\w-]+):\d{12}:instance/[\w-]+")
 # Connect makes "{prefix}-connect-{instance alias}-contact-" of it, of at most 128 characters.
 _STREAM_PREFIX: Final = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,38}[A-Za-z0-9])?")
 _FOLDERS: Final = re.compile(r"[\w.-]+(?:/[\w.-]+){0,7}", re.ASCII)
@@ -92,7 +91,7 @@ class ConnectWiring(Construct):
         removal_policy: RemovalPolicy = RemovalPolicy.RETAIN,
     ) -> None:
         super().__init__(scope, construct_id)
-        self.instance_arn = self._checked_instance(instance_arn)
+        self.instance_arn = _private.check_instance(self, instance_arn)
         self.media_stream_prefix = _checked_stream_prefix(media_stream_prefix)
         self.stream_key = stream_key
         retention_hours = _retention_hours(media_retention or Duration.hours(24))
@@ -140,23 +139,6 @@ class ConnectWiring(Construct):
                 {arn: "Connect makes the streams, one for each call that runs, as they are needed"},
             )
         return grant
-
-    def _checked_instance(self, arn: str) -> str:
-        if Token.is_unresolved(arn):
-            return arn
-        found = _INSTANCE_ARN.fullmatch(arn)
-        if not found:
-            raise ValueError(
-                f"instance_arn {arn!r} is not the ARN of an Amazon Connect instance: "
-                "use arn:aws:connect:{region}:{account}:instance/{instance id}, as the console's overview shows it"
-            )
-        region = Stack.of(self).region
-        if not Token.is_unresolved(region) and found["region"] != region:
-            raise ValueError(
-                f"the instance is in {found['region']} and this stack in {region}: Connect takes streams, keys and "
-                "functions of its own region only; deploy the stack there"
-            )
-        return arn
 
     def _store_media_streams(self, key: kms.IKey, retention_hours: int) -> None:
         config = connect.CfnInstanceStorageConfig

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from aws_cdk import Annotations, ArnFormat, Duration, Names, RemovalPolicy, Stack
+from aws_cdk import Annotations, ArnFormat, Duration, Names, RemovalPolicy, Stack, Token
 from aws_cdk import aws_applicationautoscaling as autoscaling
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_cloudwatch_actions as cloudwatch_actions
@@ -57,7 +57,6 @@ _FLOW_TIMEOUT = Duration.seconds(7)
 # Both names of the event (Amazon Connect was renamed), and both spellings of its fields, occur.
 _CONTACT_EVENTS = ["Amazon Connect Contact Event", "Connect Customer Contact Event"]
 _STREAM_PREFIX = re.compile(r"[A-Za-z0-9_.-]{1,200}")
-_INSTANCE_ARN = re.compile(r"arn:[a-z-]+:connect:[a-z0-9-]+:\d{12}:instance/[0-9a-f-]+")
 _CALLS = "CALL#*"
 _LIVE_CALLS = "LIVE#*"
 
@@ -85,8 +84,8 @@ class LiveStreamer(Construct):
         vocabulary_path: Parameter Store path of vocabularies that are there already, such as
             ``TranscriptionFunction.vocabulary_path``, instead of *vocabulary*. Default: one of its own.
         default_clinic_id: Clinic of calls whose contact flow names none. Default: such calls are refused.
-        connect_instance_arn: The contact centre whose flows may start calls and whose contact events count. Default:
-            every one of the account.
+        instance_arn: Amazon Connect instance whose flows may start calls and whose contact events count. Default: any
+            of the account.
         stream_key: Key that encrypts the streams. Default: Kinesis Video Streams' own.
         key: Key that encrypts queues, logs and events. Default: a new key with rotation on.
         bus: Where ends of calls are announced. Default: a new bus.
@@ -168,7 +167,7 @@ class LiveStreamer(Construct):
         vocabulary: Mapping[str, Sequence[str]] | None = None,
         vocabulary_path: str | None = None,
         default_clinic_id: str | None = None,
-        connect_instance_arn: str | None = None,
+        instance_arn: str | None = None,
         stream_key: kms.IKey | None = None,
         key: kms.IKey | None = None,
         bus: events.IEventBus | None = None,
@@ -199,7 +198,8 @@ class LiveStreamer(Construct):
         max_tasks = min_tasks if max_tasks is None else max_tasks
         _check_options(options)
         _check_tasks(slots_per_task, min_tasks, max_tasks)
-        for clash, fix in (
+        _check_stream_prefix(stream_prefix)
+        _check_alternatives(
             (
                 vocabulary is not None and vocabulary_path is not None,
                 "vocabulary and vocabulary_path: drop one of them",
@@ -208,21 +208,11 @@ class LiveStreamer(Construct):
             (vpc is None and vpc_subnets is not None, "vpc_subnets without a vpc: pass the vpc they belong to as well"),
             (vpc is None and cluster is not None, "cluster without a vpc: pass the vpc it belongs to as well"),
             (vpc is not None and nat_gateways is not None, "nat_gateways are for the new network: drop them or vpc"),
-        ):
-            if clash:
-                raise ValueError(fix)
-        if not _STREAM_PREFIX.fullmatch(stream_prefix):
-            raise ValueError(
-                f"stream_prefix {stream_prefix!r} is not the beginning of a stream's name: use letters, digits, '-', "
-                "'_' and '.', and no '*'"
-            )
-        if connect_instance_arn is not None and not _INSTANCE_ARN.fullmatch(connect_instance_arn):
-            raise ValueError(
-                f"connect_instance_arn {connect_instance_arn!r} is not one: write it like "
-                "'arn:aws:connect:region:account:instance/id'"
-            )
+        )
+        if instance_arn is not None:
+            _private.check_instance(self, instance_arn)
         if default_clinic_id is not None:
-            _private.check_clinic_id(default_clinic_id)
+            _private.check_live_clinic_id(default_clinic_id)
         lease = lease or Duration.seconds(30)
         lease_seconds = _private.seconds_within(
             "lease", lease, at_least=Duration.seconds(6), at_most=Duration.minutes(5)
@@ -316,8 +306,8 @@ class LiveStreamer(Construct):
         _private.allow_messages(start.role, self.queue, "sqs:SendMessage")
         _allow_live_items(end.role, table, "dynamodb:UpdateItem")
         self._allow_storage(store.role, table, archive)
-        self._open_to_flows(connect_instance_arn)
-        self._add_rules(connect_instance_arn)
+        self._open_to_flows(instance_arn)
+        self._add_rules(instance_arn)
 
         self.vpc = vpc or streamer_vpc(self, nat_gateways=nat_gateways, key=self.key, log_retention=log_retention)
         self.cluster = cluster or streamer_cluster(self, self.vpc)
@@ -360,22 +350,14 @@ class LiveStreamer(Construct):
         )
         self.service, self.task_definition, self.task_role = streamer.service, streamer.task_definition, streamer.role
         if vpc is None:
-            # Else the first tasks may start before there is a way to their image, and the circuit breaker gives up.
-            for subnet in self.vpc.private_subnets:
-                self.service.node.add_dependency(subnet.internet_connectivity_established)
+            self._await_way_out()
         self._allow_streaming(table, stream_prefix, stream_key, feed)
         self.scaling = None
         if min_tasks < max_tasks:
             self.scaling = streamer.scale_on_calls(
                 self.queue, slots=slots_per_task, min_tasks=min_tasks, max_tasks=max_tasks
             )
-        if max_tasks * slots_per_task > options.parallel_streams:
-            Annotations.of(self).add_warning_v2(
-                "callscribe:parallelStreams",
-                f"{max_tasks} tasks of {slots_per_task} slots are more live calls than the {options.parallel_streams} "
-                "streams that Deepgram allows the project: lower max_tasks or slots_per_task, or name a higher limit "
-                "of your contract in options.max_parallel_streams",
-            )
+        self._warn_of_refusals(max_tasks * slots_per_task, options.parallel_streams)
 
         self._metrics = LiveMetrics(service=service_name, queue=self.queue, failed_calls=self.failed_calls)
         self.alarm_topic = alarm_topic or _monitoring.create_alarm_topic(self, key=self.key)
@@ -440,18 +422,18 @@ class LiveStreamer(Construct):
     def _allow_announcements(self, role: iam.Role) -> None:
         iam.Grant.add_to_principal(grantee=role, actions=["events:PutEvents"], resource_arns=[self.bus.event_bus_arn])
 
-    def _open_to_flows(self, connect_instance_arn: str | None) -> None:
+    def _open_to_flows(self, instance_arn: str | None) -> None:
         for function in (self.start_function, self.end_function):
             function.add_permission(
                 "ContactFlows",
                 principal=iam.ServicePrincipal("connect.amazonaws.com"),
                 source_account=Stack.of(self).account,
-                source_arn=connect_instance_arn,
+                source_arn=instance_arn,
             )
 
-    def _add_rules(self, connect_instance_arn: str | None) -> None:
+    def _add_rules(self, instance_arn: str | None) -> None:
         spellings = ("eventType", "instanceArn"), ("EventType", "InstanceArn")
-        instance = [connect_instance_arn] if connect_instance_arn else None
+        instance = [instance_arn] if instance_arn else None
         events.Rule(
             self,
             "CallEnded",
@@ -508,6 +490,19 @@ class LiveStreamer(Construct):
             role, {streams: "Amazon Connect makes streams as it needs them and names them with this prefix"}
         )
         _private.acknowledge(role, _private.INLINE_POLICY)
+
+    def _await_way_out(self) -> None:
+        """Start tasks once there is a way to their image, lest the circuit breaker give up."""
+        for subnet in self.vpc.private_subnets:
+            self.service.node.add_dependency(subnet.internet_connectivity_established)
+
+    def _warn_of_refusals(self, slots: int, streams: int) -> None:
+        if slots > streams:
+            Annotations.of(self).add_warning_v2(
+                "callscribe:parallelStreams",
+                f"{slots} slots are more live calls than the {streams} streams that Deepgram allows the project: lower "
+                "max_tasks or slots_per_task, or name the limit of your contract in options.max_parallel_streams",
+            )
 
     def on_live_call_transcribed(self, construct_id: str, *, target: events.IRuleTarget) -> events.Rule:
         """Send *target* one event for each live call that has ended: ids and figures, never the words."""
@@ -626,3 +621,17 @@ def _check_tasks(slots: int, min_tasks: int, max_tasks: int) -> None:
             f"min_tasks of {min_tasks} and max_tasks of {max_tasks} do not go together: choose 1 to {_MOST_TASKS}, the "
             "fewest first; without a task no call is followed"
         )
+
+
+def _check_stream_prefix(prefix: str) -> None:
+    if not Token.is_unresolved(prefix) and not _STREAM_PREFIX.fullmatch(prefix):
+        raise ValueError(
+            f"stream_prefix {prefix!r} is not the beginning of a stream's name: use letters, digits, '-', '_' and '.', "
+            "and no '*'"
+        )
+
+
+def _check_alternatives(*clashes: tuple[bool, str]) -> None:
+    for clash, fix in clashes:
+        if clash:
+            raise ValueError(fix)

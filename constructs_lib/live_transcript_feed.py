@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final, cast
@@ -22,8 +21,6 @@ NAMESPACE: Final = "calls"
 """Channel namespace of the feed; a call's channel is ``/calls/{clinic_id}/{call_id}``."""
 
 _HANDLER = Path(__file__).with_name("_live_feed.js")
-# A channel's segment (AppSync Events Developer Guide, "Understanding channel namespaces").
-_SEGMENT = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,48}[A-Za-z0-9])?")
 
 
 @jsii.implements(IStableStringProducer)
@@ -146,12 +143,7 @@ class LiveTranscriptFeed(Construct):
         Raises:
             ValueError: If *clinic_id* cannot be part of a channel.
         """
-        if not _SEGMENT.fullmatch(clinic_id):
-            raise ValueError(
-                f"clinic id {clinic_id!r} cannot be part of a channel: use 1 to 50 letters, digits and dashes, no dash "
-                "first or last"
-            )
-        self._roles.append({"role": role.role_name, "clinic": clinic_id})
+        self._roles.append({"role": role.role_name, "clinic": _private.check_live_clinic_id(clinic_id)})
         return self.namespace.grant_subscribe(role).combine(self.api.grant_connect(role))
 
     def _handler_code(self) -> str:

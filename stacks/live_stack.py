@@ -51,7 +51,7 @@ class LiveStack(Stack):
             options=settings.options,
             vocabulary_path=batch.workflow.transcription.vocabulary_path,
             default_clinic_id=settings.default_clinic_id,
-            connect_instance_arn=live.connect_instance_arn,
+            instance_arn=live.connect_instance_arn,
             stream_prefix=live.stream_prefix,
             bus=batch.workflow.bus,
             feed=self.feed,

@@ -12,7 +12,7 @@ from aws_cdk.assertions import Template
 from constructs_lib import LiveStreamer, LiveTranscriptFeed, _live_monitoring, _private
 from constructs_lib._state_machine import EVENT_SOURCE
 from constructs_lib.live_streamer import LIVE_CALL_TRANSCRIBED
-from constructs_lib.live_transcript_feed import _SEGMENT, NAMESPACE
+from constructs_lib.live_transcript_feed import NAMESPACE
 from streamer import announcer, metrics
 from streamer.settings import Settings
 from tests.conftest import ROOT
@@ -111,7 +111,7 @@ def test_whoever_is_granted_a_clinic_is_granted_one_that_calls_can_have(clinic: 
             return False
         return True
 
-    assert accepted() == bool(_SEGMENT.fullmatch(clinic))
+    assert accepted() == bool(_private.CHANNEL_SEGMENT.fullmatch(clinic))
 
 
 def test_the_items_of_calls_are_those_that_streamers_may_touch() -> None:

@@ -336,7 +336,7 @@ def test_a_fixed_number_of_tasks_is_not_scaled(stack: Stack) -> None:
 
 def test_more_slots_than_deepgram_streams_are_warned_of(stack: Stack) -> None:
     new_streamer(stack, slots_per_task=100, max_tasks=2)
-    warned = "2 tasks of 100 slots are more live calls than the 150 streams.*callscribe:parallelStreams"
+    warned = "200 slots are more live calls than the 150 streams.*callscribe:parallelStreams"
     Annotations.from_stack(stack).has_warning("/Test/Live", Match.string_like_regexp(warned))
 
 
@@ -434,7 +434,7 @@ def test_what_a_contact_flow_invokes_answers_within_its_eight_seconds(stack: Sta
 def test_contact_flows_of_the_account_or_one_instance_may_invoke(
     stack: Stack, arn: str | None, source: dict[str, str]
 ) -> None:
-    streamer = new_streamer(stack, connect_instance_arn=arn)
+    streamer = new_streamer(stack, instance_arn=arn)
     permitted = [
         found["Properties"]
         for found in Template.from_stack(stack).find_resources("AWS::Lambda::Permission").values()
@@ -454,7 +454,7 @@ def test_contact_flows_of_the_account_or_one_instance_may_invoke(
 
 @pytest.mark.parametrize("arn", [None, INSTANCE])
 def test_ends_of_calls_are_heard_of_under_both_names_and_spellings(stack: Stack, arn: str | None) -> None:
-    streamer = new_streamer(stack, connect_instance_arn=arn)
+    streamer = new_streamer(stack, instance_arn=arn)
     [rule] = [
         found["Properties"]
         for found in Template.from_stack(stack).find_resources("AWS::Events::Rule").values()
@@ -643,8 +643,8 @@ def test_vocabularies_that_are_there_can_be_shared(stack: Stack) -> None:
         ({"idle_limit": Duration.hours(2)}, r"idle_limit of 2 hours is out of range"),
         ({"start_wait": Duration.seconds(0)}, r"start_wait of 0 seconds is out of range"),
         ({"options": DeepgramOptions(speakers="diarize")}, r"speakers 'diarize' is for mono recordings: .* 'auto'"),
-        ({"connect_instance_arn": "clinic"}, r"connect_instance_arn 'clinic' is not one: write it like 'arn:aws:con"),
-        ({"default_clinic_id": "lake side"}, r"clinic id 'lake side' cannot be part of a key"),
+        ({"instance_arn": "clinic"}, r"instance_arn 'clinic' is not the ARN of an Amazon Connect instance: use"),
+        ({"default_clinic_id": "lake_side"}, r"clinic id 'lake_side' cannot be part of a channel: use .* dashes"),
         ({"vocabulary": {}, "vocabulary_path": "/a/"}, r"vocabulary and vocabulary_path: drop one"),
         ({"vpc_subnets": ec2.SubnetSelection()}, r"vpc_subnets without a vpc: pass the vpc"),
         (
