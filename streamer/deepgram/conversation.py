@@ -222,7 +222,7 @@ class Conversation:
                 elif isinstance(message, Unknown):
                     self._counts.unknown_messages += 1
                 elif isinstance(message, Error):
-                    _logger.warning("Deepgram sent an error message")
+                    _logger.warning("Deepgram sent an error message", extra={"error": message.name})
             except MalformedMessage as malformed:
                 self._counts.malformed_messages += 1
                 self._hearing.suspect()

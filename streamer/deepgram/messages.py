@@ -75,6 +75,11 @@ class Error(msgspec.Struct, tag="Error", gc=False):
     code: str | None = None
     variant: str | None = None
 
+    @property
+    def name(self) -> str:
+        """Deepgram's name of the mistake, such as `SchemaError`; "" for what is no name."""
+        return next((name for name in (self.code, self.variant) if name and name.isidentifier()), "")
+
 
 class UtteranceEnd(msgspec.Struct, tag="UtteranceEnd", gc=False):
     """A pause; nothing that the final results do not say."""

@@ -1,10 +1,17 @@
 import json
 import os
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
-from deepgram.listen.v1.types import ListenV1Metadata, ListenV1Results
+from deepgram.listen.v1.types import (
+    ListenV1CloseStream,
+    ListenV1Finalize,
+    ListenV1KeepAlive,
+    ListenV1Metadata,
+    ListenV1Results,
+)
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -98,6 +105,19 @@ def test_what_cannot_be_read_is_told_from_what_need_not_be(data: bytes) -> None:
         decode(data)
 
 
+@pytest.mark.parametrize(
+    ("error", "name"),
+    [
+        (Error("KeytermsNotSupported", "Invalid"), "KeytermsNotSupported"),
+        (Error(None, "SchemaError"), "SchemaError"),
+        (Error("you said hello", None), ""),
+        (Error(), ""),
+    ],
+)
+def test_an_error_is_named_but_never_quoted(error: Error, name: str) -> None:
+    assert error.name == name
+
+
 @given(st.binary() | st.recursive(st.none() | st.floats() | st.text(), st.lists).map(encoded))
 def test_nothing_else_is_raised(data: bytes) -> None:
     with pytest.raises(MalformedMessage):
@@ -106,10 +126,8 @@ def test_nothing_else_is_raised(data: bytes) -> None:
 
 @given(st.sampled_from(list(RESULTS)), st.none() | st.integers() | st.text() | st.lists(st.integers()))
 def test_a_result_of_any_form_is_read_or_malformed(name: str, value: object) -> None:
-    try:
+    with suppress(MalformedMessage):
         decode(encoded({**RESULTS, name: value}))
-    except MalformedMessage as malformed:
-        assert str(value) not in str(malformed) or str(value) in "a message of type Results has fields of other types"  # noqa: PT017
 
 
 def test_an_error_does_not_repeat_what_was_said() -> None:
@@ -140,8 +158,6 @@ def test_the_fake_recogniser_speaks_as_deepgrams_sdk_expects() -> None:
 
 
 def test_what_is_sent_is_what_deepgrams_sdk_sends() -> None:
-    from deepgram.listen.v1.types import ListenV1CloseStream, ListenV1Finalize, ListenV1KeepAlive
-
     for text, model, kind in (
         (KEEP_ALIVE, ListenV1KeepAlive, "KeepAlive"),
         (FINALIZE, ListenV1Finalize, "Finalize"),
