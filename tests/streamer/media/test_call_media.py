@@ -158,6 +158,11 @@ class TestIdentity:
         assert pcm_of(read(reader, stream)) == WHOLE
         assert reader.origin_ms == START_MS
 
+    def test_contacts_that_share_a_producer_session_are_told_apart_by_their_tags(self) -> None:
+        before = contact(OTHER_CALL, start_ms=START_MS - 60_000, segment_uid=bytes(16), leading_identity="never")
+        own = contact(segment_uid=bytes(16), leading_identity="never")
+        assert pcm_of(read(media(), delivered([*before.fragments(), *own.fragments()]))) == WHOLE
+
     def test_a_reader_that_goes_on_skips_what_was_before_the_call(self) -> None:
         before = contact(OTHER_CALL, start_ms=START_MS - 9_000)
         reader = media(origin_ms=START_MS, position=0)
@@ -280,6 +285,12 @@ class TestGoingOn:
         again = [*fragments[:5], *fragments[2:6], fragments[5], *fragments[4:]]
         reader = media()
         assert pcm_of(read(reader, again)) == WHOLE
+        assert reader.take_gaps() == []
+
+    def test_a_single_fragment_sent_again_is_no_gap(self) -> None:
+        fragments = delivered(contact().fragments())
+        reader = media()
+        assert pcm_of(read(reader, [*fragments[:5], fragments[1], *fragments[5:]])) == WHOLE
         assert reader.take_gaps() == []
 
     def test_the_continuation_token_is_that_of_the_last_complete_fragment(self) -> None:

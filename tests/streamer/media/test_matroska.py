@@ -100,6 +100,13 @@ class TestEvents:
         demuxer = Demuxer()
         assert [e for at in range(len(STREAM)) for e in demuxer.feed(STREAM[at : at + 1])] == events(STREAM)
 
+    def test_what_it_remembers_of_a_long_stream_is_bounded(self) -> None:
+        demuxer = Demuxer()
+        for number in range(500):
+            list(demuxer.feed(one_fragment().write(number=str(number))))
+        assert len(demuxer._recent_tags) < 50
+        assert not demuxer._buffer
+
 
 class TestDamage:
     @pytest.mark.parametrize(
