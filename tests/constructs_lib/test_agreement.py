@@ -18,10 +18,10 @@ from constructs_lib.transcript_table import EXPIRY_ATTRIBUTE
 from constructs_lib.transcription_workflow import LiveTranscripts
 from lambdas.admit_recording import live_policy
 from lambdas.common.archive import reply_key
-from lambdas.transcribe_call import vocabulary
 from tests.conftest import ROOT
 from tests.constructs_lib.parts import environment, new_stack, new_workflow
 from transcription import options as core_options
+from transcription import vocabulary
 from transcription.options import TranscriptionOptions
 from transcription.quality import load_rubric
 from transcription.recordings import Layouts
