@@ -12,7 +12,7 @@ import urllib.request
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Literal, Self
 
 HOST = "127.0.0.1"
 ROOT = Path(__file__).parents[1]
@@ -75,7 +75,7 @@ class ChildProcess:
         environment: Its environment variables. Default: those of this process.
         port: TCP port.
         health_path: Answers 200 as soon as the program is ready.
-        log: Where its output goes.
+        log: Where its output goes, anew with the first start and on with every other.
         start_seconds: How long it may take to answer.
         stop_seconds: How long it may take to stop before it is killed.
     """
@@ -101,6 +101,7 @@ class ChildProcess:
         self._health_url = self.url + health_path
         self._start_seconds = start_seconds
         self._stop_seconds = stop_seconds
+        self._log_mode: Literal["wb", "ab"] = "wb"
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -118,7 +119,7 @@ class ChildProcess:
         """
         require_free_port(self.name, self.port)
         self.log.parent.mkdir(parents=True, exist_ok=True)
-        with self.log.open("wb") as log:
+        with self.log.open(self._log_mode) as log:
             # In a session of its own: Ctrl-C reaches the parent alone, which stops its children in order.
             self._process = subprocess.Popen(
                 self._command,
@@ -129,6 +130,7 @@ class ChildProcess:
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
+        self._log_mode = "ab"
         deadline = time.monotonic() + self._start_seconds
         while not self._answers():
             if self._process.poll() is not None:
