@@ -209,8 +209,7 @@ class StreamerService(Construct):
                         _metric("tasks", self.metric_running_tasks()),
                         policies.TargetTrackingMetricDataQueryProperty(
                             id="callsPerTask",
-                            # No task yet, or none any more: then all calls are one task's.
-                            expression="IF(tasks > 0, (waiting + running) / tasks, waiting + running)",
+                            expression="(waiting + running) / tasks",
                             return_data=True,
                         ),
                     ]

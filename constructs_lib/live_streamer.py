@@ -106,7 +106,7 @@ class LiveStreamer(Construct):
         vpc: Network of the tasks. Default: a new one with private subnets in two zones.
         vpc_subnets: Subnets of *vpc*. Default: the private ones with a way out.
         nat_gateways: NAT gateways of the new network. Default: one in each zone.
-        cluster: Cluster of the tasks, in *vpc*. Default: a new one.
+        cluster: Cluster of the tasks, in *vpc*. Scaling reads its Container Insights. Default: a new one.
         log_retention: How long logs are kept. Default: a year.
         runtime: Python version of the functions. Default: the newest that Lambda has.
         architecture: Processor of functions and tasks. Default: arm64.

@@ -323,7 +323,7 @@ def test_tasks_follow_the_calls_in_the_queue(stack: Stack) -> None:
     queue = [{"Name": "QueueName", "Value": {"Fn::GetAtt": [logical_id(streamer.queue), "QueueName"]}}]
     assert named["waiting"]["Dimensions"] == named["running"]["Dimensions"] == queue
     [returned] = [metric for metric in metrics.values() if metric["ReturnData"]]
-    assert returned["Expression"] == "IF(tasks > 0, (waiting + running) / tasks, waiting + running)"
+    assert returned["Expression"] == "(waiting + running) / tasks"
 
 
 def test_a_fixed_number_of_tasks_is_not_scaled(stack: Stack) -> None:
