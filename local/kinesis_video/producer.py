@@ -21,7 +21,8 @@ It answers 201 with the state of the call, among it what the contact flow's even
 
 ``GET /_local/calls/{contact_id}`` answers with the state: ``state`` (``playing``, ``ended``, ``stopped`` or
 ``failed``), ``fragments`` and ``seconds`` played so far, ``duration`` of the whole call in seconds, ``last_fragment``.
-``DELETE /_local/calls/{contact_id}`` hangs up after the fragment that is being spoken, and answers like GET.
+``DELETE /_local/calls/{contact_id}`` hangs up, and answers like GET. The fragment that is being spoken is still stored;
+after that the state is ``stopped``.
 """
 
 from __future__ import annotations
@@ -134,6 +135,7 @@ class Calls:
         self._streams = streams
         self._calls: dict[str, Call] = {}
         self._tasks: set[asyncio.Task[None]] = set()
+        self._hung_up: set[str] = set()
 
     def start(self, order: object) -> dict[str, Any]:
         """Begin one, as the module's description says, and return its state.
@@ -155,6 +157,7 @@ class Calls:
             raise InvalidCall("`pace` must be positive")
         if (present := self._calls.get(contact.contact_id)) is not None and present.state == "playing":
             raise CallInProgress
+        self._hung_up.discard(contact.contact_id)
         stream = self._streams.ensure(name)
         call = self._calls[contact.contact_id] = Call(
             contact_id=contact.contact_id,
@@ -183,10 +186,9 @@ class Calls:
         Raises:
             KeyError: There was none with this contact.
         """
-        call = self._calls[contact_id]
-        if call.state == "playing":
-            call.state = "stopped"
-        return asdict(call)
+        state = self.state(contact_id)
+        self._hung_up.add(contact_id)
+        return state
 
     async def close(self) -> None:
         """Cut every call off."""
@@ -201,7 +203,7 @@ class Calls:
             call.fragments += 1
             call.seconds = (fragment.end_ms - call.start_ms) / 1_000
             call.last_fragment = fragment_number(stream.next_serial - 1)
-            if call.state == "stopped":
+            if call.contact_id in self._hung_up:
                 raise _HungUp
 
         try:
@@ -209,7 +211,7 @@ class Calls:
             await play(stream, contact, pace=pace, lost=lost, stored=stored)
             call.state = "ended"
         except _HungUp:
-            return
+            call.state = "stopped"
         except BaseException:
             call.state = "failed"
             raise

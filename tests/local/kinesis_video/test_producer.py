@@ -10,6 +10,7 @@ import httpx
 import pytest
 
 from local.kinesis_video.fragments import AGENT_TRACK, CUSTOMER_TRACK, fragment_number
+from local.kinesis_video.producer import CallInProgress, Calls
 from local.kinesis_video.streams import Streams
 from streamer.media.call_media import CallMedia
 from tests.streamer.media.calls import AGENT_PCM, CALL, CUSTOMER_PCM, OTHER_CALL, contact, pcm_of, read, silence, stereo
@@ -105,12 +106,27 @@ async def test_a_recording_of_one_channel_is_the_customer_alone(http: httpx.Asyn
     assert await heard(http, CallMedia(call_id=CALL)) == stereo(CUSTOMER_PCM, b"")
 
 
-async def test_a_call_can_be_hung_up(http: httpx.AsyncClient, tmp_path: Path, streams: Streams) -> None:
-    await start(http, tmp_path, pace=0.000_001)
-    assert (
-        await http.post("/_local/calls", json={"stream": "s", "contact_id": CALL, "wav": wav(tmp_path)})
-    ).status_code == 409
-    assert (await http.delete(f"/_local/calls/{CALL}")).json()["state"] == "stopped"
+async def test_a_call_that_is_hung_up_ends_with_its_fragment(tmp_path: Path, streams: Streams) -> None:
+    order = {"stream": "front-desk", "contact_id": CALL, "wav": wav(tmp_path), "pace": 100}
+    calls = Calls(streams)
+    state = calls.start(order)
+    with pytest.raises(CallInProgress):
+        calls.start(order)
+    assert calls.stop(CALL) == state
+    async with asyncio.timeout(60):
+        while calls.state(CALL)["state"] == "playing":
+            await asyncio.sleep(0.01)
+    ended = calls.state(CALL)
+    assert (ended["state"], ended["fragments"], ended["last_fragment"]) == ("stopped", 1, fragment_number(1))
+    assert calls.start(order)["start_fragment"] == fragment_number(2)
+    await calls.close()
+
+
+async def test_one_contact_is_on_the_line_once(http: httpx.AsyncClient, tmp_path: Path) -> None:
+    await start(http, tmp_path, pace=0.001)
+    order = {"stream": "front-desk", "contact_id": CALL, "wav": wav(tmp_path)}
+    assert (await http.post("/_local/calls", json=order)).status_code == 409
+    assert (await http.delete(f"/_local/calls/{CALL}")).json()["state"] == "playing"
     assert (await http.delete("/_local/calls/unknown")).status_code == 404
 
 
