@@ -46,6 +46,11 @@ def test_results_of_one_sentence_are_one_turn() -> None:
     ]
 
 
+def test_a_turn_ends_where_deepgram_says_so() -> None:
+    said = utterance(1, 0, "Yes.", 1.0, 2.0), utterance(2, 0, "No.", 2.0, 3.0)
+    assert texts(*said) == ["Yes.", "No."]
+
+
 def test_the_other_side_does_not_end_a_turn() -> None:
     said = (
         utterance(1, 0, "I was there", 1.0, 2.0, speech_final=False),
