@@ -296,12 +296,13 @@ class _ByteRate:
         length_ms = len(pcm) / _BYTES_PER_MS
         if self._due_ms is not None:
             self._blocks += 1
-            if not -self._tolerance_ms <= ms - self._due_ms <= self._tolerance_ms:
-                self._misfits += 1
-                if self._misfits >= _RATE_MISFITS:
+            late_ms = ms - self._due_ms
+            if not -self._tolerance_ms <= late_ms <= self._tolerance_ms:
+                self._misfits += 1 if late_ms > 0 else -1  # jitter goes both ways
+                if abs(self._misfits) >= _RATE_MISFITS:
                     raise UnsupportedAudio(
                         "byte-rate",
-                        f"{self._misfits} of {self._blocks} blocks do not have {SAMPLE_RATE} samples a second",
+                        f"{abs(self._misfits)} of {self._blocks} blocks do not have {SAMPLE_RATE} samples a second",
                     )
             if self._blocks == _RATE_BLOCKS:
                 self._blocks = self._misfits = 0

@@ -217,6 +217,20 @@ class TestAudioThatCannotBeTranscribed:
         before = contact(OTHER_CALL, start_ms=START_MS - 60_000, mime_type="audio/aac")
         assert pcm_of(read(media(), delivered([*before.fragments(), *contact().fragments()]))) == WHOLE
 
+    def test_times_that_waver_do_not(self) -> None:
+        fragments = [
+            replace(
+                fragment,
+                blocks=[
+                    replace(block, ms=block.ms + (40, 0, -40)[at // 2 % 3]) for at, block in enumerate(fragment.blocks)
+                ],
+            )
+            for fragment in contact().fragments()
+        ]
+        reader = media()
+        read(reader, delivered(fragments))
+        assert reader.position >= 8 * SECOND
+
     @pytest.mark.parametrize("factor", [0.5, 2])
     def test_the_times_say_so(self, factor: float) -> None:
         call = contact(block_ms=32 if factor == 2 else 128, sources={CUSTOMER_TRACK: from_pcm(CUSTOMER_PCM)})
