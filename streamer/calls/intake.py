@@ -102,6 +102,7 @@ class Intake:
         """Take no more calls, and hand over those there are; `run` then ends."""
         self._health.draining = True
         self._draining.set()
+        self._note_change()
 
     async def wait_until(self, condition: Callable[[], bool]) -> None:
         """Wait until *condition* holds; it is asked whenever a message or call comes or goes."""
@@ -112,36 +113,34 @@ class Intake:
         """Work until drained. Cancelling it instead leaves all leases to run out."""
         async with asyncio.TaskGroup() as tasks:
             heartbeat = tasks.create_task(self._heartbeat())
-            await self._take_messages(tasks)
+            receiving = await self._take_messages(tasks)
             _log.info("draining", extra={"calls": len(self.runs)})
             self._health.ended("intake")
             for run in self.runs:
                 run.hand_over()
             async with asyncio.timeout(DRAIN_SECONDS):
+                # Not broken off: the queue could give a message to the request that nobody reads any more.
+                for message in await receiving:
+                    await self._queue.release(message)
                 await self.wait_until(lambda: not self._work)
             heartbeat.cancel()
         self._health.ended("heartbeat")
 
-    async def _take_messages(self, tasks: asyncio.TaskGroup) -> None:
-        draining = asyncio.create_task(self._draining.wait())
-        try:
-            while not self._draining.is_set():
-                self._health.beat("intake")
-                free = self._slots - len(self._work)
-                asking = self._receive(free) if free > 0 else self._wait_for_a_slot()
-                receiving = asyncio.create_task(asking)
-                await asyncio.wait({receiving, draining}, return_when=asyncio.FIRST_COMPLETED)
-                # A message that is on its way just now stays hidden for a lease.
-                if not receiving.done():
-                    receiving.cancel()
-                    await asyncio.wait({receiving})
-                    continue
-                for message in receiving.result():
-                    self._work[message.message_id] = work = _Work(message)
-                    tasks.create_task(self._work_on(work))
-                self._note_change()
-        finally:
-            draining.cancel()
+    async def _take_messages(self, tasks: asyncio.TaskGroup) -> asyncio.Task[list[Message]]:
+        """Take messages until draining, and return the request that is under way then."""
+        draining = tasks.create_task(self._draining.wait())
+        while True:
+            self._health.beat("intake")
+            free = self._slots - len(self._work)
+            asking = self._receive(free) if free > 0 else self._wait_for_a_slot()
+            receiving = tasks.create_task(asking)
+            await asyncio.wait({receiving, draining}, return_when=asyncio.FIRST_COMPLETED)
+            if self._draining.is_set():
+                return receiving
+            for message in receiving.result():
+                self._work[message.message_id] = work = _Work(message)
+                tasks.create_task(self._work_on(work))
+            self._note_change()
 
     async def _receive(self, limit: int) -> list[Message]:
         try:
@@ -154,7 +153,7 @@ class Intake:
     async def _wait_for_a_slot(self) -> list[Message]:
         try:
             async with asyncio.timeout(_FULL_SECONDS):
-                await self.wait_until(lambda: len(self._work) < self._slots)
+                await self.wait_until(lambda: len(self._work) < self._slots or self._draining.is_set())
         except TimeoutError:
             pass
         return []

@@ -10,8 +10,8 @@ from typing import Any, Final
 
 _log = logging.getLogger(__name__)
 
-LONG_POLL_SECONDS: Final = 20
-"""Longest wait for a message that SQS offers (API reference, "ReceiveMessage")."""
+LONG_POLL_SECONDS: Final = 5
+"""Longest wait for a message. SQS offers 20, but a streamer that is to stop waits for its last request to end."""
 
 _BATCH: Final = 10
 

@@ -15,13 +15,16 @@ from streamer.aws import config
 from streamer.calls.attributes import from_attributes, to_attributes
 from transcription.table_keys import call_partition, live_call_key, utterance_range
 
+KEY = "0123456789abcdef0123456789abcdef01234567"
+"""Deepgram's key, as far as anybody here knows."""
+
 _KEYS = ("PK", "SK", "GSI1PK", "GSI1SK")
 _numbers = count(1)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Cloud:
-    """A table, a queue and its dead-letter queue, new for each test.
+    """A table, a queue, its dead-letter queue and a secret, new for each test.
 
     Attributes:
         session: aiobotocore's session.
@@ -30,6 +33,7 @@ class Cloud:
         table: Name of the table.
         queue_url: The queue.
         failed_queue_url: Its dead-letter queue.
+        secret_arn: The secret with Deepgram's key.
     """
 
     session: Any
@@ -38,6 +42,7 @@ class Cloud:
     table: str
     queue_url: str
     failed_queue_url: str
+    secret_arn: str
 
     async def live(self, call_id: str) -> dict[str, Any]:
         """Return a call's item."""
@@ -105,6 +110,14 @@ async def new_cloud() -> AsyncIterator[Cloud]:
         urls = [
             (await sqs.create_queue(QueueName=f"{name}-{number}"))["QueueUrl"] for name in ("calls", "failed-calls")
         ]
+        secrets = await stack.enter_async_context(session.create_client("secretsmanager", config=config()))
+        secret = await secrets.create_secret(Name=f"deepgram-{number}", SecretString=KEY)
         yield Cloud(
-            session=session, dynamodb=dynamodb, sqs=sqs, table=table, queue_url=urls[0], failed_queue_url=urls[1]
+            session=session,
+            dynamodb=dynamodb,
+            sqs=sqs,
+            table=table,
+            queue_url=urls[0],
+            failed_queue_url=urls[1],
+            secret_arn=secret["ARN"],
         )

@@ -9,6 +9,7 @@ import pytest
 from local.emulator.process import Emulator
 from local.server_process import free_port
 from tests.streamer.calls.cloud import Cloud, new_cloud
+from tests.streamer.calls.stage import Stage, new_stage
 
 
 @pytest.fixture(scope="session")
@@ -23,4 +24,10 @@ async def cloud(emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> AsyncIte
     for name, value in emulator.environment.items():
         monkeypatch.setenv(name, value)
     async with new_cloud() as made:
+        yield made
+
+
+@pytest.fixture
+async def stage(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Stage]:
+    async with new_stage(cloud, monkeypatch) as made:
         yield made

@@ -1,5 +1,5 @@
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError, ReadTimeoutError
 
-from streamer.calls.state import Checkpoint, Completion, EndHints
+from streamer.calls.state import Checkpoint, Completion, EndHints, Lease
 from streamer.calls.store import (
     AlreadyRunning,
     CallStore,
@@ -239,25 +239,31 @@ class TestFence:
         assert await store.utterances("call-7", after=0) == [utterance(1), utterance(2)]
         assert await store.utterances("call-7", after=1) == [utterance(2)]
 
-    @pytest.mark.parametrize("what", ["commit", "release", "complete", "fail", "renew"])
+    @pytest.mark.parametrize(
+        "write",
+        [
+            lambda store, lease: store.commit(lease, [utterance(1)], CHECKPOINT),
+            lambda store, lease: store.release(lease, CHECKPOINT),
+            lambda store, lease: store.complete(lease, CHECKPOINT, COMPLETION),
+            lambda store, lease: store.fail(lease, CHECKPOINT, SafeError("Code", "message")),
+        ],
+        ids=["commit", "release", "complete", "fail"],
+    )
     async def test_who_has_lost_the_lease_writes_nothing(
-        self, store_of: Callable[..., CallStore], clock: Clock, cloud: Cloud, what: str
+        self,
+        store_of: Callable[..., CallStore],
+        clock: Clock,
+        cloud: Cloud,
+        write: Callable[[CallStore, Lease], Awaitable[None]],
     ) -> None:
         late = store_of("late")
         mine = await taken(late)
         clock.pass_(31)
         await taken(store_of("next"))
         before = await cloud.live("call-7")
-        if what == "renew":
-            assert (await late.renew([mine.lease])).lost == {"call-7"}
-        else:
-            with pytest.raises(LeaseLost):
-                await {
-                    "commit": lambda: late.commit(mine.lease, [utterance(1)], CHECKPOINT),
-                    "release": lambda: late.release(mine.lease, CHECKPOINT),
-                    "complete": lambda: late.complete(mine.lease, CHECKPOINT, COMPLETION),
-                    "fail": lambda: late.fail(mine.lease, CHECKPOINT, SafeError("Code", "message")),
-                }[what]()
+        with pytest.raises(LeaseLost):
+            await write(late, mine.lease)
+        assert (await late.renew([mine.lease])).lost == {"call-7"}
         assert await cloud.live("call-7") == before
         assert await cloud.utterances("call-7") == []
 

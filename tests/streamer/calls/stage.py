@@ -1,0 +1,221 @@
+"""Everything around a streamer, in one process: AWS on the emulator, the streams, and Deepgram.
+
+Streams carry numbered frames (`local.speech.engines.frames`), and Deepgram hears frame 17 as the word ``f17``.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import json
+import re
+import time
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from local.kinesis_video.app import create_app as create_streams_app
+from local.kinesis_video.fragments import AGENT_TRACK, CUSTOMER_TRACK, Contact, Fragment, from_pcm
+from local.kinesis_video.streams import Settings as StreamSettings
+from local.kinesis_video.streams import Stream, Streams
+from local.speech.app import SERVER_OPTIONS, create_frames_app
+from local.speech.engines.frames import encode_frame
+from streamer.calls.ending import EndLimits
+from streamer.deepgram.session import SessionLimits
+from streamer.service import Service
+from streamer.settings import Settings
+from tests.fakes.serving import serving
+from tests.streamer.calls.cloud import Cloud
+from transcription.live_call import LiveCall
+from transcription.options import TranscriptionOptions
+
+SECONDS = 60.0
+"""Longest wait of a test for anything."""
+
+_FRAMES_PER_SECOND = 50
+_SILENCE = bytes(16_000)
+
+
+def speech(first: int, seconds: float, *, pause: float = 1.0) -> bytes:
+    """Frames from number *first* on, then silence; 16-bit PCM."""
+    numbers = range(first, first + round(seconds * _FRAMES_PER_SECOND))
+    return b"".join(encode_frame(number) for number in numbers) + _SILENCE * round(pause)
+
+
+def contact(call_id: str, customer: bytes, agent: bytes = b"", *, start_ms: int, **options: Any) -> Contact:
+    """A contact with this audio."""
+    length = max(len(customer), len(agent))
+    sources = {
+        CUSTOMER_TRACK: from_pcm(customer.ljust(length, b"\0")),
+        AGENT_TRACK: from_pcm(agent.ljust(length, b"\0")),
+    }
+    return Contact(contact_id=call_id, sources=sources, start_ms=start_ms, **options)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Streamer:
+    """A streamer that runs in this process.
+
+    Attributes:
+        service: The streamer.
+        running: Ends with it.
+    """
+
+    service: Service
+    running: asyncio.Task[None]
+
+    async def until_idle(self) -> None:
+        """Wait until it has no call."""
+        async with asyncio.timeout(SECONDS):
+            await self.service.intake.wait_until(lambda: not self.service.intake.slots_used)
+
+    async def drain(self) -> None:
+        """Have it hand over its calls, as ECS does with SIGTERM, and wait for its end."""
+        self.service.drain()
+        async with asyncio.timeout(SECONDS):
+            await self.running
+
+
+@dataclass(kw_only=True)
+class Stage:
+    """What a streamer meets.
+
+    Attributes:
+        cloud: Table and queues.
+        streams: Kinesis video streams.
+        deepgram_url: Deepgram.
+        started_at_ms: When the calls begin.
+        log: Metrics of all streamers.
+    """
+
+    cloud: Cloud
+    streams: Streams
+    deepgram_url: str
+    started_at_ms: int = field(default_factory=lambda: round(time.time() * 1000) - 60_000)
+    log: io.StringIO = field(default_factory=io.StringIO)
+
+    def stream(self, name: str = "stream") -> Stream:
+        """Return a stream, new the first time."""
+        return self.streams.ensure(name)
+
+    def play(self, stream: Stream, played: Contact, *, first: int = 0, until: int | None = None) -> list[Fragment]:
+        """Put a contact's fragments into the stream, from one index to another."""
+        fragments = list(played.fragments())[first:until]
+        for fragment in fragments:
+            stream.append(fragment)
+        return fragments
+
+    def call(self, stream: Stream, call_id: str = "call-7", **changes: Any) -> LiveCall:
+        """Return the announcement of a call."""
+        values: dict[str, Any] = {
+            "call_id": call_id,
+            "clinic_id": "harbour",
+            "stream_arn": stream.arn,
+            "start_fragment": "",
+            "started_at_ms": self.started_at_ms,
+        }
+        return LiveCall(**values | changes)
+
+    async def announce(self, call: LiveCall) -> None:
+        """Send the announcement."""
+        await self.cloud.sqs.send_message(QueueUrl=self.cloud.queue_url, MessageBody=call.to_json())
+
+    def settings(self, **changes: Any) -> Settings:
+        """Return a streamer's settings."""
+        values: dict[str, Any] = {
+            "region": "us-east-1",
+            "table_name": self.cloud.table,
+            "calls_queue_url": self.cloud.queue_url,
+            "failed_calls_queue_url": self.cloud.failed_queue_url,
+            "deepgram_secret_arn": self.cloud.secret_arn,
+            "deepgram_options": TranscriptionOptions(),
+            "deepgram_stream_url": self.deepgram_url,
+            "vocabulary_path": "/vocabulary/",
+            "feed_url": "",
+            "event_bus_name": "default",
+            "service_name": "live",
+            "slots": 20,
+            "lease": timedelta(seconds=30),
+            "max_call": timedelta(hours=1),
+            "idle_limit": timedelta(seconds=120),
+            "start_wait": timedelta(seconds=60),
+            "buffer": timedelta(seconds=60),
+            "retention": None,
+            "log_level": "INFO",
+            "health_port": 0,
+            "ecs_agent_uri": "",
+        }
+        return Settings(**values | changes)
+
+    @asynccontextmanager
+    async def streamer(
+        self, *, end_limits: EndLimits | None = None, session_limits: SessionLimits | None = None, **changes: Any
+    ) -> AsyncIterator[Streamer]:
+        """Run a streamer; at the end it is stopped as by a crash, unless it has ended."""
+        service = Service(
+            self.settings(**changes),
+            session=self.cloud.session,
+            end_limits=end_limits or EndLimits(settle=0.5),
+            session_limits=session_limits,
+            metrics_stream=self.log,
+        )
+        running = asyncio.create_task(service.run())
+        ready = asyncio.create_task(service.ready.wait())
+        await asyncio.wait((running, ready), return_when=asyncio.FIRST_COMPLETED)
+        ready.cancel()
+        try:
+            yield Streamer(service=service, running=running)
+        finally:
+            running.cancel()
+            await asyncio.wait({running})
+
+    async def until(self, call_id: str, **wanted: Any) -> dict[str, Any]:
+        """Wait until a call's item has these values, and return it."""
+        async with asyncio.timeout(SECONDS):
+            while True:
+                item = await self.cloud.live(call_id)
+                if all(item.get(name) == value for name, value in wanted.items()):
+                    return item
+                await asyncio.sleep(0.05)
+
+    async def until_words(self, call_id: str, count: int) -> None:
+        """Wait until so many utterances of a call are stored."""
+        async with asyncio.timeout(SECONDS):
+            while len(await self.cloud.utterances(call_id)) < count:
+                await asyncio.sleep(0.05)
+
+    async def until_messages(self, queue_url: str, **wanted: int) -> None:
+        """Wait until a queue has so many messages `visible` or `hidden`."""
+        async with asyncio.timeout(SECONDS):
+            while not wanted.items() <= (await self.cloud.messages(queue_url)).items():
+                await asyncio.sleep(0.05)
+
+    async def frames(self, call_id: str, channel: int = 0) -> list[int]:
+        """Return the numbers of the frames that are stored as words of a channel, in order."""
+        texts = [item["text"] for item in await self.cloud.utterances(call_id) if item["channel"] == channel]
+        return [int(number) for text in texts for number in re.findall(r"\bf(\d+)\b", text, re.IGNORECASE)]
+
+    def counted(self, name: str) -> float:
+        """Return the sum of a metric, as far as it has been written."""
+        values: list[float] = [json.loads(line).get(name, 0) for line in self.log.getvalue().splitlines()]
+        return sum(values)
+
+
+@asynccontextmanager
+async def new_stage(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Stage]:
+    """Set the stage."""
+    streams = Streams(StreamSettings(idle_seconds=0.3, fragments_per_second=50, requests_per_second=50))
+    async with AsyncExitStack() as stack:
+        streams_url = await stack.enter_async_context(serving(create_streams_app(streams)))
+        speech_url = await stack.enter_async_context(serving(create_frames_app(), **SERVER_OPTIONS))
+        monkeypatch.setenv("AWS_ENDPOINT_URL_KINESIS_VIDEO", streams_url)
+        yield Stage(cloud=cloud, streams=streams, deepgram_url=speech_url.replace("http", "ws", 1))
+
+
+def numbers(first: int, seconds: float) -> list[int]:
+    """Return the numbers of the frames of `speech`."""
+    return list(range(first, first + round(seconds * _FRAMES_PER_SECOND)))

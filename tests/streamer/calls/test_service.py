@@ -1,0 +1,212 @@
+"""Calls from their announcement to their end, through a whole streamer."""
+
+from datetime import timedelta
+
+import pytest
+
+from streamer.calls.ending import EndLimits
+from tests.streamer.calls.stage import Stage, contact, numbers, speech
+
+CALL = "call-7"
+OTHER = "call-8"
+DISCONNECTED = "2026-11-20T10:00:00+00:00"
+LEASE = timedelta(seconds=3)
+
+
+async def test_a_call_is_transcribed_to_its_end(stage: Stage) -> None:
+    stream = stage.stream()
+    await stage.announce(stage.call(stream, CALL))
+    async with stage.streamer():
+        stage.play(stream, contact(CALL, speech(0, 2), speech(500, 1), start_ms=stage.started_at_ms))
+        await stage.until_words(CALL, 2)
+        await stage.cloud.change(CALL, disconnected_at=DISCONNECTED)
+        item = await stage.until(CALL, announced=True)
+        await stage.until_messages(stage.cloud.queue_url, visible=0, hidden=0)
+    assert item["complete"] is True
+    assert (item["status"], item["end_reason"], item["incomplete_reasons"]) == ("completed", "disconnected", [])
+    assert item["duration_seconds"] == pytest.approx(3.0, abs=0.1)
+    assert await stage.frames(CALL, 0) == numbers(0, 2)
+    assert await stage.frames(CALL, 1) == numbers(500, 1)
+    assert item["word_count"] == 150
+    assert stage.counted("CallsCompleted") == 1
+
+
+async def test_another_contact_on_the_stream_ends_the_call(stage: Stage) -> None:
+    stream = stage.stream()
+    stage.play(stream, contact("call-6", speech(900, 1), start_ms=stage.started_at_ms - 20_000))
+    stage.play(stream, contact(CALL, speech(0, 1), start_ms=stage.started_at_ms))
+    stage.play(stream, contact(OTHER, speech(700, 1), start_ms=stage.started_at_ms + 20_000))
+    await stage.announce(stage.call(stream, CALL))
+    async with stage.streamer():
+        item = await stage.until(CALL, status="completed")
+    assert (item["end_reason"], item["complete"]) == ("other-contact", True)
+    assert await stage.frames(CALL) == numbers(0, 1)
+
+
+async def test_a_call_without_a_word_completes(stage: Stage) -> None:
+    stream = stage.stream()
+    await stage.announce(stage.call(stream, CALL))
+    async with stage.streamer():
+        await stage.until(CALL, status="streaming")
+        await stage.cloud.change(CALL, disconnected_at=DISCONNECTED)
+        item = await stage.until(CALL, status="completed")
+    assert (item["complete"], item["duration_seconds"], item["next_seq"]) == (True, 0.0, 1)
+
+
+async def test_a_call_that_only_falls_silent_is_not_proven_to_be_over(stage: Stage) -> None:
+    stream = stage.stream()
+    stage.play(stream, contact(CALL, speech(0, 1), start_ms=stage.started_at_ms))
+    await stage.announce(stage.call(stream, CALL))
+    async with stage.streamer(end_limits=EndLimits(idle=1.0)):
+        item = await stage.until(CALL, status="completed")
+    assert (item["complete"], item["incomplete_reasons"]) == (False, ["end-not-proven"])
+    assert await stage.frames(CALL) == numbers(0, 1)
+
+
+async def test_a_call_over_the_limit_is_cut_off_and_says_so(stage: Stage) -> None:
+    stream = stage.stream()
+    stage.play(stream, contact(CALL, speech(0, 3), start_ms=stage.started_at_ms))
+    await stage.announce(stage.call(stream, CALL))
+    async with stage.streamer(end_limits=EndLimits(call=1.0)):
+        item = await stage.until(CALL, status="completed")
+    assert (item["end_reason"], item["incomplete_reasons"]) == ("limit", ["over-limit"])
+
+
+class TestFailures:
+    async def test_a_stream_that_does_not_exist(self, stage: Stage) -> None:
+        stream = stage.stream()
+        call = stage.call(stream, CALL)
+        stage.streams.delete(stream.arn)
+        await stage.announce(call)
+        async with stage.streamer(end_limits=EndLimits(start_wait=0.5)):
+            item = await stage.until(CALL, status="failed")
+            await stage.until_messages(stage.cloud.failed_queue_url, visible=1)
+            await stage.until_messages(stage.cloud.queue_url, visible=0, hidden=0)
+        assert item["error_code"] == "StreamNotFound"
+
+    async def test_a_stream_that_never_starts(self, stage: Stage) -> None:
+        await stage.announce(stage.call(stage.stream(), CALL))
+        async with stage.streamer(end_limits=EndLimits(start_wait=0.5)):
+            item = await stage.until(CALL, status="failed")
+            await stage.until_messages(stage.cloud.failed_queue_url, visible=1)
+        assert item["error_code"] == "StreamNeverStarted"
+
+    async def test_audio_that_is_not_what_is_supported(self, stage: Stage) -> None:
+        stream = stage.stream()
+        stage.play(stream, contact(CALL, speech(0, 1), start_ms=stage.started_at_ms, mime_type="audio/opus"))
+        await stage.announce(stage.call(stream, CALL))
+        async with stage.streamer():
+            item = await stage.until(CALL, status="failed")
+            await stage.until_messages(stage.cloud.failed_queue_url, visible=1)
+        assert item["error_code"] == "UnsupportedAudio.media-type"
+
+    async def test_a_message_that_is_no_announcement(self, stage: Stage) -> None:
+        await stage.cloud.sqs.send_message(QueueUrl=stage.cloud.queue_url, MessageBody="hello")
+        async with stage.streamer():
+            await stage.until_messages(stage.cloud.failed_queue_url, visible=1)
+            await stage.until_messages(stage.cloud.queue_url, visible=0, hidden=0)
+
+    async def test_a_failed_call_goes_on_when_it_is_redriven(self, stage: Stage) -> None:
+        stream = stage.stream()
+        call = stage.call(stream, CALL)
+        await stage.announce(call)
+        async with stage.streamer(end_limits=EndLimits(start_wait=0.5, settle=0.5)):
+            await stage.until(CALL, status="failed")
+            stage.play(stream, contact(CALL, speech(0, 1), start_ms=stage.started_at_ms))
+            await stage.cloud.change(CALL, disconnected_at=DISCONNECTED)
+            await stage.announce(call)
+            item = await stage.until(CALL, status="completed")
+        assert item["complete"] is True
+        assert "error_code" not in item
+        assert await stage.frames(CALL) == numbers(0, 1)
+
+
+class TestHandOver:
+    async def test_a_drained_streamer_hands_its_calls_over_word_for_word(self, stage: Stage) -> None:
+        stream = stage.stream()
+        played = contact(CALL, speech(0, 5), speech(500, 5), start_ms=stage.started_at_ms)
+        stage.play(stream, played, until=3)
+        await stage.announce(stage.call(stream, CALL))
+        async with stage.streamer() as first:
+            await stage.until_words(CALL, 1)
+            await first.drain()
+            assert first.service.health.status == "draining"
+            item = await stage.cloud.live(CALL)
+            assert (item["status"], item["lease_until"]) == ("released", 0)
+        stage.play(stream, played, first=3)
+        await stage.cloud.change(CALL, disconnected_at=DISCONNECTED)
+        async with stage.streamer():
+            item = await stage.until(CALL, status="completed")
+        assert (item["complete"], item["handovers"], item["epoch"]) == (True, 1, 2)
+        assert await stage.frames(CALL, 0) == numbers(0, 5)
+        assert await stage.frames(CALL, 1) == numbers(500, 5)
+        assert [item["seq"] for item in await stage.cloud.utterances(CALL)] == list(range(1, item["next_seq"]))
+
+    async def test_a_streamer_that_dies_is_followed_by_the_next_word_for_word(self, stage: Stage) -> None:
+        stream = stage.stream()
+        played = contact(CALL, speech(0, 5), start_ms=stage.started_at_ms)
+        stage.play(stream, played, until=3)
+        await stage.announce(stage.call(stream, CALL))
+        async with stage.streamer(lease=LEASE):
+            await stage.until_words(CALL, 1)
+        assert (await stage.cloud.live(CALL))["status"] == "streaming"
+        stage.play(stream, played, first=3)
+        await stage.cloud.change(CALL, disconnected_at=DISCONNECTED)
+        async with stage.streamer(lease=LEASE):
+            item = await stage.until(CALL, status="completed")
+        assert (item["complete"], item["epoch"]) == (True, 2)
+        assert await stage.frames(CALL) == numbers(0, 5)
+
+    async def test_who_has_lost_its_lease_in_mid_call_writes_no_more(self, stage: Stage) -> None:
+        stream = stage.stream()
+        played = contact(CALL, speech(0, 4), start_ms=stage.started_at_ms)
+        stage.play(stream, played, until=3)
+        await stage.announce(stage.call(stream, CALL))
+        async with stage.streamer() as late:
+            await stage.until_words(CALL, 1)
+            await stage.cloud.change(CALL, lease_owner="another", epoch=9)
+            before = await stage.cloud.utterances(CALL)
+            stage.play(stream, played, first=3)
+            await late.until_idle()
+            assert await stage.cloud.utterances(CALL) == before
+            item = await stage.cloud.live(CALL)
+        assert (item["lease_owner"], item["status"]) == ("another", "streaming")
+        assert stage.counted("LeasesLost") == 1
+
+
+async def test_a_call_announced_twice_is_transcribed_once(stage: Stage) -> None:
+    stream = stage.stream()
+    call = stage.call(stream, CALL)
+    await stage.announce(call)
+    await stage.announce(call)
+    async with stage.streamer():
+        await stage.until_messages(stage.cloud.queue_url, visible=0, hidden=1)
+        stage.play(stream, contact(CALL, speech(0, 1), start_ms=stage.started_at_ms))
+        await stage.cloud.change(CALL, disconnected_at=DISCONNECTED)
+        await stage.until(CALL, announced=True)
+        await stage.announce(call)
+        await stage.until_messages(stage.cloud.queue_url, visible=0, hidden=0)
+    assert await stage.frames(CALL) == numbers(0, 1)
+    assert stage.counted("CallsStarted") == 1
+
+
+async def test_streaming_that_is_started_again_goes_on_in_the_same_call(stage: Stage) -> None:
+    stream = stage.stream()
+    first = contact(CALL, speech(0, 1), start_ms=stage.started_at_ms)
+    again_ms = stage.started_at_ms + 20_000
+    await stage.announce(stage.call(stream, CALL))
+    async with stage.streamer():
+        stage.play(stream, first)
+        fragment = list(stream)[-1].number
+        await stage.until_words(CALL, 1)
+        await stage.cloud.change(CALL, stop_fragment=fragment, stopped_at_ms=stage.started_at_ms + 2000)
+        item = await stage.until(CALL, status="completed")
+        assert item["end_reason"] == "stop-fragment"
+        await stage.announce(stage.call(stream, CALL, started_at_ms=again_ms))
+        stage.play(stream, contact(CALL, speech(300, 1), start_ms=again_ms, segment_uid=b"second segment !"))
+        await stage.until_words(CALL, 2)
+        await stage.cloud.change(CALL, disconnected_at=DISCONNECTED)
+        item = await stage.until(CALL, status="completed")
+    assert await stage.frames(CALL) == numbers(0, 1) + numbers(300, 1)
+    assert (item["complete"], item["gaps"]) == (True, [])
+    assert [item["seq"] for item in await stage.cloud.utterances(CALL)] == [1, 2]
