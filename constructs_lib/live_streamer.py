@@ -194,6 +194,12 @@ class LiveStreamer(Construct):
     ) -> None:
         super().__init__(scope, construct_id)
         self._table = table
+        self._streams = Stack.of(self).format_arn(
+            service="kinesisvideo",
+            resource="stream",
+            resource_name=f"{stream_prefix}*",
+            arn_format=ArnFormat.SLASH_RESOURCE_NAME,
+        )
         options = options or DeepgramOptions()
         max_tasks = min_tasks if max_tasks is None else max_tasks
         _check_options(options)
@@ -351,7 +357,7 @@ class LiveStreamer(Construct):
         self.service, self.task_definition, self.task_role = streamer.service, streamer.task_definition, streamer.role
         if vpc is None:
             self._await_way_out()
-        self._allow_streaming(table, stream_prefix, stream_key, feed)
+        self._allow_streaming(table, stream_key, feed)
         self.scaling = None
         if min_tasks < max_tasks:
             self.scaling = streamer.scale_on_calls(
@@ -419,8 +425,13 @@ class LiveStreamer(Construct):
             role, {archive.arn_for_objects(f"{TRANSCRIPTS}*"): "transcripts are named by clinic, day and call"}
         )
 
-    def _allow_announcements(self, role: iam.Role) -> None:
-        iam.Grant.add_to_principal(grantee=role, actions=["events:PutEvents"], resource_arns=[self.bus.event_bus_arn])
+    def _allow_announcements(self, grantee: iam.IGrantable) -> iam.Grant:
+        return iam.Grant.add_to_principal(
+            grantee=grantee, actions=["events:PutEvents"], resource_arns=[self.bus.event_bus_arn]
+        )
+
+    def _allow_streams(self, grantee: iam.IGrantable, *actions: str) -> iam.Grant:
+        return iam.Grant.add_to_principal(grantee=grantee, actions=[*actions], resource_arns=[self._streams])
 
     def _open_to_flows(self, instance_arn: str | None) -> None:
         for function in (self.start_function, self.end_function):
@@ -456,18 +467,10 @@ class LiveStreamer(Construct):
         )
 
     def _allow_streaming(
-        self, table: dynamodb.ITableV2, stream_prefix: str, stream_key: kms.IKey | None, feed: LiveTranscriptFeed | None
+        self, table: dynamodb.ITableV2, stream_key: kms.IKey | None, feed: LiveTranscriptFeed | None
     ) -> None:
         role = self.task_role
-        streams = Stack.of(self).format_arn(
-            service="kinesisvideo",
-            resource="stream",
-            resource_name=f"{stream_prefix}*",
-            arn_format=ArnFormat.SLASH_RESOURCE_NAME,
-        )
-        iam.Grant.add_to_principal(
-            grantee=role, actions=["kinesisvideo:GetDataEndpoint", "kinesisvideo:GetMedia"], resource_arns=[streams]
-        )
+        self._allow_streams(role, "kinesisvideo:GetDataEndpoint", "kinesisvideo:GetMedia")
         if stream_key:
             _private.allow_key(role, stream_key, "kinesisvideo", write=False)
         _allow_live_items(
@@ -487,7 +490,7 @@ class LiveStreamer(Construct):
         if feed:
             feed.grant_publish(role)
         _private.acknowledge_wildcards(
-            role, {streams: "Amazon Connect makes streams as it needs them and names them with this prefix"}
+            role, {self._streams: "Amazon Connect makes streams as it needs them and names them with this prefix"}
         )
         _private.acknowledge(role, _private.INLINE_POLICY)
 
@@ -539,20 +542,20 @@ class LiveStreamer(Construct):
         )
 
     def grant_redrive(self, grantee: iam.IGrantable) -> iam.Grant:
-        """Allow *grantee* to repeat failed calls: take them, and send them back to the queue or store them anew."""
-        return (
+        """Allow *grantee* to repeat failed calls as far as their streams still hold the audio.
+
+        That is to take them, look where they stand and what their streams keep, and send them back to the queue; and to
+        announce an ended call again that could not be stored.
+        """
+        grant = (
             _private.allow_messages(
                 grantee, self.failed_calls, "sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:ChangeMessageVisibility"
             )
             .combine(_private.allow_messages(grantee, self.queue, "sqs:SendMessage"))
-            .combine(
-                iam.Grant.add_to_principal(
-                    grantee=grantee,
-                    actions=["lambda:InvokeFunction"],
-                    resource_arns=[self.store_function.function_arn],
-                )
-            )
+            .combine(_allow_live_items(grantee, self._table, "dynamodb:GetItem", write=False))
+            .combine(self._allow_streams(grantee, "kinesisvideo:DescribeStream"))
         )
+        return grant.combine(self._allow_announcements(grantee))
 
     def metric_failed_calls(self) -> cloudwatch.Metric:
         """Count the calls in :attr:`failed_calls`; the most within a minute."""

@@ -588,15 +588,19 @@ def test_a_grant_to_redrive_takes_failed_calls_and_repeats_them(stack: Stack) ->
     streamer = new_streamer(stack)
     role = reader(stack)
     streamer.grant_redrive(role)
-    found = {p for p in permissions(Template.from_stack(stack), role) if not p.condition}
-    assert found == {
-        Permission(
-            frozenset({"sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:ChangeMessageVisibility"}),
-            frozenset({f"<{logical_id(streamer.failed_calls)}.Arn>"}),
-        ),
-        Permission(frozenset({"sqs:SendMessage"}), frozenset({f"<{logical_id(streamer.queue)}.Arn>"})),
-        Permission(frozenset({"lambda:InvokeFunction"}), frozenset({f"<{logical_id(streamer.store_function)}.Arn>"})),
+    template = Template.from_stack(stack)
+    failed, queue, bus = (
+        frozenset({f"<{logical_id(part)}.Arn>"}) for part in (streamer.failed_calls, streamer.queue, streamer.bus)
+    )
+    streams = frozenset({"arn:aws:kinesisvideo:eu-central-1:<AWS::AccountId>:stream/callscribe*"})
+    assert {p for p in permissions(template, role) if not p.condition} == {
+        Permission(frozenset({"sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:ChangeMessageVisibility"}), failed),
+        Permission(frozenset({"sqs:SendMessage"}), queue),
+        Permission(frozenset({"kinesisvideo:DescribeStream"}), streams),
+        Permission(frozenset({"events:PutEvents"}), bus),
     }
+    [items] = [p for p in permissions(template, role) if p.condition == CALLS_ONLY]
+    assert items.actions == {"dynamodb:GetItem"}
 
 
 def test_others_can_hear_of_ended_calls(stack: Stack) -> None:
