@@ -101,23 +101,27 @@ class StreamJournal:
 
     Args:
         parallel_limit: Streams open at once; `None` for no limit.
+
+    Attributes:
+        slots: Counts the open streams.
+        entries: The latest `MAX_ENTRIES` streams, in the order in which they were asked for.
     """
 
     def __init__(self, parallel_limit: int | None = None) -> None:
         self.slots = Slots(parallel_limit)
-        self._entries: deque[StreamEntry] = deque(maxlen=MAX_ENTRIES)
+        self.entries: deque[StreamEntry] = deque(maxlen=MAX_ENTRIES)
 
     def open(self, request_id: str, query: list[tuple[str, str]]) -> StreamEntry:
         """Record the arrival of a handshake."""
         entry = StreamEntry(request_id, recorded_parameters(query), self.slots.with_next)
-        self._entries.append(entry)
+        self.entries.append(entry)
         return entry
 
     def report(self) -> dict[str, Any]:
         """Return everything recorded, JSON-ready."""
-        return {**self.slots.report(), "streams": [entry.report() for entry in self._entries]}
+        return {**self.slots.report(), "streams": [entry.report() for entry in self.entries]}
 
     def reset(self) -> None:
         """Forget everything but which streams are open."""
-        self._entries.clear()
+        self.entries.clear()
         self.slots.reset()
