@@ -17,6 +17,10 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
 
 from local.kinesis_video.app import create_app as create_streams_app
 from local.kinesis_video.fragments import AGENT_TRACK, CUSTOMER_TRACK, Contact, Fragment, from_pcm
@@ -54,6 +58,27 @@ def contact(call_id: str, customer: bytes, agent: bytes = b"", *, start_ms: int,
         AGENT_TRACK: from_pcm(agent.ljust(length, b"\0")),
     }
     return Contact(contact_id=call_id, sources=sources, start_ms=start_ms, **options)
+
+
+@dataclass
+class Feed:
+    """The publishing side of an AppSync Events API.
+
+    Attributes:
+        url: Its endpoint.
+        events: What was published, in order.
+        channels: Where.
+    """
+
+    url: str = ""
+    events: list[dict[str, Any]] = field(default_factory=list)
+    channels: set[str] = field(default_factory=set)
+
+    async def publish(self, request: Request) -> Response:
+        body = await request.json()
+        self.channels.add(body["channel"])
+        self.events += [json.loads(event) for event in body["events"]]
+        return JSONResponse({"failed": [], "successful": []})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -173,6 +198,14 @@ class Stage:
             running.cancel()
             await asyncio.wait({running})
 
+    @asynccontextmanager
+    async def feed(self) -> AsyncIterator[Feed]:
+        """Run a live feed that keeps what is published."""
+        feed = Feed()
+        async with serving(Starlette(routes=[Route("/event", feed.publish, methods=["POST"])])) as url:
+            feed.url = f"{url}/event"
+            yield feed
+
     async def until(self, call_id: str, **wanted: Any) -> dict[str, Any]:
         """Wait until a call's item has these values, and return it."""
         async with asyncio.timeout(SECONDS):
@@ -180,6 +213,12 @@ class Stage:
                 item = await self.cloud.live(call_id)
                 if all(item.get(name) == value for name, value in wanted.items()):
                     return item
+                await asyncio.sleep(0.05)
+
+    async def until_renewed(self, call_id: str, lease_until: float) -> None:
+        """Wait until a call's lease lasts until this time."""
+        async with asyncio.timeout(SECONDS):
+            while (await self.cloud.live(call_id))["lease_until"] < lease_until:
                 await asyncio.sleep(0.05)
 
     async def until_words(self, call_id: str, count: int) -> None:

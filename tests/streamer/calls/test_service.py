@@ -173,6 +173,63 @@ class TestHandOver:
         assert (item["lease_owner"], item["status"]) == ("another", "streaming")
         assert stage.counted("LeasesLost") == 1
 
+    async def test_a_call_longer_than_a_lease_stays_with_its_streamer(self, stage: Stage) -> None:
+        stream = stage.stream()
+        played = contact(CALL, speech(0, 3), start_ms=stage.started_at_ms)
+        stage.play(stream, played, until=1)
+        await stage.announce(stage.call(stream, CALL))
+        async with stage.streamer(lease=LEASE), stage.streamer(lease=LEASE):
+            item = await stage.until(CALL, status="streaming")
+            await stage.until_renewed(CALL, item["lease_until"] + LEASE.total_seconds())
+            stage.play(stream, played, first=1)
+            await stage.cloud.change(CALL, disconnected_at=DISCONNECTED)
+            item = await stage.until(CALL, status="completed")
+        assert (item["epoch"], item["handovers"]) == (1, 0)
+        assert await stage.frames(CALL) == numbers(0, 3)
+
+
+class TestFeed:
+    async def test_subscribers_see_words_after_they_are_stored_and_how_the_call_stands(self, stage: Stage) -> None:
+        stream = stage.stream()
+        stage.play(stream, contact(CALL, speech(0, 2), start_ms=stage.started_at_ms))
+        await stage.announce(stage.call(stream, CALL))
+        async with stage.feed() as feed, stage.streamer(feed_url=feed.url):
+            await stage.until_words(CALL, 1)
+            await stage.cloud.change(CALL, disconnected_at=DISCONNECTED)
+            await stage.until(CALL, announced=True)
+        assert feed.channels == {"/calls/harbour/call-7"}
+        states = [event for event in feed.events if event["type"] == "state"]
+        assert states == [
+            {"type": "state", "status": "streaming"},
+            {"type": "state", "status": "completed", "complete": True},
+        ]
+        stored = [item["text"] for item in await stage.cloud.utterances(CALL)]
+        assert [event["text"] for event in feed.events if event["type"] == "final"] == stored
+
+    async def test_a_feed_that_is_down_costs_the_call_nothing(self, stage: Stage) -> None:
+        stream = stage.stream()
+        stage.play(stream, contact(CALL, speech(0, 1), start_ms=stage.started_at_ms))
+        await stage.announce(stage.call(stream, CALL))
+        async with stage.streamer(feed_url="http://127.0.0.1:1/event"):
+            await stage.until_words(CALL, 1)
+            await stage.cloud.change(CALL, disconnected_at=DISCONNECTED)
+            item = await stage.until(CALL, announced=True)
+        assert (item["complete"], item["published_seq"]) == (True, 0)
+        assert await stage.frames(CALL) == numbers(0, 1)
+
+    async def test_whoever_takes_a_call_over_publishes_what_was_not(self, stage: Stage) -> None:
+        stream = stage.stream()
+        stage.play(stream, contact(CALL, speech(0, 1), start_ms=stage.started_at_ms))
+        await stage.announce(stage.call(stream, CALL))
+        async with stage.streamer(feed_url="http://127.0.0.1:1/event") as first:
+            await stage.until_words(CALL, 1)
+            await first.drain()
+        async with stage.feed() as feed, stage.streamer(feed_url=feed.url):
+            await stage.until(CALL, status="streaming")
+            await stage.cloud.change(CALL, disconnected_at=DISCONNECTED)
+            await stage.until(CALL, announced=True)
+        assert [event["seq"] for event in feed.events if event["type"] == "final"] == [1]
+
 
 async def test_a_call_announced_twice_is_transcribed_once(stage: Stage) -> None:
     stream = stage.stream()
