@@ -130,7 +130,7 @@ async def test_what_is_no_control_message_is_answered_with_an_error_and_the_stre
 
 
 async def test_configure_is_answered_once_each(streams: Streams) -> None:
-    asked = [
+    asked: list[dict[str, Any]] = [
         {"keyterms": ["glaucoma"], "features": {"numerals": True}},
         {"features": {"numerals": False}},
         {"keyterms": ["one two three four five"] * 80},
