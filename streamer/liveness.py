@@ -17,7 +17,7 @@ from aiohttp import web
 from streamer.health import PATH
 
 DEAD_SECONDS: Final = 90.0
-"""Longest silence of a loop that lives; the longest wait in one is SQS's long poll with its retries."""
+"""Longest silence of a loop that lives: a renewal of the longest leases, or a long poll that SQS does not answer."""
 
 
 class Health:

@@ -139,7 +139,7 @@ class Service:
         )
         return Intake(
             queue=CallQueue(
-                sqs=await client("sqs", read_timeout=LONG_POLL_SECONDS + 10),
+                sqs=await client("sqs", attempts=2, read_timeout=LONG_POLL_SECONDS + 10),
                 url=settings.calls_queue_url,
                 failed_calls_url=settings.failed_calls_queue_url,
                 lease=settings.lease,

@@ -138,6 +138,9 @@ class Intake:
             if self._draining.is_set():
                 return receiving
             for message in receiving.result():
+                if (known := self._work.get(message.message_id)) is not None:
+                    known.message = message  # its lease has run out: only the newest delivery can be renewed
+                    continue
                 self._work[message.message_id] = work = _Work(message)
                 tasks.create_task(self._work_on(work))
             self._note_change()
@@ -178,14 +181,13 @@ class Intake:
         await self._queue.renew([work.message for work in self._work.values()])
 
     async def _work_on(self, work: _Work) -> None:
-        message = work.message
         try:
             await self._follow(work)
         except Exception as error:  # noqa: BLE001 - one call's failure is not another's
             _log.error("a call could not be settled; it comes again", extra=failure(error))
-            await self._give_back(message)
+            await self._give_back(work.message)
         finally:
-            del self._work[message.message_id]
+            del self._work[work.message.message_id]
             self._note_change()
 
     async def _follow(self, work: _Work) -> None:

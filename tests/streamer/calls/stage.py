@@ -10,7 +10,7 @@ import io
 import json
 import re
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -93,10 +93,14 @@ class Streamer:
     service: Service
     running: asyncio.Task[None]
 
+    async def until(self, condition: Callable[[], bool]) -> None:
+        """Wait until *condition* holds; it is asked whenever a message or call comes or goes."""
+        async with asyncio.timeout(SECONDS):
+            await self.service.intake.wait_until(condition)
+
     async def until_idle(self) -> None:
         """Wait until it has no call."""
-        async with asyncio.timeout(SECONDS):
-            await self.service.intake.wait_until(lambda: not self.service.intake.slots_used)
+        await self.until(lambda: not self.service.intake.slots_used)
 
     async def drain(self) -> None:
         """Have it hand over its calls, as ECS does with SIGTERM, and wait for its end."""

@@ -187,6 +187,22 @@ class TestHandOver:
         assert (item["epoch"], item["handovers"]) == (1, 0)
         assert await stage.frames(CALL) == numbers(0, 3)
 
+    async def test_a_message_that_comes_again_while_its_call_runs_belongs_to_it(self, stage: Stage) -> None:
+        stream = stage.stream()
+        await stage.announce(stage.call(stream, CALL))
+        async with stage.streamer() as streamer:
+            await stage.until(CALL, status="streaming")
+            ((_, work),) = streamer.service.intake._work.items()
+            first = work.message
+            await streamer.service.intake._queue.release(first)
+            await stage.until_messages(stage.cloud.queue_url, visible=0, hidden=1)
+            await streamer.until(lambda: work.message != first)
+            stage.play(stream, contact(CALL, speech(0, 1), start_ms=stage.started_at_ms))
+            await stage.cloud.change(CALL, disconnected_at=DISCONNECTED)
+            item = await stage.until(CALL, announced=True)
+            await stage.until_messages(stage.cloud.queue_url, visible=0, hidden=0)
+        assert item["epoch"] == 1
+
 
 class TestFeed:
     async def test_subscribers_see_words_after_they_are_stored_and_how_the_call_stands(self, stage: Stage) -> None:
