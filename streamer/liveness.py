@@ -17,7 +17,7 @@ from aiohttp import web
 from streamer.health import PATH
 
 DEAD_SECONDS: Final = 90.0
-"""Longest silence of a loop that lives: a renewal of the longest leases, or a long poll that SQS does not answer."""
+"""Longest silence of a loop that lives, such as of a long poll that SQS does not answer."""
 
 
 class Health:

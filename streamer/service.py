@@ -24,7 +24,7 @@ from streamer.deepgram.session import SessionLimits
 from streamer.deepgram_key import DeepgramKey
 from streamer.feed import AppSyncPublisher
 from streamer.kinesis_video import KinesisVideo
-from streamer.liveness import Health
+from streamer.liveness import DEAD_SECONDS, Health
 from streamer.metrics import Metrics
 from streamer.protection import TaskProtection
 from streamer.vocabulary import Vocabulary
@@ -65,7 +65,8 @@ class Service:
         session_limits: SessionLimits | None = None,
         metrics_stream: TextIO = sys.stdout,
     ) -> None:
-        self.health = Health()
+        # A loop waits for the renewal of leases at the most.
+        self.health = Health(dead_seconds=max(DEAD_SECONDS, settings.lease.total_seconds()))
         self.ready = asyncio.Event()
         self._settings = settings
         self._session: Any = session or AioSession()  # type: ignore[no-untyped-call]

@@ -93,7 +93,7 @@ class Settings:
             event_bus_name=read.text("EVENT_BUS_NAME"),
             service_name=read.text("SERVICE_NAME"),
             slots=read.whole("SLOTS", at_least=1, at_most=_MAX_SLOTS),
-            lease=read.seconds("LEASE_SECONDS", at_least=3, at_most=100),
+            lease=read.seconds("LEASE_SECONDS", at_least=3, at_most=300),
             max_call=read.seconds("MAX_CALL_SECONDS", at_least=1, at_most=_LONGEST_CALL.total_seconds()),
             idle_limit=read.seconds("IDLE_LIMIT_SECONDS", at_least=1, at_most=3_600),
             start_wait=read.seconds("START_WAIT_SECONDS", at_least=1, at_most=3_600),
