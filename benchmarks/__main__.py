@@ -12,6 +12,8 @@ from pathlib import Path
 from rich.console import Console
 
 from benchmarks import assembly, burst, cost, latency, machine, plain, usage
+from benchmarks.live import figures as live
+from benchmarks.live import handover
 from benchmarks.report import Figures, refresh
 from benchmarks.rig import Rig
 from local.cdk import STAGE
@@ -46,6 +48,11 @@ def measure(scratch: Path) -> Iterator[Figures]:
     yield assembly.bundle_figures(application, scratch)
     yield assembly.import_figures(application, install_runtime(DIRECTORY), STAGE)
 
+    yield live.demuxer_figures()
+    loads = live.measurements(scratch)
+    yield live.cost_figures(loads)
+    yield live.latency_figures(loads)
+
     os.environ["LAMBDA_ASYNC_RETRY_BASE_SECONDS"] = str(plain.RETRY_SECONDS)  # read by the emulator
     variants = plain.variants()
     rig = Rig(
@@ -61,6 +68,7 @@ def measure(scratch: Path) -> Iterator[Figures]:
             burst.CallScribe(rig),
             *(plain.PlainHandler(rig, code, variant) for variant in variants),
         )
+        yield handover.figures(rig)
         yield burst.figures({system.name: burst.measure(rig, system) for system in systems})
 
     lines = cost.bill(call)
