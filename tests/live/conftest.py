@@ -1,0 +1,71 @@
+"""The emulator for all live calls, what each test has on it, and what an undisturbed call comes to."""
+
+import asyncio
+import os
+import sys
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from pathlib import Path
+
+import pytest
+
+from local.emulator.process import Emulator
+from local.server_process import free_port
+from tests.live.calls import Transcript
+from tests.live.fast_loop import FastLoop
+from tests.live.stage import Stage, new_stage
+from tests.streamer.calls.cloud import Cloud, new_cloud
+
+
+def pytest_asyncio_loop_factories(item: pytest.Function) -> Mapping[str, Callable[[], asyncio.AbstractEventLoop]]:
+    """Time runs fast but for tests with processes of their own."""
+    return {"wall": asyncio.new_event_loop} if getattr(item.module, "WALL_CLOCK", False) else {"fast": FastLoop}
+
+
+@pytest.fixture(scope="session")
+def emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
+    directory = tmp_path_factory.mktemp("emulator")
+    with Emulator(port=free_port(), directory=directory, runtime_python=Path(sys.executable)) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def table(emulator: Emulator) -> Cloud:
+    """The table and the secret that all calls share."""
+
+    async def made() -> Cloud:
+        async with new_cloud() as cloud:
+            return cloud
+
+    with pytest.MonkeyPatch.context() as environment:
+        for name, value in emulator.environment.items():
+            environment.setenv(name, value)
+        return asyncio.run(made())
+
+
+@pytest.fixture
+def environment(emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in emulator.environment.items():
+        monkeypatch.setenv(name, value)
+
+
+@pytest.fixture
+async def stage(emulator: Emulator, table: Cloud, environment: None) -> AsyncIterator[Stage]:
+    async with new_stage(emulator, table) as made:
+        yield made
+        made.assert_paced()
+        await made.assert_private()
+
+
+@pytest.fixture(scope="session")
+def known() -> list[Transcript]:
+    return []
+
+
+@pytest.fixture
+async def undisturbed(emulator: Emulator, table: Cloud, environment: None, known: list[Transcript]) -> Transcript:
+    """What is stored of the call of all tests when nothing happens to it; played once."""
+    if not known:
+        async with new_stage(emulator, table) as stage, stage.streamer():
+            await stage.follow()
+            known.append(await stage.transcript())
+    return known[0]

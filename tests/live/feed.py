@@ -1,0 +1,58 @@
+"""AppSync Events as the streamer publishes to it, with its failures."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from dataclasses import dataclass, field
+from typing import Any
+
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+
+@dataclass
+class Feed:
+    """A feed, and what it was told.
+
+    Attributes:
+        events: What was published, by channel, in order.
+        delay: Seconds that each request takes.
+        down: Whether requests are refused.
+        refused: How many were.
+    """
+
+    events: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
+    delay: float = 0.0
+    down: bool = False
+    refused: int = 0
+
+    def app(self) -> Starlette:
+        """Return it as an ASGI application."""
+        return Starlette(routes=[Route("/event", self._publish, methods=["POST"])])
+
+    def heard(self, channel: str) -> dict[int, dict[str, Any]]:
+        """What a subscriber has who passes over numbers that it has: the final events by number."""
+        found: dict[int, dict[str, Any]] = {}
+        for event in self.events.get(channel, []):
+            if event["type"] == "final":
+                assert found.setdefault(event["seq"], event) == event
+        return found
+
+    def states(self, channel: str) -> list[str]:
+        """The states that were told, in order."""
+        return [event["status"] for event in self.events.get(channel, []) if event["type"] == "state"]
+
+    async def _publish(self, request: Request) -> Response:
+        assert request.headers["authorization"].startswith("AWS4-HMAC-SHA256 ")
+        body = await request.json()
+        assert len(body["events"]) <= 5
+        await asyncio.sleep(self.delay)
+        if self.down:
+            self.refused += 1
+            return JSONResponse({"errors": [{"errorType": "ServiceUnavailable"}]}, 503)
+        events = [json.loads(event) for event in body["events"]]
+        self.events.setdefault(body["channel"], []).extend(events)
+        return JSONResponse({"failed": [], "successful": [{"index": index} for index, _ in enumerate(events)]})

@@ -1,0 +1,426 @@
+"""Everything around a streamer: AWS on the emulator, Kinesis video streams, Deepgram and the feed."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import json
+import logging
+import re
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from functools import cache
+from itertools import count
+from typing import Any, Final
+
+import httpx
+from aiobotocore.config import AioConfig
+from aiobotocore.session import AioSession
+from botocore.exceptions import ConnectTimeoutError
+
+from local.emulator.process import Emulator
+from local.kinesis_video.app import create_app as create_streams_app
+from local.kinesis_video.fragments import Contact, Fragment
+from local.kinesis_video.streams import Settings as StreamSettings
+from local.kinesis_video.streams import Stream, Streams
+from local.speech.app import SERVER_OPTIONS, create_frames_app
+from local.speech.engines.frames import FramesEngine
+from local.speech.live.connection import StreamLimits
+from local.speech.live.service import LiveService
+from streamer import logs
+from streamer.aws import config
+from streamer.calls.ending import EndLimits
+from streamer.deepgram.session import SessionLimits
+from streamer.service import Service
+from streamer.settings import Settings
+from tests.fakes.serving import serving
+from tests.live.calls import WORD, Transcript, contact
+from tests.live.fast_loop import speed
+from tests.live.feed import Feed
+from tests.streamer.calls.cloud import KEY, Cloud
+from transcription.live_call import LiveCall, feed_channel
+from transcription.options import TranscriptionOptions
+
+CLINIC: Final = "harbour"
+DISCONNECTED: Final = "2026-11-20T10:00:00+00:00"
+
+# Longest wait of a test for anything, on the wall's clock.
+_WALL_SECONDS: Final = 60.0
+_PHONE_NUMBER: Final = re.compile(r"\+\d{7,15}\b")
+_AWS: Final = frozenset({"dynamodb", "sqs", "secretsmanager", "ssm", "events"})
+# The most audio that may come beyond 1.25 times real time: what a `Pacer` lets out at once, and what a busy machine adds.
+_AHEAD_SECONDS: Final = 6.0
+
+_numbers = count(1)
+
+
+@cache
+def _descriptions() -> Any:
+    """The services' descriptions, which take long to read."""
+    return AioSession().get_component("data_loader")  # type: ignore[no-untyped-call]
+
+
+class Network:
+    """A streamer's way to the emulator, which can be cut."""
+
+    def __init__(self) -> None:
+        self.cut = False
+
+
+class Session(AioSession):
+    """aiobotocore's session: the emulator, which knows no fast clock, has the time on the wall that AWS would have."""
+
+    def __init__(self, network: Network, streams_url: str) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.register_component("data_loader", _descriptions())  # type: ignore[no-untyped-call]
+        self._network = network
+        self._streams_url = streams_url
+
+    def create_client(self, service_name: str, *, config: AioConfig, **options: Any) -> Any:  # type: ignore[override]
+        """Return a client, as `AioSession` does."""
+        if service_name == "kinesisvideo":
+            options["endpoint_url"] = self._streams_url
+        elif service_name in _AWS:
+            times = {name: getattr(config, name) * speed() for name in ("connect_timeout", "read_timeout")}
+            config = config.merge(AioConfig(**times))
+        return self._client(super().create_client(service_name, config=config, **options))
+
+    @asynccontextmanager
+    async def _client(self, creator: Any) -> AsyncIterator[Any]:
+        async with creator as client:
+            client.meta.events.register("before-send", self._before_send)
+            yield client
+
+    def _before_send(self, request: Any, **_: Any) -> None:
+        if self._network.cut:
+            raise ConnectTimeoutError(endpoint_url=request.url)
+
+
+@dataclass(kw_only=True)
+class Stage:
+    """What a streamer meets.
+
+    Attributes:
+        cloud: Table and queues.
+        emulator: Where they are.
+        streams: Kinesis video streams.
+        streams_url: Their service.
+        deepgram: Deepgram.
+        deepgram_url: Its streaming API.
+        feed: AppSync Events.
+        feed_url: Its endpoint.
+        call_id: The call of this test.
+        started_at_ms: When calls begin.
+        log: What streamers log.
+        metrics: What they write as metrics.
+    """
+
+    cloud: Cloud
+    emulator: Emulator
+    streams: Streams
+    streams_url: str
+    deepgram: LiveService
+    deepgram_url: str
+    feed: Feed
+    feed_url: str
+    call_id: str = field(default_factory=lambda: f"call-{next(_numbers)}")
+    started_at_ms: int = field(default_factory=lambda: round(time.time() * 1000) - 60_000)
+    log: io.StringIO = field(default_factory=io.StringIO)
+    metrics: io.StringIO = field(default_factory=io.StringIO)
+    _received: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
+
+    # What is disturbed.
+
+    def deepgram_fails(self, *then: dict[str, Any]) -> None:
+        """Order failures of Deepgram's (`local.speech.live.faults`)."""
+        self.deepgram.faults.add({"match": "", "then": list(then)})
+
+    async def streams_fail(self, *then: dict[str, Any]) -> None:
+        """Order failures of GetMedia (`local.kinesis_video.faults`)."""
+        order = {"match": "", "then": list(then)}
+        async with _http() as http:
+            (await http.post(f"{self.streams_url}/_local/faults", json=order)).raise_for_status()
+
+    async def bodies(self) -> list[dict[str, Any]]:
+        """Every GetMedia request so far."""
+        async with _http() as http:
+            sessions: list[dict[str, Any]] = (await http.get(f"{self.streams_url}/_local/sessions")).json()["sessions"]
+        return sessions
+
+    # What happens in a call.
+
+    def contact(self, call_id: str = "", **options: Any) -> Contact:
+        """Return a contact that begins now."""
+        return contact(call_id or self.call_id, **{"start_ms": self.started_at_ms, **options})
+
+    def stream(self, name: str = "stream") -> Stream:
+        """Return a stream, new the first time."""
+        return self.streams.ensure(name)
+
+    async def announce(self, call_id: str = "", *, stream: str = "stream", **changes: Any) -> None:
+        """Announce a call, as the contact flow's function does."""
+        values: dict[str, Any] = {
+            "call_id": call_id or self.call_id,
+            "clinic_id": CLINIC,
+            "stream_arn": self.stream(stream).arn,
+            "start_fragment": "",
+            "started_at_ms": self.started_at_ms,
+        }
+        message = LiveCall(**values | changes).to_json()
+        await self.cloud.sqs.send_message(QueueUrl=self.cloud.queue_url, MessageBody=message)
+
+    async def play(
+        self,
+        played: Contact,
+        *,
+        stream: str = "stream",
+        first: int = 0,
+        until: int | None = None,
+        lost: Sequence[int] = (),
+        pace: float = 1.0,
+    ) -> None:
+        """Speak a contact into its stream, as fast as it would be spoken.
+
+        Args:
+            played: The contact.
+            stream: Name of its stream.
+            first: Index of the first fragment.
+            until: Index of the first fragment that is not spoken.
+            lost: Indices of fragments that never arrive.
+            pace: How much faster than speech.
+        """
+        loop = asyncio.get_running_loop()
+        fragments: list[Fragment] = list(played.fragments())[first:until]
+        began = loop.time()
+        for index, fragment in enumerate(fragments, first):
+            await asyncio.sleep(began + (fragment.end_ms - fragments[0].start_ms) / 1000 / pace - loop.time())
+            if index not in lost:
+                self.stream(stream).append(fragment, seconds=(fragment.end_ms - fragment.start_ms) / 1000 / pace)
+
+    async def hang_up(self, call_id: str = "") -> None:
+        """Note that a contact is over, as Connect's event does."""
+        await self.cloud.change(call_id or self.call_id, disconnected_at=DISCONNECTED)
+
+    async def follow(self, played: Contact | None = None, **options: Any) -> dict[str, Any]:
+        """Let a call happen, from its announcement to its end, and return its item.
+
+        Args:
+            played: The contact; by default the one that all tests compare with.
+            options: Of `play`.
+        """
+        played = played or self.contact()
+        await self.announce(played.contact_id)
+        await self.play(played, **options)
+        await self.until(played.contact_id, lambda item: "epoch" in item)
+        await self.hang_up(played.contact_id)
+        return await self.ended(played.contact_id)
+
+    async def ended(self, call_id: str = "") -> dict[str, Any]:
+        """Wait until a call is over and its message gone, and return its item."""
+        item = await self.until(call_id, lambda item: item.get("status") in ("completed", "failed"))
+        if item["status"] == "completed":
+            item = await self.until(call_id, announced=True)
+        await self.wait(self._no_messages)
+        return item
+
+    # What becomes of it.
+
+    async def until(
+        self, call_id: str = "", condition: Callable[[dict[str, Any]], bool] = lambda _: True, **wanted: Any
+    ) -> dict[str, Any]:
+        """Wait until a call's item meets a condition and has these values, and return it."""
+        found: dict[str, Any] = {}
+
+        async def reached() -> bool:
+            nonlocal found
+            found = await self.cloud.live(call_id or self.call_id)
+            return condition(found) and all(found.get(name) == value for name, value in wanted.items())
+
+        await self.wait(reached)
+        return found
+
+    async def words(self, utterances: int, call_id: str = "") -> None:
+        """Wait until so many utterances are stored."""
+        await self.until(call_id, lambda item: item.get("next_seq", 1) > utterances)
+
+    async def wait(self, condition: Callable[[], Awaitable[bool]]) -> None:
+        """Wait until a condition holds."""
+        async with asyncio.timeout(_WALL_SECONDS * speed()):
+            while not await condition():
+                await asyncio.sleep(0.02 * speed())
+
+    async def transcript(self, call_id: str = "") -> Transcript:
+        """Return what is stored of a call."""
+        return Transcript.of(await self.cloud.utterances(call_id or self.call_id))
+
+    async def failed_calls(self) -> list[tuple[str, str]]:
+        """Call and error code of every message in the dead-letter queue."""
+        return [
+            (json.loads(message["Body"])["call_id"], message["MessageAttributes"]["error_code"]["StringValue"])
+            for message in await self._messages(self.cloud.failed_queue_url)
+        ]
+
+    def counted(self, name: str) -> float:
+        """Return the sum of a metric, as far as it has been written."""
+        return sum(json.loads(line).get(name, 0) for line in self.metrics.getvalue().splitlines())
+
+    def heard(self, call_id: str = "") -> dict[int, dict[str, Any]]:
+        """What a subscriber of the feed has: the final events by number."""
+        return self.feed.heard(feed_channel(CLINIC, call_id or self.call_id))
+
+    def connections(self) -> list[dict[str, Any]]:
+        """Every handshake with Deepgram so far."""
+        streams: list[dict[str, Any]] = self.deepgram.journal.report()["streams"]
+        return streams
+
+    def assert_paced(self) -> None:
+        """Nothing was sent to Deepgram faster than it takes it."""
+        assert all(stream["ahead_seconds"] < _AHEAD_SECONDS for stream in self.connections())
+
+    async def assert_private(self, log: str = "") -> None:
+        """No word, number or key is in a log, a metric or a message."""
+        queues = (self.cloud.queue_url, self.cloud.failed_queue_url)
+        messages = json.dumps([await self._messages(url) for url in queues])
+        told = {"log": self.log.getvalue() + log, "metrics": self.metrics.getvalue(), "messages": messages}
+        for where, text in told.items():
+            assert WORD.search(text) is None, f"a word in {where}"
+            assert KEY not in text, f"the key in {where}"
+            assert _PHONE_NUMBER.search(text) is None, f"a phone number in {where}"
+
+    # Streamers.
+
+    def settings(self, **changes: Any) -> Settings:
+        """Return a streamer's settings."""
+        values: dict[str, Any] = {
+            "region": "us-east-1",
+            "table_name": self.cloud.table,
+            "calls_queue_url": self.cloud.queue_url,
+            "failed_calls_queue_url": self.cloud.failed_queue_url,
+            "deepgram_secret_arn": self.cloud.secret_arn,
+            "deepgram_options": TranscriptionOptions(),
+            "deepgram_stream_url": self.deepgram_url,
+            "vocabulary_path": "/vocabulary/",
+            "feed_url": self.feed_url,
+            "event_bus_name": "default",
+            "service_name": "live",
+            "slots": 20,
+            "lease": timedelta(seconds=30),
+            "max_call": timedelta(hours=1),
+            "idle_limit": timedelta(seconds=120),
+            "start_wait": timedelta(seconds=60),
+            "buffer": timedelta(seconds=60),
+            "retention": None,
+            "log_level": "DEBUG",
+            "health_port": 0,
+            "ecs_agent_uri": "",
+        }
+        return Settings(**values | changes)
+
+    @asynccontextmanager
+    async def streamer(
+        self,
+        *,
+        network: Network | None = None,
+        end_limits: EndLimits | None = None,
+        session_limits: SessionLimits | None = None,
+        **changes: Any,
+    ) -> AsyncIterator[Service]:
+        """Run a streamer; at the end it is stopped as by a crash, unless it has ended."""
+        service = Service(
+            self.settings(**changes),
+            session=Session(network or Network(), self.streams_url),
+            end_limits=end_limits,
+            session_limits=session_limits,
+            metrics_stream=self.metrics,
+        )
+        running = asyncio.create_task(service.run())
+        ready = asyncio.create_task(service.ready.wait())
+        await asyncio.wait((running, ready), return_when=asyncio.FIRST_COMPLETED)
+        ready.cancel()
+        try:
+            yield service
+        finally:
+            running.cancel()
+            await asyncio.wait({running})
+
+    async def _no_messages(self) -> bool:
+        return set((await self.cloud.messages(self.cloud.queue_url)).values()) == {0}
+
+    async def _messages(self, queue_url: str) -> list[dict[str, Any]]:
+        """Every message that was ever to be received from a queue."""
+        received = self._received.setdefault(queue_url, [])
+        while True:
+            response = await self.cloud.sqs.receive_message(
+                QueueUrl=queue_url, MaxNumberOfMessages=10, VisibilityTimeout=600, MessageAttributeNames=["All"]
+            )
+            if not response.get("Messages"):
+                return received
+            received += response["Messages"]
+
+
+def _http() -> httpx.AsyncClient:
+    return httpx.AsyncClient(timeout=None)
+
+
+@asynccontextmanager
+async def new_stage(emulator: Emulator, table: Cloud) -> AsyncIterator[Stage]:
+    """Set the stage.
+
+    Args:
+        emulator: AWS.
+        table: What calls share there; queues are new for each stage.
+    """
+    # Times that the simulator takes from the wall's clock are shortened by hand.
+    settings = StreamSettings(
+        fragments_per_second=5 * speed(), requests_per_second=round(5 * speed()), session_seconds=45 * 60 / speed()
+    )
+    streams, feed, log = Streams(settings), Feed(), io.StringIO()
+    deepgram = LiveService(engine=FramesEngine(), key=KEY, limits=StreamLimits(speed=speed()))
+    async with AsyncExitStack() as stack:
+        urls = [
+            await stack.enter_async_context(serving(app, timeout_keep_alive=3600, **options))
+            for app, options in (
+                (create_streams_app(streams), {}),
+                (create_frames_app(deepgram), SERVER_OPTIONS),
+                (feed.app(), {}),
+            )
+        ]
+        session = Session(Network(), urls[0])
+        dynamodb, sqs = [
+            await stack.enter_async_context(session.create_client(name, config=config()))
+            for name in ("dynamodb", "sqs")
+        ]
+        queues = [
+            (await sqs.create_queue(QueueName=f"live-{name}-{next(_numbers)}"))["QueueUrl"]
+            for name in ("calls", "failed")
+        ]
+        cloud = replace(
+            table, session=session, dynamodb=dynamodb, sqs=sqs, queue_url=queues[0], failed_queue_url=queues[1]
+        )
+        stack.enter_context(_logged(log))
+        yield Stage(
+            cloud=cloud,
+            emulator=emulator,
+            streams=streams,
+            streams_url=urls[0],
+            deepgram=deepgram,
+            deepgram_url=urls[1].replace("http", "ws", 1),
+            feed=feed,
+            feed_url=f"{urls[2]}/event",
+            log=log,
+        )
+
+
+@contextmanager
+def _logged(stream: io.StringIO) -> Iterator[None]:
+    """Write what is logged as a streamer does that was told to log all."""
+    root, own = logging.getLogger(), logging.getLogger("streamer")
+    before = root.handlers[:], root.level, own.level
+    logs.configure(service="live", level="DEBUG", stream=stream)
+    try:
+        yield
+    finally:
+        root.handlers[:], root.level, own.level = before
