@@ -34,6 +34,7 @@ from transcription.live_call import LiveStatus, feed_channel
 _RECEIVE_SECONDS = 0.25
 # How often the table is asked for new calls, for ends, and for words that the feed lost.
 _LOOK_SECONDS = 2.0
+_FIRST_PAUSE_SECONDS = 1.0
 _LONGEST_PAUSE_SECONDS = 15.0
 _ENDED = (LiveStatus.COMPLETED, LiveStatus.FAILED)
 
@@ -155,14 +156,16 @@ class Watcher:
         Ends when the single call has ended; never for a clinic. A feed that cannot be reached is asked again and
         again, while the table goes on being read.
         """
-        pause = 1.0
+        pause, told = _FIRST_PAUSE_SECONDS, set[str]()
         while not self._done():
             try:
                 with listen(self._target) as feed:
-                    pause = 1.0
+                    pause = _FIRST_PAUSE_SECONDS
                     yield from self._follow(feed)
             except FeedUnavailable as error:
-                self._screen.line(Text(f"{error}; reading the table", "dim"))
+                if str(error) not in told:
+                    self._screen.line(Text(f"{error}; reading the table", "dim"))
+                    told.add(str(error))
                 yield from self._without_feed(pause * random.uniform(0.5, 1.0))  # noqa: S311
                 pause = min(pause * 2, _LONGEST_PAUSE_SECONDS)
 
@@ -182,9 +185,11 @@ class Watcher:
 
     def _without_feed(self, seconds: float) -> Iterator[None]:
         until = time.monotonic() + seconds
-        while time.monotonic() < until and not self._look():
-            time.sleep(_RECEIVE_SECONDS)
+        while not self._look():
             yield
+            if time.monotonic() > until:
+                return
+            time.sleep(_RECEIVE_SECONDS)
 
     def _take(self, call: _Followed, event: Mapping[str, Any]) -> None:
         if event["type"] == "state":

@@ -65,7 +65,7 @@ def test_an_environment_may_do_without_live_calls(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(boto3, "Session", StubbedSession(Dev_Storage={"TableName": "t"}, Dev_Batch={}))
     target = environment.connect(arguments("--environment", "Dev"))
     assert target.output("TableName") == "t"
-    with pytest.raises(UnusableEnvironment, match="no output FeedApiId in .*Dev-Live"):
+    with pytest.raises(UnusableEnvironment, match=r"no output FeedApiId in .*Dev-Live"):
         target.output("FeedApiId")
 
 

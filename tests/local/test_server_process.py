@@ -1,0 +1,85 @@
+"""Child processes: they end as told, their logs tell everything, and the streamer is one of them."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from local.server_process import ROOT, ChildProcess, ServerDidNotStart, free_port
+
+# Answers anything with 200 and says on the log what happens to it; at SIGTERM it may be slow.
+PROGRAM = """
+import http.server, signal, sys, time
+def stop(*_):
+    print("stopping", flush=True)
+    time.sleep(float(sys.argv[2]))
+    sys.exit()
+signal.signal(signal.SIGTERM, stop)
+class Handler(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        self.send_response(200); self.end_headers()
+    def log_message(self, *_): pass
+print("started", flush=True)
+http.server.HTTPServer(("127.0.0.1", int(sys.argv[1])), Handler).serve_forever()
+"""
+
+
+def program(log: Path, *, slow: float = 0, stop_seconds: float = 30) -> ChildProcess:
+    port = free_port()
+    return ChildProcess(
+        name="program",
+        command=[sys.executable, "-c", PROGRAM, str(port), str(slow)],
+        port=port,
+        health_path="/",
+        log=log,
+        stop_seconds=stop_seconds,
+    )
+
+
+def test_what_is_stopped_has_time_and_what_is_killed_has_none(tmp_path: Path) -> None:
+    process = program(tmp_path / "log")
+    process.start()
+    process.stop()
+    process.start()
+    process.kill()
+
+    assert (tmp_path / "log").read_text().split() == ["started", "stopping", "started"]
+    with pytest.raises(RuntimeError, match="is not running"):
+        _ = process.pid
+
+
+def test_what_does_not_stop_in_time_is_killed(tmp_path: Path) -> None:
+    process = program(tmp_path / "log", slow=600, stop_seconds=0.5)
+    with process:
+        pid = process.pid
+
+    with pytest.raises(ProcessLookupError):
+        os.kill(pid, 0)
+
+
+def test_a_log_begins_anew_with_another_process(tmp_path: Path) -> None:
+    for _ in range(2):
+        with program(tmp_path / "log"):
+            pass
+
+    assert (tmp_path / "log").read_text().split() == ["started", "stopping"]
+
+
+def test_a_program_that_ends_at_once_is_reported_with_its_log(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", "raise SystemExit('no such table')"]
+    process = ChildProcess(name="program", command=command, port=free_port(), health_path="/", log=tmp_path / "log")
+
+    with pytest.raises(ServerDidNotStart, match="no such table"):
+        process.start()
+
+
+def test_a_streamer_process_is_the_streamer() -> None:
+    command = [sys.executable, "-m", "local.streamer_process"]
+    with subprocess.Popen(
+        command, cwd=ROOT, env={}, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    ) as process:
+        assert process.wait(timeout=60) == os.EX_CONFIG
+        assert process.stdout is not None
+        assert "TABLE_NAME" in process.stdout.read()
