@@ -13,7 +13,7 @@ from rich.console import Console
 
 from benchmarks import assembly, burst, cost, latency, machine, plain, usage
 from benchmarks.live import figures as live
-from benchmarks.live import handover
+from benchmarks.live import handover, size
 from benchmarks.report import Figures, refresh
 from benchmarks.rig import Rig
 from local.cdk import STAGE
@@ -52,6 +52,7 @@ def measure(scratch: Path) -> Iterator[Figures]:
     loads = live.measurements(scratch)
     yield live.cost_figures(loads)
     yield live.latency_figures(loads)
+    yield from size.figures(live.typical(loads))
 
     os.environ["LAMBDA_ASYNC_RETRY_BASE_SECONDS"] = str(plain.RETRY_SECONDS)  # read by the emulator
     variants = plain.variants()

@@ -68,6 +68,14 @@ def measurements(scratch: Path) -> dict[Key, Result | None]:
     return found
 
 
+def typical(found: dict[Key, Result | None]) -> Result:
+    """Return the measurement of the whole streamer that sizes follow from."""
+    result = found[STREAMER.name, *_TYPICAL]
+    if result is None:
+        raise DidNotStart("the streamer did not take its calls")
+    return result
+
+
 def cost_figures(found: dict[Key, Result | None]) -> Figures:
     """What a call costs a streamer, and how many therefore fit on a processor."""
 
@@ -104,7 +112,10 @@ def cost_figures(found: dict[Key, Result | None]) -> Figures:
             ),
             row("KB of memory per call", memory),
             row("MB of memory with 200 calls", of(*_TYPICAL, lambda r: f"{r.rss_bytes / 2**20:.0f}")),
-            row("requests to AWS and the feed per call-second", of(*_TYPICAL, lambda r: f"{r.requests:.2f}")),
+            row(
+                "requests to AWS and the feed per call-second",
+                of(*_TYPICAL, lambda r: f"{sum(r.requests.values()):.2f}"),
+            ),
         ),
         notes=(
             f"Calls per vCPU are 600 ms divided by the CPU time of a call-second among {_TYPICAL[0]} calls.",

@@ -60,7 +60,7 @@ class Result:
         rss_bytes: Memory of the process.
         p50_ms: From the audio's leaving here to its coming back, half of all pieces.
         p99_ms: The same, 99 of 100 pieces.
-        requests: Requests to AWS and the feed per second of a call.
+        requests: Requests to AWS and the feed per second of a call, by operation.
     """
 
     calls: int
@@ -69,7 +69,7 @@ class Result:
     rss_bytes: int
     p50_ms: float
     p99_ms: float
-    requests: float
+    requests: Mapping[str, float]
 
     @property
     def cpu_share(self) -> float:
@@ -166,7 +166,7 @@ def measure(system: System, *, calls: int, pacing: Pacing, seconds: float, certi
         rss_bytes=rss,
         p50_ms=statistics.median(latencies) * 1000,
         p99_ms=latencies[len(latencies) * 99 // 100] * 1000,
-        requests=window["requests"] / took / calls,
+        requests={operation: count / took / calls for operation, count in window["requests"].items()},
     )
 
 

@@ -17,7 +17,7 @@ import random
 import ssl
 import sys
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable
 from typing import Any
 
@@ -60,7 +60,7 @@ class Services:
         self._calls: dict[int, Call] = {}
         self._items: dict[str, dict[str, Any]] = {}
         self._streaming = 0
-        self._requests = 0
+        self._requests: Counter[str] = Counter()
         self._latencies: list[float] | None = None
 
     # The benchmark's own control
@@ -71,7 +71,7 @@ class Services:
         return web.Response()
 
     async def begin_window(self, _: web.Request) -> web.Response:
-        self._latencies, self._requests = [], 0
+        self._latencies, self._requests = [], Counter()
         return web.Response()
 
     async def window(self, _: web.Request) -> web.Response:
@@ -128,15 +128,15 @@ class Services:
     # AWS
 
     async def feed(self, request: web.Request) -> web.Response:
-        self._requests += 1
+        self._requests["Publish"] += 1
         events = len((await request.json())["events"])
         return web.json_response(
             {"failed": [], "successful": [{"identifier": str(index), "index": index} for index in range(events)]}
         )
 
     async def aws(self, request: web.Request) -> web.Response:
-        self._requests += 1
         operation = request.headers["X-Amz-Target"].partition(".")[2]
+        self._requests[operation] += 1
         parameters = json.loads(await request.read())
         answer = getattr(self, f"_{operation}", None)
         return web.json_response(
