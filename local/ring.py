@@ -18,10 +18,11 @@ from local.connect import ConnectFailed, Instance, PhoneCall
 from local.server_process import HOST, port_is_free
 from local.session import emulator_port, media_port
 from operations import watch
-from operations.environment import UnusableEnvironment, emulator
+from operations.environment import Environment, UnusableEnvironment, emulator
 
 CLINIC = "demo-clinic"
 _LONGEST_SECONDS = 2 * 60 * 60
+_ENDING_SECONDS = 10
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -46,17 +47,26 @@ def main(argv: Sequence[str] | None = None) -> int:
         instance = Instance(target, f"http://{HOST}:{media_port()}")
         call = instance.call(arguments.recording, clinic_id=arguments.clinic, contact_id=arguments.call)
         console.print(Text(f"Call {call.contact_id} of {arguments.clinic}: {call.answer['live_transcription']}"))
-        ending = threading.Thread(target=end, args=[call], daemon=True)
-        ending.start()
-        status = watch.follow(console, target, clinic_id=None, call_id=call.contact_id)
-        ending.join()
+        return _follow(console, target, call)
     except (OSError, UnusableEnvironment, BotoCoreError, ClientError, ConnectFailed) as error:
         errors.print(Text(str(error), style="red"))
         return 1
     except KeyboardInterrupt:
-        call.hang_up()
-        errors.print("Hung up.")
+        errors.print("Stopped.")
         return 130
+
+
+def _follow(console: Console, target: Environment, call: PhoneCall) -> int:
+    """Show a call while Amazon Connect brings it to its end; Ctrl-C hangs up."""
+    ending = threading.Thread(target=end, args=[call], daemon=True)
+    ending.start()
+    try:
+        status = watch.follow(console, target, clinic_id=None, call_id=call.contact_id)
+    except KeyboardInterrupt:
+        call.hang_up()
+        raise
+    finally:
+        ending.join(_ENDING_SECONDS)
     return status
 
 
