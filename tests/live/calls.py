@@ -13,6 +13,7 @@ from local.speech.engines.frames import FRAME_BYTES, FRAME_SAMPLES, encode_frame
 from transcription.live_call import SAMPLE_RATE
 
 BLOCK_SAMPLES: Final = 512
+FRAGMENT_SAMPLES: Final = 16 * BLOCK_SAMPLES
 WORD: Final = re.compile(r"\bf[12]\d{4}\b", re.IGNORECASE)
 """Any word of any call here. Numbers of five digits, so that no part of an id looks like one."""
 
@@ -25,9 +26,21 @@ _TURNS: Final = (
 )
 
 
-def numbers(channel: int) -> list[int]:
-    """The numbers that are said on a channel, in order."""
-    return list(range(_FIRST[channel], _FIRST[channel] + sum(said for said, _ in _TURNS[channel])))
+def numbers(channel: int, *, lost: range = range(0)) -> list[int]:
+    """The numbers that are said on a channel, in order.
+
+    Args:
+        channel: 0 the customer, 1 the agent.
+        lost: Samples of the call that were lost, and with them the frames that have one of those.
+    """
+    said, number, begin = [], _FIRST[channel], 0
+    for frames, pause in _TURNS[channel]:
+        for start in range(begin, begin + frames * FRAME_SAMPLES, FRAME_SAMPLES):
+            if start + FRAME_SAMPLES <= lost.start or start >= lost.stop:
+                said.append(number)
+            number += 1
+        begin += (frames + pause) * FRAME_SAMPLES
+    return said
 
 
 def speech(channel: int, *, first: int = 0) -> bytes:

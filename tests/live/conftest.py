@@ -1,7 +1,6 @@
 """The emulator for all live calls, what each test has on it, and what an undisturbed call comes to."""
 
 import asyncio
-import os
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from pathlib import Path

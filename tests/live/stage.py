@@ -51,7 +51,7 @@ DISCONNECTED: Final = "2026-11-20T10:00:00+00:00"
 _WALL_SECONDS: Final = 60.0
 _PHONE_NUMBER: Final = re.compile(r"\+\d{7,15}\b")
 _AWS: Final = frozenset({"dynamodb", "sqs", "secretsmanager", "ssm", "events"})
-# The most audio that may come beyond 1.25 times real time: what a `Pacer` lets out at once, and what a busy machine adds.
+# The most audio that may come beyond 1.25 times real time: what a `Pacer` lets out at once, and a busy machine adds.
 _AHEAD_SECONDS: Final = 6.0
 
 _numbers = count(1)

@@ -1,6 +1,6 @@
 """A call that nothing happens to."""
 
-from tests.live.calls import SECONDS, Transcript, numbers
+from tests.live.calls import SECONDS, numbers
 from tests.live.stage import Stage
 
 
