@@ -31,7 +31,9 @@ async def _serve(settings: Settings) -> None:
         serving = tasks.create_task(service.run())
         ready = tasks.create_task(service.ready.wait())
         await asyncio.wait((serving, ready), return_when=asyncio.FIRST_COMPLETED)
-        ready.cancel()
+        if not ready.done():
+            ready.cancel()
+            return
         # What has been loaded until now stays: it need not be looked through again.
         gc.collect()
         gc.freeze()

@@ -239,7 +239,7 @@ class CallRun:
         )
         reader = self._reader = StreamReader(
             streams=services.streams,
-            stream_arn=self._call.stream_arn,
+            stream_arn=self._state.stream_arn,
             media=self._media,
             began_at_ms=self._state.began_at_ms,
             resume_token=self._checkpoint.resume_token,

@@ -88,7 +88,10 @@ class StreamReader:
         self._stream_arn = stream_arn
         self._media = media
         self._began_at_ms = began_at_ms
-        self._token = resume_token
+        origin_ms = media.origin_ms
+        # Streaming that was started again after a pause may use another stream, to which the token does not belong.
+        resumed = origin_ms is not None and origin_ms + media.position * 1000 // SAMPLE_RATE < began_at_ms
+        self._token = None if resumed else resume_token
         self._refused_token: str | None = None
         self._ask = hints
         self._take = take

@@ -350,7 +350,8 @@ class CallStore:
             "call_id": call.call_id,
             "clinic_id": call.clinic_id,
             "day": day,
-            "stream_arn": call.stream_arn,
+            # Streaming that was started again may use another stream, whichever announcement brings us here.
+            "stream_arn": call.stream_arn if call.started_at_ms >= began_at_ms(item) else item["stream_arn"],
             "start_fragment": item.get("start_fragment") or call.start_fragment,
             "started_at_ms": item.get("started_at_ms") or call.started_at_ms,
             "announced_at": item.get("announced_at") or now.isoformat(),
@@ -379,7 +380,7 @@ class CallStore:
         try:
             await self._update(
                 call.call_id,
-                {"resumed_at_ms": call.started_at_ms, "status": LiveStatus.STREAMING},
+                {"resumed_at_ms": call.started_at_ms, "stream_arn": call.stream_arn},
                 where="epoch = :seen AND #status = :streaming",
                 given={":seen": item["epoch"]} | _STREAMING,
                 what="note resumption",
@@ -490,6 +491,7 @@ def _state(item: Item) -> CallState:
     return CallState(
         clinic_id=item["clinic_id"],
         day=item["day"],
+        stream_arn=item["stream_arn"],
         began_at_ms=began_at_ms(item),
         checkpoint=checkpoint_in(item),
         hints=hints_in(item),

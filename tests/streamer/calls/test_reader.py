@@ -150,6 +150,13 @@ async def test_another_streamers_token_is_read_on() -> None:
     assert [call.audio[0].start, call.audio[-1].end] == [2 * 8_192, LENGTH]
 
 
+async def test_streaming_that_was_started_again_is_read_from_its_beginning() -> None:
+    call = reading(FRAGMENTS[2:], hints=OVER)
+    media = CallMedia(call_id=CALL, origin_ms=START_MS - 20_000, position=8_000)
+    await call.reader(media=media, token=fragment_number(1)).read()
+    assert call.streams.starts[0] == FromTime(START_MS - 2_000)
+
+
 async def test_a_stop_fragment_that_connect_tells_late_ends_the_call() -> None:
     call = reading(FRAGMENTS, hints=EndHints(stop_fragment=fragment_number(4)))
     assert await call.reader(idle=30.0).read() is EndReason.STOP_FRAGMENT

@@ -245,6 +245,17 @@ class TestCompletedCalls:
         with pytest.raises(StreamingResumed):
             await store.complete(mine.lease, CHECKPOINT, COMPLETION)
 
+    async def test_whoever_takes_the_call_reads_the_stream_on_which_it_was_started_again(
+        self, store: CallStore
+    ) -> None:
+        mine = await taken(store)
+        other = CALL.stream_arn.replace("connect-1", "connect-2")
+        later = replace(CALL, started_at_ms=COMPLETION.ended_at_ms + 1, stream_arn=other)
+        assert await store.take(later, "message-2") == AlreadyRunning()
+        await store.release(mine.lease, CHECKPOINT)
+        again = await taken(store)
+        assert (again.state.stream_arn, again.state.began_at_ms) == (other, later.started_at_ms)
+
     async def test_a_streamer_that_has_read_through_the_pause_may_complete_the_call(self, store: CallStore) -> None:
         mine = await taken(store)
         assert await store.take(replace(CALL, started_at_ms=START_MS + 30_000), "message-2") == AlreadyRunning()
