@@ -223,8 +223,7 @@ class Watcher:
         return [] if item is None else [item]
 
     def _say(self, call: _Followed, utterances: Sequence[Mapping[str, Any]]) -> None:
-        for utterance in utterances:
-            self._screen.line(utterance_line(utterance, call_id=self._name(call)))
+        # First, so that nothing is shown twice.
         self._screen.interims(
             [
                 utterance_line(interim, call_id=self._name(other), interim=True)
@@ -233,6 +232,8 @@ class Watcher:
                 if not other.ended
             ]
         )
+        for utterance in utterances:
+            self._screen.line(utterance_line(utterance, call_id=self._name(call)))
 
     def _name(self, call: _Followed) -> str | None:
         return None if self._only else call.call_id

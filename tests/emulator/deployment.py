@@ -12,6 +12,7 @@ import urllib.request
 import uuid
 from collections.abc import Callable, Iterable, Iterator
 from datetime import date
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -161,7 +162,8 @@ class Deployment:
         sqs = self.environment.sqs()
         bodies: dict[str, str] = {}
         handles: list[str] = []
-        while messages := sqs.receive_message(QueueUrl=queue_url, MaxNumberOfMessages=10).get("Messages", []):
+        receive = partial(sqs.receive_message, QueueUrl=queue_url, MaxNumberOfMessages=10, WaitTimeSeconds=0)
+        while messages := receive().get("Messages", []):
             bodies |= {message["MessageId"]: message["Body"] for message in messages}
             handles += [message["ReceiptHandle"] for message in messages]
         for handle in handles:

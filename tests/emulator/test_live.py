@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from local import watch
 from local.connect import CALLER_NUMBER
 from local.streamers import Streamer
 from operations.live_feed import listen
@@ -90,6 +91,20 @@ def test_a_call_becomes_a_transcript_that_makes_its_recording_needless(
     transcript = live.deployment.transcript(recorded)
     assert [utterance["role"] for utterance in transcript["utterances"]].count("customer") > 1
     assert transcript["word_count"] == len(frames_of("customer") + frames_of("agent"))
+
+
+def test_a_call_that_is_over_is_shown_from_its_beginning(
+    live: LiveCalls, undisturbed: Utterances, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("CALLSCRIBE_EMULATOR_PORT", str(live.deployment.session.emulator.port))
+
+    assert watch.main([live.callers[0].contact_id]) == 0
+
+    *lines, end = capsys.readouterr().out.splitlines()
+    assert [line.rpartition("  ")[2] for line in lines] == [
+        item["text"] for item in live.store.utterances(live.callers[0].contact_id)
+    ]
+    assert "completed, nothing missing" in end
 
 
 def is_about(event: dict[str, Any], call_id: str) -> bool:
