@@ -81,7 +81,12 @@ def _run(services: Services, number: int) -> CallRun:
         started_at_ms=now_ms,
     )
     state = CallState(
-        clinic_id=_CLINIC, day="2026-01-01", began_at_ms=now_ms, checkpoint=Checkpoint(), hints=EndHints()
+        clinic_id=_CLINIC,
+        day="2026-01-01",
+        stream_arn=call.stream_arn,
+        began_at_ms=now_ms,
+        checkpoint=Checkpoint(),
+        hints=EndHints(),
     )
     lease = Lease(call_id=call_id, clinic_id=_CLINIC, owner="benchmark", epoch=1)
     return CallRun(call=call, taken=Taken(lease=lease, state=state), services=services)
