@@ -179,7 +179,9 @@ class StreamerService(Construct):
         """Keep as many tasks as the calls in *queue*, waiting and running ones, need.
 
         A call stays in the queue until it has ended, so that the queue's length is the demand. Processor load would be
-        no measure: it says nothing of calls that no streamer has room for.
+        no measure: it says nothing of calls that no streamer has room for. The calls are shared out among the tasks
+        that are wanted, not those that run: target tracking sets the wanted number in proportion to the metric, so that
+        tasks that still start, or that protection keeps running, must not count in it.
         """
         target = autoscaling.ScalableTarget(
             self,
@@ -206,7 +208,7 @@ class StreamerService(Construct):
                     metrics=[
                         _metric("waiting", queue.metric_approximate_number_of_messages_visible()),
                         _metric("running", queue.metric_approximate_number_of_messages_not_visible()),
-                        _metric("tasks", self.metric_running_tasks()),
+                        _metric("tasks", self._metric_of_tasks("DesiredTaskCount")),
                         policies.TargetTrackingMetricDataQueryProperty(
                             id="callsPerTask",
                             expression="(waiting + running) / tasks",
@@ -220,9 +222,12 @@ class StreamerService(Construct):
 
     def metric_running_tasks(self) -> cloudwatch.Metric:
         """Count the tasks that run; the average of a minute (CloudWatch Container Insights)."""
+        return self._metric_of_tasks("RunningTaskCount")
+
+    def _metric_of_tasks(self, name: str) -> cloudwatch.Metric:
         return cloudwatch.Metric(
             namespace="ECS/ContainerInsights",
-            metric_name="RunningTaskCount",
+            metric_name=name,
             dimensions_map={"ClusterName": self._cluster.cluster_name, "ServiceName": self.service.service_name},
             period=Duration.minutes(1),
             statistic="Average",

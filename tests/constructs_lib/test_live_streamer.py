@@ -159,8 +159,7 @@ def test_a_streamer_may_do_its_work_and_no_more(stack: Stack) -> None:
     assert "ManagedPolicyArns" not in properties(template, streamer.task_role)
     assert actions(template, streamer.task_role) == {
         "appsync:EventPublish",
-        *("dynamodb:ConditionCheckItem", "dynamodb:GetItem", "dynamodb:PutItem"),
-        *("dynamodb:Query", "dynamodb:UpdateItem"),
+        *("dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query", "dynamodb:UpdateItem"),
         *("ecs:GetTaskProtection", "ecs:UpdateTaskProtection"),
         "events:PutEvents",
         *("kinesisvideo:GetDataEndpoint", "kinesisvideo:GetMedia"),
@@ -318,7 +317,7 @@ def test_tasks_follow_the_calls_in_the_queue(stack: Stack) -> None:
     assert {name: metric["MetricName"] for name, metric in named.items()} == {
         "waiting": "ApproximateNumberOfMessagesVisible",
         "running": "ApproximateNumberOfMessagesNotVisible",
-        "tasks": "RunningTaskCount",
+        "tasks": "DesiredTaskCount",
     }
     queue = [{"Name": "QueueName", "Value": {"Fn::GetAtt": [logical_id(streamer.queue), "QueueName"]}}]
     assert named["waiting"]["Dimensions"] == named["running"]["Dimensions"] == queue
@@ -362,7 +361,7 @@ def test_a_call_of_a_dead_streamer_comes_back_after_its_lease(stack: Stack) -> N
     assert found["MessageRetentionPeriod"] == 14 * 86_400
     assert found["RedrivePolicy"] == {
         "deadLetterTargetArn": {"Fn::GetAtt": [logical_id(streamer.failed_calls), "Arn"]},
-        "maxReceiveCount": 10,
+        "maxReceiveCount": 50,
     }
 
 
