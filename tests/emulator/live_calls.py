@@ -84,6 +84,7 @@ class LiveCalls:
             f"test-{name}",
             DEEPGRAM_STREAM_URL=self._speech.url.replace("http", "ws", 1),
             LEASE_SECONDS=_LEASE_SECONDS,
+            IDLE_LIMIT_SECONDS=str(_SECONDS),
             LOG_LEVEL="DEBUG",
         )
         streamer.start()
@@ -107,15 +108,15 @@ class LiveCalls:
         return found
 
     def spoken(self, call: PhoneCall, *, utterances: int) -> None:
-        """Wait until so many utterances are stored, while the caller goes on."""
+        """Wait until so many utterances are stored; the caller goes on."""
         self.until(call, lambda state: int(state.get("next_seq", 1)) > utterances)
-        assert call.on_the_line
 
-    def finished(self, call: PhoneCall) -> dict[str, Any]:
-        """Let the caller finish and hang up, and wait for the call's end."""
-        call.wait(seconds=_SECONDS)
-        call.disconnect()
-        return self.until(call, lambda state: state["status"] in ("completed", "failed"))
+    def finished(self, *calls: PhoneCall) -> list[dict[str, Any]]:
+        """Let the callers finish and hang up, and wait for the ends of their calls."""
+        for call in calls:
+            call.wait(seconds=_SECONDS)
+            call.disconnect()
+        return [self.until(call, lambda state: state["status"] in ("completed", "failed")) for call in calls]
 
     def utterances(self, call: PhoneCall) -> list[tuple[str, str, float, float]]:
         """Role, words, start and end of everything that is stored, in order of time."""

@@ -121,7 +121,7 @@ def test_a_streamer_that_is_killed_in_mid_call_costs_and_repeats_nothing(
 
     holder.kill()
 
-    state = live.finished(call)
+    (state,) = live.finished(call)
     holder.start()
     assert (state["status"], state["complete"], state["handovers"]) == ("completed", True, 1)
     assert live.utterances(call) == undisturbed
@@ -138,8 +138,7 @@ def test_a_streamer_that_is_stopped_hands_all_its_calls_over(
 
     first.stop()
 
-    assert [call.on_the_line for call in calls] == [True] * 3
-    states = [live.finished(call) for call in calls]
+    states = live.finished(*calls)
     assert [(state["status"], state["complete"]) for state in states] == [("completed", True)] * 3
     assert [int(state["handovers"]) for state in states] == [1] * 3
     for call in calls:
