@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
+from streamer.aws import is_transient
 from streamer.calls.reader import StreamReader
 from streamer.calls.state import completion, without_pause
 from streamer.calls.store import LeaseLost, StreamingResumed
@@ -41,6 +42,10 @@ if TYPE_CHECKING:
 
 _FEED_SECONDS: Final = 5.0
 """How long what is still to be published may hold up the end of a call."""
+
+_MOST_FAILURES: Final = 3
+"""Failures in a row that nobody foresaw, at which a call has failed. Deliveries of its message are no measure: they
+count hand-overs and streamers that died as well."""
 
 _log = logging.getLogger(__name__)
 
@@ -109,14 +114,12 @@ class CallRun:
         call: The call as it was announced.
         taken: Our lease, and where the call stands.
         services: What every call works with.
-        last_attempt: Whether a failure that nobody foresaw is final.
     """
 
-    def __init__(self, *, call: LiveCall, taken: Taken, services: Services, last_attempt: bool = False) -> None:
+    def __init__(self, *, call: LiveCall, taken: Taken, services: Services) -> None:
         self.lease = taken.lease
         self._call = call
         self._services = services
-        self._last_attempt = last_attempt
         self._state = taken.state
         self._checkpoint = taken.state.checkpoint
         self._hints = taken.state.hints
@@ -154,6 +157,11 @@ class CallRun:
         self._lost = True
         self._handing_over.set()
 
+    def tell_behind(self) -> None:
+        """Count how far the call is behind while it waits for its words to be stored."""
+        if self._reader is not None:
+            self._reader.tell_behind()
+
     def heed(self, hints: EndHints) -> None:
         """Take what Connect has said about the end."""
         self._hints = hints
@@ -189,7 +197,8 @@ class CallRun:
         except (UnsupportedAudio, InvalidOptions) as error:
             return await self._fail(_stated(error))
         except Exception as error:
-            if not self._last_attempt:
+            # What passes is AWS's trouble, not the call's.
+            if is_transient(error) or await self._comes_again():
                 raise
             _log.exception("the call failed unexpectedly")
             return await self._fail(SafeError("Streamer.Unexpected", describe(error)))
@@ -218,6 +227,7 @@ class CallRun:
             next_seq=self._checkpoint.next_seq + len(utterances),
             resume_token=self._media.resume_token(reached) or self._checkpoint.resume_token,
             word_count=self._checkpoint.word_count + sum(utterance.word_count for utterance in utterances),
+            failures=0,
         )
         await self._services.store.commit(self.lease, utterances, checkpoint)
         self._checkpoint = checkpoint
@@ -289,6 +299,15 @@ class CallRun:
         _log.info("the call is handed over", extra={"watermarks": self._checkpoint.watermarks})
         return Result(outcome=Outcome.HANDED_OVER)
 
+    async def _comes_again(self) -> bool:
+        """Count an unforeseen failure and give the call back, unless it was the last one."""
+        failures = self._checkpoint.failures + 1
+        if failures >= _MOST_FAILURES:
+            return False
+        await self._services.store.release(self.lease, replace(self._current(), failures=failures))
+        self._feed.state(LiveStatus.RELEASED)
+        return True
+
     async def _complete(self, end: EndReason) -> Result:
         checkpoint = self._current(gaps=[*self._found_gaps, *self._media.take_gaps()])
         ended = completion(
@@ -314,7 +333,8 @@ class CallRun:
 
     async def _fail(self, error: SafeError) -> Result:
         _log.error("the call cannot be transcribed", extra=failure(error))
-        await self._services.store.fail(self.lease, self._current(), error)
+        # Whoever repeats the call gives it new attempts.
+        await self._services.store.fail(self.lease, replace(self._current(), failures=0), error)
         self._feed.state(LiveStatus.FAILED)
         self._services.metrics.add(Count.CALLS_FAILED)
         return Result(outcome=Outcome.FAILED, error_code=error.code)

@@ -31,8 +31,6 @@ DRAIN_SECONDS: Final = 100.0
 
 _FULL_SECONDS: Final = 10.0
 _RETRY_SECONDS: Final = 5.0
-_LAST_ATTEMPT: Final = 3
-"""Delivery of a message at which a failure that nobody foresaw is final."""
 
 _log = logging.getLogger(__name__)
 
@@ -165,20 +163,27 @@ class Intake:
         while True:
             self._health.beat("heartbeat")
             await asyncio.sleep(self._lease_seconds / 3)
-            try:
-                async with asyncio.timeout(self._lease_seconds / 2):
-                    await self._renew()
-            except (ClientError, BotoCoreError, TimeoutError) as error:
-                _log.warning("leases are not renewed", extra=failure(error))
+            for run in self.runs:
+                run.tell_behind()
+            # Each by itself: messages that ran out while the table is out of reach would go to streamers for which it
+            # is as well.
+            for renew in (self._renew_messages, self._renew_leases):
+                try:
+                    async with asyncio.timeout(self._lease_seconds / 4):
+                        await renew()
+                except (ClientError, BotoCoreError, TimeoutError) as error:
+                    _log.warning("leases are not renewed", extra=failure(error))
 
-    async def _renew(self) -> None:
+    async def _renew_messages(self) -> None:
+        await self._queue.renew([work.message for work in self._work.values()])
+
+    async def _renew_leases(self) -> None:
         runs = {run.lease.call_id: run for run in self.runs}
         renewed = await self._store.renew([run.lease for run in runs.values()])
         for call_id in renewed.lost:
             runs[call_id].lose()
         for call_id, hints in renewed.hints.items():
             runs[call_id].heed(hints)
-        await self._queue.renew([work.message for work in self._work.values()])
 
     async def _work_on(self, work: _Work) -> None:
         try:
@@ -214,8 +219,7 @@ class Intake:
                 await self._run(work, call, taken)
 
     async def _run(self, work: _Work, call: LiveCall, taken: Taken) -> None:
-        last = work.message.receive_count >= _LAST_ATTEMPT
-        run = work.run = CallRun(call=call, taken=taken, services=self._services, last_attempt=last)
+        run = work.run = CallRun(call=call, taken=taken, services=self._services)
         self._metrics.add(Count.CALLS_STARTED, taken.lease.epoch == 1)
         _log.info("the call is taken", extra={"epoch": taken.lease.epoch, "receive_count": work.message.receive_count})
         if self._draining.is_set():

@@ -103,6 +103,7 @@ class StreamReader:
         self._disconnected = False
         self._began = self._silent_since = self._clock()
         self._silent_bodies = 0
+        self._waiting_since: float | None = None
         self._trouble_since: float | None = None
         self._failures = 0
         self._asked_at = -_ASK_INTERVAL
@@ -113,6 +114,11 @@ class StreamReader:
         self._disconnected = hints.disconnected
         if hints.stop_fragment != self._media.stop_fragment:
             self._media.stop_fragment = hints.stop_fragment
+
+    def tell_behind(self) -> None:
+        """Tell how far behind the present the audio is while reading waits, and nothing arrives that would tell it."""
+        if self._waiting_since is not None:
+            self._behind(self._media.behind_now_ms + round(1000 * (self._clock() - self._waiting_since)))
 
     async def read(self) -> EndReason:
         """Read until the call is over, and return why it is.
@@ -182,7 +188,9 @@ class StreamReader:
 
     async def _take_all(self, pieces: list[StereoAudio]) -> None:
         for audio in pieces:
+            self._waiting_since = self._clock()
             await self._take(audio)
+            self._waiting_since = None
         if pieces:
             self._silent_since = self._clock()
             self._silent_bodies = 0

@@ -45,6 +45,7 @@ class Checkpoint:
         gaps: Pieces without words.
         word_count: Words stored.
         reconnects: Connections to Deepgram that were lost.
+        failures: Failures that nobody foresaw, in a row: since words were stored last.
     """
 
     origin_ms: int | None = None
@@ -55,6 +56,7 @@ class Checkpoint:
     gaps: tuple[Gap, ...] = ()
     word_count: int = 0
     reconnects: int = 0
+    failures: int = 0
 
     def attributes(self) -> dict[str, Any]:
         """Return it as attributes of the call's item."""
@@ -66,6 +68,7 @@ class Checkpoint:
             "gaps": [encode(gap) for gap in self.gaps],
             "word_count": self.word_count,
             "reconnects": self.reconnects,
+            "failures": self.failures,
             **({} if self.origin_ms is None else {"origin_ms": self.origin_ms}),
         }
 
@@ -176,6 +179,7 @@ def checkpoint_in(item: Mapping[str, Any]) -> Checkpoint:
         gaps=tuple(decode(Gap, gap, "gap") for gap in item.get("gaps", [])),
         word_count=item.get("word_count", initial.word_count),
         reconnects=item.get("reconnects", initial.reconnects),
+        failures=item.get("failures", initial.failures),
     )
 
 

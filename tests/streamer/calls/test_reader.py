@@ -1,3 +1,4 @@
+import asyncio
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -56,6 +57,7 @@ class Reading:
     audio: list[StereoAudio] = field(default_factory=list)
     hints: EndHints = EndHints()  # noqa: RUF009 - frozen
     asked: int = 0
+    behind: list[int] = field(default_factory=list)
 
     def reader(self, *, media: CallMedia | None = None, token: str | None = None, **limits: float) -> StreamReader:
         return StreamReader(
@@ -66,7 +68,7 @@ class Reading:
             resume_token=token,
             hints=self._hints,
             take=self._take,
-            behind=lambda _: None,
+            behind=self.behind.append,
             limits=EndLimits(**{"settle": 0.0, "idle": 0.0, "start_wait": 30.0, **limits}),
             outage_seconds=30.0,
             jitter=lambda: 0.0,
@@ -181,3 +183,28 @@ async def test_a_call_over_the_limit_is_ended_in_the_middle_of_a_body() -> None:
     call = reading(FRAGMENTS)
     assert await call.reader(call=2.0).read() is EndReason.LIMIT
     assert 2 * 8_000 <= call.length < LENGTH
+
+
+async def test_a_call_that_waits_for_its_words_falls_behind() -> None:
+    taking, heard = asyncio.Event(), asyncio.Event()
+
+    class Waiting(Reading):
+        async def _take(self, audio: StereoAudio) -> None:
+            taking.set()
+            await heard.wait()
+
+    call = Waiting(Streams(iter([FRAGMENTS])), hints=OVER)
+    reader = call.reader()
+    reader.tell_behind()
+    assert call.behind == []
+    reading = asyncio.create_task(reader.read())
+    await taking.wait()
+    now = asyncio.get_running_loop().time()
+    reader._clock = lambda: now + 30
+    reader.tell_behind()
+    assert call.behind.pop() == pytest.approx(30_000, abs=5_000)
+    heard.set()
+    await reading
+    call.behind.clear()
+    reader.tell_behind()
+    assert call.behind == []

@@ -1,11 +1,17 @@
 """Calls from their announcement to their end, through a whole streamer."""
 
+import asyncio
+from collections.abc import Iterable
 from datetime import timedelta
+from typing import NoReturn
 
 import pytest
 
 from streamer.calls.ending import EndLimits
-from tests.streamer.calls.stage import Stage, contact, numbers, speech
+from streamer.calls.queue import CallQueue, Message
+from streamer.calls.state import Lease
+from streamer.calls.store import CallStore
+from tests.streamer.calls.stage import SECONDS, Stage, contact, numbers, speech
 
 CALL = "call-7"
 OTHER = "call-8"
@@ -121,6 +127,47 @@ class TestFailures:
         assert await stage.frames(CALL) == numbers(0, 1)
 
 
+class TestUnforeseenFailures:
+    @pytest.fixture
+    def defect(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        def raise_it(*_: object) -> NoReturn:
+            raise ZeroDivisionError
+
+        monkeypatch.setattr("streamer.calls.call.listen_url", raise_it)
+
+    @pytest.mark.usefixtures("defect")
+    async def test_the_call_comes_again_however_often_its_message_was_delivered(self, stage: Stage) -> None:
+        await stage.announce(stage.call(stage.stream(), CALL))
+        for _ in range(5):
+            response = await stage.cloud.sqs.receive_message(
+                QueueUrl=stage.cloud.queue_url, WaitTimeSeconds=20, VisibilityTimeout=0
+            )
+            assert response["Messages"]
+        async with stage.streamer() as streamer:
+            item = await stage.until(CALL, status="released")
+            await streamer.until_idle()
+            await stage.until_messages(stage.cloud.queue_url, visible=0, hidden=1)
+        assert (item["failures"], item["lease_until"]) == (1, 0)
+
+    @pytest.mark.usefixtures("defect")
+    async def test_the_third_in_a_row_is_final_and_a_redrive_has_new_attempts(self, stage: Stage) -> None:
+        await stage.cloud.change(CALL, failures=2)
+        await stage.announce(stage.call(stage.stream(), CALL))
+        async with stage.streamer():
+            item = await stage.until(CALL, status="failed")
+            await stage.until_messages(stage.cloud.failed_queue_url, visible=1)
+        assert (item["error_code"], item["failures"]) == ("Streamer.Unexpected", 0)
+
+    async def test_they_are_forgotten_once_words_are_stored(self, stage: Stage) -> None:
+        stream = stage.stream()
+        stage.play(stream, contact(CALL, speech(0, 1), start_ms=stage.started_at_ms))
+        await stage.cloud.change(CALL, failures=2)
+        await stage.announce(stage.call(stream, CALL))
+        async with stage.streamer():
+            await stage.until_words(CALL, 1)
+        assert (await stage.cloud.live(CALL))["failures"] == 0
+
+
 class TestHandOver:
     async def test_a_drained_streamer_hands_its_calls_over_word_for_word(self, stage: Stage) -> None:
         stream = stage.stream()
@@ -186,6 +233,28 @@ class TestHandOver:
             item = await stage.until(CALL, status="completed")
         assert (item["epoch"], item["handovers"]) == (1, 0)
         assert await stage.frames(CALL) == numbers(0, 3)
+
+    async def test_messages_are_renewed_while_the_table_is_out_of_reach(
+        self, stage: Stage, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        renewed = asyncio.Semaphore(0)
+        renew = CallQueue.renew
+
+        async def counted(queue: CallQueue, messages: Iterable[Message]) -> None:
+            ours = list(messages)
+            await renew(queue, ours)
+            if ours:
+                renewed.release()
+
+        async def hangs(store: CallStore, leases: Iterable[Lease]) -> None:
+            await asyncio.Event().wait()
+
+        monkeypatch.setattr(CallQueue, "renew", counted)
+        monkeypatch.setattr(CallStore, "renew", hangs)
+        await stage.announce(stage.call(stage.stream(), CALL))
+        async with stage.streamer(lease=LEASE), asyncio.timeout(SECONDS):
+            for _ in range(3):
+                await renewed.acquire()
 
     async def test_a_message_that_comes_again_while_its_call_runs_belongs_to_it(self, stage: Stage) -> None:
         stream = stage.stream()
