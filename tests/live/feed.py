@@ -12,6 +12,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+_TOO_LATE = 8.0
+
 
 @dataclass
 class Feed:
@@ -20,12 +22,14 @@ class Feed:
     Attributes:
         events: What was published, by channel, in order.
         delay: Seconds that each request takes.
+        unanswered: How many requests with final words still have their effect, but an answer later than anybody waits.
         down: Whether requests are refused.
         refused: How many were.
     """
 
     events: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
     delay: float = 0.0
+    unanswered: int = 0
     down: bool = False
     refused: int = 0
 
@@ -55,4 +59,7 @@ class Feed:
             return JSONResponse({"errors": [{"errorType": "ServiceUnavailable"}]}, 503)
         events = [json.loads(event) for event in body["events"]]
         self.events.setdefault(body["channel"], []).extend(events)
+        if self.unanswered and any(event["type"] == "final" for event in events):
+            self.unanswered -= 1
+            await asyncio.sleep(_TOO_LATE)
         return JSONResponse({"failed": [], "successful": [{"index": index} for index, _ in enumerate(events)]})

@@ -130,6 +130,7 @@ class Stage:
     started_at_ms: int = field(default_factory=lambda: round(time.time() * 1000) - 60_000)
     log: io.StringIO = field(default_factory=io.StringIO)
     metrics: io.StringIO = field(default_factory=io.StringIO)
+    _running: dict[Service, asyncio.Task[None]] = field(default_factory=dict)
     _received: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
 
     # What is disturbed.
@@ -271,6 +272,10 @@ class Stage:
         """What a subscriber of the feed has: the final events by number."""
         return self.feed.heard(feed_channel(CLINIC, call_id or self.call_id))
 
+    def states(self, call_id: str = "") -> list[str]:
+        """The states that the feed was told, in order."""
+        return self.feed.states(feed_channel(CLINIC, call_id or self.call_id))
+
     def connections(self) -> list[dict[str, Any]]:
         """Every handshake with Deepgram so far."""
         streams: list[dict[str, Any]] = self.deepgram.journal.report()["streams"]
@@ -336,7 +341,7 @@ class Stage:
             session_limits=session_limits,
             metrics_stream=self.metrics,
         )
-        running = asyncio.create_task(service.run())
+        running = self._running[service] = asyncio.create_task(service.run())
         ready = asyncio.create_task(service.ready.wait())
         await asyncio.wait((running, ready), return_when=asyncio.FIRST_COMPLETED)
         ready.cancel()
@@ -345,6 +350,11 @@ class Stage:
         finally:
             running.cancel()
             await asyncio.wait({running})
+
+    async def hand_over(self, service: Service) -> None:
+        """Stop a streamer in order, and wait until it has ended."""
+        service.drain()
+        await self._running[service]
 
     async def _no_messages(self) -> bool:
         return set((await self.cloud.messages(self.cloud.queue_url)).values()) == {0}

@@ -34,6 +34,11 @@ FAULTS: dict[str, list[Order]] = {
     "stalls inside a fragment": [{"action": "stall", "seconds": 12.0, "after": 5, "bytes": 9_000}],
 }
 
+# How a body ends that meets a failure: one that stalls is left by its reader.
+SEEN = {"refuse": "refused:", "stall": "client", "resend": ""} | {
+    action: f"fault:{action}" for action in ("end", "break", "error")
+}
+
 
 @pytest.mark.parametrize("what", FAULTS)
 async def test_nothing_is_lost_or_repeated_when_getmedia(stage: Stage, undisturbed: Transcript, what: str) -> None:
@@ -43,7 +48,8 @@ async def test_nothing_is_lost_or_repeated_when_getmedia(stage: Stage, undisturb
     assert await stage.transcript() == undisturbed
     assert (item["complete"], item["gaps"]) == (True, [])
     statuses = [body["status"] for body in await stage.bodies()]
-    assert all(any(fault["action"] in status for status in statuses) for fault in FAULTS[what] if "again" not in what)
+    for fault in FAULTS[what]:
+        assert sum(status.startswith(SEEN[fault["action"]]) for status in statuses) >= fault.get("times", 1)
 
 
 @pytest.mark.parametrize("inclusive", [True, False])
