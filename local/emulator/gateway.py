@@ -74,7 +74,7 @@ def gateway(
         elif path.startswith(STALLS_PATH):
             await _answer(send, 200, stalls.change(scope["method"], path.removeprefix(STALLS_PATH)))
         elif await stalls.wait(headers.get(b"x-amz-target", "")):
-            await _answer(send, 503, "the request stalled")
+            await _answer(send, 503, {"message": "the request stalled"})
         else:
             await application(scope, receive, send)
 
