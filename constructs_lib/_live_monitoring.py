@@ -6,6 +6,7 @@ from typing import Final
 
 from aws_cdk import Duration
 from aws_cdk import aws_cloudwatch as cloudwatch
+from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
@@ -77,10 +78,19 @@ class LiveMetrics:
         )
 
 
-def create_live_alarms(scope: Construct, metrics: LiveMetrics) -> dict[str, cloudwatch.Alarm]:
+def create_live_alarms(
+    scope: Construct, metrics: LiveMetrics, *, start_function: lambda_.IFunction
+) -> dict[str, cloudwatch.Alarm]:
     """Create the alarms of a streamer below *scope*, by construct id."""
     alarms = Alarms(scope)
     five_minutes = Duration.minutes(5)
+    # The contact flow goes on without transcription, so that nobody else would notice.
+    alarms.add(
+        "StartErrors",
+        start_function.metric_errors(period=five_minutes),
+        "Calls could not be announced and are not transcribed while they run: see the function's log",
+        above=0,
+    )
     alarms.add(
         "FailedCalls",
         metrics.failed_calls(),

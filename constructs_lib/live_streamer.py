@@ -369,7 +369,9 @@ class LiveStreamer(Construct):
 
         self._metrics = LiveMetrics(service=service_name, queue=self.queue, failed_calls=self.failed_calls)
         self.alarm_topic = alarm_topic or _monitoring.create_alarm_topic(self, key=self.key)
-        alarms = _live_monitoring.create_live_alarms(Construct(self, "Alarms"), self._metrics)
+        alarms = _live_monitoring.create_live_alarms(
+            Construct(self, "Alarms"), self._metrics, start_function=self.start_function
+        )
         self.alarms = alarms
         self.on_alarm(cloudwatch_actions.SnsAction(self.alarm_topic))
         self.dashboard = _live_monitoring.create_live_dashboard(

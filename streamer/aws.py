@@ -10,7 +10,7 @@ from http import HTTPStatus
 from typing import Final, TypeVar
 
 from aiobotocore.config import AioConfig
-from botocore.exceptions import ClientError, HTTPClientError
+from botocore.exceptions import ClientError, CredentialRetrievalError, HTTPClientError
 from botocore.exceptions import ConnectionError as AwsConnectionError
 
 from streamer.logs import failure
@@ -71,7 +71,8 @@ def cancellation_codes(error: ClientError) -> list[str]:
 
 def is_transient(error: BaseException) -> bool:
     """Whether the same call may succeed later."""
-    if isinstance(error, AwsConnectionError | HTTPClientError | TimeoutError):
+    # A task's credentials are renewed by HTTP as well.
+    if isinstance(error, AwsConnectionError | CredentialRetrievalError | HTTPClientError | TimeoutError):
         return True
     if not isinstance(error, ClientError):
         return False

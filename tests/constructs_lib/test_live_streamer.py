@@ -518,7 +518,7 @@ def test_operators_are_told_of_what_goes_wrong(stack: Stack) -> None:
     template = Template.from_stack(stack)
     assert set(streamer.alarms) == {
         *("FailedCalls", "WaitingCalls", "SlotsExhausted", "Reconnects", "Gaps", "BehindLive", "RateLimited"),
-        "NoStreamer",
+        *("NoStreamer", "StartErrors"),
     }
     for alarm in streamer.alarms.values():
         found = properties(template, alarm)
@@ -544,6 +544,14 @@ def test_alarms_and_metrics_read_what_this_service_writes(stack: Stack) -> None:
     for name in ("Gaps", "Reconnects", "BehindLive", "RateLimited", "NoStreamer"):
         found = properties(template, streamer.alarms[name])
         assert (found["Namespace"], found["Dimensions"]) == ("CallScribe", [{"Name": "service", "Value": service}])
+
+
+def test_a_start_that_fails_is_told_because_the_flow_goes_on(stack: Stack) -> None:
+    streamer = new_streamer(stack)
+    found = properties(Template.from_stack(stack), streamer.alarms["StartErrors"])
+    assert (found["Namespace"], found["MetricName"], found["Statistic"]) == ("AWS/Lambda", "Errors", "Sum")
+    assert found["Dimensions"] == [{"Name": "FunctionName", "Value": {"Ref": logical_id(streamer.start_function)}}]
+    assert found["Threshold"] == 0
 
 
 def test_metrics_are_at_hand(stack: Stack) -> None:
