@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from botocore.exceptions import ClientError, ReadTimeoutError
+from botocore.exceptions import ClientError, CredentialRetrievalError, ReadTimeoutError
 
 from streamer.calls.state import Checkpoint, Completion, EndHints, Lease
 from streamer.calls.store import (
@@ -372,6 +372,7 @@ class TestOutages:
         "failure",
         [
             LOST_ANSWER,
+            CredentialRetrievalError(provider="container-role", error_msg="timed out"),
             _error("ThrottlingException"),
             _error("Unknown", 503),
             _error(
