@@ -3,6 +3,7 @@
 import asyncio
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -35,36 +36,35 @@ def table(emulator: Emulator) -> Cloud:
         async with new_cloud() as cloud:
             return cloud
 
-    with pytest.MonkeyPatch.context() as environment:
-        for name, value in emulator.environment.items():
-            environment.setenv(name, value)
+    with _pointed_at(emulator):
         return asyncio.run(made())
 
 
 @pytest.fixture
-def environment(emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, value in emulator.environment.items():
-        monkeypatch.setenv(name, value)
-
-
-@pytest.fixture
-async def stage(emulator: Emulator, table: Cloud, environment: None) -> AsyncIterator[Stage]:
-    async with new_stage(emulator, table) as made:
-        yield made
-        made.assert_paced()
-        await made.assert_private()
+async def stage(emulator: Emulator, table: Cloud) -> AsyncIterator[Stage]:
+    with _pointed_at(emulator):
+        async with new_stage(emulator, table) as made:
+            yield made
+            made.assert_paced()
+            await made.assert_private()
 
 
 @pytest.fixture(scope="session")
-def known() -> list[Transcript]:
-    return []
+def undisturbed(emulator: Emulator, table: Cloud) -> Transcript:
+    """What is stored of the call of all tests when nothing happens to it."""
 
-
-@pytest.fixture
-async def undisturbed(emulator: Emulator, table: Cloud, environment: None, known: list[Transcript]) -> Transcript:
-    """What is stored of the call of all tests when nothing happens to it; played once."""
-    if not known:
+    async def follow() -> Transcript:
         async with new_stage(emulator, table) as stage, stage.streamer():
             await stage.follow()
-            known.append(await stage.transcript())
-    return known[0]
+            return await stage.transcript()
+
+    with _pointed_at(emulator), asyncio.Runner(loop_factory=FastLoop) as runner:
+        return runner.run(follow())
+
+
+@contextmanager
+def _pointed_at(emulator: Emulator) -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as environment:
+        for name, value in emulator.environment.items():
+            environment.setenv(name, value)
+        yield

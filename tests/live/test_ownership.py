@@ -2,11 +2,12 @@
 
 import asyncio
 from contextlib import AsyncExitStack
+from datetime import timedelta
 
 import pytest
 
 from tests.live.calls import FRAGMENT_SAMPLES, SECONDS, Transcript, numbers
-from tests.live.stage import DISCONNECTED, Stage
+from tests.live.stage import DISCONNECTED, Network, Stage
 
 
 async def test_a_contact_that_is_announced_twice_is_followed_once(stage: Stage, undisturbed: Transcript) -> None:
@@ -88,6 +89,30 @@ async def test_a_hand_over_whose_token_is_gone_goes_on_by_the_time(stage: Stage,
         item = await stage.ended()
     assert await stage.transcript() == undisturbed
     assert item["complete"]
+
+
+async def test_a_streamer_that_was_cut_off_and_comes_back_writes_nothing(stage: Stage, undisturbed: Transcript) -> None:
+    network, lease = Network(), timedelta(seconds=4)
+    playing = asyncio.create_task(stage.play(stage.contact(), until=10))
+    await stage.announce()
+    async with stage.streamer(network=network, lease=lease) as cut_off:
+        await stage.words(3)
+        network.cut = True
+        await playing
+        async with stage.streamer(lease=lease):
+            await stage.until(epoch=2)
+            await stage.words(8)
+            before = await stage.cloud.live(stage.call_id)
+            network.cut = False
+            await cut_off.intake.wait_until(lambda: not cut_off.intake.slots_used)
+            after = await stage.cloud.live(stage.call_id)
+            assert (after["lease_owner"], after["epoch"]) == (before["lease_owner"], 2)
+            await stage.play(stage.contact(), first=10)
+            await stage.hang_up()
+            item = await stage.ended()
+    assert await stage.transcript() == undisturbed
+    assert (item["complete"], item["epoch"]) == (True, 2)
+    assert stage.counted("LeasesLost") == 1
 
 
 async def test_a_table_that_is_out_of_reach_delays_and_loses_nothing(stage: Stage, undisturbed: Transcript) -> None:
