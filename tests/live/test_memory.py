@@ -1,0 +1,158 @@
+"""A call of an hour takes no more memory at its end than at its beginning."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import io
+import os
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+from local.kinesis_video.fragments import AGENT_TRACK, CUSTOMER_TRACK, Contact, Source, fragment_number
+from local.speech.app import SERVER_OPTIONS, create_frames_app
+from streamer.calls.call import CallRun, Outcome, Services
+from streamer.calls.ending import EndLimits
+from streamer.calls.state import CallState, Checkpoint, Completion, EndHints, Lease
+from streamer.calls.store import Taken
+from streamer.deepgram.session import SessionLimits
+from streamer.kinesis_video import FromTime, FromToken
+from streamer.metrics import Metrics
+from tests.fakes.serving import serving
+from tests.live.calls import speech
+from tests.streamer.deepgram.simulated_time import simulate
+from transcription.live_call import LiveCall, LiveUtterance
+from transcription.options import TranscriptionOptions
+
+MINUTES = 60
+FRAGMENT_SECONDS = 1.024
+BODY_FRAGMENTS = 700
+# What comes in within the fifty minutes is ten times as much.
+MAX_GROWTH = 50 * 60 * 32_000 // 10
+START_MS = 1_800_000_000_000
+
+
+def again_and_again(channel: int) -> Source:
+    """The speech of a channel, over and over until the hour is full."""
+    pcm, end = speech(channel), MINUTES * 60 * 8_000
+
+    def source(start: int, samples: int) -> bytes:
+        samples = min(samples, end - start)
+        begin = start * 2 % len(pcm)
+        return (pcm[begin:] + pcm)[: samples * 2] if samples > 0 else b""
+
+    return source
+
+
+class Stream:
+    """A stream whose bodies end now and then, and which measures on its way.
+
+    Attributes:
+        used: Bytes of memory that the process has, by minute of the call.
+    """
+
+    def __init__(self) -> None:
+        self.used: dict[int, int] = {}
+        sources = {CUSTOMER_TRACK: again_and_again(0), AGENT_TRACK: again_and_again(1)}
+        self._contact = Contact(contact_id="call-7", sources=sources, start_ms=START_MS)
+        self._next = 0
+
+    @asynccontextmanager
+    async def media(self, _: str, start: FromTime | FromToken) -> AsyncIterator[AsyncIterator[bytes]]:
+        if isinstance(start, FromToken):
+            assert start.token == fragment_number(self._next)
+        yield self._body()
+
+    async def _body(self) -> AsyncIterator[bytes]:
+        for _ in range(BODY_FRAGMENTS):
+            fragment = self._contact.fragment(self._next)
+            if fragment is None:
+                return
+            await asyncio.sleep(FRAGMENT_SECONDS)
+            self._next += 1
+            minute, rest = divmod(self._next * FRAGMENT_SECONDS, 60)
+            if rest < FRAGMENT_SECONDS:
+                gc.collect()
+                self.used[int(minute)] = _resident_bytes()
+            yield fragment.write(number=fragment_number(self._next))
+
+
+class Table:
+    """Says yes and forgets."""
+
+    def __init__(self) -> None:
+        self.words = 0
+
+    async def commit(self, _: Lease, utterances: Sequence[LiveUtterance], __: Checkpoint) -> None:
+        self.words += sum(utterance.word_count for utterance in utterances)
+
+    async def complete(self, _: Lease, __: Checkpoint, completion: Completion) -> dict[str, Any]:
+        return {"complete": completion.complete, "duration_seconds": completion.duration_seconds}
+
+    async def hints(self, _: str) -> EndHints:
+        return EndHints(disconnected=True)
+
+
+class Others:
+    """Key, vocabulary and feed."""
+
+    async def read(self, *, refresh: bool = False) -> str:
+        return "key"
+
+    async def terms(self, _: str) -> tuple[str, ...]:
+        return ()
+
+    async def publish(self, channel: str, events: list[str]) -> None:
+        pass
+
+
+def _resident_bytes() -> int:
+    return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
+async def follow_for_an_hour(stream: Stream, table: Table) -> dict[str, Any]:
+    others: Any = Others()
+    doubles: dict[str, Any] = {"store": table, "streams": stream}
+    call = LiveCall(
+        call_id="call-7",
+        clinic_id="harbour",
+        stream_arn="arn:aws:kinesisvideo:eu-central-1:000000000000:stream/one/1",
+        start_fragment="",
+        started_at_ms=START_MS,
+    )
+    taken = Taken(
+        lease=Lease(call_id=call.call_id, clinic_id=call.clinic_id, owner="streamer", epoch=1),
+        state=CallState(
+            clinic_id=call.clinic_id,
+            day="2027-01-15",
+            stream_arn=call.stream_arn,
+            began_at_ms=START_MS,
+            checkpoint=Checkpoint(),
+            hints=EndHints(),
+        ),
+    )
+    async with serving(create_frames_app(), **SERVER_OPTIONS) as url:
+        services = Services(
+            **doubles,
+            key=others,
+            vocabulary=others,
+            options=TranscriptionOptions(),
+            deepgram_url=url.replace("http", "ws", 1),
+            publisher=others,
+            metrics=Metrics(service="live", slots=1, stream=io.StringIO()),
+            end_limits=EndLimits(),
+            session_limits=SessionLimits(),
+        )
+        result = await CallRun(call=call, taken=taken, services=services).run()
+    assert result.outcome is Outcome.COMPLETED
+    return dict(result.item or {})
+
+
+def test_an_hour_keeps_memory_flat() -> None:
+    stream, table = Stream(), Table()
+    item = simulate(follow_for_an_hour(stream, table))
+    assert item == {"complete": True, "duration_seconds": MINUTES * 60.0}
+    assert table.words > 200_000
+    assert stream.used[59] - stream.used[10] < MAX_GROWTH
