@@ -104,7 +104,9 @@ class Live:
     stream_prefix: str = "callscribe"
     """How the names of Connect's Kinesis video streams begin."""
     connect_instance_arn: str | None = None
-    """The Amazon Connect instance to wire up: storage of audio and recordings, flow modules. Default: wired by hand."""
+    """The Amazon Connect instance to wire up: storage of audio, functions, flow modules. Default: wired by hand."""
+    connect_recordings: bool = False
+    """Whether that instance is told to store its recordings here, too: for one that stores none yet."""
     nat_gateways: int | None = None
     """NAT gateways of the streamers' network. Default: one in each zone."""
     idle_limit: Duration = field(default_factory=lambda: Duration.minutes(2))

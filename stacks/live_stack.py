@@ -97,8 +97,8 @@ class LiveStack(Stack):
             instance_arn=live.connect_instance_arn,
             start_function=self.streamer.start_function,
             end_function=self.streamer.end_function,
-            recordings=storage.recordings.bucket,
-            recording_key=storage.recordings.key,
+            recordings=storage.recordings.bucket if live.connect_recordings else None,
+            recording_key=storage.recordings.key if live.connect_recordings else None,
             media_stream_prefix=live.stream_prefix,
         )
         wiring.grant_read_streams(self.streamer.task_role)

@@ -109,9 +109,10 @@ def test_recordings_of_calls_with_a_whole_live_transcript_are_not_paid_for() -> 
     )
 
 
-def test_an_instance_that_an_environment_names_is_wired_up() -> None:
+@pytest.mark.parametrize("recordings", [False, True])
+def test_an_instance_that_an_environment_names_is_wired_up(recordings: bool) -> None:
     arn = "arn:aws:connect:us-east-1:111122223333:instance/12345678-1234-1234-1234-123456789012"
-    live = Live(**{**vars(dev().live), "connect_instance_arn": arn})
+    live = Live(**{**vars(dev().live), "connect_instance_arn": arn, "connect_recordings": recordings})
     settings = Settings(**{**vars(dev()), "live": live})
     app = new_app()
     EnvironmentStage(app, settings)
@@ -124,6 +125,10 @@ def test_an_instance_that_an_environment_names_is_wired_up() -> None:
     template.has_resource_properties(
         "AWS::Connect::InstanceStorageConfig",
         {"ResourceType": "MEDIA_STREAMS", "KinesisVideoStreamConfig": {"Prefix": live.stream_prefix}},
+    )
+    # An instance made in the console stores recordings already, and takes no second configuration.
+    template.resource_properties_count_is(
+        "AWS::Connect::InstanceStorageConfig", {"ResourceType": "CALL_RECORDINGS"}, int(recordings)
     )
 
 
