@@ -23,6 +23,7 @@ HAND_OVERS: Final = "HandOvers"
 RECONNECTS: Final = "Reconnects"
 GAPS: Final = "Gaps"
 BEHIND_LIVE: Final = "BehindLiveMs"
+WAITED: Final = "WaitedMs"
 RATE_LIMITED: Final = "RateLimited"
 UTTERANCES: Final = "UtterancesCommitted"
 FEED_DROPPED: Final = "FeedDropped"
@@ -31,6 +32,7 @@ LEASES_LOST: Final = "LeasesLost"
 _MINUTE = Duration.minutes(1)
 _MOSTLY_TAKEN_PERCENT = 90
 _FAR_BEHIND_MS = 10_000
+_LONG_WAIT_MS = 15_000
 # Some reconnections are daily business (GetMedia ends after 45 minutes at the latest); a storm of them is not.
 _MANY_RECONNECTS = 50
 
@@ -97,13 +99,20 @@ def create_live_alarms(
         "Live calls have failed: mend the cause, then repeat them while their streams still hold the audio",
         above=0,
     )
-    # Not the age of the oldest message: a call stays in the queue while it runs, and the age counts those too.
+    # Not the age of the oldest message: a call stays in the queue while it runs, and the age counts those too. So one
+    # alarm looks at calls that nobody takes, and one at how long calls have waited that were taken.
     alarms.add(
         "WaitingCalls",
         metrics.waiting_calls(),
         "Calls wait for a streamer: all slots are taken, or no streamer takes calls",
         above=0,
         periods=2,
+    )
+    alarms.add(
+        "LongWait",
+        metrics.of_streamers(WAITED, statistic="Maximum"),
+        "New calls wait long for a streamer, and their first words come late: more tasks are needed sooner",
+        above=_LONG_WAIT_MS,
     )
     alarms.add(
         "SlotsExhausted",
@@ -158,7 +167,7 @@ def create_live_dashboard(
             "Calls": [metrics.waiting_calls(), metrics.running_calls()],
             "Streamers": [tasks, metrics.slots_taken()],
             "Ends": [sums(name) for name in (CALLS_STARTED, CALLS_COMPLETED, CALLS_INCOMPLETE, CALLS_FAILED)],
-            "Behind live (ms)": [sums(BEHIND_LIVE, statistic="Maximum")],
+            "Behind live, waited (ms)": [sums(name, statistic="Maximum") for name in (BEHIND_LIVE, WAITED)],
             "Trouble": [sums(name) for name in (RECONNECTS, RATE_LIMITED, GAPS, HAND_OVERS, LEASES_LOST)],
             "Words": [sums(UTTERANCES), sums(FEED_DROPPED)],
         },

@@ -572,6 +572,10 @@ class LiveStreamer(Construct):
         """Count the calls that streamers have; the most within a minute."""
         return self._metrics.running_calls()
 
+    def metric_waited(self) -> cloudwatch.Metric:
+        """Tell how many milliseconds a new call waited for a streamer; the most within a minute."""
+        return self._metrics.of_streamers(_live_monitoring.WAITED, statistic="Maximum")
+
     def metric_behind_live(self) -> cloudwatch.Metric:
         """Tell by how many milliseconds the slowest call lags behind what is said; the most within a minute."""
         return self._metrics.of_streamers(_live_monitoring.BEHIND_LIVE, statistic="Maximum")

@@ -37,7 +37,14 @@ class Count(StrEnum):
     LEASES_LOST = "LeasesLost"
 
 
-_UNITS: Final = {"GapSeconds": "Seconds", "BehindLiveMs": "Milliseconds"}
+class Most(StrEnum):
+    """What is measured; the largest since the last line is written, if there was any."""
+
+    BEHIND_LIVE_MS = "BehindLiveMs"
+    WAITED_MS = "WaitedMs"
+
+
+_UNITS: Final = {"GapSeconds": "Seconds", "BehindLiveMs": "Milliseconds", "WaitedMs": "Milliseconds"}
 
 
 class Metrics:
@@ -59,7 +66,7 @@ class Metrics:
         self._stream = stream
         self._clock = clock
         self._counts: Counter[Count] = Counter()
-        self._behind_live_ms: int | None = None
+        self._most: dict[Most, int] = {}
 
     def add(self, name: Count, value: float = 1) -> None:
         """Count something."""
@@ -67,16 +74,19 @@ class Metrics:
 
     def behind_live(self, milliseconds: int) -> None:
         """Note how far behind the present the audio of a call is; the largest is written."""
-        self._behind_live_ms = max(milliseconds, self._behind_live_ms or 0)
+        self._note(Most.BEHIND_LIVE_MS, milliseconds)
+
+    def waited(self, milliseconds: int) -> None:
+        """Note how long a new call has waited for a streamer; the largest is written."""
+        self._note(Most.WAITED_MS, milliseconds)
 
     def flush(self) -> None:
         """Write one line and begin anew."""
         values: dict[str, float] = {"SlotsUsed": self.slots_used, "SlotsTotal": self._slots}
         values |= {name.value: value for name, value in self._counts.items() if value}
-        if self._behind_live_ms is not None:
-            values["BehindLiveMs"] = self._behind_live_ms
+        values |= {name.value: value for name, value in self._most.items()}
         self._counts.clear()
-        self._behind_live_ms = None
+        self._most.clear()
         definitions = [{"Name": name, "Unit": _UNITS.get(name, "Count")} for name in values]
         line: dict[str, Any] = {
             "_aws": {
@@ -90,6 +100,9 @@ class Metrics:
         }
         self._stream.write(orjson.dumps(line).decode() + "\n")
         self._stream.flush()
+
+    def _note(self, name: Most, value: int) -> None:
+        self._most[name] = max(value, self._most.get(name, 0))
 
     async def run(self, *, every: float = FLUSH_SECONDS) -> None:
         """Write a line every few seconds, and the last one when cancelled."""

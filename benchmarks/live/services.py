@@ -193,7 +193,7 @@ def _message(number: int) -> dict[str, Any]:
         "ReceiptHandle": call_id,
         "Body": body,
         "MD5OfBody": hashlib.md5(body.encode(), usedforsecurity=False).hexdigest(),
-        "Attributes": {"ApproximateReceiveCount": "1"},
+        "Attributes": {"ApproximateReceiveCount": "1", "SentTimestamp": str(int(time.time() * 1000))},
     }
 
 

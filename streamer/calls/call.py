@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Final
 
 from streamer.aws import is_transient
 from streamer.calls.reader import StreamReader
-from streamer.calls.state import completion, without_pause
+from streamer.calls.state import completion, merged, without_pause
 from streamer.calls.store import LeaseLost, StreamingResumed
 from streamer.deepgram.connection import listen_url
 from streamer.deepgram.session import DeepgramSession
@@ -27,7 +27,7 @@ from streamer.media.call_media import CallMedia, UnsupportedAudio
 from streamer.metrics import Count, Metrics
 from transcription.failures import SafeError, describe
 from transcription.live_call import CHANNEL_ROLES, LiveCall, LiveStatus, LiveUtterance, feed_channel
-from transcription.options import InvalidOptions, TranscriptionOptions, live_query_parameters
+from transcription.options import InvalidOptions, TranscriptionOptions, live_query_parameters, merged_vocabulary
 
 if TYPE_CHECKING:
     from streamer.calls.ending import EndLimits
@@ -218,8 +218,8 @@ class CallRun:
         for final in finals:
             watermarks[final.channel] = max(watermarks[final.channel], final.end)
         reached = min(watermarks)
-        # A gap beyond would be found again by whoever takes the call over.
-        passed = [gap for gap in self._found_gaps if gap.end <= reached]
+        # A gap beyond would be found again by whoever takes the call over; of one that has begun, only the rest.
+        passed = [gap for gap in self._found_gaps if gap.start < reached]
         checkpoint = replace(
             self._current(gaps=[*gaps, *passed]),
             origin_ms=self._media.origin_ms,
@@ -240,6 +240,8 @@ class CallRun:
         """Return why the call is over, or `None` if it is to be handed over."""
         services = self._services
         vocabulary = await services.vocabulary.terms(self._call.clinic_id)
+        terms = len(merged_vocabulary(services.options, vocabulary))
+        self._checkpoint = replace(self._checkpoint, vocabulary_terms=terms)
         session = self._session = DeepgramSession(
             url=listen_url(services.deepgram_url, live_query_parameters(services.options, vocabulary=vocabulary)),
             key=services.key,
@@ -369,13 +371,12 @@ class CallRun:
     def _current(self, gaps: Sequence[Gap] = ()) -> Checkpoint:
         """Return the stored checkpoint with what has come to be known beside the words."""
         origin_ms = self._media.origin_ms
-        known = {(gap.start, gap.end): gap for gap in (*self._checkpoint.gaps, *gaps)}
         return replace(
             self._checkpoint,
             origin_ms=origin_ms,
             published_seq=self._feed.published_seq,
             gaps=without_pause(
-                tuple(known[place] for place in sorted(known)),
+                merged((*self._checkpoint.gaps, *gaps)),
                 origin_ms=origin_ms,
                 resumed_at_ms=self._hints.resumed_at_ms,
             ),

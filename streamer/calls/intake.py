@@ -220,7 +220,9 @@ class Intake:
 
     async def _run(self, work: _Work, call: LiveCall, taken: Taken) -> None:
         run = work.run = CallRun(call=call, taken=taken, services=self._services)
-        self._metrics.add(Count.CALLS_STARTED, taken.lease.epoch == 1)
+        if taken.lease.epoch == 1:
+            self._metrics.add(Count.CALLS_STARTED)
+            self._metrics.waited(round(self._clock() * 1000) - work.message.sent_at_ms)
         _log.info("the call is taken", extra={"epoch": taken.lease.epoch, "receive_count": work.message.receive_count})
         if self._draining.is_set():
             run.hand_over()

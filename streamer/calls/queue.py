@@ -25,12 +25,14 @@ class Message:
         receipt_handle: The queue's name of this delivery.
         body: What was sent.
         receive_count: How often it has been delivered, this time included.
+        sent_at_ms: When it was sent, milliseconds since 1970.
     """
 
     message_id: str
     receipt_handle: str
     body: str
     receive_count: int
+    sent_at_ms: int
 
 
 class CallQueue:
@@ -56,14 +58,15 @@ class CallQueue:
             MaxNumberOfMessages=min(limit, _BATCH),
             WaitTimeSeconds=wait_seconds,
             VisibilityTimeout=self._lease_seconds,
-            MessageSystemAttributeNames=["ApproximateReceiveCount"],
+            MessageSystemAttributeNames=["ApproximateReceiveCount", "SentTimestamp"],
         )
         return [
             Message(
                 message_id=message["MessageId"],
                 receipt_handle=message["ReceiptHandle"],
                 body=message["Body"],
-                receive_count=int(message.get("Attributes", {}).get("ApproximateReceiveCount", 1)),
+                receive_count=int(message["Attributes"]["ApproximateReceiveCount"]),
+                sent_at_ms=int(message["Attributes"]["SentTimestamp"]),
             )
             for message in response.get("Messages", [])
         ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -46,6 +46,7 @@ class Checkpoint:
         word_count: Words stored.
         reconnects: Connections to Deepgram that were lost.
         failures: Failures that nobody foresaw, in a row: since words were stored last.
+        vocabulary_terms: Terms that Deepgram was asked to expect; `None` before it was asked.
     """
 
     origin_ms: int | None = None
@@ -57,6 +58,7 @@ class Checkpoint:
     word_count: int = 0
     reconnects: int = 0
     failures: int = 0
+    vocabulary_terms: int | None = None
 
     def attributes(self) -> dict[str, Any]:
         """Return it as attributes of the call's item."""
@@ -70,6 +72,7 @@ class Checkpoint:
             "reconnects": self.reconnects,
             "failures": self.failures,
             **({} if self.origin_ms is None else {"origin_ms": self.origin_ms}),
+            **({} if self.vocabulary_terms is None else {"vocabulary_terms": self.vocabulary_terms}),
         }
 
 
@@ -165,6 +168,17 @@ def without_pause(gaps: tuple[Gap, ...], *, origin_ms: int | None, resumed_at_ms
     )
 
 
+def merged(gaps: Iterable[Gap]) -> tuple[Gap, ...]:
+    """Return gaps in order, each piece once: two streamers may have come upon different ends of the same one."""
+    found: list[Gap] = []
+    for gap in sorted(gaps, key=lambda gap: (gap.reason, gap.start)):
+        if found and found[-1].reason is gap.reason and gap.start <= found[-1].end:
+            found[-1] = replace(found[-1], end=max(found[-1].end, gap.end))
+        else:
+            found.append(gap)
+    return tuple(sorted(found, key=lambda gap: gap.start))
+
+
 def checkpoint_in(item: Mapping[str, Any]) -> Checkpoint:
     """Read the checkpoint from the attributes of a call's item; it has none before its first streamer."""
     initial = Checkpoint()
@@ -179,6 +193,7 @@ def checkpoint_in(item: Mapping[str, Any]) -> Checkpoint:
         gaps=tuple(decode(Gap, gap, "gap") for gap in item.get("gaps", [])),
         word_count=item.get("word_count", initial.word_count),
         reconnects=item.get("reconnects", initial.reconnects),
+        vocabulary_terms=item.get("vocabulary_terms"),
         failures=item.get("failures", initial.failures),
     )
 

@@ -517,7 +517,16 @@ def test_operators_are_told_of_what_goes_wrong(stack: Stack) -> None:
     streamer = new_streamer(stack, alarm_topic=topic)
     template = Template.from_stack(stack)
     assert set(streamer.alarms) == {
-        *("FailedCalls", "WaitingCalls", "SlotsExhausted", "Reconnects", "Gaps", "BehindLive", "RateLimited"),
+        *(
+            "FailedCalls",
+            "WaitingCalls",
+            "LongWait",
+            "SlotsExhausted",
+            "Reconnects",
+            "Gaps",
+            "BehindLive",
+            "RateLimited",
+        ),
         *("NoStreamer", "StartErrors"),
     }
     for alarm in streamer.alarms.values():

@@ -20,6 +20,7 @@ def test_a_line_holds_what_has_happened_since_the_last_one() -> None:
     metrics.add(Count.GAPS, 0)
     metrics.behind_live(900)
     metrics.behind_live(300)
+    metrics.waited(20)
     metrics.flush()
     metrics.flush()
     first, second = lines(stream)
@@ -36,6 +37,7 @@ def test_a_line_holds_what_has_happened_since_the_last_one() -> None:
                         {"Name": "Reconnects", "Unit": "Count"},
                         {"Name": "GapSeconds", "Unit": "Seconds"},
                         {"Name": "BehindLiveMs", "Unit": "Milliseconds"},
+                        {"Name": "WaitedMs", "Unit": "Milliseconds"},
                     ],
                 }
             ],
@@ -46,6 +48,7 @@ def test_a_line_holds_what_has_happened_since_the_last_one() -> None:
         "Reconnects": 2,
         "GapSeconds": 1.5,
         "BehindLiveMs": 900,
+        "WaitedMs": 20,
     }
     assert {"SlotsUsed", "SlotsTotal"} == second.keys() - {"_aws", "service"}
 
