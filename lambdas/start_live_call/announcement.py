@@ -54,7 +54,8 @@ def live_call(event: ContactFlowEvent, *, default_clinic_id: str | None) -> Live
             clinic_id=clinic_id,
             stream_arn=media.arn,
             start_fragment=media.start_fragment or "",
-            started_at_ms=media.started_at_ms,
+            # Nothing says that Connect tells a later start when streaming is started again. After a stop it must be.
+            started_at_ms=max(media.started_at_ms, 0 if media.stopped_at_ms is None else media.stopped_at_ms + 1),
         )
     except InvalidLiveCall as error:
         raise Refused("invalid-call", str(error)) from None

@@ -87,6 +87,19 @@ def start(**contact: Any) -> dict[str, Any]:
     return handler.handle(contact_flow_event(**contact), CONTEXT)
 
 
+@pytest.mark.parametrize(
+    ("stopped_at_ms", "started_at_ms"),
+    [(STARTED_AT_MS + 9_000, STARTED_AT_MS + 9_001), (STARTED_AT_MS - 9_000, STARTED_AT_MS)],
+)
+def test_streaming_that_was_stopped_has_been_started_again_since(
+    calls: Calls, stopped_at_ms: int, started_at_ms: int
+) -> None:
+    stream = audio(StopFragmentNumber="7", StopTimestamp=str(stopped_at_ms))
+    start(MediaStreams={"Customer": {"Audio": stream}})
+    [call] = calls.messages()
+    assert call.started_at_ms == started_at_ms
+
+
 def test_a_call_is_noted_and_sent_to_the_queue(calls: Calls) -> None:
     assert start() == {"live_transcription": "started", "reason": "announced"}
     assert calls.messages() == [CALL]
