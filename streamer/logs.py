@@ -43,7 +43,7 @@ class JsonFormatter(logging.Formatter):
         line: dict[str, Any] = {
             "timestamp": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
             "level": record.levelname,
-            "message": record.getMessage() if own else str(record.msg),
+            "message": record.getMessage() if own else _sentence(record),
             "logger": record.name,
             "service": self._service,
         }
@@ -54,6 +54,11 @@ class JsonFormatter(logging.Formatter):
         if record.exc_info and record.exc_info[1] is not None:
             line |= failure(record.exc_info[1])
         return orjson.dumps(line, default=lambda value: type(value).__name__).decode()
+
+
+def _sentence(record: logging.LogRecord) -> str:
+    """Return a library's message without values; asyncio writes whole tasks, and their errors, into further lines."""
+    return str(record.msg).partition("\n")[0]
 
 
 def configure(*, service: str, level: str, stream: TextIO = sys.stdout) -> None:

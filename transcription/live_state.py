@@ -55,6 +55,7 @@ class LiveState:
         coverage: how much of it is transcribed.
         sessions: connections to Deepgram: one more for every reconnect and every hand-over.
         vocabulary_terms: terms sent to Deepgram; None where the streamer has not noted it.
+        model: name of the model that answered; "" where the streamer has not noted it.
         active_until: until when somebody holds the call, or its last change; UTC.
     """
 
@@ -66,6 +67,7 @@ class LiveState:
     coverage: LiveCoverage
     sessions: int
     vocabulary_terms: int | None
+    model: str
     active_until: datetime
 
     @classmethod
@@ -88,6 +90,7 @@ class LiveState:
                 coverage=_coverage(value),
                 sessions=1 + value.get("reconnects", 0) + value.get("handovers", 0),
                 vocabulary_terms=value.get("vocabulary_terms"),
+                model=value.get("model", ""),
                 active_until=max(changed, leased),
             )
         except KeyError as error:

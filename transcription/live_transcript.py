@@ -120,7 +120,7 @@ def _reply(state: LiveState, utterances: Sequence[LiveUtterance]) -> Reply:
         request_id="",
         duration_seconds=state.coverage.duration_seconds,
         channel_count=len(CHANNEL_ROLES),
-        model="",
+        model=state.model,
         language=None,
         utterances=tuple(_joined(turn) for turn in turns(utterances)),
         words=(),

@@ -381,6 +381,7 @@ class CallRun:
                 resumed_at_ms=self._hints.resumed_at_ms,
             ),
             reconnects=self._first_reconnects + (0 if self._session is None else self._session.reconnects),
+            model=(self._session.model if self._session is not None else "") or self._checkpoint.model,
         )
 
     def _count_trouble(self) -> None:

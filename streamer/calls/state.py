@@ -47,6 +47,7 @@ class Checkpoint:
         reconnects: Connections to Deepgram that were lost.
         failures: Failures that nobody foresaw, in a row: since words were stored last.
         vocabulary_terms: Terms that Deepgram was asked to expect; `None` before it was asked.
+        model: Name of the model that answered; "" before it has.
     """
 
     origin_ms: int | None = None
@@ -59,6 +60,7 @@ class Checkpoint:
     reconnects: int = 0
     failures: int = 0
     vocabulary_terms: int | None = None
+    model: str = ""
 
     def attributes(self) -> dict[str, Any]:
         """Return it as attributes of the call's item."""
@@ -71,6 +73,7 @@ class Checkpoint:
             "word_count": self.word_count,
             "reconnects": self.reconnects,
             "failures": self.failures,
+            "model": self.model,
             **({} if self.origin_ms is None else {"origin_ms": self.origin_ms}),
             **({} if self.vocabulary_terms is None else {"vocabulary_terms": self.vocabulary_terms}),
         }
@@ -194,6 +197,7 @@ def checkpoint_in(item: Mapping[str, Any]) -> Checkpoint:
         word_count=item.get("word_count", initial.word_count),
         reconnects=item.get("reconnects", initial.reconnects),
         vocabulary_terms=item.get("vocabulary_terms"),
+        model=item.get("model", initial.model),
         failures=item.get("failures", initial.failures),
     )
 

@@ -101,6 +101,7 @@ class Conversation:
         finished: whether no more audio will come.
         deliver: takes final results.
         interim: takes passing results.
+        answers: told once which model answers; "" where it does not say.
         counts: where to count.
         patience: how long Deepgram may take.
     """
@@ -116,6 +117,7 @@ class Conversation:
         finished: Callable[[], bool],
         deliver: Callable[[FinalResult, Gap | None], None],
         interim: Callable[[InterimResult], None],
+        answers: Callable[[str], None],
         counts: Counts,
         patience: Patience,
     ) -> None:
@@ -129,6 +131,8 @@ class Conversation:
         self._finished = finished
         self._deliver = deliver
         self._interim = interim
+        self._answers = answers
+        self._model_told = False
         self._counts = counts
         self._patience = patience
         self._pacer = Pacer(clock=self._loop.time)
@@ -229,6 +233,9 @@ class Conversation:
                 _logger.warning("a message of Deepgram's could not be read", extra={"reason": str(malformed)})
 
     def _take(self, results: Results) -> None:
+        if not self._model_told:
+            self._model_told = True
+            self._answers(results.model)
         if not results.is_final:
             interim = self._hearing.interim(results)
             if interim is not None:

@@ -64,7 +64,7 @@ class Hearing:
     def interim(self, results: Results) -> InterimResult | None:
         """Return the passing words after the watermark; `None` where there are none."""
         channel, best = self._channel(results), _best(results)
-        words = self._new_words(channel, best.words)
+        words = self._new_words(channel, best.words, since=self._position(results.start))
         if not words:
             return None
         return InterimResult(
@@ -98,7 +98,7 @@ class Hearing:
         if end <= watermark:
             return None, None
         gap = self._gap(channel, start) if start > watermark + ROUNDING else None
-        words = self._new_words(channel, best.words)
+        words = self._new_words(channel, best.words, since=start)
         self._suspect[channel] = False
         self.watermarks[channel] = end
         start = max(start, watermark)
@@ -146,10 +146,12 @@ class Hearing:
             raise ResultMissing(channel, watermark)
         return Gap(start=watermark, end=end, reason=GapReason.UNREADABLE)
 
-    def _new_words(self, channel: int, words: list[Word]) -> list[Word]:
+    def _new_words(self, channel: int, words: list[Word], *, since: int) -> list[Word]:
+        """Return the words that no earlier result has, of a result that begins at *since*."""
         watermark = self.watermarks[channel]
-        if watermark == self.silent_until[channel]:
-            return words  # what came before was silence here, so that every word is new however its time was rounded
+        # What came before was silence here, or is not in this result: every word is new however its time was rounded.
+        if watermark == self.silent_until[channel] or since >= watermark - ROUNDING:
+            return words
         begin = (watermark - self._offset) / SAMPLE_RATE
         return [word for word in words if (word.start + word.end) / 2 >= begin]
 

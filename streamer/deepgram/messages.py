@@ -61,6 +61,27 @@ class Results(msgspec.Struct, tag="Results", gc=False):
     channel: Channel
     is_final: bool = False
     speech_final: bool = False
+    metadata: msgspec.Raw = msgspec.Raw(b"{}")
+
+    @property
+    def model(self) -> str:
+        """Name of the model that heard this; "" where the message does not tell. Read apart: words matter more."""
+        try:
+            return _about.decode(self.metadata).model_info.name
+        except msgspec.DecodeError:
+            return ""
+
+
+class ModelInfo(msgspec.Struct, frozen=True, gc=False):
+    """The model in use."""
+
+    name: str = ""
+
+
+class About(msgspec.Struct, gc=False):
+    """What a message of results tells of itself."""
+
+    model_info: ModelInfo = ModelInfo()
 
 
 class Metadata(msgspec.Struct, tag="Metadata", gc=False):
@@ -112,6 +133,7 @@ _KNOWN: Final = frozenset(
 )
 _message: Final[msgspec.json.Decoder[Message]] = msgspec.json.Decoder(Message)
 _type: Final = msgspec.json.Decoder(Unknown)
+_about: Final = msgspec.json.Decoder(About)
 
 
 def decode(data: bytes) -> Message | Unknown:

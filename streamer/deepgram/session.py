@@ -85,6 +85,7 @@ class DeepgramSession:
 
     Attributes:
         counts: what went wrong so far.
+        model: name of the model that answers; "" before it has said so.
     """
 
     def __init__(
@@ -118,6 +119,7 @@ class DeepgramSession:
         self._rejections = 0
         self._missing: Counter[tuple[int, int]] = Counter()
         self.counts = Counts()
+        self.model = ""
 
     @property
     def watermarks(self) -> tuple[int, int]:
@@ -247,6 +249,7 @@ class DeepgramSession:
             finished=lambda: self._finished,
             deliver=self._deliver,
             interim=self._sink.interim,
+            answers=self._note_model,
             counts=self.counts,
             patience=self._limits.patience,
         )
@@ -273,6 +276,9 @@ class DeepgramSession:
         if asyncio.get_running_loop().time() - opened >= self._limits.healthy:
             self._attempts = 0
         await self._pause(reason)
+
+    def _note_model(self, name: str) -> None:
+        self.model = name or self.model
 
     async def _open(self) -> Connection:
         key = await self._key.read()

@@ -1,3 +1,5 @@
+import asyncio
+import gc
 import io
 import json
 import logging
@@ -73,6 +75,20 @@ def test_a_librarys_values_are_not_written(lines: io.StringIO) -> None:
     logging.getLogger("asyncio").warning("Executing %s took %.3f seconds", SECRET, 1.0, extra={"text": SECRET})
     assert SECRET not in lines.getvalue()
     assert written(lines)["message"] == "Executing %s took %.3f seconds"
+
+
+async def test_an_error_that_nobody_asked_for_is_told_without_its_text(lines: io.StringIO) -> None:
+    async def fail() -> None:
+        raise KeyError(SECRET)
+
+    task = asyncio.create_task(fail())
+    await asyncio.wait({task})
+    del task
+    gc.collect()
+    assert SECRET not in lines.getvalue()
+    line = written(lines)
+    assert line["message"] == "Task exception was never retrieved"
+    assert line["error"].startswith("KeyError at ")
 
 
 @pytest.mark.parametrize("library", ["aiobotocore", "aiohttp.access", "botocore.parsers", "websockets.client"])

@@ -33,7 +33,7 @@ async def test_a_call_is_transcribed_to_its_end(stage: Stage) -> None:
     assert item["duration_seconds"] == pytest.approx(3.0, abs=0.1)
     assert await stage.frames(CALL, 0) == numbers(0, 2)
     assert await stage.frames(CALL, 1) == numbers(500, 1)
-    assert (item["word_count"], item["vocabulary_terms"]) == (150, 0)
+    assert (item["word_count"], item["vocabulary_terms"], item["model"]) == (150, 0, "local-frames")
     assert stage.counted("CallsCompleted") == 1
     assert stage.counted("WaitedMs") > 0
 

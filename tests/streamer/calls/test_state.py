@@ -24,6 +24,7 @@ CHECKPOINTS = st.builds(
     word_count=st.integers(0, 10**6),
     reconnects=st.integers(0, 100),
     vocabulary_terms=st.none() | st.integers(0, 100),
+    model=st.text(max_size=9),
 )
 SCALARS = st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.floats(-1e9, 1e9) | st.text(max_size=9)
 VALUES = SCALARS | st.lists(SCALARS, max_size=3) | st.dictionaries(st.text(max_size=9), SCALARS, max_size=3)

@@ -60,6 +60,17 @@ def test_a_word_of_a_replay_counts_although_its_time_is_rounded_into_the_silence
     assert (final.start, final.text) == (16_000, "late")
 
 
+@pytest.mark.parametrize("word", [("I", 1.93, 2.01), ("I", 1.99, 1.99)])
+def test_a_word_counts_although_its_time_is_rounded_into_the_result_before(word: tuple[str, float, float]) -> None:
+    hearing = Hearing(offset=0, watermarks=(0, 0))
+    hearing.final(results(0, 2, ("one", 0.5, 1.0)), sent=SENT)
+    interim = hearing.interim(results(2, 3, word))
+    assert interim is not None
+    final, _ = hearing.final(results(2, 3, word), sent=SENT)
+    assert final is not None
+    assert (final.start, final.text, final.word_count) == (16_000, "I", 1)
+
+
 def test_passing_words_are_those_after_the_watermark() -> None:
     hearing = Hearing(offset=0, watermarks=(0, 0))
     hearing.final(results(0, 2, ("one", 0.5, 1.0)), sent=SENT)

@@ -70,6 +70,16 @@ def test_results_are_read() -> None:
     assert [(word.written, word.start, word.end) for word in best.words] == [("Tell", 6.07, 6.35), ("me", 6.35, 6.6)]
 
 
+@pytest.mark.parametrize(
+    ("metadata", "model"),
+    [(RESULTS["metadata"], "n"), ({}, ""), (None, ""), ("odd", ""), ({"model_info": {"name": 7}}, "")],
+)
+def test_the_model_is_told_if_it_can_be_and_costs_no_words(metadata: object, model: str) -> None:
+    results = decode(encoded({**RESULTS, "metadata": metadata}))
+    assert isinstance(results, Results)
+    assert (results.model, results.channel.alternatives[0].transcript) == (model, "Tell me.")
+
+
 def test_other_messages_are_told_apart() -> None:
     assert decode(b'{"type":"Metadata","duration":9.5,"channels":2,"created":"now"}') == Metadata(9.5)
     assert decode(b'{"type":"Error","code":"C","variant":"V","description":"d"}') == Error("C", "V")
