@@ -19,6 +19,7 @@ import aiohttp
 import orjson
 from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
+from botocore.exceptions import BotoCoreError, NoCredentialsError
 
 from streamer.deepgram.results import InterimResult
 from streamer.logs import failure
@@ -72,16 +73,30 @@ class AppSyncPublisher:
     async def publish(self, channel: str, events: list[str]) -> None:
         """Send at most `MAX_EVENTS` events."""
         body = orjson.dumps({"channel": channel, "events": events})
-        credentials = await (await self._session.get_credentials()).get_frozen_credentials()
-        request = AWSRequest("POST", self._url, headers={"Content-Type": "application/json"}, data=body)
-        SigV4Auth(credentials, "appsync", self._region).add_auth(request)
         async with self._http.post(
-            self._url, data=body, headers=dict(request.headers.items()), timeout=_TIMEOUT
+            self._url, data=body, headers=await self._signed(body), timeout=_TIMEOUT
         ) as response:
             if response.status != 200:
                 raise NotPublished(str(response.status))
-            if (await response.json(content_type=None)).get("failed"):
+            try:
+                answer = await response.json(content_type=None)
+            except ValueError:
+                answer = None
+            if not isinstance(answer, dict) or answer.get("failed"):
                 raise NotPublished("some events failed")
+
+    async def _signed(self, body: bytes) -> dict[str, str]:
+        """Return the headers of a request, signed with the credentials of the moment."""
+        try:
+            credentials = await self._session.get_credentials()
+            if credentials is None:
+                raise NoCredentialsError
+            frozen = await credentials.get_frozen_credentials()
+        except BotoCoreError as error:
+            raise NotPublished(type(error).__name__) from None
+        request = AWSRequest("POST", self._url, headers={"Content-Type": "application/json"}, data=body)
+        SigV4Auth(frozen, "appsync", self._region).add_auth(request)
+        return dict(request.headers.items())
 
 
 class CallFeed:

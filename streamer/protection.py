@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from typing import Final
+from typing import Any, Final
 
 import aiohttp
 
@@ -85,11 +85,16 @@ class TaskProtection:
         except (aiohttp.ClientError, TimeoutError, ValueError) as error:
             _log.warning("task protection is not set", extra=failure(error))
             return False
-        if "protection" in answer:
+        if isinstance(answer, dict) and answer.get("protection") is not None:
             return True
         # Refused, as while a deployment is replacing this task: the calls are then handed over.
-        reason = (answer.get("failure") or answer.get("error") or {}).get("Reason") or answer.get("error", {}).get(
-            "Code"
-        )
-        _log.warning("task protection is refused", extra={"error_code": str(reason)})
+        _log.warning("task protection is refused", extra={"error_code": _reason(answer)})
         return False
+
+
+def _reason(answer: Any) -> str:
+    """Return why ECS refuses; whatever it answers, calls go on."""
+    match answer:
+        case {"failure": {"Reason": str(reason)}} | {"error": {"Code": str(reason)}}:
+            return reason
+    return "Unknown"

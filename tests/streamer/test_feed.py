@@ -8,6 +8,7 @@ from typing import Any
 import aiohttp
 import pytest
 from aiobotocore.session import AioSession
+from botocore.exceptions import CredentialRetrievalError
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse
@@ -165,7 +166,7 @@ class Api:
 
     def __init__(self) -> None:
         self.requests: list[tuple[dict[str, Any], str]] = []
-        self.answer: tuple[int, dict[str, Any]] = (200, {"failed": [], "successful": []})
+        self.answer: tuple[int, Any] = (200, {"failed": [], "successful": []})
 
     async def event(self, request: Request) -> JSONResponse:
         self.requests.append((await request.json(), request.headers.get("authorization", "")))
@@ -195,8 +196,27 @@ async def test_events_are_signed_for_appsync(api: Api, publisher: AppSyncPublish
     assert "/eu-central-1/appsync/aws4_request" in authorization
 
 
-@pytest.mark.parametrize("answer", [(401, {}), (200, {"failed": [{"index": 0}], "successful": []})])
-async def test_a_refusal_is_noticed(api: Api, publisher: AppSyncPublisher, answer: tuple[int, dict[str, Any]]) -> None:
+@pytest.mark.parametrize("answer", [(401, {}), (200, {"failed": [{"index": 0}], "successful": []}), (200, None)])
+async def test_a_refusal_is_noticed(api: Api, publisher: AppSyncPublisher, answer: tuple[int, Any]) -> None:
     api.answer = answer
     with pytest.raises(NotPublished):
         await publisher.publish("/calls/harbour/call-7", ["{}"])
+
+
+class Identity:
+    """A session whose credentials cannot be had at the moment."""
+
+    def __init__(self, failure: Exception | None) -> None:
+        self._failure = failure
+
+    async def get_credentials(self) -> None:
+        if self._failure is not None:
+            raise self._failure
+
+
+@pytest.mark.parametrize("failure", [None, CredentialRetrievalError(provider="container-role", error_msg="timed out")])
+async def test_credentials_that_are_away_for_a_moment_are_as_a_refusal(failure: Exception | None) -> None:
+    async with aiohttp.ClientSession() as http:
+        publisher = AppSyncPublisher(url="http://127.0.0.1:9", session=Identity(failure), region="r", http=http)
+        with pytest.raises(NotPublished):
+            await publisher.publish("/calls/harbour/call-7", ["{}"])

@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import aiohttp
+import pytest
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse
@@ -18,7 +19,7 @@ class Agent:
 
     def __init__(self) -> None:
         self.asked: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
-        self.answer: dict[str, Any] = {"protection": {"ProtectionEnabled": True}}
+        self.answer: Any = {"protection": {"ProtectionEnabled": True}}
 
     async def state(self, request: Request) -> JSONResponse:
         self.asked.put_nowait(await request.json())
@@ -59,9 +60,18 @@ async def test_protection_is_renewed_after_it_has_run_out() -> None:
         assert [await agent.next() for _ in range(3)] == 3 * [{"ProtectionEnabled": True, "ExpiresInMinutes": 60}]
 
 
-async def test_a_refusal_is_borne_and_asked_for_again() -> None:
+@pytest.mark.parametrize(
+    "answer",
+    [
+        {"failure": {"Reason": "DEPLOYMENT_BLOCKED"}, "protection": None},
+        {"error": {"Code": "AccessDeniedException"}},
+        {"error": None},
+        None,
+    ],
+)
+async def test_a_refusal_is_borne_and_asked_for_again(answer: Any) -> None:
     agent = Agent()
-    agent.answer = {"failure": {"Reason": "DEPLOYMENT_BLOCKED"}}
+    agent.answer = answer
     async with protecting(agent) as protection:
         protection.set_busy(True)
         await agent.next()
