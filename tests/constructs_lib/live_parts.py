@@ -51,7 +51,8 @@ class SynthesisedImage:
         ecs.FargateTaskDefinition(stack, "Task").add_container("Streamer", image=image)
         app.synth()
         outdir = Path(app.outdir)
-        [[self.hash, asset]] = json.loads((outdir / "Test.assets.json").read_text())["dockerImages"].items()
+        images: dict[str, Any] = json.loads((outdir / "Test.assets.json").read_text())["dockerImages"]
+        [[self.hash, asset]] = images.items()
         self.source: dict[str, Any] = asset["source"]
         self.context: Path = outdir / self.source["directory"]
 

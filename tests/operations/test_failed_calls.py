@@ -4,14 +4,14 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from operations.failed_calls import FailedCall, SendBack, StartAgain, read_message
+from operations.failed_calls import FailedCall, Repeat, SendBack, StartAgain, read_message
 from tests.operations.conftest import announcement
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs.type_defs import MessageTypeDef
 
 
-def read(body: Any, **more: Any) -> FailedCall:
+def read(body: Any, **more: Any) -> FailedCall[Repeat]:
     message: MessageTypeDef = {
         "MessageId": "m-1",
         "ReceiptHandle": "r-1",
