@@ -132,6 +132,7 @@ class CallRun:
             origin_ms=self._checkpoint.origin_ms,
             position=min(self._checkpoint.watermarks),
             stop_fragment=self._hints.stop_fragment,
+            resumed_ms=self._hints.resumed_at_ms,
         )
         self._found_gaps: list[Gap] = []
         self._feed = CallFeed(

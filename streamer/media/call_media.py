@@ -81,6 +81,8 @@ class CallMedia:
         position: Where the audio given out begins. A reader with the `origin_ms` of another one goes on exactly where
             that one stopped, if the stream is read from one of its `resume_token`.
         stop_fragment: Number of the contact's last fragment, where it is known.
+        resumed_ms: When streaming was started again after a pause, milliseconds since 1970. Until there is audio from
+            after that, other contacts are what the stream carried meanwhile.
 
     Attributes:
         origin_ms: Time of position 0; `None` before the first audio.
@@ -91,7 +93,13 @@ class CallMedia:
     """
 
     def __init__(
-        self, *, call_id: str, origin_ms: int | None = None, position: int = 0, stop_fragment: str | None = None
+        self,
+        *,
+        call_id: str,
+        origin_ms: int | None = None,
+        position: int = 0,
+        stop_fragment: str | None = None,
+        resumed_ms: int | None = None,
     ) -> None:
         self.origin_ms = origin_ms
         self.continuation_token: str | None = None
@@ -99,6 +107,7 @@ class CallMedia:
         self.ended: EndReason | None = None
         self.error: StreamError | None = None
         self._call_id = call_id
+        self._resumed_ms = resumed_ms
         self._aligner = StereoAligner(position)
         self._rates = (_ByteRate(), _ByteRate())
         self._tokens: deque[tuple[int, str]] = deque(maxlen=_MAX_TOKENS)
@@ -273,6 +282,9 @@ class CallMedia:
     def _judge_other(self) -> None:
         """Another contact's audio ends this one, unless it is what the stream carried before."""
         if not self._other or self._cluster_ms is None or self.origin_ms is None:
+            return
+        heard_until_ms = self.origin_ms + self._end / _SAMPLES_PER_MS
+        if self._resumed_ms is not None and heard_until_ms < self._resumed_ms:
             return
         if self._cluster_ms >= self.origin_ms:
             self.ended = EndReason.OTHER_CONTACT

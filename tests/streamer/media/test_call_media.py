@@ -175,6 +175,18 @@ class TestIdentity:
         assert read(reader, delivered(after.fragments())) == []
         assert reader.ended is EndReason.OTHER_CONTACT
 
+    def test_a_contact_during_a_pause_of_the_streaming_does_not_end_the_call(self) -> None:
+        """Streaming that is started again may use a stream that has carried another contact meanwhile."""
+        between = contact(OTHER_CALL, start_ms=START_MS + 60_000)
+        again = contact(start_ms=START_MS + 70_000)
+        after = contact(OTHER_CALL, start_ms=START_MS + 90_000)
+        reader = media(origin_ms=START_MS, position=len(WHOLE) // 4, resumed_ms=START_MS + 9_000)
+        audio = read(reader, delivered([*between.fragments(), *again.fragments()]))
+        assert pcm_of(audio, 70 * SECOND) == WHOLE
+        assert reader.ended is None
+        read(reader, delivered(after.fragments(), first=99))
+        assert reader.ended is EndReason.OTHER_CONTACT
+
     def test_the_stop_fragment_ends_the_call_with_its_audio(self) -> None:
         reader = media(stop_fragment=fragment_number(3))
         assert pcm_of(read(reader, delivered(contact().fragments()))) == WHOLE[: 3 * FRAGMENT * 4]
