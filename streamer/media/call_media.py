@@ -112,6 +112,7 @@ class CallMedia:
         self._rates = (_ByteRate(), _ByteRate())
         self._tokens: deque[tuple[int, str]] = deque(maxlen=_MAX_TOKENS)
         self._own_segment = b""
+        self._own_number = ""
         self._fragment = 0
         self._number = ""
         self._complete = ""
@@ -120,12 +121,16 @@ class CallMedia:
 
     @property
     def stop_fragment(self) -> str | None:
-        """Number of the contact's last fragment; may be set at any time, even after that has passed."""
+        """Number of the contact's last fragment; may be set at any time, even after that has passed.
+
+        It is not taken where audio of the contact came in a later fragment already.
+        """
         return self._stop_fragment
 
     @stop_fragment.setter
     def stop_fragment(self, number: str | None) -> None:
-        self._stop_fragment = number
+        # Audio from behind it came because streaming was started again: the announcement of that is under way.
+        self._stop_fragment = None if _is_behind(self._own_number, number) else number
         self._judge_number(self._complete)
 
     @property
@@ -230,6 +235,7 @@ class CallMedia:
         if abs(since_origin) > _MAX_CALL_MS:
             raise MatroskaError("a block is days away from the call")
         self._rates[channel].check(ms, pcm)
+        self._own_number = self._number
         end = self._aligner.push(channel, round(since_origin * _SAMPLES_PER_MS), pcm, fragment)
         self._end = max(self._end, end)
 
@@ -290,8 +296,7 @@ class CallMedia:
             self.ended = EndReason.OTHER_CONTACT
 
     def _judge_number(self, number: str, *, beyond: bool = False) -> None:
-        reached, stop = _decimal(number), _decimal(self._stop_fragment or "")
-        if reached is not None and stop is not None and (reached > stop if beyond else reached >= stop):
+        if _is_behind(number, self._stop_fragment) or (not beyond and number and number == self._stop_fragment):
             self.ended = EndReason.STOP_FRAGMENT
 
 
@@ -328,6 +333,12 @@ def _require_supported(media_type: str) -> None:
     given = dict(parameter.split("=", 1) for parameter in parameters if "=" in parameter)
     if kind != _MEDIA_TYPE or any(given.get(name, value) != value for name, value in _MEDIA_PARAMETERS.items()):
         raise UnsupportedAudio("media-type", f"the stream carries {media_type[:_SHOWN]!r}")
+
+
+def _is_behind(number: str, other: str | None) -> bool:
+    """Whether one fragment comes after another; not where one of them is unknown."""
+    later, earlier = _decimal(number), _decimal(other or "")
+    return later is not None and earlier is not None and later > earlier
 
 
 def _decimal(text: str) -> int | None:

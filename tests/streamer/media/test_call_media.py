@@ -207,6 +207,16 @@ class TestIdentity:
         reader.stop_fragment = fragment_number(8)
         assert reader.ended is EndReason.STOP_FRAGMENT
 
+    def test_a_stop_behind_which_audio_came_already_is_no_end(self) -> None:
+        """Streaming was stopped and started again, and the news of it came late."""
+        reader = media()
+        fragments = delivered(contact().fragments())
+        heard = read(reader, fragments[:5])
+        reader.stop_fragment = fragment_number(3)
+        assert reader.ended is None
+        assert pcm_of([*heard, *read(reader, fragments[5:])]) == WHOLE
+        assert reader.ended is None
+
     def test_a_fragment_beyond_the_stop_fragment_is_not_heard(self) -> None:
         reader = media(stop_fragment=fragment_number(3))
         fragments = delivered(contact().fragments())
