@@ -75,7 +75,7 @@ class Session(AioSession):
 
     def __init__(self, network: Network, streams_url: str) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
-        self.register_component("data_loader", _descriptions())  # type: ignore[no-untyped-call]
+        self.register_component("data_loader", _descriptions())
         self._network = network
         self._streams_url = streams_url
 
@@ -85,8 +85,8 @@ class Session(AioSession):
             options["endpoint_url"] = self._streams_url
         elif service_name in _AWS:
             times = {name: getattr(config, name) * speed() for name in ("connect_timeout", "read_timeout")}
-            config = config.merge(AioConfig(**times))
-        return self._client(super().create_client(service_name, config=config, **options))
+            config = config.merge(AioConfig(**times))  # type: ignore[no-untyped-call]
+        return self._client(super().create_client(service_name, config=config, **options))  # type: ignore[no-untyped-call]
 
     @asynccontextmanager
     async def _client(self, creator: Any) -> AsyncIterator[Any]:
@@ -266,7 +266,7 @@ class Stage:
 
     def counted(self, name: str) -> float:
         """Return the sum of a metric, as far as it has been written."""
-        return sum(json.loads(line).get(name, 0) for line in self.metrics.getvalue().splitlines())
+        return float(sum(json.loads(line).get(name, 0) for line in self.metrics.getvalue().splitlines()))
 
     def heard(self, call_id: str = "") -> dict[int, dict[str, Any]]:
         """What a subscriber of the feed has: the final events by number."""

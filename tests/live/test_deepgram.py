@@ -113,6 +113,17 @@ async def test_deepgram_that_stays_out_of_reach_fails_the_call(stage: Stage) -> 
     assert (item["status"], item["error_code"]) == ("failed", "Deepgram.Unavailable")
 
 
+async def test_what_is_final_is_silent_in_a_replay(stage: Stage, undisturbed: Transcript) -> None:
+    """After five seconds the customer's words are final up to the 200th, the agent's to the pause after the 90th."""
+    stage.deepgram_fails({"action": "close", "code": 1011, "after": 5.0})
+    async with stage.streamer():
+        await stage.follow()
+    assert await stage.transcript() == undisturbed
+    _, replay = stage.connections()
+    assert [channel["numbers"][0][0] for channel in replay["channels"]] == [10_200, 20_090]
+    assert [channel["damaged"] for channel in replay["channels"]] == [0, 0]
+
+
 async def test_a_long_replay_keeps_to_the_pace(stage: Stage, undisturbed: Transcript) -> None:
     stage.deepgram_fails({"status": 503, "headers": {"Retry-After": "6"}, "times": 2})
     async with stage.streamer():
