@@ -6,6 +6,9 @@ from typing import Final
 
 from transcription.failures import SafeError
 
+MAX_AGE_SECONDS: Final = 300
+"""Longest time until a changed vocabulary counts."""
+
 DEFAULT_NAME: Final = "default"
 """Vocabulary of clinics that have none of their own."""
 

@@ -8,12 +8,10 @@ from aws_lambda_powertools.utilities.parameters.exceptions import GetParameterEr
 from botocore.exceptions import ClientError
 
 from lambdas.common.errors import error_code
-from transcription.vocabulary import parameter_names, terms_in
+from transcription.vocabulary import MAX_AGE_SECONDS, parameter_names, terms_in
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.parameters import SSMProvider
-
-MAX_AGE_SECONDS = 300
 
 
 class Vocabulary:

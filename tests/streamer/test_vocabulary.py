@@ -1,20 +1,24 @@
+import asyncio
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
 
 from streamer.vocabulary import Vocabulary
-from transcription.vocabulary import VocabularyMalformed
+from transcription.vocabulary import MAX_AGE_SECONDS, VocabularyMalformed
 
 
 class Parameters:
     def __init__(self, values: dict[str, str]) -> None:
-        self._values = values
+        self.values = values
+        self.asked: list[str] = []
 
     async def get_parameter(self, *, Name: str) -> dict[str, Any]:  # noqa: N803
-        if Name not in self._values:
+        self.asked.append(Name)
+        await asyncio.sleep(0)
+        if Name not in self.values:
             raise ClientError({"Error": {"Code": "ParameterNotFound"}}, "GetParameter")
-        return {"Parameter": {"Value": self._values[Name]}}
+        return {"Parameter": {"Value": self.values[Name]}}
 
 
 @pytest.mark.parametrize(("clinic", "terms"), [("harbour", ("crown",)), ("hillside", ("scaling",))])
@@ -30,3 +34,22 @@ async def test_there_may_be_none() -> None:
 async def test_a_malformed_parameter_is_named() -> None:
     with pytest.raises(VocabularyMalformed, match="parameter /v/harbour"):
         await Vocabulary(ssm=Parameters({"/v/harbour": "crown"}), path="/v/").terms("harbour")
+
+
+async def test_calls_that_begin_together_ask_once() -> None:
+    parameters = Parameters({"/v/default": '["scaling"]'})
+    vocabulary = Vocabulary(ssm=parameters, path="/v/")
+    assert set(await asyncio.gather(*(vocabulary.terms("harbour") for _ in range(150)))) == {("scaling",)}
+    assert parameters.asked == ["/v/harbour", "/v/default"]
+
+
+async def test_a_change_counts_after_five_minutes() -> None:
+    now = 0.0
+    parameters = Parameters({"/v/harbour": '["crown"]'})
+    vocabulary = Vocabulary(ssm=parameters, path="/v/", clock=lambda: now)
+    assert await vocabulary.terms("harbour") == ("crown",)
+    parameters.values["/v/harbour"] = '["bridge"]'
+    now = MAX_AGE_SECONDS - 1
+    assert await vocabulary.terms("harbour") == ("crown",)
+    now = MAX_AGE_SECONDS
+    assert await vocabulary.terms("harbour") == ("bridge",)
