@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Final
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from streamer.logs import failure
 
 _log = logging.getLogger(__name__)
 
@@ -72,24 +77,26 @@ class CallQueue:
         ]
 
     async def renew(self, messages: Iterable[Message]) -> None:
-        """Keep messages hidden for another lease. One that cannot be renewed is logged: the table's fence decides."""
-        for batch in _batches(list(messages)):
-            response = await self._sqs.change_message_visibility_batch(
-                QueueUrl=self._url,
-                Entries=[
-                    {
-                        "Id": str(number),
-                        "ReceiptHandle": message.receipt_handle,
-                        "VisibilityTimeout": self._lease_seconds,
-                    }
-                    for number, message in enumerate(batch)
-                ],
+        """Keep messages hidden for another lease. What cannot be renewed is logged: the table's fence decides."""
+        async with asyncio.TaskGroup() as renewals:
+            for batch in _batches(list(messages)):
+                renewals.create_task(self._renew(batch))
+
+    async def _renew(self, batch: Sequence[Message]) -> None:
+        entries = [
+            {"Id": str(number), "ReceiptHandle": message.receipt_handle, "VisibilityTimeout": self._lease_seconds}
+            for number, message in enumerate(batch)
+        ]
+        try:
+            response = await self._sqs.change_message_visibility_batch(QueueUrl=self._url, Entries=entries)
+        except (ClientError, BotoCoreError) as error:
+            _log.warning("messages are not renewed", extra={"messages": len(batch), **failure(error)})
+            return
+        for failed in response.get("Failed", []):
+            _log.warning(
+                "a message is not renewed",
+                extra={"message_id": batch[int(failed["Id"])].message_id, "error_code": failed["Code"]},
             )
-            for failed in response.get("Failed", []):
-                _log.warning(
-                    "a message is not renewed",
-                    extra={"message_id": batch[int(failed["Id"])].message_id, "error_code": failed["Code"]},
-                )
 
     async def release(self, message: Message, *, seconds: float = 0) -> None:
         """Let the message be delivered again, now or after a while."""

@@ -1,6 +1,8 @@
 from datetime import timedelta
+from typing import Any
 
 import pytest
+from botocore.exceptions import ConnectTimeoutError
 
 from streamer.calls.queue import CallQueue, Message
 from tests.streamer.calls.cloud import Cloud
@@ -63,6 +65,26 @@ async def test_a_message_that_cannot_be_renewed_spares_the_others(queue: CallQue
     )
     await queue.renew([gone, held])
     assert await queue.receive(10, wait_seconds=2) == []
+
+
+async def test_a_request_that_fails_does_not_keep_the_other_messages_from_being_renewed() -> None:
+    renewed: list[str] = []
+
+    class Sqs:
+        async def change_message_visibility_batch(self, *, QueueUrl: str, Entries: list[dict[str, str]]) -> Any:  # noqa: N803
+            receipts = [entry["ReceiptHandle"] for entry in Entries]
+            if "0" in receipts:
+                raise ConnectTimeoutError(endpoint_url="https://sqs")
+            renewed.extend(receipts)
+            return {}
+
+    queue = CallQueue(sqs=Sqs(), url="calls", failed_calls_url="failed", lease=timedelta(seconds=30))
+    messages = [
+        Message(message_id=str(number), receipt_handle=str(number), body="", receive_count=1, sent_at_ms=0)
+        for number in range(25)
+    ]
+    await queue.renew(messages)
+    assert sorted(map(int, renewed)) == list(range(10, 25))
 
 
 async def test_a_failed_call_goes_to_the_dead_letter_queue_as_it_was(queue: CallQueue, cloud: Cloud) -> None:
