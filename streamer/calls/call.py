@@ -347,7 +347,9 @@ class CallRun:
         checkpoint = self._checkpoint
         try:
             if self._services.publisher is not None and checkpoint.published_seq < checkpoint.next_seq - 1:
-                stored = self._services.store.utterances(self._call.call_id, after=checkpoint.published_seq)
+                stored = self._services.store.utterances(
+                    self._call.call_id, after=checkpoint.published_seq, before=checkpoint.next_seq
+                )
                 self._feed.finals(await stored)
             await self._feed.run()
         except Exception:  # noqa: BLE001 - the feed never fails a call

@@ -37,7 +37,7 @@ from streamer.logs import failure
 from transcription.codec import decode, encode
 from transcription.failures import SafeError
 from transcription.live_call import LiveCall, LiveStatus, LiveUtterance
-from transcription.table_keys import call_partition, live_call_key, utterance_key, utterance_range
+from transcription.table_keys import call_partition, live_call_key, utterance_key
 
 _PERSIST_SECONDS: Final = 540.0
 """How long an outage of the table is borne. DynamoDB knows a transaction's token for 10 minutes."""
@@ -316,9 +316,9 @@ class CallStore:
         """Return what Connect has said about the end of a call until now."""
         return hints_in(await self._read(call_id))
 
-    async def utterances(self, call_id: str, *, after: int) -> list[LiveUtterance]:
-        """Return the utterances of a call from the one after number *after*, in order."""
-        first, last = utterance_key(call_id, after + 1).sk, f"{utterance_range()}~"
+    async def utterances(self, call_id: str, *, after: int, before: int) -> list[LiveUtterance]:
+        """Return the utterances of a call between two numbers, in order."""
+        first, last = utterance_key(call_id, after + 1).sk, utterance_key(call_id, before - 1).sk
         request: dict[str, Any] = {
             "TableName": self._table,
             "KeyConditionExpression": "PK = :pk AND SK BETWEEN :first AND :last",

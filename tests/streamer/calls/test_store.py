@@ -274,8 +274,9 @@ class TestFence:
         mine = await taken(store)
         await store.commit(mine.lease, [utterance(1), utterance(2)], CHECKPOINT)
         assert [item["text"] for item in await cloud.utterances("call-7")] == ["word 1", "word 2"]
-        assert await store.utterances("call-7", after=0) == [utterance(1), utterance(2)]
-        assert await store.utterances("call-7", after=1) == [utterance(2)]
+        assert await store.utterances("call-7", after=0, before=3) == [utterance(1), utterance(2)]
+        assert await store.utterances("call-7", after=1, before=3) == [utterance(2)]
+        assert await store.utterances("call-7", after=0, before=2) == [utterance(1)]
 
     @pytest.mark.parametrize(
         "write",
