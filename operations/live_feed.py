@@ -80,7 +80,10 @@ class Subscriptions:
         if str(message.get("type", "")).endswith("error"):
             kinds = ", ".join(str(entry.get("errorType")) for entry in message.get("errors", []))
             raise FeedUnavailable(f"the feed refused: {kinds}")
-        return (message["id"], json.loads(message["event"])) if message.get("type") == "data" else None
+        if message.get("type") != "data":
+            return None
+        event = message["event"]  # the event's text, or a list of it alone: descriptions of the protocol differ
+        return message["id"], json.loads(event[0] if isinstance(event, list) else event)
 
     def _send(self, message: Mapping[str, Any]) -> None:
         try:
