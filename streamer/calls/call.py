@@ -144,11 +144,6 @@ class CallRun:
         self._reader: StreamReader | None = None
         self._session: DeepgramSession | None = None
 
-    @property
-    def checkpoint(self) -> Checkpoint:
-        """Where the call stands, as it is stored."""
-        return self._checkpoint
-
     def hand_over(self) -> None:
         """Stop, store what is final and let go of the call, unless it is being completed already."""
         self._handing_over.set()

@@ -113,7 +113,6 @@ class DeepgramSession:
         self._failure: BaseException | None = None
         self._transcribing: asyncio.Task[None] | None = None
         self._committing: asyncio.Task[None] | None = None
-        self._connected = False
         self._attempts = 0
         self._trouble_since: float | None = None
         self._rejections = 0
@@ -130,11 +129,6 @@ class DeepgramSession:
     def reconnects(self) -> int:
         """Connections that broke before everything sent had its final words."""
         return self.counts.reconnects
-
-    @property
-    def connected(self) -> bool:
-        """Whether a connection is open."""
-        return self._connected
 
     @property
     def buffered_seconds(self) -> float:
@@ -253,7 +247,6 @@ class DeepgramSession:
             counts=self.counts,
             patience=self._limits.patience,
         )
-        self._connected = True
         try:
             await conversation.run()
         except ResultMissing as missing:
@@ -270,8 +263,6 @@ class DeepgramSession:
         else:
             self._trouble_since, self._attempts = None, 0
             return
-        finally:
-            self._connected = False
         self.counts.reconnects += 1
         if asyncio.get_running_loop().time() - opened >= self._limits.healthy:
             self._attempts = 0

@@ -249,7 +249,6 @@ def test_a_pause_in_the_stream_is_bridged_with_keep_alives() -> None:
             session = DeepgramSession(url=server.url, key=Keys(), sink=sink)
             running = asyncio.create_task(session.run())
             await play(session, pieces[:100])
-            assert session.connected
             await asyncio.sleep(60)
             await play(session, pieces[100:])
             await session.finish()
