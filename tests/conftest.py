@@ -23,7 +23,7 @@ FLAGS: dict[str, Any] = json.loads((ROOT / "cdk.json").read_text(encoding="utf-8
 REGION = "eu-central-1"
 
 # Folders whose tests share one running server, the longest first: each stays in one of the processes of `pytest -n`.
-_TOGETHER = ("tests/emulator", "tests/live", "tests/streamer/calls", "tests/local/speech", "tests/local/emulator")
+_TOGETHER = ("tests/emulator", "tests/streamer/calls", "tests/local/speech", "tests/local/emulator")
 
 # Hypothesis tries the same examples on every run, without a time limit that a busy machine could break.
 settings.register_profile("callscribe", derandomize=True, deadline=None)
