@@ -84,6 +84,7 @@ class Intake:
         self._jitter = jitter
         self._work: dict[str, _Work] = {}
         self._draining = asyncio.Event()
+        self._renewing = asyncio.Lock()
         self._changed = asyncio.Event()
 
     @property
@@ -114,8 +115,10 @@ class Intake:
             receiving = await self._take_messages(tasks)
             _log.info("draining", extra={"calls": len(self.runs)})
             self._health.ended("intake")
-            for run in self.runs:
-                run.hand_over()
+            # A renewal that is under way could hide a message again that has just been given back.
+            async with self._renewing:
+                for run in self.runs:
+                    run.hand_over()
             async with asyncio.timeout(DRAIN_SECONDS):
                 # Not broken off: the queue could give a message to the request that nobody reads any more.
                 for message in await receiving:
@@ -175,7 +178,9 @@ class Intake:
                     _log.warning("leases are not renewed", extra=failure(error))
 
     async def _renew_messages(self) -> None:
-        await self._queue.renew([work.message for work in self._work.values()])
+        async with self._renewing:
+            if not self._draining.is_set():
+                await self._queue.renew([work.message for work in self._work.values()])
 
     async def _renew_leases(self) -> None:
         runs = {run.lease.call_id: run for run in self.runs}

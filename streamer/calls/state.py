@@ -67,10 +67,19 @@ class Checkpoint:
         return {
             "watermarks": list(self.watermarks),
             "next_seq": self.next_seq,
-            "published_seq": self.published_seq,
             "resume_token": self.resume_token,
             "gaps": [encode(gap) for gap in self.gaps],
             "word_count": self.word_count,
+            **self.notes(),
+        }
+
+    def notes(self) -> dict[str, Any]:
+        """Return what stands beside the words and their position.
+
+        The rest belongs to the write that stores words: whoever gave such a write up does not know whether it happened.
+        """
+        return {
+            "published_seq": self.published_seq,
             "reconnects": self.reconnects,
             "failures": self.failures,
             "model": self.model,

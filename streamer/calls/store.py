@@ -252,7 +252,7 @@ class CallStore:
             LeaseLost: The call belongs to another streamer.
         """
         await self._change(
-            lease, checkpoint.attributes() | {"status": LiveStatus.RELEASED, "lease_until": 0}, what="release"
+            lease, checkpoint.notes() | {"status": LiveStatus.RELEASED, "lease_until": 0}, what="release"
         )
 
     async def complete(self, lease: Lease, checkpoint: Checkpoint, completion: Completion) -> Item:
@@ -302,7 +302,7 @@ class CallStore:
             "error_code": error.code,
             "error_message": error.message,
         }
-        await self._change(lease, checkpoint.attributes() | failed, what="fail")
+        await self._change(lease, checkpoint.notes() | failed, what="fail")
 
     async def mark_announced(self, item: Item) -> None:
         """Note that the world knows of a completed call; nothing, if it has been reopened since."""

@@ -181,11 +181,23 @@ class TestTaking:
     async def test_a_released_call_is_taken_at_once(self, store_of: Callable[..., CallStore]) -> None:
         first = store_of("one")
         mine = await taken(first)
+        await first.commit(mine.lease, [], CHECKPOINT)
         await first.release(mine.lease, CHECKPOINT)
+        assert (await taken(store_of("two"))).state.checkpoint == CHECKPOINT
+
+    async def test_giving_back_leaves_the_position_to_the_write_that_stores_words(
+        self, store_of: Callable[..., CallStore]
+    ) -> None:
+        first = store_of("one")
+        mine = await taken(first)
+        before = replace(CHECKPOINT, watermarks=(0, 0), next_seq=1, resume_token=None, gaps=(), word_count=0)
+        await first.commit(mine.lease, [], CHECKPOINT)  # and whoever asked for it gave up waiting for the answer
+        await first.release(mine.lease, before)
         assert (await taken(store_of("two"))).state.checkpoint == CHECKPOINT
 
     async def test_a_failed_call_is_taken_again_when_it_is_redriven(self, store: CallStore, cloud: Cloud) -> None:
         mine = await taken(store)
+        await store.commit(mine.lease, [], CHECKPOINT)
         await store.fail(mine.lease, CHECKPOINT, SafeError("StreamNotFound", "there is no stream"))
         item = await cloud.live("call-7")
         assert (item["status"], item["error_code"], item["error_message"]) == (
