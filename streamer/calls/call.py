@@ -20,6 +20,7 @@ from streamer.calls.reader import StreamReader
 from streamer.calls.state import completion, merged, without_pause
 from streamer.calls.store import LeaseLost, StreamingResumed
 from streamer.deepgram.connection import listen_url
+from streamer.deepgram.conversation import Counts
 from streamer.deepgram.session import DeepgramSession
 from streamer.feed import CallFeed, Publisher
 from streamer.logs import failure
@@ -124,7 +125,7 @@ class CallRun:
         self._checkpoint = taken.state.checkpoint
         self._hints = taken.state.hints
         self._first_reconnects = taken.state.checkpoint.reconnects
-        self._counted_reconnects = self._counted_rate_limits = 0
+        self._counted = Counts()
         self._handing_over = asyncio.Event()
         self._lost = False
         self._media = CallMedia(
@@ -385,10 +386,16 @@ class CallRun:
     def _count_trouble(self) -> None:
         if self._session is None:
             return
-        counts, metrics = self._session.counts, self._services.metrics
-        metrics.add(Count.RECONNECTS, counts.reconnects - self._counted_reconnects)
-        metrics.add(Count.RATE_LIMITED, counts.rate_limited - self._counted_rate_limits)
-        self._counted_reconnects, self._counted_rate_limits = counts.reconnects, counts.rate_limited
+        counts, before = self._session.counts, self._counted
+        for name, now, then in (
+            (Count.RECONNECTS, counts.reconnects, before.reconnects),
+            (Count.RATE_LIMITED, counts.rate_limited, before.rate_limited),
+            (Count.STALLS, counts.stalls, before.stalls),
+            (Count.UNKNOWN_MESSAGES, counts.unknown_messages, before.unknown_messages),
+            (Count.UNREADABLE_MESSAGES, counts.malformed_messages, before.malformed_messages),
+        ):
+            self._services.metrics.add(name, now - then)
+        self._counted = replace(counts)
 
 
 def _stated(error: UnsupportedAudio | InvalidOptions) -> SafeError:
