@@ -22,6 +22,13 @@ _GC_THRESHOLD: Final = (50_000, 20, 50)
 _log = logging.getLogger("streamer")
 
 
+def settle_garbage_collector() -> None:
+    """Look through what has been loaded until now no more, as it stays, and through the rest less often."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(*_GC_THRESHOLD)
+
+
 async def _serve(settings: Settings) -> None:
     service = Service(settings)
     loop = asyncio.get_running_loop()
@@ -34,10 +41,7 @@ async def _serve(settings: Settings) -> None:
         if not ready.done():
             ready.cancel()
             return
-        # What has been loaded until now stays: it need not be looked through again.
-        gc.collect()
-        gc.freeze()
-        gc.set_threshold(*_GC_THRESHOLD)
+        settle_garbage_collector()
         _log.info("ready", extra={"slots": settings.slots})
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import gc
 import io
 import time
 from datetime import timedelta
@@ -17,6 +16,7 @@ from typing import Any
 import uvloop
 from aiobotocore.session import AioSession
 
+from streamer.__main__ import settle_garbage_collector
 from streamer.calls.call import CallRun, Services
 from streamer.calls.ending import EndLimits
 from streamer.calls.state import CallState, Checkpoint, EndHints, Lease
@@ -67,8 +67,7 @@ async def _serve(address: str, calls: int) -> None:
         async with asyncio.TaskGroup() as running:
             for number in range(1, calls + 1):
                 running.create_task(_run(services, number).run())
-            gc.collect()
-            gc.freeze()
+            settle_garbage_collector()
 
 
 def _run(services: Services, number: int) -> CallRun:
