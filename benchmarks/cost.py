@@ -93,16 +93,18 @@ def price(name: str) -> Decimal:
 
 
 def happy_path(definition: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
-    """The longest way through a state machine that fails nowhere and ends in success."""
+    """The longest way through a state machine that fails nowhere, waits for nothing and ends in success."""
     states = definition["States"]
 
-    def longest(name: str) -> tuple[str, ...]:
+    def longest(name: str, *before: str) -> tuple[str, ...]:
         state = states[name]
         if state["Type"] == "Succeed" or state.get("End"):
             return (name,)
         following = [choice["Next"] for choice in state.get("Choices", ())]
         following += [state[key] for key in ("Default", "Next") if key in state]
-        rest = max((longest(following_name) for following_name in following), key=len, default=())
+        # Not in circles: a recording may wait for its live transcript again and again.
+        ways = (longest(next_name, *before, name) for next_name in following if next_name not in before)
+        rest = max(ways, key=len, default=())
         return (name, *rest) if rest else ()
 
     return {name: states[name] for name in longest(definition["StartAt"])}

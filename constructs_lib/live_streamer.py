@@ -43,7 +43,7 @@ LIVE_CALL_TRANSCRIBED: Final = "Live Call Transcribed"
 """``detail-type`` of the event that announces the end of a live transcript."""
 
 _RUBRIC: Final = "clinic-call-v1"
-# Calls of one processor at 60 % load in measurements; half as many is the default.
+# So many were measured to be more than one processor should have.
 _MOST_SLOTS = 300
 _MOST_TASKS = 1000
 # Of a healthy call, too: one for every hand-over, two for every streamer that dies with it. What fails otherwise is
@@ -94,8 +94,8 @@ class LiveStreamer(Construct):
         feed: Where words go as they are heard. Default: to the table only.
         alarm_topic: Where alarms go. Default: a new topic, without subscribers.
         retain_for: Age at which calls, words and transcripts are deleted from *table*. Default: never.
-        slots_per_task: Calls that a task follows at once, up to 300. Default: 150, half of what one processor was
-            measured to do.
+        slots_per_task: Calls that a task follows at once, up to 300. Default: 100, which kept a processor busy for less
+            than half of the time in measurements.
         min_tasks: Fewest tasks. Default: 1; two survive the loss of one without a pause.
         max_tasks: Most tasks. Default: *min_tasks*, without scaling.
         max_call_duration: Longest call, up to 11 hours; its transcript ends there, incomplete. Default: 4 hours.
@@ -176,7 +176,7 @@ class LiveStreamer(Construct):
         feed: LiveTranscriptFeed | None = None,
         alarm_topic: sns.ITopic | None = None,
         retain_for: Duration | None = None,
-        slots_per_task: int = 150,
+        slots_per_task: int = 100,
         min_tasks: int = 1,
         max_tasks: int | None = None,
         max_call_duration: Duration | None = None,

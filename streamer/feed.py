@@ -31,6 +31,9 @@ MAX_EVENTS: Final = 5
 MAX_WAITING: Final = 1_000
 """Final events of one call that may wait; the oldest is then dropped, and can be read from the table."""
 
+INTERIM_SECONDS: Final = 1.0
+"""From one request with passing words of a call to the next; in between, newer words replace them."""
+
 _ATTEMPTS: Final = 4
 _FIRST_DELAY: Final = 0.5
 _TIMEOUT: Final = aiohttp.ClientTimeout(total=5, connect=3)
@@ -127,6 +130,7 @@ class CallFeed:
         self._lasting: deque[tuple[int, str]] = deque()
         self._interims: dict[int, InterimResult] = {}
         self._something = asyncio.Event()
+        self._turn = 0.0
         self._closing = False
 
     def interim(self, result: InterimResult) -> None:
@@ -150,17 +154,25 @@ class CallFeed:
         if self._publisher is None:
             return
         while not (self._closing and not self._lasting):
-            if not self._lasting and not self._interims:
-                self._something.clear()
-                await self._something.wait()
-                continue
-            await self._publish_some(self._publisher)
+            if self._lasting or (self._interims and _now() >= self._turn):
+                await self._publish_some(self._publisher)
+            else:
+                await self._wait()
 
     def close(self) -> None:
         """Let `run` end once what has to be published is."""
         self._closing = True
         self._interims.clear()
         self._something.set()
+
+    async def _wait(self) -> None:
+        """Wait for final words, or for the turn of passing ones."""
+        self._something.clear()
+        try:
+            async with asyncio.timeout_at(self._turn if self._interims else None):
+                await self._something.wait()
+        except TimeoutError:
+            return
 
     def _put(self, seq: int, event: dict[str, Any]) -> None:
         if self._publisher is None:
@@ -174,6 +186,8 @@ class CallFeed:
     async def _publish_some(self, publisher: Publisher) -> None:
         lasting = [self._lasting.popleft() for _ in range(min(MAX_EVENTS, len(self._lasting)))]
         interims = [self._interims.pop(channel) for channel in sorted(self._interims)[: MAX_EVENTS - len(lasting)]]
+        if interims:
+            self._turn = _now() + INTERIM_SECONDS
         events = [event for _, event in lasting] + [_interim_event(result) for result in interims]
         # Passing words are not worth a second try: newer ones follow.
         for attempt in range(_ATTEMPTS if lasting else 1):
@@ -188,6 +202,10 @@ class CallFeed:
             self.published_seq = max([self.published_seq, *(seq for seq, _ in lasting)])
             return
         self._metrics.add(Count.FEED_DROPPED, len(lasting) or len(interims))
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()
 
 
 def _interim_event(result: InterimResult) -> str:

@@ -11,7 +11,7 @@ from benchmarks.report import Figures
 from transcription.cost import load_prices
 from transcription.options import TranscriptionOptions
 
-_SLOTS, _TASK_VCPU, _TASK_GB = 150, 1, 2
+_SLOTS, _TASK_VCPU, _TASK_GB = 100, 1, 2
 _FILLED = Decimal("0.7")
 """Share of the slots in use: where scaling aims."""
 _HOUR = 3600

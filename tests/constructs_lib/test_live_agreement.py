@@ -43,7 +43,7 @@ def told(deployed: tuple[LiveStreamer, Template]) -> dict[str, str]:
 
 def test_the_streamer_understands_what_it_is_told(deployed: tuple[LiveStreamer, Template]) -> None:
     settings = Settings.from_environment(told(deployed))
-    assert settings.slots == 150
+    assert settings.slots == 100
     assert (settings.lease.total_seconds(), settings.max_call.total_seconds()) == (30, 4 * 3600)
     assert settings.deepgram_stream_url == "wss://api.deepgram.com"
     assert settings.retention is None

@@ -115,6 +115,31 @@ async def test_only_the_newest_passing_words_of_a_channel_wait(feed: CallFeed, s
     assert subscribers.requests[0][1]["role"] == "agent"
 
 
+async def test_passing_words_take_turns_and_final_ones_do_not_wait(feed: CallFeed, subscribers: Subscribers) -> None:
+    subscribers.let_through.set()
+    running = asyncio.create_task(feed.run())
+
+    async def requests(count: int) -> None:
+        async with asyncio.timeout(30):
+            while len(subscribers.requests) < count:
+                await asyncio.sleep(0)
+
+    feed.interim(interim("good"))
+    await requests(1)
+    feed.interim(interim("good morning"))
+    feed.interim(interim("hello", channel=1))
+    for _ in range(50):
+        await asyncio.sleep(0)
+    assert len(subscribers.requests) == 1
+    feed.finals([utterance(1)])
+    await requests(2)
+    running.cancel()
+    assert [(event["type"], event["text"]) for event in subscribers.requests[1]] == [
+        ("final", "word 1"),
+        ("interim", "hello"),
+    ]
+
+
 async def test_final_words_replace_the_passing_ones(feed: CallFeed, subscribers: Subscribers) -> None:
     subscribers.let_through.set()
     feed.interim(interim("word"))
