@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.service_resource import DynamoDBServiceResource, Table
@@ -10,14 +10,14 @@ if TYPE_CHECKING:
 _KEYS = ("PK", "SK", "GSI1PK", "GSI1SK")
 
 
-def create_transcript_table(dynamodb: DynamoDBServiceResource) -> Table:
-    """Create the table with its index, as the stacks make it."""
-    return dynamodb.create_table(
-        TableName="transcripts",
-        BillingMode="PAY_PER_REQUEST",
-        AttributeDefinitions=[{"AttributeName": name, "AttributeType": "S"} for name in _KEYS],
-        KeySchema=[{"AttributeName": "PK", "KeyType": "HASH"}, {"AttributeName": "SK", "KeyType": "RANGE"}],
-        GlobalSecondaryIndexes=[
+def table_definition(name: str) -> dict[str, Any]:
+    """The table with its index, as the stacks make it: arguments of CreateTable."""
+    return {
+        "TableName": name,
+        "BillingMode": "PAY_PER_REQUEST",
+        "AttributeDefinitions": [{"AttributeName": key, "AttributeType": "S"} for key in _KEYS],
+        "KeySchema": [{"AttributeName": "PK", "KeyType": "HASH"}, {"AttributeName": "SK", "KeyType": "RANGE"}],
+        "GlobalSecondaryIndexes": [
             {
                 "IndexName": "GSI1",
                 "KeySchema": [
@@ -27,4 +27,9 @@ def create_transcript_table(dynamodb: DynamoDBServiceResource) -> Table:
                 "Projection": {"ProjectionType": "ALL"},
             }
         ],
-    )
+    }
+
+
+def create_transcript_table(dynamodb: DynamoDBServiceResource) -> Table:
+    """Create the table."""
+    return dynamodb.create_table(**table_definition("transcripts"))

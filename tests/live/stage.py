@@ -11,7 +11,6 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
 from functools import cache
 from itertools import count
 from typing import Any, Final
@@ -42,7 +41,6 @@ from tests.live.fast_loop import speed
 from tests.live.feed import Feed
 from tests.streamer.calls.cloud import KEY, Cloud
 from transcription.live_call import LiveCall, feed_channel
-from transcription.options import TranscriptionOptions
 
 CLINIC: Final = "harbour"
 DISCONNECTED: Final = "2026-11-20T10:00:00+00:00"
@@ -299,30 +297,8 @@ class Stage:
 
     def settings(self, **changes: Any) -> Settings:
         """Return a streamer's settings."""
-        values: dict[str, Any] = {
-            "region": "us-east-1",
-            "table_name": self.cloud.table,
-            "calls_queue_url": self.cloud.queue_url,
-            "failed_calls_queue_url": self.cloud.failed_queue_url,
-            "deepgram_secret_arn": self.cloud.secret_arn,
-            "deepgram_options": TranscriptionOptions(),
-            "deepgram_stream_url": self.deepgram_url,
-            "vocabulary_path": "/vocabulary/",
-            "feed_url": self.feed_url,
-            "event_bus_name": "default",
-            "service_name": "live",
-            "slots": 20,
-            "lease": timedelta(seconds=30),
-            "max_call": timedelta(hours=1),
-            "idle_limit": timedelta(seconds=120),
-            "start_wait": timedelta(seconds=60),
-            "buffer": timedelta(seconds=60),
-            "retention": None,
-            "log_level": "DEBUG",
-            "health_port": 0,
-            "ecs_agent_uri": "",
-        }
-        return Settings(**values | changes)
+        own = {"deepgram_stream_url": self.deepgram_url, "feed_url": self.feed_url, "log_level": "DEBUG"}
+        return self.cloud.settings(**own | changes)
 
     @asynccontextmanager
     async def streamer(

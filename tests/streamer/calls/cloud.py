@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import cache
 from itertools import count
 from typing import Any
@@ -13,12 +14,14 @@ from aiobotocore.session import AioSession
 
 from streamer.aws import config
 from streamer.calls.attributes import from_attributes, to_attributes
+from streamer.settings import Settings
+from tests.fakes.table import table_definition
+from transcription.options import TranscriptionOptions
 from transcription.table_keys import call_partition, live_call_key, utterance_range
 
 KEY = "0123456789abcdef0123456789abcdef01234567"
 """Deepgram's key, as far as anybody here knows."""
 
-_KEYS = ("PK", "SK", "GSI1PK", "GSI1SK")
 _numbers = count(1)
 
 
@@ -43,6 +46,32 @@ class Cloud:
     queue_url: str
     failed_queue_url: str
     secret_arn: str
+
+    def settings(self, **values: Any) -> Settings:
+        """Return the settings of a streamer that works on it."""
+        usual: dict[str, Any] = {
+            "region": "us-east-1",
+            "table_name": self.table,
+            "calls_queue_url": self.queue_url,
+            "failed_calls_queue_url": self.failed_queue_url,
+            "deepgram_secret_arn": self.secret_arn,
+            "deepgram_options": TranscriptionOptions(),
+            "vocabulary_path": "/vocabulary/",
+            "feed_url": "",
+            "event_bus_name": "default",
+            "service_name": "live",
+            "slots": 20,
+            "lease": timedelta(seconds=30),
+            "max_call": timedelta(hours=1),
+            "idle_limit": timedelta(seconds=120),
+            "start_wait": timedelta(seconds=60),
+            "buffer": timedelta(seconds=60),
+            "retention": None,
+            "log_level": "INFO",
+            "health_port": 0,
+            "ecs_agent_uri": "",
+        }
+        return Settings(**usual | values)
 
     async def live(self, call_id: str) -> dict[str, Any]:
         """Return a call's item."""
@@ -91,22 +120,7 @@ async def new_cloud() -> AsyncIterator[Cloud]:
     async with AsyncExitStack() as stack:
         dynamodb = await stack.enter_async_context(session.create_client("dynamodb", config=config()))
         sqs = await stack.enter_async_context(session.create_client("sqs", config=config(read_timeout=30)))
-        await dynamodb.create_table(
-            TableName=table,
-            BillingMode="PAY_PER_REQUEST",
-            AttributeDefinitions=[{"AttributeName": name, "AttributeType": "S"} for name in _KEYS],
-            KeySchema=[{"AttributeName": "PK", "KeyType": "HASH"}, {"AttributeName": "SK", "KeyType": "RANGE"}],
-            GlobalSecondaryIndexes=[
-                {
-                    "IndexName": "GSI1",
-                    "KeySchema": [
-                        {"AttributeName": "GSI1PK", "KeyType": "HASH"},
-                        {"AttributeName": "GSI1SK", "KeyType": "RANGE"},
-                    ],
-                    "Projection": {"ProjectionType": "ALL"},
-                }
-            ],
-        )
+        await dynamodb.create_table(**table_definition(table))
         urls = [
             (await sqs.create_queue(QueueName=f"{name}-{number}"))["QueueUrl"] for name in ("calls", "failed-calls")
         ]

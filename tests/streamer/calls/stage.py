@@ -13,7 +13,6 @@ import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
-from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -35,7 +34,6 @@ from streamer.settings import Settings
 from tests.fakes.serving import serving
 from tests.streamer.calls.cloud import Cloud
 from transcription.live_call import LiveCall
-from transcription.options import TranscriptionOptions
 
 SECONDS = 60.0
 """Longest wait of a test for anything."""
@@ -155,30 +153,8 @@ class Stage:
 
     def settings(self, **changes: Any) -> Settings:
         """Return a streamer's settings."""
-        values: dict[str, Any] = {
-            "region": "us-east-1",
-            "table_name": self.cloud.table,
-            "calls_queue_url": self.cloud.queue_url,
-            "failed_calls_queue_url": self.cloud.failed_queue_url,
-            "deepgram_secret_arn": self.cloud.secret_arn,
-            "deepgram_options": TranscriptionOptions(),
-            "deepgram_stream_url": self.deepgram_url,
-            "vocabulary_path": "/vocabulary/",
-            "feed_url": "",
-            "event_bus_name": "default",
-            "service_name": "live",
-            "slots": 20,
-            "lease": timedelta(seconds=30),
-            "max_call": timedelta(hours=1),
-            "idle_limit": timedelta(seconds=120),
-            "start_wait": timedelta(seconds=60),
-            "buffer": timedelta(seconds=60),
-            "retention": None,
-            "log_level": "INFO",
-            "health_port": 0,
-            "ecs_agent_uri": "",
-        }
-        return Settings(**values | changes)
+        own = {"deepgram_stream_url": self.deepgram_url}
+        return self.cloud.settings(**own | changes)
 
     @asynccontextmanager
     async def streamer(
