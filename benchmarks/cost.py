@@ -17,7 +17,7 @@ CALLS = 1_000
 CALL_SECONDS = 240
 
 # Billed time in the handlers, stated rather than measured: a laptop is not Lambda. Deepgram's own time is the largest.
-_LAMBDA_SECONDS = {"admit_recording": "0.5", "transcribe_call": "10", "store_transcript": "0.5", "score_quality": "0.3"}
+LAMBDA_SECONDS = {"admit_recording": "0.5", "transcribe_call": "10", "store_transcript": "0.5", "score_quality": "0.3"}
 # An entry of the state machine's log without execution data, and its entries per state: entered, scheduled, started,
 # succeeded, exited.
 _WORKFLOW_LOG_BYTES_PER_STATE = 5 * 600
@@ -26,6 +26,7 @@ _SECRET_REQUESTS = 1
 # A queue without traffic: five pollers that wait 20 s each (Lambda developer guide, "Using Lambda with Amazon SQS").
 _IDLE_POLLS_PER_MONTH = 5 * 3 * 60 * 24 * 30
 
+_HOURS = 730
 _KIB = 1024
 _GB = Decimal(10**9)
 
@@ -145,7 +146,7 @@ def bill(usage: CallUsage) -> tuple[Line, ...]:
     requests = usage.requests
     invocations = len(usage.memory_mib)
     gb_seconds = sum(
-        Decimal(memory) / 1024 * Decimal(_LAMBDA_SECONDS[name]) for name, memory in usage.memory_mib.items()
+        Decimal(memory) / 1024 * Decimal(LAMBDA_SECONDS[name]) for name, memory in usage.memory_mib.items()
     )
     units = usage.write_units + tasks["dynamodb:updateItem"] * write_units(usage.claim_bytes)
     reads = sum(count for name, count in requests.items() if name in ("dynamodb:GetItem", "dynamodb:Query"))
@@ -228,13 +229,22 @@ def comparison_figures(lines: Iterable[Line], deepgram_usd: Decimal) -> Figures:
 
 def monthly_figures(resources: Iterable[Mapping[str, Any]]) -> Figures:
     """What one deployment costs a month before the first call."""
+    resources = tuple(resources)
     counts = Counter(resource["Type"] for resource in resources)
-    rows = (
+    tasks = sum(
+        int(resource["Properties"]["MinCapacity"])
+        for resource in resources
+        if resource["Type"] == "AWS::ApplicationAutoScaling::ScalableTarget"
+    )
+    rows: tuple[tuple[str, int, str], ...] = (
         ("KMS keys", counts["AWS::KMS::Key"], "kms_key_month"),
         ("secrets", counts["AWS::SecretsManager::Secret"], "secret_month"),
         ("alarms", counts["AWS::CloudWatch::Alarm"], "alarm_month"),
         ("dashboards", counts["AWS::CloudWatch::Dashboard"], "dashboard_month"),
         ("polls of the empty queue", _IDLE_POLLS_PER_MONTH, "sqs_request"),
+        ("hours of NAT gateways, for live calls", counts["AWS::EC2::NatGateway"] * _HOURS, "nat_hour"),
+        ("vCPU-hours of the fewest streamers", tasks * _HOURS, "fargate_vcpu_hour_arm64"),
+        ("GB-hours of the fewest streamers", 2 * tasks * _HOURS, "fargate_gb_hour_arm64"),
     )
     total = sum(count * price(name) for _, count, name in rows)
     return Figures(

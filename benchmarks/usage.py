@@ -10,7 +10,7 @@ from decimal import Decimal
 from typing import Any
 
 from benchmarks.assembly import PRODUCT_STAGE, Assembly
-from benchmarks.cost import CallUsage, happy_path, item_size, write_units
+from benchmarks.cost import LAMBDA_SECONDS, CallUsage, happy_path, item_size, write_units
 from benchmarks.rig import Rig, wait_for
 
 _CALL = "four-minutes"
@@ -35,7 +35,11 @@ def one_call(rig: Rig, assembly: Assembly) -> CallUsage:
     sizes = {kind: item_size(item) for kind, item in items.items()}
     return CallUsage(
         path=happy_path(assembly.state_machine(PRODUCT_STAGE)),
-        memory_mib={function.name: function.memory_mib for function in assembly.functions(PRODUCT_STAGE)},
+        memory_mib={
+            function.name: function.memory_mib
+            for function in assembly.functions(PRODUCT_STAGE)
+            if function.name in LAMBDA_SECONDS
+        },
         requests=Counter(f"{service}:{action}" for service, action, _ in requests),
         write_units=sum(_write_units(action, body, sizes) for _, action, body in requests),
         claim_bytes=sizes["claim"],
