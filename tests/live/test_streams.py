@@ -30,8 +30,8 @@ FAULTS: dict[str, list[Order]] = {
         {"action": "end", "after": 4},
         {"action": "refuse", "code": "InternalFailure", "times": 2},
     ],
-    "stalls": [{"action": "stall", "seconds": 12.0, "after": 5}],
-    "stalls inside a fragment": [{"action": "stall", "seconds": 12.0, "after": 5, "bytes": 9_000}],
+    "stalls": [{"action": "stall", "seconds": 60.0, "after": 5}],
+    "stalls inside a fragment": [{"action": "stall", "seconds": 60.0, "after": 5, "bytes": 9_000}],
 }
 
 # How a body ends that meets a failure: one that stalls is left by its reader.
