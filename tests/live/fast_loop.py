@@ -8,7 +8,7 @@ import asyncio
 import selectors
 from typing import Final
 
-SPEED: Final = 20.0
+SPEED: Final = 12.0
 
 
 class _Selector(selectors.DefaultSelector):
