@@ -45,7 +45,12 @@ async def test_nothing_is_lost_or_repeated_when_getmedia(stage: Stage, undisturb
     await stage.streams_fail(*FAULTS[what])
     async with stage.streamer():
         item = await stage.follow()
-    assert await stage.transcript() == undisturbed
+    transcript = await stage.transcript()
+    if "stalls" in what:
+        # As long without audio Deepgram may be asked to finalise, and cut an utterance in two; the words are the same.
+        assert [transcript.numbers(channel) for channel in (0, 1)] == [undisturbed.numbers(c) for c in (0, 1)]
+    else:
+        assert transcript == undisturbed
     assert (item["complete"], item["gaps"]) == (True, [])
     statuses = [body["status"] for body in await stage.bodies()]
     for fault in FAULTS[what]:
