@@ -2,7 +2,7 @@
 
 import types
 from collections.abc import Mapping
-from dataclasses import fields, is_dataclass
+from dataclasses import MISSING, fields, is_dataclass
 from datetime import datetime
 from decimal import Decimal
 from enum import Enum
@@ -34,10 +34,13 @@ def encode(value: Any) -> Any:
 
 
 def decode(kind: type[_T], value: Any, place: str) -> _T:
-    """Read what `encode` wrote. Unknown fields are passed over, so that a newer writer does not stop an older reader.
+    """Read what `encode` wrote.
+
+    Unknown fields are passed over, so that a newer writer does not stop an older reader. A missing field has its
+    default, so that a newer reader still reads what was written before the field came.
 
     Raises:
-        Undecodable: a field is missing or of another type.
+        Undecodable: a field without a default is missing, or a field is of another type.
     """
     decoded: _T = _decode(kind, value, place)
     return decoded
@@ -50,7 +53,13 @@ def field_names(kind: type) -> tuple[str, ...]:
 
 @cache
 def _hints(kind: type) -> Mapping[str, Any]:
-    return get_type_hints(kind)
+    hints = get_type_hints(kind)
+    return {name: hints[name] for name in field_names(kind)}
+
+
+@cache
+def _required(kind: type) -> tuple[str, ...]:
+    return tuple(f.name for f in fields(kind) if f.default is MISSING and f.default_factory is MISSING)
 
 
 def _decode(kind: Any, value: Any, place: str) -> Any:
@@ -70,10 +79,11 @@ def _decode(kind: Any, value: Any, place: str) -> Any:
 def _decode_dataclass(kind: Any, value: Any, place: str) -> Any:
     if not isinstance(value, dict):
         raise Undecodable(f"{place} is not an object")
-    missing = [name for name in field_names(kind) if name not in value]
+    missing = [name for name in _required(kind) if name not in value]
     if missing:
         raise Undecodable(f"{place} has no {missing[0]}")
-    return kind(**{name: _decode(_hints(kind)[name], value[name], f"{place}.{name}") for name in field_names(kind)})
+    hints = _hints(kind)
+    return kind(**{name: _decode(hints[name], value[name], f"{place}.{name}") for name in hints if name in value})
 
 
 def _decode_plain(kind: Any, value: Any, place: str) -> Any:
