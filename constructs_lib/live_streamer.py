@@ -534,13 +534,16 @@ class LiveStreamer(Construct):
         )
 
     def grant_read_calls(self, grantee: iam.IGrantable) -> iam.Grant:
-        """Allow *grantee* to read live calls and their words, one by one and by clinic and day, of all clinics."""
+        """Allow *grantee* to read live calls and their words, one by one and by clinic and day, of all clinics.
+
+        The index is open by clinic and day only: by call it also lists the recordings' transcripts and claims.
+        """
         return _allow_live_items(grantee, self._table, "dynamodb:GetItem", "dynamodb:Query", write=False).combine(
             iam.Grant.add_to_principal(
                 grantee=grantee,
                 actions=["dynamodb:Query"],
                 resource_arns=[f"{self._table.table_arn}/index/{CALL_INDEX}"],
-                conditions=_leading_keys(_CALLS, _LIVE_CALLS),
+                conditions=_leading_keys(_LIVE_CALLS),
             )
         )
 

@@ -546,8 +546,10 @@ class TranscriptionWorkflow(Construct):
     def grant_redrive(self, grantee: iam.IGrantable) -> iam.Grant:
         """Allow *grantee* to repeat failed calls: take them, and send them back to the queue or start them anew."""
         return (
-            self.failed_calls.grant_consume_messages(grantee)
-            .combine(self.queue.grant_send_messages(grantee))
+            _private.allow_messages(
+                grantee, self.failed_calls, "sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:ChangeMessageVisibility"
+            )
+            .combine(_private.allow_messages(grantee, self.queue, "sqs:SendMessage"))
             .combine(self.state_machine.grant_start_execution(grantee))
         )
 
