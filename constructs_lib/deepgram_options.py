@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Final, Literal, get_args
 from urllib.parse import urlsplit
 
@@ -58,6 +58,9 @@ _PARALLEL_ENTITIES: Final = 5
 _PARALLEL_STREAMS: Final = 150
 # Bounds of an event source's maximum concurrency (AWS: "Configuring scaling behavior for SQS event source mappings").
 _FEWEST_PARALLEL, _MOST_PARALLEL = 2, 1000
+
+# Options of the deployment; all others travel with each request. The vocabulary has a place of its own.
+_STAYING: Final = frozenset({"keyterms", "region", "endpoint", "max_parallel_requests", "max_parallel_streams"})
 
 _LANGUAGE = re.compile(r"multi|[a-z]{2,3}(-[A-Za-z0-9]{2,8})*")
 
@@ -224,11 +227,8 @@ class DeepgramOptions:
 
     def to_json(self) -> str:
         """Write the options that travel with each request, for the functions; not where it goes, nor the vocabulary."""
-        names = (
-            *("model", "language", "speakers", "smart_format", "redact", "sentiment", "topics", "intents"),
-            *("summarize", "detect_entities", "mip_opt_out", "tags"),
-        )
-        return json.dumps({name: getattr(self, name) for name in names}, separators=(",", ":"))
+        travelling = {option.name: getattr(self, option.name) for option in fields(self) if option.name not in _STAYING}
+        return json.dumps(travelling, separators=(",", ":"))
 
 
 def check_vocabulary(terms: Sequence[str], *, model: str) -> None:

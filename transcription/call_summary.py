@@ -2,12 +2,12 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 from functools import cache
 from re import Pattern
 from typing import Final
 
 from transcription.alignment import SegmentMap
+from transcription.codec import OpenEnum
 from transcription.conversation import Role, Utterance
 from transcription.data_files import load
 from transcription.phrases import Spoken, negation, phrase, spoken
@@ -22,7 +22,7 @@ FLAGS: Final = (
 )
 
 
-class SummarySource(StrEnum):
+class SummarySource(OpenEnum):
     """Who wrote the summary."""
 
     DEEPGRAM = "deepgram"

@@ -1,19 +1,44 @@
-"""Dataclasses to JSON-ready objects and back, by their type hints, so that no field can be forgotten."""
+"""Dataclasses to JSON-ready objects and back, by their type hints, so that no field can be forgotten.
 
+What is written outlives the code that wrote it. The rules of reading: a missing field has its default, an unknown one
+is passed over, and only what lacks a field without default, or holds a value of another type, is refused.
+"""
+
+import re
 import types
 from collections.abc import Mapping
 from dataclasses import MISSING, fields, is_dataclass
 from datetime import datetime
 from decimal import Decimal
-from enum import Enum
+from enum import Enum, StrEnum
 from functools import cache
-from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
+from typing import Any, Final, Self, TypeVar, Union, get_args, get_origin, get_type_hints
+
+SCHEMA_VERSION: Final = 2
+"""Version of everything this code writes: documents, items, events, messages. Docs: architecture, "Schema versions"."""
+
+_NAME: Final = re.compile(r"[a-z][a-z0-9-]{0,63}")
 
 _T = TypeVar("_T")
 
 
 class Undecodable(ValueError):
     """A value does not fit the type; the message names the place, never the value."""
+
+
+class OpenEnum(StrEnum):
+    """Names of which later versions have more: one that is not known here is kept as it is, and equals no other.
+
+    Only what looks like a name is kept, so that nothing else passes for one.
+    """
+
+    @classmethod
+    def _missing_(cls, value: object) -> Self | None:
+        if not isinstance(value, str) or not _NAME.fullmatch(value):
+            return None
+        unknown = str.__new__(cls, value)
+        unknown._name_ = unknown._value_ = value
+        return unknown
 
 
 def encode(value: Any) -> Any:
@@ -70,10 +95,28 @@ def _decode(kind: Any, value: Any, place: str) -> Any:
         (other,) = (part for part in get_args(kind) if part is not types.NoneType)
         return None if value is None else _decode(other, value, place)
     if origin is tuple:
-        if not isinstance(value, list):
-            raise Undecodable(f"{place} is not a list")
-        return tuple(_decode(get_args(kind)[0], part, f"{place}[{index}]") for index, part in enumerate(value))
-    return _decode_plain(kind, value, place)
+        return _decode_tuple(get_args(kind), value, place)
+    if origin is Mapping:
+        return _decode_mapping(get_args(kind)[1], value, place)
+    return value if kind is Any else _decode_plain(kind, value, place)
+
+
+def _decode_tuple(kinds: tuple[Any, ...], value: Any, place: str) -> tuple[Any, ...]:
+    if not isinstance(value, list):
+        raise Undecodable(f"{place} is not a list")
+    if kinds[-1] is ...:
+        kinds = (kinds[0],) * len(value)
+    if len(value) != len(kinds):
+        raise Undecodable(f"{place} has not {len(kinds)} parts")
+    return tuple(
+        _decode(kind, part, f"{place}[{index}]") for index, (kind, part) in enumerate(zip(kinds, value, strict=True))
+    )
+
+
+def _decode_mapping(kind: Any, value: Any, place: str) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise Undecodable(f"{place} is not an object")
+    return {name: _decode(kind, part, f"{place}.{name}") for name, part in value.items()}
 
 
 def _decode_dataclass(kind: Any, value: Any, place: str) -> Any:
@@ -91,13 +134,16 @@ def _decode_plain(kind: Any, value: Any, place: str) -> Any:
     try:
         if kind is float and number:
             return float(value)
+        # Numbers that went through a table or a state machine may have come to be written as fractions.
+        if kind is int and number and value == int(value):
+            return int(value)
         if kind is Decimal and number:
             return Decimal(repr(value))
         if kind is datetime and isinstance(value, str):
             return datetime.fromisoformat(value)
         if issubclass(kind, Enum) and isinstance(value, str):
             return kind(value)
-    except ValueError:
+    except (OverflowError, ValueError):
         raise Undecodable(f"{place} has no value of its kind") from None
     if type(value) is not kind:
         raise Undecodable(f"{place} is of another type")

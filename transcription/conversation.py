@@ -4,11 +4,13 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
+from transcription.codec import OpenEnum
+
 LABEL_THRESHOLD: Final = 0.3333
 """Scores above this are positive, below its negative are negative (Deepgram docs, page "Sentiment Analysis")."""
 
 
-class Role(StrEnum):
+class Role(OpenEnum):
     """The part a speaker plays in the call."""
 
     AGENT = "agent"

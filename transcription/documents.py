@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Final
 
-from transcription.codec import decode, encode
+from transcription.codec import SCHEMA_VERSION, decode, encode
 from transcription.quality import QualityScore
 from transcription.table_keys import transcript_key
 from transcription.table_values import attribute
-from transcription.transcript import SCHEMA_VERSION, Provenance, Transcript
+from transcription.transcript import Provenance, Transcript
 
 MAX_ITEM_BYTES: Final = 350_000
 
@@ -19,7 +19,7 @@ _DROPPABLE: Final = (("utterances", "full_transcript"), ("entities", "topics", "
 
 
 class InvalidDocument(ValueError):
-    """The document is no transcript of a known schema version. The message names the place, never the words."""
+    """The document is no transcript. The message names the place, never the words."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,30 +33,29 @@ class ArchivePointers:
 
 def to_document(transcript: Transcript) -> dict[str, Any]:
     """Write a transcript as an object `json.dumps` takes; nothing is lost."""
-    return {"type": "transcript", **encode(transcript), "full_transcript": transcript.full_transcript}
+    return {
+        "type": "transcript",
+        "schema_version": SCHEMA_VERSION,
+        **encode(transcript),
+        "full_transcript": transcript.full_transcript,
+    }
 
 
 def from_document(document: Any) -> Transcript:
-    """Read what `to_document` wrote, now or in an earlier version.
+    """Read what `to_document` wrote, in this version, an earlier or a later one.
+
+    What an earlier version did not know has its default; what only a later one knows is passed over.
 
     Raises:
-        InvalidDocument: the document is no transcript of a known schema version.
+        InvalidDocument: the document states no schema version, or is no transcript.
     """
+    version = document.get("schema_version") if isinstance(document, dict) else None
+    if type(version) is not int or version < 1:
+        raise InvalidDocument("the document states no schema version")
     try:
-        return decode(Transcript, _up_to_date(document), "transcript")
+        return decode(Transcript, document, "transcript")
     except ValueError as error:
         raise InvalidDocument(str(error)) from error
-
-
-def _up_to_date(document: Any) -> dict[str, Any]:
-    version = document.get("schema_version") if isinstance(document, dict) else None
-    if version == SCHEMA_VERSION:
-        current: dict[str, Any] = document
-        return current
-    # Version 1 knew no live transcripts.
-    if version == 1:
-        return {**document, "live": None, "schema_version": SCHEMA_VERSION}
-    raise InvalidDocument(f"the document is no transcript of schema version 1 to {SCHEMA_VERSION}")
 
 
 def to_item(transcript: Transcript, *, archive: ArchivePointers, max_bytes: int = MAX_ITEM_BYTES) -> dict[str, Any]:
@@ -83,7 +82,7 @@ def _whole_item(transcript: Transcript, archive: ArchivePointers) -> dict[str, A
     key = transcript_key(recording.clinic_id, recording.day, recording.call_id, recording.kind)
     attributes = {
         "type": "transcript",
-        "schema_version": transcript.schema_version,
+        "schema_version": SCHEMA_VERSION,
         "source": transcript.source,
         "created_at": transcript.created_at,
         "clinic_id": recording.clinic_id,

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-from transcription.codec import Undecodable, decode, encode
+from transcription.codec import SCHEMA_VERSION, OpenEnum, Undecodable, decode, encode
 from transcription.conversation import Role
 
 SAMPLE_RATE: Final = 8_000
@@ -59,8 +59,8 @@ class LiveCall:
             raise InvalidLiveCall("started_at_ms must be a time")
 
     def to_json(self) -> str:
-        """Write the message."""
-        return json.dumps({"version": "1", **encode(self)}, separators=(",", ":"))
+        """Write the message. `version` is for readers of before `schema_version`, which refuse a message without it."""
+        return json.dumps({"version": "1", "schema_version": SCHEMA_VERSION, **encode(self)}, separators=(",", ":"))
 
     @classmethod
     def from_json(cls, text: str) -> "LiveCall":
@@ -73,8 +73,6 @@ class LiveCall:
             value = json.loads(text)
         except ValueError:
             raise InvalidLiveCall("the message is not JSON") from None
-        if not isinstance(value, dict) or value.get("version") != "1":
-            raise InvalidLiveCall("the message is no announcement of version 1")
         try:
             return decode(cls, value, "live call")
         except Undecodable as error:
@@ -95,7 +93,7 @@ class LiveStatus(StrEnum):
     FAILED = "failed"
 
 
-class EndReason(StrEnum):
+class EndReason(OpenEnum):
     """The evidence by which a call was taken to be over.
 
     The first three prove the end. After `idle` and `limit` something may have been said that was never streamed, so
@@ -114,7 +112,7 @@ class EndReason(StrEnum):
         return self in (EndReason.OTHER_CONTACT, EndReason.STOP_FRAGMENT, EndReason.DISCONNECTED)
 
 
-class GapReason(StrEnum):
+class GapReason(OpenEnum):
     """Why a piece of a call is not transcribed.
 
     `missing`: the stream has no audio for it. `unreadable`: Deepgram's result for it could not be read, even when

@@ -2,10 +2,11 @@
 
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
+from transcription.codec import encode
 from transcription.live_call import CHANNEL_ROLES, SAMPLE_RATE
 
 MAX_VOCABULARY_TERMS: Final = 100
@@ -19,6 +20,13 @@ ENDPOINTING_MILLISECONDS: Final = 300
 SPEAKER_POLICIES: Final = ("auto", "multichannel", "diarize")
 
 QueryParameters = dict[str, str | bool | list[str]]
+
+OptionsRecord: TypeAlias = Mapping[str, Any]
+"""What was asked for one transcript, as noted then: the options by name, in the types of JSON.
+
+Unlike `TranscriptionOptions` it is never checked, for it tells of the past. An option that is not in it is unknown; one
+that this code does not know is kept.
+"""
 
 
 class InvalidOptions(ValueError):
@@ -102,6 +110,11 @@ class TranscriptionOptions:
             name: tuple(part) if isinstance(part, list) else part for name, part in value.items()
         }
         return cls(**arguments)
+
+    def record(self) -> OptionsRecord:
+        """Note them for a transcript."""
+        record: OptionsRecord = encode(self)
+        return record
 
     @property
     def english(self) -> bool:

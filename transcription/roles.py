@@ -3,17 +3,17 @@
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 from functools import cache
 from re import Pattern
 
+from transcription.codec import OpenEnum
 from transcription.conversation import Role
 from transcription.data_files import load
 from transcription.phrases import phrase, spoken
 from transcription.reply import Reply, ReplyUtterance
 
 
-class RoleMethod(StrEnum):
+class RoleMethod(OpenEnum):
     """How the roles were found."""
 
     CHANNEL = "channel"

@@ -11,7 +11,7 @@ from transcription.call_summary import CallSummary, summarise
 from transcription.conversation import Role, Sentiment, SentimentLabel, Utterance
 from transcription.cost import Cost, PriceList, cost_of, load_prices
 from transcription.live_state import LiveCoverage
-from transcription.options import TranscriptionOptions, merged_vocabulary
+from transcription.options import OptionsRecord, TranscriptionOptions, merged_vocabulary
 from transcription.phrases import spoken
 from transcription.recordings import CallRecording
 from transcription.reply import Entity, Mention, Reply
@@ -21,7 +21,6 @@ from transcription.sentiment import utterance_sentiments
 __all__ = [
     "BATCH",
     "LIVE",
-    "SCHEMA_VERSION",
     "Label",
     "Provenance",
     "Role",
@@ -31,8 +30,6 @@ __all__ = [
     "Utterance",
     "build_transcript",
 ]
-
-SCHEMA_VERSION: Final = 2
 
 BATCH: Final = "batch"
 LIVE: Final = "live"
@@ -92,7 +89,7 @@ class Transcript:
         created_at: when the transcript was made, UTC.
         request_id: Deepgram's name of the request; "" for a live transcript, which can take several.
         model: name of the model that answered.
-        options: what was asked.
+        options: what was asked, as noted then.
         language: language of the call, detected or asked for.
         duration_seconds: length of the audio.
         live: how much of the call a live transcript holds; None for one of a recording.
@@ -107,7 +104,6 @@ class Transcript:
         summary: text and flags.
         cost: what Deepgram charges.
         warnings: Deepgram's warnings and what looked odd while normalising.
-        schema_version: version of this shape.
     """
 
     recording: CallRecording
@@ -117,7 +113,7 @@ class Transcript:
     created_at: datetime
     request_id: str
     model: str
-    options: TranscriptionOptions
+    options: OptionsRecord
     language: str
     duration_seconds: float
     utterances: tuple[Utterance, ...]
@@ -132,7 +128,6 @@ class Transcript:
     cost: Cost
     warnings: tuple[str, ...]
     live: LiveCoverage | None = None
-    schema_version: int = SCHEMA_VERSION
 
     @property
     def speech(self) -> bool:
@@ -189,7 +184,7 @@ def build_transcript(
         created_at=created_at,
         request_id=reply.request_id,
         model=reply.model or options.model,
-        options=options,
+        options=options.record(),
         language=reply.language or options.language,
         duration_seconds=duration_seconds,
         utterances=utterances,

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from transcription.audio_facts import AudioFacts
-from transcription.recordings import CallKind, CallRecording
+from transcription.codec import decode, encode
+from transcription.recordings import CallRecording
 from transcription.transcript import Provenance
 
 
@@ -53,49 +54,15 @@ class AdmittedRecording:
         )
 
     def to_payload(self) -> dict[str, Any]:
-        """Return the JSON form that the state machine hands to the next step."""
-        return {
-            "recording_id": self.recording_id,
-            "bucket": self.bucket,
-            "key": self.key,
-            "version_id": self.version_id,
-            "etag": self.etag,
-            "size_bytes": self.size_bytes,
-            "last_modified": self.last_modified.isoformat(),
-            "sequencer": self.sequencer,
-            "clinic_id": self.call.clinic_id,
-            "call_id": self.call.call_id,
-            "kind": self.call.kind.value,
-            "started_at": self.call.started_at.isoformat(),
-            "day": self.call.day,
-            "layout": self.call.layout,
-            "audio": asdict(self.audio),
-        }
+        """Return the JSON form that the state machine hands to the next step: the call's fields beside the others."""
+        payload: dict[str, Any] = encode(self)
+        return {**payload, **payload.pop("call"), "day": self.call.day}
 
     @classmethod
     def from_payload(cls, payload: dict[str, Any]) -> AdmittedRecording:
-        """Read the JSON form back.
+        """Read the JSON form back, as this version, an earlier or a later one has written it.
 
         Raises:
-            KeyError: A field is missing.
-            TypeError: The audio has an unknown field.
-            ValueError: A time or the kind of the recording is not what `to_payload` writes.
+            Undecodable: A field is missing, or has another form than `to_payload` gives it.
         """
-        return cls(
-            recording_id=payload["recording_id"],
-            bucket=payload["bucket"],
-            key=payload["key"],
-            version_id=payload["version_id"],
-            etag=payload["etag"],
-            size_bytes=int(payload["size_bytes"]),
-            last_modified=datetime.fromisoformat(payload["last_modified"]),
-            sequencer=payload["sequencer"],
-            call=CallRecording(
-                clinic_id=payload["clinic_id"],
-                call_id=payload["call_id"],
-                kind=CallKind(payload["kind"]),
-                started_at=datetime.fromisoformat(payload["started_at"]),
-                layout=payload["layout"],
-            ),
-            audio=AudioFacts(**payload["audio"]),
-        )
+        return decode(cls, {**payload, "call": payload}, "recording")

@@ -11,6 +11,9 @@ from transcription.codec import decode, encode
 from transcription.live_call import SAMPLE_RATE, EndReason, Gap, GapReason
 
 _SAMPLES_PER_MS: Final = SAMPLE_RATE // 1000
+_WITH_WORDS: Final = frozenset({"watermarks", "next_seq", "resume_token", "gaps", "word_count"})
+"""Attributes of a checkpoint that only the write which stores words may change."""
+
 _PAUSE_TOLERANCE: Final = 2 * SAMPLE_RATE
 """Samples between the time at which streaming was started again and the first audio of it."""
 
@@ -64,28 +67,15 @@ class Checkpoint:
 
     def attributes(self) -> dict[str, Any]:
         """Return it as attributes of the call's item."""
-        return {
-            "watermarks": list(self.watermarks),
-            "next_seq": self.next_seq,
-            "resume_token": self.resume_token,
-            "gaps": [encode(gap) for gap in self.gaps],
-            "word_count": self.word_count,
-            **self.notes(),
-        }
+        written: dict[str, Any] = encode(self)
+        return {name: value for name, value in written.items() if value is not None or name in _WITH_WORDS}
 
     def notes(self) -> dict[str, Any]:
         """Return what stands beside the words and their position.
 
         The rest belongs to the write that stores words: whoever gave such a write up does not know whether it happened.
         """
-        return {
-            "published_seq": self.published_seq,
-            "reconnects": self.reconnects,
-            "failures": self.failures,
-            "model": self.model,
-            **({} if self.origin_ms is None else {"origin_ms": self.origin_ms}),
-            **({} if self.vocabulary_terms is None else {"vocabulary_terms": self.vocabulary_terms}),
-        }
+        return {name: value for name, value in self.attributes().items() if name not in _WITH_WORDS}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -184,7 +174,7 @@ def merged(gaps: Iterable[Gap]) -> tuple[Gap, ...]:
     """Return gaps in order, each piece once: two streamers may have come upon different ends of the same one."""
     found: list[Gap] = []
     for gap in sorted(gaps, key=lambda gap: (gap.reason, gap.start)):
-        if found and found[-1].reason is gap.reason and gap.start <= found[-1].end:
+        if found and found[-1].reason == gap.reason and gap.start <= found[-1].end:
             found[-1] = replace(found[-1], end=max(found[-1].end, gap.end))
         else:
             found.append(gap)
@@ -193,22 +183,7 @@ def merged(gaps: Iterable[Gap]) -> tuple[Gap, ...]:
 
 def checkpoint_in(item: Mapping[str, Any]) -> Checkpoint:
     """Read the checkpoint from the attributes of a call's item; it has none before its first streamer."""
-    initial = Checkpoint()
-    first, second = item.get("watermarks", initial.watermarks)
-    return replace(
-        initial,
-        origin_ms=item.get("origin_ms"),
-        watermarks=(first, second),
-        next_seq=item.get("next_seq", initial.next_seq),
-        published_seq=item.get("published_seq", initial.published_seq),
-        resume_token=item.get("resume_token"),
-        gaps=tuple(decode(Gap, gap, "gap") for gap in item.get("gaps", [])),
-        word_count=item.get("word_count", initial.word_count),
-        reconnects=item.get("reconnects", initial.reconnects),
-        vocabulary_terms=item.get("vocabulary_terms"),
-        model=item.get("model", initial.model),
-        failures=item.get("failures", initial.failures),
-    )
+    return decode(Checkpoint, dict(item), "live call")
 
 
 def hints_in(item: Mapping[str, Any]) -> EndHints:

@@ -1,0 +1,205 @@
+"""No field of what is stored or sent is lost on its way, whichever is added."""
+
+from __future__ import annotations
+
+import ast
+import json
+from dataclasses import fields, replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from constructs_lib import DeepgramOptions
+from constructs_lib.deepgram_options import _STAYING
+from lambdas.common.claims import Candidate, Claims
+from lambdas.common.recordings import AdmittedRecording
+from lambdas.transcribe_call.work import Work
+from streamer.calls.attributes import from_attributes, to_attributes
+from streamer.calls.state import Checkpoint, checkpoint_in
+from tests.conftest import ROOT
+from tests.contracts.fields import filled, leaves, other_value
+from tests.transcription.live_calls import live_item
+from transcription.codec import decode, encode
+from transcription.documents import ArchivePointers, from_document, to_document, to_item
+from transcription.live_call import LiveCall, LiveUtterance
+from transcription.live_state import LiveCoverage, LiveState
+from transcription.options import TranscriptionOptions, live_query_parameters, query_parameters
+from transcription.table_values import attribute, plain
+from transcription.transcript import Transcript
+
+TRANSCRIPT = filled(Transcript)
+
+
+def through_json(value: Any) -> Any:
+    return json.loads(json.dumps(value))
+
+
+def test_a_document_keeps_every_field() -> None:
+    assert from_document(through_json(to_document(TRANSCRIPT))) == TRANSCRIPT
+
+
+def test_an_item_keeps_every_field_of_the_transcript() -> None:
+    pointers = filled(ArchivePointers)
+    item = to_item(TRANSCRIPT, archive=pointers)
+    assert {*leaves(encode(TRANSCRIPT)), *leaves(encode(pointers))} <= {*leaves(item)}
+
+
+def test_an_announcement_keeps_every_field() -> None:
+    call = filled(LiveCall, stream_arn="arn:aws:kinesisvideo:eu-central-1:123456789012:stream/live-1/1")
+    assert LiveCall.from_json(call.to_json()) == call
+
+
+def test_a_work_message_keeps_every_field_of_the_recording() -> None:
+    recording = filled(AdmittedRecording)
+    body = {"task_token": "token", "execution": "execution", "recording": recording.to_payload()}
+    assert Work.from_body(json.dumps(body)) == Work(task_token="token", execution="execution", recording=recording)
+
+
+def test_a_checkpoint_keeps_every_field() -> None:
+    checkpoint = filled(Checkpoint)
+    assert checkpoint_in(from_attributes(to_attributes(checkpoint.attributes()))) == checkpoint
+
+
+def test_a_release_notes_whatever_does_not_belong_to_the_words() -> None:
+    checkpoint = filled(Checkpoint)
+    words = {"watermarks", "next_seq", "resume_token", "gaps", "word_count"}
+    assert checkpoint.notes().keys() == {field.name for field in fields(Checkpoint)} - words
+
+
+def test_a_live_utterance_keeps_every_field() -> None:
+    said = filled(LiveUtterance)
+    assert decode(LiveUtterance, from_attributes(to_attributes(encode(said))), "utterance") == said
+    assert decode(LiveUtterance, plain(attribute(encode(said))), "utterance") == said
+
+
+def test_a_coverage_keeps_every_field() -> None:
+    coverage = filled(LiveCoverage)
+    assert decode(LiveCoverage, plain(attribute(encode(coverage))), "coverage") == coverage
+
+
+NOT_YET: Any = dict.fromkeys(
+    (
+        *("ended_at_ms", "end_reason", "complete", "incomplete_reasons", "duration_seconds", "announced", "epoch"),
+        *("lease_until", "origin_ms", "watermarks", "next_seq", "gaps", "reconnects", "handovers"),
+    )
+)
+BEGUN = live_item(
+    status="announced",
+    **NOT_YET,
+)
+OVER = live_item(
+    call_id="another-call",
+    clinic_id="another-clinic",
+    day="2026-12-01",
+    started_at_ms=1_796_000_000_000,
+    status="completed",
+    complete=True,
+    incomplete_reasons=["gap-missing"],
+    end_reason="idle",
+    next_seq=8,
+    gaps=[{"start": 1, "end": 2, "reason": "missing"}],
+    duration_seconds=12.5,
+    reconnects=3,
+    vocabulary_terms=4,
+    model="nova-3",
+    lease_until=1_797_000_000,
+)
+
+
+@pytest.mark.parametrize("field", [*fields(LiveState), *fields(LiveCoverage)], ids=lambda field: field.name)
+def test_every_field_of_a_live_state_is_read_from_the_item(field: Any) -> None:
+    begun, over = LiveState.from_item(BEGUN), LiveState.from_item(OVER)
+    if not hasattr(begun, field.name):
+        begun, over = begun.coverage, over.coverage  # type: ignore[assignment]
+    assert getattr(over, field.name) != getattr(begun, field.name), f"nothing in OVER sets {field.name}"
+
+
+class Puts:
+    """A table that keeps what it is given."""
+
+    def put_item(self, *, Item: dict[str, Any], ConditionExpression: str) -> None:  # noqa: N803
+        self.item = Item
+
+
+def test_a_claim_keeps_every_field_of_its_candidate() -> None:
+    table, candidate = Puts(), filled(Candidate)
+    Claims(table=table).take(  # type: ignore[arg-type]
+        candidate, execution="execution", now=datetime(2026, 11, 20, tzinfo=UTC), lease=timedelta(hours=1)
+    )
+    call = candidate.call_attributes().values()
+    assert {*leaves(encode(replace(candidate, call=None))), *call} <= {*leaves(table.item)}
+
+
+# Options: from the constructs by the functions' settings to Deepgram.
+
+VALID: dict[str, Any] = {
+    "model": "nova-2",
+    "language": "en-GB",
+    "redact": ("ssn",),
+    "endpoint": "https://deepgram.example",
+    "max_parallel_requests": 7,
+    "speakers": "diarize",
+}
+"""Values of options that are not free."""
+
+RECORDINGS_ONLY = {"speakers", "sentiment", "topics", "intents", "summarize", "detect_entities"}
+"""Options that change nothing about a stream."""
+
+
+def changed(kind: type[Any], name: str) -> Any:
+    return kind(**{name: VALID[name] if name in VALID else other_value(kind, name)})
+
+
+@pytest.mark.parametrize("name", [option.name for option in fields(DeepgramOptions)])
+def test_every_option_of_a_deployment_reaches_the_functions_or_is_named_as_one_that_stays(name: str) -> None:
+    options = changed(DeepgramOptions, name)
+    read = TranscriptionOptions.from_json(options.to_json())
+    assert read == (
+        TranscriptionOptions()
+        if name in _STAYING
+        else replace(TranscriptionOptions(), **{name: getattr(options, name)})
+    )
+
+
+def test_functions_know_no_option_that_a_deployment_does_not() -> None:
+    travelling = {option.name for option in fields(DeepgramOptions)} - _STAYING
+    assert {option.name for option in fields(TranscriptionOptions)} == travelling | {"keyterms"}
+    assert {option.default for option in fields(TranscriptionOptions) if option.name == "keyterms"} == {()}
+
+
+@pytest.mark.parametrize("name", [option.name for option in fields(TranscriptionOptions)])
+def test_every_option_changes_what_deepgram_is_asked(name: str) -> None:
+    options = changed(TranscriptionOptions, name)
+    usual = TranscriptionOptions()
+    assert query_parameters(options, channels=2) != query_parameters(usual, channels=2)
+    streamed = live_query_parameters(options), live_query_parameters(usual)
+    assert (streamed[0] == streamed[1]) == (name in RECORDINGS_ONLY)
+
+
+@pytest.mark.parametrize("name", [option.name for option in fields(TranscriptionOptions)])
+def test_every_option_is_noted_for_the_transcript(name: str) -> None:
+    assert changed(TranscriptionOptions, name).record() != TranscriptionOptions().record()
+
+
+# The guard over this list.
+
+COVERED = {
+    *("Transcript", "LiveUtterance", "LiveCoverage", "Checkpoint"),
+    *("cls", "kind"),  # `LiveCall` and `AdmittedRecording` read themselves; a rubric is no message but data
+}
+
+
+def test_whatever_the_code_reads_is_covered_here() -> None:
+    read = {
+        node.args[0].id
+        for package in ("transcription", "lambdas", "streamer", "operations")
+        for path in (ROOT / package).rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Name)
+        and node.func.id == "decode"
+        and len(node.args) == 3
+        and isinstance(node.args[0], ast.Name)
+    }
+    assert read - COVERED == set(), "a struct is read that no test here sends through every field"
