@@ -41,6 +41,8 @@ Role = Literal["agent", "customer"]
 
 AUDIO_SUFFIXES: Final = (".wav", ".mp3", ".flac", ".ogg", ".opus", ".m4a")
 """What the key of a recording ends with, in lower or upper case."""
+_OWN_LAYOUT: Final = "recordings/"
+_CONNECTS_LAYOUT: Final = "CallRecordings/"
 
 _RUBRIC: Final = "clinic-call-v1"
 _AMAZON_CONNECT_CHANNELS: Final[Mapping[int, Role]] = {0: "customer", 1: "agent"}
@@ -456,12 +458,9 @@ class TranscriptionWorkflow(Construct):
         return machine
 
     def _rule(self, recordings: s3.IBucket, key_prefixes: Sequence[str]) -> events.Rule:
-        suffixes = [case for suffix in AUDIO_SUFFIXES for case in (suffix, suffix.upper())]
-        keys: list[dict[str, str]] = [{"suffix": suffix} for suffix in suffixes]
-        if key_prefixes:
-            if wild := [prefix for prefix in key_prefixes if "*" in prefix or not prefix]:
-                raise ValueError(f"key_prefixes {_private.quoted(wild)} are not prefixes: name them without '*'")
-            keys = [{"wildcard": f"{prefix}*{suffix}"} for prefix in key_prefixes for suffix in suffixes]
+        if wild := [prefix for prefix in key_prefixes if "*" in prefix or not prefix]:
+            raise ValueError(f"key_prefixes {_private.quoted(wild)} are not prefixes: name them without '*'")
+        keys = [key for prefix in key_prefixes or [""] for key in _keys_of_recordings(prefix)]
         if len(json.dumps(keys)) > _LONGEST_PATTERN - 300:
             raise ValueError(
                 f"{len(key_prefixes)} key_prefixes make an event pattern longer than EventBridge takes "
@@ -586,3 +585,17 @@ def _layouts(clinic_by_prefix: Mapping[str, str], default_clinic_id: str | None)
             f"has room for {_LONGEST_LAYOUTS}; use shorter prefixes or clinic ids, or a workflow for each part of them"
         )
     return layouts
+
+
+def _keys_of_recordings(prefix: str) -> list[dict[str, str]]:
+    """Event patterns for what may be a recording below a prefix.
+
+    Where recordings belong, every object counts, so that one in another format fails where somebody sees it; elsewhere
+    the names of audio files do.
+    """
+    if prefix.startswith(_OWN_LAYOUT) or _CONNECTS_LAYOUT in prefix:
+        return [{"prefix": prefix}]
+    own = [{"prefix": _OWN_LAYOUT}] if _OWN_LAYOUT.startswith(prefix) else []
+    suffixes = [case for suffix in AUDIO_SUFFIXES for case in (suffix, suffix.upper())]
+    elsewhere = [{"wildcard": f"{prefix}*{suffix}"} if prefix else {"suffix": suffix} for suffix in suffixes]
+    return [*own, {"wildcard": f"{prefix}*{_CONNECTS_LAYOUT}*"}, *elsewhere]

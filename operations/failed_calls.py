@@ -13,8 +13,9 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Protocol, TypeAlias, TypeVar
 
+from operations.rendering import object_name
 from transcription.identity import recording_id
-from transcription.recordings import Layouts, NotACall, UnknownLayout, parse_key
+from transcription.recordings import Layouts, NotACall, UnknownExtension, UnknownLayout, parse_key
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs.type_defs import MessageTypeDef
@@ -82,6 +83,7 @@ class FailedCall(Generic[R]):
         repeat: How to repeat the call. None: the message is not understood.
         problem: Why the message is not understood, without quoting it.
         call_id: Call the message is about, when it can be told.
+        object_name: The recording it is about, as ``s3://bucket/key``, when it can be told.
         error: Error code.
         step: Step of the state machine that failed.
     """
@@ -92,6 +94,7 @@ class FailedCall(Generic[R]):
     repeat: R | None
     problem: str = ""
     call_id: str | None = None
+    object_name: str | None = None
     error: str | None = None
     step: str | None = None
 
@@ -119,16 +122,18 @@ def read_message(message: MessageTypeDef) -> FailedCall[Repeat]:
                 call,
                 repeat=SendBack(body=text, subject=_text(body, "task_token")),
                 call_id=recording.get("call_id"),
+                object_name=object_name(recording.get("bucket"), recording.get("key")),
                 step="Transcribe",
             )
         failure = _failure(body)
-        key, identity = _announced(failure.event)
+        bucket, key, identity = _announced(failure.event)
         attribute = message.get("MessageAttributes", {}).get("ERROR_CODE")
         delivery_error = attribute.get("StringValue") if attribute else None
         return replace(
             call,
             repeat=StartAgain(event=failure.event, subject=identity, ended_execution=failure.execution),
             call_id=body.get("call_id") or _call_id(key),
+            object_name=object_name(bucket, key),
             error=failure.error or delivery_error,
             step=body.get("step"),
         )
@@ -157,6 +162,7 @@ def read_covered_claim(claim: Mapping[str, Any]) -> FailedCall[Repeat]:
             ended_execution=claim["execution"],
         ),
         call_id=claim["call_id"],
+        object_name=object_name(claim["bucket"], claim["s3_key"]),
         error=claim["covered_reason"],
         step="Admit",
     )
@@ -183,20 +189,23 @@ def _failure(body: Mapping[str, Any]) -> _Failure:
     return _Failure(event=body)
 
 
-def _announced(event: Mapping[str, Any]) -> tuple[str, str]:
-    """Key and identity of the recording that an S3 event of EventBridge announces."""
+def _announced(event: Mapping[str, Any]) -> tuple[str, str, str]:
+    """Bucket, key and identity of the recording that an S3 event of EventBridge announces."""
     detail = _mapping(event, "detail")
     announced = _mapping(detail, "object")
     key = _text(announced, "key")
     version_id, etag = announced.get("version-id"), announced.get("etag", "")
     if not version_id and not etag:
         raise _UnknownForm("the event has neither version-id nor etag")
-    return key, recording_id(_text(_mapping(detail, "bucket"), "name"), key, version_id, etag)
+    bucket = _text(_mapping(detail, "bucket"), "name")
+    return bucket, key, recording_id(bucket, key, version_id, etag)
 
 
 def _call_id(key: str) -> str | None:
     try:
         return parse_key(key, _ANY_CLINIC).call_id
+    except UnknownExtension as unknown:
+        return unknown.call.call_id
     except (NotACall, UnknownLayout):
         return None
 

@@ -278,7 +278,9 @@ def _show(console: Console, outcomes: Sequence[Outcome[Any]], now: datetime) -> 
     table = table_of("Call", "Error", "Step", "Age", "Action")
     for outcome in outcomes:
         call = outcome.call
-        table.add_row(*cells(call.call_id, call.error, call.step, _age(now - call.sent_at), outcome.action))
+        table.add_row(
+            *cells(call.call_id or call.object_name, call.error, call.step, _age(now - call.sent_at), outcome.action)
+        )
     console.print(table)
     left = sum(outcome.left_in_place for outcome in outcomes)
     console.print(f"{len(outcomes)} message{'' if len(outcomes) == 1 else 's'}, {left} left in place.")

@@ -46,13 +46,18 @@ def calls_table(items: Iterable[Item]) -> Table:
     return table
 
 
+def object_name(bucket: Any, key: Any) -> str | None:
+    """An object as people write it, where both its names are known."""
+    return f"s3://{bucket}/{key}" if bucket and key else None
+
+
 def claims_table(items: Iterable[Item]) -> Table:
     """One line for each claim on a recording."""
     table = table_of("Call", "Clinic", "Status", "Tries", "Requests", "Changed", "Reason")
     for item in items:
         table.add_row(
             *cells(
-                item.get("call_id"),
+                item.get("call_id") or object_name(item.get("bucket"), item.get("s3_key")),
                 item.get("clinic_id"),
                 item["status"],
                 item["attempts"],

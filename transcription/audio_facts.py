@@ -13,6 +13,7 @@ class AudioFacts:
         channels: 1 or 2.
         sample_rate: frames per second.
         duration_seconds: length of the audio that is really there.
+        warnings: where the file's own header says otherwise, as stable codes.
     """
 
     format: str
@@ -20,3 +21,4 @@ class AudioFacts:
     channels: int
     sample_rate: int
     duration_seconds: float
+    warnings: tuple[str, ...] = ()

@@ -16,6 +16,40 @@ from enum import StrEnum
 from typing import Final
 
 AUDIO_EXTENSIONS: Final = frozenset({"wav", "mp3", "flac", "ogg", "opus", "m4a"})
+"""What names of recordings end with. Only the audio itself says whether it can be read."""
+
+# What stands beside recordings and holds no audio. Anything else may be a call and is not passed over in silence.
+_OTHER_EXTENSIONS: Final = frozenset(
+    {
+        "json",
+        "jsonl",
+        "txt",
+        "csv",
+        "tsv",
+        "xml",
+        "yaml",
+        "yml",
+        "html",
+        "htm",
+        "md",
+        "log",
+        "pdf",
+        "doc",
+        "docx",
+        "eml",
+    }
+    | {"xls", "xlsx", "parquet", "png", "jpg", "jpeg", "gif", "svg", "webp", "vtt", "srt", "ini", "tmp", "part", "lock"}
+    | {"md5", "sha1", "sha256", "crc", "sig", "asc"}
+)
+# Amazon Connect's other storage, often in the same bucket (Administrator Guide, "Amazon S3 buckets for storage").
+_OTHER_FOLDERS: Final = {
+    "Attachments": "attachment",
+    "ChatTranscripts": "chat-transcript",
+    "ContactEvaluations": "evaluation",
+    "EmailMessages": "email",
+    "Reports": "report",
+    "ScreenRecordings": "screen-recording",
+}
 MAX_ID_BYTES: Final = 256
 
 _DAY: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
@@ -33,7 +67,8 @@ class NotACall(Exception):
     """The object is no call recording and can be passed over in silence.
 
     Attributes:
-        reason: `folder`, `analysis-file`, `redacted-copy` or `not-audio`.
+        reason: `folder`, `analysis-file`, `redacted-copy`, `not-audio`, or what else of Amazon Connect's it is:
+            `attachment`, `chat-transcript`, `evaluation`, `email`, `report` or `screen-recording`.
     """
 
     def __init__(self, reason: str) -> None:
@@ -53,6 +88,21 @@ class UnknownLayout(Exception):
     def __init__(self, reason: str, message: str) -> None:
         super().__init__(message)
         self.reason = reason
+
+
+class UnknownExtension(Exception):
+    """The object is where recordings are, but its name does not end as one of a known format does.
+
+    Attributes:
+        call: the call it belongs to.
+    """
+
+    def __init__(self, extension: str, call: "CallRecording") -> None:
+        said = f".{extension.lower()}" if re.fullmatch(r"[A-Za-z0-9]{1,10}", extension) else "no known extension"
+        super().__init__(
+            f"recordings named with {said} are not read: convert it to WAV, FLAC, MP3 or Ogg, and name it by its format"
+        )
+        self.call = call
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -134,22 +184,32 @@ def parse_key(key: str, layouts: Layouts) -> CallRecording:
     """Say which call an object key speaks of.
 
     Raises:
-        NotACall: a folder, an analysis file, a redacted copy or no audio file.
+        NotACall: a folder, an analysis file, a redacted copy, another file of Amazon Connect's, or no audio file.
+        UnknownExtension: a file in the place of a recording that may hold audio of another format.
         UnknownLayout: an audio file whose key fits no layout or whose parts make no sense.
     """
     *folders, name = key.split("/")
     if not name:
         raise NotACall("folder")
     own = len(folders) == 3 and folders[0] == "recordings" and _DAY.fullmatch(folders[2]) is not None
+    connects = "CallRecordings" in folders
     if "Analysis" in folders and not own:
         raise NotACall("redacted-copy" if "Redacted" in folders else "analysis-file")
+    if not own and not connects:
+        for folder in folders:
+            if folder in _OTHER_FOLDERS:
+                raise NotACall(_OTHER_FOLDERS[folder])
     stem, dot, extension = name.rpartition(".")
-    if not dot or extension.lower() not in AUDIO_EXTENSIONS:
+    stem, extension = (stem, extension) if dot else (name, "")
+    audio = extension.lower() in AUDIO_EXTENSIONS
+    hidden = name.startswith((".", "_"))
+    if not audio and (hidden or extension.lower() in _OTHER_EXTENSIONS or not (own or connects)):
         raise NotACall("not-audio")
-    if own:
-        return _parse_own(folders, stem)
-    if "CallRecordings" in folders:
-        return _parse_connect(folders, stem, layouts)
+    if own or connects:
+        call = _parse_own(folders, stem) if own else _parse_connect(folders, stem, layouts)
+        if not audio:
+            raise UnknownExtension(extension, call)
+        return call
     raise UnknownLayout(
         "unknown-layout",
         "the key is neither recordings/{clinic_id}/{yyyy-mm-dd}/{call_id}.{ext} nor "

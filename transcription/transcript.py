@@ -103,7 +103,7 @@ class Transcript:
         entities: entities, where asked for.
         summary: text and flags.
         cost: what Deepgram charges.
-        warnings: Deepgram's warnings and what looked odd while normalising.
+        warnings: Deepgram's warnings, what is odd about the file, and what looked odd while normalising.
     """
 
     recording: CallRecording
@@ -207,7 +207,7 @@ def build_transcript(
             streamed=live is not None,
         ),
         live=live,
-        warnings=(*reply.warnings, *_oddities(reply, options, audio, utterances)),
+        warnings=(*reply.warnings, *audio.warnings, *_oddities(reply, options, audio, utterances)),
     )
 
 

@@ -27,7 +27,15 @@ from lambdas.common.live_calls import live_state_of
 from lambdas.common.recordings import AdmittedRecording
 from transcription.audio import AudioFacts, UnusableAudio, probe
 from transcription.identity import recording_id
-from transcription.recordings import CallKind, CallRecording, Layouts, NotACall, UnknownLayout, parse_key
+from transcription.recordings import (
+    CallKind,
+    CallRecording,
+    Layouts,
+    NotACall,
+    UnknownExtension,
+    UnknownLayout,
+    parse_key,
+)
 from transcription.table_keys import transcript_key
 
 if TYPE_CHECKING:
@@ -121,6 +129,9 @@ class Admission:
         except UnknownLayout as unknown:
             refusal = Rejected("UnknownLayout", str(unknown))
             return self._refuse(_candidate(announcement, call=None), refusal, announcement, execution=execution)
+        except UnknownExtension as unknown:
+            refusal = Rejected("UnsupportedFormat", str(unknown))
+            return self._refuse(_candidate(announcement, call=unknown.call), refusal, announcement, execution=execution)
         stored = self._head(announcement)
         if stored is None:
             refusal = Rejected("RecordingMissing", "the recording was deleted before it could be read")

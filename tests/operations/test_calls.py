@@ -1,4 +1,5 @@
 import json
+import re
 from decimal import Decimal
 from typing import Any
 
@@ -88,6 +89,14 @@ def test_failed_and_rejected_recordings_are_listed(deployed: Deployed, capsys: p
     assert calls.main([*deployed.arguments, "--failed"]) == 0
     shown = capsys.readouterr().out
     assert all(text in shown for text in ("Deepgram.HTTP402", "Transcribe", "UnknownLayout", "no layout"))
+
+
+def test_a_recording_whose_call_is_unknown_is_listed_by_its_object(
+    deployed: Deployed, capsys: pytest.CaptureFixture[str]
+) -> None:
+    store_claim(deployed, "1", call_id=None, status="rejected", bucket="calls", s3_key="x/y.wav")
+    assert calls.main([*deployed.arguments, "--failed"]) == 0
+    assert "s3://calls/x/y.wav" in re.sub(r"\s", "", capsys.readouterr().out)
 
 
 def test_nothing_found_ends_with_1(deployed: Deployed, capsys: pytest.CaptureFixture[str]) -> None:

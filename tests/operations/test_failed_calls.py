@@ -89,7 +89,7 @@ def test_a_key_of_no_known_layout_has_no_call_id_but_is_repeated() -> None:
     event = announcement("call-1")
     event["detail"]["object"]["key"] = "elsewhere/a.wav"
     call = read(event)
-    assert call.call_id is None
+    assert (call.call_id, call.object_name) == (None, f"s3://{event['detail']['bucket']['name']}/elsewhere/a.wav")
     assert call.repeat is not None
 
 

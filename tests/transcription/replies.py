@@ -180,6 +180,7 @@ def transcript_of(
     options: TranscriptionOptions | None = None,
     deepgram_requests: int = 1,
     vocabulary_terms: int | None = None,
+    audio_warnings: tuple[str, ...] = (),
 ) -> Transcript:
     parsed = parse_reply(body(reply))
     return build_transcript(
@@ -192,6 +193,7 @@ def transcript_of(
             channels=max(1, parsed.channel_count),
             sample_rate=8000,
             duration_seconds=parsed.duration_seconds or 0.0,
+            warnings=audio_warnings,
         ),
         channel_roles=CHANNEL_ROLES,
         provenance=PROVENANCE,

@@ -4,7 +4,15 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from transcription.recordings import CallKind, CallRecording, Layouts, NotACall, UnknownLayout, parse_key
+from transcription.recordings import (
+    CallKind,
+    CallRecording,
+    Layouts,
+    NotACall,
+    UnknownExtension,
+    UnknownLayout,
+    parse_key,
+)
 
 LAYOUTS = Layouts(
     clinic_by_prefix={
@@ -99,8 +107,14 @@ def test_every_kind_of_audio_is_a_call(extension: str) -> None:
         ("recordings/downtown/2026-03-02/", "folder"),
         ("", "folder"),
         ("recordings/downtown/2026-03-02/c-1.json", "not-audio"),
-        ("recordings/downtown/2026-03-02/wav", "not-audio"),
-        ("connect/downtown-eye/ChatTranscripts/2026/03/02/chat.json", "not-audio"),
+        ("recordings/downtown/2026-03-02/.DS_Store", "not-audio"),
+        ("recordings/downtown/2026-03-02/_SUCCESS", "not-audio"),
+        ("uploads/c.amr", "not-audio"),
+        ("connect/downtown-eye/ChatTranscripts/2026/03/02/chat.json", "chat-transcript"),
+        ("connect/downtown-eye/Attachments/chat/2026/03/02/voice-note.wav", "attachment"),
+        ("connect/downtown-eye/Attachments/chat/2026/03/02/x_form.pdf", "attachment"),
+        ("connect/downtown-eye/ScreenRecordings/2026/03/02/screen.mp4", "screen-recording"),
+        (connect_key(name=f"{CONTACT}.json"), "not-audio"),
         (f"Analysis/Voice/2026/03/02/{CONTACT}_analysis_2026-03-02T14:05:00Z.json", "analysis-file"),
         (f"Analysis/Voice/Redacted/2026/03/02/{CONTACT}_call_recording_redacted_2026-03-02.wav", "redacted-copy"),
         (f"x/Analysis/Voice/Redacted/CallRecordings/2026/03/02/{CONTACT}_20260302T14:05_UTC.wav", "redacted-copy"),
@@ -108,6 +122,20 @@ def test_every_kind_of_audio_is_a_call(extension: str) -> None:
 )
 def test_other_objects_are_passed_over(key: str, reason: str) -> None:
     assert passed_over(key) == reason
+
+
+@pytest.mark.parametrize("extension", ["amr", "AAC", "webm", "mp4", "gsm", "vox", "3gp", "unheard-of"])
+def test_a_file_of_another_format_where_recordings_belong_is_refused_with_its_call(extension: str) -> None:
+    own, connects = f"recordings/downtown/2026-03-02/c.{extension}", connect_key().replace(".wav", f".{extension}")
+    for key, call_id in ((own, "c"), (connects, CONTACT)):
+        with pytest.raises(UnknownExtension, match=r"convert it to WAV") as error:
+            parse_key(key, LAYOUTS)
+        assert error.value.call.call_id == call_id
+
+
+def test_a_file_without_an_extension_is_not_passed_over() -> None:
+    with pytest.raises(UnknownExtension, match="no known extension"):
+        parse_key("recordings/downtown/2026-03-02/call-7", LAYOUTS)
 
 
 @pytest.mark.parametrize(
@@ -191,7 +219,7 @@ PARTS = st.sampled_from(["recordings", "CallRecordings", "ivr", "Analysis", "202
 def test_no_key_ends_in_an_undeclared_error(key: str) -> None:
     try:
         recording = parse_key(key, LAYOUTS)
-    except (NotACall, UnknownLayout):
+    except (NotACall, UnknownExtension, UnknownLayout):
         return
     assert "#" not in recording.call_id + recording.clinic_id
 

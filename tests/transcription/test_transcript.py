@@ -132,3 +132,8 @@ def test_a_reply_that_does_not_fit_the_audio_is_noted(
 
 def test_the_same_reply_gives_the_same_transcript() -> None:
     assert transcript_of(stereo(APPOINTMENT)) == transcript_of(stereo(APPOINTMENT))
+
+
+def test_what_is_odd_about_the_file_is_said_with_the_transcript() -> None:
+    transcript = transcript_of(stereo(APPOINTMENT), audio_warnings=("wav-header-sizes-wrong",))
+    assert transcript.warnings == ("wav-header-sizes-wrong",)

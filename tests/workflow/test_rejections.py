@@ -17,6 +17,7 @@ from tests.workflow.recordings import KEY, recording
         ("TruncatedAudio", KEY, recording()[:20_000]),
         ("TooManyChannels", KEY, recording(channels=3)),
         ("UnknownLayout", "uploads/call-0042.wav", recording()),
+        ("UnsupportedFormat", KEY.replace(".wav", ".amr"), b"#!AMR\n" + bytes(400)),
     ],
 )
 def test_an_unusable_recording_is_rejected(

@@ -137,6 +137,7 @@ def test_a_step_that_is_repeated_decides_the_same(cloud: Cloud, door: Door) -> N
         ("recordings/harbour/2026-11-20/notes.txt", "not-audio"),
         ("connect/harbour/Analysis/Voice/2026/11/20/x_analysis.json", "analysis-file"),
         ("connect/harbour/Analysis/Voice/Redacted/2026/11/20/x_redacted.wav", "redacted-copy"),
+        ("connect/harbour/Attachments/chat/2026/11/20/voice-note.wav", "attachment"),
     ],
 )
 def test_what_is_no_call_is_ignored_without_a_trace(cloud: Cloud, door: Door, key: str, reason: str) -> None:
@@ -151,6 +152,17 @@ def test_an_unknown_layout_is_rejected_and_kept(cloud: Cloud, door: Door) -> Non
     claim = cloud.claim(decision.recording["recording_id"])
     assert (claim["status"], claim["error_code"]) == ("rejected", "UnknownLayout")
     assert "GSI1PK" not in claim
+
+
+@pytest.mark.parametrize("extension", ["amr", "webm", "gsm"])
+def test_a_recording_in_another_format_is_rejected_and_listed_with_its_call(
+    cloud: Cloud, door: Door, extension: str
+) -> None:
+    decision = door.decide(cloud.upload(key=f"recordings/harbour/2026-11-20/call-9.{extension}"))
+    assert outcome(decision) == ("rejected", "UnsupportedFormat")
+    assert "onvert" in decision.message
+    claim = cloud.claim(decision.recording["recording_id"])
+    assert (claim["call_id"], claim["status"], claim["error_code"]) == ("call-9", "rejected", "UnsupportedFormat")
 
 
 @pytest.mark.parametrize(
