@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+from transcription.foreign import valid_text
+
 MAX_LENGTH = 500
 """Longest text let through, in characters: enough for Deepgram's longest documented message."""
 
@@ -27,7 +29,7 @@ def scrub(text: str) -> str:
         'cannot fetch [url] for [number]'
     """
     # Cut first: no pattern then runs over more than this, whatever a server sends.
-    shortened = text[: 4 * MAX_LENGTH]
+    shortened = valid_text(text[: 4 * MAX_LENGTH])
     for pattern, name in _RULES:
         shortened = pattern.sub(name, shortened)
     return " ".join(shortened.split())[:MAX_LENGTH]

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import json
 import re
-import time
+import socket
+import threading
+import zlib
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cache
@@ -21,10 +24,16 @@ from lambdas.transcribe_call.retry_policy import parse_retry_after
 if TYPE_CHECKING:
     import ssl
     from collections.abc import Iterator, Mapping
+    from types import TracebackType
+    from typing import Self
 
 MAX_REPLY_BYTES = 32 * 1024 * 1024
-"""Largest reply read: seven hours of speech without a pause, at under 5 MB an hour. The function's 512 MiB hold what
-the SDK makes of it; a reply that they did not hold would end the function before it is kept, and be paid for again."""
+"""Largest reply read, counted as it comes and again unpacked: seven hours of speech without a pause, at under 5 MB an
+hour. The function's memory holds what is made of it; a reply that it did not hold would end the function before it is
+kept, and be paid for again."""
+
+# An error is a few hundred bytes (Deepgram docs, "API Errors"); what a proxy writes instead may be longer.
+_MAX_REFUSAL_BYTES = 64 * 1024
 
 _CONNECT_TIMEOUT_SECONDS = 10.0
 
@@ -40,10 +49,12 @@ class RawReply:
     Attributes:
         content: The body, byte for byte.
         request_id: Deepgram's name of the request; "" where the reply's headers have none.
+        encoding: How the body is still packed, where that could not be undone; "" for a body that is plain.
     """
 
     content: bytes
     request_id: str
+    encoding: str = ""
 
 
 class DeepgramFailure(SafeError):
@@ -98,14 +109,18 @@ class DeepgramApi:
             DeepgramFailure: No reply with a status of success arrived. After a timeout or a broken connection
                 Deepgram may have done, and may bill, the work all the same.
         """
-        capture = _Capture(deadline=time.monotonic() + self._timeout)
-        with httpx.Client(
-            timeout=httpx.Timeout(self._timeout, connect=_CONNECT_TIMEOUT_SECONDS),
-            verify=_tls_context(),
-            # The size limit below then counts what is read, not what it unpacks to.
-            headers={"Accept-Encoding": "identity"},
-            event_hooks={"response": [capture]},
-        ) as http:
+        watchdog = _Watchdog(self._timeout)
+        capture = _Capture(watchdog)
+        with (
+            watchdog,
+            httpx.Client(
+                timeout=httpx.Timeout(self._timeout, connect=_CONNECT_TIMEOUT_SECONDS),
+                verify=_tls_context(),
+                # Packed replies save little beside the time of a transcription, and cost what unpacks them.
+                headers={"Accept-Encoding": "identity"},
+                event_hooks={"request": [watchdog.watch], "response": [capture]},
+            ) as http,
+        ):
             client = DeepgramClient(api_key=api_key, environment=self._environment, httpx_client=http, max_retries=0)
             try:
                 client.listen.v1.media.transcribe_url(url=url, **parameters, request_options={"max_retries": 0})
@@ -114,6 +129,8 @@ class DeepgramApi:
                     "Deepgram.Timeout", f"no reply in time ({type(error).__name__})", retriable=True
                 ) from None
             except httpx.TransportError as error:
+                if watchdog.barked:
+                    raise DeepgramFailure("Deepgram.Timeout", "no whole reply in time", retriable=True) from None
                 raise DeepgramFailure(
                     "Deepgram.ConnectionFailed", f"the connection failed ({type(error).__name__})", retriable=True
                 ) from None
@@ -126,59 +143,161 @@ class DeepgramApi:
         return capture.result()
 
 
-class _Capture:
-    """Response hook that keeps the response and bounds the reading of its body."""
+class _Watchdog:
+    """Ends a request that takes longer than it may, whatever comes of its answer and however slowly.
 
-    def __init__(self, *, deadline: float) -> None:
-        self._deadline = deadline
+    httpx's read timeout starts anew with every byte, so an answer that trickles in would never end.
+
+    Args:
+        seconds: How long the request may take.
+
+    Attributes:
+        barked: Whether it took longer: the connection was then cut, which may look like the end of an answer.
+    """
+
+    def __init__(self, seconds: float) -> None:
+        self._timer = threading.Timer(seconds, self._bark)
+        self._timer.daemon = True
+        self._socket: socket.socket | None = None
+        self.barked = False
+
+    def __enter__(self) -> Self:
+        self._timer.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._timer.cancel()
+
+    def watch(self, request: httpx.Request) -> None:
+        """Request hook: learn the socket of the request's connection (httpcore docs, "Request Extensions", "trace")."""
+        request.extensions = {**request.extensions, "trace": self._trace}
+
+    def _trace(self, event: str, info: Mapping[str, Any]) -> None:
+        if event in {"connection.connect_tcp.complete", "connection.start_tls.complete"}:
+            self._socket = info["return_value"].get_extra_info("socket")
+
+    def _bark(self) -> None:
+        self.barked = True
+        if self._socket is not None:
+            with suppress(OSError):  # closed just now
+                self._socket.shutdown(socket.SHUT_RDWR)
+
+
+class _Capture:
+    """Response hook that keeps the response as it comes over the wire and bounds the reading of its body."""
+
+    def __init__(self, watchdog: _Watchdog) -> None:
+        self._watchdog = watchdog
+        self._encoding = ""
         self.response: httpx.Response | None = None
 
     def __call__(self, response: httpx.Response) -> None:
-        response.stream = _BoundedStream(response.stream, deadline=self._deadline)
+        # httpx would unpack whatever comes without a bound: a kilobyte can become a megabyte.
+        self._encoding = response.headers.pop("Content-Encoding", "")
+        bounded = _BoundedReply if response.is_success else _BoundedRefusal
+        response.stream = bounded(response.stream, self._watchdog)
         self.response = response
 
     def result(self) -> RawReply:
         if self.response is None:
             raise RuntimeError("the SDK returned without a request")
+        packed = self.response.content
         if not self.response.is_success:
-            raise _refusal(self.response)
-        return RawReply(content=self.response.content, request_id=_request_id(self.response, {}))
+            raise _refusal(self.response, _unpacked(packed, self._encoding, most=_MAX_REFUSAL_BYTES) or b"")
+        content = _unpacked(packed, self._encoding, most=MAX_REPLY_BYTES)
+        request_id = _request_id(self.response, {})
+        if content is None:
+            # It is paid for: what cannot be unpacked here is kept as it is, and a person may still unpack it.
+            return RawReply(content=packed, request_id=request_id, encoding=self._encoding[:32])
+        if len(content) > MAX_REPLY_BYTES:
+            raise _too_large()
+        return RawReply(content=content, request_id=request_id)
 
 
 class _BoundedStream(httpx.SyncByteStream):
-    """A response body with a limit on its size and on the time it takes.
+    """A response body that is told apart from one cut off by the watchdog."""
 
-    The read timeout starts anew with every piece that arrives, so a trickle would otherwise never end.
-    """
-
-    def __init__(self, stream: object, *, deadline: float) -> None:
+    def __init__(self, stream: object, watchdog: _Watchdog) -> None:
         if not isinstance(stream, httpx.SyncByteStream):
             raise TypeError("the response is not synchronous")
         self._stream = stream
-        self._deadline = deadline
+        self._watchdog = watchdog
 
-    def __iter__(self) -> Iterator[bytes]:
-        size = 0
-        for chunk in self._stream:
-            size += len(chunk)
-            if size > MAX_REPLY_BYTES:
-                raise DeepgramFailure("Deepgram.ReplyTooLarge", f"the reply is larger than {MAX_REPLY_BYTES} bytes")
-            if time.monotonic() > self._deadline:
-                raise httpx.ReadTimeout("the reply took too long")
-            yield chunk
+    def _pieces(self) -> Iterator[bytes]:
+        yield from self._stream
+        if self._watchdog.barked:
+            raise httpx.ReadTimeout("the reply took too long")
 
     def close(self) -> None:
         self._stream.close()
 
 
-def _refusal(response: httpx.Response) -> DeepgramFailure:
+class _BoundedReply(_BoundedStream):
+    """The body of a success: all of it, or an error."""
+
+    def __iter__(self) -> Iterator[bytes]:
+        size = 0
+        for piece in self._pieces():
+            size += len(piece)
+            if size > MAX_REPLY_BYTES:
+                raise _too_large()
+            yield piece
+
+
+class _BoundedRefusal(_BoundedStream):
+    """The body of an error, as far as it comes: the status has said already what matters."""
+
+    def __iter__(self) -> Iterator[bytes]:
+        size = 0
+        try:
+            for piece in self._pieces():
+                yield piece[: _MAX_REFUSAL_BYTES - size]
+                size += len(piece)
+                if size >= _MAX_REFUSAL_BYTES:
+                    return
+        except httpx.TransportError:
+            return
+
+
+def _too_large() -> DeepgramFailure:
+    return DeepgramFailure(
+        "Deepgram.ReplyTooLarge", f"the reply is larger than {MAX_REPLY_BYTES} bytes", status=HTTPStatus.OK
+    )
+
+
+def _unpacked(content: bytes, encoding: str, *, most: int) -> bytes | None:
+    """Undo a content encoding, which nobody asked for, as far as *most* bytes and one more.
+
+    Returns:
+        `None` where that is not possible: the encoding is another one than gzip or deflate, or the content is damaged.
+    """
+    name = encoding.strip().lower()
+    if name in {"", "identity"}:
+        return content
+    if name not in {"gzip", "x-gzip", "deflate"}:
+        return None
+    # With either header or, as some servers understand "deflate", with none (RFC 9110, 8.4.1.2).
+    for window in (zlib.MAX_WBITS | 32, -zlib.MAX_WBITS):
+        unpacker = zlib.decompressobj(window)
+        try:
+            unpacked = unpacker.decompress(content, most + 1)
+        except zlib.error:
+            continue
+        if unpacker.eof or len(unpacked) > most:
+            return unpacked
+    return None
+
+
+def _refusal(response: httpx.Response, content: bytes) -> DeepgramFailure:
     """Turn a reply with another status into an error with Deepgram's code and request id.
 
     Two forms are documented (Deepgram docs, "API Errors"): `err_code` with `err_msg`, and `category` with `message`.
     """
     status = response.status_code
     try:
-        decoded = json.loads(response.content)
+        decoded = json.loads(content)
     except (ValueError, RecursionError):
         decoded = None
     body = decoded if isinstance(decoded, dict) else {}

@@ -47,3 +47,7 @@ def test_no_url_gets_through(before: str, rest: str) -> None:
 @given(st.text(max_size=10_000))
 def test_scrubbed_text_is_bounded(text: str) -> None:
     assert len(scrub(text)) <= MAX_LENGTH
+
+
+def test_a_message_that_is_no_unicode_can_be_logged() -> None:
+    assert scrub("odd " + chr(0xD800)).encode() == "odd �".encode()

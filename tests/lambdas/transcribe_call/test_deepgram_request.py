@@ -1,9 +1,13 @@
 from __future__ import annotations
 
+import gzip
 import json
 import socket
 import threading
-from collections.abc import Iterator
+import tracemalloc
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
 
@@ -147,9 +151,9 @@ def test_a_reply_that_does_not_come_in_time_may_be_retried(deepgram: FakeDeepgra
     assert raised.value.retriable
 
 
-@pytest.fixture
-def trickle() -> Iterator[str]:
-    """A server whose reply comes byte by byte and never ends."""
+@contextmanager
+def trickle(first: bytes, drop: bytes) -> Iterator[str]:
+    """A server whose answer begins, and goes on drop by drop without an end."""
     server = socket.create_server(("127.0.0.1", 0))
     over = threading.Event()
 
@@ -157,24 +161,44 @@ def trickle() -> Iterator[str]:
         connection, _ = server.accept()
         with connection:
             connection.recv(65536)
-            connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n")
+            connection.sendall(first)
             while not over.wait(0.02):
                 try:
-                    connection.sendall(b" ")
+                    connection.sendall(drop)
                 except OSError:
                     return
 
     thread = threading.Thread(target=serve, daemon=True)
     thread.start()
-    yield f"http://127.0.0.1:{server.getsockname()[1]}"
-    over.set()
-    thread.join()
-    server.close()
+    try:
+        yield f"http://127.0.0.1:{server.getsockname()[1]}"
+    finally:
+        over.set()
+        thread.join()
+        server.close()
 
 
-def test_a_reply_that_trickles_in_for_ever_ends_in_time(trickle: str) -> None:
-    with pytest.raises(DeepgramFailure, match=r"Deepgram\.Timeout"):
-        transcribe(trickle, timeout=0.3)
+@pytest.mark.parametrize(
+    ("first", "drop"),
+    [
+        pytest.param(b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n", b" ", id="body"),
+        pytest.param(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", b"1\r\n \r\n", id="chunks"),
+        pytest.param(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1;", b"x", id="one chunk's header"),
+        pytest.param(b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\n\r\n", b"\0", id="packed body"),
+        pytest.param(b"HTTP/1.1 200 OK\r\nX-Header: ", b"x", id="headers"),
+    ],
+)
+def test_a_reply_that_trickles_in_for_ever_ends_in_time(first: bytes, drop: bytes) -> None:
+    with trickle(first, drop) as url, pytest.raises(DeepgramFailure, match=r"Deepgram\.Timeout") as raised:
+        transcribe(url, timeout=0.3)
+    assert raised.value.retriable
+
+
+def test_a_refusal_whose_text_trickles_in_is_a_refusal_all_the_same() -> None:
+    answer = b"HTTP/1.1 402 No\r\nContent-Length: 1000000\r\n\r\n"
+    with trickle(answer, b" ") as url, pytest.raises(DeepgramFailure, match=r"Deepgram\.HTTP402") as raised:
+        transcribe(url, timeout=0.3)
+    assert (raised.value.status, raised.value.retriable) == (402, False)
 
 
 def test_a_reply_that_is_too_large_is_not_read_to_its_end(
@@ -189,3 +213,87 @@ def test_a_reply_that_is_too_large_is_not_read_to_its_end(
 def test_the_reply_is_asked_for_as_it_is(deepgram: FakeDeepgram) -> None:
     transcribe(deepgram.url)
     assert deepgram.requests[0].headers["accept-encoding"] == "identity"
+
+
+PACKED = json.dumps(transcription()).encode()
+
+
+def raw_deflate(content: bytes) -> bytes:
+    packer = zlib.compressobj(wbits=-zlib.MAX_WBITS)
+    return packer.compress(content) + packer.flush()
+
+
+@pytest.mark.parametrize(
+    ("encoding", "content"),
+    [
+        ("gzip", gzip.compress(PACKED)),
+        ("X-GZIP", gzip.compress(PACKED)),
+        ("deflate", zlib.compress(PACKED)),
+        ("deflate", raw_deflate(PACKED)),
+        ("identity", PACKED),
+    ],
+)
+def test_a_reply_that_comes_packed_although_nobody_asked_is_unpacked(
+    deepgram: FakeDeepgram, encoding: str, content: bytes
+) -> None:
+    deepgram.answer(Answer(body=content, headers={"Content-Encoding": encoding}))
+    assert transcribe(deepgram.url) == PACKED
+
+
+@pytest.mark.parametrize(
+    ("encoding", "content"),
+    [
+        ("br", b"\x8b\x00\x80hi\x03"),
+        ("zstd", b"\x28\xb5\x2f\xfd\x04\x00"),
+        ("gzip, gzip", gzip.compress(gzip.compress(PACKED))),
+        ("gzip", gzip.compress(PACKED)[:-9]),
+        ("gzip", PACKED),
+    ],
+)
+def test_a_reply_that_cannot_be_unpacked_is_kept_as_it_came(
+    deepgram: FakeDeepgram, encoding: str, content: bytes
+) -> None:
+    deepgram.answer(Answer(body=content, headers={"Content-Encoding": encoding}))
+    api = DeepgramApi(base_url=deepgram.url, timeout=timedelta(seconds=5))
+    reply = api.transcribe(URL, parameters={}, api_key=KEY)
+    assert (reply.content, reply.encoding) == (content, encoding)
+
+
+@pytest.mark.parametrize("pack", [gzip.compress, zlib.compress, raw_deflate])
+@pytest.mark.parametrize("status", [200, 503])
+def test_what_unpacks_to_more_than_the_limit_is_never_unpacked_in_full(
+    deepgram: FakeDeepgram, monkeypatch: pytest.MonkeyPatch, pack: Callable[[bytes], bytes], status: int
+) -> None:
+    limit, bomb = 256 * 1024, pack(b" " * (64 * 1024 * 1024))
+    assert len(bomb) < limit
+    monkeypatch.setattr(deepgram_request, "MAX_REPLY_BYTES", limit)
+    encoding = "gzip" if pack is gzip.compress else "deflate"
+    deepgram.answer(Answer(status, bomb, headers={"Content-Encoding": encoding}))
+    transcribe_anyhow(deepgram.url)  # what is loaded on first use does not count below
+    deepgram.answer(Answer(status, bomb, headers={"Content-Encoding": encoding}))
+    tracemalloc.start()
+    try:
+        code = transcribe_anyhow(deepgram.url)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert code == ("Deepgram.ReplyTooLarge" if status == 200 else "Deepgram.HTTP503")
+    assert peak < 16 * limit
+
+
+def transcribe_anyhow(url: str) -> str:
+    with pytest.raises(DeepgramFailure) as raised:
+        transcribe(url)
+    return raised.value.code
+
+
+@pytest.mark.parametrize("status", [402, 503])
+def test_an_error_page_of_any_size_leaves_the_status_as_it_is(deepgram: FakeDeepgram, status: int) -> None:
+    refused = failure(deepgram, Answer(status, b"<p>" * 1_000_000))
+    assert (refused.code, refused.retriable) == (f"Deepgram.HTTP{status}", status == 503)
+
+
+def test_a_refusal_that_comes_packed_is_read(deepgram: FakeDeepgram) -> None:
+    body = gzip.compress(json.dumps({"err_code": "TOO_MANY_REQUESTS", "err_msg": "slower"}).encode())
+    refused = failure(deepgram, Answer(429, body, headers={"Content-Encoding": "gzip"}))
+    assert (refused.code, refused.retriable) == ("Deepgram.TOO_MANY_REQUESTS", True)
