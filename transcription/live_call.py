@@ -131,11 +131,13 @@ class Gap:
         start: first sample of it, on the call's clock.
         end: first sample after it.
         reason: why.
+        channel: the only channel that lacks it; None where both do.
     """
 
     start: int
     end: int
     reason: GapReason
+    channel: int | None = None
 
     @property
     def seconds(self) -> float:

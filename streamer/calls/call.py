@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Final
 
 from streamer.aws import is_transient
 from streamer.calls.reader import StreamReader
-from streamer.calls.state import completion, merged, without_pause
+from streamer.calls.state import completion, without_pause
 from streamer.calls.store import LeaseLost, StreamingResumed
 from streamer.deepgram.connection import listen_url
 from streamer.deepgram.conversation import Counts
@@ -28,6 +28,7 @@ from streamer.media.call_media import CallMedia, UnsupportedAudio
 from streamer.metrics import Count, Metrics
 from transcription.failures import SafeError, describe
 from transcription.live_call import CHANNEL_ROLES, LiveCall, LiveStatus, LiveUtterance, feed_channel
+from transcription.live_gaps import merged
 from transcription.options import InvalidOptions, TranscriptionOptions, live_query_parameters, merged_vocabulary
 
 if TYPE_CHECKING:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -168,17 +168,6 @@ def without_pause(gaps: tuple[Gap, ...], *, origin_ms: int | None, resumed_at_ms
     return tuple(
         gap for gap in gaps if gap.reason is not GapReason.MISSING or abs(gap.end - resumed) > _PAUSE_TOLERANCE
     )
-
-
-def merged(gaps: Iterable[Gap]) -> tuple[Gap, ...]:
-    """Return gaps in order, each piece once: two streamers may have come upon different ends of the same one."""
-    found: list[Gap] = []
-    for gap in sorted(gaps, key=lambda gap: (gap.reason, gap.start)):
-        if found and found[-1].reason == gap.reason and gap.start <= found[-1].end:
-            found[-1] = replace(found[-1], end=max(found[-1].end, gap.end))
-        else:
-            found.append(gap)
-    return tuple(sorted(found, key=lambda gap: gap.start))
 
 
 def checkpoint_in(item: Mapping[str, Any]) -> Checkpoint:

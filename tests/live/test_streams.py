@@ -112,7 +112,7 @@ async def test_audio_that_the_stream_lost_is_a_gap_and_all_around_it_is_there(st
     async with stage.streamer():
         item = await stage.follow(lost=fragments)
     lost = range(fragments.start * FRAGMENT_SAMPLES, fragments.stop * FRAGMENT_SAMPLES)
-    assert item["gaps"] == [{"start": lost.start, "end": lost.stop, "reason": "missing"}]
+    assert item["gaps"] == [{"start": lost.start, "end": lost.stop, "reason": "missing", "channel": None}]
     assert (item["complete"], item["incomplete_reasons"]) == (False, ["gap-missing"])
     assert item["duration_seconds"] == pytest.approx(SECONDS, abs=0.1)
     transcript = await stage.transcript()

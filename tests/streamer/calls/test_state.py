@@ -1,11 +1,9 @@
-from itertools import pairwise
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from streamer.calls.attributes import from_attributes, to_attributes
-from streamer.calls.state import Checkpoint, EndHints, checkpoint_in, completion, hints_in, merged, without_pause
+from streamer.calls.state import Checkpoint, EndHints, checkpoint_in, completion, hints_in, without_pause
 from transcription.live_call import EndReason, Gap, GapReason
 
 START_MS = 1_795_000_000_000
@@ -20,7 +18,15 @@ CHECKPOINTS = st.builds(
     next_seq=st.integers(1, 10**6),
     published_seq=st.integers(0, 10**6),
     resume_token=st.none() | st.text("0123456789", min_size=1),
-    gaps=st.lists(st.builds(Gap, start=POSITIONS, end=POSITIONS, reason=st.sampled_from(GapReason))).map(tuple),
+    gaps=st.lists(
+        st.builds(
+            Gap,
+            start=POSITIONS,
+            end=POSITIONS,
+            reason=st.sampled_from(GapReason),
+            channel=st.none() | st.sampled_from((0, 1)),
+        )
+    ).map(tuple),
     word_count=st.integers(0, 10**6),
     reconnects=st.integers(0, 100),
     vocabulary_terms=st.none() | st.integers(0, 100),
@@ -74,22 +80,6 @@ def test_a_pause_of_the_streaming_is_no_gap() -> None:
     resumed_at_ms = START_MS + 20_000
     assert without_pause((MISSING, pause), origin_ms=START_MS, resumed_at_ms=resumed_at_ms) == (MISSING,)
     assert without_pause((MISSING, pause), origin_ms=START_MS, resumed_at_ms=None) == (MISSING, pause)
-
-
-def test_two_streamers_that_find_the_ends_of_one_gap_have_found_one() -> None:
-    begun, rest = (Gap(start=start, end=90_000, reason=GapReason.MISSING) for start in (8_000, 60_000))
-    later = Gap(start=100_000, end=110_000, reason=GapReason.MISSING)
-    unreadable = Gap(start=80_000, end=95_000, reason=GapReason.UNREADABLE)
-    assert merged([later, rest, unreadable, begun]) == (begun, unreadable, later)
-
-
-@given(st.lists(st.builds(Gap, start=POSITIONS, end=POSITIONS, reason=st.just(GapReason.MISSING))))
-def test_merged_gaps_cover_the_same_positions_once(gaps: list[Gap]) -> None:
-    ordered = [gap for gap in gaps if gap.start < gap.end]
-    found = merged(ordered)
-    assert all(one.end < next_.start for one, next_ in pairwise(found))
-    assert all(any(whole.start <= gap.start and gap.end <= whole.end for whole in found) for gap in ordered)
-    assert sum(gap.end - gap.start for gap in found) <= sum(gap.end - gap.start for gap in ordered)
 
 
 @pytest.mark.parametrize(
