@@ -38,6 +38,7 @@ class Count(StrEnum):
     UTTERANCES_COMMITTED = "UtterancesCommitted"
     FEED_DROPPED = "FeedDropped"
     LEASES_LOST = "LeasesLost"
+    MESSAGES_REFUSED = "MessagesRefused"
 
 
 class Most(StrEnum):

@@ -12,12 +12,19 @@ from typing import Final
 
 from transcription.codec import SCHEMA_VERSION, OpenEnum, Undecodable, decode, encode
 from transcription.conversation import Role
+from transcription.json_text import UnreadableJson, read_json
 
 SAMPLE_RATE: Final = 8_000
 """Samples per second and channel (Amazon Connect Administrator Guide, "Plan for live media streaming")."""
 
 CHANNEL_ROLES: Final = (Role.CUSTOMER, Role.AGENT)
 """Who is on channel 0 and 1 of the audio that goes to Deepgram. Tracks are told apart by their names."""
+
+# Amazon Kinesis Video Streams API reference: "DescribeStream" (StreamARN) and "StartSelector" (AfterFragmentNumber).
+_LONGEST_ARN: Final = 1024
+_LONGEST_FRAGMENT: Final = 128
+# So that every time computed from it is one as well.
+_LATEST_MS: Final = 4_102_444_800_000  # the year 2100
 
 # What the segment of a channel may be (AWS AppSync Developer Guide, "Understanding channel namespaces"). Two clinics
 # must never share a channel, so nothing is replaced or cut.
@@ -53,9 +60,11 @@ class LiveCall:
         for name in ("call_id", "clinic_id"):
             if not _ID.fullmatch(getattr(self, name)):
                 raise InvalidLiveCall(f"{name} must be 1 to 50 letters, digits and dashes, no dash first or last")
-        if ":kinesisvideo:" not in self.stream_arn:
+        if ":kinesisvideo:" not in self.stream_arn or len(self.stream_arn) > _LONGEST_ARN:
             raise InvalidLiveCall("stream_arn is not the ARN of a Kinesis video stream")
-        if self.started_at_ms <= 0:
+        if len(self.start_fragment) > _LONGEST_FRAGMENT:
+            raise InvalidLiveCall("start_fragment is not the number of a fragment")
+        if not 0 < self.started_at_ms < _LATEST_MS:
             raise InvalidLiveCall("started_at_ms must be a time")
 
     def to_json(self) -> str:
@@ -70,9 +79,9 @@ class LiveCall:
             InvalidLiveCall: it is not one.
         """
         try:
-            value = json.loads(text)
-        except ValueError:
-            raise InvalidLiveCall("the message is not JSON") from None
+            value = read_json(text)
+        except UnreadableJson as unreadable:
+            raise InvalidLiveCall(f"the message {unreadable}") from None
         try:
             return decode(cls, value, "live call")
         except Undecodable as error:

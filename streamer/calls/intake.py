@@ -31,6 +31,8 @@ DRAIN_SECONDS: Final = 100.0
 
 _FULL_SECONDS: Final = 10.0
 _RETRY_SECONDS: Final = 5.0
+# How Python says that a value is not what it should be; of AWS's errors none is among them.
+_UNUSABLE: Final = (ValueError, TypeError, LookupError, ArithmeticError)
 
 _log = logging.getLogger(__name__)
 
@@ -204,15 +206,17 @@ class Intake:
         message = work.message
         try:
             call = LiveCall.from_json(message.body)
-        except InvalidLiveCall:
-            _log.error(
-                "a message is no announcement",
-                extra={"message_id": message.message_id, "error_code": "InvalidAnnouncement"},
-            )
-            await self._queue.to_failed_calls(message, code="InvalidAnnouncement")
+        except InvalidLiveCall as invalid:
+            await self._refuse(message, code="InvalidAnnouncement", error_message=str(invalid))
             return
         CALL_ID.set(call.call_id)
-        match await self._store.take(call, message.message_id):
+        try:
+            found = await self._store.take(call, message.message_id)
+        except _UNUSABLE as error:
+            # What the table holds of the call is no other when the message comes again.
+            await self._refuse(message, code="Streamer.Unexpected", **failure(error))
+            return
+        match found:
             case AlreadyRunning():
                 _log.info("the call was announced twice")
                 await self._queue.delete(message)
@@ -222,6 +226,12 @@ class Intake:
                 await self._finish(message, item)
             case Taken() as taken:
                 await self._run(work, call, taken)
+
+    async def _refuse(self, message: Message, *, code: str, **details: str) -> None:
+        """Put a message aside that nobody can work on, instead of receiving it again and again."""
+        self._metrics.add(Count.MESSAGES_REFUSED)
+        _log.error("a message is refused", extra={"message_id": message.message_id, **details, "error_code": code})
+        await self._queue.to_failed_calls(message, code=code)
 
     async def _run(self, work: _Work, call: LiveCall, taken: Taken) -> None:
         run = work.run = CallRun(call=call, taken=taken, services=self._services)

@@ -25,8 +25,8 @@ IDS = st.from_regex(r"\A[A-Za-z0-9]([A-Za-z0-9-]{0,48}[A-Za-z0-9])?\Z")
         call_id=IDS,
         clinic_id=IDS,
         stream_arn=st.just(STREAM),
-        start_fragment=st.text(),
-        started_at_ms=st.integers(min_value=1),
+        start_fragment=st.text(max_size=128),
+        started_at_ms=st.integers(1, 4_102_444_799_999),
     )
 )
 def test_an_announcement_is_read_as_it_was_written(call: LiveCall) -> None:
@@ -50,7 +50,11 @@ def test_an_announcement_of_a_newer_writer_is_read() -> None:
         ({"clinic_id": "xyzzy#1"}, "clinic_id must be 1 to 50"),
         ({"clinic_id": None}, "live call.clinic_id is of another type"),
         ({"stream_arn": "arn:aws:xyzzy"}, "stream_arn is not the ARN"),
+        ({"stream_arn": f"{STREAM}{'0' * 1024}"}, "stream_arn is not the ARN"),
+        ({"start_fragment": "9" * 129}, "start_fragment is not the number"),
         ({"started_at_ms": 0}, "started_at_ms must be a time"),
+        ({"started_at_ms": 10**17}, "started_at_ms must be a time"),
+        ({"started_at_ms": 1_795_165_200_000_000}, "started_at_ms must be a time"),  # microseconds
         ({"started_at_ms": "xyzzy"}, "live call.started_at_ms is of another type"),
         ({"started_at_ms": True}, "live call.started_at_ms is of another type"),
     ],
@@ -69,7 +73,7 @@ def test_every_field_is_needed(name: str) -> None:
         LiveCall.from_json(json.dumps(message))
 
 
-@pytest.mark.parametrize("text", ["", "xyzzy", "[]", "null", "1", '"xyzzy"'])
+@pytest.mark.parametrize("text", ["", "xyzzy", "[]", "null", "1", '"xyzzy"', "[" * 100_000, '{"xyzzy":' * 100_000])
 def test_what_is_no_object_is_refused(text: str) -> None:
     with pytest.raises(InvalidLiveCall) as error:
         LiveCall.from_json(text)

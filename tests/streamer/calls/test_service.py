@@ -1,9 +1,10 @@
 """Calls from their announcement to their end, through a whole streamer."""
 
 import asyncio
+import json
 from collections.abc import Iterable
 from datetime import timedelta
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import pytest
 
@@ -17,6 +18,14 @@ CALL = "call-7"
 OTHER = "call-8"
 DISCONNECTED = "2026-11-20T10:00:00+00:00"
 LEASE = timedelta(seconds=3)
+ANNOUNCEMENT = {
+    "version": "1",
+    "call_id": CALL,
+    "clinic_id": "harbour",
+    "stream_arn": "arn:aws:kinesisvideo:eu-central-1:123456789012:stream/live-1/1",
+    "start_fragment": "1",
+    "started_at_ms": 1_795_165_200_000,
+}
 
 
 async def test_a_call_is_transcribed_to_its_end(stage: Stage) -> None:
@@ -107,11 +116,38 @@ class TestFailures:
             await stage.until_messages(stage.cloud.failed_queue_url, visible=1)
         assert item["error_code"] == "UnsupportedAudio.media-type"
 
-    async def test_a_message_that_is_no_announcement(self, stage: Stage) -> None:
-        await stage.cloud.sqs.send_message(QueueUrl=stage.cloud.queue_url, MessageBody="hello")
+    @pytest.mark.parametrize(
+        "unusable",
+        [
+            pytest.param("hello", id="words"),
+            pytest.param("[" * 100_000, id="brackets"),
+            pytest.param(json.dumps({**ANNOUNCEMENT, "started_at_ms": 10**17}), id="no time"),
+            pytest.param(json.dumps({**ANNOUNCEMENT, "started_at_ms": 1e300}), id="no integer"),
+            pytest.param(json.dumps({**ANNOUNCEMENT, "start_fragment": "\ud800"}), id="no text"),
+            pytest.param(json.dumps({**ANNOUNCEMENT, "start_fragment": "9" * 1000}), id="no fragment"),
+        ],
+    )
+    async def test_a_message_that_is_no_announcement(self, stage: Stage, unusable: str) -> None:
+        await stage.cloud.sqs.send_message(QueueUrl=stage.cloud.queue_url, MessageBody=unusable)
         async with stage.streamer():
             await stage.until_messages(stage.cloud.failed_queue_url, visible=1)
             await stage.until_messages(stage.cloud.queue_url, visible=0, hidden=0)
+        response = await stage.cloud.sqs.receive_message(
+            QueueUrl=stage.cloud.failed_queue_url, MessageAttributeNames=["All"]
+        )
+        (message,) = response["Messages"]
+        assert message["Body"] == unusable
+        assert message["MessageAttributes"]["error_code"]["StringValue"] == "InvalidAnnouncement"
+        assert stage.counted("MessagesRefused") == 1
+
+    @pytest.mark.parametrize("unusable", [{"gaps": ["xyzzy"]}, {"watermarks": [1]}, {"epoch": "xyzzy"}])
+    async def test_a_call_whose_state_is_unreadable(self, stage: Stage, unusable: dict[str, Any]) -> None:
+        await stage.cloud.change(CALL, status="released", **unusable)
+        await stage.announce(stage.call(stage.stream(), CALL))
+        async with stage.streamer():
+            await stage.until_messages(stage.cloud.failed_queue_url, visible=1)
+            await stage.until_messages(stage.cloud.queue_url, visible=0, hidden=0)
+        assert stage.counted("MessagesRefused") == 1
 
     async def test_a_failed_call_goes_on_when_it_is_redriven(self, stage: Stage) -> None:
         stream = stage.stream()
