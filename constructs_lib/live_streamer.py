@@ -304,6 +304,7 @@ class LiveStreamer(Construct):
                 "RUBRIC": _RUBRIC,
                 "RETENTION_DAYS": retention_days,
                 "EVENT_BUS_NAME": self.bus.event_bus_name,
+                "FAILED_CALLS_QUEUE_URL": self.failed_calls.queue_url,
             },
             timeout=Duration.minutes(2),
             memory_mib=1024,

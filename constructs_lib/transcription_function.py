@@ -198,13 +198,21 @@ class TranscriptionFunction(Construct):
             {archive.arn_for_objects(f"{REPLIES}*"): "replies are named by the recording's hash, made at run time"},
         )
 
-    def consume(self, queue: sqs.IQueue) -> None:
+    def consume(self, queue: sqs.IQueue, *, failed_calls: sqs.IQueue | None = None) -> None:
         """Work off the messages of *queue*, as many at once as Deepgram allows.
 
         The visibility timeout of *queue* must exceed :attr:`timeout`, and its redrive policy should allow
         more receives than ``max_attempts``.
+
+        Args:
+            queue: Where the messages are.
+            failed_calls: Where a message goes at once that cannot be read. Default: it comes back until the redrive
+                policy of *queue* takes it.
         """
         self.function.add_environment("QUEUE_URL", queue.queue_url)
+        if failed_calls is not None:
+            self.function.add_environment("FAILED_CALLS_QUEUE_URL", failed_calls.queue_url)
+            _private.allow_messages(self._runtime_function.role, failed_calls, "sqs:SendMessage")
         self.function.add_event_source(
             event_sources.SqsEventSource(
                 queue,

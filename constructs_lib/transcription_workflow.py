@@ -305,7 +305,7 @@ class TranscriptionWorkflow(Construct):
             bundling_platform=bundling_platform,
         )
         self.queue = self._queue(max_attempts)
-        self.transcription.consume(self.queue)
+        self.transcription.consume(self.queue, failed_calls=self.failed_calls)
         self._allow_admission(admit.role, recordings, recording_key, table)
         self._allow_storage(store.role, table, archive)
         self._allow_scoring(score.role, table, archive)

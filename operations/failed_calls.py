@@ -7,7 +7,6 @@ failed) and SQS (a work message received too often, as it came).
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -15,6 +14,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Generic, Protocol, TypeAlias, T
 
 from operations.rendering import object_name
 from transcription.identity import recording_id
+from transcription.json_text import UnreadableJson, read_json
 from transcription.recordings import Layouts, NotACall, UnknownExtension, UnknownLayout, parse_key
 
 if TYPE_CHECKING:
@@ -113,7 +113,7 @@ def read_message(message: MessageTypeDef) -> FailedCall[Repeat]:
     )
     text = message["Body"]
     try:
-        body = json.loads(text)
+        body = read_json(text)
         if not isinstance(body, dict):
             raise _UnknownForm("the body is not a JSON object")
         if "task_token" in body:
@@ -137,8 +137,8 @@ def read_message(message: MessageTypeDef) -> FailedCall[Repeat]:
             error=failure.error or delivery_error,
             step=body.get("step"),
         )
-    except json.JSONDecodeError:
-        return replace(call, problem="the body is not JSON")
+    except UnreadableJson as unreadable:
+        return replace(call, problem=f"the body {unreadable}")
     except _UnknownForm as error:
         return replace(call, problem=str(error))
 
@@ -182,7 +182,7 @@ def _failure(body: Mapping[str, Any]) -> _Failure:
     if body.get("detail-type") == _EXECUTION_ENDED:
         ended = _mapping(body, "detail")
         return _Failure(
-            event=_mapping({"input": json.loads(_text(ended, "input"))}, "input"),
+            event=_mapping({"input": read_json(_text(ended, "input"))}, "input"),
             execution=_text(ended, "executionArn"),
             error=ended.get("error") or ended.get("status"),
         )

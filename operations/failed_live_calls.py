@@ -16,6 +16,7 @@ from botocore.exceptions import ClientError
 
 from operations.failed_calls import FailedCall
 from operations.live_calls import LiveCallStore
+from transcription.json_text import read_json
 from transcription.live_call import SAMPLE_RATE, InvalidLiveCall, LiveCall
 
 if TYPE_CHECKING:
@@ -81,7 +82,7 @@ def read_live_message(message: MessageTypeDef) -> FailedCall[LiveRepeat]:
 
 def _ended(text: str) -> TellAgain | None:
     try:
-        event = json.loads(text)
+        event = read_json(text)
         if event["detail-type"] != _ENDED:
             return None
         detail = event["detail"]

@@ -20,11 +20,14 @@ SAMPLE_RATE: Final = 8_000
 CHANNEL_ROLES: Final = (Role.CUSTOMER, Role.AGENT)
 """Who is on channel 0 and 1 of the audio that goes to Deepgram. Tracks are told apart by their names."""
 
-# Amazon Kinesis Video Streams API reference: "DescribeStream" (StreamARN) and "StartSelector" (AfterFragmentNumber).
+LONGEST_FRAGMENT: Final = 128
+"""Most characters of a fragment's number (Amazon Kinesis Video Streams API reference, "StartSelector")."""
+
+LATEST_MS: Final = 4_102_444_800_000
+"""What a time must lie before, in milliseconds since 1970: the year 2100, so that all computed from it are times."""
+
+# Amazon Kinesis Video Streams API reference, "DescribeStream".
 _LONGEST_ARN: Final = 1024
-_LONGEST_FRAGMENT: Final = 128
-# So that every time computed from it is one as well.
-_LATEST_MS: Final = 4_102_444_800_000  # the year 2100
 
 # What the segment of a channel may be (AWS AppSync Developer Guide, "Understanding channel namespaces"). Two clinics
 # must never share a channel, so nothing is replaced or cut.
@@ -62,9 +65,9 @@ class LiveCall:
                 raise InvalidLiveCall(f"{name} must be 1 to 50 letters, digits and dashes, no dash first or last")
         if ":kinesisvideo:" not in self.stream_arn or len(self.stream_arn) > _LONGEST_ARN:
             raise InvalidLiveCall("stream_arn is not the ARN of a Kinesis video stream")
-        if len(self.start_fragment) > _LONGEST_FRAGMENT:
+        if len(self.start_fragment) > LONGEST_FRAGMENT:
             raise InvalidLiveCall("start_fragment is not the number of a fragment")
-        if not 0 < self.started_at_ms < _LATEST_MS:
+        if not 0 < self.started_at_ms < LATEST_MS:
             raise InvalidLiveCall("started_at_ms must be a time")
 
     def to_json(self) -> str:

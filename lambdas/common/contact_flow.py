@@ -11,6 +11,8 @@ from typing import Literal
 from aws_lambda_powertools.utilities.parser import BaseModel, Field
 from pydantic import ConfigDict
 
+from transcription.live_call import LATEST_MS, LONGEST_FRAGMENT
+
 
 class _Model(BaseModel):
     # Fields without a use here, above all the caller's number, are not even kept; an error must not quote them either.
@@ -30,9 +32,9 @@ class MediaStream(_Model):
 
     arn: str | None = Field(default=None, alias="StreamARN")
     start_fragment: str | None = Field(default=None, alias="StartFragmentNumber")
-    started_at_ms: int | None = Field(default=None, alias="StartTimestamp")
-    stop_fragment: str | None = Field(default=None, alias="StopFragmentNumber")
-    stopped_at_ms: int | None = Field(default=None, alias="StopTimestamp")
+    started_at_ms: int | None = Field(default=None, alias="StartTimestamp", lt=LATEST_MS)
+    stop_fragment: str | None = Field(default=None, alias="StopFragmentNumber", max_length=LONGEST_FRAGMENT)
+    stopped_at_ms: int | None = Field(default=None, alias="StopTimestamp", ge=0, lt=LATEST_MS)
 
 
 class _Participant(_Model):

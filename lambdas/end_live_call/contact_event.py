@@ -23,7 +23,7 @@ class _Model(BaseModel):
 
 class _Detail(_Model):
     event_type: str = Field(validation_alias=AliasChoices("eventType", "EventType"))
-    contact_id: str = Field(min_length=1, validation_alias=AliasChoices("contactId", "ContactId"))
+    contact_id: str = Field(min_length=1, max_length=256, validation_alias=AliasChoices("contactId", "ContactId"))
     disconnected_at: datetime | None = Field(
         default=None, validation_alias=AliasChoices("disconnectTimestamp", "DisconnectTimestamp")
     )

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import os
-from datetime import datetime
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from aws_lambda_powertools.metrics import MetricUnit
+from aws_lambda_powertools.utilities.parser import BaseModel, Field, ValidationError, parse
+from pydantic import AwareDatetime, ConfigDict
 
 from lambdas.common import aws, settings
 from lambdas.common.archive import Archive
@@ -25,6 +26,21 @@ if TYPE_CHECKING:
 EVENT_SOURCE = "callscribe"
 CALL_TRANSCRIBED = "Call Transcribed"
 """The event that announces any transcript, as the batch workflow sends it."""
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(frozen=True, hide_input_in_errors=True)
+
+
+class _Detail(_Model):
+    call_id: str = Field(min_length=1, max_length=50)
+
+
+class LiveCallEnded(_Model):
+    """The event "Live Call Transcribed", as far as it is read."""
+
+    time: AwareDatetime
+    detail: _Detail
 
 
 class NotAnnounced(SafeError):
@@ -51,18 +67,34 @@ def handle(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:  # 
         context: Lambda's context.
 
     Returns:
-        `{"outcome"}`: `stored` (and announced), `superseded` by a better transcript, or `deferred` while the call goes
-        on.
+        `{"outcome"}`: `stored` (and announced), `superseded` by a better transcript, `deferred` while the call goes
+        on, or `refused`: the event is another one, and lies with the failed live calls.
     """
-    call_id = event["detail"]["call_id"]
+    try:
+        ended = parse(event=event, model=LiveCallEnded)
+    except ValidationError as error:
+        return _refuse(event, error)
+    call_id = ended.detail.call_id
     correlate(call_id=call_id, recording_id=None)
-    stored = _store().store(call_id, created_at=datetime.fromisoformat(event["time"]))
+    stored = _store().store(call_id, created_at=ended.time)
     if stored is None:
         return _ended("deferred")
     if stored.superseded:
         return _ended("superseded")
     _announce(stored)
     return _ended("stored", figures=figures_of(stored.transcript))
+
+
+def _refuse(event: dict[str, Any], error: ValidationError) -> dict[str, Any]:
+    """Put an event aside that nobody can work on, instead of failing on it each time it is delivered."""
+    places = ", ".join(".".join(map(str, problem["loc"])) for problem in error.errors(include_input=False))
+    logger.error("the event is refused", error_code="InvalidEvent", error_message=f"not the end of a call: {places}")
+    aws.sqs().send_message(
+        QueueUrl=os.environ["FAILED_CALLS_QUEUE_URL"],
+        MessageBody=json.dumps(event),
+        MessageAttributes={"ERROR_CODE": {"DataType": "String", "StringValue": "InvalidEvent"}},
+    )
+    return _ended("refused")
 
 
 def _ended(outcome: str, **details: Any) -> dict[str, Any]:

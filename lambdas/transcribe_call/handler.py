@@ -16,14 +16,14 @@ from botocore.exceptions import ClientError
 from lambdas.common import aws, settings
 from lambdas.common.archive import Archive
 from lambdas.common.claims import Claims
-from lambdas.common.errors import describe, error_code
+from lambdas.common.errors import SafeError, describe, error_code
 from lambdas.common.observability import correlate, entry_point, logger, metrics
 from lambdas.transcribe_call.deepgram_key import DeepgramKey
 from lambdas.transcribe_call.deepgram_request import DeepgramApi
 from lambdas.transcribe_call.presigning import Presigner
-from lambdas.transcribe_call.report import Report
+from lambdas.transcribe_call.report import Report, StaleTask
 from lambdas.transcribe_call.vocabulary import Vocabulary
-from lambdas.transcribe_call.work import Work
+from lambdas.transcribe_call.work import MalformedMessage, Work
 from lambdas.transcribe_call.worker import RetryLater, RetryLimits, Worker
 from transcription.options import TranscriptionOptions
 
@@ -83,6 +83,8 @@ def _handle_record(record: SQSRecord, lambda_context: LambdaContext) -> None:
             receive_count=int(record.attributes.approximate_receive_count),
             lifetime=timedelta(milliseconds=lambda_context.get_remaining_time_in_millis()),
         )
+    except MalformedMessage as malformed:
+        _refuse(record, malformed)
     except RetryLater as later:
         _return(record, seconds=later.delay_seconds)
         raise
@@ -91,6 +93,28 @@ def _handle_record(record: SQSRecord, lambda_context: LambdaContext) -> None:
         logger.error("the message goes back into the queue", error=describe(error))
         _count_returned()
         raise
+
+
+def _refuse(record: SQSRecord, malformed: MalformedMessage) -> None:
+    """Settle a message that nobody can work on: fail the task that waits for it, else put it with the failed calls."""
+    failure = SafeError("WorkMessage.Malformed", f"{malformed.problem}; a redrive starts from the recording's event")
+    logger.error("a message is refused", error_code=failure.code, error_message=failure.message)
+    metrics.add_metric(name="MessagesRefused", unit=MetricUnit.Count, value=1)
+    if malformed.task_token is not None:
+        try:
+            Report(step_functions=aws.step_functions()).failure(malformed.task_token, failure)
+        except StaleTask:
+            logger.warning("nobody waits for the refused message")
+        else:
+            return
+    queue = os.environ.get("FAILED_CALLS_QUEUE_URL")
+    if queue is None:
+        raise malformed
+    aws.sqs().send_message(
+        QueueUrl=queue,
+        MessageBody=record.body,
+        MessageAttributes={"ERROR_CODE": {"DataType": "String", "StringValue": failure.code}},
+    )
 
 
 def _return(record: SQSRecord, *, seconds: int) -> None:

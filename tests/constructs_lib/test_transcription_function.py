@@ -255,6 +255,18 @@ def test_consume_takes_as_many_calls_at_once_as_deepgram_allows(
     assert environment(template, transcription.function)["QUEUE_URL"] == {"Ref": logical_id(queue)}
 
 
+def test_consume_may_put_messages_aside_that_cannot_be_read(stack: Stack) -> None:
+    transcription = new_function(stack)
+    failed = sqs.Queue(stack, "Failed")
+    transcription.consume(sqs.Queue(stack, "Queue", visibility_timeout=Duration.minutes(13)), failed_calls=failed)
+    template = Template.from_stack(stack)
+    assert environment(template, transcription.function)["FAILED_CALLS_QUEUE_URL"] == {"Ref": logical_id(failed)}
+    role = transcription.function.role
+    assert role is not None
+    [sending] = [p for p in permissions(template, role) if "sqs:SendMessage" in p.actions]
+    assert sending.resources == {f"<{logical_id(failed)}.Arn>"}
+
+
 def test_in_a_vpc_the_function_leaves_by_tls_only(stack: Stack) -> None:
     vpc = ec2.Vpc(stack, "Vpc", max_azs=2)
     transcription = new_function(stack, vpc=vpc)

@@ -93,10 +93,18 @@ def test_a_key_of_no_known_layout_has_no_call_id_but_is_repeated() -> None:
     assert call.repeat is not None
 
 
+ENDED = "Step Functions Execution Status Change"
+
+
 @pytest.mark.parametrize(
     ("body", "problem"),
     [
         ("words, not JSON", "the body is not JSON"),
+        ("[" * 100_000, "the body is nested too deeply"),
+        (
+            {"detail-type": ENDED, "detail": {"input": "[" * 100_000, "executionArn": "arn"}},
+            "the body is nested too deeply",
+        ),
         ([1], "the body is not a JSON object"),
         ({}, "there is no object 'detail'"),
         ({"event": "text"}, "there is no object 'event'"),

@@ -119,9 +119,15 @@ def test_the_hints_are_the_same_in_every_order_and_however_often(live: Cloud, or
         {"detail": {}},
         {"detail": 5},
         contact_event(contactId=""),
+        contact_event(contactId="x" * 257),
+        contact_event(contactId="\ud800"),
+        contact_event(disconnectTimestamp=10**17),
         contact_event() | {"time": f"call {CUSTOMER_NUMBER}"},
         {"Name": "ContactFlowEvent"},
         stop(at_ms=CUSTOMER_NUMBER + "x"),
+        stop(at_ms="9" * 50),
+        stop(at_ms="-1"),
+        stop(fragment="9" * 129),
     ],
 )
 def test_a_malformed_event_is_ignored_and_counted(

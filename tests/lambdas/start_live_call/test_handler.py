@@ -174,6 +174,8 @@ def test_the_default_clinic_takes_calls_of_no_clinic(
         ({"MediaStreams": {"Customer": {"Audio": audio(StreamARN=CUSTOMER_NUMBER)}}}, "invalid-call"),
         ({"MediaStreams": {"Customer": {"Audio": audio(StartTimestamp="0")}}}, "invalid-call"),
         ({"MediaStreams": {"Customer": {"Audio": audio(StartTimestamp=CUSTOMER_NUMBER + "x")}}}, "invalid-event"),
+        ({"MediaStreams": {"Customer": {"Audio": audio(StartTimestamp=10**17)}}}, "invalid-event"),
+        ({"MediaStreams": {"Customer": {"Audio": audio(StartFragmentNumber="9" * 129)}}}, "invalid-call"),
         ({"Attributes": None}, "no-clinic"),
         ({"Attributes": {"clinic_id": f"harbour {CUSTOMER_NUMBER}"}}, "invalid-call"),
         ({"ContactId": f"id of {CUSTOMER_NUMBER}"}, "invalid-call"),

@@ -134,3 +134,31 @@ def test_an_announcement_that_is_not_taken_is_an_error_and_repeated_with_the_eve
             handle(EVENT, CONTEXT)
     assert handle(EVENT, CONTEXT) == {"outcome": "stored"}
     assert len(bus.announced()) == 1
+
+
+@pytest.mark.parametrize(
+    "unusable",
+    [
+        {**EVENT, "detail": {}},
+        {**EVENT, "detail": [CALL_ID]},
+        {**EVENT, "detail": {"call_id": "x" * 51}},
+        {**EVENT, "time": 10**17},
+        {**EVENT, "time": "yesterday"},
+        {"phone": "+15550107788"},
+    ],
+)
+def test_an_event_that_nobody_can_work_on_is_put_aside_at_once_and_not_quoted(
+    bus: Bus, function_environment: pytest.MonkeyPatch, output: Callable[[], str], unusable: dict[str, Any]
+) -> None:
+    sqs = boto3.client("sqs", region_name=REGION)
+    failed = sqs.create_queue(QueueName="failed")["QueueUrl"]
+    function_environment.setenv("FAILED_CALLS_QUEUE_URL", failed)
+
+    assert handle(unusable, CONTEXT) == {"outcome": "refused"}
+
+    (message,) = sqs.receive_message(QueueUrl=failed)["Messages"]
+    assert json.loads(message["Body"]) == unusable
+    written = output()
+    assert '"LiveTranscriptsRefused":[1.0]' in written
+    assert "5550107788" not in written
+    assert bus.announced() == []

@@ -33,11 +33,11 @@ CONTEXT = cast("LambdaContext", Context())
 
 
 class Queue:
-    """The work queue, delivering to the function."""
+    """The work queue, delivering to the function, or another one."""
 
-    def __init__(self) -> None:
+    def __init__(self, name: str = "work") -> None:
         self._sqs = boto3.client("sqs", region_name=REGION)
-        self.url = self._sqs.create_queue(QueueName="work", Attributes={"VisibilityTimeout": "600"})["QueueUrl"]
+        self.url = self._sqs.create_queue(QueueName=name, Attributes={"VisibilityTimeout": "600"})["QueueUrl"]
 
     def send(self, body: str) -> None:
         self._sqs.send_message(QueueUrl=self.url, MessageBody=body)
@@ -62,6 +62,10 @@ class Queue:
         else:
             assert result == {"batchItemFailures": [{"itemIdentifier": message["MessageId"]}]}
         return result
+
+    def bodies(self) -> list[str]:
+        """Receive what is there."""
+        return [message["Body"] for message in self._sqs.receive_message(QueueUrl=self.url).get("Messages", [])]
 
     @property
     def waiting(self) -> tuple[int, int]:
@@ -159,15 +163,46 @@ def test_a_delay_that_cannot_be_set_does_not_lose_the_message(
     assert queue.waiting == (0, 1)
 
 
+@pytest.fixture
+def refused(queue: Queue, function_environment: pytest.MonkeyPatch) -> Queue:
+    """The queue of failed calls."""
+    refused = Queue("failed")
+    function_environment.setenv("FAILED_CALLS_QUEUE_URL", refused.url)
+    return refused
+
+
 @pytest.mark.usefixtures("admitted")
-def test_a_message_of_another_kind_stays_in_the_queue_and_is_not_quoted(
-    queue: Queue, output: Callable[[], str]
+@pytest.mark.parametrize(
+    "body", ['{"phone": "+15550107788"}', "[" * 100_000, '{"task_token": "an-old-one", "phone": "+15550107788"}']
+)
+def test_a_message_that_nobody_can_work_on_is_put_aside_at_once_and_not_quoted(
+    queue: Queue, refused: Queue, output: Callable[[], str], body: str
 ) -> None:
-    queue.send('{"phone": "+15550107788"}')
-    assert len(queue.deliver()["batchItemFailures"]) == 1
+    queue.send(body)
+    assert queue.deliver() == {"batchItemFailures": []}
+    assert (queue.waiting, refused.waiting) == ((0, 0), (1, 0))
+    assert refused.bodies() == [body]
     written = output()
-    assert "MalformedMessage at work.py" in written
+    assert '"MessagesRefused":[1.0]' in written
     assert "5550107788" not in written
+
+
+@pytest.mark.usefixtures("admitted")
+def test_a_refused_message_stays_in_the_queue_while_it_cannot_be_put_aside(
+    queue: Queue, refused: Queue, function_environment: pytest.MonkeyPatch
+) -> None:
+    function_environment.setenv("FAILED_CALLS_QUEUE_URL", f"{refused.url}-gone")
+    queue.send("no message")
+    assert len(queue.deliver()["batchItemFailures"]) == 1
+
+
+def test_the_task_of_a_message_whose_recording_is_unreadable_fails_at_once(
+    queue: Queue, refused: Queue, tasks: Tasks, deepgram: FakeDeepgram
+) -> None:
+    queue.send(json.dumps({"task_token": "token", "execution": EXECUTION, "recording": {"bucket": "recordings"}}))
+    assert queue.deliver() == {"batchItemFailures": []}
+    assert tasks.failures["token"][0] == "WorkMessage.Malformed"
+    assert (queue.waiting, refused.waiting, deepgram.requests) == ((0, 0), (0, 0), [])
 
 
 @pytest.mark.parametrize("value", ["", " ", "two words"])
