@@ -19,6 +19,8 @@ EVENT_SOURCE: Final = "callscribe"
 """``source`` of the events that the workflow puts on its bus."""
 CALL_TRANSCRIBED: Final = "Call Transcribed"
 """``detail-type`` of the event that announces a transcript."""
+SCHEMA_VERSION: Final = 3
+"""Version of the messages and events of the workflow, as of everything else that is written."""
 
 _EXECUTION: Final = "{% $states.context.Execution.Id %}"
 _CONDITION_FAILED: Final = "DynamoDB.ConditionalCheckFailedException"
@@ -159,6 +161,7 @@ class Definition:
             integration_pattern=sfn.IntegrationPattern.WAIT_FOR_TASK_TOKEN,
             message_body=sfn.TaskInput.from_object(
                 {
+                    "schema_version": SCHEMA_VERSION,
                     "task_token": "{% $states.context.Task.Token %}",
                     "recording": "{% $recording %}",
                     "execution": _EXECUTION,
@@ -206,6 +209,7 @@ class Definition:
                     detail=sfn.TaskInput.from_object(
                         {
                             "version": "1",
+                            "schema_version": SCHEMA_VERSION,
                             "call_id": "{% $recording.call_id %}",
                             "clinic_id": "{% $recording.clinic_id %}",
                             "kind": "{% $recording.kind %}",
@@ -259,6 +263,7 @@ class Definition:
             queue=queue,
             message_body=sfn.TaskInput.from_object(
                 {
+                    "schema_version": SCHEMA_VERSION,
                     "event": "{% $states.context.Execution.Input %}",
                     "execution": _EXECUTION,
                     "error": "{% $failure.error %}",

@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping
 from typing import Any, Final
 
+from transcription.codec import SCHEMA_VERSION
 from transcription.failures import SafeError
 from transcription.live_call import SAMPLE_RATE
 from transcription.table_keys import live_call_key
@@ -60,6 +61,7 @@ def detail(item: Mapping[str, Any]) -> dict[str, Any]:
     key = live_call_key(item["call_id"])
     return {
         "version": "1",
+        "schema_version": SCHEMA_VERSION,
         "call_id": item["call_id"],
         "clinic_id": item["clinic_id"],
         "day": item["day"],

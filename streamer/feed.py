@@ -24,7 +24,7 @@ from botocore.exceptions import BotoCoreError, NoCredentialsError
 from streamer.deepgram.results import InterimResult
 from streamer.logs import failure
 from streamer.metrics import Count, Metrics
-from transcription.codec import encode
+from transcription.codec import SCHEMA_VERSION, encode
 from transcription.live_call import CHANNEL_ROLES, LiveStatus, LiveUtterance
 
 MAX_EVENTS: Final = 5
@@ -180,7 +180,7 @@ class CallFeed:
         if len(self._lasting) >= MAX_WAITING:
             self._lasting.popleft()
             self._metrics.add(Count.FEED_DROPPED)
-        self._lasting.append((seq, orjson.dumps(event).decode()))
+        self._lasting.append((seq, _written(event)))
         self._something.set()
 
     async def _publish_some(self, publisher: Publisher) -> None:
@@ -209,7 +209,7 @@ def _now() -> float:
 
 
 def _interim_event(result: InterimResult) -> str:
-    return orjson.dumps(
+    return _written(
         {
             "type": "interim",
             "channel": result.channel,
@@ -218,4 +218,8 @@ def _interim_event(result: InterimResult) -> str:
             "start": result.start,
             "end": result.end,
         }
-    ).decode()
+    )
+
+
+def _written(event: dict[str, Any]) -> str:
+    return orjson.dumps({"schema_version": SCHEMA_VERSION, **event}).decode()

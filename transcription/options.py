@@ -3,6 +3,7 @@
 import json
 import math
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, fields
 from typing import Any, Final, TypeAlias
 
@@ -22,7 +23,8 @@ SPEAKER_POLICIES: Final = ("auto", "multichannel", "diarize")
 QueryParameters = dict[str, str | bool | list[str]]
 
 OptionsRecord: TypeAlias = Mapping[str, Any]
-"""What was asked for one transcript, as noted then: the options by name, in the types of JSON.
+"""What was asked for one transcript, as noted then: the options by name, in the types of JSON, and `vocabulary_terms`,
+the number of terms that Deepgram was told to expect.
 
 Unlike `TranscriptionOptions` it is never checked, for it tells of the past. An option that is not in it is unknown; one
 that this code does not know is kept.
@@ -111,10 +113,22 @@ class TranscriptionOptions:
         }
         return cls(**arguments)
 
+    @classmethod
+    def from_record(cls, record: OptionsRecord) -> "TranscriptionOptions":
+        """Read what was noted once, as far as this code knows it; for all else the default stands."""
+        known: dict[str, Any] = {}
+        for option in fields(cls):
+            if option.name in record:
+                value = record[option.name]
+                wanted = {**known, option.name: tuple(value) if isinstance(value, list) else value}
+                with suppress(InvalidOptions):
+                    cls(**wanted)
+                    known = wanted
+        return cls(**known)
+
     def record(self) -> OptionsRecord:
-        """Note them for a transcript."""
-        record: OptionsRecord = encode(self)
-        return record
+        """Note them for a transcript; of the vocabulary, which the clinics add to, `vocabulary_terms` tells."""
+        return {name: value for name, value in encode(self).items() if name != "keyterms"}
 
     @property
     def english(self) -> bool:

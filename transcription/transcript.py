@@ -149,6 +149,7 @@ def build_transcript(
     channel_roles: Mapping[int, Role],
     provenance: Provenance | None,
     created_at: datetime,
+    asked: OptionsRecord | None = None,
     live: LiveCoverage | None = None,
     deepgram_requests: int = 1,
     vocabulary_terms: int | None = None,
@@ -164,6 +165,7 @@ def build_transcript(
         channel_roles: role by channel of a recording with a channel for each speaker.
         provenance: the object the recording came from; None where the call was transcribed live.
         created_at: now, UTC.
+        asked: what was asked, as it was noted then; None notes the options.
         live: how much of the call was transcribed live; None for a recording.
         deepgram_requests: requests sent for this recording so far; more than one is noted in the cost.
         vocabulary_terms: terms sent with the request, which Deepgram charges for; None counts the options' own.
@@ -174,7 +176,10 @@ def build_transcript(
     utterances = _utterances(reply, roles, segments)
     word_count = sum(utterance.word_count for utterance in utterances)
     duration_seconds = audio.duration_seconds if reply.duration_seconds is None else reply.duration_seconds
-    if vocabulary_terms is None:
+    record = options.record() if asked is None else asked
+    if vocabulary_terms is not None:
+        record = {**record, "vocabulary_terms": vocabulary_terms}
+    else:
         vocabulary_terms = len(merged_vocabulary(options, ()))
     return Transcript(
         recording=recording,
@@ -184,7 +189,7 @@ def build_transcript(
         created_at=created_at,
         request_id=reply.request_id,
         model=reply.model or options.model,
-        options=options.record(),
+        options=record,
         language=reply.language or options.language,
         duration_seconds=duration_seconds,
         utterances=utterances,

@@ -11,17 +11,25 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import ClientError
 
 from lambdas.common.errors import SafeError, error_code
+from transcription.codec import SCHEMA_VERSION
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from mypy_boto3_s3 import S3Client
 
+    from transcription.options import OptionsRecord, TranscriptionOptions
+
 MAX_OBJECT_BYTES = 128 * 1024 * 1024
 """Largest uncompressed document read or written: a stereo hour is about 4 MB, so this is more than a day of speech."""
 
 VOCABULARY_TERMS = "vocabulary-terms"
 """Metadata of a stored reply: how many terms were sent with the request, which Deepgram charges for."""
+
+_SCHEMA_VERSION = "schema-version"
+_OPTIONS = "options"
+# S3 takes 2 KB of metadata (Amazon S3 User Guide, "Working with object metadata"); the rest is for the others.
+_MOST_OPTIONS_BYTES = 1400
 
 
 class TooLarge(SafeError):
@@ -83,6 +91,28 @@ class Archive:
     def write_json(self, key: str, document: Mapping[str, Any]) -> None:
         """Write a JSON document with sorted keys."""
         self.write(key, json.dumps(document, ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode())
+
+
+def request_metadata(options: TranscriptionOptions, *, vocabulary_terms: int) -> dict[str, str]:
+    """Return what a stored reply tells of its request. Options without room in S3's metadata are left out.
+
+    Args:
+        options: What was asked.
+        vocabulary_terms: Terms sent.
+    """
+    metadata = {_SCHEMA_VERSION: str(SCHEMA_VERSION), VOCABULARY_TERMS: str(vocabulary_terms)}
+    # ASCII, which is what S3's metadata takes.
+    record = json.dumps(options.record(), separators=(",", ":"))
+    return metadata | {_OPTIONS: record} if len(record) <= _MOST_OPTIONS_BYTES else metadata
+
+
+def asked_of(reply: ArchivedObject) -> OptionsRecord | None:
+    """Return what was asked for a stored reply; `None` where it does not tell, as replies of earlier versions."""
+    try:
+        record = json.loads(reply.metadata.get(_OPTIONS, ""))
+    except ValueError:
+        return None
+    return record if isinstance(record, dict) else None
 
 
 def reply_key(recording_id: str) -> str:

@@ -19,6 +19,7 @@ from uuid import uuid4
 from botocore.exceptions import ClientError
 
 from lambdas.common.errors import SafeError, error_code
+from transcription.codec import SCHEMA_VERSION
 from transcription.table_keys import ItemKey, claim_key
 
 if TYPE_CHECKING:
@@ -359,6 +360,7 @@ class Claims:
             **candidate.item_key.attributes(),
             **candidate.call_attributes(),
             "type": "claim",
+            "schema_version": SCHEMA_VERSION,
             "status": status,
             "recording_id": candidate.recording_id,
             "bucket": candidate.bucket,
@@ -398,7 +400,7 @@ class Claims:
             self._change(
                 candidate.recording_id,
                 update="SET #status = :status, execution = :execution, lease_until = :until, updated_at = :now,"
-                f" size_bytes = :size{naming} ADD attempts :one"
+                f" size_bytes = :size, schema_version = :version{naming} ADD attempts :one"
                 # The request lease stays: a request of the earlier execution may still be under way.
                 " REMOVE error_code, error_message, failed_step, covered_reason, live_transcript",
                 condition="#status = :old_status AND execution = :old_execution AND lease_until = :old_until",
@@ -408,6 +410,7 @@ class Claims:
                     ":until": _epoch(now + lease),
                     ":now": now.isoformat(),
                     ":size": candidate.size_bytes,
+                    ":version": SCHEMA_VERSION,
                     ":one": 1,
                     ":old_status": existing["status"],
                     ":old_execution": existing["execution"],

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+from transcription.codec import SCHEMA_VERSION
 from transcription.live_call import InvalidLiveCall, LiveCall, LiveStatus
 from transcription.table_keys import live_call_key
 
@@ -92,6 +93,7 @@ class Announcer:
         state: dict[str, Any] = {
             **{name: value for name, value in key.attributes().items() if name not in key.primary()},
             "type": "live-call",
+            "schema_version": SCHEMA_VERSION,
             "status": LiveStatus.ANNOUNCED,
             "call_id": call.call_id,
             "clinic_id": call.clinic_id,

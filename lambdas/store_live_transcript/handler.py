@@ -17,6 +17,7 @@ from lambdas.common.errors import SafeError
 from lambdas.common.observability import correlate, entry_point, logger, metrics
 from lambdas.common.transcripts import figures_of, place_of
 from lambdas.store_live_transcript.store import LiveTranscriptStore, StoredLiveTranscript
+from transcription.codec import SCHEMA_VERSION
 from transcription.options import TranscriptionOptions
 from transcription.quality import load_rubric
 
@@ -108,6 +109,7 @@ def _announce(stored: StoredLiveTranscript) -> None:
     call, live = stored.transcript.recording, stored.transcript.live
     detail = {
         "version": "1",
+        "schema_version": SCHEMA_VERSION,
         "call_id": call.call_id,
         "clinic_id": call.clinic_id,
         "kind": call.kind,

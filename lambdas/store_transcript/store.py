@@ -16,12 +16,13 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
-from lambdas.common.archive import VOCABULARY_TERMS, ArchivedObject
+from lambdas.common.archive import VOCABULARY_TERMS, ArchivedObject, asked_of
 from lambdas.common.claims import ClaimLost, ClaimStatus
 from lambdas.common.errors import SafeError, error_code
 from lambdas.common.live_calls import live_state_of
 from transcription.codec import encode
 from transcription.documents import ArchivePointers, to_document, to_item
+from transcription.options import TranscriptionOptions
 from transcription.recordings import CallKind
 from transcription.reply import InvalidReply, parse_reply
 from transcription.table_keys import ItemKey, claim_key, transcript_key
@@ -37,7 +38,6 @@ if TYPE_CHECKING:
     from lambdas.common.archive import Archive
     from lambdas.common.claims import Claims
     from lambdas.common.recordings import AdmittedRecording
-    from transcription.options import TranscriptionOptions
     from transcription.transcript import Role
 
 _MAX_RETRIES = 5
@@ -75,7 +75,7 @@ class TranscriptStore:
         table: The table of transcripts and claims.
         claims: The claims in that table.
         archive: Where replies and documents are kept.
-        options: What was asked of Deepgram.
+        options: What is asked of Deepgram, for replies that do not tell what they were asked.
         channel_roles: Who speaks on which channel of a recording with a channel for each speaker.
         retention: How long an item is kept after the transcript was made; `None` keeps it for ever.
         sleep: Waits for some seconds.
@@ -140,10 +140,13 @@ class TranscriptStore:
         except InvalidReply as invalid:
             raise ReplyUnusable(f"Deepgram.InvalidReply.{invalid.code}", "the archived reply is unusable") from None
         terms = archived.metadata.get(VOCABULARY_TERMS)
+        asked = asked_of(archived)
         return build_transcript(
             recording=recording.call,
             reply=reply,
-            options=self._options,
+            # The deployment's own may have changed since.
+            options=self._options if asked is None else TranscriptionOptions.from_record(asked),
+            asked=asked,
             audio=recording.audio,
             channel_roles=self._channel_roles,
             provenance=recording.provenance,

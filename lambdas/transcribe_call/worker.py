@@ -32,7 +32,7 @@ from typing import TYPE_CHECKING
 
 from aws_lambda_powertools.metrics import MetricUnit
 
-from lambdas.common.archive import VOCABULARY_TERMS, reply_key
+from lambdas.common.archive import reply_key, request_metadata
 from lambdas.common.claims import ClaimLost, Claims, RequestInFlight
 from lambdas.common.errors import SafeError, describe
 from lambdas.common.observability import logger, metrics
@@ -249,7 +249,9 @@ class Worker:
                 metadata={
                     _EXECUTION: work.execution,
                     _REQUEST_ID: reply.request_id,
-                    VOCABULARY_TERMS: str(len(merged_vocabulary(self._options, vocabulary))),
+                    **request_metadata(
+                        self._options, vocabulary_terms=len(merged_vocabulary(self._options, vocabulary))
+                    ),
                 },
             )
             request_id = _judge(reply.content, request_id=reply.request_id)

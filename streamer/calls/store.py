@@ -34,7 +34,7 @@ from streamer.calls.state import (
     utc_day,
 )
 from streamer.logs import failure
-from transcription.codec import decode, encode
+from transcription.codec import SCHEMA_VERSION, decode, encode
 from transcription.failures import SafeError
 from transcription.live_call import LiveCall, LiveStatus, LiveUtterance
 from transcription.table_keys import call_partition, live_call_key, utterance_key
@@ -346,6 +346,7 @@ class CallStore:
         values = {
             **{name: value for name, value in key.attributes().items() if name not in key.primary()},
             "type": "live-call",
+            "schema_version": SCHEMA_VERSION,
             "status": LiveStatus.STREAMING,
             "call_id": call.call_id,
             "clinic_id": call.clinic_id,
@@ -466,6 +467,7 @@ class CallStore:
             {
                 **utterance_key(lease.call_id, utterance.seq).attributes(),
                 "type": "live-utterance",
+                "schema_version": SCHEMA_VERSION,
                 "call_id": lease.call_id,
                 "clinic_id": lease.clinic_id,
                 **encode(utterance),

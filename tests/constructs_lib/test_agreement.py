@@ -9,7 +9,7 @@ import pytest
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk.assertions import Template
 
-from constructs_lib import DeepgramOptions, TranscriptionWorkflow, _private
+from constructs_lib import DeepgramOptions, TranscriptionWorkflow, _private, _state_machine
 from constructs_lib._state_machine import CALL_TRANSCRIBED, EVENT_SOURCE
 from constructs_lib._vocabulary import DEFAULT_VOCABULARY
 from constructs_lib.deepgram_options import MAX_TERM_TOKENS, MAX_TERMS, estimated_tokens
@@ -22,6 +22,7 @@ from tests.conftest import ROOT
 from tests.constructs_lib.parts import environment, new_stack, new_workflow
 from transcription import options as core_options
 from transcription import vocabulary
+from transcription.codec import SCHEMA_VERSION
 from transcription.options import TranscriptionOptions
 from transcription.quality import load_rubric
 from transcription.recordings import Layouts
@@ -91,6 +92,10 @@ def test_objects_are_written_where_the_functions_may_write() -> None:
 def test_items_expire_by_the_attribute_that_is_written() -> None:
     for module in ("store_transcript", "store_live_transcript"):
         assert f'"{EXPIRY_ATTRIBUTE}"' in (LAMBDAS / module / "store.py").read_text(encoding="utf-8")
+
+
+def test_the_workflow_states_the_version_of_the_code_that_reads_it() -> None:
+    assert _state_machine.SCHEMA_VERSION == SCHEMA_VERSION
 
 
 def test_live_transcripts_are_announced_as_those_of_recordings_are() -> None:

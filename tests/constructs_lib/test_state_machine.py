@@ -113,7 +113,9 @@ def test_only_the_execution_that_holds_the_claim_changes_it(tasks: dict[str, Any
 
 def test_a_failed_call_carries_what_repeats_it(tasks: dict[str, Any]) -> None:
     body = tasks["SendToFailedCalls"]["Arguments"]["MessageBody"]
-    assert body.keys() == {"event", "execution", "error", "cause", "step", "recording_id", "call_id"}
+    assert body.keys() == {
+        *("schema_version", "event", "execution", "error", "cause", "step", "recording_id", "call_id"),
+    }
     assert body["event"] == "{% $states.context.Execution.Input %}"
 
 
@@ -132,7 +134,7 @@ def test_the_announcement_names_ids_and_figures_only(tasks: dict[str, Any]) -> N
     [entry] = tasks["Announce"]["Arguments"]["Entries"]
     assert (entry["Source"], entry["DetailType"]) == ("callscribe", "Call Transcribed")
     assert entry["Detail"].keys() == {
-        *("version", "call_id", "clinic_id", "kind", "day", "recording_id", "source"),
+        *("version", "schema_version", "call_id", "clinic_id", "kind", "day", "recording_id", "source"),
         *("transcript", "figures", "quality"),
     }
     assert entry["Detail"]["quality"].keys() == {"score", "rubric"}

@@ -4,6 +4,7 @@ from typing import Any
 import pytest
 
 from streamer.announcer import Announcer, NotAnnounced
+from transcription.codec import SCHEMA_VERSION
 
 ITEM = {
     "call_id": "call-7",
@@ -41,6 +42,7 @@ async def test_ids_and_figures_are_announced() -> None:
     )
     assert json.loads(entry["Detail"]) == {
         "version": "1",
+        "schema_version": SCHEMA_VERSION,
         "call_id": "call-7",
         "clinic_id": "harbour",
         "day": "2026-11-20",

@@ -18,6 +18,7 @@ from streamer.deepgram.results import InterimResult
 from streamer.feed import MAX_WAITING, AppSyncPublisher, CallFeed, NotPublished
 from streamer.metrics import Count, Metrics
 from tests.fakes.serving import serving
+from transcription.codec import SCHEMA_VERSION
 from transcription.conversation import Role
 from transcription.live_call import LiveStatus, LiveUtterance
 
@@ -88,6 +89,7 @@ async def test_final_words_go_five_at_a_time_and_in_order(feed: CallFeed, subscr
     assert [[event["seq"] for event in request] for request in subscribers.requests] == [[1, 2, 3, 4, 5], [6, 7]]
     assert feed.published_seq == 7
     assert subscribers.requests[0][0] == {
+        "schema_version": SCHEMA_VERSION,
         "type": "final",
         "seq": 1,
         "channel": 0,

@@ -173,7 +173,7 @@ def test_an_item_carries_what_the_table_promises() -> None:
     item = to_item(transcript_of(stereo(APPOINTMENT)), archive=ARCHIVE)
     assert (item["PK"], item["SK"]) == ("CLINIC#downtown", "TRANSCRIPT#2026-03-02#c-1")
     assert (item["GSI1PK"], item["GSI1SK"]) == ("CALL#c-1", "TRANSCRIPT")
-    assert (item["type"], item["source"], item["schema_version"]) == ("transcript", "batch", Decimal(2))
+    assert (item["type"], item["source"], item["schema_version"]) == ("transcript", "batch", Decimal(3))
     assert (item["clinic_id"], item["call_id"], item["day"]) == ("downtown", "c-1", "2026-03-02")
     assert item["s3_key"] == "recordings/downtown/2026-03-02/c-1.wav"
     assert item["recording_last_modified"] == "2026-03-02T10:30:00+00:00"

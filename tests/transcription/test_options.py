@@ -204,3 +204,8 @@ def test_a_live_vocabulary_has_the_limits_of_any_request() -> None:
 def test_options_survive_json(options: TranscriptionOptions) -> None:
     written = json.dumps({name: getattr(options, name) for name in TranscriptionOptions.__dataclass_fields__})
     assert TranscriptionOptions.from_json(written) == options
+
+
+def test_a_record_of_other_times_is_read_as_far_as_it_is_known() -> None:
+    record = {"model": "flux-1", "speakers": "by-smell", "redact": ["ssn"], "summarize": None, "numerals": True}
+    assert TranscriptionOptions.from_record(record) == TranscriptionOptions(redact=("ssn",))

@@ -6,7 +6,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from lambdas.common import archive as archive_module
-from lambdas.common.archive import Archive, TooLarge
+from lambdas.common.archive import Archive, ArchivedObject, TooLarge, asked_of, request_metadata
+from tests.lambdas.cloud import NOW
+from transcription.codec import SCHEMA_VERSION
+from transcription.options import TranscriptionOptions
 
 if TYPE_CHECKING:
     from tests.lambdas.cloud import Cloud
@@ -43,3 +46,31 @@ def test_a_document_that_unpacks_to_too_much_is_refused(archive: Archive, monkey
     monkeypatch.setattr(archive_module, "MAX_OBJECT_BYTES", 99_999)
     with pytest.raises(TooLarge):
         archive.read("replies/bomb.json.gz")
+
+
+TELLING = TranscriptionOptions(redact=("pci", "phi"), tags=("Rückruf",), summarize=False)
+
+
+def test_a_reply_tells_what_was_asked(archive: Archive) -> None:
+    archive.write("replies/a.json.gz", b"{}", metadata=request_metadata(TELLING, vocabulary_terms=3))
+    read = archive.read("replies/a.json.gz")
+    assert read is not None
+    assert asked_of(read) == TELLING.record()
+    assert (read.metadata["schema-version"], read.metadata["vocabulary-terms"]) == (str(SCHEMA_VERSION), "3")
+
+
+def test_there_is_room_for_every_option_that_deepgram_has() -> None:
+    entities = tuple(f"entity_type_{number:02}" for number in range(56))
+    options = TranscriptionOptions(redact=entities, tags=("clinic", "production"))
+    metadata = request_metadata(options, vocabulary_terms=100)
+    assert "options" in metadata
+
+
+def test_options_without_room_are_left_out_rather_than_cut() -> None:
+    metadata = request_metadata(TranscriptionOptions(tags=("x" * 1500,)), vocabulary_terms=3)
+    assert metadata.keys() == {"schema-version", "vocabulary-terms"}
+
+
+@pytest.mark.parametrize("metadata", [{}, {"options": ""}, {"options": "no json"}, {"options": "[1]"}])
+def test_a_reply_may_not_tell(metadata: dict[str, str]) -> None:
+    assert asked_of(ArchivedObject(content=b"", metadata=metadata, last_modified=NOW)) is None

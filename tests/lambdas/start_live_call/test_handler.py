@@ -21,6 +21,7 @@ from tests.fakes.contact_flow import (
     contact_flow_event,
 )
 from tests.lambdas.cloud import REGION, Cloud, Context
+from transcription.codec import SCHEMA_VERSION
 from transcription.live_call import LiveCall
 
 if TYPE_CHECKING:
@@ -110,6 +111,7 @@ def test_a_call_is_noted_and_sent_to_the_queue(calls: Calls) -> None:
         "GSI1PK": f"LIVE#harbour#{DAY}",
         "GSI1SK": f"CALL#{CONTACT_ID}",
         "type": "live-call",
+        "schema_version": SCHEMA_VERSION,
         "status": "announced",
         "call_id": CONTACT_ID,
         "clinic_id": "harbour",

@@ -11,6 +11,7 @@ from lambdas.common.errors import SafeError
 from lambdas.store_live_transcript.handler import _store, handle
 from tests.lambdas.cloud import REGION, Cloud, Context
 from tests.transcription.live_calls import CALL_ID, CONVERSATION, live_item, utterance_item
+from transcription.codec import SCHEMA_VERSION
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -27,6 +28,7 @@ EVENT = {
     "time": "2026-11-20T09:05:00Z",
     "detail": {
         "version": "1",
+        "schema_version": SCHEMA_VERSION,
         "call_id": CALL_ID,
         "clinic_id": "harbour",
         "day": "2026-11-20",
@@ -78,6 +80,7 @@ def test_a_transcript_is_announced_as_the_workflow_announces_it(
     item: Any = cloud.table.get_item(Key=TRANSCRIPT_KEY)["Item"]
     assert event["detail"] == {
         "version": "1",
+        "schema_version": SCHEMA_VERSION,
         "call_id": CALL_ID,
         "clinic_id": "harbour",
         "kind": "agent",

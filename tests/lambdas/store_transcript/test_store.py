@@ -273,3 +273,19 @@ def test_a_mono_recording_has_roles_with_a_confidence(shelf: Shelf) -> None:
     roles = {turn["role"] for turn in shelf.item()["utterances"]}
     assert roles == {"agent", "customer"}
     assert all(0 < turn["role_confidence"] < 1 for turn in shelf.item()["utterances"])
+
+
+def test_the_options_are_those_that_were_asked_for(shelf: Shelf) -> None:
+    """A deployment may have changed them between the request and this step."""
+    admitted, asked = recording(), TranscriptionOptions(redact=("pci",), model="nova-2", summarize=False)
+    shelf.add(admitted)
+    record = {**asked.record(), "numerals": True}
+    shelf.archive.write(
+        reply_key(admitted),
+        json.dumps(transcription()).encode(),
+        metadata={VOCABULARY_TERMS: "3", "options": json.dumps(record)},
+    )
+    stored = shelf.put(admitted)
+    assert stored.transcript.options == {**record, "vocabulary_terms": 3}
+    assert "redaction" in {*(line.item for line in stored.transcript.cost.lines), *stored.transcript.cost.unpriced}
+    assert from_document(shelf.document(stored)).options == stored.transcript.options

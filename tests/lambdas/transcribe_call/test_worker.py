@@ -29,6 +29,7 @@ from tests.lambdas.cloud import (
     candidate_of,
     recording,
 )
+from transcription.codec import SCHEMA_VERSION
 from transcription.options import TranscriptionOptions
 
 if TYPE_CHECKING:
@@ -180,7 +181,13 @@ def test_deepgram_is_asked_with_the_clinics_words(site: Site) -> None:
     assert request.parameters["keyterm"] == ["Dr. Abernathy", "OCT"]
     assert request.parameters["multichannel"] == ["true"]
     metadata = site.cloud.s3.head_object(Bucket="archive", Key=site.reply_key)["Metadata"]
-    assert metadata == {"execution": EXECUTION, "request-id": REQUEST_ID, "vocabulary-terms": "2"}
+    assert json.loads(metadata.pop("options")) == TranscriptionOptions().record()
+    assert metadata == {
+        "schema-version": str(SCHEMA_VERSION),
+        "execution": EXECUTION,
+        "request-id": REQUEST_ID,
+        "vocabulary-terms": "2",
+    }
 
 
 def test_a_call_without_speech_is_transcribed(site: Site) -> None:

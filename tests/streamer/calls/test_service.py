@@ -13,6 +13,7 @@ from streamer.calls.queue import CallQueue, Message
 from streamer.calls.state import Lease
 from streamer.calls.store import CallStore
 from tests.streamer.calls.stage import SECONDS, Stage, contact, numbers, speech
+from transcription.codec import SCHEMA_VERSION
 
 CALL = "call-7"
 OTHER = "call-8"
@@ -322,8 +323,8 @@ class TestFeed:
         assert feed.channels == {"/calls/harbour/call-7"}
         states = [event for event in feed.events if event["type"] == "state"]
         assert states == [
-            {"type": "state", "status": "streaming"},
-            {"type": "state", "status": "completed", "complete": True},
+            {"schema_version": SCHEMA_VERSION, "type": "state", "status": "streaming"},
+            {"schema_version": SCHEMA_VERSION, "type": "state", "status": "completed", "complete": True},
         ]
         stored = [item["text"] for item in await stage.cloud.utterances(CALL)]
         assert [event["text"] for event in feed.events if event["type"] == "final"] == stored
