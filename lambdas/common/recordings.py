@@ -1,7 +1,5 @@
 """The recording as it travels from step to step: what Admit found out, in JSON."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -59,7 +57,7 @@ class AdmittedRecording:
         return {**payload, **payload.pop("call"), "day": self.call.day}
 
     @classmethod
-    def from_payload(cls, payload: dict[str, Any]) -> AdmittedRecording:
+    def from_payload(cls, payload: dict[str, Any]) -> "AdmittedRecording":
         """Read the JSON form back, as this version, an earlier or a later one has written it.
 
         Raises:
