@@ -96,7 +96,7 @@ def transcript_view(item: Item) -> RenderableType:
         ("Clinic", item["clinic_id"]),
         ("Started", f"{item['started_at']} ({item['kind']})"),
         ("Length", f"{_clock(item['duration_seconds'])}, {item['word_count']} words"),
-        ("Recognised", f"by {item['model']}, confidence {item['confidence']:.2f}"),
+        ("Recognised", f"by {item['model']}, confidence {_share(item.get('confidence'))}"),
         ("Roles", f"by {roles['method']}"),
         ("Flags", _flags(item) or "none"),
         ("Summary", item["summary"]),
@@ -193,6 +193,10 @@ def _flags(item: Item) -> str:
 
 def _points(quality: Item | None) -> str:
     return "-" if quality is None or quality["score"] is None else f"{quality['score']:g} of 100"
+
+
+def _share(value: Any) -> str:
+    return "unknown" if value is None else f"{value:.2f}"
 
 
 def _cost(item: Item) -> str:

@@ -62,7 +62,7 @@ class Utterance:
         text: the words as Deepgram formatted them.
         start: seconds from the beginning of the recording.
         end: seconds from the beginning of the recording.
-        confidence: 0 to 1, how sure Deepgram is of the words.
+        confidence: 0 to 1, how sure Deepgram is of the words; None where it did not say.
         word_count: number of words in the text.
         sentiment: None where Deepgram gave none for these words.
     """
@@ -74,6 +74,6 @@ class Utterance:
     text: str
     start: float
     end: float
-    confidence: float
+    confidence: float | None
     word_count: int
     sentiment: Sentiment | None = None

@@ -1,21 +1,35 @@
-"""Deepgram's reply to a pre-recorded request, checked and put in order."""
+"""Deepgram's reply to a pre-recorded request, checked and put in order.
 
-import json
+A reply is paid for. What is needed of it are the words, with their times and channels: they are read strictly, and a
+reply without them is refused, never read as silence. Everything else costs only itself when it is missing or odd.
+"""
+
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, Never, TypeVar
+from typing import Any, Final, TypeVar
 
+from transcription import loose_json
 from transcription.conversation import Sentiment
+from transcription.foreign import bounded_text, finite, share
+from transcription.loose_json import AmbiguousObject
 
 UTTERANCE_GAP_SECONDS: Final = 0.8
 """Pause that ends an utterance: Deepgram's own default (docs, page "Utterance Split")."""
 
+MAX_PARTS: Final = 10_000
+"""Most segments of one feature of text intelligence that are read, and most labels in all of them: a day of talk has
+fewer."""
+
+MAX_DEEPGRAM_WARNINGS: Final = 20
+"""Most of Deepgram's own warnings that are kept; they come once for each option it could not use."""
+
 _ERROR_CODE: Final = re.compile(r"[A-Za-z][A-Za-z_ -]{0,60}")
+_REQUEST_ID: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _MAX_NUMBER: Final = 1e7
+_MAX_SPEAKER: Final = 9_999
 
 _Extra = TypeVar("_Extra")
-_Default = TypeVar("_Default", str, None)
 
 
 class InvalidReply(Exception):
@@ -33,12 +47,12 @@ class InvalidReply(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Word:
-    """One word; times in seconds, sentiment_score -1 to 1 where Deepgram gave one."""
+    """One word; times in seconds, confidence 0 to 1 and sentiment_score -1 to 1 where Deepgram gave them."""
 
     text: str
     start: float
     end: float
-    confidence: float
+    confidence: float | None
     speaker: int | None
     sentiment_score: float | None
 
@@ -52,7 +66,7 @@ class ReplyUtterance:
     text: str
     start: float
     end: float
-    confidence: float
+    confidence: float | None
     words: tuple[Word, ...]
     sentiment: Sentiment | None
 
@@ -63,7 +77,7 @@ class Entity:
 
     label: str
     value: str
-    confidence: float
+    confidence: float | None
     channel: int
     start_word: int
     end_word: int
@@ -74,7 +88,7 @@ class Mention:
     """A topic or intent found in a piece of the call; the word indexes are inclusive."""
 
     label: str
-    confidence: float
+    confidence: float | None
     text: str
     start_word: int
     end_word: int
@@ -127,7 +141,7 @@ class Reply:
         average_sentiment: mood of the whole call.
         summary: None unless a summary was asked for.
         usage: tokens, by intelligence feature.
-        warnings: Deepgram's warnings, and parts of the reply that could not be read.
+        warnings: Deepgram's warnings, and what of the reply could not be read, each named once.
     """
 
     request_id: str
@@ -150,60 +164,137 @@ class Reply:
 def parse_reply(raw: bytes) -> Reply:
     """Read a reply to a pre-recorded request.
 
-    The words are read strictly: a shape that is not Deepgram's is refused, never read as silence. An empty transcript
-    is believed only where the reply says how much audio was heard. What comes on top (topics, intents, sentiments,
-    summary, entities, token counts) is read as far as it can be, and noted in `warnings` where it cannot.
+    The words are read strictly: a shape that is not Deepgram's is refused, never read as silence. A channel's words
+    come from where the reply has all of them: Deepgram's utterances, else its words, else its paragraphs, else the bare
+    transcript. That nobody spoke is believed only where the reply says how much audio was heard and speaks of no words
+    anywhere.
+
+    Everything else (confidences, speakers, moods, topics, intents, summary, entities, token counts, names) is read as
+    far as it can be, and noted in `warnings` where it cannot. Every text of the result is valid Unicode and every
+    number finite.
 
     Raises:
         InvalidReply: the body is no transcription.
     """
-    body = _load(raw)
+    notes = _Notes()
+    body = _load(raw, notes)
     _refuse_other_answers(body)
-    results = _object(body["results"], "results")
-    metadata = _object(body.get("metadata", {}), "metadata")
+    results = _object(body["results"], "results", needs=("channels", "utterances"))
+    metadata = notes.object(body.get("metadata"), "metadata")
     if not isinstance(results.get("channels"), list):
         raise InvalidReply("NoChannels", "the reply has no results.channels")
-    channels = [_channel(value, index) for index, value in enumerate(results["channels"])]
-    duration = _optional_number(metadata.get("duration"), "metadata.duration")
-    utterances = _utterances(results, channels, duration or 0.0)
-    if not utterances and not duration:
-        raise InvalidReply("IncompleteReply", "the reply has neither words nor a duration of the audio heard")
-    extras = _Extras()
+    channels = [_channel(value, index, notes) for index, value in enumerate(results["channels"])]
+    duration = notes.number(metadata.get("duration"), "duration", most=_MAX_NUMBER)
+    heard = None if duration is None else round(max(0.0, duration), 3)
+    utterances = _utterances(results, channels, heard or 0.0, notes)
+    extras = _Extras(notes)
+    topics, intents = extras.mentions(results, "topics", "topic"), extras.mentions(results, "intents", "intent")
+    sentiments, summary = extras.sentiments(results), extras.summary(results)
+    if not utterances:
+        if "metadata" in notes.unread or "duration" in notes.unread:
+            raise InvalidReply("UnexpectedShape", "the reply has no words, and its metadata.duration is unreadable")
+        texts = [piece.text for piece in (*topics, *intents)] + [piece.text for piece in sentiments]
+        if not heard or any(texts) or (summary is not None and summary.succeeded):
+            raise InvalidReply("IncompleteReply", "the reply has no words, and does not say that nobody spoke")
     return Reply(
-        request_id=_text_or(metadata.get("request_id"), ""),
-        duration_seconds=duration,
+        request_id=notes.request_id(metadata.get("request_id")),
+        duration_seconds=heard,
         channel_count=len(channels),
-        model=_model_name(metadata),
+        model=notes.name(_model_name(metadata), "model") or "",
         language=next((channel.language for channel in channels if channel.language), None),
         utterances=tuple(utterances),
         words=channels[0].words if len(channels) == 1 else (),
         entities=tuple(entity for channel in channels for entity in extras.entities(channel)),
-        topics=extras.mentions(results, "topics", "topic"),
-        intents=extras.mentions(results, "intents", "intent"),
-        sentiments=extras.sentiments(results),
+        topics=topics,
+        intents=intents,
+        sentiments=sentiments,
         average_sentiment=extras.average_sentiment(results),
-        summary=extras.summary(results),
+        summary=summary,
         usage=extras.usage(metadata),
-        warnings=(*_deepgram_warnings(metadata), *extras.warnings),
+        warnings=(*_deepgram_warnings(metadata), *notes.warnings()),
     )
+
+
+class _Notes:
+    """Reads what is not needed, and notes what could not be read, each thing once."""
+
+    def __init__(self) -> None:
+        # As a set that keeps its order.
+        self.unread: dict[str, None] = {}
+        self._odd: dict[str, None] = {}
+
+    def warnings(self) -> tuple[str, ...]:
+        return (*(f"{what}: unreadable" for what in self.unread), *self._odd)
+
+    def unreadable(self, what: str) -> None:
+        self.unread[what] = None
+
+    def odd(self, what: str) -> None:
+        self._odd[what] = None
+
+    def object(self, value: Any, what: str) -> dict[str, Any]:
+        if isinstance(value, dict):
+            return value
+        if value is not None:
+            self.unreadable(what)
+        return {}
+
+    def number(self, value: Any, what: str, *, most: float) -> float | None:
+        number = finite(value, most=most)
+        if number is None and value is not None:
+            self.unreadable(what)
+        return number
+
+    def confidence(self, fields: Mapping[str, Any], name: str = "confidence") -> float | None:
+        found = share(fields.get(name))
+        if found is None and name in fields:
+            self.unreadable("confidence")
+        return found
+
+    def mood(self, fields: Mapping[str, Any]) -> float | None:
+        return self.number(fields.get("sentiment_score"), "sentiment_score", most=1.0)
+
+    def speaker(self, value: Any) -> int | None:
+        """Read the number of a voice; a number written as a text is noted, but still tells voices apart."""
+        number = _count_or_none(value, most=_MAX_SPEAKER)
+        if number is None and value is not None:
+            self.unreadable("speaker")
+            if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) <= 4:
+                return int(value)
+        return number
+
+    def name(self, value: Any, what: str) -> str | None:
+        if isinstance(value, str):
+            return bounded_text(value)
+        if value is not None:
+            self.unreadable(what)
+        return None
+
+    def request_id(self, value: Any) -> str:
+        # It is told in logs and to the state machine, so nothing else may pass for one.
+        if isinstance(value, str) and _REQUEST_ID.fullmatch(value):
+            return value
+        if value is not None:
+            self.unreadable("request_id")
+        return ""
 
 
 @dataclass(frozen=True, slots=True)
 class _Channel:
     index: int
     transcript: str
-    confidence: float
+    confidence: float | None
     words: tuple[Word, ...]
     paragraphs: Any
     entities: Any
     language: str | None
 
 
-def _load(raw: bytes) -> dict[str, Any]:
+def _load(raw: bytes, notes: _Notes) -> dict[str, Any]:
     if not raw.strip():
         raise InvalidReply("EmptyReply", "the reply is empty")
     try:
-        body = json.loads(raw, parse_constant=_refuse_constant)
+        body, oddities = loose_json.read(raw)
     except (ValueError, RecursionError):
         # Not chained: the parser's error quotes the document.
         raise InvalidReply("MalformedJson", "the reply is not JSON") from None
@@ -211,11 +302,9 @@ def _load(raw: bytes) -> dict[str, Any]:
         raise InvalidReply("UnexpectedShape", "the reply is not an object")
     if not body:
         raise InvalidReply("EmptyReply", "the reply is an empty object")
-    return body
-
-
-def _refuse_constant(name: str) -> Never:
-    raise ValueError(f"{name} is not JSON")
+    for oddity in oddities:
+        notes.odd(f"reply: {oddity}")
+    return _object(body, "the reply", needs=("results",))
 
 
 def _refuse_other_answers(body: dict[str, Any]) -> None:
@@ -232,86 +321,105 @@ def _refuse_other_answers(body: dict[str, Any]) -> None:
     raise InvalidReply("NoResults", "the reply has no results")
 
 
-def _channel(value: Any, index: int) -> _Channel:
+def _channel(value: Any, index: int, notes: _Notes) -> _Channel:
     place = f"results.channels[{index}]"
-    channel = _object(value, place)
+    channel = _object(value, place, needs=("alternatives",))
     alternatives = _list(channel.get("alternatives", []), f"{place}.alternatives")
-    best = _object(alternatives[0], f"{place}.alternatives[0]") if alternatives else {}
     place = f"{place}.alternatives[0]"
-    words = _words(best.get("words") or [], f"{place}.words")
+    if alternatives:
+        best = _object(alternatives[0], place, needs=("transcript", "words"))
+        if "transcript" not in best and "words" not in best:
+            raise InvalidReply("UnexpectedShape", f"{place} has neither transcript nor words")
+    else:
+        notes.odd(f"channel {index}: nothing told")
+        best = {}
+    words = _words(best.get("words"), f"{place}.words", notes)
+    transcript = best.get("transcript")
+    if transcript is None and words:
+        notes.unreadable("transcript")
     return _Channel(
         index=index,
-        transcript=_text(best.get("transcript", ""), f"{place}.transcript").strip(),
-        confidence=_share(best.get("confidence", 0.0), f"{place}.confidence"),
+        transcript=_text("" if transcript is None and words else best.get("transcript", ""), f"{place}.transcript"),
+        confidence=notes.confidence(best),
         words=words,
         paragraphs=best.get("paragraphs"),
         entities=best.get("entities"),
-        language=_text_or(channel.get("detected_language"), None),
+        language=notes.name(channel.get("detected_language"), "detected_language"),
     )
 
 
-def _words(values: Any, place: str) -> tuple[Word, ...]:
-    words = [_word(value, place, index) for index, value in enumerate(_list(values, place))]
+def _words(values: Any, place: str, notes: _Notes) -> tuple[Word, ...]:
+    if values is None:
+        return ()
+    words = [_word(value, f"{place}[{index}]", notes) for index, value in enumerate(_list(values, place))]
     words.sort(key=lambda word: word.start)
     return tuple(words)
 
 
-def _word(value: Any, place: str, index: int) -> Word:
-    try:
-        start, end = value["start"], value["end"]
-        text = value.get("punctuated_word") or value["word"]
-        confidence = value.get("confidence", 0.0)
-        speaker = value.get("speaker")
-        mood = value.get("sentiment_score")
-    except (AttributeError, IndexError, KeyError, TypeError):
-        raise InvalidReply("UnexpectedShape", f"{place}[{index}] is no word") from None
-    place = f"{place}[{index}]"
-    start, end = _span(start, end, place)
+def _word(value: Any, place: str, notes: _Notes) -> Word:
+    fields = _object(value, place, needs=("word", "punctuated_word", "start", "end"))
+    start, end = _span(fields, place)
+    punctuated = fields.get("punctuated_word")
+    if punctuated is not None and not isinstance(punctuated, str):
+        notes.unreadable("punctuated_word")
+        punctuated = None
     return Word(
-        text=_text(text, f"{place}.word"),
+        text=_text(punctuated or fields.get("word"), f"{place}.word"),
         start=start,
         end=end,
-        confidence=_share(confidence, f"{place}.confidence"),
-        speaker=_speaker(speaker, place),
-        sentiment_score=None if mood is None else _number(mood, f"{place}.sentiment_score"),
+        confidence=notes.confidence(fields),
+        speaker=notes.speaker(fields.get("speaker")),
+        sentiment_score=notes.mood(fields),
     )
 
 
-def _utterances(results: dict[str, Any], channels: list[_Channel], duration: float) -> list[ReplyUtterance]:
-    """Take Deepgram's utterances, or put them together channel by channel, and order them by time."""
+def _utterances(
+    results: dict[str, Any], channels: Sequence[_Channel], duration: float, notes: _Notes
+) -> list[ReplyUtterance]:
+    """Take each channel's words from where all of them are, and order them by time."""
     values = _list(results.get("utterances") or [], "results.utterances")
-    utterances = [_utterance(value, f"results.utterances[{index}]") for index, value in enumerate(values)]
-    told = {utterance.channel for utterance in utterances}
+    told: dict[int, list[ReplyUtterance]] = {channel.index: [] for channel in channels}
+    for index, value in enumerate(values):
+        utterance = _utterance(value, f"results.utterances[{index}]", notes)
+        told.setdefault(utterance.channel, []).append(utterance)
     for channel in channels:
-        if channel.index not in told:
-            utterances.extend(_put_together(channel, duration))
+        told[channel.index] = _fullest(channel, told[channel.index], duration, notes)
     # Deepgram orders by channel first (docs, page "Utterances").
-    utterances = [utterance for utterance in utterances if utterance.text]
+    utterances = [utterance for said in told.values() for utterance in said if utterance.text]
     utterances.sort(key=lambda utterance: (utterance.start, utterance.end, utterance.channel))
     return utterances
 
 
-def _utterance(value: Any, place: str) -> ReplyUtterance:
-    utterance = _object(value, place)
-    start, end = _span(utterance.get("start"), utterance.get("end"), place)
-    words = _words(utterance.get("words") or [], f"{place}.words")
+def _utterance(value: Any, place: str, notes: _Notes) -> ReplyUtterance:
+    utterance = _object(value, place, needs=("channel", "start", "end", "transcript", "words"))
+    start, end = _span(utterance, place)
+    words = _words(utterance.get("words"), f"{place}.words", notes)
+    mood = notes.mood(utterance)
     return ReplyUtterance(
         channel=_count(utterance.get("channel", 0), f"{place}.channel"),
-        speaker=_speaker(utterance.get("speaker"), place),
-        text=_text(utterance.get("transcript"), f"{place}.transcript").strip(),
+        speaker=notes.speaker(utterance.get("speaker")),
+        text=_text(utterance.get("transcript"), f"{place}.transcript"),
         start=start,
         end=end,
-        confidence=_share(utterance.get("confidence", 0.0), f"{place}.confidence"),
+        confidence=_first_known(notes.confidence(utterance), _mean_confidence(words)),
         words=words,
-        sentiment=_mood(utterance),
+        sentiment=None if mood is None else Sentiment.of(mood),
     )
 
 
-def _put_together(channel: _Channel, duration: float) -> list[ReplyUtterance]:
+def _fullest(channel: _Channel, told: list[ReplyUtterance], duration: float, notes: _Notes) -> list[ReplyUtterance]:
+    """Choose the form of a channel's words: the one that says most of them by itself, of those that lack none."""
+    whole = max(_letters([channel.transcript]), _letters(word.text for word in channel.words))
+    if told and _letters(utterance.text for utterance in told) >= whole:
+        return told
+    if told:
+        notes.odd("utterances: fewer words than the transcript")
+    if channel.words and _letters(word.text for word in channel.words) == whole:
+        return [_joined(channel, words) for words in _breaths(channel.words)]
     if channel.words:
-        return [_joined(channel.index, words) for words in _breaths(channel.words)]
-    sentences = _sentences(channel)
-    if sentences:
+        notes.odd("words: fewer than in the transcript")
+    sentences = _sentences(channel, notes)
+    if sentences and _letters(sentence.text for sentence in sentences) >= whole:
         return sentences
     if not channel.transcript:
         return []
@@ -321,7 +429,7 @@ def _put_together(channel: _Channel, duration: float) -> list[ReplyUtterance]:
             speaker=None,
             text=channel.transcript,
             start=0.0,
-            end=duration,
+            end=max([duration, *(word.end for word in channel.words)]),
             confidence=channel.confidence,
             words=(),
             sentiment=None,
@@ -329,129 +437,153 @@ def _put_together(channel: _Channel, duration: float) -> list[ReplyUtterance]:
     ]
 
 
+def _letters(texts: Iterable[str]) -> int:
+    """Letters and digits: what every form of the same words has in common, however it is spaced and punctuated."""
+    return sum(sum(map(str.isalnum, text)) for text in texts)
+
+
 def _breaths(words: tuple[Word, ...]) -> list[list[Word]]:
-    """Cut where the speaker changes or pauses."""
+    """Cut where the speaker changes or pauses; a word without a speaker goes with the one before it."""
     breaths: list[list[Word]] = []
+    speaker: int | None = None
     for word in words:
-        last = breaths[-1][-1] if breaths else None
-        if last is None or word.speaker != last.speaker or word.start - last.end >= UTTERANCE_GAP_SECONDS:
+        changes = None not in (speaker, word.speaker) and word.speaker != speaker
+        if not breaths or changes or word.start - breaths[-1][-1].end >= UTTERANCE_GAP_SECONDS:
             breaths.append([word])
         else:
             breaths[-1].append(word)
+        speaker = _first_known(word.speaker, speaker)
     return breaths
 
 
-def _joined(channel: int, words: list[Word]) -> ReplyUtterance:
+def _joined(channel: _Channel, words: list[Word]) -> ReplyUtterance:
     return ReplyUtterance(
-        channel=channel,
-        speaker=words[0].speaker,
+        channel=channel.index,
+        speaker=next((word.speaker for word in words if word.speaker is not None), None),
         text=" ".join(word.text for word in words).strip(),
         start=words[0].start,
         end=max(word.end for word in words),
-        confidence=round(sum(word.confidence for word in words) / len(words), 4),
+        confidence=_first_known(_mean_confidence(words), channel.confidence),
         words=tuple(words),
         sentiment=None,
     )
 
 
-def _sentences(channel: _Channel) -> list[ReplyUtterance]:
+def _mean_confidence(words: Sequence[Word]) -> float | None:
+    known = [word.confidence for word in words if word.confidence is not None]
+    return round(sum(known) / len(known), 4) if known else None
+
+
+def _sentences(channel: _Channel, notes: _Notes) -> list[ReplyUtterance]:
+    """Read Deepgram's paragraphs; where they are not as they should be, the bare transcript is left."""
     if not isinstance(channel.paragraphs, dict):
         return []
-    found = []
-    place = f"results.channels[{channel.index}].alternatives[0].paragraphs.paragraphs"
-    for number, value in enumerate(_list(channel.paragraphs.get("paragraphs", []), place)):
-        paragraph = _object(value, f"{place}[{number}]")
-        for index, sentence in enumerate(_list(paragraph.get("sentences", []), f"{place}[{number}].sentences")):
-            here = f"{place}[{number}].sentences[{index}]"
-            fields = _object(sentence, here)
-            start, end = _span(fields.get("start"), fields.get("end"), here)
-            found.append(
-                ReplyUtterance(
-                    channel=channel.index,
-                    speaker=_speaker(paragraph.get("speaker"), here),
-                    text=_text(fields.get("text"), f"{here}.text").strip(),
-                    start=start,
-                    end=end,
-                    confidence=channel.confidence,
-                    words=(),
-                    sentiment=_mood(fields),
-                )
-            )
-    return found
+    place = f"results.channels[{channel.index}].alternatives[0].paragraphs"
+    try:
+        return [
+            _sentence(channel, paragraph, sentence, place, notes)
+            for paragraph in _list(channel.paragraphs.get("paragraphs", []), place)
+            for sentence in _list(_object(paragraph, place).get("sentences", []), place)
+        ]
+    except InvalidReply:
+        if not channel.transcript:
+            raise
+        notes.unreadable("paragraphs")
+        return []
 
 
-def _model_name(metadata: dict[str, Any]) -> str:
+def _sentence(channel: _Channel, paragraph: dict[str, Any], value: Any, place: str, notes: _Notes) -> ReplyUtterance:
+    sentence = _object(value, place, needs=("text", "start", "end"))
+    start, end = _span(sentence, place)
+    mood = notes.mood(sentence)
+    return ReplyUtterance(
+        channel=channel.index,
+        speaker=notes.speaker(paragraph.get("speaker")),
+        text=_text(sentence.get("text"), f"{place} text"),
+        start=start,
+        end=end,
+        confidence=channel.confidence,
+        words=(),
+        sentiment=None if mood is None else Sentiment.of(mood),
+    )
+
+
+def _model_name(metadata: dict[str, Any]) -> Any:
+    """Name of the first model that has one."""
     info = metadata.get("model_info")
-    names = [model.get("name") for model in info.values() if isinstance(model, dict)] if isinstance(info, dict) else []
-    return next((name for name in names if isinstance(name, str)), "")
+    if not isinstance(info, dict):
+        return info
+    return next((model["name"] for model in info.values() if isinstance(model, dict) and "name" in model), None)
 
 
-def _deepgram_warnings(metadata: dict[str, Any]) -> Iterator[str]:
+def _deepgram_warnings(metadata: dict[str, Any]) -> tuple[str, ...]:
     """Write each warning as `parameter: type`; a warning of another shape is named without its text."""
-    warnings = metadata.get("warnings")
-    for warning in warnings if isinstance(warnings, list) else []:
-        fields = warning if isinstance(warning, dict) else {}
-        yield f"{_text_or(fields.get('parameter'), 'deepgram')}: {_text_or(fields.get('type'), 'warning')}"
+    values = metadata.get("warnings")
+    found: dict[str, None] = {}
+    for value in values if isinstance(values, list) else []:
+        fields = value if isinstance(value, dict) else {}
+        parameter, kind = fields.get("parameter"), fields.get("type")
+        about = bounded_text(parameter) if isinstance(parameter, str) else "deepgram"
+        found[f"{about}: {bounded_text(kind) if isinstance(kind, str) else 'warning'}"] = None
+    kept = tuple(found)[:MAX_DEEPGRAM_WARNINGS]
+    return kept if len(kept) == len(found) else (*kept, f"deepgram: {len(found) - len(kept)} more warnings")
 
 
 class _Extras:
-    """Reads what comes on top of the words; what cannot be read is left out and noted."""
+    """Reads what comes on top of the words, part by part; a part that cannot be read is left out and noted."""
 
-    def __init__(self) -> None:
-        self.warnings: list[str] = []
+    def __init__(self, notes: _Notes) -> None:
+        self._notes = notes
 
     def entities(self, channel: _Channel) -> tuple[Entity, ...]:
-        def read() -> tuple[Entity, ...]:
-            return tuple(
-                Entity(
-                    label=_text(value["label"], "entity"),
-                    value=_text(value["value"], "entity").strip(),
-                    confidence=_share(value.get("confidence", 0.0), "entity"),
-                    channel=channel.index,
-                    start_word=_count(value["start_word"], "entity"),
-                    end_word=_count(value["end_word"], "entity"),
-                )
-                for value in channel.entities or []
+        def read(value: Any) -> Entity:
+            return Entity(
+                label=_text(value["label"], "entity"),
+                value=_text(value["value"], "entity"),
+                confidence=self._notes.confidence(value),
+                channel=channel.index,
+                start_word=_count(value["start_word"], "entity"),
+                end_word=_count(value["end_word"], "entity"),
             )
 
-        return self._read("entities", read, ())
+        return tuple(self._parts("entities", channel.entities, read))
 
     def mentions(self, results: dict[str, Any], feature: str, name: str) -> tuple[Mention, ...]:
         """Topics or intents, each with the piece of the call it was found in."""
 
-        def read() -> tuple[Mention, ...]:
-            return tuple(
-                Mention(
-                    label=_text(value[name], feature),
-                    confidence=_share(value.get("confidence_score", 0.0), feature),
-                    text=_text(segment.get("text", ""), feature),
-                    start_word=_count(segment["start_word"], feature),
-                    end_word=_count(segment["end_word"], feature),
-                )
-                for segment in _segments(results, feature)
-                for value in segment[feature]
-            )
+        def read(segment: Any) -> list[Mention]:
+            text = _text(segment.get("text", ""), feature)
+            start, end = _count(segment["start_word"], feature), _count(segment["end_word"], feature)
 
-        return self._read(feature, read, ())
+            def mention(value: Any) -> Mention:
+                return Mention(
+                    label=_text(value[name], feature),
+                    confidence=self._notes.confidence(value, "confidence_score"),
+                    text=text,
+                    start_word=start,
+                    end_word=end,
+                )
+
+            return self._parts(feature, segment[feature], mention)
+
+        found = self._parts(feature, self._segments(results, feature), read)
+        return tuple(self._first(feature, [mention for part in found for mention in part]))
 
     def sentiments(self, results: dict[str, Any]) -> tuple[SentimentSegment, ...]:
-        def read() -> tuple[SentimentSegment, ...]:
-            return tuple(
-                SentimentSegment(
-                    sentiment=Sentiment.of(_number(segment["sentiment_score"], "sentiments")),
-                    text=_text(segment.get("text", ""), "sentiments"),
-                    start_word=_count(segment["start_word"], "sentiments"),
-                    end_word=_count(segment["end_word"], "sentiments"),
-                )
-                for segment in _segments(results, "sentiments")
+        def read(segment: Any) -> SentimentSegment:
+            return SentimentSegment(
+                sentiment=Sentiment.of(_score(segment["sentiment_score"])),
+                text=_text(segment.get("text", ""), "sentiments"),
+                start_word=_count(segment["start_word"], "sentiments"),
+                end_word=_count(segment["end_word"], "sentiments"),
             )
 
-        return self._read("sentiments", read, ())
+        return tuple(self._parts("sentiments", self._segments(results, "sentiments"), read))
 
     def average_sentiment(self, results: dict[str, Any]) -> Sentiment | None:
         def read() -> Sentiment | None:
             average = (results.get("sentiments") or {}).get("average")
-            return None if average is None else Sentiment.of(_number(average["sentiment_score"], "sentiments"))
+            return None if average is None else Sentiment.of(_score(average["sentiment_score"]))
 
         return self._read("sentiments.average", read, None)
 
@@ -460,52 +592,76 @@ class _Extras:
             value = results.get("summary")
             if value is None:
                 return None
-            text = _text(value.get("short", ""), "summary").strip()
+            text = _text(value.get("short", ""), "summary")
             return ReplySummary(succeeded=value["result"] == "success" and bool(text), text=text)
 
         return self._read("summary", read, None)
 
     def usage(self, metadata: dict[str, Any]) -> tuple[TokenUsage, ...]:
-        def read() -> tuple[TokenUsage, ...]:
-            return tuple(
-                TokenUsage(
-                    feature=feature,
-                    input_tokens=_count(metadata[f"{feature}_info"]["input_tokens"], feature),
-                    output_tokens=_count(metadata[f"{feature}_info"]["output_tokens"], feature),
-                )
-                for feature in ("summary", "sentiment", "topics", "intents")
-                if f"{feature}_info" in metadata
+        """Tokens of each feature. Some replies tell which model a feature used and no tokens: that is no oddity."""
+
+        def read(feature: str) -> TokenUsage | None:
+            told = metadata[f"{feature}_info"]
+            if told is None or not {"input_tokens", "output_tokens"} & told.keys():
+                return None
+            return TokenUsage(
+                feature=feature,
+                input_tokens=_count(told["input_tokens"], feature),
+                output_tokens=_count(told["output_tokens"], feature),
             )
 
-        return self._read("token usage", read, ())
+        features = [name for name in ("summary", "sentiment", "topics", "intents") if f"{name}_info" in metadata]
+        return tuple(used for used in self._parts("token usage", features, read) if used is not None)
+
+    def _segments(self, results: dict[str, Any], feature: str) -> Any:
+        """Find the segments of topics, intents or sentiments.
+
+        Deepgram's API reference long showed them one level deeper, as `topics.results.topics.segments`.
+        """
+
+        def read() -> Any:
+            found = results.get(feature) or {}
+            nested = found.get("results", {}).get(feature)
+            return (found if nested is None else nested).get("segments", [])
+
+        return self._read(feature, read, None)
+
+    def _parts(self, what: str, values: Any, read: Callable[[Any], _Extra]) -> list[_Extra]:
+        if not isinstance(values, list):
+            if values is not None:
+                self._notes.unreadable(what)
+            return []
+        found: list[_Extra] = []
+        for value in self._first(what, values):
+            try:
+                found.append(read(value))
+            except _UNREADABLE:
+                self._notes.unreadable(what)
+        return found
+
+    def _first(self, what: str, values: list[_Extra]) -> list[_Extra]:
+        if len(values) > MAX_PARTS:
+            self._notes.odd(f"{what}: only the first {MAX_PARTS} are read")
+        return values[:MAX_PARTS]
 
     def _read(self, what: str, read: Callable[[], _Extra], nothing: _Extra) -> _Extra:
         try:
             return read()
-        except (AttributeError, InvalidReply, KeyError, TypeError):
-            self.warnings.append(f"{what}: unreadable")
+        except _UNREADABLE:
+            self._notes.unreadable(what)
             return nothing
 
 
-def _segments(results: dict[str, Any], feature: str) -> list[Any]:
-    """Find the segments of topics, intents or sentiments.
-
-    Deepgram's API reference long showed them one level deeper, as `topics.results.topics.segments`.
-    """
-    found = results.get(feature) or {}
-    nested = found.get("results", {}).get(feature)
-    return list((found if nested is None else nested).get("segments", []))
+# What reading an object's field raises where there is no object, no such field or no such value.
+_UNREADABLE: Final = (AttributeError, InvalidReply, KeyError, TypeError)
 
 
-def _mood(fields: dict[str, Any]) -> Sentiment | None:
-    """Sentences and utterances carry a mood of their own in some replies."""
-    score = fields.get("sentiment_score")
-    return Sentiment.of(score) if isinstance(score, int | float) and -1 <= score <= 1 else None
-
-
-def _object(value: Any, place: str) -> dict[str, Any]:
+def _object(value: Any, place: str, *, needs: tuple[str, ...] = ()) -> dict[str, Any]:
+    """Return an object, which must not say twice what is needed of it."""
     if not isinstance(value, dict):
         raise InvalidReply("UnexpectedShape", f"{place} is not an object")
+    if isinstance(value, AmbiguousObject) and not value.ambiguous.isdisjoint(needs):
+        raise InvalidReply("UnexpectedShape", f"{place} says something twice")
     return value
 
 
@@ -518,40 +674,40 @@ def _list(value: Any, place: str) -> list[Any]:
 def _text(value: Any, place: str) -> str:
     if not isinstance(value, str):
         raise InvalidReply("UnexpectedShape", f"{place} is not a text")
-    return value
-
-
-def _text_or(value: Any, default: _Default) -> str | _Default:
-    return value if isinstance(value, str) else default
+    return value.strip()
 
 
 def _number(value: Any, place: str) -> float:
-    # bool is an int in Python, not in JSON.
-    if type(value) not in (int, float) or not abs(value) <= _MAX_NUMBER:
+    number = finite(value, most=_MAX_NUMBER)
+    if number is None:
         raise InvalidReply("UnexpectedShape", f"{place} is not a number")
-    return float(value)
+    return number
 
 
-def _optional_number(value: Any, place: str) -> float | None:
-    return None if value is None else round(max(0.0, _number(value, place)), 3)
-
-
-def _span(start: Any, end: Any, place: str) -> tuple[float, float]:
+def _span(fields: Mapping[str, Any], place: str) -> tuple[float, float]:
     """Times in seconds to the millisecond; an end before its start is moved up to it."""
-    begin = round(max(0.0, _number(start, f"{place}.start")), 3)
-    return begin, max(begin, round(_number(end, f"{place}.end"), 3))
+    begin = round(max(0.0, _number(fields.get("start"), f"{place}.start")), 3)
+    return begin, max(begin, round(_number(fields.get("end"), f"{place}.end"), 3))
 
 
-def _share(value: Any, place: str) -> float:
-    return round(min(1.0, max(0.0, _number(value, place))), 4)
+def _score(value: Any) -> float:
+    number = finite(value, most=1.0)
+    if number is None:
+        raise InvalidReply("UnexpectedShape", "a score is not between -1 and 1")
+    return number
 
 
 def _count(value: Any, place: str) -> int:
-    number = _number(value, place)
-    if number < 0 or number != int(number):
+    number = _count_or_none(value, most=_MAX_NUMBER)
+    if number is None:
         raise InvalidReply("UnexpectedShape", f"{place} is not a count")
-    return int(number)
+    return number
 
 
-def _speaker(value: Any, place: str) -> int | None:
-    return None if value is None else _count(value, f"{place}.speaker")
+def _count_or_none(value: Any, *, most: float) -> int | None:
+    number = finite(value, most=most)
+    return None if number is None or number < 0 or number != int(number) else int(number)
+
+
+def _first_known(first: _Extra | None, second: _Extra | None) -> _Extra | None:
+    return second if first is None else first

@@ -68,12 +68,12 @@ class Label:
 
     Attributes:
         label: as Deepgram wrote it.
-        confidence: the highest Deepgram gave it, 0 to 1. Low values are common and say little.
+        confidence: the highest Deepgram gave it, 0 to 1; None where it gave none. Low values are common and say little.
         mentions: how many pieces of the call have it.
     """
 
     label: str
-    confidence: float
+    confidence: float | None
     mentions: int
 
 
@@ -95,7 +95,8 @@ class Transcript:
         live: how much of the call a live transcript holds; None for one of a recording.
         utterances: in order of time; empty where nobody spoke.
         word_count: words of all utterances.
-        confidence: 0 to 1, mean over all words; 0 where nobody spoke.
+        confidence: 0 to 1, mean over the words for which Deepgram said it; None where it did for none, 0 where nobody
+            spoke.
         roles: who is who, and how it was found.
         sentiment: mood of the whole call, where Deepgram gave one.
         topics: topics, most frequent first.
@@ -118,7 +119,7 @@ class Transcript:
     duration_seconds: float
     utterances: tuple[Utterance, ...]
     word_count: int
-    confidence: float
+    confidence: float | None
     roles: RoleAssignment
     sentiment: Sentiment | None
     topics: tuple[Label, ...]
@@ -194,7 +195,7 @@ def build_transcript(
         duration_seconds=duration_seconds,
         utterances=utterances,
         word_count=word_count,
-        confidence=_mean_confidence(utterances, word_count),
+        confidence=_mean_confidence(utterances),
         roles=roles,
         sentiment=reply.average_sentiment,
         topics=_labels(reply.topics),
@@ -238,19 +239,24 @@ def _utterances(reply: Reply, roles: RoleAssignment, segments: SegmentMap) -> tu
     return tuple(utterances)
 
 
-def _mean_confidence(utterances: Sequence[Utterance], word_count: int) -> float:
-    if not word_count:
+def _mean_confidence(utterances: Sequence[Utterance]) -> float | None:
+    if not utterances:
         return 0.0
-    return round(sum(said.confidence * said.word_count for said in utterances) / word_count, 4)
+    known = [(said.confidence, said.word_count) for said in utterances if said.confidence is not None]
+    words = sum(word_count for _, word_count in known)
+    return round(sum(confidence * word_count for confidence, word_count in known) / words, 4) if words else None
 
 
 def _labels(mentions: Sequence[Mention]) -> tuple[Label, ...]:
     """Count equal labels; the most frequent come first, then the surest, then by name."""
-    found: dict[str, list[float]] = {}
+    found: dict[str, list[float | None]] = {}
     for mention in mentions:
         found.setdefault(mention.label, []).append(mention.confidence)
-    labels = [Label(label=label, confidence=max(all_), mentions=len(all_)) for label, all_ in found.items()]
-    return tuple(sorted(labels, key=lambda label: (-label.mentions, -label.confidence, label.label)))
+    labels = [
+        Label(label=label, confidence=max((one for one in all_ if one is not None), default=None), mentions=len(all_))
+        for label, all_ in found.items()
+    ]
+    return tuple(sorted(labels, key=lambda label: (-label.mentions, -(label.confidence or 0.0), label.label)))
 
 
 def _oddities(

@@ -15,8 +15,8 @@ def place_of(key: ItemKey, pointers: ArchivePointers) -> dict[str, str]:
     return {"pk": key.pk, "sk": key.sk, "bucket": pointers.bucket, "key": pointers.transcript_key}
 
 
-def figures_of(transcript: Transcript) -> dict[str, float]:
-    """Return the figures of a transcript."""
+def figures_of(transcript: Transcript) -> dict[str, float | None]:
+    """Return the figures of a transcript; what is not known is null."""
     return {
         "duration_seconds": transcript.duration_seconds,
         "word_count": transcript.word_count,

@@ -134,12 +134,8 @@ class DeepgramApi:
                 raise DeepgramFailure(
                     "Deepgram.ConnectionFailed", f"the connection failed ({type(error).__name__})", retriable=True
                 ) from None
-            except SafeError:
-                raise
-            except Exception:
-                # What the SDK makes of a reply that has arrived does not matter: it is paid for, and judged below.
-                if capture.response is None:
-                    raise
+            except _Arrived:
+                pass
         return capture.result()
 
 
@@ -185,8 +181,15 @@ class _Watchdog:
                 self._socket.shutdown(socket.SHUT_RDWR)
 
 
+class _Arrived(Exception):
+    """Ends the SDK's call when the answer is here.
+
+    What the SDK would make of it takes ten times its size in memory, and nobody needs it: a reply is kept as it came.
+    """
+
+
 class _Capture:
-    """Response hook that keeps the response as it comes over the wire and bounds the reading of its body."""
+    """Response hook that keeps the response as it comes over the wire, within bounds, and ends the SDK's call."""
 
     def __init__(self, watchdog: _Watchdog) -> None:
         self._watchdog = watchdog
@@ -199,6 +202,8 @@ class _Capture:
         bounded = _BoundedReply if response.is_success else _BoundedRefusal
         response.stream = bounded(response.stream, self._watchdog)
         self.response = response
+        response.read()
+        raise _Arrived
 
     def result(self) -> RawReply:
         if self.response is None:
