@@ -80,7 +80,7 @@ class CallStore:
         if not missing:
             return item
         document = self._document(item["archive_bucket"], item["transcript_key"])
-        return item | {name: document[name] for name in missing if name in document}
+        return item | {name: _of_document(document, name) for name in missing if name in document}
 
     def _document(self, bucket: str, key: str) -> dict[str, Any]:
         with (
@@ -89,6 +89,11 @@ class CallStore:
         ):
             document: dict[str, Any] = json.loads(unpacked.read(_LARGEST_DOCUMENT))
         return document
+
+
+def _of_document(document: Mapping[str, Any], name: str) -> Any:
+    """What stands under *name* on an item, which has of the summary the text only."""
+    return document["summary"]["text"] if name == "summary" else document[name]
 
 
 def items_of(page: Any) -> Iterator[dict[str, Any]]:

@@ -7,15 +7,33 @@ from decimal import Decimal
 from typing import Any, Final
 
 from transcription.codec import SCHEMA_VERSION, decode, encode
+from transcription.foreign import bounded_text
 from transcription.quality import QualityScore
 from transcription.table_keys import transcript_key
 from transcription.table_values import attribute
 from transcription.transcript import Provenance, Transcript
 
 MAX_ITEM_BYTES: Final = 350_000
+MAX_DOCUMENT_BYTES: Final = 128 * 1024 * 1024
+"""Largest document that is written, before it is packed: a stereo hour is about 4 MB, so this is more than a day."""
+MAX_SUMMARY_CHARACTERS: Final = 4_000
+"""Most of a summary that an item holds; Deepgram's have a few hundred characters."""
 
-# What can grow with the call, in the order in which it leaves an item that is too large.
-_DROPPABLE: Final = (("utterances", "full_transcript"), ("entities", "topics", "intents", "flag_evidence"))
+# What can grow with the call or its reply, in the order in which it leaves an item that is too large.
+_DROPPABLE: Final = (
+    ("utterances", "full_transcript"),
+    ("entities", "topics", "intents", "flag_evidence"),
+    ("roles", "warnings", "options"),
+)
+
+# What DynamoDB takes (Developer Guide, "Supported data types and naming rules", "Number"; "Item size").
+_DYNAMODB_ITEM_BYTES: Final = 400_000
+_DYNAMODB_DIGITS: Final = 38
+_DYNAMODB_EXPONENTS: Final = range(-130, 126)
+
+
+class Unstorable(Exception):
+    """A transcript cannot be written as a document and an item. The message names the place, never the words."""
 
 
 class InvalidDocument(ValueError):
@@ -29,6 +47,64 @@ class ArchivePointers:
     bucket: str
     transcript_key: str
     reply_key: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredForm:
+    """A transcript as it is written: the document's bytes, before they are packed, and the item."""
+
+    document: bytes
+    item: dict[str, Any]
+
+
+def stored_form(transcript: Transcript, *, archive: ArchivePointers) -> StoredForm:
+    """Write a transcript in both forms, and make sure that S3 and DynamoDB can take them.
+
+    The same transcript always gives the same bytes.
+
+    Raises:
+        Unstorable: they cannot; nothing that `parse_reply` lets through is known to lead here.
+    """
+    try:
+        document = json.dumps(
+            to_document(transcript), ensure_ascii=False, sort_keys=True, separators=(",", ":"), allow_nan=False
+        ).encode()
+    except ValueError:
+        # Not chained: an encoding error holds the text.
+        raise Unstorable("the document cannot be written as JSON in UTF-8") from None
+    if len(document) > MAX_DOCUMENT_BYTES:
+        raise Unstorable(f"the document has more than {MAX_DOCUMENT_BYTES} bytes")
+    item = to_item(transcript, archive=archive)
+    check_item(item)
+    return StoredForm(document=document, item=item)
+
+
+def check_item(item: Mapping[str, Any]) -> None:
+    """Make sure that DynamoDB takes an item.
+
+    Raises:
+        Unstorable: it does not.
+    """
+    try:
+        size = item_size(item)
+    except ValueError:
+        raise Unstorable("the item holds a text that is no Unicode") from None
+    if size > _DYNAMODB_ITEM_BYTES:
+        raise Unstorable(f"the item has more than {_DYNAMODB_ITEM_BYTES} bytes")
+    for name, value in item.items():
+        if not _numbers_fit(value):
+            raise Unstorable(f"{name} holds a number that is none of DynamoDB's")
+
+
+def _numbers_fit(value: Any) -> bool:
+    if isinstance(value, Mapping):
+        return all(map(_numbers_fit, value.values()))
+    if isinstance(value, list):
+        return all(map(_numbers_fit, value))
+    if not isinstance(value, Decimal):
+        return True
+    digits = len(value.as_tuple().digits)
+    return value.is_finite() and digits <= _DYNAMODB_DIGITS and value.adjusted() in _DYNAMODB_EXPONENTS
 
 
 def to_document(transcript: Transcript) -> dict[str, Any]:
@@ -63,10 +139,14 @@ def to_item(transcript: Transcript, *, archive: ArchivePointers, max_bytes: int 
 
     The limit leaves room below DynamoDB's 400 KB for what is added to the item later. An item above it keeps its
     summary and pointers but neither `utterances` nor `full_transcript`: `utterances_in` is then "s3", not "item". If
-    that is not enough, the other lists of unbounded length go as well; `only_in_s3` names all that is missing.
+    that is not enough, what else can grow goes as well; `only_in_s3` names all that is missing. A summary of more than
+    `MAX_SUMMARY_CHARACTERS` is cut, ends in an ellipsis and is named there, too.
     """
     item = _whole_item(transcript, archive)
     missing: list[str] = []
+    if len(item["summary"]) > MAX_SUMMARY_CHARACTERS:
+        missing.append("summary")
+        item |= {"summary": bounded_text(item["summary"], MAX_SUMMARY_CHARACTERS), "only_in_s3": list(missing)}
     for droppable in _DROPPABLE:
         if item_size(item) <= max_bytes:
             break

@@ -28,6 +28,7 @@ _ERROR_CODE: Final = re.compile(r"[A-Za-z][A-Za-z_ -]{0,60}")
 _REQUEST_ID: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _MAX_NUMBER: Final = 1e7
 _MAX_SPEAKER: Final = 9_999
+_NAMED_CHANNELS: Final = 8
 
 _Extra = TypeVar("_Extra")
 
@@ -184,6 +185,8 @@ def parse_reply(raw: bytes) -> Reply:
     if not isinstance(results.get("channels"), list):
         raise InvalidReply("NoChannels", "the reply has no results.channels")
     channels = [_channel(value, index, notes) for index, value in enumerate(results["channels"])]
+    if (notes.number(metadata.get("channels"), "metadata.channels", most=_MAX_NUMBER) or 0) > len(channels):
+        notes.odd("channels: fewer than the reply counts")
     duration = notes.number(metadata.get("duration"), "duration", most=_MAX_NUMBER)
     heard = None if duration is None else round(max(0.0, duration), 3)
     utterances = _utterances(results, channels, heard or 0.0, notes)
@@ -331,7 +334,7 @@ def _channel(value: Any, index: int, notes: _Notes) -> _Channel:
         if "transcript" not in best and "words" not in best:
             raise InvalidReply("UnexpectedShape", f"{place} has neither transcript nor words")
     else:
-        notes.odd(f"channel {index}: nothing told")
+        notes.odd(f"channel {index}: nothing told" if index < _NAMED_CHANNELS else "channels: nothing told of some")
         best = {}
     words = _words(best.get("words"), f"{place}.words", notes)
     transcript = best.get("transcript")

@@ -173,8 +173,12 @@ PROVENANCE = Provenance(
 )
 
 
-def transcript_of(
-    reply: dict[str, Any],
+def transcript_of(reply: dict[str, Any], **about: Any) -> Transcript:
+    return transcript_from(body(reply), **about)
+
+
+def transcript_from(
+    raw: bytes,
     *,
     recording: CallRecording = RECORDING,
     options: TranscriptionOptions | None = None,
@@ -182,7 +186,7 @@ def transcript_of(
     vocabulary_terms: int | None = None,
     audio_warnings: tuple[str, ...] = (),
 ) -> Transcript:
-    parsed = parse_reply(body(reply))
+    parsed = parse_reply(raw)
     return build_transcript(
         recording=recording,
         reply=parsed,

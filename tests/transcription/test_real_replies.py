@@ -43,8 +43,11 @@ def test_a_published_reply_becomes_a_transcript_or_is_refused_by_name(path: Path
     transcript = transcript_of(reply)
     best = reply["results"]["channels"][0]["alternatives"][0]
     said = [word for utterance in transcript.utterances for word in utterance.text.split()]
-    assert said == [word.get("punctuated_word", word["word"]) for word in best["words"]]
-    assert transcript.word_count == len(best["words"])
+    # Documentation pages leave words out of the list, but not of the transcript.
+    assert said == best["transcript"].split()
+    if len(best["words"]) == len(said):
+        assert said == [word.get("punctuated_word", word["word"]) for word in best["words"]]
+    assert transcript.word_count == len(said)
     results = reply["results"]
     assert len(parse_reply(body(reply)).sentiments) == len(results.get("sentiments", {}).get("segments", []))
     assert {label.label for label in transcript.topics} == labels_of(results, "topics", "topic")
