@@ -100,7 +100,7 @@ def transcript_view(item: Item) -> RenderableType:
         ("Roles", f"by {roles['method']}"),
         ("Flags", _flags(item) or "none"),
         ("Summary", item["summary"]),
-        ("Cost", f"{_cost(item)} by {item['cost']['price_list']}"),
+        ("Cost", f"{_cost(item)} by {item['cost']['price_list']}{_requests(item['cost'])}"),
         ("Source", _source(item)),
     ):
         facts.add_row(Text(name, style="bold"), Text(str(value)))
@@ -200,7 +200,23 @@ def _share(value: Any) -> str:
 
 
 def _cost(item: Item) -> str:
-    return f"${item['cost']['total_usd']:.4f}"
+    least = "at least " if _perhaps_billed(item["cost"]) else ""
+    return f"{least}${item['cost']['total_usd']:.4f}"
+
+
+def _requests(cost: Item) -> str:
+    """How often Deepgram was asked, where that was more than once."""
+    requests, refused = int(cost["requests"]), int(cost.get("refused") or 0)
+    if requests <= 1:
+        return ""
+    known = f", {refused} of them refused" if refused else ""
+    billed = _perhaps_billed(cost)
+    return f"; asked {requests} times{known}{f', {billed} more may have been billed' if billed else ''}"
+
+
+def _perhaps_billed(cost: Item) -> int:
+    """Requests, beside the one that was kept, of which nobody knows whether Deepgram billed them."""
+    return max(0, int(cost["requests"]) - int(cost.get("refused") or 0) - 1)
 
 
 def _clock(seconds: Any) -> str:

@@ -104,7 +104,10 @@ class Cost:
         lines: the bill.
         total_usd: sum of the lines.
         unpriced: items the price list has no rate for; total_usd leaves them out.
-        requests: requests sent for this recording. Deepgram may have billed the earlier ones, too.
+        requests: requests sent for this recording, or connections of this call.
+        refused: those of the requests that Deepgram answered with an error; None where that is not known. The others
+            but one brought nothing that was kept, and nobody here knows whether Deepgram billed them: total_usd is then
+            the least that the call cost.
     """
 
     price_list: str
@@ -115,6 +118,7 @@ class Cost:
     total_usd: Decimal
     unpriced: tuple[str, ...]
     requests: int
+    refused: int | None = None
 
 
 def cost_of(
@@ -126,6 +130,7 @@ def cost_of(
     usage: Sequence[TokenUsage],
     requests: int,
     prices: PriceList,
+    refused: int | None = None,
     streamed: bool = False,
 ) -> Cost:
     """Write the bill of one successful request, or of one call that was streamed.
@@ -141,6 +146,7 @@ def cost_of(
         usage: tokens, as the reply tells them.
         requests: requests sent for this recording.
         prices: rates.
+        refused: those of the requests that Deepgram answered with an error; None where that is not known.
         streamed: whether the audio was streamed, which has other rates than a recording.
     """
     seconds = math.ceil(duration_seconds)
@@ -163,6 +169,7 @@ def cost_of(
         total_usd=sum((line.amount_usd for line in lines), Decimal(0)),
         unpriced=tuple(unpriced),
         requests=requests,
+        refused=refused,
     )
 
 

@@ -153,6 +153,7 @@ def build_transcript(
     asked: OptionsRecord | None = None,
     live: LiveCoverage | None = None,
     deepgram_requests: int = 1,
+    refused_requests: int | None = None,
     vocabulary_terms: int | None = None,
     prices: PriceList | None = None,
 ) -> Transcript:
@@ -168,7 +169,8 @@ def build_transcript(
         created_at: now, UTC.
         asked: what was asked, as it was noted then; None notes the options.
         live: how much of the call was transcribed live; None for a recording.
-        deepgram_requests: requests sent for this recording so far; more than one is noted in the cost.
+        deepgram_requests: requests sent for this recording so far, as noted in the cost.
+        refused_requests: those of them that Deepgram answered with an error; None where that is not known.
         vocabulary_terms: terms sent with the request, which Deepgram charges for; None counts the options' own.
         prices: rates; None takes the pay-as-you-go rates of the newest list.
     """
@@ -209,6 +211,7 @@ def build_transcript(
             vocabulary_terms=vocabulary_terms,
             usage=reply.usage,
             requests=deepgram_requests,
+            refused=refused_requests,
             prices=prices or load_prices(),
             streamed=live is not None,
         ),

@@ -26,6 +26,9 @@ MAX_OBJECT_BYTES = 128 * 1024 * 1024
 VOCABULARY_TERMS = "vocabulary-terms"
 """Metadata of a stored reply: how many terms were sent with the request, which Deepgram charges for."""
 
+REFUSED_REQUESTS = "refused-requests"
+"""Metadata of a stored reply: how many of the requests sent for its recording Deepgram had refused."""
+
 _SCHEMA_VERSION = "schema-version"
 _OPTIONS = "options"
 # S3 takes 2 KB of metadata (Amazon S3 User Guide, "Working with object metadata"); the rest is for the others.

@@ -15,7 +15,7 @@ from botocore.exceptions import ClientError
 from lambdas.common.errors import SafeError, error_code
 from lambdas.common.live_calls import live_state
 from transcription.codec import decode
-from transcription.documents import ArchivePointers, quality_attribute, to_document, to_item
+from transcription.documents import ArchivePointers, StoredForm, quality_attribute, stored_form
 from transcription.live_call import LiveStatus, LiveUtterance
 from transcription.live_transcript import MissingUtterances, build_live_transcript
 from transcription.quality import QualityScore, Rubric, score
@@ -109,13 +109,14 @@ class LiveTranscriptStore:
             transcript_key=f"transcripts/{call.clinic_id}/{call.day}/{call.call_id}/live.json.gz",
             reply_key=None,
         )
-        self._archive.write_json(pointers.transcript_key, to_document(transcript))
+        form = stored_form(transcript, archive=pointers)
+        self._archive.write(pointers.transcript_key, form.document)
         return StoredLiveTranscript(
             transcript=transcript,
             quality=quality,
             key=transcript_key(call.clinic_id, call.day, call.call_id, call.kind),
             pointers=pointers,
-            superseded=not self._put(self._item(transcript, quality, pointers=pointers)),
+            superseded=not self._put(self._item(transcript, quality, form)),
         )
 
     def _build(self, state: LiveState, *, created_at: datetime) -> Transcript:
@@ -137,8 +138,8 @@ class LiveTranscriptStore:
                 return said
             start = {"ExclusiveStartKey": page["LastEvaluatedKey"]}
 
-    def _item(self, transcript: Transcript, quality: QualityScore, *, pointers: ArchivePointers) -> dict[str, Any]:
-        item = {**to_item(transcript, archive=pointers), "quality": quality_attribute(quality)}
+    def _item(self, transcript: Transcript, quality: QualityScore, form: StoredForm) -> dict[str, Any]:
+        item = {**form.item, "quality": quality_attribute(quality)}
         if self._retention is not None:
             item["expires_at"] = int((transcript.created_at + self._retention).timestamp())
         return item

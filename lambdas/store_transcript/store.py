@@ -16,18 +16,16 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
-from lambdas.common.archive import VOCABULARY_TERMS, ArchivedObject, asked_of
 from lambdas.common.claims import ClaimLost, ClaimStatus
 from lambdas.common.errors import SafeError, error_code
 from lambdas.common.live_calls import live_state_of
+from lambdas.common.transcript_builder import BuiltTranscript, TranscriptBuilder
 from transcription.codec import encode
-from transcription.documents import ArchivePointers, to_document, to_item
-from transcription.options import TranscriptionOptions
-from transcription.recordings import CallKind
-from transcription.reply import InvalidReply, parse_reply
+from transcription.documents import ArchivePointers, Unstorable
+from transcription.reply import InvalidReply
 from transcription.table_keys import ItemKey, claim_key, transcript_key
 from transcription.table_values import attribute
-from transcription.transcript import LIVE, Transcript, build_transcript
+from transcription.transcript import LIVE, Transcript
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -35,9 +33,10 @@ if TYPE_CHECKING:
 
     from mypy_boto3_dynamodb.service_resource import Table
 
-    from lambdas.common.archive import Archive
+    from lambdas.common.archive import Archive, ArchivedObject
     from lambdas.common.claims import Claims
     from lambdas.common.recordings import AdmittedRecording
+    from transcription.options import TranscriptionOptions
     from transcription.transcript import Role
 
 _MAX_RETRIES = 5
@@ -97,8 +96,7 @@ class TranscriptStore:
         self._table = table
         self._claims = claims
         self._archive = archive
-        self._options = options
-        self._channel_roles = channel_roles
+        self._builder = TranscriptBuilder(bucket=archive.bucket, options=options, channel_roles=channel_roles)
         self._retention = retention
         self._sleep = sleep
         self._jitter = jitter
@@ -122,45 +120,35 @@ class TranscriptStore:
         archived = self._archive.read(reply_key)
         if archived is None:
             raise ReplyUnusable("Reply.Missing", "the archived reply is gone; redrive the call to ask again")
-        transcript = self._build(recording, archived, deepgram_requests=deepgram_requests)
+        built = self._build(recording, archived, reply_key=reply_key, deepgram_requests=deepgram_requests)
         call = recording.call
-        key = transcript_key(call.clinic_id, call.day, call.call_id, call.kind)
-        pointers = ArchivePointers(
-            bucket=self._archive.bucket, transcript_key=document_key(recording), reply_key=reply_key
-        )
-        self._archive.write_json(pointers.transcript_key, to_document(transcript))
-        superseded = not self._put(recording, self._item(transcript, pointers=pointers), now=now)
+        self._archive.write(built.pointers.transcript_key, built.form.document)
+        superseded = not self._put(recording, self._item(built), now=now)
         if superseded:
             self._claims.supersede(recording.recording_id, now=now)
-        return StoredTranscript(transcript=transcript, key=key, pointers=pointers, superseded=superseded)
-
-    def _build(self, recording: AdmittedRecording, archived: ArchivedObject, *, deepgram_requests: int) -> Transcript:
-        try:
-            reply = parse_reply(archived.content)
-        except InvalidReply as invalid:
-            raise ReplyUnusable(f"Deepgram.InvalidReply.{invalid.code}", "the archived reply is unusable") from None
-        terms = archived.metadata.get(VOCABULARY_TERMS)
-        asked = asked_of(archived)
-        return build_transcript(
-            recording=recording.call,
-            reply=reply,
-            # The deployment's own may have changed since.
-            options=self._options if asked is None else TranscriptionOptions.from_record(asked),
-            asked=asked,
-            audio=recording.audio,
-            channel_roles=self._channel_roles,
-            provenance=recording.provenance,
-            created_at=archived.last_modified,
-            deepgram_requests=deepgram_requests,
-            vocabulary_terms=None if terms is None else int(terms),
+        return StoredTranscript(
+            transcript=built.transcript,
+            key=transcript_key(call.clinic_id, call.day, call.call_id, call.kind),
+            pointers=built.pointers,
+            superseded=superseded,
         )
 
-    def _item(self, transcript: Transcript, *, pointers: ArchivePointers) -> dict[str, Any]:
-        item = to_item(transcript, archive=pointers)
-        if live := live_state_of(self._table, transcript.recording):
+    def _build(
+        self, recording: AdmittedRecording, archived: ArchivedObject, *, reply_key: str, deepgram_requests: int
+    ) -> BuiltTranscript:
+        try:
+            return self._builder.build(recording, archived, reply_key=reply_key, deepgram_requests=deepgram_requests)
+        except InvalidReply as invalid:
+            raise ReplyUnusable(f"Deepgram.InvalidReply.{invalid.code}", "the archived reply is unusable") from None
+        except Unstorable as unstorable:
+            raise ReplyUnusable("Deepgram.InvalidReply.Unstorable", str(unstorable)) from None
+
+    def _item(self, built: BuiltTranscript) -> dict[str, Any]:
+        item = dict(built.form.item)
+        if live := live_state_of(self._table, built.transcript.recording):
             item["live"] = attribute(encode(live.coverage))
         if self._retention is not None:
-            item["expires_at"] = int((transcript.created_at + self._retention).timestamp())
+            item["expires_at"] = int((built.transcript.created_at + self._retention).timestamp())
         return item
 
     def _put(self, recording: AdmittedRecording, item: dict[str, Any], *, now: datetime) -> bool:
@@ -221,13 +209,6 @@ class TranscriptStore:
                 },
             ]
         )
-
-
-def document_key(recording: AdmittedRecording) -> str:
-    """Return where the full transcript of a recording is kept in the archive."""
-    call = recording.call
-    name = f"{call.call_id}.ivr" if call.kind is CallKind.IVR else call.call_id
-    return f"transcripts/{call.clinic_id}/{call.day}/{name}/{recording.recording_id}.json.gz"
 
 
 def _cancellation_reasons(error: ClientError) -> tuple[str, str]:

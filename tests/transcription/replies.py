@@ -183,6 +183,7 @@ def transcript_from(
     recording: CallRecording = RECORDING,
     options: TranscriptionOptions | None = None,
     deepgram_requests: int = 1,
+    refused_requests: int | None = None,
     vocabulary_terms: int | None = None,
     audio_warnings: tuple[str, ...] = (),
 ) -> Transcript:
@@ -203,5 +204,6 @@ def transcript_from(
         provenance=PROVENANCE,
         created_at=datetime(2026, 3, 2, 11, tzinfo=UTC),
         deepgram_requests=deepgram_requests,
+        refused_requests=refused_requests,
         vocabulary_terms=vocabulary_terms,
     )

@@ -82,7 +82,7 @@ def test_a_model_without_a_price_is_named_not_guessed() -> None:
 
 def test_repeated_requests_are_noted() -> None:
     cost = priced(requests=3)
-    assert (cost.requests, cost.total_usd) == (3, priced().total_usd)
+    assert (cost.requests, cost.refused, cost.total_usd) == (3, None, priced().total_usd)
 
 
 def test_the_price_list_says_where_it_comes_from() -> None:

@@ -83,8 +83,8 @@ def test_moods_reach_the_utterances() -> None:
 
 
 def test_requests_and_vocabulary_reach_the_cost() -> None:
-    transcript = transcript_of(stereo(APPOINTMENT), deepgram_requests=2, vocabulary_terms=5)
-    assert transcript.cost.requests == 2
+    transcript = transcript_of(stereo(APPOINTMENT), deepgram_requests=2, refused_requests=1, vocabulary_terms=5)
+    assert (transcript.cost.requests, transcript.cost.refused) == (2, 1)
     assert "keyterm" in {line.item for line in transcript.cost.lines}
     assert "keyterm" not in {line.item for line in transcript_of(stereo(APPOINTMENT)).cost.lines}
     own = transcript_of(stereo(APPOINTMENT), options=TranscriptionOptions(keyterms=("glaucoma",)))
