@@ -120,7 +120,7 @@ def test_a_function_that_breaks_on_a_reply_does_not_quote_it(
     def breaks(**arguments: Any) -> None:
         raise ValueError(arguments["reply"].utterances[0].text)
 
-    monkeypatch.setattr("lambdas.store_transcript.store.build_transcript", breaks)
+    monkeypatch.setattr("lambdas.common.transcript_builder.build_transcript", breaks)
     with pytest.raises(Exception, match=r"^ValueError at test_privacy\.py:") as raised:
         store.handle({"recording": decision["recording"]} | tasks.results["token"], CONTEXT)
     assert not isinstance(raised.value, SafeError)
