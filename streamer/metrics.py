@@ -35,6 +35,7 @@ class Count(StrEnum):
     STALLS = "Stalls"
     UNKNOWN_MESSAGES = "UnknownMessages"
     UNREADABLE_MESSAGES = "UnreadableMessages"
+    ODD_MESSAGES = "OddMessages"
     UTTERANCES_COMMITTED = "UtterancesCommitted"
     FEED_DROPPED = "FeedDropped"
     LEASES_LOST = "LeasesLost"

@@ -1,5 +1,6 @@
 """The turns of a call: who said what, when and in which mood."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
@@ -77,3 +78,10 @@ class Utterance:
     confidence: float | None
     word_count: int
     sentiment: Sentiment | None = None
+
+
+def mean_confidence(parts: Iterable[tuple[float | None, int]]) -> float | None:
+    """Return the mean over words, given as confidence and number of words; None where none is known."""
+    known = [(confidence, words) for confidence, words in parts if confidence is not None and words]
+    total = sum(words for _, words in known)
+    return round(sum(confidence * words for confidence, words in known) / total, 4) if total else None

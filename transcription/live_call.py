@@ -128,11 +128,13 @@ class GapReason(OpenEnum):
     """Why a piece of a call is not transcribed.
 
     `missing`: the stream has no audio for it. `unreadable`: Deepgram's result for it could not be read, even when
-    asked again.
+    asked again. `unheard`: Deepgram's final results pass over it, even when asked again, although its interim results
+    had words there, or nothing was said of it at all.
     """
 
     MISSING = "missing"
     UNREADABLE = "unreadable"
+    UNHEARD = "unheard"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -168,7 +170,7 @@ class LiveUtterance:
         text: the words as Deepgram formatted them.
         start: seconds from the origin of the call.
         end: seconds from the origin of the call.
-        confidence: 0 to 1, how sure Deepgram is of the words.
+        confidence: 0 to 1, how sure Deepgram is of the words; None where it does not say.
         word_count: number of words.
         speech_final: whether the speaker paused here; otherwise the next utterance of the channel continues this one.
     """
@@ -179,7 +181,7 @@ class LiveUtterance:
     text: str
     start: float
     end: float
-    confidence: float
+    confidence: float | None
     word_count: int
     speech_final: bool
 

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Final
 
 from transcription.audio_facts import AudioFacts
+from transcription.conversation import mean_confidence
 from transcription.live_call import CHANNEL_ROLES, SAMPLE_RATE, LiveUtterance
 from transcription.live_state import LiveState
 from transcription.options import TranscriptionOptions
@@ -136,14 +137,13 @@ def _reply(state: LiveState, utterances: Sequence[LiveUtterance]) -> Reply:
 
 
 def _joined(turn: Turn) -> ReplyUtterance:
-    words = sum(said.word_count for said in turn)
     return ReplyUtterance(
         channel=turn[0].channel,
         speaker=None,
         text=" ".join(said.text for said in turn),
         start=turn[0].start,
         end=max(said.end for said in turn),
-        confidence=round(sum(said.confidence * said.word_count for said in turn) / words, 4) if words else 0.0,
+        confidence=mean_confidence((said.confidence, said.word_count) for said in turn),
         words=(),
         sentiment=None,
     )

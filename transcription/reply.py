@@ -60,7 +60,10 @@ class Word:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReplyUtterance:
-    """One utterance as Deepgram cut it, or as it was put together from words or paragraphs."""
+    """One utterance as Deepgram cut it, or as it was put together from words or paragraphs.
+
+    `confidence` is None where Deepgram does not say.
+    """
 
     channel: int
     speaker: int | None

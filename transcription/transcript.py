@@ -8,7 +8,7 @@ from typing import Final
 from transcription.alignment import SegmentMap
 from transcription.audio_facts import AudioFacts
 from transcription.call_summary import CallSummary, summarise
-from transcription.conversation import Role, Sentiment, SentimentLabel, Utterance
+from transcription.conversation import Role, Sentiment, SentimentLabel, Utterance, mean_confidence
 from transcription.cost import Cost, PriceList, cost_of, load_prices
 from transcription.live_state import LiveCoverage
 from transcription.options import OptionsRecord, TranscriptionOptions, merged_vocabulary
@@ -245,9 +245,7 @@ def _utterances(reply: Reply, roles: RoleAssignment, segments: SegmentMap) -> tu
 def _mean_confidence(utterances: Sequence[Utterance]) -> float | None:
     if not utterances:
         return 0.0
-    known = [(said.confidence, said.word_count) for said in utterances if said.confidence is not None]
-    words = sum(word_count for _, word_count in known)
-    return round(sum(confidence * word_count for confidence, word_count in known) / words, 4) if words else None
+    return mean_confidence((said.confidence, said.word_count) for said in utterances)
 
 
 def _labels(mentions: Sequence[Mention]) -> tuple[Label, ...]:

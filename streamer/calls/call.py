@@ -394,6 +394,7 @@ class CallRun:
             (Count.STALLS, counts.stalls, before.stalls),
             (Count.UNKNOWN_MESSAGES, counts.unknown_messages, before.unknown_messages),
             (Count.UNREADABLE_MESSAGES, counts.malformed_messages, before.malformed_messages),
+            (Count.ODD_MESSAGES, counts.odd_messages, before.odd_messages),
         ):
             self._services.metrics.add(name, now - then)
         self._counted = replace(counts)

@@ -5,17 +5,19 @@ from __future__ import annotations
 import asyncio
 import logging
 import math
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Final, Protocol
 
 from streamer.deepgram.connection import MAX_AUDIO_BYTES, ConnectionLost
-from streamer.deepgram.hearing import ROUNDING
+from streamer.deepgram.hearing import CHANNELS, ROUNDING, ResultMissing
 from streamer.deepgram.messages import (
     CLOSE_STREAM,
     FINALIZE,
+    FINALIZE_CHANNEL,
     KEEP_ALIVE,
     Error,
     MalformedMessage,
+    Mended,
     Metadata,
     Results,
     Unknown,
@@ -26,10 +28,10 @@ from streamer.media.stereo import FRAME_BYTES
 from transcription.live_call import SAMPLE_RATE
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from streamer.deepgram.connection import Connection
-    from streamer.deepgram.hearing import Hearing
+    from streamer.deepgram.hearing import Heard, Hearing
     from streamer.deepgram.replay import ReplayBuffer
     from streamer.deepgram.results import FinalResult, InterimResult
     from transcription.live_call import Gap
@@ -38,6 +40,9 @@ _TICK_SECONDS: Final = 1.0
 _MAX_SAMPLES: Final = MAX_AUDIO_BYTES // FRAME_BYTES
 _MAX_FINALIZES: Final = 3
 _NORMAL_CLOSURE: Final = 1000
+
+# Silence that is sent again before what is said after it, should another connection begin there.
+_LEAD: Final = SAMPLE_RATE // 4
 
 # By how much the duration that Deepgram reports at the end may fall short of what was sent.
 _DURATION_ROUNDING: Final = 10 * ROUNDING
@@ -53,19 +58,37 @@ class Patience:
         keep_alive: without audio after which a KeepAlive goes out. Deepgram closes after 10 seconds without either, and
             asks for one every 3 to 5 (docs, "Audio Keep Alive").
         send: until the network must have taken a message.
-        silence: without any message although a second of audio or more was sent, after which Deepgram is asked to
-            finalise.
+        silence: without any message although a second of audio or more was sent that is not digital silence, after
+            which Deepgram is asked to finalise.
+        quiet: of audio sent that has no final words, from which on digital silence at its beginning is passed over.
         unfinalised: of audio sent that has no final words, from which on Deepgram is asked to finalise.
         answer: until it must have answered that.
-        close: until it must have said the last after the last audio.
+        late: for a final result to come after one behind it.
+        close: until it must have said more after the last audio.
     """
 
     keep_alive: float = 4.0
     send: float = 10.0
     silence: float = 10.0
+    quiet: float = 10.0
     unfinalised: float = 20.0
     answer: float = 5.0
+    late: float = 2.0
     close: float = 15.0
+
+    def stretched(self, factor: float) -> Patience:
+        """Return a patience with which a slower Deepgram may answer."""
+        return replace(
+            self,
+            send=self.send * factor,
+            silence=self.silence * factor,
+            answer=self.answer * factor,
+            close=self.close * factor,
+        )
+
+    def within(self, buffer: float) -> Patience:
+        """Return a patience that ends before so many seconds of audio wait for their final words."""
+        return replace(self, quiet=min(self.quiet, buffer / 2), unfinalised=min(self.unfinalised, buffer / 2))
 
 
 @dataclass(slots=True)
@@ -78,6 +101,7 @@ class Counts:
         stalls: connections given up because nothing came back.
         unknown_messages: messages of types that are not documented.
         malformed_messages: messages that could not be read.
+        odd_messages: messages of which something beside the words was odd, and was passed over.
     """
 
     reconnects: int = 0
@@ -85,6 +109,14 @@ class Counts:
     stalls: int = 0
     unknown_messages: int = 0
     malformed_messages: int = 0
+    odd_messages: int = 0
+
+
+class Deliver(Protocol):
+    """Takes what is new."""
+
+    def __call__(self, final: FinalResult, gap: Gap | None, *, heard: bool) -> None:
+        """Take a piece of a channel, and the gap before it; `heard` tells whether Deepgram has said so itself."""
 
 
 class Conversation:
@@ -104,6 +136,10 @@ class Conversation:
         answers: told once which model answers; "" where it does not say.
         counts: where to count.
         patience: how long Deepgram may take.
+        stretch: by which factor it may take longer, until there is something new from it.
+
+    Attributes:
+        gave_up: whether the connection was given up because Deepgram did not answer.
     """
 
     def __init__(
@@ -115,11 +151,12 @@ class Conversation:
         hearing: Hearing,
         news: asyncio.Event,
         finished: Callable[[], bool],
-        deliver: Callable[[FinalResult, Gap | None], None],
+        deliver: Deliver,
         interim: Callable[[InterimResult], None],
         answers: Callable[[str], None],
         counts: Counts,
         patience: Patience,
+        stretch: float = 1.0,
     ) -> None:
         self._loop = asyncio.get_running_loop()
         self._connection = connection
@@ -134,23 +171,32 @@ class Conversation:
         self._answers = answers
         self._model_told = False
         self._counts = counts
-        self._patience = patience
+        self._usual = patience
+        self._patience = patience.stretched(stretch)
         self._pacer = Pacer(clock=self._loop.time)
         self._closing_since: float | None = None
         self._last_sent = self._loop.time()
         self._sending_since: float | None = None
         self._waiting_since: float | None = None
         self._answered = offset
-        self._finalize_due = False
+        self._finalize_due = ""
         self._finalized_at = -math.inf
         self._finalizes = 0
+        self._asked_to = offset
+        self._behind = min(hearing.watermarks)
+        # When the lower watermark last moved, and when there last was news of each channel, passing words included.
+        self._moved_at = self._loop.time()
+        self._news_at = [self._moved_at] * CHANNELS
+        self._held_since: list[float | None] = [None] * CHANNELS
+        self._missing: ResultMissing | None = None
+        self.gave_up = False
 
     async def run(self) -> None:
         """Return when all of the section has its final words.
 
         Raises:
             ConnectionLost: the connection ended before.
-            ResultMissing: a result could not be read and must be asked for again.
+            ResultMissing: a result must be asked for again.
         """
         self._timer = self._loop.call_later(_TICK_SECONDS, self._tick)
         sending = asyncio.create_task(self._send_all())
@@ -159,6 +205,10 @@ class Conversation:
         try:
             await self._receive_all()
             await self._connection.close()
+        except ConnectionLost:
+            if self._missing is not None:
+                raise self._missing from None
+            raise
         finally:
             self._timer.cancel()
             sending.cancel()
@@ -197,8 +247,8 @@ class Conversation:
             await self._send(KEEP_ALIVE)
 
     async def _finalize(self) -> None:
-        self._finalize_due = False
-        await self._send(FINALIZE)
+        message, self._finalize_due = self._finalize_due, ""
+        await self._send(message)
 
     async def _send(self, message: str | bytes) -> None:
         self._sending_since = self._loop.time()
@@ -218,6 +268,8 @@ class Conversation:
             self._waiting_since, self._answered = None, self._position
             try:
                 message = decode(data)
+                if isinstance(message, Mended):
+                    self._counts.odd_messages += 1
                 if isinstance(message, Results):
                     self._take(message)
                 elif isinstance(message, Metadata) and self._closing_since is not None:
@@ -236,62 +288,162 @@ class Conversation:
         if not self._model_told:
             self._model_told = True
             self._answers(results.model)
+        reached = tuple(self._hearing.reached)
         if not results.is_final:
             interim = self._hearing.interim(results)
+            self._note_news(reached)
             if interim is not None:
                 self._interim(interim)
             return
+        self._hand_on(self._hearing.final(results, sent=self._position), heard=True)
+        self._note_news(reached)
+
+    def _hand_on(self, pieces: Iterable[Heard], *, heard: bool) -> None:
+        for final, gap in pieces:
+            self._deliver(final, gap, heard=heard)
         behind = min(self._hearing.watermarks)
-        final, gap = self._hearing.final(results, sent=self._position)
-        if min(self._hearing.watermarks) > behind:
+        if behind > self._behind:
+            self._behind, self._moved_at = behind, self._loop.time()
             self._finalizes = 0
-        if final is not None:
-            self._deliver(final, gap)
+            self._patience = self._usual
+
+    def _note_news(self, reached: tuple[int, ...]) -> None:
+        for channel, (before, after) in enumerate(zip(reached, self._hearing.reached, strict=True)):
+            if after > before:
+                self._news_at[channel] = self._loop.time()
 
     def _heard_whole(self, metadata: Metadata) -> bool:
         duration = metadata.duration
         return duration is None or self._offset + duration * SAMPLE_RATE >= self._position - _DURATION_ROUNDING
 
     def _complete(self, *, whole: bool) -> None:
-        for final, gap in self._hearing.rest(self._position, whole=whole):
-            self._deliver(final, gap)
+        self._hand_on(self._hearing.rest(self._position, whole=whole), heard=True)
 
     def _tick(self) -> None:
         """Look after everything that is due by time alone."""
         self._timer = self._loop.call_later(_TICK_SECONDS, self._tick)
-        now, patience = self._loop.time(), self._patience
-        # To less than a second of audio Deepgram need not answer, not even when asked (docs, "Finalize").
-        waits = self._position - self._answered >= SAMPLE_RATE
-        waiting = _since(self._waiting_since, now) if waits else 0.0
+        try:
+            self._look_after(self._loop.time())
+        except ResultMissing as missing:
+            self._missing = missing
+            self._connection.abort()
+
+    def _look_after(self, now: float) -> None:
+        self._settle(now)
+        self._pass_over_silence()
+        patience = self._patience
+        waiting = self._waiting(now)
         if (
             _since(self._sending_since, now) > patience.send
-            or _since(self._closing_since, now) > patience.close
+            or self._closes_too_long(now)
             or waiting > patience.silence + patience.answer
         ):
             self._give_up()
         elif self._closing_since is None:
-            behind = (self._position - min(self._hearing.watermarks)) / SAMPLE_RATE
-            if waiting > patience.silence or behind > patience.unfinalised:
+            behind = (self._position - self._behind) / SAMPLE_RATE
+            stands = now - self._moved_at >= patience.answer
+            if waiting > patience.silence or (behind > patience.unfinalised and stands):
                 self._ask(now)
             if now - self._last_sent >= patience.keep_alive:
                 self._news.set()
 
+    def _waiting(self, now: float) -> float:
+        """Seconds since when there should be an answer.
+
+        To less than a second of audio Deepgram need not answer, not even when asked (docs, "Finalize"), nor to silence.
+        """
+        waiting = _since(self._waiting_since, now)
+        if waiting <= self._patience.silence or self._position - self._answered < SAMPLE_RATE:
+            return 0.0
+        audible = (
+            self._buffer.sound(channel, max(self._answered, silent_until), self._position) is not None
+            for channel, silent_until in enumerate(self._hearing.silent_until)
+        )
+        return waiting if any(audible) else 0.0
+
+    def _closes_too_long(self, now: float) -> bool:
+        closing = self._closing_since
+        return closing is not None and now - max(closing, *self._news_at) > self._patience.close
+
+    def _settle(self, now: float) -> None:
+        """Have it judged what is missing before final results that were held back for long enough."""
+        for channel in range(CHANNELS):
+            since = self._held_since[channel]
+            if not self._hearing.holds(channel):
+                self._held_since[channel] = None
+            elif since is None:
+                self._held_since[channel] = now
+            elif now - since >= self._patience.late:
+                self._hand_on(self._hearing.settle(channel), heard=True)
+
+    def _pass_over_silence(self) -> None:
+        """Go on behind digital silence: nothing can be said there, and Deepgram may never say that nothing was."""
+        for channel, watermark in enumerate(self._hearing.watermarks):
+            if self._position - watermark > self._patience.quiet * SAMPLE_RATE:
+                sound = self._buffer.sound(channel, watermark, self._position)
+                end = (self._position if sound is None else sound) - _LEAD
+                if end - watermark > SAMPLE_RATE:
+                    self._hand_on([self._hearing.pass_over(channel, end)], heard=False)
+
     def _ask(self, now: float) -> None:
-        """Have Deepgram asked to finalise, unless it has just been; give up when asking does not help."""
+        """Have Deepgram asked to finalise, unless it has just been; see what to do when asking does not help."""
         if now - self._finalized_at <= self._patience.answer:
             return
-        if self._finalizes == _MAX_FINALIZES:
-            self._give_up()
+        lagging = [
+            channel
+            for channel, watermark in enumerate(self._hearing.watermarks)
+            if self._position - watermark > self._patience.unfinalised * SAMPLE_RATE
+        ]
+        if self._finalizes and self._pass_over_nothing(lagging):
             return
+        if self._finalizes == _MAX_FINALIZES:
+            self._go_on_without(lagging, now)
+            return
+        if not self._finalizes:
+            self._asked_to = self._position
         self._finalizes += 1
         self._finalized_at = now
-        self._finalize_due = True
+        # At first of one channel only, where that is enough: it may cut the word in two that is being said.
+        self._finalize_due = FINALIZE_CHANNEL[lagging[0]] if len(lagging) == self._finalizes == 1 else FINALIZE
         self._news.set()
 
+    def _pass_over_nothing(self, lagging: list[int]) -> bool:
+        """Go on behind audio of which Deepgram said that nothing is said in it, if only in passing."""
+        passed = False
+        for channel in lagging:
+            # In the last second a word may have begun.
+            end = min(self._hearing.reached[channel], self._position) - SAMPLE_RATE
+            if end > self._hearing.watermarks[channel] and not self._hearing.lacks(channel, end):
+                self._hand_on([self._hearing.pass_over(channel, end)], heard=False)
+                passed = True
+        return passed
+
+    def _go_on_without(self, lagging: list[int], now: float) -> None:
+        """Ask another connection, or at last go on, where Deepgram speaks of later audio but not of a channel's."""
+        heard_to = min(self._hearing.heard_to, self._position)
+        passed_over = [channel for channel in lagging if heard_to - self._hearing.watermarks[channel] > SAMPLE_RATE]
+        if not passed_over:
+            self._give_up()
+            return
+        for channel in passed_over:
+            # A slow Deepgram cannot have answered before it has come to where it was asked.
+            reached = self._hearing.reached[channel]
+            if reached < self._asked_to - SAMPLE_RATE and now - self._news_at[channel] <= self._patience.answer:
+                continue
+            try:
+                self._hand_on([self._hearing.give_up(channel, heard_to)], heard=False)
+            except ResultMissing:
+                self._note_stall()
+                raise
+
     def _give_up(self) -> None:
+        self._note_stall()
+        self._connection.abort()
+
+    def _note_stall(self) -> None:
+        self.gave_up = True
         self._counts.stalls += 1
         _logger.warning("Deepgram does not answer: the connection is given up")
-        self._connection.abort()
 
     def _sender_ended(self, sending: asyncio.Task[None]) -> None:
         if not sending.cancelled() and sending.exception() is not None:

@@ -1,17 +1,26 @@
-"""What one connection has heard: each sample of a channel gets final words once, on the call's clock."""
+"""What one connection has heard: each sample of a channel gets final words once, on the call's clock.
+
+A final result is Deepgram's last word on its stretch, whatever interim results had there. Where final results leave a
+hole, or one is empty, words of interim results are evidence that something was said: times count, texts do not. A hole
+over sound as loud as speech is evidence too, unless Deepgram leaves holes wherever nothing is said.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from bisect import insort
+from dataclasses import dataclass, field, replace
+from itertools import pairwise
+from operator import attrgetter
+from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
-from streamer.deepgram.messages import MalformedMessage
+from streamer.deepgram.messages import Alternative, MalformedMessage
 from streamer.deepgram.results import FinalResult, InterimResult
 from transcription.live_call import CHANNEL_ROLES, SAMPLE_RATE, Gap, GapReason
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
-    from streamer.deepgram.messages import Alternative, Results, Word
+    from streamer.deepgram.messages import Results, Word
 
 CHANNELS: Final = len(CHANNEL_ROLES)
 
@@ -19,16 +28,75 @@ ROUNDING: Final = SAMPLE_RATE // 100
 """Samples by which positions may differ and still be the same: Deepgram's seconds are rounded, some to a hundredth."""
 
 _BEYOND: Final = SAMPLE_RATE
-"""Samples by which a result may end after the audio that was sent, as where a recogniser fills up its last frame."""
+"""Samples by which a result may reach beyond the audio that was sent, and a word beyond its result: recognisers fill
+up their frames, and times are estimates."""
+
+_SHIFT: Final = SAMPLE_RATE // 2
+"""Samples by which a word may move from one result to the next."""
+
+_PAUSE: Final = 2 * SAMPLE_RATE
+"""Samples without loud sound that Deepgram would not leave out, were it its way to have a result for every stretch."""
+
+_MAX_PASSED: Final = 16
+
+# What one result holds at the most: as an utterance's item it is far from 400 KB, and fifty of them from the 4 MB of a
+# transaction (Amazon DynamoDB Developer Guide, "Quotas"). A minute of the fastest speech has half as many words.
+MAX_WORDS: Final = 500
+MAX_TEXT: Final = 8_000
+
+Heard = tuple[FinalResult, Gap | None]
+"""A new piece of a channel, and the gap that is given up before it, or in it where nothing is said in it."""
 
 
 class ResultMissing(Exception):
-    """A piece of audio has no final result although later audio has; it lay in a message that could not be read."""
+    """A piece of audio has no final result although it should; another connection is to be asked for it."""
 
     def __init__(self, channel: int, position: int) -> None:
         super().__init__(f"channel {channel} from sample {position}")
         self.channel = channel
         self.position = position
+
+
+class Stretch(NamedTuple):
+    """From one position to another."""
+
+    start: int
+    end: int
+
+    @property
+    def middle(self) -> int:
+        """By this position a word belongs to one result or another, however its ends were rounded."""
+        return (self.start + self.end) // 2
+
+
+@dataclass(slots=True)
+class Evidence:
+    """What interim results have shown of a call and no final result has covered; one connection hands it to the next.
+
+    Attributes:
+        words: of each channel, where they are, in order.
+        leaves_out: whether Deepgram has been seen to have no results for stretches in which nothing is said.
+    """
+
+    leaves_out: bool = False
+    words: tuple[list[Stretch], ...] = field(default_factory=lambda: tuple([] for _ in range(CHANNELS)))
+
+
+class _Final(NamedTuple):
+    start: int
+    end: int
+    best: Alternative
+    speech_final: bool
+
+
+class Audio(Protocol):
+    """The audio that is sent."""
+
+    def sound(self, channel: int, start: int, end: int) -> int | None:
+        """Return where a channel's first sample is that is not zero, between two positions; `None` where all are."""
+
+    def loud(self, channel: int, start: int, end: int) -> list[int]:
+        """Return where a channel is as loud as speech, between two positions."""
 
 
 class Hearing:
@@ -41,21 +109,38 @@ class Hearing:
     Args:
         offset: position of the connection's first audio.
         watermarks: position of each channel before which it has its final words.
-        unreadable: whether a missing result is to be given up, rather than asked for by another connection.
+        evidence: of earlier connections; kept up to date.
+        audio: what the connection gets, but for the silence in place of what has its words.
+        given_up: whether a missing result is given up, rather than asked for by another connection.
 
     Attributes:
         watermarks: the same, as of now.
         silent_until: position of each channel before which this connection gets silence.
+        reached: position up to which results of each channel, interim ones too, have come without a hole.
+        heard_to: position after the last audio that any result is about.
     """
 
     def __init__(
-        self, *, offset: int, watermarks: Sequence[int], unreadable: Callable[[int, int], bool] = lambda *_: False
+        self,
+        *,
+        offset: int,
+        watermarks: Sequence[int],
+        evidence: Evidence,
+        audio: Audio,
+        given_up: Callable[[int, int], bool],
     ) -> None:
         self._offset = offset
-        self._unreadable = unreadable
+        self._evidence = evidence
+        self._audio = audio
+        self._given_up = given_up
         self._suspect = [False] * CHANNELS
+        self._held: tuple[list[_Final], ...] = tuple([] for _ in range(CHANNELS))
+        self._passed: tuple[list[Stretch], ...] = tuple([] for _ in range(CHANNELS))
         self.watermarks = [max(watermark, offset) for watermark in watermarks]
         self.silent_until = tuple(self.watermarks)
+        self.reached = list(self.watermarks)
+        self.heard_to = offset
+        self._final_until = list(self.watermarks)
 
     def suspect(self) -> None:
         """Note that a message was lost, which may have been a result of any channel."""
@@ -64,61 +149,67 @@ class Hearing:
     def interim(self, results: Results) -> InterimResult | None:
         """Return the passing words after the watermark; `None` where there are none."""
         channel, best = self._channel(results), _best(results)
-        words = self._new_words(channel, best.words, since=self._position(results.start))
+        start, end = self._position(results.start), self._position(results.start + results.duration)
+        words = self._new_words(channel, best.words, since=start)
+        text = _text(best, words)
+        self._note(channel, Stretch(start, end), words, text)
         if not words:
             return None
         return InterimResult(
             channel=channel,
-            text=best.transcript if len(words) == len(best.words) else _written(words),
-            start=self._seconds(words[0].start),
-            end=self._seconds(words[-1].end),
+            text=text[-MAX_TEXT:],
+            start=self._time(words[0].start, start, end),
+            end=self._time(words[-1].end, start, end),
         )
 
-    def final(self, results: Results, *, sent: int) -> tuple[FinalResult | None, Gap | None]:
+    def final(self, results: Results, *, sent: int) -> list[Heard]:
         """Return what a final result adds.
+
+        One that comes before the result in front of it is held back until that comes too, or `settle` judges that it
+        does not.
 
         Args:
             results: the message.
             sent: position after the audio sent so far.
 
         Returns:
-            The new part of the result, `None` where there is none, and the gap before it that is given up.
+            The new pieces; empty where there is nothing new.
 
         Raises:
             MalformedMessage: it speaks of a channel or of audio that there is not.
-            ResultMissing: the result before it is missing.
+            ResultMissing: it is empty although there were words.
         """
         channel, best = self._channel(results), _best(results)
         start = self._position(results.start)
         end = self._position(results.start + results.duration)
-        if not self._offset <= start <= end <= sent + _BEYOND:
+        if not self._offset - _BEYOND <= start <= end <= sent + _BEYOND:
             raise MalformedMessage("a result is about audio that was not sent")
-        end = min(end, sent)
-        watermark = self.watermarks[channel]
-        if end <= watermark:
-            return None, None
-        gap = self._gap(channel, start) if start > watermark + ROUNDING else None
-        words = self._new_words(channel, best.words, since=start)
-        self._suspect[channel] = False
-        self.watermarks[channel] = end
-        start = max(start, watermark)
-        final = FinalResult(
-            channel=channel,
-            start=start,
-            end=end,
-            text=best.transcript if len(words) == len(best.words) else _written(words),
-            words_start=self._seconds(words[0].start) if words else start / SAMPLE_RATE,
-            words_end=self._seconds(words[-1].end) if words else end / SAMPLE_RATE,
-            confidence=best.confidence,
-            word_count=len(words),
-            speech_final=results.speech_final,
-        )
-        return final, gap
+        if end - start < ROUNDING and best.words:
+            end = max(end, self._position(best.words[-1].end))  # it says how long it is by its words alone
+        final = _Final(min(max(start, self._offset), sent), min(end, sent), best, results.speech_final)
+        self.heard_to = max(self.heard_to, final.end)
+        held = self._held[channel]
+        if (held and final.start >= held[0].start) or self._missing(channel, final.start) is not None:
+            insort(held, final, key=attrgetter("start"))
+            return []
+        return [*self._take(channel, final, None), *self._released(channel)]
 
-    def rest(self, end: int, *, whole: bool) -> list[tuple[FinalResult, Gap | None]]:
+    def holds(self, channel: int) -> bool:
+        """Whether final results of a channel wait for one before them."""
+        return bool(self._held[channel])
+
+    def settle(self, channel: int) -> Iterator[Heard]:
+        """Return what is held back, once what is missing before it has had its time to come.
+
+        Raises:
+            ResultMissing: it is to be asked for again.
+        """
+        while held := self._held[channel]:
+            gap = self._judge(channel, held[0].start)
+            yield from self._take(channel, held.pop(0), gap)
+
+    def rest(self, end: int, *, whole: bool) -> Iterator[Heard]:
         """Return what brings every channel to the end of the audio, after Deepgram has said that it is done.
-
-        Each result comes with the gap that is given up in it.
 
         Args:
             end: position after the audio of this connection.
@@ -127,33 +218,199 @@ class Hearing:
         Raises:
             ResultMissing: the last result of a channel is missing.
         """
-        results: list[tuple[FinalResult, Gap | None]] = []
-        for channel, watermark in enumerate(self.watermarks):
-            if watermark >= end:
-                continue
+        for channel in range(CHANNELS):
             self._suspect[channel] |= not whole
-            gap = self._gap(channel, end) if end > watermark + ROUNDING else None
-            self.watermarks[channel] = end
-            results.append((_nothing_said(channel, watermark, end), gap))
-        return results
+            yield from self.settle(channel)
+            if self.watermarks[channel] < end:
+                yield self._pass(channel, end, self._judge(channel, end, at_end=True))
 
-    def _gap(self, channel: int, end: int) -> Gap | None:
-        """Say what to make of a stretch without a result, from the watermark on."""
-        if not self._suspect[channel]:
-            return None  # Deepgram passed over it: every message could be read
+    def pass_over(self, channel: int, end: int) -> Heard:
+        """Take it that nothing is said on a channel until a position, though no final result says so."""
+        return self._pass(channel, end, None)
+
+    def give_up(self, channel: int, end: int) -> Heard:
+        """Go on behind a position although there is no final result up to there.
+
+        Raises:
+            ResultMissing: it is to be asked for again first.
+        """
+        self._ask_again(channel)
+        return self._pass(channel, end, self._gap(channel, self.watermarks[channel], end, GapReason.UNHEARD))
+
+    def lacks(self, channel: int, end: int) -> bool:
+        """Whether there is reason to think that something was said on a channel from the watermark to a position."""
+        return self._unread(channel, end) or self._unheard(channel, self.watermarks[channel], end)
+
+    def _take(self, channel: int, final: _Final, gap: Gap | None) -> Iterator[Heard]:
+        """Count a final result as heard."""
+        start, end, best, speech_final = final
         watermark = self.watermarks[channel]
-        if not self._unreadable(channel, watermark):
+        words = self._new_words(channel, best.words, since=start)
+        text = _text(best, words)
+        if end <= watermark and not words:
+            return
+        if not text and self._unheard(channel, max(start, watermark), end):
+            self._ask_again(channel)
+            gap = self._gap(channel, watermark if gap else max(start, watermark), end, GapReason.UNHEARD)
+        if start > watermark:
+            self._note_passed(channel, Stretch(watermark, start))
+        else:
+            self._passed[channel][:] = [part for part in self._passed[channel] if not start <= part.middle < end]
+        self._suspect[channel] = False
+        self._final_until[channel] = max(self._final_until[channel], end)
+        self._move(channel, end, spoken=len(words) or len(text.split()))
+        whole = FinalResult(
+            channel=channel,
+            start=max(start, watermark) if end > watermark else start,
+            end=end,
+            text=text,
+            words_start=self._time(words[0].start, start, end) if words else _seconds(max(start, watermark)),
+            words_end=self._time(words[-1].end, start, end) if words else _seconds(end),
+            confidence=None if best.confidence is None or not text else round(best.confidence, 6),
+            word_count=len(words) or len(text.split()),
+            speech_final=speech_final,
+        )
+        for part in self._parts(whole, words):
+            yield part, gap
+            gap = None
+
+    def _released(self, channel: int) -> Iterator[Heard]:
+        """Return what was held back and need not wait any more."""
+        held = self._held[channel]
+        while held and self._missing(channel, held[0].start) is None:
+            yield from self._take(channel, held.pop(0), None)
+
+    def _pass(self, channel: int, end: int, gap: Gap | None) -> Heard:
+        watermark = self.watermarks[channel]
+        self._note_passed(channel, Stretch(watermark, end))
+        self._suspect[channel] = False
+        self._move(channel, end, spoken=0)
+        return _nothing_said(channel, watermark, end), gap
+
+    def _move(self, channel: int, end: int, *, spoken: int) -> None:
+        """Set the watermark, and forget the evidence that the words before it account for."""
+        if end <= self.watermarks[channel]:
+            return
+        self.watermarks[channel] = end
+        self.reached[channel] = max(self.reached[channel], end)
+        words = self._evidence.words[channel]
+        before = sum(word.middle < end for word in words)
+        # A final result may draw a word to its side of its end that interim results had behind it.
+        after = before
+        while after < min(spoken, len(words)) and words[after].start < end + _SHIFT:
+            after += 1
+        del words[:after]
+
+    def _note(self, channel: int, results: Stretch, words: list[Word], text: str) -> None:
+        """Take the words of an interim result for evidence, in place of what was said of its stretch before."""
+        start, end = results
+        if start <= self.reached[channel] + ROUNDING:
+            self.reached[channel] = max(self.reached[channel], end)
+        self.heard_to = max(self.heard_to, end)
+        found = [Stretch(self._position(word.start), self._position(word.end)) for word in words]
+        if text and not found:
+            found = [results]
+        near = [word for word in found if start - _BEYOND <= word.middle <= end + _BEYOND]
+        known = self._evidence.words[channel]
+        others = [word for word in known if word.start >= end or word.middle < start]
+        known[:] = sorted((*others, *near)) if others else near
+
+    def _missing(self, channel: int, end: int, *, at_end: bool = False) -> GapReason | None:
+        """Say why a stretch without a final result, from the watermark on, is not just silence; `None` if it is."""
+        start = self.watermarks[channel]
+        if end <= start + ROUNDING:
+            return None
+        if self._unread(channel, end):
+            return GapReason.UNREADABLE
+        # Whether there is a result for the rest of a connection's audio is nowhere said: its sound proves nothing.
+        if self._unheard(channel, start, end) or (not at_end and self._left_out(channel, start, end)):
+            return GapReason.UNHEARD
+        return None
+
+    def _unread(self, channel: int, end: int) -> bool:
+        """Whether the result of a stretch from the watermark on, where there is any sound, may have been lost."""
+        return self._suspect[channel] and self._audio.sound(channel, self.watermarks[channel], end) is not None
+
+    def _left_out(self, channel: int, start: int, end: int) -> bool:
+        """Whether a stretch that was left out is as loud as speech, and no pause was ever left out."""
+        if self._evidence.leaves_out:
+            return False
+        loud = self._audio.loud(channel, start, end)
+        if max(later - earlier for earlier, later in pairwise((start, *loud, end))) >= _PAUSE:
+            self._evidence.leaves_out = True
+        return bool(loud) and not self._evidence.leaves_out
+
+    def _unheard(self, channel: int, start: int, end: int) -> bool:
+        """Whether words are known in a stretch, and there is sound where they are."""
+        return any(
+            start <= word.middle < end
+            and self._audio.sound(channel, max(start, word.start - _SHIFT), min(end, word.end + _SHIFT)) is not None
+            for word in self._evidence.words[channel]
+        )
+
+    def _judge(self, channel: int, end: int, *, at_end: bool = False) -> Gap | None:
+        """Return the gap in a stretch without a final result, from the watermark on.
+
+        Raises:
+            ResultMissing: it is to be asked for again.
+        """
+        reason = self._missing(channel, end, at_end=at_end)
+        if reason is None:
+            return None
+        self._ask_again(channel)
+        return self._gap(channel, self.watermarks[channel], end, reason)
+
+    def _ask_again(self, channel: int) -> None:
+        watermark = self.watermarks[channel]
+        if not self._given_up(channel, watermark):
             raise ResultMissing(channel, watermark)
-        return Gap(start=watermark, end=end, reason=GapReason.UNREADABLE)
+
+    def _gap(self, channel: int, start: int, end: int, reason: GapReason) -> Gap:
+        return Gap(start=start, end=end, reason=reason, channel=channel)
+
+    def _note_passed(self, channel: int, stretch: Stretch) -> None:
+        """Remember where no final result has been, should one come late."""
+        self._passed[channel].append(stretch)
+        del self._passed[channel][:-_MAX_PASSED]
 
     def _new_words(self, channel: int, words: list[Word], *, since: int) -> list[Word]:
         """Return the words that no earlier result has, of a result that begins at *since*."""
-        watermark = self.watermarks[channel]
+        until = self._final_until[channel]
         # What came before was silence here, or is not in this result: every word is new however its time was rounded.
-        if watermark == self.silent_until[channel] or since >= watermark - ROUNDING:
+        if until == self.silent_until[channel] or since >= until - ROUNDING:
             return words
-        begin = (watermark - self._offset) / SAMPLE_RATE
-        return [word for word in words if (word.start + word.end) / 2 >= begin]
+        middles = ((word, self._position((word.start + word.end) / 2)) for word in words)
+        return [
+            word
+            for word, middle in middles
+            if middle >= until or any(part.start <= middle < part.end for part in self._passed[channel])
+        ]
+
+    def _parts(self, whole: FinalResult, words: list[Word]) -> Iterator[FinalResult]:
+        """Cut a result that is too long for one: between words, or its text alone where that says more than they do."""
+        if len(words) <= MAX_WORDS and len(whole.text) <= MAX_TEXT:
+            yield whole
+            return
+        pieces = list(_groups(words))
+        if sum(len(_written(piece)) for piece in pieces) < len(whole.text) - len(pieces):
+            yield from _text_parts(whole)
+            return
+        start = whole.start
+        for number, piece in enumerate(pieces, 1):
+            last = number == len(pieces)
+            words_end = self._time(piece[-1].end, whole.start, whole.end)
+            end = whole.end if last else min(max(round(words_end * SAMPLE_RATE), start), whole.end)
+            yield replace(
+                whole,
+                start=start,
+                end=end,
+                text=_written(piece),
+                words_start=self._time(piece[0].start, whole.start, whole.end),
+                words_end=words_end,
+                word_count=len(piece),
+                speech_final=whole.speech_final and last,
+            )
+            start = end
 
     def _channel(self, results: Results) -> int:
         channel = results.channel_index[0] if results.channel_index else -1
@@ -164,8 +421,10 @@ class Hearing:
     def _position(self, seconds: float) -> int:
         return self._offset + round(seconds * SAMPLE_RATE)
 
-    def _seconds(self, seconds: float) -> float:
-        return self._offset / SAMPLE_RATE + seconds
+    def _time(self, seconds: float, start: int, end: int) -> float:
+        """Return a word's time on the call's clock, near the result from *start* to *end* that it stands in."""
+        time = self._offset / SAMPLE_RATE + seconds
+        return round(min(max(time, _seconds(max(start - _BEYOND, 0))), _seconds(end + _BEYOND)), 6)
 
 
 def _nothing_said(channel: int, start: int, end: int) -> FinalResult:
@@ -175,19 +434,62 @@ def _nothing_said(channel: int, start: int, end: int) -> FinalResult:
         start=start,
         end=end,
         text="",
-        words_start=start / SAMPLE_RATE,
-        words_end=end / SAMPLE_RATE,
-        confidence=0.0,
+        words_start=_seconds(start),
+        words_end=_seconds(end),
+        confidence=None,
         word_count=0,
         speech_final=False,
     )
 
 
 def _best(results: Results) -> Alternative:
-    if not results.channel.alternatives:
-        raise MalformedMessage("a result has no alternative")
-    return results.channel.alternatives[0]
+    return results.channel.alternatives[0] if results.channel.alternatives else Alternative()
+
+
+def _text(best: Alternative, words: list[Word]) -> str:
+    """Return the text of a result's new words; as Deepgram formatted it where they are all new."""
+    whole = len(words) == len(best.words)
+    return best.transcript if whole and best.transcript.strip() else _written(words)
 
 
 def _written(words: list[Word]) -> str:
     return " ".join(word.written for word in words)
+
+
+def _groups(words: list[Word]) -> Iterator[list[Word]]:
+    """Cut words into groups that fit into one result."""
+    group: list[Word] = []
+    length = 0
+    for word in words:
+        length += len(word.written) + 1
+        if group and (len(group) == MAX_WORDS or length > MAX_TEXT):
+            yield group
+            group, length = [], len(word.written) + 1
+        group.append(word)
+    if group:
+        yield group
+
+
+def _text_parts(whole: FinalResult) -> Iterator[FinalResult]:
+    """Cut a result by its text, at a space where there is one; nobody knows when the words of a part were said."""
+    text, parts = whole.text, []
+    while text:
+        cut = len(text) if len(text) <= MAX_TEXT else text.rfind(" ", 1, MAX_TEXT + 1)
+        cut = cut if cut > 0 else MAX_TEXT
+        parts.append(text[:cut])
+        text = text[cut:].lstrip(" ")
+    length = whole.end - whole.start
+    for number, part in enumerate(parts):
+        last = number == len(parts) - 1
+        yield replace(
+            whole,
+            start=whole.start + length * number // len(parts),
+            end=whole.start + length * (number + 1) // len(parts),
+            text=part,
+            word_count=len(part.split()),
+            speech_final=whole.speech_final and last,
+        )
+
+
+def _seconds(position: int) -> float:
+    return position / SAMPLE_RATE

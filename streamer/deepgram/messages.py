@@ -1,36 +1,58 @@
 """What Deepgram sends and takes on a stream: the messages, and of each only the fields used.
 
+Whose words they are, when they were said and whether they are final must be there as documented, or the message is
+malformed. Everything else costs only itself where it is odd: such a message is read again, slowly, and marked `Mended`.
+What comes out can be stored: no lone surrogates, no number that is none, no word longer than a word.
+
 Deepgram docs, API reference "Live Audio" (`/v1/listen`), and the pages "Finalize", "Audio Keep Alive" and
 "Close Stream".
 """
 
 from __future__ import annotations
 
-from typing import Annotated, Final
+import json
+from typing import Annotated, Any, Final
 
 import msgspec
 
+from transcription.foreign import bounded_text, finite, valid_text
+
 KEEP_ALIVE: Final = '{"type":"KeepAlive"}'
 FINALIZE: Final = '{"type":"Finalize"}'
+FINALIZE_CHANNEL: Final = ('{"type":"Finalize","channel":0}', '{"type":"Finalize","channel":1}')
 CLOSE_STREAM: Final = '{"type":"CloseStream"}'
 
+MAX_WORD: Final = 256
+"""Characters of a word; a longer one is read as several."""
+
+_MAX_SECONDS: Final = 1e6
+_MAX_ERROR: Final = 64
 
 # So far from any call that sums and products of them are still numbers.
-Seconds = Annotated[float, msgspec.Meta(ge=-1e6, le=1e6)]
+Seconds = Annotated[float, msgspec.Meta(ge=-_MAX_SECONDS, le=_MAX_SECONDS)]
+Confidence = Annotated[float, msgspec.Meta(ge=0.0, le=1.0)]
+Writing = Annotated[str, msgspec.Meta(max_length=MAX_WORD)]
 
 
 class MalformedMessage(ValueError):
-    """No JSON, or a message whose fields have other types than documented: it may have held results."""
+    """No JSON, or no telling what was said when, or whether it is final: it may have held words."""
+
+
+class Mended:
+    """A message of which something was odd, and was passed over."""
+
+    __slots__ = ()
 
 
 # None of these can be part of a cycle.
 class Word(msgspec.Struct, gc=False):
-    """One word; seconds since the connection's first audio."""
+    """One word; seconds since the connection's first audio; `confidence` is None where it is not known."""
 
-    word: str
+    word: Writing
     start: Seconds
     end: Seconds
-    punctuated_word: str | None = None
+    punctuated_word: Writing | None = None
+    confidence: Confidence | None = None
 
     @property
     def written(self) -> str:
@@ -39,17 +61,17 @@ class Word(msgspec.Struct, gc=False):
 
 
 class Alternative(msgspec.Struct, gc=False):
-    """One reading of what was said; the first of a message is the best."""
+    """One reading of what was said; the first of a message is the best. `confidence` is None where it is not known."""
 
-    transcript: str
-    confidence: float = 0.0
+    transcript: str = ""
+    confidence: Confidence | None = None
     words: list[Word] = []
 
 
 class Channel(msgspec.Struct, gc=False):
     """What was said on one channel."""
 
-    alternatives: list[Alternative]
+    alternatives: list[Alternative] = []
 
 
 class Results(msgspec.Struct, tag="Results", gc=False):
@@ -58,7 +80,7 @@ class Results(msgspec.Struct, tag="Results", gc=False):
     channel_index: list[int]
     start: Seconds
     duration: Seconds
-    channel: Channel
+    channel: Channel = msgspec.field(default_factory=Channel)
     is_final: bool = False
     speech_final: bool = False
     metadata: msgspec.Raw = msgspec.Raw(b"{}")
@@ -67,9 +89,13 @@ class Results(msgspec.Struct, tag="Results", gc=False):
     def model(self) -> str:
         """Name of the model that heard this; "" where the message does not tell. Read apart: words matter more."""
         try:
-            return _about.decode(self.metadata).model_info.name
+            return bounded_text(_about.decode(self.metadata).model_info.name)
         except msgspec.DecodeError:
             return ""
+
+
+class MendedResults(Mended, Results, tag="Results", gc=False):
+    """Results with something odd beside the words."""
 
 
 class ModelInfo(msgspec.Struct, frozen=True, gc=False):
@@ -90,6 +116,10 @@ class Metadata(msgspec.Struct, tag="Metadata", gc=False):
     duration: Seconds | None = None
 
 
+class MendedMetadata(Mended, Metadata, tag="Metadata", gc=False):
+    """Metadata without a usable duration."""
+
+
 class Error(msgspec.Struct, tag="Error", gc=False):
     """Something sent was not understood; its texts may repeat what was sent, so they are not read."""
 
@@ -99,7 +129,12 @@ class Error(msgspec.Struct, tag="Error", gc=False):
     @property
     def name(self) -> str:
         """Deepgram's name of the mistake, such as `SchemaError`; "" for what is no name."""
-        return next((name for name in (self.code, self.variant) if name and name.isidentifier()), "")
+        names = (name for name in (self.code, self.variant) if name and len(name) <= _MAX_ERROR and name.isidentifier())
+        return next(names, "")
+
+
+class MendedError(Mended, Error, tag="Error", gc=False):
+    """An error without a usable name."""
 
 
 class UtteranceEnd(msgspec.Struct, tag="UtteranceEnd", gc=False):
@@ -128,11 +163,13 @@ Message = (
     Results | Metadata | Error | UtteranceEnd | SpeechStarted | ConfigureSuccess | ConfigureFailure
 )  # by its field `type`
 
-_KNOWN: Final = frozenset(
-    {"Results", "Metadata", "Error", "UtteranceEnd", "SpeechStarted", "ConfigureSuccess", "ConfigureFailure"}
-)
+_OTHERS: Final[dict[str, type[UtteranceEnd | SpeechStarted | ConfigureSuccess | ConfigureFailure]]] = {
+    "UtteranceEnd": UtteranceEnd,
+    "SpeechStarted": SpeechStarted,
+    "ConfigureSuccess": ConfigureSuccess,
+    "ConfigureFailure": ConfigureFailure,
+}
 _message: Final[msgspec.json.Decoder[Message]] = msgspec.json.Decoder(Message)
-_type: Final = msgspec.json.Decoder(Unknown)
 _about: Final = msgspec.json.Decoder(About)
 
 
@@ -145,14 +182,116 @@ def decode(data: bytes) -> Message | Unknown:
     try:
         return _message.decode(data)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return _of_unknown_type(data)
+        return _mended(data)
 
 
-def _of_unknown_type(data: bytes) -> Unknown:
+def _mended(data: bytes) -> Message | Unknown:
+    """Read a message that is not as documented; twenty times slower."""
     try:
-        message = _type.decode(data)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        raise MalformedMessage("a message is no JSON object with a type") from None
-    if message.type in _KNOWN:
-        raise MalformedMessage(f"a message of type {message.type} has fields of other types")
-    return message
+        # Unlike msgspec's reader this one takes NaN, lone surrogates and numbers of any size.
+        message = json.loads(data)
+    except (ValueError, RecursionError):
+        raise MalformedMessage("a message is no JSON") from None
+    kind = message.get("type") if isinstance(message, dict) else None
+    if not isinstance(kind, str):
+        raise MalformedMessage("a message is no JSON object with a type")
+    match kind:
+        case "Results":
+            return _results(message)
+        case "Metadata":
+            return MendedMetadata(duration=finite(message.get("duration"), most=_MAX_SECONDS))
+        case "Error":
+            return MendedError(code=_text(message.get("code")), variant=_text(message.get("variant")))
+        case _:
+            other = _OTHERS.get(kind)
+            return Unknown(kind) if other is None else other()
+
+
+def _results(message: dict[str, Any]) -> MendedResults:
+    index = _list(message, "channel_index")
+    if not index or type(index[0]) is not int:
+        raise MalformedMessage("a result does not say of which channel it is")
+    is_final = message.get("is_final", False)
+    if not isinstance(is_final, bool):
+        raise MalformedMessage("a result does not say whether it is final")
+    metadata = message.get("metadata")
+    about = metadata.get("model_info") if isinstance(metadata, dict) else None
+    model = _text(about.get("name")) if isinstance(about, dict) else None
+    return MendedResults(
+        channel_index=[index[0]],
+        start=_seconds(message, "start"),
+        duration=_seconds(message, "duration"),
+        channel=Channel([_alternative(best) for best in _list(_object(message, "channel"), "alternatives")[:1]]),
+        is_final=is_final,
+        speech_final=message.get("speech_final") is True,
+        metadata=msgspec.Raw(msgspec.json.encode({"model_info": {"name": model or ""}})),
+    )
+
+
+def _alternative(value: Any) -> Alternative:
+    if value is None:
+        return Alternative()
+    if not isinstance(value, dict):
+        raise MalformedMessage("an alternative is no object")
+    transcript = value.get("transcript")
+    if not isinstance(transcript, str | None):
+        raise MalformedMessage("a transcript is no text")
+    return Alternative(
+        transcript=_text(transcript) or "",
+        confidence=_confidence(value),
+        words=[part for word in _list(value, "words") for part in _words(word)],
+    )
+
+
+def _words(value: Any) -> list[Word]:
+    """Read one word; several where it is longer than a word can be."""
+    word = _text(value.get("word")) if isinstance(value, dict) else None
+    if word is None:
+        raise MalformedMessage("a word is no word")
+    written = _text(value.get("punctuated_word")) or word
+    start, end, confidence = _time(value, "start"), _time(value, "end"), _confidence(value)
+    if len(written) <= MAX_WORD:
+        return [Word(word[:MAX_WORD], start, end, written, confidence)]
+    parts = [written[at : at + MAX_WORD] for at in range(0, len(written), MAX_WORD)]
+    return [Word(part, start, end, None, confidence) for part in parts]
+
+
+def _object(message: dict[str, Any], name: str) -> dict[str, Any]:
+    """Return an object; an empty one where there is none."""
+    value = message.get(name)
+    if not isinstance(value, dict | None):
+        raise MalformedMessage(f"{name} is no object")
+    return value or {}
+
+
+def _list(message: dict[str, Any], name: str) -> list[Any]:
+    """Return a list; an empty one where there is none."""
+    value = message.get(name)
+    if not isinstance(value, list | None):
+        raise MalformedMessage(f"{name} is no list")
+    return value or []
+
+
+def _seconds(message: dict[str, Any], name: str) -> float:
+    seconds = finite(message.get(name), most=_MAX_SECONDS)
+    if seconds is None:
+        raise MalformedMessage(f"{name} is no time")
+    return seconds
+
+
+def _time(word: dict[str, Any], name: str) -> float:
+    """Return when a word begins or ends; a time beyond any call is as far away as a time can be."""
+    value = word.get(name)
+    if isinstance(value, int | float) and abs(value) > _MAX_SECONDS:
+        return _MAX_SECONDS if value > 0 else -_MAX_SECONDS
+    return _seconds(word, name)
+
+
+def _confidence(message: dict[str, Any]) -> float | None:
+    confidence = finite(message.get("confidence"), most=1.0)
+    return None if confidence is None or confidence < 0 else confidence
+
+
+def _text(value: Any) -> str | None:
+    """Return a text that can be written as UTF-8; `None` for what is no text."""
+    return valid_text(value) if isinstance(value, str) else None

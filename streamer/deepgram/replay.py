@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
+from array import array
 from bisect import bisect_right
 from collections import deque
 from operator import attrgetter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from streamer.media.stereo import FRAME_BYTES
+from transcription.live_call import CHANNEL_ROLES, SAMPLE_RATE
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from streamer.media.stereo import StereoAudio
+
+_CHANNELS: Final = len(CHANNEL_ROLES)
+
+_WINDOW: Final = SAMPLE_RATE // 50
+_LOUD: Final = 328
+"""Mean magnitude of samples as loud as speech: a hundredth of full scale, -40 dB. Speech on a telephone line has about
+-26 dB (ITU-T Recommendation P.56 measures it so), its noise -60."""
 
 _start = attrgetter("start")
 
@@ -94,6 +103,38 @@ class ReplayBuffer:
             return _silenced(pcm, [until - position for until in silent_until])
         return pcm
 
+    def sound(self, channel: int, start: int, end: int) -> int | None:
+        """Return where a channel's first sample is that is not zero, between two positions; `None` where all are.
+
+        What is not in the buffer is silent.
+        """
+        for first, stereo in self._between(start, end):
+            silent = min(_zeros(stereo[2 * channel + byte :: FRAME_BYTES]) for byte in (0, 1))
+            if silent < len(stereo) // FRAME_BYTES:
+                return first + silent
+        return None
+
+    def loud(self, channel: int, start: int, end: int) -> list[int]:
+        """Return where a channel is as loud as speech, between two positions: one for each 20 ms that are."""
+        found: list[int] = []
+        for first, stereo in self._between(start, end):
+            samples = array("h", stereo)[channel::_CHANNELS]
+            for at in range(0, len(samples), _WINDOW):
+                if sum(map(abs, samples[at : at + _WINDOW])) >= _LOUD * _WINDOW:
+                    found.append(first + at)
+        return found
+
+    def _between(self, start: int, end: int) -> Iterator[tuple[int, bytes]]:
+        """Return the audio between two positions, each piece with its position."""
+        if start >= min(end, self.end) or not self._pieces:
+            return
+        for index in range(self._index(start), len(self._pieces)):
+            piece = self._pieces[index]
+            if piece.start >= end:
+                return
+            first = max(start, piece.start)
+            yield first, piece.pcm[_bytes(first - piece.start) : _bytes(min(end, piece.end) - piece.start)]
+
     def release(self, position: int) -> None:
         """Forget the pieces that end at or before a position."""
         while self._pieces and self._pieces[0].end <= position:
@@ -111,6 +152,11 @@ class ReplayBuffer:
 
 def _bytes(samples: int) -> int:
     return samples * FRAME_BYTES
+
+
+def _zeros(data: bytes) -> int:
+    """Return how many zeros there are at the beginning."""
+    return len(data) - len(data.lstrip(b"\0"))
 
 
 def _silenced(pcm: bytes, samples: Sequence[int]) -> bytes:

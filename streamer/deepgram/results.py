@@ -20,7 +20,7 @@ class FinalResult:
         text: what is said in it; "" where nothing is, and then only the watermark moves.
         words_start: seconds from the call's origin to the first word; to the piece where it has none.
         words_end: seconds from the call's origin to the end of the last word; of the piece where it has none.
-        confidence: 0 to 1, how sure Deepgram is of the words.
+        confidence: 0 to 1, how sure Deepgram is of the words; None where it does not say.
         word_count: number of words.
         speech_final: whether the speaker paused here.
     """
@@ -31,7 +31,7 @@ class FinalResult:
     text: str
     words_start: float
     words_end: float
-    confidence: float
+    confidence: float | None
     word_count: int
     speech_final: bool
 

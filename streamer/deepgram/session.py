@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 from streamer.deepgram.connection import ConnectionLost, HandshakeFailed, KeyRefused, open_connection
 from streamer.deepgram.conversation import Conversation, Counts, Patience
 from streamer.deepgram.failures import DeepgramRefused, DeepgramUnavailable, SessionOver
-from streamer.deepgram.hearing import Hearing, ResultMissing
+from streamer.deepgram.hearing import Evidence, Hearing, ResultMissing
 from streamer.deepgram.replay import ReplayBuffer
 from transcription.live_call import SAMPLE_RATE
 
@@ -38,6 +38,10 @@ MAX_COMMIT: Final = 50
 _BACK_OFF_SECONDS: Final = 0.5
 _MAX_BACK_OFF_SECONDS: Final = 10.0
 _MAX_REPLAYS: Final = 2
+# What asking again may cost: so many connections, and one more for so many seconds that have their final words.
+_FREE_REPLAYS: Final = 10
+_SECONDS_FOR_A_REPLAY: Final = 20.0
+_MAX_STRETCH: Final = 8.0
 _MAX_REJECTIONS: Final = 3
 _POLICY_VIOLATION: Final = 1008
 
@@ -116,7 +120,13 @@ class DeepgramSession:
         self._attempts = 0
         self._trouble_since: float | None = None
         self._rejections = 0
-        self._missing: Counter[tuple[int, int]] = Counter()
+        self._first = min(watermarks)
+        self._patience = self._limits.patience.within(self._limits.buffer)
+        self._evidence = Evidence()
+        self._asked: Counter[tuple[int, int]] = Counter()
+        # Channels of which a stretch was given up, and nothing was heard since.
+        self._vain: set[int] = set()
+        self._fruitless = 0
         self.counts = Counts()
         self.model = ""
 
@@ -233,7 +243,13 @@ class DeepgramSession:
             await self._pause(str(failed), retry_after=failed.retry_after)
             return
         opened, before = asyncio.get_running_loop().time(), tuple(self._heard)
-        hearing = Hearing(offset=offset, watermarks=self._heard, unreadable=self._is_unreadable)
+        hearing = Hearing(
+            offset=offset,
+            watermarks=self._heard,
+            evidence=self._evidence,
+            audio=self._buffer,
+            given_up=self._is_given_up,
+        )
         conversation = Conversation(
             connection,
             buffer=self._buffer,
@@ -245,28 +261,36 @@ class DeepgramSession:
             interim=self._sink.interim,
             answers=self._note_model,
             counts=self.counts,
-            patience=self._limits.patience,
+            patience=self._patience,
+            stretch=self._stretch(),
         )
         try:
             await conversation.run()
         except ResultMissing as missing:
-            self._missing[missing.channel, missing.position] += 1
+            self._asked[missing.channel, missing.position] += 1
             reason = "a result is missing"
         except ConnectionLost as lost:
             reason = str(lost)
             if lost.code == _POLICY_VIOLATION and before == tuple(self._heard):
-                self._rejections += 1
-                if self._rejections == _MAX_REJECTIONS:
-                    raise DeepgramRefused(
-                        f"Deepgram.{lost.reason or lost.code}", f"the audio was refused {_MAX_REJECTIONS} times"
-                    ) from None
+                self._note_rejection(lost)
         else:
             self._trouble_since, self._attempts = None, 0
             return
         self.counts.reconnects += 1
+        if min(self._heard) > min(before):
+            self._fruitless = 0
+        elif conversation.gave_up:
+            self._fruitless += 1
         if asyncio.get_running_loop().time() - opened >= self._limits.healthy:
             self._attempts = 0
         await self._pause(reason)
+
+    def _note_rejection(self, lost: ConnectionLost) -> None:
+        self._rejections += 1
+        if self._rejections == _MAX_REJECTIONS:
+            raise DeepgramRefused(
+                f"Deepgram.{lost.reason or lost.code}", f"the audio was refused {_MAX_REJECTIONS} times"
+            ) from None
 
     def _note_model(self, name: str) -> None:
         self.model = name or self.model
@@ -298,17 +322,34 @@ class DeepgramSession:
         _logger.warning("connecting to Deepgram again", extra={"reason": reason, "delay_seconds": round(delay, 3)})
         await asyncio.sleep(delay)
 
-    def _is_unreadable(self, channel: int, position: int) -> bool:
-        return self._missing[channel, position] >= _MAX_REPLAYS
+    def _stretch(self) -> float:
+        """By which factor Deepgram may take longer than usual: more after each connection that brought nothing."""
+        now = asyncio.get_running_loop().time()
+        remaining = self._limits.outage - (0.0 if self._trouble_since is None else now - self._trouble_since)
+        longest = remaining / (self._patience.silence + self._patience.answer)
+        return max(1.0, min(2.0**self._fruitless, _MAX_STRETCH, longest))
 
-    def _deliver(self, final: FinalResult, gap: Gap | None) -> None:
+    def _is_given_up(self, channel: int, position: int) -> bool:
+        heard = (min(self._heard) - self._first) / SAMPLE_RATE
+        return (
+            self._asked[channel, position] >= _MAX_REPLAYS
+            or channel in self._vain
+            or self._asked.total() >= _FREE_REPLAYS + heard / _SECONDS_FOR_A_REPLAY
+        )
+
+    def _deliver(self, final: FinalResult, gap: Gap | None, *, heard: bool) -> None:
         """Queue a result for storing.
 
         The queue needs no bound of its own: each result moves a watermark on within the audio of the buffer, and that
         is let go of only once the result is stored.
         """
-        self._heard[final.channel] = final.end
-        self._trouble_since, self._rejections = None, 0
+        self._heard[final.channel] = max(self._heard[final.channel], final.end)
+        if gap is not None and not final.text:
+            self._vain.add(final.channel)
+        elif heard:
+            self._vain.discard(final.channel)
+        if heard:
+            self._trouble_since, self._rejections = None, 0
         self._results.append((final, gap))
         self._results_news.set()
 
@@ -319,7 +360,7 @@ class DeepgramSession:
                 del self._results[:MAX_COMMIT]
                 await self._sink.commit([final for final, _ in batch], [gap for _, gap in batch if gap is not None])
                 for final, _ in batch:
-                    self._stored[final.channel] = final.end
+                    self._stored[final.channel] = max(self._stored[final.channel], final.end)
                 self._buffer.release(min(self._stored))
                 self._room.set()
             if self._heard_all:

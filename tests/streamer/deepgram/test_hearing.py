@@ -1,13 +1,62 @@
+from collections.abc import Callable, Sequence
+from itertools import pairwise
+
 import pytest
 
-from streamer.deepgram.hearing import Hearing, ResultMissing
+from streamer.deepgram.hearing import MAX_TEXT, MAX_WORDS, Evidence, Heard, Hearing, ResultMissing, Stretch
 from streamer.deepgram.messages import Alternative, Channel, MalformedMessage, Results, Word
+from streamer.deepgram.results import FinalResult
 from transcription.live_call import Gap, GapReason
 
 SENT = 1_000_000
 
 
-def results(start: float, end: float, *words: tuple[str, float, float], channel: int = 0, text: str = "") -> Results:
+class Noise:
+    """Audio that is nowhere silent, except where it is said to be; loud where it is said to be."""
+
+    def __init__(self, *, silent: Sequence[tuple[int, int]] = (), loud: Sequence[tuple[int, int]] = ()) -> None:
+        self._silent = silent
+        self._loud = loud
+
+    def sound(self, channel: int, start: int, end: int) -> int | None:
+        at = start
+        for first, last in sorted(self._silent):
+            at = last if first <= at < last else at
+        return at if at < end else None
+
+    def loud(self, channel: int, start: int, end: int) -> list[int]:
+        return [at for first, last in self._loud for at in range(max(first, start), min(last, end), 160)]
+
+
+def listening(
+    *,
+    offset: int = 0,
+    watermarks: tuple[int, int] = (0, 0),
+    evidence: Evidence | None = None,
+    audio: Noise | None = None,
+    given_up: Callable[[int, int], bool] = lambda *_: False,
+) -> Hearing:
+    return Hearing(
+        offset=offset,
+        watermarks=watermarks,
+        evidence=evidence or Evidence(),
+        audio=audio or Noise(),
+        given_up=given_up,
+    )
+
+
+def given_up(*_: int) -> bool:
+    return True
+
+
+def results(
+    start: float,
+    end: float,
+    *words: tuple[str, float, float],
+    channel: int = 0,
+    text: str = "",
+    confidence: float | None = 0.75,
+) -> Results:
     return Results(
         channel_index=[channel, 2],
         start=start,
@@ -16,7 +65,7 @@ def results(start: float, end: float, *words: tuple[str, float, float], channel:
             [
                 Alternative(
                     transcript=text or " ".join(word for word, _, _ in words),
-                    confidence=0.75,
+                    confidence=confidence,
                     words=[Word(word, begin, stop, word.capitalize()) for word, begin, stop in words],
                 )
             ]
@@ -26,23 +75,27 @@ def results(start: float, end: float, *words: tuple[str, float, float], channel:
     )
 
 
+def heard(hearing: Hearing, result: Results, *, sent: int = SENT) -> Heard:
+    """Take a final result that adds one piece."""
+    (piece,) = hearing.final(result, sent=sent)
+    return piece
+
+
 def test_seconds_of_a_connection_become_positions_of_the_call() -> None:
-    hearing = Hearing(offset=80_000, watermarks=(80_000, 80_000))
-    final, gap = hearing.final(results(0.0, 1.5, ("yes", 0.25, 0.5), text="Yes."), sent=SENT)
+    hearing = listening(offset=80_000, watermarks=(80_000, 80_000))
+    final, gap = heard(hearing, results(0.0, 1.5, ("yes", 0.25, 0.5), text="Yes."))
     assert gap is None
-    assert final is not None
     assert (final.start, final.end, final.text, final.word_count) == (80_000, 92_000, "Yes.", 1)
     assert (final.words_start, final.words_end, final.confidence, final.speech_final) == (10.25, 10.5, 0.75, True)
     assert hearing.watermarks == [92_000, 80_000]
 
 
 def test_what_an_earlier_result_covers_comes_once() -> None:
-    hearing = Hearing(offset=0, watermarks=(0, 0))
+    hearing = listening()
     hearing.final(results(0, 2, ("one", 0.5, 1.0), ("two", 1.2, 1.9)), sent=SENT)
-    assert hearing.final(results(0, 2, ("one", 0.5, 1.0)), sent=SENT) == (None, None)
-    assert hearing.final(results(0.5, 1.5), sent=SENT) == (None, None)
-    final, _ = hearing.final(results(1, 4, ("two", 1.2, 1.9), ("three", 2.5, 3.0)), sent=SENT)
-    assert final is not None
+    assert hearing.final(results(0, 2, ("one", 0.5, 1.0)), sent=SENT) == []
+    assert hearing.final(results(0.5, 1.5), sent=SENT) == []
+    final, _ = heard(hearing, results(1, 4, ("two", 1.2, 1.9), ("three", 2.5, 3.0)))
     assert (final.start, final.end, final.text, final.words_start, final.word_count) == (
         16_000,
         32_000,
@@ -54,25 +107,23 @@ def test_what_an_earlier_result_covers_comes_once() -> None:
 
 def test_a_word_of_a_replay_counts_although_its_time_is_rounded_into_the_silence() -> None:
     """What comes before the watermark is silence on this connection, so that no word can be from there."""
-    hearing = Hearing(offset=0, watermarks=(0, 16_000))
-    final, _ = hearing.final(results(0, 3, ("late", 1.9, 2.05), channel=1), sent=SENT)
-    assert final is not None
+    hearing = listening(watermarks=(0, 16_000))
+    final, _ = heard(hearing, results(0, 3, ("late", 1.9, 2.05), channel=1))
     assert (final.start, final.text) == (16_000, "late")
 
 
 @pytest.mark.parametrize("word", [("I", 1.93, 2.01), ("I", 1.99, 1.99)])
 def test_a_word_counts_although_its_time_is_rounded_into_the_result_before(word: tuple[str, float, float]) -> None:
-    hearing = Hearing(offset=0, watermarks=(0, 0))
+    hearing = listening()
     hearing.final(results(0, 2, ("one", 0.5, 1.0)), sent=SENT)
     interim = hearing.interim(results(2, 3, word))
     assert interim is not None
-    final, _ = hearing.final(results(2, 3, word), sent=SENT)
-    assert final is not None
+    final, _ = heard(hearing, results(2, 3, word))
     assert (final.start, final.text, final.word_count) == (16_000, "I", 1)
 
 
 def test_passing_words_are_those_after_the_watermark() -> None:
-    hearing = Hearing(offset=0, watermarks=(0, 0))
+    hearing = listening()
     hearing.final(results(0, 2, ("one", 0.5, 1.0)), sent=SENT)
     interim = hearing.interim(results(0, 4, ("one", 0.5, 1.0), ("two", 2.5, 3.0)))
     assert interim is not None
@@ -82,51 +133,58 @@ def test_passing_words_are_those_after_the_watermark() -> None:
     assert hearing.watermarks == [16_000, 0]
 
 
-def test_a_hole_is_deepgrams_own_when_every_message_was_read() -> None:
-    hearing = Hearing(offset=0, watermarks=(0, 0))
-    final, gap = hearing.final(results(1, 2, ("a", 1.1, 1.2)), sent=SENT)
-    assert final is not None
-    assert (final.start, gap) == (8_000, None)
+# What a result may be like, and still says what it says.
 
 
-def test_a_hole_after_an_unreadable_message_is_a_result_missing() -> None:
-    hearing = Hearing(offset=8_000, watermarks=(8_000, 8_000))
-    hearing.final(results(0, 1), sent=SENT)
-    hearing.suspect()
-    hearing.final(results(0, 2, channel=1), sent=SENT)  # nothing was lost on this channel
-    with pytest.raises(ResultMissing) as missing:
-        hearing.final(results(3, 4), sent=SENT)
-    assert (missing.value.channel, missing.value.position) == (0, 16_000)
-    assert hearing.final(results(4, 5, channel=1), sent=SENT)[1] is None
-    assert hearing.watermarks == [16_000, 48_000]
+def test_an_empty_result_needs_only_channel_start_and_duration() -> None:
+    hearing = listening()
+    final, gap = heard(hearing, Results(channel_index=[1], start=0.0, duration=2.0, is_final=True))
+    assert (final.channel, final.start, final.end, final.text, final.word_count, gap) == (1, 0, 16_000, "", 0, None)
+    assert final.confidence is None
 
 
-def test_a_result_that_is_given_up_leaves_a_gap() -> None:
-    hearing = Hearing(offset=0, watermarks=(0, 0), unreadable=lambda channel, position: (channel, position) == (0, 0))
-    hearing.suspect()
-    final, gap = hearing.final(results(1, 2, ("a", 1.1, 1.2)), sent=SENT)
-    assert gap == Gap(start=0, end=8_000, reason=GapReason.UNREADABLE)
-    assert final is not None
-    assert final.start == 8_000
+@pytest.mark.parametrize("start", [-0.02, -0.9])
+def test_a_result_that_begins_a_little_before_the_audio_is_none_the_less_one(start: float) -> None:
+    hearing = listening(offset=80_000, watermarks=(80_000, 80_000))
+    final, _ = heard(hearing, results(start, 1, ("yes", start, 0.3)))
+    assert (final.start, final.end, final.text) == (80_000, 88_000, "yes")
+    assert final.words_start == pytest.approx(10 + start)
 
 
-def test_rounded_times_make_no_hole() -> None:
-    hearing = Hearing(offset=0, watermarks=(0, 0))
-    hearing.suspect()
-    assert hearing.final(results(0.009, 1.0, ("a", 0.5, 0.6)), sent=SENT)[1] is None
+def test_a_result_ends_where_the_audio_does() -> None:
+    final, _ = heard(listening(), results(0, 5.2), sent=40_000)
+    assert final.end == 40_000
 
 
-@pytest.mark.parametrize("whole", [True, False])
-def test_the_rest_counts_as_silence_only_if_all_of_it_was_heard(whole: bool) -> None:
-    hearing = Hearing(offset=0, watermarks=(0, 0))
-    hearing.final(results(0, 2, channel=1), sent=16_000)
-    if not whole:
-        with pytest.raises(ResultMissing):
-            hearing.rest(16_000, whole=whole)
-        return
-    ((final, gap),) = hearing.rest(16_000, whole=whole)
-    assert (final.channel, final.start, final.end, final.text, gap) == (0, 0, 16_000, "", None)
-    assert hearing.rest(16_000, whole=whole) == []
+def test_a_result_without_duration_is_as_long_as_its_words() -> None:
+    hearing = listening()
+    result = results(1, 1 + 1e-9, ("yes", 1.1, 1.4))
+    final, _ = heard(hearing, result)
+    assert (final.text, final.end) == ("yes", 11_200)
+    assert hearing.final(result, sent=SENT) == []
+
+
+@pytest.mark.parametrize("confidence", [None, 0.0, 1e-200, 1.0])
+def test_a_confidence_is_one_or_unknown(confidence: float | None) -> None:
+    final, _ = heard(listening(), results(0, 1, ("yes", 0.1, 0.4), confidence=confidence))
+    assert final.confidence == (None if confidence is None else round(confidence, 6))
+
+
+def test_words_come_before_a_text_that_is_none() -> None:
+    final, _ = heard(listening(), results(0, 1, ("yes", 0.1, 0.4), text=" "))
+    assert (final.text, final.word_count) == ("Yes", 1)
+
+
+def test_a_text_without_words_is_kept() -> None:
+    final, _ = heard(listening(), results(0, 1, text="Yes, please."))
+    assert (final.text, final.word_count, final.words_start, final.words_end) == ("Yes, please.", 2, 0.0, 1.0)
+
+
+@pytest.mark.parametrize("time", [-1e6, 1e6])
+def test_a_word_is_said_near_its_result(time: float) -> None:
+    final, _ = heard(listening(), results(5, 6, ("yes", time, time)))
+    assert final.text == "yes"
+    assert 4 <= final.words_start <= final.words_end <= 7
 
 
 @pytest.mark.parametrize(
@@ -134,22 +192,268 @@ def test_the_rest_counts_as_silence_only_if_all_of_it_was_heard(whole: bool) -> 
     [
         results(0, 1, channel=2),
         results(0, 1, channel=-1),
-        results(-1, 1),
+        results(-1.1, 1),
         results(2, 1),
         results(5, 7),
         Results(channel_index=[], start=0, duration=1, channel=Channel([Alternative("")]), is_final=True),
-        Results(channel_index=[0, 2], start=0, duration=1, channel=Channel([]), is_final=True),
     ],
 )
 def test_results_that_cannot_be_are_malformed(wrong: Results) -> None:
-    hearing = Hearing(offset=0, watermarks=(0, 0))
+    hearing = listening()
     with pytest.raises(MalformedMessage):
         hearing.final(wrong, sent=40_000)
     assert hearing.watermarks == [0, 0]
 
 
-def test_a_result_ends_where_the_audio_does() -> None:
-    hearing = Hearing(offset=0, watermarks=(0, 0))
-    final, _ = hearing.final(results(0, 5.2), sent=40_000)
-    assert final is not None
-    assert final.end == 40_000
+# What is too long for one result.
+
+
+def assert_parts(pieces: list[Heard], *, end: int) -> list[FinalResult]:
+    parts = [part for part, _ in pieces]
+    assert all(len(part.text) <= MAX_TEXT for part in parts)
+    assert all(earlier.end == later.start for earlier, later in pairwise(parts))
+    assert (parts[0].start, parts[-1].end) == (0, end)
+    assert [part.speech_final for part in parts] == [False] * (len(parts) - 1) + [True]
+    return parts
+
+
+def test_a_result_of_very_many_words_comes_in_parts() -> None:
+    said = [(f"w{number}", number / 10_000, (number + 1) / 10_000) for number in range(100_000)]
+    parts = assert_parts(listening().final(results(0, 10, *said), sent=SENT), end=80_000)
+    assert " ".join(part.text for part in parts).lower() == " ".join(word for word, _, _ in said)
+    assert max(part.word_count for part in parts) <= MAX_WORDS
+    assert sum(part.word_count for part in parts) == 100_000
+    assert [part.words_start for part in parts] == sorted(part.words_start for part in parts)
+
+
+@pytest.mark.parametrize("text", ["x" * 450_000, "word " * 90_000, "\u20ac" * 450_000], ids=lambda text: text[:6])
+def test_a_text_that_is_longer_than_its_words_comes_in_parts(text: str) -> None:
+    pieces = listening().final(results(0, 10, ("hi", 0.1, 0.4), text=text), sent=SENT)
+    parts = assert_parts(pieces, end=80_000)
+    assert "".join(part.text for part in parts).replace(" ", "") == text.replace(" ", "")
+
+
+def test_the_gap_before_a_result_in_parts_comes_once() -> None:
+    hearing = listening(given_up=given_up)
+    hearing.suspect()
+    said = [(f"w{number}", 1 + number / 1000, 1 + number / 1000) for number in range(1200)]
+    assert hearing.final(results(1, 3, *said), sent=SENT) == []
+    pieces = list(hearing.settle(0))
+    assert len(pieces) == 3
+    assert [gap is not None for _, gap in pieces] == [True, False, False]
+
+
+def test_a_passing_text_is_cut_to_its_end() -> None:
+    interim = listening().interim(results(0, 1, ("hi", 0.1, 0.4), text="x" * 500_000 + "y"))
+    assert interim is not None
+    assert (len(interim.text), interim.text[-1]) == (MAX_TEXT, "y")
+
+
+# What final results leave out.
+
+
+def test_a_hole_is_deepgrams_own_when_every_message_was_read_and_no_words_were_shown() -> None:
+    final, gap = heard(listening(), results(1, 2, ("a", 1.1, 1.2)))
+    assert (final.start, gap) == (8_000, None)
+
+
+def test_a_hole_after_an_unreadable_message_is_a_result_missing() -> None:
+    hearing = listening(offset=8_000, watermarks=(8_000, 8_000))
+    hearing.final(results(0, 1), sent=SENT)
+    hearing.suspect()
+    hearing.final(results(0, 2, channel=1), sent=SENT)  # nothing was lost on this channel
+    assert hearing.final(results(3, 4), sent=SENT) == []
+    with pytest.raises(ResultMissing) as missing:
+        list(hearing.settle(0))
+    assert (missing.value.channel, missing.value.position) == (0, 16_000)
+    assert heard(hearing, results(4, 5, channel=1))[1] is None
+    assert hearing.watermarks == [16_000, 48_000]
+
+
+def test_a_result_that_is_given_up_leaves_a_gap() -> None:
+    hearing = listening(given_up=lambda channel, position: (channel, position) == (0, 0))
+    hearing.suspect()
+    assert hearing.final(results(1, 2, ("a", 1.1, 1.2)), sent=SENT) == []
+    ((final, gap),) = hearing.settle(0)
+    assert gap == Gap(start=0, end=8_000, reason=GapReason.UNREADABLE, channel=0)
+    assert final.start == 8_000
+
+
+def test_a_result_that_comes_late_fills_its_hole() -> None:
+    hearing = listening()
+    hearing.interim(results(0, 1, ("one", 0.2, 0.6)))
+    assert hearing.final(results(2, 3, ("three", 2.2, 2.6)), sent=SENT) == []
+    assert hearing.final(results(1, 2, ("two", 1.2, 1.6)), sent=SENT) == []
+    assert hearing.holds(0)
+    pieces = hearing.final(results(0, 1, ("one", 0.2, 0.6)), sent=SENT)
+    assert [final.text for final, _ in pieces] == ["one", "two", "three"]
+    assert [gap for _, gap in pieces] == [None] * 3
+    assert not hearing.holds(0)
+
+
+def test_words_of_a_hole_that_was_taken_for_silence_are_taken_once_when_they_come() -> None:
+    hearing = listening()
+    hearing.final(results(2, 3, ("three", 2.2, 2.6)), sent=SENT)
+    final, _ = heard(hearing, results(0, 2, ("one", 0.2, 0.6), ("two", 1.2, 1.6)))
+    assert (final.text, final.start, final.end) == ("one two", 0, 16_000)
+    assert hearing.final(results(0, 2, ("one", 0.2, 0.6), ("two", 1.2, 1.6)), sent=SENT) == []
+    assert hearing.watermarks[0] == 24_000
+
+
+def test_a_hole_in_which_words_were_shown_is_asked_for_again() -> None:
+    evidence = Evidence()
+    hearing = listening(evidence=evidence)
+    hearing.interim(results(0, 1, ("one", 0.2, 0.6)))
+    assert hearing.final(results(1, 2, ("two", 1.2, 1.6)), sent=SENT) == []
+    with pytest.raises(ResultMissing):
+        list(hearing.settle(0))
+    # The next connection shows nothing, and passes over it again.
+    hearing = listening(evidence=evidence, given_up=given_up)
+    assert hearing.final(results(1, 2, ("two", 1.2, 1.6)), sent=SENT) == []
+    ((final, gap),) = hearing.settle(0)
+    assert (final.text, gap) == ("two", Gap(start=0, end=8_000, reason=GapReason.UNHEARD, channel=0))
+
+
+def test_an_empty_result_does_not_take_back_what_was_shown() -> None:
+    hearing = listening()
+    hearing.interim(results(0, 1, ("yes", 0.2, 0.6)))
+    with pytest.raises(ResultMissing) as missing:
+        hearing.final(results(0, 2), sent=SENT)
+    assert (missing.value.channel, missing.value.position) == (0, 0)
+    hearing = listening(given_up=given_up)
+    hearing.interim(results(0, 1, ("yes", 0.2, 0.6)))
+    final, gap = heard(hearing, results(0, 2))
+    assert (final.text, gap) == ("", Gap(start=0, end=16_000, reason=GapReason.UNHEARD, channel=0))
+
+
+@pytest.mark.parametrize("whole", [True, False])
+def test_the_rest_counts_as_silence_only_if_all_of_it_was_heard(whole: bool) -> None:
+    hearing = listening()
+    hearing.final(results(0, 2, channel=1), sent=16_000)
+    if not whole:
+        with pytest.raises(ResultMissing):
+            list(hearing.rest(16_000, whole=whole))
+        return
+    ((final, gap),) = hearing.rest(16_000, whole=whole)
+    assert (final.channel, final.start, final.end, final.text, gap) == (0, 0, 16_000, "", None)
+    assert list(hearing.rest(16_000, whole=whole)) == []
+
+
+def test_the_rest_is_asked_for_again_where_words_were_shown() -> None:
+    hearing = listening()
+    hearing.interim(results(0, 1, ("bye", 0.2, 0.6)))
+    with pytest.raises(ResultMissing):
+        list(hearing.rest(16_000, whole=True))
+    hearing = listening(given_up=given_up)
+    hearing.interim(results(0, 1, ("bye", 0.2, 0.6)))
+    ((_, gap), (_, no_gap)) = hearing.rest(16_000, whole=True)
+    assert (gap, no_gap) == (Gap(start=0, end=16_000, reason=GapReason.UNHEARD, channel=0), None)
+
+
+def test_a_loud_hole_is_asked_for_again_though_no_words_were_shown() -> None:
+    hearing = listening(audio=Noise(loud=[(2_000, 4_000)]))
+    assert hearing.final(results(1, 2, ("two", 1.2, 1.6)), sent=SENT) == []
+    with pytest.raises(ResultMissing):
+        list(hearing.settle(0))
+
+
+def test_a_loud_hole_is_none_of_its_own_where_deepgram_leaves_pauses_out() -> None:
+    hearing = listening(audio=Noise(loud=[(0, 8_000), (32_000, 34_000)]))
+    hearing.final(results(0, 1, ("one", 0.2, 0.6)), sent=SENT)
+    hearing.final(results(3.5, 4, ("two", 3.6, 3.8)), sent=SENT)
+    assert heard(hearing, results(5, 6, ("three", 5.2, 5.6)))[1] is None
+
+
+# What interim results may get wrong.
+
+
+def test_rounded_times_make_no_hole() -> None:
+    hearing = listening(audio=Noise(loud=[(0, 80)]))
+    hearing.suspect()
+    assert heard(hearing, results(0.009, 1.0, ("a", 0.5, 0.6)))[1] is None
+
+
+def test_a_word_that_a_later_interim_takes_back_is_no_evidence() -> None:
+    hearing = listening()
+    hearing.interim(results(0, 1, ("hm", 0.2, 0.6)))
+    hearing.interim(results(0, 2, ("yes", 1.2, 1.6)))
+    assert heard(hearing, results(1, 2, ("yes", 1.2, 1.6)))[1] is None
+
+
+def test_an_empty_interim_takes_words_back() -> None:
+    hearing = listening()
+    hearing.interim(results(0, 1, ("hm", 0.2, 0.6)))
+    assert hearing.interim(results(0, 2)) is None
+    assert heard(hearing, results(0, 2))[1] is None
+
+
+def test_a_final_result_with_other_words_is_the_last_word() -> None:
+    hearing = listening()
+    hearing.interim(results(0, 2, ("I", 0.1, 0.2), ("scream", 0.3, 0.7), ("uh", 1.5, 1.7)))
+    assert heard(hearing, results(0, 2, ("ice-cream", 0.1, 0.8)))[1] is None
+    assert heard(hearing, results(2, 3))[1] is None
+
+
+@pytest.mark.parametrize("shift", [-0.15, 0.0, 0.15, 0.3])
+def test_a_word_that_moves_over_the_end_of_a_result_is_no_evidence(shift: float) -> None:
+    hearing = listening()
+    hearing.interim(results(0, 2.3, ("one", 1.2, 1.6), ("two", 1.75 + shift, 2.0 + shift)))
+    hearing.final(results(0, 2, ("one", 1.2, 1.6), ("two", 1.75, 2.0)), sent=SENT)
+    assert heard(hearing, results(2, 3))[1] is None
+
+
+def test_a_word_that_was_shown_behind_a_result_is_evidence_of_what_comes_after_it() -> None:
+    hearing = listening()
+    hearing.interim(results(0, 2.3, ("one", 1.2, 1.6), ("two", 2.05, 2.25)))
+    hearing.final(results(0, 2, ("one", 1.2, 1.6)), sent=SENT)
+    with pytest.raises(ResultMissing):
+        hearing.final(results(2, 3), sent=SENT)
+
+
+def test_words_that_are_shown_in_digital_silence_are_none() -> None:
+    hearing = listening(audio=Noise(silent=[(0, 24_000)]))
+    hearing.interim(results(0, 2, ("ghost", 0.5, 1.5)))
+    assert heard(hearing, results(0, 2))[1] is None
+    hearing.interim(results(2, 2.5, ("ghost", 2.1, 2.4)))
+    assert heard(hearing, results(3, 4, ("yes", 3.1, 3.5)))[1] is None
+
+
+def test_words_shown_far_from_any_result_are_no_evidence() -> None:
+    evidence = Evidence()
+    listening(evidence=evidence).interim(results(0, 1, ("yes", -1e6, -1e6), ("no", 1e6, 1e6), ("so", 0.2, 0.6)))
+    assert evidence.words[0] == [Stretch(1_600, 4_800)]
+
+
+# Going on without a result.
+
+
+def test_what_is_passed_over_is_silence_until_words_of_it_come() -> None:
+    hearing = listening(audio=Noise(silent=[(0, 80_000)]))
+    final, gap = hearing.pass_over(0, 78_000)
+    assert (final.start, final.end, final.text, gap) == (0, 78_000, "", None)
+    late, _ = heard(hearing, results(0, 10.5, ("yes", 9.9, 10.3)))
+    assert (late.text, late.start, late.end) == ("yes", 78_000, 84_000)
+    # The first word after silence may be dated back into it.
+    hearing = listening(audio=Noise(silent=[(0, 80_000)]))
+    hearing.pass_over(0, 78_000)
+    early, _ = heard(hearing, results(0, 10.5, ("yes", 9.2, 10.1)))
+    assert early.text == "yes"
+
+
+def test_what_is_given_up_is_asked_for_first() -> None:
+    with pytest.raises(ResultMissing):
+        listening().give_up(1, 80_000)
+    final, gap = listening(given_up=given_up).give_up(1, 80_000)
+    assert (final.channel, final.end, final.text) == (1, 80_000, "")
+    assert gap == Gap(start=0, end=80_000, reason=GapReason.UNHEARD, channel=1)
+
+
+def test_results_are_known_to_reach_as_far_as_they_follow_one_another() -> None:
+    hearing = listening()
+    hearing.interim(results(0, 2))
+    hearing.interim(results(3, 4, channel=1))
+    assert hearing.reached == [16_000, 0]
+    assert hearing.heard_to == 32_000
+    assert not hearing.lacks(0, 16_000)
+    hearing.interim(results(2, 3, ("yes", 2.2, 2.6)))
+    assert hearing.lacks(0, 24_000)
