@@ -2,6 +2,7 @@
 
 from constructs_lib.connect_wiring import ConnectWiring
 from constructs_lib.deepgram_options import DeepgramOptions
+from constructs_lib.deepgram_prices import DeepgramPrices
 from constructs_lib.deepgram_secret import DeepgramSecret
 from constructs_lib.live_streamer import LiveStreamer
 from constructs_lib.live_transcript_feed import LiveTranscriptFeed
@@ -14,6 +15,7 @@ from constructs_lib.transcription_workflow import TranscriptionWorkflow
 __all__ = [
     "ConnectWiring",
     "DeepgramOptions",
+    "DeepgramPrices",
     "DeepgramSecret",
     "LiveStreamer",
     "LiveTranscriptFeed",

@@ -33,7 +33,7 @@ from constructs_lib._state_machine import EVENT_SOURCE
 from constructs_lib._streamer_image import streamer_image
 from constructs_lib._streamer_network import streamer_security_group, streamer_vpc
 from constructs_lib._streamer_service import StreamerService, streamer_cluster
-from constructs_lib.deepgram_options import DeepgramOptions
+from constructs_lib.deepgram_options import DETECT, DeepgramOptions
 from constructs_lib.deepgram_secret import DeepgramSecret
 from constructs_lib.live_transcript_feed import LiveTranscriptFeed
 from constructs_lib.transcript_archive import TRANSCRIPTS
@@ -205,6 +205,7 @@ class LiveStreamer(Construct):
         options = options or DeepgramOptions()
         max_tasks = min_tasks if max_tasks is None else max_tasks
         _check_options(options)
+        options.annotate(self)
         _check_tasks(slots_per_task, min_tasks, max_tasks)
         _check_stream_prefix(stream_prefix)
         _check_alternatives(
@@ -301,6 +302,7 @@ class LiveStreamer(Construct):
             archive=archive,
             environment={
                 "DEEPGRAM_OPTIONS": options.to_json(),
+                "DEEPGRAM_PRICES": options.prices.to_json(),
                 "RUBRIC": _RUBRIC,
                 "RETENTION_DAYS": retention_days,
                 "EVENT_BUS_NAME": self.bus.event_bus_name,
@@ -621,6 +623,11 @@ def _check_options(options: DeepgramOptions) -> None:
         raise ValueError(
             "speakers 'diarize' is for mono recordings: a live call has a channel for each party, so choose 'auto' or "
             "'multichannel'"
+        )
+    if options.language == DETECT:
+        raise ValueError(
+            "language 'detect' is for recordings: Deepgram finds out no language of a stream, so name one or choose "
+            "'multi'"
         )
 
 

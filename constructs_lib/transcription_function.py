@@ -108,6 +108,7 @@ class TranscriptionFunction(Construct):
     ) -> None:
         super().__init__(scope, construct_id)
         self.options = options or DeepgramOptions()
+        self.options.annotate(self)
         self.key = key or _private.own_key(self, removal_policy=RemovalPolicy.DESTROY, description="Logs")
         self.secret = secret or DeepgramSecret(self, "DeepgramSecret").secret
         self.vocabulary_path = vocabulary_path(self)

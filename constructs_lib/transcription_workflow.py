@@ -269,6 +269,7 @@ class TranscriptionWorkflow(Construct):
                     {str(c): r for c, r in (channel_roles or _AMAZON_CONNECT_CHANNELS).items()}
                 ),
                 "DEEPGRAM_OPTIONS": options.to_json(),
+                "DEEPGRAM_PRICES": options.prices.to_json(),
                 "TRANSCRIPT_RETENTION_DAYS": retention_days,
             },
             timeout=Duration.minutes(2),

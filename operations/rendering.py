@@ -100,7 +100,7 @@ def transcript_view(item: Item) -> RenderableType:
         ("Roles", f"by {roles['method']}"),
         ("Flags", _flags(item) or "none"),
         ("Summary", item["summary"]),
-        ("Cost", f"{_cost(item)} by {item['cost']['price_list']}{_requests(item['cost'])}"),
+        ("Cost", f"{_cost_line(item)}{_requests(item['cost'])}"),
         ("Source", _source(item)),
     ):
         facts.add_row(Text(name, style="bold"), Text(str(value)))
@@ -200,8 +200,21 @@ def _share(value: Any) -> str:
 
 
 def _cost(item: Item) -> str:
-    least = "at least " if _perhaps_billed(item["cost"]) else ""
-    return f"{least}${item['cost']['total_usd']:.4f}"
+    """The cost of a transcript, or what it is at least where some of it is not known."""
+    cost = item["cost"]
+    total, known = cost.get("total_usd"), cost.get("at_least_usd")
+    if total is not None and not cost.get("unpriced") and not _perhaps_billed(cost):
+        return f"${total:.4f}"
+    # Transcripts of before leave what is unpriced out of their total.
+    known = total if known is None else known
+    return f"at least ${known:.4f}" if known else "unknown"
+
+
+def _cost_line(item: Item) -> str:
+    cost = item["cost"]
+    unpriced = cost.get("unpriced") or ()
+    without = f", which has no price for {', '.join(unpriced)}" if unpriced else ""
+    return f"{_cost(item)} by {cost['price_list']} ({cost['plan']}){without}"
 
 
 def _requests(cost: Item) -> str:

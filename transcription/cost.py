@@ -1,5 +1,6 @@
 """What a transcription cost, line by line."""
 
+import json
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -8,12 +9,10 @@ from functools import cache
 from typing import Any, Final
 
 from transcription.data_files import load
-from transcription.options import TranscriptionOptions
+from transcription.options import DETECT, TranscriptionOptions
 from transcription.reply import TokenUsage
 
 DEFAULT_PRICE_LIST: Final = "deepgram-2026-08"
-
-
 DEFAULT_PLAN: Final = "pay-as-you-go"
 
 _MICRO_USD: Final = Decimal("0.000001")
@@ -59,11 +58,36 @@ def load_prices(name: str = DEFAULT_PRICE_LIST, plan: str = DEFAULT_PLAN) -> Pri
     """
     try:
         data = load("prices", name)
+    except FileNotFoundError as error:
+        raise InvalidPriceList(f"there is no price list {name}") from error
+    return _price_list(data, name, plan)
+
+
+def prices_from_json(text: str) -> PriceList:
+    """Read which rates a deployment pays: `{"plan", "price_list"}`, or `{"plan", "rates"}` for a list of its own.
+
+    A list of its own has the form of the files in `prices/`. What is left out has its default.
+
+    Raises:
+        InvalidPriceList: the text is no such object, there is no such list or plan, or the list does not fit.
+    """
+    try:
+        value = json.loads(text)
+        plan, rates = value.get("plan", DEFAULT_PLAN), value.get("rates")
+    except (AttributeError, ValueError) as error:
+        raise InvalidPriceList("the price settings are no JSON object") from error
+    if rates is None:
+        return load_prices(value.get("price_list", DEFAULT_PRICE_LIST), plan)
+    return _price_list(rates, "of the deployment", plan)
+
+
+def _price_list(data: Any, name: str, plan: str) -> PriceList:
+    try:
         rates = data["plans"][plan]
         return PriceList(
             name=data["name"],
             plan=plan,
-            note=data["note"],
+            note=data.get("note", ""),
             models=data["models"],
             multilingual_models=data["multilingual_models"],
             batch=_rates(rates["batch_usd_per_channel_minute"]),
@@ -71,8 +95,6 @@ def load_prices(name: str = DEFAULT_PRICE_LIST, plan: str = DEFAULT_PLAN) -> Pri
             add_ons=_rates(rates["add_on_usd_per_channel_minute"]),
             tokens=_rates(data["intelligence_usd_per_1000_tokens"]),
         )
-    except FileNotFoundError as error:
-        raise InvalidPriceList(f"there is no price list {name}") from error
     except (ArithmeticError, AttributeError, KeyError, TypeError, ValueError) as error:
         raise InvalidPriceList(f"price list {name}, plan {plan}: {error!r}") from error
 
@@ -102,12 +124,14 @@ class Cost:
         billed_seconds: seconds of one channel, rounded up.
         channels: channels billed.
         lines: the bill.
-        total_usd: sum of the lines.
-        unpriced: items the price list has no rate for; total_usd leaves them out.
+        total_usd: sum of the lines; None where the price list has no rate for something that was used.
+        unpriced: what it has no rate for.
         requests: requests sent for this recording, or connections of this call.
         refused: those of the requests that Deepgram answered with an error; None where that is not known. The others
             but one brought nothing that was kept, and nobody here knows whether Deepgram billed them: total_usd is then
             the least that the call cost.
+        at_least_usd: sum of the lines, whether or not that is all; None in documents that were written before. There a
+            total with something unpriced is such a sum.
     """
 
     price_list: str
@@ -115,10 +139,11 @@ class Cost:
     billed_seconds: int
     channels: int
     lines: tuple[CostLine, ...]
-    total_usd: Decimal
+    total_usd: Decimal | None
     unpriced: tuple[str, ...]
     requests: int
     refused: int | None = None
+    at_least_usd: Decimal | None = None
 
 
 def cost_of(
@@ -159,17 +184,23 @@ def cost_of(
             unpriced.append(item)
         else:
             lines.append(_line(item, minutes, "channel-minute", rate))
-    lines.extend(_token_lines(usage, prices))
+    for item, thousands, rate in _token_items(usage, prices):
+        if rate is None:
+            unpriced.append(item)
+        else:
+            lines.append(_line(item, thousands, "1000 tokens", rate))
+    known = sum((line.amount_usd for line in lines), Decimal(0))
     return Cost(
         price_list=prices.name,
         plan=prices.plan,
         billed_seconds=seconds,
         channels=billed_channels,
         lines=tuple(lines),
-        total_usd=sum((line.amount_usd for line in lines), Decimal(0)),
+        total_usd=None if unpriced else known,
         unpriced=tuple(unpriced),
         requests=requests,
         refused=refused,
+        at_least_usd=known,
     )
 
 
@@ -178,7 +209,9 @@ def _rated_items(
 ) -> Iterator[tuple[str, Decimal | None]]:
     classes = prices.multilingual_models if options.language == "multi" else prices.models
     rates = prices.stream if streamed else prices.batch
-    yield f"transcription {options.model}", rates.get(classes.get(options.model, ""))
+    # No list says what a language that Deepgram found out costs.
+    price_class = None if options.language == DETECT else classes.get(options.model)
+    yield f"transcription {options.model}", None if price_class is None else rates.get(price_class)
     add_ons = {
         "redaction": bool(options.redact),
         # Keywords of older models cost nothing extra.
@@ -191,12 +224,11 @@ def _rated_items(
             yield item, prices.add_ons.get(item)
 
 
-def _token_lines(usage: Sequence[TokenUsage], prices: PriceList) -> Iterator[CostLine]:
+def _token_items(usage: Sequence[TokenUsage], prices: PriceList) -> Iterator[tuple[str, Decimal, Decimal | None]]:
     for used in usage:
         for direction, tokens in (("input", used.input_tokens), ("output", used.output_tokens)):
             if tokens:
-                thousands = Decimal(tokens) / 1000
-                yield _line(f"{used.feature} {direction}", thousands, "1000 tokens", prices.tokens[direction])
+                yield f"{used.feature} {direction}", Decimal(tokens) / 1000, prices.tokens.get(direction)
 
 
 def _line(item: str, quantity: Decimal, unit: str, rate: Decimal) -> CostLine:

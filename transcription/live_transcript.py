@@ -7,6 +7,7 @@ from typing import Final
 
 from transcription.audio_facts import AudioFacts
 from transcription.conversation import mean_confidence
+from transcription.cost import PriceList
 from transcription.live_call import CHANNEL_ROLES, SAMPLE_RATE, LiveUtterance
 from transcription.live_state import LiveState
 from transcription.options import TranscriptionOptions
@@ -49,7 +50,12 @@ def turns(utterances: Iterable[LiveUtterance]) -> list[Turn]:
 
 
 def build_live_transcript(
-    *, state: LiveState, utterances: Sequence[LiveUtterance], options: TranscriptionOptions, created_at: datetime
+    *,
+    state: LiveState,
+    utterances: Sequence[LiveUtterance],
+    options: TranscriptionOptions,
+    created_at: datetime,
+    prices: PriceList | None = None,
 ) -> Transcript:
     """Normalise what was stored of a live call.
 
@@ -58,6 +64,7 @@ def build_live_transcript(
         utterances: its results, in any order.
         options: options of the deployment. What Deepgram offers for recordings only counts as not asked for.
         created_at: when the transcript was made, UTC.
+        prices: rates; None takes the pay-as-you-go rates of the newest list.
 
     Raises:
         MissingUtterances: the results are not numbered 1 to the number that the state tells.
@@ -87,6 +94,7 @@ def build_live_transcript(
         live=state.coverage,
         deepgram_requests=state.sessions,
         vocabulary_terms=state.vocabulary_terms,
+        prices=prices,
     )
 
 

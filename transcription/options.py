@@ -4,7 +4,7 @@ import json
 import math
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from typing import Any, Final, TypeAlias
 
 from transcription.codec import encode
@@ -17,6 +17,11 @@ MAX_KEYTERM_TOKENS: Final = 500
 ENDPOINTING_MILLISECONDS: Final = 300
 """Silence that ends a piece of live speech: people pause in mid-thought, and Deepgram's default of 10 would cut there
 (docs, "Configure Endpointing and Interim Results")."""
+
+DETECT: Final = "detect"
+"""`language` of recordings whose language Deepgram finds out (docs, page "Language Detection")."""
+
+_KEYWORD_MODELS: Final = ("nova-2", "nova-general", "nova-phonecall", "nova-medical", "enhanced", "base", "whisper")
 
 SPEAKER_POLICIES: Final = ("auto", "multichannel", "diarize")
 
@@ -45,7 +50,8 @@ class TranscriptionOptions:
 
     Attributes:
         model: Deepgram model.
-        language: BCP-47 tag, or `multi`.
+        language: BCP-47 tag, `multi`, or `detect` (recordings only).
+        language_hint: languages to expect with `multi`.
         speakers: `auto` takes each channel of a stereo recording for one speaker and diarizes a mono one;
             `multichannel` never diarizes; `diarize` always does, whatever the channels.
         smart_format: format numbers, dates and the like.
@@ -58,6 +64,8 @@ class TranscriptionOptions:
         mip_opt_out: keep the audio out of Deepgram's Model Improvement Program.
         keyterms: vocabulary of every request, before the clinic's own.
         tags: labels of the request in Deepgram's usage logs.
+        extra_parameters: further query parameters of a recording's request, sent as they are.
+        extra_stream_parameters: the same for a live call's stream.
 
     Raises:
         InvalidOptions: a value of the wrong type, or an unknown speaker policy.
@@ -65,6 +73,7 @@ class TranscriptionOptions:
 
     model: str = "nova-3"
     language: str = "en"
+    language_hint: tuple[str, ...] = ()
     speakers: str = "auto"
     smart_format: bool = True
     redact: tuple[str, ...] = ()
@@ -76,11 +85,16 @@ class TranscriptionOptions:
     mip_opt_out: bool = True
     keyterms: tuple[str, ...] = ()
     tags: tuple[str, ...] = ()
+    extra_parameters: Mapping[str, str | tuple[str, ...]] = field(default_factory=dict)
+    extra_stream_parameters: Mapping[str, str | tuple[str, ...]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         for option in fields(self):
             value, default = getattr(self, option.name), option.default
-            if isinstance(default, tuple):
+            if option.default_factory is dict:
+                if not isinstance(value, Mapping) or not all(map(_is_parameter, value.values())):
+                    raise InvalidOptions(f"{option.name} must be an object of texts and lists of texts")
+            elif isinstance(default, tuple):
                 if not isinstance(value, tuple) or not all(isinstance(part, str) and part for part in value):
                     raise InvalidOptions(f"{option.name} must be a list of texts")
             elif type(value) is not type(default) or value == "":
@@ -108,10 +122,7 @@ class TranscriptionOptions:
         unknown = value.keys() - {option.name for option in fields(cls)}
         if unknown:
             raise InvalidOptions(f"unknown option: {', '.join(sorted(unknown))}")
-        arguments: dict[str, Any] = {
-            name: tuple(part) if isinstance(part, list) else part for name, part in value.items()
-        }
-        return cls(**arguments)
+        return cls(**{name: _with_tuples(part) for name, part in value.items()})
 
     @classmethod
     def from_record(cls, record: OptionsRecord) -> "TranscriptionOptions":
@@ -120,7 +131,7 @@ class TranscriptionOptions:
         for option in fields(cls):
             if option.name in record:
                 value = record[option.name]
-                wanted = {**known, option.name: tuple(value) if isinstance(value, list) else value}
+                wanted = {**known, option.name: _with_tuples(value)}
                 with suppress(InvalidOptions):
                     cls(**wanted)
                     known = wanted
@@ -145,8 +156,8 @@ class TranscriptionOptions:
 
     @property
     def vocabulary_parameter(self) -> str:
-        """`keyterm` for nova-3; older models know `keywords` only (docs, pages "Keyterm Prompting" and "Keywords")."""
-        return "keyterm" if self.model.startswith("nova-3") else "keywords"
+        """`keyterm`; models before nova-3 know `keywords` only (docs, pages "Keyterm Prompting" and "Keywords")."""
+        return "keywords" if self.model == "nova" or self.model.startswith(_KEYWORD_MODELS) else "keyterm"
 
 
 def query_parameters(
@@ -167,7 +178,11 @@ def query_parameters(
         InvalidOptions: a term that is empty or holds control characters.
         VocabularyTooLarge: more than 100 terms, or for nova-3 about more than 500 tokens.
     """
-    parameters: QueryParameters = {"model": options.model, "language": options.language}
+    parameters: QueryParameters = {"model": options.model}
+    if options.language == DETECT:
+        parameters["detect_language"] = True
+    else:
+        parameters["language"] = options.language
     # Punctuation is asked for in any case: sentences and questions are told apart by it.
     switches = {
         "punctuate": True,
@@ -185,7 +200,7 @@ def query_parameters(
         parameters["diarize_model"] = "latest"
     if options.summarize and options.english:
         parameters["summarize"] = "v2"
-    return parameters | _lists(options, vocabulary)
+    return parameters | _lists(options, vocabulary) | _extra(options.extra_parameters)
 
 
 def live_query_parameters(options: TranscriptionOptions, *, vocabulary: Sequence[str] = ()) -> QueryParameters:
@@ -216,7 +231,8 @@ def live_query_parameters(options: TranscriptionOptions, *, vocabulary: Sequence
         "punctuate": True,
     }
     switches = {"smart_format": options.smart_format, "mip_opt_out": options.mip_opt_out}
-    return parameters | {name: True for name, on in switches.items() if on} | _lists(options, vocabulary)
+    parameters |= {name: True for name, on in switches.items() if on}
+    return parameters | _lists(options, vocabulary) | _extra(options.extra_stream_parameters)
 
 
 def merged_vocabulary(options: TranscriptionOptions, vocabulary: Sequence[str]) -> list[str]:
@@ -235,11 +251,27 @@ def estimated_tokens(term: str) -> int:
 def _lists(options: TranscriptionOptions, vocabulary: Sequence[str]) -> QueryParameters:
     """Write the parameters that repeat."""
     lists = {
+        "language_hint": list(options.language_hint),
         "redact": list(options.redact),
         options.vocabulary_parameter: _checked_vocabulary(options, vocabulary),
         "tag": list(options.tags),
     }
     return {name: values for name, values in lists.items() if values}
+
+
+def _extra(parameters: Mapping[str, str | tuple[str, ...]]) -> QueryParameters:
+    return {name: value if isinstance(value, str) else list(value) for name, value in parameters.items()}
+
+
+def _is_parameter(value: Any) -> bool:
+    return isinstance(value, str) or (isinstance(value, tuple) and all(isinstance(part, str) for part in value))
+
+
+def _with_tuples(value: Any) -> Any:
+    """A value of JSON with tuples for lists."""
+    if isinstance(value, list):
+        return tuple(value)
+    return {name: _with_tuples(part) for name, part in value.items()} if isinstance(value, dict) else value
 
 
 def _checked_vocabulary(options: TranscriptionOptions, vocabulary: Sequence[str]) -> list[str]:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from lambdas.common.archive import ArchivedObject
     from lambdas.common.recordings import AdmittedRecording
+    from transcription.cost import PriceList
     from transcription.transcript import Role, Transcript
 
 
@@ -46,12 +47,21 @@ class TranscriptBuilder:
         bucket: The archive.
         options: What is asked of Deepgram, for replies that do not tell what they were asked.
         channel_roles: Who speaks on which channel of a recording with a channel for each speaker.
+        prices: By which the cost is reckoned; `None` takes the newest list, pay-as-you-go.
     """
 
-    def __init__(self, *, bucket: str, options: TranscriptionOptions, channel_roles: Mapping[int, Role]) -> None:
+    def __init__(
+        self,
+        *,
+        bucket: str,
+        options: TranscriptionOptions,
+        channel_roles: Mapping[int, Role],
+        prices: PriceList | None = None,
+    ) -> None:
         self._bucket = bucket
         self._options = options
         self._channel_roles = channel_roles
+        self._prices = prices
 
     def build(
         self, recording: AdmittedRecording, reply: ArchivedObject, *, reply_key: str, deepgram_requests: int
@@ -82,6 +92,7 @@ class TranscriptBuilder:
             deepgram_requests=deepgram_requests,
             refused_requests=_count(reply, REFUSED_REQUESTS),
             vocabulary_terms=_count(reply, VOCABULARY_TERMS),
+            prices=self._prices,
         )
         pointers = ArchivePointers(bucket=self._bucket, transcript_key=document_key(recording), reply_key=reply_key)
         return BuiltTranscript(transcript=transcript, pointers=pointers, form=stored_form(transcript, archive=pointers))

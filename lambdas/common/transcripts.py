@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from decimal import Decimal
+
     from transcription.documents import ArchivePointers
     from transcription.table_keys import ItemKey
     from transcription.transcript import Transcript
@@ -16,10 +18,16 @@ def place_of(key: ItemKey, pointers: ArchivePointers) -> dict[str, str]:
 
 
 def figures_of(transcript: Transcript) -> dict[str, float | None]:
-    """Return the figures of a transcript; what is not known is null."""
+    """Return the figures of a transcript; what is not known is null, and the cost then at least the other."""
+    cost = transcript.cost
     return {
         "duration_seconds": transcript.duration_seconds,
         "word_count": transcript.word_count,
         "confidence": transcript.confidence,
-        "cost_usd": float(transcript.cost.total_usd),
+        "cost_usd": _number(cost.total_usd),
+        "cost_at_least_usd": _number(cost.at_least_usd),
     }
+
+
+def _number(amount: Decimal | None) -> float | None:
+    return None if amount is None else float(amount)

@@ -18,6 +18,7 @@ from lambdas.common.observability import correlate, entry_point, logger, metrics
 from lambdas.common.transcripts import figures_of, place_of
 from lambdas.store_live_transcript.store import LiveTranscriptStore, StoredLiveTranscript
 from transcription.codec import SCHEMA_VERSION
+from transcription.cost import prices_from_json
 from transcription.options import TranscriptionOptions
 from transcription.quality import load_rubric
 
@@ -54,6 +55,7 @@ def _store() -> LiveTranscriptStore:
         table=aws.table(),
         archive=Archive(s3=aws.s3(), bucket=os.environ["ARCHIVE_BUCKET"]),
         options=TranscriptionOptions.from_json(os.environ["DEEPGRAM_OPTIONS"]),
+        prices=prices_from_json(os.environ["DEEPGRAM_PRICES"]),
         rubric=load_rubric(os.environ["RUBRIC"]),
         retention=settings.days("RETENTION_DAYS"),
     )

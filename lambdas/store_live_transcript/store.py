@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb.service_resource import Table
 
     from lambdas.common.archive import Archive
+    from transcription.cost import PriceList
     from transcription.live_state import LiveState
     from transcription.options import TranscriptionOptions
 
@@ -64,6 +65,7 @@ class LiveTranscriptStore:
         table: The table of transcripts and live calls.
         archive: Where documents are kept.
         options: What was asked of Deepgram.
+        prices: By which the cost is reckoned.
         rubric: By which calls are judged.
         retention: How long an item is kept after the transcript was made; `None` keeps it for ever.
     """
@@ -74,12 +76,14 @@ class LiveTranscriptStore:
         table: Table,
         archive: Archive,
         options: TranscriptionOptions,
+        prices: PriceList,
         rubric: Rubric,
         retention: timedelta | None,
     ) -> None:
         self._table = table
         self._archive = archive
         self._options = options
+        self._prices = prices
         self._rubric = rubric
         self._retention = retention
 
@@ -123,7 +127,9 @@ class LiveTranscriptStore:
         # What was said since the state was read belongs to the next end of the call.
         said = [one for one in self._utterances(state.call_id) if one.seq <= state.coverage.utterances]
         try:
-            return build_live_transcript(state=state, utterances=said, options=self._options, created_at=created_at)
+            return build_live_transcript(
+                state=state, utterances=said, options=self._options, prices=self._prices, created_at=created_at
+            )
         except MissingUtterances as missing:
             raise LiveCallUnusable("LiveCall.Hole", str(missing)) from None
 

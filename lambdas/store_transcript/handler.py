@@ -17,6 +17,7 @@ from lambdas.common.observability import correlate, entry_point, logger, metrics
 from lambdas.common.recordings import AdmittedRecording
 from lambdas.common.transcripts import figures_of, place_of
 from lambdas.store_transcript.store import TranscriptStore
+from transcription.cost import prices_from_json
 from transcription.options import TranscriptionOptions
 from transcription.transcript import Role
 
@@ -32,6 +33,7 @@ def _store() -> TranscriptStore:
         archive=Archive(s3=aws.s3(), bucket=os.environ["ARCHIVE_BUCKET"]),
         options=TranscriptionOptions.from_json(os.environ["DEEPGRAM_OPTIONS"]),
         channel_roles={int(channel): Role(role) for channel, role in json.loads(os.environ["CHANNEL_ROLES"]).items()},
+        prices=prices_from_json(os.environ["DEEPGRAM_PRICES"]),
         retention=settings.days("TRANSCRIPT_RETENTION_DAYS"),
     )
 

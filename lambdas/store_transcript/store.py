@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from lambdas.common.archive import Archive, ArchivedObject
     from lambdas.common.claims import Claims
     from lambdas.common.recordings import AdmittedRecording
+    from transcription.cost import PriceList
     from transcription.options import TranscriptionOptions
     from transcription.transcript import Role
 
@@ -75,6 +76,7 @@ class TranscriptStore:
         claims: The claims in that table.
         archive: Where replies and documents are kept.
         options: What is asked of Deepgram, for replies that do not tell what they were asked.
+        prices: By which the cost is reckoned.
         channel_roles: Who speaks on which channel of a recording with a channel for each speaker.
         retention: How long an item is kept after the transcript was made; `None` keeps it for ever.
         sleep: Waits for some seconds.
@@ -88,6 +90,7 @@ class TranscriptStore:
         claims: Claims,
         archive: Archive,
         options: TranscriptionOptions,
+        prices: PriceList,
         channel_roles: Mapping[int, Role],
         retention: timedelta | None,
         sleep: Callable[[float], None] = time.sleep,
@@ -96,7 +99,9 @@ class TranscriptStore:
         self._table = table
         self._claims = claims
         self._archive = archive
-        self._builder = TranscriptBuilder(bucket=archive.bucket, options=options, channel_roles=channel_roles)
+        self._builder = TranscriptBuilder(
+            bucket=archive.bucket, options=options, channel_roles=channel_roles, prices=prices
+        )
         self._retention = retention
         self._sleep = sleep
         self._jitter = jitter

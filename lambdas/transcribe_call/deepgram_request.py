@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import re
 import socket
@@ -23,7 +24,7 @@ from lambdas.transcribe_call.retry_policy import parse_retry_after
 
 if TYPE_CHECKING:
     import ssl
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
     from types import TracebackType
     from typing import Self
 
@@ -102,7 +103,7 @@ class DeepgramApi:
 
         Args:
             url: Where Deepgram can fetch the recording.
-            parameters: Query parameters, by the SDK's names.
+            parameters: Query parameters, by Deepgram's names.
             api_key: Deepgram's API key.
 
         Raises:
@@ -123,7 +124,11 @@ class DeepgramApi:
         ):
             client = DeepgramClient(api_key=api_key, environment=self._environment, httpx_client=http, max_retries=0)
             try:
-                client.listen.v1.media.transcribe_url(url=url, **parameters, request_options={"max_retries": 0})
+                send = client.listen.v1.media.transcribe_url
+                known = {name: value for name, value in parameters.items() if name in _keywords(send)}
+                # What Deepgram takes and its SDK has no keyword for yet.
+                further = {name: value for name, value in parameters.items() if name not in known}
+                send(url=url, **known, request_options={"max_retries": 0, "additional_query_parameters": further})
             except httpx.TimeoutException as error:
                 raise DeepgramFailure(
                     "Deepgram.Timeout", f"no reply in time ({type(error).__name__})", retriable=True
@@ -322,6 +327,10 @@ def _request_id(response: httpx.Response, body: Mapping[str, Any]) -> str:
     headers = response.headers
     candidates = (headers.get("dg-request-id"), headers.get("x-dg-request-id"), body.get("request_id"))
     return next((value for value in candidates if isinstance(value, str) and _REQUEST_ID.fullmatch(value)), "")
+
+
+def _keywords(function: Callable[..., object]) -> frozenset[str]:
+    return frozenset(inspect.signature(function).parameters)
 
 
 @cache

@@ -73,7 +73,10 @@ def check_streamers(examined: Examined) -> Iterator[Finding]:
             "make sure that your contract allows more, and name the number in options.max_parallel_streams",
         )
     else:
-        yield ok(f"Deepgram streams {_DEEPGRAM_STREAMS} calls at once for a pay-as-you-go project")
+        yield ok(
+            f"Deepgram streams {_DEEPGRAM_STREAMS} calls at once for a pay-as-you-go project; a secondary project of a "
+            "self-serve account, only one"
+        )
     most, slots = _most_tasks(examined), int(examined.setting("SLOTS"))
     seats = f"{most} streamers of {slots} slots follow {most * slots} calls"
     yield ok(seats) if most * slots >= calls else failed(seats, "raise max_tasks or slots_per_task")

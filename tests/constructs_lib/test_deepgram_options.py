@@ -1,10 +1,17 @@
 import json
+import re
+from inspect import signature
 from typing import Any
 
 import pytest
+from aws_cdk.assertions import Annotations, Match
+from deepgram.listen.v1.client import V1Client
+from deepgram.listen.v1.media.client import MediaClient
 
 from constructs_lib import DeepgramOptions
-from constructs_lib.deepgram_options import check_vocabulary, estimated_tokens
+from constructs_lib.deepgram_options import _PARAMETERS, _STREAM_PARAMETERS, check_vocabulary, estimated_tokens
+from tests.constructs_lib.parts import new_stack
+from transcription.options import TranscriptionOptions, query_parameters
 
 NO_INTELLIGENCE: dict[str, Any] = {"sentiment": False, "topics": False, "intents": False, "summarize": False}
 LONG_WORDS = tuple(f"hydroxychloroquine-{number:02}" for number in range(80))
@@ -26,6 +33,7 @@ def test_the_functions_get_the_options_without_place_and_vocabulary() -> None:
     assert json.loads(options.to_json()) == {
         "model": "nova-3",
         "language": "en",
+        "language_hint": [],
         "speakers": "auto",
         "smart_format": True,
         "redact": ["pci", "ssn"],
@@ -36,6 +44,8 @@ def test_the_functions_get_the_options_without_place_and_vocabulary() -> None:
         "detect_entities": False,
         "mip_opt_out": True,
         "tags": ["a"],
+        "extra_parameters": {},
+        "extra_stream_parameters": {},
     }
 
 
@@ -78,6 +88,10 @@ def test_parallel_requests_follow_the_lowest_limit_in_use(options: dict[str, Any
     "options",
     [
         {"model": "nova-3-medical", "language": "en-GB"},
+        {"model": "nova-3-medical", "language": "multi", **NO_INTELLIGENCE},
+        {"language": "multi", **NO_INTELLIGENCE, "language_hint": ("en", "es-419")},
+        {"language": "detect", **NO_INTELLIGENCE},
+        {"extra_parameters": {"numerals": True, "utt_split": 1.2}, "extra_stream_parameters": {"search": ("a", "b")}},
         {"model": "nova-2-phonecall"},
         {"language": "es", **NO_INTELLIGENCE},
         {"language": "multi", **NO_INTELLIGENCE, "redact": ("numbers",)},
@@ -86,14 +100,59 @@ def test_parallel_requests_follow_the_lowest_limit_in_use(options: dict[str, Any
         {"model": "nova-2", "keyterms": LONG_WORDS},
     ],
 )
-def test_what_deepgram_takes_is_taken(options: dict[str, Any]) -> None:
-    DeepgramOptions(**options)
+def test_what_deepgram_takes_is_taken_without_a_word(options: dict[str, Any]) -> None:
+    assert DeepgramOptions(**options).warnings == ()
+
+
+@pytest.mark.parametrize(
+    ("options", "warning"),
+    [
+        ({"model": "nova-4-general"}, "model 'nova-4-general' is not known to this version"),
+        ({"model": "nova-3-medical", "language": "es", **NO_INTELLIGENCE}, "not known to take language 'es'"),
+        ({"redact": ("pci", "iban")}, "redact 'iban' is not known to this version"),
+        ({"extra_parameters": {"speed": 2}}, "extra_parameters 'speed' is not known to this version"),
+        ({"extra_stream_parameters": {"utt_split": 1}}, "extra_stream_parameters 'utt_split' is not known"),
+    ],
+)
+def test_what_is_not_known_passes_with_a_warning_at_synth(options: dict[str, Any], warning: str) -> None:
+    stack = new_stack()
+    DeepgramOptions(**options).annotate(stack)
+    Annotations.from_stack(stack).has_warning("*", Match.string_like_regexp(re.escape(warning)))
+
+
+def test_further_parameters_travel_as_they_will_be_sent() -> None:
+    options = DeepgramOptions(extra_parameters={"numerals": True, "utt_split": 1.2, "search": ["refund", "pain"]})
+    travelling = TranscriptionOptions.from_json(options.to_json())
+    sent = query_parameters(travelling, channels=2)
+    assert {name: sent[name] for name in ("numerals", "utt_split", "search")} == {
+        "numerals": "true",
+        "utt_split": "1.2",
+        "search": ["refund", "pain"],
+    }
+
+
+def test_known_parameters_are_those_that_the_sdk_has_and_more() -> None:
+    def keywords(function: Any) -> set[str]:
+        return set(signature(function).parameters) - {"self", "url", "authorization", "request_options"}
+
+    assert keywords(MediaClient.transcribe_url) <= _PARAMETERS
+    assert keywords(V1Client.connect) <= _STREAM_PARAMETERS
 
 
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"model": "nova-4"}, r"model 'nova-4' is unknown: choose one of 'nova-3'"),
+        ({"model": "nova 4\n"}, r"model 'nova 4\\n' is not a name: choose one of 'nova-3'"),
+        ({"model": ""}, r"model '' is not a name"),
+        ({"language_hint": ("en",)}, r"language_hint goes with language='multi' and a nova-3 model"),
+        ({"language": "multi", **NO_INTELLIGENCE, "language_hint": ("english",)}, r"'english' is not a language tag"),
+        ({"language": "detect"}, r"in English only, not for language 'detect': set sentiment=False"),
+        ({"extra_parameters": {"language": "de"}}, r"extra_parameters sets 'language', which is set by the other opt"),
+        ({"extra_parameters": {"callback": "https://elsewhere.example"}}, r"sets 'callback'"),
+        ({"extra_stream_parameters": {"encoding": "opus"}}, r"extra_stream_parameters sets 'encoding'"),
+        ({"extra_parameters": {"Numerals": True}}, r"no query parameter 'Numerals': write it like"),
+        ({"extra_parameters": {"search": ()}}, r"gives 'search' no value"),
+        ({"extra_parameters": [("numerals", True)]}, r"must be a mapping of names and values"),
         ({"model": "flux-general-en"}, r"'flux-general-en' only streams: choose a nova-3 model"),
         ({"language": "english"}, r"language 'english' is not a language tag: write it like 'en'"),
         (
@@ -106,8 +165,8 @@ def test_what_deepgram_takes_is_taken(options: dict[str, Any]) -> None:
         ),
         ({"language": "multi", **NO_INTELLIGENCE, "summarize": True}, r"set summarize=False"),
         ({"language": "fr", **NO_INTELLIGENCE, "detect_entities": True}, r"set detect_entities=False"),
-        ({"redact": ("pci", "iban")}, r"redact does not know 'iban': choose 'pci'"),
-        ({"redact": ("cardinal",)}, r"redact does not know 'cardinal'"),
+        ({"redact": ("pci", "IBAN numbers")}, r"redact 'IBAN numbers' cannot be an entity type: choose 'pci'"),
+        ({"redact": ("cardinal",)}, r"finds 'cardinal' but redacts it not"),
         (
             {"language": "es", **NO_INTELLIGENCE, "redact": ("phi",)},
             r"redacts 'phi' in English only, not for language 'es': choose 'numbers', 'aggressive_numbers'",

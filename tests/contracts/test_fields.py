@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from constructs_lib import DeepgramOptions
+from constructs_lib import DeepgramOptions, DeepgramPrices
 from constructs_lib.deepgram_options import _STAYING
 from lambdas.common.claims import Candidate, Claims
 from lambdas.common.recordings import AdmittedRecording
@@ -137,18 +137,32 @@ VALID: dict[str, Any] = {
     "model": "nova-2",
     "language": "en-GB",
     "redact": ("ssn",),
+    "language_hint": ("en", "es"),
     "endpoint": "https://deepgram.example",
     "max_parallel_requests": 7,
     "speakers": "diarize",
+    "extra_parameters": {"numerals": "true"},
+    "extra_stream_parameters": {"search": ("refund", "pain")},
+    "prices": DeepgramPrices(plan="growth"),
 }
 """Values of options that are not free."""
 
-RECORDINGS_ONLY = {"speakers", "sentiment", "topics", "intents", "summarize", "detect_entities"}
+COMPANIONS: dict[str, dict[str, Any]] = {
+    "language_hint": {
+        "language": "multi",
+        **dict.fromkeys(("sentiment", "topics", "intents", "summarize"), False),
+    }
+}
+"""What an option cannot do without."""
+
+RECORDINGS_ONLY = {"speakers", "sentiment", "topics", "intents", "summarize", "detect_entities", "extra_parameters"}
 """Options that change nothing about a stream."""
+STREAMS_ONLY = {"extra_stream_parameters"}
+"""Options that change nothing about a recording."""
 
 
 def changed(kind: type[Any], name: str) -> Any:
-    return kind(**{name: VALID[name] if name in VALID else other_value(kind, name)})
+    return kind(**COMPANIONS.get(name, {}), **{name: VALID[name] if name in VALID else other_value(kind, name)})
 
 
 @pytest.mark.parametrize("name", [option.name for option in fields(DeepgramOptions)])
@@ -158,7 +172,7 @@ def test_every_option_of_a_deployment_reaches_the_functions_or_is_named_as_one_t
     assert read == (
         TranscriptionOptions()
         if name in _STAYING
-        else replace(TranscriptionOptions(), **{name: getattr(options, name)})
+        else TranscriptionOptions(**COMPANIONS.get(name, {}), **{name: getattr(options, name)})
     )
 
 
@@ -171,8 +185,9 @@ def test_functions_know_no_option_that_a_deployment_does_not() -> None:
 @pytest.mark.parametrize("name", [option.name for option in fields(TranscriptionOptions)])
 def test_every_option_changes_what_deepgram_is_asked(name: str) -> None:
     options = changed(TranscriptionOptions, name)
-    usual = TranscriptionOptions()
-    assert query_parameters(options, channels=2) != query_parameters(usual, channels=2)
+    usual = TranscriptionOptions(**COMPANIONS.get(name, {}))
+    recorded = query_parameters(options, channels=2), query_parameters(usual, channels=2)
+    assert (recorded[0] == recorded[1]) == (name in STREAMS_ONLY)
     streamed = live_query_parameters(options), live_query_parameters(usual)
     assert (streamed[0] == streamed[1]) == (name in RECORDINGS_ONLY)
 

@@ -69,6 +69,7 @@ def function_environment(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> Itera
         "LIVE_PATIENCE_SECONDS": "900",
         "RETENTION_DAYS": "",
         "DEEPGRAM_OPTIONS": "{}",
+        "DEEPGRAM_PRICES": "{}",
         "VOCABULARY_PATH": "/callscribe/vocabulary/",
         "PRESIGNER_ROLE_ARN": PRESIGNER_ROLE,
         "PRESIGNED_URL_SECONDS": "900",

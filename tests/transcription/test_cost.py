@@ -1,10 +1,12 @@
+import json
+from dataclasses import replace
 from decimal import Decimal
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from transcription.cost import Cost, InvalidPriceList, cost_of, load_prices
+from transcription.cost import Cost, InvalidPriceList, cost_of, load_prices, prices_from_json
 from transcription.options import TranscriptionOptions
 from transcription.reply import TokenUsage
 
@@ -72,12 +74,13 @@ def test_several_languages_cost_more() -> None:
 
 def test_the_plan_decides_and_what_it_does_not_list_is_named() -> None:
     cost = priced(60, 1, TranscriptionOptions(redact=("pci",)), plan="growth")
-    assert (cost.plan, cost.total_usd, cost.unpriced) == ("growth", Decimal("0.0036"), ("redaction",))
+    assert (cost.plan, cost.unpriced) == ("growth", ("redaction",))
+    assert (cost.total_usd, cost.at_least_usd) == (None, Decimal("0.0036"))
 
 
 def test_a_model_without_a_price_is_named_not_guessed() -> None:
     cost = priced(60, 1, TranscriptionOptions(model="nova-2"), terms=3)
-    assert (cost.unpriced, cost.total_usd) == (("transcription nova-2",), Decimal(0))
+    assert (cost.unpriced, cost.total_usd) == (("transcription nova-2",), None)
 
 
 def test_repeated_requests_are_noted() -> None:
@@ -89,6 +92,77 @@ def test_the_price_list_says_where_it_comes_from() -> None:
     prices = load_prices()
     assert prices.name == priced().price_list == "deepgram-2026-08"
     assert "Verify before quoting" in prices.note
+
+
+@pytest.mark.parametrize(
+    ("options", "terms", "plan", "unpriced"),
+    [
+        (TranscriptionOptions(language="detect"), 0, "pay-as-you-go", ("transcription nova-3",)),
+        (TranscriptionOptions(model="nova-3-medical"), 0, "pay-as-you-go", ("transcription nova-3-medical",)),
+        (TranscriptionOptions(model="nova-2-phonecall"), 0, "growth", ("transcription nova-2-phonecall",)),
+        (PLAIN, 2, "growth", ("keyterm",)),
+        (TranscriptionOptions(detect_entities=True), 2, "growth", ("keyterm", "entities")),
+    ],
+)
+def test_a_total_with_an_unknown_part_is_unknown(
+    options: TranscriptionOptions, terms: int, plan: str, unpriced: tuple[str, ...]
+) -> None:
+    cost = priced(60, 2, options, terms=terms, plan=plan)
+    assert (cost.unpriced, cost.total_usd) == (unpriced, None)
+    assert cost.at_least_usd == sum(line.amount_usd for line in cost.lines)
+
+
+def test_tokens_without_a_rate_are_unknown_too() -> None:
+    own = replace(load_prices(), tokens={"input": Decimal("0.0003")})
+    usage = (TokenUsage(feature="summary", input_tokens=1000, output_tokens=10),)
+    cost = cost_of(
+        duration_seconds=60,
+        channels=1,
+        options=PLAIN,
+        vocabulary_terms=0,
+        usage=usage,
+        requests=1,
+        prices=own,
+    )
+    assert (cost.unpriced, cost.total_usd, cost.at_least_usd) == (("summary output",), None, Decimal("0.0046"))
+
+
+OWN = {
+    "name": "our-contract-2027",
+    "models": {"nova-3": "general"},
+    "multilingual_models": {},
+    "plans": {
+        "enterprise": {
+            "batch_usd_per_channel_minute": {"general": "0.0030"},
+            "stream_usd_per_channel_minute": {"general": "0.0040"},
+            "add_on_usd_per_channel_minute": {"keyterm": "0", "diarization": "0"},
+        }
+    },
+    "intelligence_usd_per_1000_tokens": {},
+}
+
+
+def test_a_deployment_names_its_price_list_and_plan() -> None:
+    assert prices_from_json("{}") == load_prices()
+    assert prices_from_json('{"plan": "growth"}') == load_prices(plan="growth")
+    own = prices_from_json(json.dumps({"plan": "enterprise", "rates": OWN}))
+    assert (own.name, own.plan, own.batch["general"]) == ("our-contract-2027", "enterprise", Decimal("0.0030"))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[]",
+        "no json",
+        '{"price_list": "unheard-of"}',
+        '{"plan": "unheard-of"}',
+        '{"rates": {"name": "x"}}',
+        json.dumps({"plan": "enterprise", "rates": {**OWN, "intelligence_usd_per_1000_tokens": {"input": "much"}}}),
+    ],
+)
+def test_price_settings_that_do_not_fit_are_refused(text: str) -> None:
+    with pytest.raises(InvalidPriceList):
+        prices_from_json(text)
 
 
 @pytest.mark.parametrize(("name", "plan"), [("unheard-of", "growth"), ("deepgram-2026-08", "unheard-of")])

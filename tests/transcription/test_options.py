@@ -130,6 +130,8 @@ def test_options_are_read_as_a_deployment_writes_them() -> None:
         '{"redact": [1]}',
         '{"speakers": "both"}',
         '{"model": "flux-general-en"}',
+        '{"extra_parameters": ["numerals"]}',
+        '{"extra_parameters": {"numerals": true}}',
     ],
 )
 def test_options_that_make_no_sense_are_refused(text: str) -> None:
@@ -164,6 +166,20 @@ def test_only_published_parameters_are_sent(
     assert parameters.get("summarize", "v2") == "v2"
     assert False not in parameters.values()
     assert [] not in parameters.values()
+
+
+def test_a_language_that_is_found_out_is_not_named() -> None:
+    parameters = query_parameters(TranscriptionOptions(language="detect"), channels=1)
+    assert parameters["detect_language"] is True
+    assert not {"language", "summarize", "sentiment"} & parameters.keys()
+
+
+@pytest.mark.parametrize(
+    ("model", "parameter"),
+    [("nova-4", "keyterm"), ("nova-3-medical", "keyterm"), ("nova-2-phonecall", "keywords"), ("nova", "keywords")],
+)
+def test_a_model_of_tomorrow_takes_keyterms(model: str, parameter: str) -> None:
+    assert TranscriptionOptions(model=model).vocabulary_parameter == parameter
 
 
 def test_a_live_stream_is_described_in_full() -> None:

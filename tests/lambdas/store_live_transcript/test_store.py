@@ -13,6 +13,7 @@ from lambdas.common.archive import Archive
 from lambdas.store_live_transcript.store import LiveCallUnusable, LiveTranscriptStore, StoredLiveTranscript
 from tests.lambdas.cloud import NOW, Cloud
 from tests.transcription.live_calls import CALL_ID, CONVERSATION, live_item, utterance, utterance_item
+from transcription.cost import load_prices
 from transcription.documents import from_document
 from transcription.options import TranscriptionOptions
 from transcription.quality import load_rubric
@@ -32,6 +33,7 @@ class Desk:
         self.store = LiveTranscriptStore(
             table=table or cloud.table,
             archive=Archive(s3=cloud.s3, bucket="archive"),
+            prices=load_prices(),
             options=TranscriptionOptions(),
             rubric=load_rubric(),
             retention=retention,

@@ -16,6 +16,7 @@ from lambdas.store_transcript.store import ReplyUnusable, StoredTranscript, Tran
 from tests.fakes.deepgram import REQUEST_ID, TELLING_WORDS, transcription
 from tests.lambdas.cloud import EXECUTION, LEASE, NOW, Cloud, call, candidate_of, recording
 from tests.transcription.live_calls import live_item
+from transcription.cost import load_prices
 from transcription.documents import from_document
 from transcription.options import TranscriptionOptions
 from transcription.recordings import CallKind
@@ -41,6 +42,7 @@ class Shelf:
             table=table or cloud.table,
             claims=self.claims,
             archive=self.archive,
+            prices=load_prices(),
             options=TranscriptionOptions(),
             channel_roles={0: Role.CUSTOMER, 1: Role.AGENT},
             retention=retention,

@@ -51,6 +51,12 @@ def test_the_request_names_the_url_the_options_and_the_key(deepgram: FakeDeepgra
     }
 
 
+def test_a_parameter_that_the_sdk_does_not_know_is_sent_all_the_same(deepgram: FakeDeepgram) -> None:
+    transcribe(deepgram.url, parameters={"model": "nova-4", "speed": "2", "focus": ["a", "b"], "numerals": "true"})
+    (request,) = deepgram.requests
+    assert request.parameters == {"model": ["nova-4"], "speed": ["2"], "focus": ["a", "b"], "numerals": ["true"]}
+
+
 @pytest.mark.parametrize(
     "body",
     [
