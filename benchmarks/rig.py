@@ -138,7 +138,7 @@ class Rig:
 
     def requests(self) -> list[Request]:
         """What the speech server has answered since the last reset."""
-        with urllib.request.urlopen(f"{self.session.speech.url}/_local/requests", timeout=10) as response:
+        with self._journal("GET") as response:
             entries = json.load(response)["requests"]
         return [
             Request(status=entry["status"], started=entry["started"], finished=entry["finished"], audio=entry["sha256"])
@@ -147,9 +147,12 @@ class Rig:
         ]
 
     def forget_requests(self) -> None:
-        request = urllib.request.Request(f"{self.session.speech.url}/_local/requests", method="DELETE")
-        with urllib.request.urlopen(request, timeout=10):
+        with self._journal("DELETE"):
             pass
+
+    def _journal(self, method: str) -> Any:
+        url, headers = f"{self.session.speech.url}/_local/requests", {"Authorization": f"Token {self.session.key}"}
+        return urllib.request.urlopen(urllib.request.Request(url, headers=headers, method=method), timeout=10)
 
 
 def recording(index: int) -> bytes:

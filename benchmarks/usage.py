@@ -12,11 +12,10 @@ from typing import Any
 from benchmarks.assembly import PRODUCT_STAGE, Assembly
 from benchmarks.cost import LAMBDA_SECONDS, CallUsage, happy_path, item_size, write_units
 from benchmarks.rig import Rig, wait_for
+from local.access.signatures import signed
 
 _CALL = "four-minutes"
 _TIMEOUT_SECONDS = 60
-# Requests of this benchmark itself; functions have credentials of their own.
-_OWN_ACCESS_KEY = "test"
 # CloudTrail shows so many at once, and the emulator has no further pages.
 _MOST_EVENTS = 50
 
@@ -54,7 +53,8 @@ def one_call(rig: Rig, assembly: Assembly) -> CallUsage:
 def _record_requests(rig: Rig, *, on: bool) -> None:
     """Have the emulator's CloudTrail keep every request, or stop it."""
     body = json.dumps({"cloudtrail._recording_enabled": str(on).lower()}).encode()
-    request = urllib.request.Request(f"{rig.session.emulator.url}/_ministack/config", data=body, method="POST")
+    url = f"{rig.session.emulator.url}/_ministack/config"
+    request = signed("POST", url, body, rig.session.access_key.credentials)
     with urllib.request.urlopen(request, timeout=10):
         pass
 
@@ -65,7 +65,8 @@ def _requests(rig: Rig) -> Iterator[tuple[str, str, Mapping[str, Any]]]:
     if len(events) == _MOST_EVENTS:
         raise RuntimeError("the emulator's CloudTrail shows only the newest requests: the count would be too low")
     for event in events:
-        if event["Username"] != _OWN_ACCESS_KEY:
+        # Requests of this benchmark itself have the session's own key; functions have credentials of their own.
+        if event["Username"] != rig.session.access_key.access_key_id:
             record = json.loads(event["CloudTrailEvent"])
             yield event["EventSource"].split(".")[0], event["EventName"], record["requestParameters"] or {}
 

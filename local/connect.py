@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from local.access.signatures import signed
 from local.calls import Call, connect_key, put_recording
 from local.emulator.gateway import EVENTS_PATH
 from operations.environment import Environment
@@ -195,16 +196,21 @@ class Instance:
     def send(self, event_type: str, detail: dict[str, Any]) -> None:
         """Send an event of the instance."""
         event = {"source": "aws.connect", "detail-type": event_type, "detail": detail}
-        _ask("POST", f"{self.environment.endpoint_url}{EVENTS_PATH}", event)
+        self._ask("POST", f"{self.environment.endpoint_url}{EVENTS_PATH}", event)
 
     def _media(self, method: str, path: str, order: dict[str, Any] | None = None) -> dict[str, Any]:
-        state: dict[str, Any] = _ask(method, self._media_url + path, order)
+        state: dict[str, Any] = self._ask(method, self._media_url + path, order)
         return state
 
+    def _ask(self, method: str, url: str, body: Any) -> Any:
+        credentials = self.environment.session.get_credentials()
+        if credentials is None:
+            raise ConnectFailed("there is no access key of the local environment")
+        data = None if body is None else json.dumps(body).encode()
+        return _answer(signed(method, url, data, credentials))
 
-def _ask(method: str, url: str, body: Any) -> Any:
-    data = None if body is None else json.dumps(body).encode()
-    request = urllib.request.Request(url, data=data, method=method)  # noqa: S310
+
+def _answer(request: urllib.request.Request) -> Any:
     try:
         with urllib.request.urlopen(request, timeout=_TIMEOUT_SECONDS) as response:  # noqa: S310
             return json.load(response)

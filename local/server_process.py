@@ -193,14 +193,25 @@ class ServerProcess(ChildProcess):
         port: TCP port.
         health_path: Answers 200 as soon as the server is ready.
         log: Where its output goes.
+        environment: Variables that it has beside those of this process; what is secret belongs here, because other
+            users of the machine see arguments.
     """
 
     def __init__(
-        self, *, name: str, module: str, arguments: Sequence[str] = (), port: int, health_path: str, log: Path
+        self,
+        *,
+        name: str,
+        module: str,
+        arguments: Sequence[str] = (),
+        port: int,
+        health_path: str,
+        log: Path,
+        environment: Mapping[str, str] | None = None,
     ) -> None:
         super().__init__(
             name=name,
             command=[sys.executable, "-m", module, "--stop-with-parent", "--port", str(port), *arguments],
+            environment={**os.environ, **(environment or {})},
             port=port,
             health_path=health_path,
             log=log,

@@ -13,14 +13,16 @@ from rich.console import Console
 from rich.text import Text
 
 from local import cdk
+from local.access.keys import AccessKey
 from local.emulator.process import Emulator
 from local.emulator.runtime import install_runtime
 from local.emulator.server import ACCOUNT_ID, REGION
-from local.server_process import ROOT, ServerProcess, require_free_port
+from local.server_process import HOST, ServerProcess, require_free_port
+from local.speech.authentication import KEY_VARIABLE
 from local.streamers import Streamer
-from operations.environment import Environment, emulator
+from operations.environment import EMULATOR_DIRECTORY, Environment, emulator, emulator_credentials
 
-DIRECTORY = ROOT / ".local"
+DIRECTORY = EMULATOR_DIRECTORY
 EMULATOR_PORT = 4566
 SPEECH_PORT = 8787
 MEDIA_PORT = 8789
@@ -53,6 +55,11 @@ class LocalSession:
         speech_arguments: Further arguments of ``python -m local.speech``.
         emulator_arguments: Further arguments of ``python -m local.emulator``.
         report: Told what is being done, as a short sentence.
+
+    Attributes:
+        access_key: Without it the emulated account and the Kinesis Video simulator answer nobody.
+        credentials: File in which other programs of this user find it, for as long as the session runs.
+        key: Deepgram's key, without which the speech server answers nobody.
     """
 
     def __init__(
@@ -65,9 +72,11 @@ class LocalSession:
         emulator_arguments: Sequence[str] = (),
         report: Report = lambda _: None,
     ) -> None:
+        self.access_key = AccessKey.generate()
+        self.credentials = emulator_credentials(emulator_port)
         self.key = secrets.token_hex(20)
         self.speech = speech_server(speech_port, self.key, *speech_arguments)
-        self.media = _media_server(media_port)
+        self.media = _media_server(media_port, self.access_key, f"http://{HOST}:{emulator_port}")
         self._streamers: list[Streamer] = []
         self._emulator_port = emulator_port
         self._emulator_arguments = emulator_arguments
@@ -101,6 +110,7 @@ class LocalSession:
         for server in (self.speech, self.media):
             require_free_port(server.name, server.port)
         try:
+            self.access_key.write(self.credentials)
             with ThreadPoolExecutor() as pool:
                 assembly = pool.submit(self._synthesise)
                 account = pool.submit(self._open_account)
@@ -137,6 +147,7 @@ class LocalSession:
         self.media.stop()
         if self._emulator is not None:
             self._emulator.stop()
+        self.credentials.unlink(missing_ok=True)
 
     def __enter__(self) -> Self:
         self.start()
@@ -162,6 +173,7 @@ class LocalSession:
             directory=DIRECTORY,
             runtime_python=runtime,
             arguments=["--kinesis-video-url", self.media.url, *self._emulator_arguments],
+            key=self.access_key,
         )
         self._report(f"starting the emulated AWS account on {self._emulator.url}")
         self._emulator.start()
@@ -194,18 +206,21 @@ def speech_server(port: int, key: str, *arguments: str) -> ServerProcess:
     return ServerProcess(
         name="speech server",
         module="local.speech",
-        arguments=["--key", key, *arguments],
+        arguments=arguments,
         port=port,
         health_path="/health",
         log=DIRECTORY / f"speech-{port}.log",
+        environment={KEY_VARIABLE: key},
     )
 
 
-def _media_server(port: int) -> ServerProcess:
+def _media_server(port: int, key: AccessKey, emulator_url: str) -> ServerProcess:
     return ServerProcess(
         name="Kinesis Video simulator",
         module="local.kinesis_video",
+        arguments=["--emulator-url", emulator_url],
         port=port,
         health_path="/health",
         log=DIRECTORY / f"kinesis-video-{port}.log",
+        environment=key.environment,
     )

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from local.emulator.gateway import TASK_CREDENTIALS_PATH
+from local.emulator.gateway import TASK_CREDENTIALS_PATH, task_token
 from local.server_process import ROOT, ChildProcess, free_port
 from operations.environment import Environment
 
@@ -53,6 +53,9 @@ def _variables(environment: Environment) -> dict[str, str]:
     (container,) = definition["containerDefinitions"]
     endpoint = environment.endpoint_url or ""
     role = definition["taskRoleArn"].rpartition("/")[2]
+    credentials = environment.session.get_credentials()
+    if credentials is None:
+        raise RuntimeError("the session has no access key")
     variables = {entry["name"]: entry["value"] for entry in container["environment"]}
     return {
         **{name: os.environ[name] for name in _PASSED_ON if name in os.environ},
@@ -61,6 +64,7 @@ def _variables(environment: Environment) -> dict[str, str]:
         **variables,
         "FEED_URL": _without_tls(variables["FEED_URL"]),
         "AWS_CONFIG_FILE": os.devnull,
+        "AWS_CONTAINER_AUTHORIZATION_TOKEN": task_token(credentials.secret_key, role),
         "AWS_CONTAINER_CREDENTIALS_FULL_URI": f"{endpoint}{TASK_CREDENTIALS_PATH}{role}",
         "AWS_EC2_METADATA_DISABLED": "true",
         "AWS_ENDPOINT_URL": endpoint,

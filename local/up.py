@@ -9,11 +9,13 @@ from rich.console import Console
 from rich.text import Text
 
 from local.cdk import CdkFailed
+from local.emulator.server import REGION
 from local.server_process import ROOT, ServerDidNotStart
 from local.session import LocalSession, interactive_session
 
 _HELP = """
-The environment is running; nothing of it is reachable from outside this machine. In another terminal:
+The environment is running; nothing of it is reachable from outside this machine, and nobody is answered without the
+access key of this session. In another terminal:
 
   a recording of your own     {python} -m local.drop FILE --clinic demo-clinic --call my-call
   one of the samples          {python} -m local.drop {sample}
@@ -25,7 +27,10 @@ The environment is running; nothing of it is reachable from outside this machine
   what failed, and why        {python} -m operations.calls --environment Local --failed
   repeat what failed          {python} -m operations.redrive --environment Local
 
-  AWS SDKs and tools          AWS_ENDPOINT_URL={endpoint} AWS_ACCESS_KEY_ID=test AWS_SECRET_ACCESS_KEY=test
+  AWS SDKs and tools          export AWS_ENDPOINT_URL={endpoint} AWS_REGION={region} \\
+                                AWS_ACCESS_KEY_ID={access_key_id} \\
+                                AWS_SECRET_ACCESS_KEY={secret_access_key}
+  the same key in a file      {credentials}
   logs                        {emulator_log}
                               {speech_log}
                               {streamer_log}
@@ -59,6 +64,10 @@ def _help(session: LocalSession, streamer_log: Path) -> str:
         sample=next((ROOT / "local" / "samples").glob("*.wav")).relative_to(ROOT),
         today=time.strftime("%Y-%m-%d", time.gmtime()),
         endpoint=session.emulator.url,
+        region=REGION,
+        access_key_id=session.access_key.access_key_id,
+        secret_access_key=session.access_key.secret_access_key,
+        credentials=session.credentials.relative_to(ROOT),
         emulator_log=session.emulator.log.relative_to(ROOT),
         speech_log=session.speech.log.relative_to(ROOT),
         streamer_log=streamer_log.relative_to(ROOT),

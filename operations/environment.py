@@ -9,10 +9,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 import boto3
 import botocore.session
 from botocore.config import Config
+from botocore.configloader import raw_config_parse
 from botocore.exceptions import BotoCoreError, ClientError
 
 if TYPE_CHECKING:
@@ -28,7 +30,8 @@ _CONFIG = Config(connect_timeout=5, read_timeout=30, retries={"mode": "standard"
 _EMULATOR_NAME = "Local"
 _EMULATOR_REGION = "us-east-1"
 _EMULATOR_PORT = 4566
-_EMULATOR_KEYS = "test"
+EMULATOR_DIRECTORY = Path(__file__).parents[1] / ".local"
+"""Where the local environment keeps what it needs while it runs."""
 
 
 class UnusableEnvironment(Exception):
@@ -127,25 +130,44 @@ def connect(arguments: argparse.Namespace) -> Environment:
     return _environment(arguments.environment, session, arguments.endpoint_url, arguments.stack_outputs)
 
 
+def emulator_credentials(port: int) -> Path:
+    """Where the emulator on this port leaves the access key of its session, as a file of shared credentials."""
+    return EMULATOR_DIRECTORY / f"credentials-{port}"
+
+
 def emulator(*, endpoint_url: str | None = None, stack_outputs: Path | None = None) -> Environment:
-    """Find the Local environment on the embedded emulator.
+    """Find the Local environment on the embedded emulator, with the access key that it has left for its user.
 
     Args:
         endpoint_url: Where the emulator is. Default: on the port in ``CALLSCRIBE_EMULATOR_PORT``, or 4566.
         stack_outputs: File written by ``cdk deploy --outputs-file``. Default: the emulator is asked.
 
     Raises:
-        UnusableEnvironment: It is not deployed, or the emulator cannot be reached.
+        UnusableEnvironment: It is not running, not deployed, or the emulator cannot be reached.
     """
-    port = os.environ.get("CALLSCRIBE_EMULATOR_PORT", _EMULATOR_PORT)
+    port = int(os.environ.get("CALLSCRIBE_EMULATOR_PORT", _EMULATOR_PORT))
+    endpoint_url = endpoint_url or f"http://127.0.0.1:{port}"
+    access_key_id, secret_access_key = _emulator_key(urlsplit(endpoint_url).port or port)
     session = boto3.Session(
-        aws_access_key_id=_EMULATOR_KEYS,
-        aws_secret_access_key=_EMULATOR_KEYS,
+        aws_access_key_id=access_key_id,
+        aws_secret_access_key=secret_access_key,
         region_name=_EMULATOR_REGION,
         # No profile: the one that the shell names is for real accounts, and may not even exist.
         botocore_session=botocore.session.Session(session_vars={"profile": (None, None, None, None)}),
     )
-    return _environment(_EMULATOR_NAME, session, endpoint_url or f"http://127.0.0.1:{port}", stack_outputs)
+    return _environment(_EMULATOR_NAME, session, endpoint_url, stack_outputs)
+
+
+def _emulator_key(port: int) -> tuple[str, str]:
+    """The access key of the emulator on a port: its two halves."""
+    path = emulator_credentials(port)
+    try:
+        profile = raw_config_parse(str(path))["default"]
+        return profile["aws_access_key_id"], profile["aws_secret_access_key"]
+    except (BotoCoreError, KeyError) as error:
+        raise UnusableEnvironment(
+            f"there is no access key in {path}: start the environment with `make local`"
+        ) from error
 
 
 def _environment(

@@ -1,8 +1,13 @@
-"""``python -m local.emulator --runtime-python PATH``: run the emulator until Ctrl-C."""
+"""``python -m local.emulator --runtime-python PATH``: run the emulator until Ctrl-C.
+
+Nobody but the holder of the session's access key gets anything from it. Whoever starts it passes a key on, see
+:mod:`local.access.keys`; by default it makes one and prints it.
+"""
 
 import argparse
 from pathlib import Path
 
+from local.access.keys import AccessKey
 from local.emulator.server import EmulatorSettings, run
 
 
@@ -24,7 +29,8 @@ def main() -> None:
     parser.add_argument("--kinesis-video-url", metavar="URL", help="where the Kinesis Video simulator is")
     parser.add_argument("--stop-with-parent", action="store_true", help="stop when standard input ends")
     options = vars(parser.parse_args())
-    run(EmulatorSettings(**{**options, "workers_of": dict(options["workers_of"])}))
+    key = AccessKey.of_this_process()
+    run(EmulatorSettings(**{**options, "key": key, "workers_of": dict(options["workers_of"])}))
 
 
 def _number_of(argument: str) -> tuple[str, int]:

@@ -1,14 +1,24 @@
-"""What stands in front of MiniStack: nobody but this machine's own programs gets through.
+"""What stands in front of MiniStack: only requests that a key of this session has signed get through.
 
-MiniStack checks no caller and answers every browser (CORS ``*``), so a web page could run code on the machine by
-creating a Lambda function. Requests from another site's page (``Origin``) or through another site's name (``Host``,
-DNS rebinding) are refused here.
+MiniStack takes the key ``test``, any account's number and an unsigned request for the account's owner, and does not
+look at their signatures. So a web page could run code on this machine, by one image whose address creates a stack with
+a custom resource. Here every request and every WebSocket is refused that is not signed, with the session's own key
+(:mod:`local.access.keys`) or with one that the emulated account has given out since. What such a key may do is
+MiniStack's to judge, by the policies of its role. Three things need no signature:
 
-What tests and the streamers of this machine need of it is below ``/_local/``:
+* ``GET /_ministack/health``, which tells that the emulator runs;
+* the answer of a custom resource's function, at an address with a random part that only the function is told;
+* a task's credentials, for which ECS gives a task a token of its own.
+
+What tests, the streamers and the Kinesis Video simulator of this machine need is below ``/_local/``, for the session's
+own key, as are MiniStack's own ``/_ministack/`` and its like:
 
 ===================================== =================================================================================
 ``GET /_local/workers``               The Lambda worker processes, so that a test can kill one.
-``GET /_local/task-credentials/ROLE`` The credentials of a task that runs in this role, as ECS's agent hands them out.
+``GET /_local/task-credentials/ROLE`` The credentials of a task that runs in this role, as ECS's agent hands them out:
+                                      for the token of :func:`task_token`.
+``POST /_local/authorisations``       Whether a request that another server got may pass (:class:`Authorisation`);
+                                      null, or the ``code`` and ``message`` of the error.
 ``POST /_local/events``               Puts an event of an AWS service on the default bus, which no client of AWS can do.
 ``PUT /_local/stalls/OPERATION``      From now on requests of this operation (``X-Amz-Target``, such as
                                       ``AWSStepFunctions.SendTaskSuccess``) arrive and are neither heard nor answered.
@@ -18,67 +28,177 @@ What tests and the streamers of this machine need of it is below ``/_local/``:
 """
 
 import asyncio
+import hmac
 import json
-import re
-from collections.abc import Awaitable, Callable, MutableMapping
-from typing import Any
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
 
-Scope = MutableMapping[str, Any]
-Message = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[Message]]
-Send = Callable[[Message], Awaitable[None]]
-Application = Callable[[Scope, Receive, Send], Awaitable[None]]
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from local.access.guard import guarded, refuse
+from local.access.keys import AccessKey
+from local.access.signatures import Claim, Refused, SignedRequest, check
+
+log = logging.getLogger(__name__)
 
 WORKERS_PATH = "/_local/workers"
 STALLS_PATH = "/_local/stalls/"
 TASK_CREDENTIALS_PATH = "/_local/task-credentials/"
+AUTHORISATIONS_PATH = "/_local/authorisations"
 EVENTS_PATH = "/_local/events"
+HEALTH_PATH = "/_ministack/health"
 
-_LOCAL_HOST = re.compile(r"^(?:localhost|127\.0\.0\.1|\[::1\]|[a-z0-9.-]+\.localhost)(?::\d+)?$")
-_LOCAL_ORIGIN = re.compile(r"^https?://(?:localhost|127\.0\.0\.1|\[::1\])(?::\d+)?$")
+_OWNERS_PATHS = ("/_local/", "/_ministack/", "/_localstack/")
+
+Answer = tuple[int, dict[str, str], bytes]
 
 
-def gateway(
-    application: Application,
-    *,
-    workers: Callable[[], list[dict[str, Any]]],
-    task_credentials: Callable[[str], dict[str, str] | None],
-    send_event: Callable[[dict[str, Any]], None],
-) -> Application:
-    """Wrap an ASGI application.
+@dataclass(frozen=True, kw_only=True)
+class Authorisation:
+    """A request that another server got, and what it would do.
+
+    Attributes:
+        request: The request.
+        action: As policies name it, such as ``kinesisvideo:GetMedia``.
+        resource: ARN of what it is done to.
+    """
+
+    request: SignedRequest
+    action: str
+    resource: str
+
+
+class Account(Protocol):
+    """What the gateway asks of the emulated account."""
+
+    def secret_of(self, claim: Claim) -> str:
+        """The secret half of the session's own key, or of one that the account has given out; raises `Refused`."""
+
+    def refusal(self, request: SignedRequest, refused: Refused) -> Answer:
+        """The answer to a request that is refused, in the protocol of its service."""
+
+    def judge(self, access_key_id: str, action: str, resource: str) -> None:
+        """Ask the policies of whoever has this key; raises `Refused`."""
+
+    def handshake(self, scope: Scope) -> SignedRequest:
+        """What is signed where a WebSocket is opened."""
+
+    def awaits(self, scope: Scope) -> bool:
+        """Whether a request is the answer that a custom resource waits for."""
+
+    def task_credentials(self, role_name: str) -> Mapping[str, str] | None:
+        """The credentials of a role's tasks, if the role has tasks."""
+
+    def workers(self) -> list[dict[str, Any]]:
+        """The Lambda worker processes."""
+
+    def send_event(self, event: dict[str, Any]) -> None:
+        """Put an event of an AWS service on the default bus."""
+
+
+def task_token(secret_access_key: str, role_name: str) -> str:
+    """The token for which a task gets the credentials of its role, and nothing else.
+
+    Args:
+        secret_access_key: Of the session's own key.
+        role_name: Name of the role.
+    """
+    return hmac.new(secret_access_key.encode(), f"task {role_name}".encode(), "sha256").hexdigest()
+
+
+def gateway(application: ASGIApp, *, key: AccessKey, account: Account) -> ASGIApp:
+    """Put the gateway in front of MiniStack.
 
     Args:
         application: What answers requests that are let through.
-        workers: Describes the Lambda worker processes.
-        task_credentials: Gives the credentials of a role's tasks, if the role has tasks.
-        send_event: Puts an event of an AWS service on the default bus.
+        key: The session's own key.
+        account: The emulated account.
     """
-    stalls = _Stalls()
+    return guarded(_Gateway(application, key, account))
 
-    async def guarded(scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] not in ("http", "websocket"):
-            await application(scope, receive, send)
-            return
-        headers = {name.lower(): value.decode("latin-1") for name, value in scope["headers"]}
-        path = scope["path"]
-        if not _is_local(headers):
-            await _refuse(scope, send)
-        elif path == WORKERS_PATH:
-            await _answer(send, 200, workers())
-        elif path.startswith(TASK_CREDENTIALS_PATH):
-            credentials = task_credentials(path.removeprefix(TASK_CREDENTIALS_PATH))
-            await _answer(send, 200 if credentials else 404, credentials)
-        elif path == EVENTS_PATH:
-            send_event(json.loads(await _body(receive)))
-            await _answer(send, 200, None)
-        elif path.startswith(STALLS_PATH):
-            await _answer(send, 200, stalls.change(scope["method"], path.removeprefix(STALLS_PATH)))
-        elif await stalls.wait(headers.get(b"x-amz-target", "")):
-            await _answer(send, 503, {"message": "the request stalled"})
+
+class _Gateway:
+    def __init__(self, application: ASGIApp, key: AccessKey, account: Account) -> None:
+        self._application = application
+        self._key = key
+        self._account = account
+        self._stalls = _Stalls()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "websocket":
+            await self._open(scope, receive, send)
+        elif scope["type"] == "http":
+            await self._answer(scope, receive, send)
         else:
-            await application(scope, receive, send)
+            await self._application(scope, receive, send)
 
-    return guarded
+    async def _open(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            check(self._account.handshake(scope), self._account.secret_of)
+        except Refused as refused:
+            log.warning("refused WebSocket %s: %s", scope["path"], refused.code)
+            await refuse(scope, send, refused.message)
+        else:
+            await self._application(scope, receive, send)
+
+    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
+        path = scope["path"]
+        if (scope["method"] == "GET" and path == HEALTH_PATH) or self._account.awaits(scope):
+            await self._application(scope, receive, send)
+            return
+        head = SignedRequest.of(scope)
+        if path.startswith(TASK_CREDENTIALS_PATH):
+            await self._hand_out(path.removeprefix(TASK_CREDENTIALS_PATH), head, scope, send)
+            return
+        try:
+            self._account.secret_of(Claim.of(head))  # before a byte of the body is read
+            body = await _body(receive)
+            claim = check(SignedRequest.of(scope, body), self._account.secret_of)
+            if path.startswith(_OWNERS_PATHS) and claim.access_key_id != self._key.access_key_id:
+                raise Refused("AccessDenied", "This is for the session's own key.")
+        except Refused as refused:
+            log.warning("refused %s %s: %s", scope["method"], path, refused.code)
+            await _send(send, *self._account.refusal(head, refused))
+            return
+        if path.startswith("/_local/"):
+            await self._steer(scope, body, send)
+        elif await self._stalls.wait(head.headers.get("x-amz-target", "")):
+            await _send_json(send, 503, {"message": "the request stalled"})
+        else:
+            await self._application(scope, _again(body, receive), send)
+
+    async def _hand_out(self, role: str, head: SignedRequest, scope: Scope, send: Send) -> None:
+        token = task_token(self._key.secret_access_key, role)
+        if not hmac.compare_digest(head.headers.get("authorization", "").encode(), token.encode()):
+            await refuse(scope, send, "credentials of a task are for the task's token")
+            return
+        credentials = self._account.task_credentials(role)
+        await _send_json(send, 200 if credentials else 404, credentials)
+
+    async def _steer(self, scope: Scope, body: bytes, send: Send) -> None:
+        path = scope["path"]
+        if path == WORKERS_PATH:
+            await _send_json(send, 200, self._account.workers())
+        elif path == EVENTS_PATH:
+            self._account.send_event(json.loads(body))
+            await _send_json(send, 200, None)
+        elif path == AUTHORISATIONS_PATH:
+            await _send_json(send, 200, self._authorise(json.loads(body)))
+        elif path.startswith(STALLS_PATH):
+            await _send_json(send, 200, self._stalls.change(scope["method"], path.removeprefix(STALLS_PATH)))
+        else:
+            await _send_json(send, 404, {"message": "there is nothing here"})
+
+    def _authorise(self, asked: dict[str, Any]) -> dict[str, str] | None:
+        wanted = Authorisation(**{**asked, "request": SignedRequest(**asked["request"])})
+        try:
+            claim = check(wanted.request, self._account.secret_of)
+            self._account.judge(claim.access_key_id, wanted.action, wanted.resource)
+        except Refused as refused:
+            return {"code": refused.code, "message": refused.message}
+        return None
 
 
 class _Stalls:
@@ -107,28 +227,31 @@ class _Stalls:
         return True
 
 
-def _is_local(headers: dict[bytes, str]) -> bool:
-    """Whether a request names this machine as its host and, if it comes from a page, as the page's origin."""
-    origin = headers.get(b"origin")
-    return bool(_LOCAL_HOST.match(headers.get(b"host", ""))) and (origin is None or bool(_LOCAL_ORIGIN.match(origin)))
-
-
 async def _body(receive: Receive) -> bytes:
-    body, more = b"", True
+    """The whole body; what there is of it when the client leaves, which then matches no signature."""
+    parts, more = [], True
     while more:
         message = await receive()
-        body, more = body + message.get("body", b""), message.get("more_body", False)
-    return body
+        parts.append(message.get("body", b""))
+        more = message.get("more_body", False)
+    return b"".join(parts)
 
 
-async def _refuse(scope: Scope, send: Send) -> None:
-    if scope["type"] == "websocket":
-        await send({"type": "websocket.close", "code": 4403})
-    else:
-        await _answer(send, 403, "this emulator answers programs on this machine only")
+def _again(body: bytes, receive: Receive) -> Receive:
+    """Receive a body that has been read already, and then what follows it."""
+    messages: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
+
+    async def receive_again() -> Message:
+        return messages.pop() if messages else await receive()
+
+    return receive_again
 
 
-async def _answer(send: Send, status: int, body: Any) -> None:
-    headers = [(b"content-type", b"application/json")]
-    await send({"type": "http.response.start", "status": status, "headers": headers})
-    await send({"type": "http.response.body", "body": json.dumps(body).encode()})
+async def _send(send: Send, status: int, headers: dict[str, str], body: bytes) -> None:
+    raw = [(name.lower().encode(), value.encode()) for name, value in headers.items()]
+    await send({"type": "http.response.start", "status": status, "headers": raw})
+    await send({"type": "http.response.body", "body": body})
+
+
+async def _send_json(send: Send, status: int, body: Any) -> None:
+    await _send(send, status, {"content-type": "application/json"}, json.dumps(body).encode())

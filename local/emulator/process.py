@@ -9,7 +9,9 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from local.emulator.gateway import STALLS_PATH, WORKERS_PATH
+from local.access.keys import AccessKey
+from local.access.signatures import signed
+from local.emulator.gateway import HEALTH_PATH, STALLS_PATH, WORKERS_PATH
 from local.emulator.server import REGION
 from local.server_process import ServerProcess
 
@@ -22,9 +24,22 @@ class Emulator(ServerProcess):
         directory: Where its log and temporary files go.
         runtime_python: The Python that runs Lambda functions.
         arguments: Further arguments of ``python -m local.emulator``.
+        key: The session's access key. Default: a new one.
+
+    Attributes:
+        key: The session's access key, without which it answers nobody.
     """
 
-    def __init__(self, *, port: int, directory: Path, runtime_python: Path, arguments: Sequence[str] = ()) -> None:
+    def __init__(
+        self,
+        *,
+        port: int,
+        directory: Path,
+        runtime_python: Path,
+        arguments: Sequence[str] = (),
+        key: AccessKey | None = None,
+    ) -> None:
+        self.key = key or AccessKey.generate()
         self._state_directory = directory.absolute() / f"emulator-{port}"
         super().__init__(
             name="emulator",
@@ -35,20 +50,21 @@ class Emulator(ServerProcess):
                 *arguments,
             ],
             port=port,
-            health_path="/_ministack/health",
+            health_path=HEALTH_PATH,
             log=directory / f"emulator-{port}.log",
+            environment=self.key.environment,
         )
 
     @property
     def environment(self) -> dict[str, str]:
         """Environment variables that point an AWS SDK or the CDK command line at the emulator, and at nothing else."""
         return {
-            "AWS_ACCESS_KEY_ID": "test",
+            "AWS_ACCESS_KEY_ID": self.key.access_key_id,
             "AWS_CONFIG_FILE": os.devnull,
             "AWS_DEFAULT_REGION": REGION,
             "AWS_ENDPOINT_URL": self.url,
             "AWS_REGION": REGION,
-            "AWS_SECRET_ACCESS_KEY": "test",
+            "AWS_SECRET_ACCESS_KEY": self.key.secret_access_key,
             "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
         }
 
@@ -76,6 +92,6 @@ class Emulator(ServerProcess):
             self._ask("DELETE", STALLS_PATH + operation)
 
     def _ask(self, method: str, path: str) -> Any:
-        request = urllib.request.Request(self.url + path, method=method)  # noqa: S310
+        request = signed(method, self.url + path, None, self.key.credentials)
         with urllib.request.urlopen(request, timeout=5) as response:  # noqa: S310
             return json.load(response)

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from local.access.keys import AccessKey
 from local.emulator.gateway import gateway
 from local.emulator.version import require_supported_version
 from local.server_process import HOST, terminate_with_parent
@@ -25,6 +26,7 @@ class EmulatorSettings:
         port: TCP port on the loopback address.
         state_directory: Where temporary files go; emptied at start and removed at the end.
         runtime_python: The Python that runs Lambda functions.
+        key: The session's own key: the account's owner.
         workers_per_function: Concurrent invocations of one function; more of them wait. A function behind a queue
             takes the maximum concurrency of its event source mapping instead.
         workers_of: Another number for single functions, by name.
@@ -35,6 +37,7 @@ class EmulatorSettings:
     port: int
     state_directory: Path
     runtime_python: Path
+    key: AccessKey
     workers_per_function: int = 4
     workers_of: Mapping[str, int] = field(default_factory=dict)
     kinesis_video_url: str | None = None
@@ -66,10 +69,10 @@ def _configure(settings: EmulatorSettings) -> None:
         {
             "MINISTACK_ACCOUNT_ID": ACCOUNT_ID,
             "AUTH": "true",
-            "AWS_ACCESS_KEY_ID": "test",
+            "AWS_ACCESS_KEY_ID": settings.key.access_key_id,
             "AWS_DEFAULT_REGION": REGION,
             "AWS_ENDPOINT_URL": endpoint,
-            "AWS_SECRET_ACCESS_KEY": "test",
+            "AWS_SECRET_ACCESS_KEY": settings.key.secret_access_key,
             "BIND_HOST": HOST,
             "GATEWAY_PORT": str(settings.port),
             "IOT_MTLS_ENABLED": "0",
@@ -91,13 +94,17 @@ def _serve(settings: EmulatorSettings) -> None:
     from ministack import app as ministack
 
     from local.emulator import patches
-    from local.emulator.patches import events, functions, tasks
+    from local.emulator.patches import functions
+    from local.emulator.patches.account import EmulatedAccount
 
+    account = EmulatedAccount(settings.key)
     patches.apply(
         runtime_python=settings.runtime_python,
         workers_per_function=settings.workers_per_function,
         workers_of=settings.workers_of,
         kinesis_video_url=settings.kinesis_video_url,
+        key=settings.key,
+        secret_of=account.secret_of,
     )
     config = Config()
     config.bind = [f"{HOST}:{settings.port}"]
@@ -115,12 +122,7 @@ def _serve(settings: EmulatorSettings) -> None:
             await stop.wait()
             await asyncio.to_thread(functions.stop_workers)
 
-        application: Any = gateway(
-            ministack.app,
-            workers=functions.workers,
-            task_credentials=tasks.credentials,
-            send_event=events.send_as_service,
-        )
+        application: Any = gateway(ministack.app, key=settings.key, account=account)
         await serve(application, config, shutdown_trigger=stopped)
 
     asyncio.run(serve_until_stopped())

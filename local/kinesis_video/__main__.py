@@ -1,4 +1,8 @@
-"""``python -m local.kinesis_video``: run the service on loopback until it is interrupted."""
+"""``python -m local.kinesis_video``: run the service on loopback until it is interrupted.
+
+Nobody but the holder of the session's access key, and of keys that its emulated account has given out, gets anything
+from it. Whoever starts it passes a key on, see :mod:`local.access.keys`; by default it makes one and prints it.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +14,8 @@ from contextlib import suppress
 
 import uvicorn
 
+from local.access.keys import AccessKey
+from local.kinesis_video.admission import Admission
 from local.kinesis_video.app import create_app
 from local.kinesis_video.streams import Settings, Streams
 from local.server_process import HOST, terminate_with_parent
@@ -53,6 +59,9 @@ def arguments() -> argparse.ArgumentParser:
         "--inclusive-tokens", action="store_true", help="begin with the fragment of a continuation token, not after it"
     )
     parser.add_argument("--region", default=defaults.region, help="in the ARNs of streams (default: %(default)s)")
+    parser.add_argument(
+        "--emulator-url", metavar="URL", help="the emulated account whose keys and policies count (default: none)"
+    )
     parser.add_argument("--certificate", metavar="FILE", help="serve TLS with this certificate (PEM)")
     parser.add_argument("--certificate-key", metavar="FILE", help="its key (PEM)")
     parser.add_argument("--stop-with-parent", action="store_true", help="stop when standard input ends")
@@ -84,7 +93,7 @@ def main() -> None:
         terminate_with_parent()
     server = _Server(
         uvicorn.Config(
-            create_app(Streams(settings)),
+            create_app(Streams(settings), Admission(AccessKey.of_this_process(), emulator_url=options.emulator_url)),
             host=HOST,
             port=options.port,
             ws="none",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any
@@ -10,19 +11,25 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
+from starlette.types import ASGIApp
 
+from local.access.guard import guarded
+from local.access.signatures import SignedRequest
+from local.kinesis_video.admission import Admission
 from local.kinesis_video.errors import ServiceError
 from local.kinesis_video.get_media import Sessions
 from local.kinesis_video.producer import CallInProgress, Calls, InvalidCall
 from local.kinesis_video.put_media import Acknowledgements, put_media
-from local.kinesis_video.streams import Settings, Streams
+from local.kinesis_video.streams import Streams
 from local.speech.faults import InvalidFault
 
 _Handler = Callable[[Request], Awaitable[Response]]
 
 
-def create_app(streams: Streams | None = None) -> Starlette:
+def create_app(streams: Streams, admission: Admission) -> ASGIApp:
     """Return the application: the operations of Kinesis Video Streams, and what tests steer it with.
+
+    Everything but ``/health`` has to be signed, what is below ``/_local/`` with the session's own key.
 
     ======================================== =========================================================================
     ``/createStream``, ``/describeStream``   Control plane, as are ``/listStreams``, ``/deleteStream`` and
@@ -37,11 +44,19 @@ def create_app(streams: Streams | None = None) -> Starlette:
     ======================================== =========================================================================
 
     Args:
-        streams: The streams there are, shared with who produces into them; by default none, with default settings.
+        streams: The streams there are, shared with who produces into them.
+        admission: Lets requests in.
     """
-    streams = streams or Streams(Settings())
     calls, sessions = Calls(streams), Sessions(streams.settings)
-    service, steering = _Service(streams, sessions), _Steering(streams, sessions, calls)
+    service, steering = _Service(streams, sessions, admission), _Steering(streams, sessions, calls)
+
+    def owners(path: str, handler: _Handler, *methods: str) -> Route:
+        async def answer(request: Request) -> Response:
+            body = await request.body()
+            admission.admit_owner(SignedRequest.of(request.scope, body))
+            return await handler(request)
+
+        return Route(path, _answering(answer), methods=list(methods))
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
@@ -57,18 +72,19 @@ def create_app(streams: Streams | None = None) -> Starlette:
         "/getMedia": service.get_media,
         "/putMedia": service.put_media,
     }
-    return Starlette(
+    application = Starlette(
         routes=[
             *(Route(path, _answering(operation), methods=["POST"]) for path, operation in operations.items()),
             Route("/health", steering.health),
-            Route("/_local/calls", steering.start_call, methods=["POST"]),
-            Route("/_local/calls/{contact_id}", steering.call, methods=["GET", "DELETE"]),
-            Route("/_local/sessions", steering.sessions, methods=["GET", "DELETE"]),
-            Route("/_local/faults", steering.faults, methods=["POST"]),
-            Route("/_local/settings", steering.settings, methods=["POST"]),
+            owners("/_local/calls", steering.start_call, "POST"),
+            owners("/_local/calls/{contact_id}", steering.call, "GET", "DELETE"),
+            owners("/_local/sessions", steering.sessions, "GET", "DELETE"),
+            owners("/_local/faults", steering.faults, "POST"),
+            owners("/_local/settings", steering.settings, "POST"),
         ],
         lifespan=lifespan,
     )
+    return guarded(application)
 
 
 def _answering(operation: _Handler) -> _Handler:
@@ -81,58 +97,52 @@ def _answering(operation: _Handler) -> _Handler:
     return answer
 
 
-async def _parameters(request: Request) -> dict[str, Any]:
-    try:
-        value = await request.json()
-    except ValueError:
-        value = None
-    if not isinstance(value, dict):
-        raise ServiceError("InvalidArgumentException", "The body is not a JSON object")
-    return value
-
-
 class _Service:
     """The operations of the API."""
 
-    def __init__(self, streams: Streams, sessions: Sessions) -> None:
+    def __init__(self, streams: Streams, sessions: Sessions, admission: Admission) -> None:
         self._streams = streams
         self._sessions = sessions
+        self._admission = admission
 
     async def create_stream(self, request: Request) -> Response:
-        asked = await _parameters(request)
+        asked = await self._asked(request, "CreateStream")
         if not asked.get("StreamName"):
             raise ServiceError("InvalidArgumentException", "StreamName must be given")
         stream = self._streams.create(asked["StreamName"], asked.get("DataRetentionInHours") or 0)
         return JSONResponse({"StreamARN": stream.arn})
 
     async def describe_stream(self, request: Request) -> Response:
-        asked = await _parameters(request)
+        asked = await self._asked(request, "DescribeStream")
         stream = self._streams.find(asked.get("StreamName"), asked.get("StreamARN"))
         return JSONResponse({"StreamInfo": stream.description()})
 
     async def delete_stream(self, request: Request) -> Response:
-        self._streams.delete((await _parameters(request)).get("StreamARN", ""))
+        self._streams.delete((await self._asked(request, "DeleteStream")).get("StreamARN", ""))
         return JSONResponse({})
 
     async def list_streams(self, request: Request) -> Response:
-        condition = (await _parameters(request)).get("StreamNameCondition") or {}
+        condition = (await self._asked(request, "ListStreams")).get("StreamNameCondition") or {}
         found = self._streams.matching(condition.get("ComparisonValue", ""))
         return JSONResponse({"StreamInfoList": [stream.description() for stream in found]})
 
     async def get_data_endpoint(self, request: Request) -> Response:
-        asked = await _parameters(request)
+        asked = await self._asked(request, "GetDataEndpoint")
         self._streams.find(asked.get("StreamName"), asked.get("StreamARN"))
         host, port = request.scope["server"]
         return JSONResponse({"DataEndpoint": f"{request.scope['scheme']}://{host}:{port}"})
 
     async def get_media(self, request: Request) -> Response:
-        asked = await _parameters(request)
+        asked = await self._asked(request, "GetMedia")
         stream = self._streams.find(asked.get("StreamName"), asked.get("StreamARN"))
         return self._sessions.open(stream, asked.get("StartSelector") or {})
 
     async def put_media(self, request: Request) -> Response:
         headers = request.headers
-        stream = self._streams.find(headers.get("x-amzn-stream-name"), headers.get("x-amzn-stream-arn"))
+        name, arn = headers.get("x-amzn-stream-name"), headers.get("x-amzn-stream-arn")
+        # The body has no end yet, so that nobody can have signed it.
+        await self._admit(request, b"", "PutMedia", name, arn)
+        stream = self._streams.find(name, arn)
         offset_ms = 0
         if headers.get("x-amzn-fragment-timecode-type") == "RELATIVE":
             try:
@@ -140,6 +150,24 @@ class _Service:
             except (KeyError, ValueError):
                 raise ServiceError("InvalidArgumentException", "Relative times need a producer start") from None
         return Acknowledgements(put_media(stream, request.stream(), offset_ms), media_type="application/json")
+
+    async def _asked(self, request: Request, action: str) -> dict[str, Any]:
+        """The parameters of a request that is let in."""
+        body = await request.body()
+        try:
+            asked = json.loads(body)
+        except ValueError:
+            asked = None
+        parameters = asked if isinstance(asked, dict) else {}
+        await self._admit(request, body, action, parameters.get("StreamName"), parameters.get("StreamARN"))
+        if not isinstance(asked, dict):
+            raise ServiceError("InvalidArgumentException", "The body is not a JSON object")
+        return asked
+
+    async def _admit(self, request: Request, body: bytes, action: str, name: Any, arn: Any) -> None:
+        await self._admission.admit(
+            SignedRequest.of(request.scope, body), action=action, resource=self._streams.resource(name, arn)
+        )
 
 
 class _Steering:

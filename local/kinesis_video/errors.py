@@ -5,6 +5,15 @@ from __future__ import annotations
 from starlette.responses import JSONResponse
 
 _STATUS = {
+    "AccessDeniedException": 403,
+    "ExpiredTokenException": 403,
+    "IncompleteSignature": 403,
+    "InvalidClientTokenId": 403,
+    "InvalidToken": 403,
+    "MissingAuthenticationToken": 403,
+    "RequestTimeTooSkewed": 403,
+    "SignatureDoesNotMatch": 403,
+    "UnrecognizedClientException": 403,
     "ResourceNotFoundException": 404,
     "NotAuthorizedException": 401,
     "InternalFailure": 500,

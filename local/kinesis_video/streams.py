@@ -180,7 +180,7 @@ class Streams:
         """
         if name in self._streams:
             raise ServiceError("ResourceInUseException", f"Stream {name} exists already")
-        arn = f"arn:aws:kinesisvideo:{self.settings.region}:000000000000:stream/{name}/{next(self._ids)}"
+        arn = self._arn(name, next(self._ids))
         stream = self._streams[name] = Stream(name=name, arn=arn, retention_hours=retention_hours)
         return stream
 
@@ -196,6 +196,18 @@ class Streams:
         if stream is None:
             raise ServiceError("ResourceNotFoundException", "The requested stream is not found or not active")
         return stream
+
+    def resource(self, name: object, arn: object) -> str:
+        """ARN by which policies know what a request names, whether there is such a stream or not."""
+        if arn:
+            return str(arn)
+        stream = self._streams.get(str(name))
+        if stream is not None:
+            return stream.arn
+        return self._arn(str(name), 0) if name else "*"
+
+    def _arn(self, name: str, number: int) -> str:
+        return f"arn:aws:kinesisvideo:{self.settings.region}:000000000000:stream/{name}/{number}"
 
     def ensure(self, name: str) -> Stream:
         """Return the stream with this name, and create it if there is none."""

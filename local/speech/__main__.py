@@ -1,5 +1,8 @@
 """``python -m local.speech``: run the server on loopback until it is interrupted.
 
+Nobody gets anything from it without its key. Whoever starts it passes one on in a variable, see
+`local.speech.authentication`; by default it makes one and prints it.
+
 Recognition processes start by importing this module again, so what only the server needs is imported in `main`.
 """
 
@@ -53,7 +56,6 @@ def arguments() -> argparse.ArgumentParser:
         metavar="SECONDS",
         help="close streams that send this much audio beyond 1.25 times real time (default: only note it)",
     )
-    parser.add_argument("--key", help="the API key to insist on (default: any)")
     parser.add_argument(
         "--allow-host",
         action="append",
@@ -90,6 +92,7 @@ def main() -> None:
 
     from local.server_process import terminate_with_parent
     from local.speech.app import SERVER_OPTIONS, create_app
+    from local.speech.authentication import key_of_this_process
     from local.speech.engines import Engine, StreamEngine
     from local.speech.engines.frames import FramesEngine
     from local.speech.engines.pocketsphinx import PocketsphinxEngine
@@ -121,19 +124,20 @@ def main() -> None:
 
     if options.stop_with_parent:
         terminate_with_parent()
+    key = key_of_this_process()
     service = ListenService(
         engine=engine,
         journal=Journal(options.parallel_limit),
         faults=Faults(),
         remote=Remote(allowed_hosts=options.allow_host, max_bytes=options.max_bytes),
         max_bytes=options.max_bytes,
-        key=options.key,
+        key=key,
     )
     live = LiveService(
         engine=streaming,
         journal=StreamJournal(options.parallel_streams),
         limits=StreamLimits(max_ahead=options.max_ahead),
-        key=options.key,
+        key=key,
     )
     server = Server(
         uvicorn.Config(

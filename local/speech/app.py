@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any
@@ -10,14 +11,20 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route, WebSocketRoute
+from starlette.types import ASGIApp
 
+from local.access.guard import guarded
+from local.speech.authentication import authenticate
 from local.speech.engines.frames import FramesEngine
+from local.speech.errors import ListenError
 from local.speech.faults import Faults, InvalidFault, OrderBook
 from local.speech.faulty_answers import FaultyProtocol
 from local.speech.journal import Journal
 from local.speech.live.service import LiveService
 from local.speech.remote import Remote
 from local.speech.rest import ListenService
+
+Handler = Callable[[Request], Awaitable[Response]]
 
 MAX_FRAMES_BYTES = 16 * 1024 * 1024
 # Of uvicorn, beside the port. Deepgram's streams are not compressed.
@@ -31,10 +38,10 @@ SERVER_OPTIONS: dict[str, Any] = {
 }
 
 
-def create_app(service: ListenService, live: LiveService) -> Starlette:
+def create_app(service: ListenService, live: LiveService) -> ASGIApp:
     """Return the application: Deepgram's API, ``/health``, and below ``/_local/`` what tests steer it with.
 
-    It has to be served with `SERVER_OPTIONS`.
+    Everything but ``/health`` needs the key. It has to be served with `SERVER_OPTIONS`.
 
     =============================== =================================================================================
     ``GET /health``                 The engine's name.
@@ -70,21 +77,36 @@ def create_app(service: ListenService, live: LiveService) -> Starlette:
         yield
         await service.close()
 
-    return Starlette(
+    def steering(path: str, handler: Handler, *methods: str) -> Route:
+        return Route(path, _for_the_key(service.key, handler), methods=list(methods))
+
+    application = Starlette(
         routes=[
             Route("/v1/listen", service.listen, methods=["POST"]),
             WebSocketRoute("/v1/listen", live.listen),
             Route("/health", health),
-            Route("/_local/requests", requests, methods=["GET", "DELETE"]),
-            Route("/_local/faults", _taking_orders(service.faults), methods=["POST"]),
-            Route("/_local/streams", streams, methods=["GET", "DELETE"]),
-            Route("/_local/streams/faults", _taking_orders(live.faults), methods=["POST"]),
+            steering("/_local/requests", requests, "GET", "DELETE"),
+            steering("/_local/faults", _taking_orders(service.faults), "POST"),
+            steering("/_local/streams", streams, "GET", "DELETE"),
+            steering("/_local/streams/faults", _taking_orders(live.faults), "POST"),
         ],
         lifespan=lifespan,
     )
+    return guarded(application)
 
 
-def _taking_orders(orders: OrderBook[Any]) -> Callable[[Request], Awaitable[Response]]:
+def _for_the_key(key: str, handler: Handler) -> Handler:
+    async def answer(request: Request) -> Response:
+        try:
+            authenticate(request.headers.get("authorization", ""), key)
+        except ListenError as error:
+            return error.response(str(uuid.uuid4()))
+        return await handler(request)
+
+    return answer
+
+
+def _taking_orders(orders: OrderBook[Any]) -> Handler:
     async def take(request: Request) -> Response:
         try:
             orders.add(await request.json())
@@ -96,18 +118,18 @@ def _taking_orders(orders: OrderBook[Any]) -> Callable[[Request], Awaitable[Resp
     return take
 
 
-def create_frames_app(live: LiveService | None = None) -> Starlette:
+def create_frames_app(live: LiveService) -> ASGIApp:
     """Return the application with the engine `local.speech.engines.frames`, as tests of what streams to it need it.
 
     Args:
-        live: With limits or a journal of its own, for example.
+        live: Serves the streams; its key is that of the whole application.
     """
-    engine = FramesEngine()
     service = ListenService(
-        engine=engine,
+        engine=FramesEngine(),
         journal=Journal(),
         faults=Faults(),
         remote=Remote(max_bytes=MAX_FRAMES_BYTES),
         max_bytes=MAX_FRAMES_BYTES,
+        key=live.key,
     )
-    return create_app(service, live or LiveService(engine=engine))
+    return create_app(service, live)

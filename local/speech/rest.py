@@ -36,7 +36,7 @@ class ListenService:
     """What one server works with.
 
     Attributes:
-        key: The one API key that is accepted; `None` accepts any.
+        key: The one API key that is accepted.
         max_bytes: Largest audio accepted.
     """
 
@@ -45,7 +45,7 @@ class ListenService:
     faults: Faults
     remote: Remote
     max_bytes: int
-    key: str | None = None
+    key: str
     _jobs: set[asyncio.Task[None]] = field(default_factory=set)
 
     async def listen(self, request: Request) -> Response:

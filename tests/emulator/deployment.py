@@ -197,11 +197,11 @@ class Deployment:
 
     def fail(self, call: Call, *then: dict[str, Any]) -> None:
         """Have the speech server answer the next requests for a call so, and as usual after that."""
-        _ask(f"{self.session.speech.url}/_local/faults", {"match": call.call_id, "then": list(then)})
+        self._speech("/_local/faults", {"match": call.call_id, "then": list(then)})
 
     def heard(self) -> dict[str, Any]:
         """What the speech server was asked."""
-        report: dict[str, Any] = _ask(f"{self.session.speech.url}/_local/requests")
+        report: dict[str, Any] = self._speech("/_local/requests")
         return report
 
     def requests(self, call: Call) -> list[dict[str, Any]]:
@@ -210,7 +210,15 @@ class Deployment:
 
     def forget_requests(self) -> None:
         """Empty the speech server's journal."""
-        _ask(f"{self.session.speech.url}/_local/requests", method="DELETE")
+        self._speech("/_local/requests", method="DELETE")
+
+    def _speech(self, path: str, body: Any = None, *, method: str | None = None) -> Any:
+        data = None if body is None else json.dumps(body).encode()
+        headers = {"Authorization": f"Token {self.session.key}"}
+        request = urllib.request.Request(self.session.speech.url + path, data=data, headers=headers, method=method)
+        with urllib.request.urlopen(request, timeout=10) as response:
+            answer = response.read()
+        return json.loads(answer) if answer else None
 
     # The emulator
 
@@ -240,11 +248,3 @@ def eventually(probe: Callable[[], Any], *, seconds: float = 30) -> Any:
         assert time.monotonic() < deadline, "did not happen in time"
         time.sleep(0.1)
     return answer
-
-
-def _ask(url: str, body: Any = None, *, method: str | None = None) -> Any:
-    data = None if body is None else json.dumps(body).encode()
-    request = urllib.request.Request(url, data=data, method=method)
-    with urllib.request.urlopen(request, timeout=10) as response:
-        answer = response.read()
-    return json.loads(answer) if answer else None

@@ -21,6 +21,7 @@ from aiobotocore.session import AioSession
 from botocore.exceptions import ConnectTimeoutError
 
 from local.emulator.process import Emulator
+from local.kinesis_video.admission import Admission
 from local.kinesis_video.app import create_app as create_streams_app
 from local.kinesis_video.fragments import Contact, Fragment
 from local.kinesis_video.streams import Settings as StreamSettings
@@ -36,6 +37,7 @@ from streamer.deepgram.session import SessionLimits
 from streamer.service import Service
 from streamer.settings import Settings
 from tests.fakes.serving import serving
+from tests.fakes.signing import SigV4
 from tests.live.calls import WORD, Transcript, contact
 from tests.live.fast_loop import speed
 from tests.live.feed import Feed
@@ -140,12 +142,12 @@ class Stage:
     async def streams_fail(self, *then: dict[str, Any]) -> None:
         """Order failures of GetMedia (`local.kinesis_video.faults`)."""
         order = {"match": "", "then": list(then)}
-        async with _http() as http:
+        async with self._http() as http:
             (await http.post(f"{self.streams_url}/_local/faults", json=order)).raise_for_status()
 
     async def bodies(self) -> list[dict[str, Any]]:
         """Every GetMedia request so far."""
-        async with _http() as http:
+        async with self._http() as http:
             sessions: list[dict[str, Any]] = (await http.get(f"{self.streams_url}/_local/sessions")).json()["sessions"]
         return sessions
 
@@ -332,6 +334,9 @@ class Stage:
         service.drain()
         await self._running[service]
 
+    def _http(self) -> httpx.AsyncClient:
+        return httpx.AsyncClient(timeout=None, auth=SigV4(self.emulator.key))
+
     async def _no_messages(self) -> bool:
         return set((await self.cloud.messages(self.cloud.queue_url)).values()) == {0}
 
@@ -345,10 +350,6 @@ class Stage:
             if not response.get("Messages"):
                 return received
             received += response["Messages"]
-
-
-def _http() -> httpx.AsyncClient:
-    return httpx.AsyncClient(timeout=None)
 
 
 @asynccontextmanager
@@ -369,7 +370,7 @@ async def new_stage(emulator: Emulator, table: Cloud) -> AsyncIterator[Stage]:
         urls = [
             await stack.enter_async_context(serving(app, timeout_keep_alive=3600, **options))
             for app, options in (
-                (create_streams_app(streams), {}),
+                (create_streams_app(streams, Admission(emulator.key)), {}),
                 (create_frames_app(deepgram), SERVER_OPTIONS),
                 (feed.app(), {}),
             )

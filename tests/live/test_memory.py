@@ -13,6 +13,8 @@ from typing import Any
 
 from local.kinesis_video.fragments import AGENT_TRACK, CUSTOMER_TRACK, Contact, Source, fragment_number
 from local.speech.app import SERVER_OPTIONS, create_frames_app
+from local.speech.engines.frames import FramesEngine
+from local.speech.live.service import LiveService
 from streamer.calls.call import CallRun, Outcome, Services
 from streamer.calls.ending import EndLimits
 from streamer.calls.state import CallState, Checkpoint, Completion, EndHints, Lease
@@ -133,7 +135,7 @@ async def follow_for_an_hour(stream: Stream, table: Table) -> dict[str, Any]:
             hints=EndHints(),
         ),
     )
-    async with serving(create_frames_app(), **SERVER_OPTIONS) as url:
+    async with serving(create_frames_app(LiveService(engine=FramesEngine(), key="key")), **SERVER_OPTIONS) as url:
         services = Services(
             **doubles,
             key=others,

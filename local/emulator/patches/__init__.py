@@ -4,9 +4,11 @@ Each module says what MiniStack does and what AWS does. All of it reaches into M
 :mod:`local.emulator.version` admits one release only; ``tests/local/emulator`` holds the contract of each patch.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from local.access.keys import AccessKey
+from local.access.signatures import Claim
 from local.emulator.patches import (
     cloudformation,
     events,
@@ -25,6 +27,8 @@ def apply(
     workers_per_function: int,
     workers_of: Mapping[str, int],
     kinesis_video_url: str | None,
+    key: AccessKey,
+    secret_of: Callable[[Claim], str],
 ) -> None:
     """Apply every patch to the imported MiniStack.
 
@@ -34,12 +38,14 @@ def apply(
             the mapping's maximum concurrency decides.
         workers_of: Another number for single functions, by name.
         kinesis_video_url: Where the Kinesis Video simulator is, if there is one.
+        key: The session's own key, which the simulator is asked with.
+        secret_of: Finds the secret half of a key.
     """
     cloudformation.apply()
     events.apply()
     functions.apply(runtime_python, workers_per_function, workers_of)
     identity.apply()
-    kinesis_video.apply(kinesis_video_url)
-    live_feed.apply()
+    kinesis_video.apply(kinesis_video_url, key)
+    live_feed.apply(secret_of)
     recorded.apply()
     workflows.apply()

@@ -6,6 +6,8 @@
 * MiniStack hands its whole environment to a function. AWS gives a function its own variables and Lambda's, nothing
   of the machine around it.
 * MiniStack starts a process for every concurrent event. A laptop has no thousand of them, so invocations queue.
+* The runtime API, from which a process fetches its events, has a port of its own on the loopback address. On AWS nobody
+  else can reach it; here the guard keeps web pages from it.
 """
 
 import collections
@@ -18,6 +20,9 @@ from typing import Any
 from ministack.core import lambda_runtime
 from ministack.services import lambda_svc
 
+from local.access.guard import refusal
+from local.emulator.patches.identity import execution_credentials
+
 _INITIALISATION_SECONDS = 60.0  # AWS allows 10 s; a laptop that starts ten functions at once on two cores needs longer
 _FORBIDDEN_KEYS = frozenset(lambda_runtime._RESERVED_RUNTIME_ENV_VARS)
 _PASSED_ON = ("HOME", "PATH", "TMPDIR")
@@ -28,6 +33,7 @@ Config = dict[str, Any]
 def apply(runtime_python: Path, workers_per_function: int, workers_of: Mapping[str, int]) -> None:
     """Run Python functions on AWS's runtime client, with at most so many invocations of one function at once."""
     _run_on_runtime_client(runtime_python)
+    _guard_runtime_api()
     _bound_concurrency(workers_per_function, workers_of)
     lambda_svc._provided_worker_env = worker_environment
     lambda_runtime._PROVIDED_INIT_TIMEOUT = _INITIALISATION_SECONDS
@@ -90,7 +96,7 @@ def worker_environment(config: Config, code_dir: str, port: int) -> dict[str, st
         "LAMBDA_TASK_ROOT": code_dir,
         "AWS_ENDPOINT_URL": os.environ["AWS_ENDPOINT_URL"],
         "POWERTOOLS_TRACE_DISABLED": "1",
-        **lambda_runtime.execution_credentials(config),
+        **execution_credentials(config),
     }
 
 
@@ -120,6 +126,26 @@ def _run_on_runtime_client(runtime_python: Path) -> None:
     lambda_svc._provided_runtime_code_dir = unpack_with_bootstrap
     lambda_svc._execute_function_warm = execute
     lambda_runtime._worker_class_for = worker_class
+
+
+def _guard_runtime_api() -> None:
+    make = lambda_runtime.ProvidedWorker._build_handler_class
+
+    def make_guarded(worker: Any, *arguments: Any) -> type:
+        handler: Any = make(worker, *arguments)
+
+        class Guarded(handler):  # type: ignore[misc] # made anew by MiniStack for each process
+            def parse_request(self) -> bool:
+                if not super().parse_request():
+                    return False
+                reason = refusal(self.headers.items(), scheme="http")
+                if reason is not None:
+                    self.send_error(403, explain=reason)
+                return reason is None
+
+        return Guarded
+
+    lambda_runtime.ProvidedWorker._build_handler_class = make_guarded
 
 
 def _bound_concurrency(workers_per_function: int, workers_of: Mapping[str, int]) -> None:

@@ -1,8 +1,8 @@
 """Kinesis Video Streams: MiniStack has none, so its control plane is passed on to the simulator.
 
 With that one endpoint is enough for a program: it asks the emulator for a stream's data endpoint, as it asks AWS, and
-is sent to the simulator. Policies are checked before a request is passed on; what goes to the data endpoint itself
-(``GetMedia``) is not checked, since the simulator knows no policies.
+is sent to the simulator. Policies are checked before a request is passed on, signed with the session's own key; of a
+request at the data endpoint itself (``GetMedia``) the simulator asks the emulator.
 """
 
 import asyncio
@@ -13,9 +13,12 @@ from collections.abc import Mapping
 from email.message import Message
 from typing import Any
 
+from botocore.credentials import Credentials
 from ministack import app
 from ministack.core.responses import get_account_id, get_region
 
+from local.access.keys import AccessKey
+from local.access.signatures import signed
 from local.emulator.patches.recorded import add_resource_type
 
 Properties = dict[str, Any]
@@ -28,14 +31,16 @@ _ACTIONS = {
 _TIMEOUT_SECONDS = 10
 
 
-def apply(simulator_url: str | None) -> None:
+def apply(simulator_url: str | None, key: AccessKey) -> None:
     """Pass requests on.
 
     Args:
         simulator_url: Where the simulator is. Default: the service is missing, as it is in MiniStack.
+        key: The session's own key.
     """
     if simulator_url is None:
         return
+    credentials = key.credentials
     dispatch = app._dispatch_service_request
 
     async def dispatch_or_pass_on(
@@ -47,32 +52,30 @@ def apply(simulator_url: str | None) -> None:
         denied = app._enforce_data_plane(
             "kinesisvideo", action, headers, query, request_id, resource_arn=_resource(_parsed(body))
         )
-        return denied or await asyncio.to_thread(_ask, simulator_url + path, body)
+        return denied or await asyncio.to_thread(_ask, simulator_url + path, body, credentials)
+
+    def call(path: str, request: Mapping[str, Any]) -> Any:
+        status, _, body = _ask(simulator_url + path, json.dumps(request).encode(), credentials)
+        if status != 200:
+            raise ValueError(body.decode(errors="replace"))
+        return json.loads(body or b"{}")
 
     def create_stream(logical_id: str, properties: Properties, stack: str) -> tuple[str, Mapping[str, Any]]:
         name = properties.get("Name") or f"{stack}-{logical_id}"
         request = {"StreamName": name, "DataRetentionInHours": properties.get("DataRetentionInHours", 0)}
-        return name, {"Arn": _call(simulator_url, "/createStream", request)["StreamARN"]}
+        return name, {"Arn": call("/createStream", request)["StreamARN"]}
 
     def delete_stream(name: str, _properties: Properties) -> None:
-        stream = _call(simulator_url, "/describeStream", {"StreamName": name})
-        _call(simulator_url, "/deleteStream", {"StreamARN": stream["StreamInfo"]["StreamARN"]})
+        stream = call("/describeStream", {"StreamName": name})
+        call("/deleteStream", {"StreamARN": stream["StreamInfo"]["StreamARN"]})
 
     app._dispatch_service_request = dispatch_or_pass_on
     add_resource_type("AWS::KinesisVideo::Stream", create=create_stream, delete=delete_stream)
 
 
-def _call(simulator_url: str, path: str, request: Mapping[str, Any]) -> Any:
-    status, _, body = _ask(simulator_url + path, json.dumps(request).encode())
-    if status != 200:
-        raise ValueError(body.decode(errors="replace"))
-    return json.loads(body or b"{}")
-
-
-def _ask(url: str, body: bytes) -> Answer:
-    request = urllib.request.Request(url, data=body, headers={"Content-Type": "application/json"})  # noqa: S310
+def _ask(url: str, body: bytes, credentials: Credentials) -> Answer:
     try:
-        with urllib.request.urlopen(request, timeout=_TIMEOUT_SECONDS) as answer:  # noqa: S310
+        with urllib.request.urlopen(signed("POST", url, body, credentials), timeout=_TIMEOUT_SECONDS) as answer:  # noqa: S310
             return answer.status, _headers(answer.headers), answer.read()
     except urllib.error.HTTPError as error:
         with error:

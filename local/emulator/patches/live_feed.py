@@ -9,9 +9,10 @@
   namespace (service authorization reference, "AWS AppSync"); a client signs a ``POST`` to the HTTP endpoint whose
   body names the channel (AppSync Events developer guide, "Understanding the Event API WebSocket protocol").
 
-The code of a channel namespace's handlers is kept and not run.
+The code of a channel namespace's handlers is kept and not run. IAM is the one way to sign in that is emulated.
 """
 
+import hashlib
 import json
 import os
 import re
@@ -24,6 +25,7 @@ from ministack.core.responses import get_account_id, get_region
 from ministack.services import appsync_events
 from ministack.services.cloudformation import provisioners
 
+from local.access.signatures import Claim, Refused, SignedRequest, check
 from local.emulator.patches.recorded import add_resource_type
 
 Properties = dict[str, Any]
@@ -39,8 +41,12 @@ _ACTIONS = {
 }
 
 
-def apply() -> None:
-    """Apply what this module describes."""
+def apply(secret_of: Callable[[Claim], str]) -> None:
+    """Apply what this module describes.
+
+    Args:
+        secret_of: Finds the secret half of a key.
+    """
     add_resource_type("AWS::AppSync::Api", create=_create_api, update=_update_api, delete=_delete_api)
     add_resource_type("AWS::AppSync::ChannelNamespace", create=_create_namespace, delete=_delete_namespace)
     host = f"{os.environ['BIND_HOST']}:{os.environ['GATEWAY_PORT']}"
@@ -48,7 +54,17 @@ def apply() -> None:
     os.environ["APPSYNC_EVENTS_REALTIME_HOST_TEMPLATE"] = f"{host}/_aws/appsync-realtime-api/{{api_id}}"
     _route_by_path()
     _authorise_requests()
-    _authorise_messages()
+    _authorise_messages(secret_of)
+
+
+def handshake(scope: Scope) -> SignedRequest | None:
+    """What is signed where a listener connects; None for a WebSocket that is none of the feed's.
+
+    Raises:
+        Refused: The connection names nobody.
+    """
+    found = _REALTIME_PATH.match(scope["path"])
+    return _signed(found[1], None, _connecting(scope)) if found else None
 
 
 def _create_api(_logical_id: str, properties: Properties, _stack: str) -> tuple[str, Mapping[str, Any]]:
@@ -146,23 +162,36 @@ def _authorise_requests() -> None:
     iam_actions.extract_resource_arn = resource
 
 
-def _authorise_messages() -> None:
+def _authorise_messages(secret_of: Callable[[Claim], str]) -> None:
     authorise = appsync_events._authorize_event_op
     converse = appsync_events._handle_websocket_in_api_scope
+
+    def allowed(api_id: str, channel: str | None, operation: str, auth: Any) -> bool:
+        """Whether the policies of whoever signed *auth* admit the operation."""
+        try:
+            claim = check(_signed(api_id, channel, auth), secret_of)
+        except Refused:
+            return False
+        denied = iam_evaluator.enforce(
+            claim.access_key_id,
+            _ACTIONS[operation],
+            "appsync-events",
+            get_region(),
+            resource_arn=_resource(api_id, channel),
+        )
+        return denied is None
 
     async def authorise_by_policy(
         api_id: str, channel: str | None, operation: str, auth: Any, request_headers: Any = None
     ) -> tuple[bool, str | None]:
         # A request over HTTP has been through the policies by now.
-        if request_headers is None and not _allowed(api_id, channel, operation, auth):
+        if request_headers is None and not allowed(api_id, channel, operation, auth):
             return False, "You are not authorized to make this call."
         answer: tuple[bool, str | None] = await authorise(api_id, channel, operation, auth, request_headers)
         return answer
 
     async def converse_if_allowed(scope: Scope, receive: Any, send: Send, api_id: str, *more: Any) -> None:
-        protocols = dict(scope["headers"]).get(b"sec-websocket-protocol", b"").decode("latin-1")
-        auth, _ = appsync_events._decode_header_subprotocol(protocols)
-        if _allowed(api_id, None, appsync_events.EVENT_CONNECT, auth):
+        if allowed(api_id, None, appsync_events.EVENT_CONNECT, _connecting(scope)):
             await converse(scope, receive, send, api_id, *more)
         else:
             await send({"type": "websocket.close", "code": 1008})
@@ -171,24 +200,29 @@ def _authorise_messages() -> None:
     appsync_events._handle_websocket_in_api_scope = converse_if_allowed
 
 
-def _allowed(api_id: str, channel: str | None, operation: str, auth: Any) -> bool:
-    """Whether the policies of whoever signed *auth* admit the operation; other ways of signing in are not judged."""
-    headers = {str(name).lower(): str(value) for name, value in (auth or {}).items()}
-    if not headers.get("authorization", "").startswith("AWS4-HMAC-SHA256"):
-        return True
+def _connecting(scope: Scope) -> Any:
+    """What a connection says of who opens it."""
+    protocols = dict(scope["headers"]).get(b"sec-websocket-protocol", b"").decode("latin-1")
+    auth, _ = appsync_events._decode_header_subprotocol(protocols)
+    return auth
+
+
+def _signed(api_id: str, channel: str | None, auth: Any) -> SignedRequest:
+    """What *auth* is the signature of.
+
+    Raises:
+        Refused: It is none by IAM, the one way to sign in that is emulated.
+    """
+    if not isinstance(auth, dict):
+        raise Refused("MissingAuthenticationToken", "The message is not signed.")
     body = json.dumps({} if channel is None else {"channel": channel}, separators=(",", ":"))
-    raw_headers = [(name.encode(), value.encode()) for name, value in headers.items()]
-    iam_evaluator.pin_signed_request("POST", f"/_aws/appsync-api/{api_id}/event", {}, raw_headers)
-    iam_evaluator.pin_signed_body(body.encode())
-    iam_evaluator.pin_request_caller(headers, {})
-    denied = iam_evaluator.enforce(
-        app.extract_access_key_id(headers, {}),
-        _ACTIONS[operation],
-        "appsync-events",
-        get_region(),
-        resource_arn=_resource(api_id, channel),
+    return SignedRequest(
+        method="POST",
+        path=f"/_aws/appsync-api/{api_id}/event",
+        query="",
+        headers={str(name).lower(): str(value) for name, value in auth.items()},
+        payload_sha256=hashlib.sha256(body.encode()).hexdigest(),
     )
-    return denied is None
 
 
 def _channel_of(body: bytes) -> str | None:

@@ -6,11 +6,11 @@ not do fails here as on AWS.
 """
 
 import json
-import secrets
 from datetime import UTC, datetime, timedelta
 
-from ministack.services import iam, sts
+from ministack.services import iam
 
+from local.emulator.patches.identity import open_session
 from local.emulator.server import ACCOUNT_ID
 
 _PRINCIPAL = "ecs-tasks.amazonaws.com"
@@ -23,21 +23,11 @@ def credentials(role_name: str) -> dict[str, str] | None:
     if role is None or _PRINCIPAL not in json.dumps(role["AssumeRolePolicyDocument"]):
         return None
     expires_at = datetime.now(UTC) + _VALID_FOR
-    access_key, secret_key, token = f"ASIA{secrets.token_hex(8).upper()}", secrets.token_hex(20), secrets.token_hex(40)
-    sts.register_session(
-        access_key,
-        {
-            "Arn": f"arn:aws:sts::{ACCOUNT_ID}:assumed-role/{role_name}/task",
-            "UserId": f"{role_name}:task",
-            "SecretAccessKey": secret_key,
-            "SessionToken": token,
-            "Expiration": expires_at.timestamp(),
-        },
-    )
+    session = open_session(ACCOUNT_ID, role_name, "task", expires_at=expires_at)
     return {
         "RoleArn": role["Arn"],
-        "AccessKeyId": access_key,
-        "SecretAccessKey": secret_key,
-        "Token": token,
+        "AccessKeyId": session.access_key_id,
+        "SecretAccessKey": session.secret_access_key,
+        "Token": session.token,
         "Expiration": expires_at.strftime("%Y-%m-%dT%H:%M:%SZ"),
     }

@@ -28,14 +28,14 @@ class LiveService:
 
     Attributes:
         engine: Recognises streams; `None` refuses every one.
-        key: The one API key that is accepted; `None` accepts any.
+        key: The one API key that is accepted.
     """
 
     engine: StreamEngine | None
+    key: str
     journal: StreamJournal = field(default_factory=StreamJournal)
     faults: StreamFaults = field(default_factory=StreamFaults)
     limits: StreamLimits = field(default_factory=StreamLimits)
-    key: str | None = None
 
     async def listen(self, socket: WebSocket) -> None:
         """Serve one stream, or refuse it as Deepgram would.

@@ -46,6 +46,7 @@ class Account:
 
     def __init__(self, emulator: Emulator) -> None:
         self._endpoint_url = emulator.url
+        self.key = emulator.key
         self._clients: dict[str, Any] = {}
 
     def client(self, service: str, **credentials: str) -> Any:
@@ -59,9 +60,18 @@ class Account:
             service,
             endpoint_url=self._endpoint_url,
             region_name="us-east-1",
-            config=Config(retries={"max_attempts": 0}, s3={"addressing_style": "path"}),
-            **(credentials or {"aws_access_key_id": "test", "aws_secret_access_key": "test"}),
+            config=Config(
+                signature_version="s3v4" if service == "s3" else None,
+                retries={"max_attempts": 0},
+                s3={"addressing_style": "path"},
+            ),
+            **(credentials or self.owner),
         )
+
+    @property
+    def owner(self) -> dict[str, str]:
+        """The session's own credentials, as :meth:`client` takes them."""
+        return {"aws_access_key_id": self.key.access_key_id, "aws_secret_access_key": self.key.secret_access_key}
 
     @property
     def endpoint_url(self) -> str:

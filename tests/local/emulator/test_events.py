@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from local.access.signatures import signed
 from tests.local.emulator.conftest import Account, unique
 
 Watch = Callable[..., tuple[str, str]]
@@ -88,7 +89,8 @@ def test_a_service_s_own_event_reaches_the_rules_of_the_default_bus(account: Acc
     events.put_targets(Rule=rule, Targets=[{"Id": "queue", "Arn": account.queue_arn(url)}])
     event = {"source": "aws.connect", "detail-type": "Amazon Connect Contact Event", "detail": {"contactId": "1"}}
 
-    request = urllib.request.Request(f"{account.endpoint_url}/_local/events", data=json.dumps(event).encode())
+    address = f"{account.endpoint_url}/_local/events"
+    request = signed("POST", address, json.dumps(event).encode(), account.key.credentials)
     with urllib.request.urlopen(request, timeout=5):
         pass
 

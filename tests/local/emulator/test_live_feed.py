@@ -17,20 +17,23 @@ from websockets.typing import Subprotocol
 
 from tests.local.emulator.conftest import Account
 
+Keys = Mapping[str, str]
+
 IAM = [{"AuthType": "AWS_IAM"}]
-ROOT = {"aws_access_key_id": "test", "aws_secret_access_key": "test"}
 CHANNEL = "/calls/demo-clinic/call-1"
 
 
 class Feed:
     """An Event API with one namespace, and clients of it."""
 
-    def __init__(self, outputs: Mapping[str, str]) -> None:
+    def __init__(self, outputs: Mapping[str, str], owner: Mapping[str, str]) -> None:
         self.outputs = outputs
+        self.owner = owner
         self.url = f"http://{outputs['Http']}/event"
         self.arn = outputs["ApiArn"]
 
-    def signed(self, body: Any, credentials: Mapping[str, str]) -> AWSRequest:
+    def signed(self, body: Any, credentials: Keys | None) -> AWSRequest:
+        credentials = credentials or self.owner
         keys = Credentials(
             credentials["aws_access_key_id"],
             credentials["aws_secret_access_key"],
@@ -41,22 +44,22 @@ class Feed:
         SigV4Auth(keys, "appsync", "us-east-1").add_auth(request)
         return request
 
-    def publish(self, *events: Any, channel: str = CHANNEL, credentials: Mapping[str, str] = ROOT) -> Any:
+    def publish(self, *events: Any, channel: str = CHANNEL, credentials: Keys | None = None) -> Any:
         request = self.signed({"channel": channel, "events": [json.dumps(event) for event in events]}, credentials)
         post = urllib.request.Request(self.url, data=str(request.data).encode(), headers=dict(request.headers))
         with urllib.request.urlopen(post, timeout=10) as answer:
             return json.load(answer)
 
-    def authorization(self, body: Any, credentials: Mapping[str, str]) -> dict[str, str]:
+    def authorization(self, body: Any, credentials: Keys | None) -> dict[str, str]:
         return {**dict(self.signed(body, credentials).headers), "host": self.url.split("/")[2]}
 
-    def connect(self, credentials: Mapping[str, str] = ROOT) -> ClientConnection:
+    def connect(self, credentials: Keys | None = None) -> ClientConnection:
         header = json.dumps(self.authorization({}, credentials)).encode()
         encoded = base64.urlsafe_b64encode(header).decode().rstrip("=")
         protocols = [Subprotocol("aws-appsync-event-ws"), Subprotocol(f"header-{encoded}")]
         return connect(f"ws://{self.outputs['Realtime']}/event/realtime", subprotocols=protocols, open_timeout=10)
 
-    def subscribe(self, connection: ClientConnection, channel: str, credentials: Mapping[str, str] = ROOT) -> Any:
+    def subscribe(self, connection: ClientConnection, channel: str, credentials: Keys | None = None) -> Any:
         authorization = self.authorization({"channel": channel}, credentials)
         connection.send(
             json.dumps({"type": "subscribe", "id": "1", "channel": channel, "authorization": authorization})
@@ -87,7 +90,7 @@ def feed(account: Account) -> Feed:
         "Realtime": {"Fn::GetAtt": ["Api", "Dns.Realtime"]},
         "Namespace": {"Fn::GetAtt": ["Calls", "ChannelNamespaceArn"]},
     }
-    return Feed(account.deploy(resources, outputs))
+    return Feed(account.deploy(resources, outputs), account.owner)
 
 
 @pytest.fixture

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
+from local.emulator.gateway import task_token
 from tests.local.emulator.conftest import Account, unique
 
 TASKS = "ecs-tasks.amazonaws.com"
@@ -16,8 +17,11 @@ TASKS = "ecs-tasks.amazonaws.com"
 
 def credentials(account: Account, role: str) -> dict[str, str]:
     """As ECS's agent hands them to a container, in the form that a client takes."""
-    url = f"{account.endpoint_url}/_local/task-credentials/{role.rpartition('/')[2]}"
-    with urllib.request.urlopen(url, timeout=5) as answer:
+    name = role.rpartition("/")[2]
+    token = task_token(account.key.secret_access_key, name)
+    url = f"{account.endpoint_url}/_local/task-credentials/{name}"
+    request = urllib.request.Request(url, headers={"Authorization": token})
+    with urllib.request.urlopen(request, timeout=5) as answer:
         given = json.load(answer)
     return {
         "aws_access_key_id": given["AccessKeyId"],

@@ -6,9 +6,12 @@ from typing import Any
 import httpx
 import pytest
 
+from local.access.keys import AccessKey
+from local.kinesis_video.admission import Admission
 from local.kinesis_video.app import create_app
 from local.kinesis_video.streams import Settings, Streams
 from tests.fakes.serving import serving
+from tests.fakes.signing import SigV4
 
 
 @pytest.fixture
@@ -23,23 +26,29 @@ def streams(settings: Settings) -> Streams:
 
 
 @pytest.fixture
-async def url(streams: Streams) -> AsyncIterator[str]:
-    async with serving(create_app(streams)) as address:
+def key() -> AccessKey:
+    """The session's own key."""
+    return AccessKey.generate()
+
+
+@pytest.fixture
+async def url(streams: Streams, key: AccessKey) -> AsyncIterator[str]:
+    async with serving(create_app(streams, Admission(key))) as address:
         yield address
 
 
 @pytest.fixture
-async def http(url: str) -> AsyncIterator[httpx.AsyncClient]:
-    async with httpx.AsyncClient(base_url=url, timeout=60) as client:
+async def http(url: str, key: AccessKey) -> AsyncIterator[httpx.AsyncClient]:
+    async with httpx.AsyncClient(base_url=url, timeout=60, auth=SigV4(key)) as client:
         yield client
 
 
 @pytest.fixture
-def client_options(url: str) -> Callable[[], dict[str, Any]]:
+def client_options(url: str, key: AccessKey) -> Callable[[], dict[str, Any]]:
     """Arguments of an AWS client that reaches the service."""
     return lambda: {
         "endpoint_url": url,
         "region_name": "us-east-1",
-        "aws_access_key_id": "test",
-        "aws_secret_access_key": "test",
+        "aws_access_key_id": key.access_key_id,
+        "aws_secret_access_key": key.secret_access_key,
     }

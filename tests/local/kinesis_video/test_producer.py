@@ -171,7 +171,11 @@ async def test_a_producer_of_ones_own_is_acknowledged(http: httpx.AsyncClient, s
 
 async def test_a_producer_that_sends_something_else_is_told(http: httpx.AsyncClient, streams: Streams) -> None:
     streams.create("front-desk")
-    answer = await http.post("/putMedia", headers={"x-amzn-stream-name": "front-desk"}, content=b"RIFF" * 100)
+
+    async def chunks() -> Any:
+        yield b"RIFF" * 100
+
+    answer = await http.post("/putMedia", headers={"x-amzn-stream-name": "front-desk"}, content=chunks())
     assert json.loads(answer.text)["EventType"] == "ERROR"
 
 

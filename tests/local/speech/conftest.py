@@ -11,7 +11,10 @@ import httpx
 import pytest
 
 from local.server_process import ServerProcess, free_port
+from local.speech.authentication import KEY_VARIABLE
 from tests.local.speech.calls import SAMPLES
+
+KEY = "local-key"
 
 
 @dataclass
@@ -23,7 +26,7 @@ class Speech:
 
     def listen(self, audio: bytes | str, /, headers: dict[str, str] | None = None, **parameters: Any) -> httpx.Response:
         """Send audio, or its URL, for transcription."""
-        headers = {"authorization": "Token any", **(headers or {})}
+        headers = {"authorization": f"Token {KEY}", **(headers or {})}
         if isinstance(audio, str):
             return self.http.post("/v1/listen", json={"url": audio}, headers=headers, params=parameters)
         return self.http.post("/v1/listen", content=audio, headers=headers, params=parameters)
@@ -50,8 +53,10 @@ def _running(log: Path, *arguments: str) -> Iterator[Speech]:
         port=free_port(),
         health_path="/health",
         log=log,
+        environment={KEY_VARIABLE: KEY},
     )
-    with process, httpx.Client(base_url=process.url, timeout=300, trust_env=False) as client:
+    steering = {"authorization": f"Token {KEY}"}
+    with process, httpx.Client(base_url=process.url, timeout=300, trust_env=False, headers=steering) as client:
         yield Speech(process.url, client)
 
 
@@ -72,8 +77,8 @@ def speech(_scripted: Speech) -> Speech:
 
 @pytest.fixture(scope="session")
 def recogniser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Speech]:
-    """A server that recognises for real and insists on a key."""
-    yield from _running(tmp_path_factory.mktemp("speech") / "recogniser.log", "--key", "local-key")
+    """A server that recognises for real."""
+    yield from _running(tmp_path_factory.mktemp("speech") / "recogniser.log")
 
 
 @dataclass

@@ -15,9 +15,8 @@ from deepgram.types.listen_v1response import ListenV1Response
 
 from local.speech.engines import recogniser as recogniser_process
 from tests.local.speech.calls import NAMES, encoded, options, plain_words, recording, tone, turns, wav, word_errors
-from tests.local.speech.conftest import AudioHost, Speech
+from tests.local.speech.conftest import KEY, AudioHost, Speech
 
-KEY = "local-key"
 WORST = 0.2
 # Seconds; a busy machine may need far more than the 10 that an idle one does.
 PATIENCE = 300

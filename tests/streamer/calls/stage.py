@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import io
 import json
+import os
 import re
 import time
 from collections.abc import AsyncIterator, Callable
@@ -21,18 +22,21 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from local.access.keys import AccessKey
+from local.kinesis_video.admission import Admission
 from local.kinesis_video.app import create_app as create_streams_app
 from local.kinesis_video.fragments import AGENT_TRACK, CUSTOMER_TRACK, Contact, Fragment, from_pcm
 from local.kinesis_video.streams import Settings as StreamSettings
 from local.kinesis_video.streams import Stream, Streams
 from local.speech.app import SERVER_OPTIONS, create_frames_app
-from local.speech.engines.frames import encode_frame
+from local.speech.engines.frames import FramesEngine, encode_frame
+from local.speech.live.service import LiveService
 from streamer.calls.ending import EndLimits
 from streamer.deepgram.session import SessionLimits
 from streamer.service import Service
 from streamer.settings import Settings
 from tests.fakes.serving import serving
-from tests.streamer.calls.cloud import Cloud
+from tests.streamer.calls.cloud import KEY, Cloud
 from transcription.live_call import LiveCall
 
 SECONDS = 60.0
@@ -228,11 +232,19 @@ class Stage:
 async def new_stage(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Stage]:
     """Set the stage."""
     streams = Streams(StreamSettings(idle_seconds=0.3, fragments_per_second=50, requests_per_second=50))
+    deepgram = LiveService(engine=FramesEngine(), key=KEY)
     async with AsyncExitStack() as stack:
-        streams_url = await stack.enter_async_context(serving(create_streams_app(streams)))
-        speech_url = await stack.enter_async_context(serving(create_frames_app(), **SERVER_OPTIONS))
+        streams_url = await stack.enter_async_context(serving(create_streams_app(streams, Admission(_key_in_use()))))
+        speech_url = await stack.enter_async_context(serving(create_frames_app(deepgram), **SERVER_OPTIONS))
         monkeypatch.setenv("AWS_ENDPOINT_URL_KINESIS_VIDEO", streams_url)
         yield Stage(cloud=cloud, streams=streams, deepgram_url=speech_url.replace("http", "ws", 1))
+
+
+def _key_in_use() -> AccessKey:
+    """The key that the streamer signs with."""
+    return AccessKey(
+        access_key_id=os.environ["AWS_ACCESS_KEY_ID"], secret_access_key=os.environ["AWS_SECRET_ACCESS_KEY"]
+    )
 
 
 def numbers(first: int, seconds: float) -> list[int]:
