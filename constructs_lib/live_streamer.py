@@ -351,6 +351,7 @@ class LiveStreamer(Construct):
                 "BUFFER_SECONDS": str(_BUFFER_SECONDS),
                 "RETENTION_DAYS": retention_days,
                 "LOG_LEVEL": "INFO",
+                "HEALTH_HOST": "127.0.0.1",  # ECS's health check runs inside the container; nobody else is to ask
                 "HEALTH_PORT": "8080",
             },
             security_group=streamer_security_group(self, self.vpc, stream_url=options.stream_url),

@@ -7,7 +7,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from local.emulator.gateway import TASK_CREDENTIALS_PATH, task_token
-from local.server_process import ROOT, ChildProcess, free_port
+from local.server_process import HOST, ROOT, ChildProcess, free_port
 from operations.environment import Environment
 
 _HEALTH_PATH = "/health"
@@ -37,7 +37,12 @@ class Streamer(ChildProcess):
         super().__init__(
             name=f"streamer {name}",
             command=[sys.executable, "-m", "local.streamer_process"],
-            environment={**_variables(environment), "HEALTH_PORT": str(port), **(changes or {})},
+            environment={
+                **_variables(environment),
+                "HEALTH_HOST": HOST,
+                "HEALTH_PORT": str(port),
+                **(changes or {}),
+            },
             port=port,
             health_path=_HEALTH_PATH,
             log=directory / f"streamer-{name}.log",

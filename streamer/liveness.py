@@ -51,10 +51,11 @@ class Health:
         return "draining" if self.draining else "ok"
 
     @asynccontextmanager
-    async def serve(self, port: int) -> AsyncIterator[int]:
-        """Answer `GET /health` on all addresses.
+    async def serve(self, host: str, port: int) -> AsyncIterator[int]:
+        """Answer `GET /health`.
 
         Args:
+            host: IP address to listen on.
             port: TCP port; 0 takes a free one.
 
         Yields:
@@ -71,9 +72,7 @@ class Health:
         runner = web.AppRunner(app, access_log=None, shutdown_timeout=1)
         await runner.setup()
         try:
-            # The container has an address of its own, behind a security group that lets nobody in.
-            site = web.TCPSite(runner, "0.0.0.0", port)  # noqa: S104
-            await site.start()
+            await web.TCPSite(runner, host, port).start()
             yield runner.addresses[0][1]
         finally:
             await runner.cleanup()

@@ -95,7 +95,8 @@ class Service:
             )
             protection = TaskProtection(agent_uri=settings.ecs_agent_uri, http=http)
             self.intake = await self._intake(stack, http, protection)
-            self.health_port = await stack.enter_async_context(self.health.serve(settings.health_port))
+            answering = self.health.serve(settings.health_host, settings.health_port)
+            self.health_port = await stack.enter_async_context(answering)
             async with asyncio.TaskGroup() as tasks:
                 beside = (tasks.create_task(self._metrics.run()), tasks.create_task(protection.run()))
                 self.ready.set()

@@ -6,8 +6,10 @@ import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
+from ipaddress import ip_address
 from typing import Final, TypeVar
 
+from streamer import health
 from transcription.options import InvalidOptions, TranscriptionOptions
 
 _MAX_SLOTS: Final = 1_000
@@ -46,7 +48,9 @@ class Settings:
         buffer: Audio of a call that may wait for Deepgram's final results.
         retention: How long states and utterances are kept; `None` is for ever.
         log_level: Name of the lowest level logged.
-        health_port: TCP port of the health check on all addresses; 0 takes a free one.
+        health_host: IP address on which the health check is answered. By default only the container itself reaches it,
+            from where ECS asks (`streamer.health`).
+        health_port: TCP port of the health check; 0 takes a free one.
         ecs_agent_uri: ECS agent of the task; "" protects nothing.
     """
 
@@ -69,6 +73,7 @@ class Settings:
     buffer: timedelta
     retention: timedelta | None
     log_level: str
+    health_host: str
     health_port: int
     ecs_agent_uri: str
 
@@ -100,6 +105,7 @@ class Settings:
             buffer=read.seconds("BUFFER_SECONDS", at_least=5, at_most=600),
             retention=read.days("RETENTION_DAYS"),
             log_level=read.value("LOG_LEVEL", _log_level, "INFO"),
+            health_host=read.address("HEALTH_HOST", otherwise=health.HOST),
             health_port=read.whole("HEALTH_PORT", at_least=0, at_most=65_535),
             ecs_agent_uri=environment.get("ECS_AGENT_URI", ""),
         )
@@ -162,6 +168,14 @@ class _Reader:
             self._errors.append(f"{name} must be a number of days, or empty")
             return None
         return timedelta(days=int(text)) if text else None
+
+    def address(self, name: str, *, otherwise: str) -> str:
+        text = self._environment.get(name, "") or otherwise
+        try:
+            ip_address(text)
+        except ValueError:
+            self._errors.append(f"{name} must be an IP address, or empty for {otherwise}")
+        return text
 
     def raise_errors(self) -> None:
         if self._errors:

@@ -133,6 +133,7 @@ def test_settings_reach_the_streamer(stack: Stack) -> None:
         "BUFFER_SECONDS": "60",
         "RETENTION_DAYS": "30",
         "LOG_LEVEL": "INFO",
+        "HEALTH_HOST": "127.0.0.1",
         "HEALTH_PORT": "8080",
     }
     assert "keyterms" not in json.loads(found["DEEPGRAM_OPTIONS"])

@@ -9,7 +9,7 @@ from boto3.session import Session
 from botocore.stub import Stubber
 
 from operations import environment
-from operations.environment import UnusableEnvironment
+from operations.environment import UnusableEnvironment, emulator_credentials
 
 
 def arguments(*argv: str) -> argparse.Namespace:
@@ -112,6 +112,8 @@ def test_local_is_the_emulator_whatever_the_shell_holds(monkeypatch: pytest.Monk
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "a-real-key")
     monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
     monkeypatch.setenv("CALLSCRIBE_EMULATOR_PORT", "4999")
+    monkeypatch.setattr(environment, "EMULATOR_DIRECTORY", tmp_path)
+    emulator_credentials(4999).write_text("[default]\naws_access_key_id = own\naws_secret_access_key = secret\n")
     file = tmp_path / "outputs.json"
     file.write_text("{}")
     target = environment.connect(arguments("--environment", "Local", "--stack-outputs", str(file)))
@@ -119,4 +121,27 @@ def test_local_is_the_emulator_whatever_the_shell_holds(monkeypatch: pytest.Monk
     assert target.sqs().meta.endpoint_url == "http://127.0.0.1:4999"
     assert target.session.region_name == "us-east-1"
     assert credentials is not None
-    assert credentials.access_key == "test"
+    assert (credentials.access_key, credentials.secret_key) == ("own", "secret")
+
+
+@pytest.mark.parametrize("text", [None, "", "[default]\naws_access_key_id = own\n", "[other]\n", "no file of AWS's"])
+def test_without_the_session_s_access_key_the_emulator_is_not_asked(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, text: str | None
+) -> None:
+    monkeypatch.setenv("CALLSCRIBE_EMULATOR_PORT", "4999")
+    monkeypatch.setattr(environment, "EMULATOR_DIRECTORY", tmp_path)
+    if text is not None:
+        emulator_credentials(4999).write_text(text)
+    with pytest.raises(UnusableEnvironment, match="start the environment with `make local`"):
+        environment.connect(arguments("--environment", "Local"))
+
+
+def test_an_emulator_elsewhere_has_the_key_of_its_own_port(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(environment, "EMULATOR_DIRECTORY", tmp_path)
+    emulator_credentials(5001).write_text("[default]\naws_access_key_id = other\naws_secret_access_key = secret\n")
+    file = tmp_path / "outputs.json"
+    file.write_text("{}")
+    target = environment.emulator(endpoint_url="http://127.0.0.1:5001", stack_outputs=file)
+    credentials = target.session.get_credentials()
+    assert credentials is not None
+    assert credentials.access_key == "other"

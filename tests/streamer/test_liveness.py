@@ -1,4 +1,5 @@
 import asyncio
+import sys
 
 import aiohttp
 import pytest
@@ -50,7 +51,7 @@ def test_a_streamer_that_drains_can_still_be_dead(liveness: Health, clock: Clock
 
 
 async def test_the_health_check_tells_dead_from_draining(liveness: Health, clock: Clock) -> None:
-    async with liveness.serve(0) as port, aiohttp.ClientSession() as http:
+    async with liveness.serve("127.0.0.1", 0) as port, aiohttp.ClientSession() as http:
 
         async def ask() -> tuple[int, str, bool]:
             async with http.get(f"http://127.0.0.1:{port}/health") as response:
@@ -63,6 +64,17 @@ async def test_the_health_check_tells_dead_from_draining(liveness: Health, clock
         assert await ask() == (200, "draining", True)
         clock.now = 61
         assert await ask() == (503, "dead", False)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere 127.0.0.2 is no address of the machine")
+@pytest.mark.parametrize(("host", "elsewhere"), [("127.0.0.1", False), ("0.0.0.0", True)])
+async def test_nobody_but_the_container_is_answered_unless_an_address_says_so(
+    liveness: Health, host: str, elsewhere: bool
+) -> None:
+    async with liveness.serve(host, 0) as port:
+        assert await asyncio.to_thread(health.check, port, host)
+        # 127.0.0.2 stands for the container's address in its network, which the loopback address is not.
+        assert await asyncio.to_thread(health.check, port, "127.0.0.2") is elsewhere
 
 
 def test_a_streamer_that_does_not_answer_is_not_healthy() -> None:

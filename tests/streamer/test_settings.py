@@ -42,6 +42,7 @@ def test_what_may_be_left_out_has_a_meaning() -> None:
         {k: v for k, v in ENVIRONMENT.items() if k not in {"FEED_URL", "RETENTION_DAYS"}}
     )
     assert (settings.feed_url, settings.retention, settings.ecs_agent_uri) == ("", None, "")
+    assert settings.health_host == "127.0.0.1"
 
 
 def test_all_that_is_wrong_is_named_at_once() -> None:
@@ -51,6 +52,7 @@ def test_all_that_is_wrong_is_named_at_once() -> None:
         "DEEPGRAM_OPTIONS": "{",
         "LOG_LEVEL": "loud",
         "RETENTION_DAYS": "-1",
+        "HEALTH_HOST": "somewhere",
     }
     environment = {k: v for k, v in ENVIRONMENT.items() if k != "TABLE_NAME"} | wrong
     with pytest.raises(InvalidSettings) as raised:

@@ -68,6 +68,7 @@ class Cloud:
             "buffer": timedelta(seconds=60),
             "retention": None,
             "log_level": "INFO",
+            "health_host": "127.0.0.1",
             "health_port": 0,
             "ecs_agent_uri": "",
         }

@@ -62,23 +62,23 @@ class Streams:
             **{"close_timeout": PATIENCE, **options},
         )
 
+    def client(self) -> httpx.AsyncClient:
+        """Return a client that steers the server."""
+        return httpx.AsyncClient(base_url=self.url, trust_env=False, headers={"Authorization": "Token any"})
+
     async def order(self, match: str, *then: Json) -> None:
         """Order failures of streams."""
-        async with _client(self.url) as http:
+        async with self.client() as http:
             answer = await http.post("/_local/streams/faults", json={"match": match, "then": list(then)})
         assert answer.status_code == 204, answer.text
 
     async def journal(self) -> list[Json]:
         """Return the recorded streams once none is open any more."""
-        async with asyncio.timeout(PATIENCE), _client(self.url) as http:
+        async with asyncio.timeout(PATIENCE), self.client() as http:
             while (report := (await http.get("/_local/streams")).json())["running"]:
                 await asyncio.sleep(0.01)
         streams: list[Json] = report["streams"]
         return streams
-
-
-def _client(url: str) -> httpx.AsyncClient:
-    return httpx.AsyncClient(base_url=url, trust_env=False, headers={"Authorization": "Token any"})
 
 
 @asynccontextmanager

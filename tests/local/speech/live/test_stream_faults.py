@@ -5,7 +5,6 @@ import json
 import time
 from typing import Any
 
-import httpx
 import pytest
 from websockets.exceptions import ConnectionClosedError
 
@@ -130,7 +129,7 @@ async def test_the_nth_stream_is_met_after_answers(streams: Streams) -> None:
 
 async def test_orders_and_streams_are_forgotten_on_request(streams: Streams) -> None:
     await streams.order("", {"action": "close", "times": None})
-    async with httpx.AsyncClient(base_url=streams.url, trust_env=False) as http:
+    async with streams.client() as http:
         assert (await http.post("/_local/streams/faults", content=b"{")).status_code == 400
         assert (await http.delete("/_local/streams")).status_code == 204
     assert (await heard(streams))[1] == 1000
