@@ -248,7 +248,8 @@ def _again(body: bytes, receive: Receive) -> Receive:
 
 
 async def _send(send: Send, status: int, headers: dict[str, str], body: bytes) -> None:
-    raw = [(name.lower().encode(), value.encode()) for name, value in headers.items()]
+    sized = {**{name.lower(): value for name, value in headers.items()}, "content-length": str(len(body))}
+    raw = [(name.encode(), value.encode()) for name, value in sized.items()]
     await send({"type": "http.response.start", "status": status, "headers": raw})
     await send({"type": "http.response.body", "body": body})
 

@@ -12,6 +12,7 @@ from typing import Any
 import boto3
 import pytest
 from botocore.config import Config
+from botocore.credentials import Credentials
 
 from local.emulator.process import Emulator
 from local.emulator.runtime import install_runtime
@@ -161,6 +162,10 @@ class Account:
             "aws_secret_access_key": credentials["SecretAccessKey"],
             "aws_session_token": credentials["SessionToken"],
         }
+
+    def credentials(self, given: dict[str, str]) -> Credentials:
+        """Credentials as a signer takes them."""
+        return Credentials(given["aws_access_key_id"], given["aws_secret_access_key"], given.get("aws_session_token"))
 
     def start(self, definition: dict[str, Any], state_input: Any = None) -> str:
         """Start an execution of a new JSONata state machine; returns the execution's ARN."""

@@ -6,8 +6,6 @@ import signal
 import socket
 import subprocess
 import sys
-import urllib.error
-import urllib.request
 from pathlib import Path
 from typing import Any
 
@@ -17,16 +15,8 @@ from local.emulator import version
 from local.emulator.process import Emulator
 from local.emulator.version import UnsupportedMiniStack, require_supported_version
 from local.server_process import ServerDidNotStart, free_port
+from tests.fakes.sockets import SOCKETS_ARE_LISTED, listening
 from tests.local.emulator.conftest import Account, eventually
-
-
-def get(url: str, **headers: str) -> int:
-    try:
-        with urllib.request.urlopen(urllib.request.Request(url, headers=headers), timeout=5) as response:
-            status: int = response.status
-    except urllib.error.HTTPError as error:
-        status = error.code
-    return status
 
 
 def alive(pid: int) -> bool:
@@ -37,37 +27,12 @@ def alive(pid: int) -> bool:
     return True
 
 
-@pytest.mark.parametrize(
-    "headers",
-    [
-        {"Host": "attacker.example"},
-        {"Host": "127.0.0.1.attacker.example:4566"},
-        {"Origin": "https://attacker.example"},
-        {"Origin": "http://localhost.attacker.example"},
-        {"Origin": "null"},
-    ],
-)
-def test_a_web_page_is_refused(emulator: Emulator, headers: dict[str, str]) -> None:
-    assert get(f"{emulator.url}/_ministack/health", **headers) == 403
-
-
-def test_a_program_on_this_machine_is_answered(emulator: Emulator) -> None:
-    assert get(f"{emulator.url}/_ministack/health") == 200
-    assert get(f"{emulator.url}/_ministack/health", Origin="http://localhost:3000") == 200
-
-
-@pytest.mark.skipif(not Path("/proc/net/tcp").exists(), reason="reads Linux's list of sockets")
+@pytest.mark.skipif(not SOCKETS_ARE_LISTED, reason="reads Linux's list of sockets")
 def test_it_listens_on_the_loopback_address_only(emulator: Emulator) -> None:
-    listening = "0A"
-    rows = [row.split() for table in ("tcp", "tcp6") for row in Path("/proc/net", table).read_text().splitlines()[1:]]
-    own = {f"socket:[{row[9]}]": row[1] for row in rows if row[3] == listening}
-    descriptors = Path("/proc", str(emulator.pid), "fd").iterdir()
+    addresses = listening([emulator.pid])
 
-    addresses = [own[target] for link in descriptors if (target := str(link.readlink())) in own]
-
-    loopback = "0100007F"
-    assert f"{loopback}:{emulator.port:04X}" in addresses
-    assert {address.partition(":")[0] for address in addresses} == {loopback}
+    assert ("127.0.0.1", emulator.port) in addresses
+    assert {address for address, _ in addresses} == {"127.0.0.1"}
 
 
 def test_a_taken_port_is_named(runtime_python: Path, tmp_path: Path) -> None:
