@@ -11,6 +11,7 @@ import httpx
 import numpy as np
 import pytest
 
+from local.speech.authentication import KEY_VARIABLE, key_of_this_process
 from tests.local.speech.calls import NAMES, encoded, tone, wav
 from tests.local.speech.conftest import KEY, AudioHost, Speech
 
@@ -249,3 +250,40 @@ def test_other_methods_and_paths_are_not_served(speech: Speech) -> None:
 def test_basic_credentials_are_no_key(speech: Speech) -> None:
     header = "Basic " + base64.b64encode(b"key:").decode()
     assert error(speech.listen(AUDIO, {"authorization": header}))[0] == 401
+
+
+@pytest.mark.parametrize("header", ["", "Token guessed", "Basic abc"])
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("GET", "/_local/requests"),
+        ("DELETE", "/_local/requests"),
+        ("POST", "/_local/faults"),
+        ("GET", "/_local/streams"),
+        ("DELETE", "/_local/streams"),
+        ("POST", "/_local/streams/faults"),
+    ],
+)
+def test_only_whoever_has_the_key_steers_it(speech: Speech, method: str, path: str, header: str) -> None:
+    speech.listen(AUDIO, model="nova-3")
+
+    answer = speech.http.request(
+        method, path, headers={"authorization": header}, json={"match": "", "then": [{"status": 503}]}
+    )
+
+    assert error(answer) == (401, "INVALID_AUTH")
+    assert speech.listen(AUDIO, model="nova-3").status_code == 200
+    assert len(speech.journal()["requests"]) == 2
+
+
+def test_a_server_that_was_given_no_key_makes_one_and_prints_it(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.delenv(KEY_VARIABLE, raising=False)
+
+    first, second = key_of_this_process(), key_of_this_process()
+
+    assert first != second
+    printed = capsys.readouterr().out
+    assert first in printed
+    assert second in printed
