@@ -12,6 +12,7 @@ from tests.fakes.deepgram import TELLING_WORDS, Answer, FakeDeepgram, transcript
 from tests.workflow.conftest import API_KEY
 from tests.workflow.harness import Workflow
 from tests.workflow.recordings import CONNECT_KEY, KEY, recording
+from transcription.codec import SCHEMA_VERSION
 
 
 def test_a_recording_becomes_an_item_by_clinic_and_day(workflow: Workflow, deepgram: FakeDeepgram) -> None:
@@ -71,6 +72,7 @@ def test_the_transcript_is_announced_with_ids_and_figures_only(workflow: Workflo
     assert all(isinstance(figure, int | float) for figure in detail.pop("figures").values())
     assert detail == {
         "version": "1",
+        "schema_version": SCHEMA_VERSION,
         "call_id": "call-0042",
         "clinic_id": "clinic-7",
         "kind": "agent",
