@@ -127,14 +127,16 @@ class EndReason(OpenEnum):
 class GapReason(OpenEnum):
     """Why a piece of a call is not transcribed.
 
-    `missing`: the stream has no audio for it. `unreadable`: Deepgram's result for it could not be read, even when
-    asked again. `unheard`: Deepgram's final results pass over it, even when asked again, although its interim results
-    had words there, or nothing was said of it at all.
+    `missing`: the stream has no audio for it. `unreadable`: it could not be read, even when asked for again, be it the
+    stream's bytes or Deepgram's result. `unheard`: Deepgram's final results pass over it, even when asked again,
+    although its interim results had words there, or nothing was said of it at all. `unidentified`: the stream does not
+    say whose audio it is.
     """
 
     MISSING = "missing"
     UNREADABLE = "unreadable"
     UNHEARD = "unheard"
+    UNIDENTIFIED = "unidentified"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

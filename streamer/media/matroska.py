@@ -7,12 +7,19 @@ known and of unknown size are the same case. The audio is stepped over by its si
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Collection, Iterator, Mapping
 from struct import Struct
 from typing import Final, NamedTuple
 
 MAX_ELEMENT_BYTES: Final = 1 << 20
 """Largest element accepted, masters aside; bounds the memory of a demuxer."""
+
+_USUAL_BYTES: Final = 1_100
+"""Size above which an element is looked into for the head of the next document, which a false size would hide."""
+_HEAD: Final = re.compile(rb"\x1a\x45\xdf\xa3[\x00-\xff]{1,64}?\x42\x82\x88matroska")
+"""How a document begins: long enough to be told from audio, in which a document's first bytes alone may occur."""
+_LONGEST_HEAD: Final = 4 + 64 + 3 + 8
 
 _EBML: Final = 0x1A45DFA3
 _EBML_ID: Final = _EBML.to_bytes(4, "big")
@@ -54,6 +61,16 @@ class MatroskaError(ValueError):
 
 class Document(NamedTuple):
     """A new document, which is a new fragment, begins."""
+
+
+class Damage(NamedTuple):
+    """Bytes could not be read and are passed over, up to the next document or the end of what there is yet.
+
+    Attributes:
+        length: How many.
+    """
+
+    length: int
 
 
 class Segment(NamedTuple):
@@ -100,19 +117,30 @@ class Tags(NamedTuple):
     values: Mapping[str, str]
 
 
-Event = Document | Segment | Cluster | Audio | Tags
+Event = Document | Damage | Segment | Cluster | Audio | Tags
 
 
 class Demuxer:
-    """Reads a byte stream of Matroska documents, however it is cut into pieces."""
+    """Reads a byte stream of Matroska documents, however it is cut into pieces.
 
-    def __init__(self) -> None:
+    Args:
+        read_on: Whether to read on behind what cannot be read, from the next document on.
+    """
+
+    def __init__(self, *, read_on: bool = False) -> None:
+        self._read_on = read_on
+        self._searching = False
         self._buffer = bytearray()
         self._in_document = False
         self._tracks: dict[int, str] = {}
         self._tick_ms = 1.0
         self._recent_tags: dict[bytes, Tags] = {}
         self._cluster: int | None = None
+
+    @property
+    def tracks(self) -> Collection[str]:
+        """Names of the tracks that the present document says it may have, without padding."""
+        return self._tracks.values()
 
     def feed(self, data: bytes) -> Iterator[Event]:
         """Take the next bytes and yield what they complete, in the order of the stream.
@@ -122,9 +150,22 @@ class Demuxer:
         Raises:
             MatroskaError: The stream cannot be read on; this demuxer is of no more use.
         """
-        buffer = self._buffer
-        buffer += data
+        self._buffer += data
+        while True:
+            if not self._searching:
+                try:
+                    yield from self._read()
+                    return
+                except MatroskaError:
+                    if not self._read_on:
+                        raise
+            yield Damage(self._skip())
+            if self._searching:
+                return
+
+    def _read(self) -> Iterator[Event]:
         self._require_document()
+        buffer = self._buffer
         position, length = 0, len(buffer)
         width, value = _WIDTH, _VALUE
         try:
@@ -145,9 +186,9 @@ class Demuxer:
                     position = start
                     continue
                 size = int.from_bytes(buffer[size_at:start], "big") & value[size_width]
-                if size > MAX_ELEMENT_BYTES or size == value[size_width]:
-                    raise MatroskaError(f"element {element:x} is too large or of unknown size")
                 end = start + size
+                if size > _USUAL_BYTES or size == value[size_width]:
+                    self._require_credible(element, start, end, unknown=size == value[size_width])
                 if end > length:
                     return
                 event = self._block(start, end) if element == _SIMPLE_BLOCK else self._element(element, start, end)
@@ -157,9 +198,24 @@ class Demuxer:
         finally:
             del buffer[:position]
 
+    def _skip(self) -> int:
+        """Drop what cannot be read, as far as it has come, and return how much that is."""
+        buffer = self._buffer
+        head = _HEAD.search(buffer, 0 if self._searching else 1)
+        self._searching = head is None
+        skipped = max(0, len(buffer) - _LONGEST_HEAD) if head is None else head.start()
+        del buffer[:skipped]
+        return skipped
+
     def _require_document(self) -> None:
         if not self._in_document and not _EBML_ID.startswith(self._buffer[: len(_EBML_ID)]):
             raise MatroskaError("the stream does not begin with a document")
+
+    def _require_credible(self, element: int, start: int, end: int, *, unknown: bool) -> None:
+        if unknown or end - start > MAX_ELEMENT_BYTES:
+            raise MatroskaError(f"element {element:x} is too large or of unknown size")
+        if _HEAD.search(self._buffer, start, end):
+            raise MatroskaError(f"element {element:x} reaches into the next document")
 
     def _element(self, element: int, start: int, end: int) -> Event | None:
         buffer = self._buffer

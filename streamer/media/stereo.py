@@ -1,8 +1,4 @@
-"""Two tracks of mono audio become one stereo stream on the call's clock.
-
-Every sample has the place that the time of its block gives it, never the place that the audio before it would leave
-free: a reader that begins elsewhere in the stream puts the same sample at the same position.
-"""
+"""Two tracks of mono audio become one stereo stream: what each has at a place, side by side, and silence elsewhere."""
 
 from __future__ import annotations
 
@@ -11,20 +7,20 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from transcription.live_call import SAMPLE_RATE, Gap, GapReason
+from transcription.live_call import CHANNEL_ROLES, SAMPLE_RATE, Gap, GapReason
 
 SAMPLE_BYTES: Final = 2
 FRAME_BYTES: Final = 2 * SAMPLE_BYTES
 
 SKEW: Final = SAMPLE_RATE * 128 // 1000
-"""Samples by which a track may lag behind the other before silence takes its place."""
-JITTER: Final = SAMPLE_RATE * 20 // 1000
-"""Samples by which the time of a block may differ from the end of the one before, within a fragment."""
-SMALLEST_GAP: Final = SAMPLE_RATE // 2
-"""Samples that must be missing from all tracks to count as a gap. A fragment, which is stored whole or not at all,
-lasts a second or more (Kinesis Video Streams Developer Guide, "Quotas"); Connect also cuts single blocks short."""
+"""Samples by which a track that there is not is behind the other: silence takes its place from there on."""
+LONGEST_WAIT: Final = 2 * SAMPLE_RATE
+"""Samples by which a track that there is may lag behind the other before silence takes its place. A fragment may have
+all blocks of one track before those of the other, and lasts about a second."""
 LONGEST_SILENCE: Final = SAMPLE_RATE * 10
 """Samples that are filled with silence where the stream has none; where more is missing, the audio jumps."""
+MOST_SILENCE: Final = SAMPLE_RATE * 60
+"""Samples of such silence that may exceed what was heard, so that few bytes cannot stand for hours."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +44,8 @@ class StereoAudio:
 class StereoAligner:
     """Puts the blocks of two tracks side by side.
 
-    Audio that was given out is never given out again, and what arrives for a position that has passed is dropped.
+    Audio that was given out is never given out again. What arrives for a position that has passed is left out, and is
+    a gap if it was not heard before.
 
     Args:
         position: Where the audio given out begins.
@@ -56,47 +53,44 @@ class StereoAligner:
 
     def __init__(self, position: int = 0) -> None:
         self.position = position
-        self._ends = [position, position]
+        self._beginning = position
+        self._ends = [position] * len(CHANNEL_ROLES)
         self._pcm = (bytearray(), bytearray())
-        self._fragment: list[int | None] = [None, None]
-        self._expected = [0, 0]
-        self._covered = position
+        self._awaited = [False] * len(CHANNEL_ROLES)
+        self._silence_left = MOST_SILENCE
         self._done: list[StereoAudio] = []
         self._gaps: list[Gap] = []
 
-    def push(self, channel: int, start: int, pcm: bytes, fragment: int) -> int:
+    @property
+    def ends(self) -> tuple[int, ...]:
+        """Position after what there is of each track, be it audio or silence."""
+        return tuple(self._ends)
+
+    def expect(self, channel: int) -> None:
+        """Wait for a track that is to come, rather than take it for one that there is not."""
+        self._awaited[channel] = True
+
+    def push(self, channel: int, start: int, pcm: bytes, *, fresh: bool = True) -> None:
         """Place a block.
 
         Args:
             channel: 0 or 1.
-            start: Position of its first sample by its time; what lies before the beginning is dropped.
-            pcm: Its samples. Half a sample at the end is dropped.
-            fragment: Any number that differs from that of the fragment before.
-
-        Returns:
-            Position after its last sample.
+            start: Position of its first sample. What lies before the beginning is left out.
+            pcm: Its samples. Half a sample at the end is left out.
+            fresh: Whether it is heard for the first time for certain.
         """
-        if fragment == self._fragment[channel] and abs(start - self._expected[channel]) <= JITTER:
-            start = self._expected[channel]
-        self._fragment[channel] = fragment
-        end = start + len(pcm) // SAMPLE_BYTES
-        self._expected[channel] = end
-        if start - self._covered >= SMALLEST_GAP:
-            self._gaps.append(Gap(start=self._covered, end=start, reason=GapReason.MISSING))
-        if end > self._covered:
-            self._covered = end
-        if start - max(self._ends) > LONGEST_SILENCE:
-            self._jump(start)
-        known = self._ends[channel]
+        self._fill(channel, start)
+        known, end = self._ends[channel], start + len(pcm) // SAMPLE_BYTES
+        if fresh and start < known:
+            self._note_late(channel, start, min(end, known))
         if end > known:
-            if start > known:
-                self._pad(channel, start)
-                known = start
+            self._pad(channel, start)
+            known = self._ends[channel]
             self._pcm[channel].extend(pcm[(known - start) * SAMPLE_BYTES : (end - start) * SAMPLE_BYTES])
             self._ends[channel] = end
-            if end - SKEW > self._ends[1 - channel]:
-                self._pad(1 - channel, end - SKEW)
-        return end
+            self._silence_left = min(self._silence_left + end - known, MOST_SILENCE)
+        self._awaited[channel] = True
+        self._let_go(1 - channel, end)
 
     def take(self) -> list[StereoAudio]:
         """Return the audio that is complete, in order; positions that are skipped are a jump."""
@@ -111,15 +105,43 @@ class StereoAligner:
         self._pad(1, end)
         return self.take()
 
+    def cut(self, ends: Sequence[int]) -> None:
+        """Take back what has not been given out yet from these positions of the tracks on."""
+        for channel, end in enumerate(ends):
+            kept = max(end, self.position)
+            if kept < self._ends[channel]:
+                del self._pcm[channel][(kept - self.position) * SAMPLE_BYTES :]
+                self._ends[channel] = kept
+
     def take_gaps(self) -> list[Gap]:
-        """Return what was found missing since the last time."""
+        """Return what came too late since the last time."""
         gaps, self._gaps = self._gaps, []
         return gaps
 
-    def _jump(self, position: int) -> None:
-        self._done = self.flush()
-        self.position = position
-        self._ends = [position, position]
+    def _fill(self, channel: int, start: int) -> None:
+        """Bring both tracks to a place before which neither has anything."""
+        hole = start - max(self._ends)
+        if hole <= 0:
+            return
+        if hole > min(LONGEST_SILENCE, self._silence_left):
+            self._done = self.flush()
+            self.position = start
+            self._ends = [start] * len(self._ends)
+            return
+        self._silence_left -= hole
+        self._pad(channel, start)
+        self._pad(1 - channel, start - SKEW)
+
+    def _let_go(self, channel: int, end: int) -> None:
+        """Give up waiting for a track that is too far behind the other."""
+        if end - self._ends[channel] > (LONGEST_WAIT if self._awaited[channel] else SKEW):
+            self._awaited[channel] = False
+            self._pad(channel, end - SKEW)
+
+    def _note_late(self, channel: int, start: int, end: int) -> None:
+        start = max(start, self._beginning)
+        if start < end:
+            self._gaps.append(Gap(start=start, end=end, reason=GapReason.MISSING, channel=channel))
 
     def _pad(self, channel: int, end: int) -> None:
         missing = end - self._ends[channel]

@@ -11,6 +11,7 @@ from local.kinesis_video.fragments import (
     BLOCK_MS,
     CUSTOMER_TRACK,
     LEGACY_CUSTOMER_TRACK,
+    Fragment,
     error_document,
     fragment_number,
     from_pcm,
@@ -37,6 +38,15 @@ from transcription.live_call import EndReason, Gap, GapReason
 WHOLE = stereo(CUSTOMER_PCM, AGENT_PCM)
 FRAGMENT = 16 * BLOCK_MS * 8
 """Samples of a whole fragment."""
+
+
+def element_places(fragment: bytes) -> list[int]:
+    """Where the Cluster of a fragment and each of its blocks begin."""
+    block = bytes.fromhex("a30100000000000404")
+    places = [fragment.index(bytes.fromhex("1f43b675"))]
+    while (at := fragment.find(block, places[-1] + 1)) >= 0:
+        places.append(at)
+    return places
 
 
 def media(**options: object) -> CallMedia:
@@ -68,6 +78,15 @@ class TestTracks:
         call = contact(starts={AGENT_TRACK: 3 * FRAGMENT + 5 * 512})
         late = silence(3 * FRAGMENT + 5 * 512)
         assert pcm_of(read(media(), delivered(call.fragments()))) == stereo(CUSTOMER_PCM, late + AGENT_PCM[len(late) :])
+
+    def test_tracks_may_come_one_after_the_other_within_a_fragment(self) -> None:
+        fragments = [
+            replace(fragment, blocks=sorted(fragment.blocks, key=lambda block: block.track))
+            for fragment in contact().fragments()
+        ]
+        reader = media()
+        assert pcm_of(read(reader, delivered(fragments))) == WHOLE
+        assert reader.take_gaps() == []
 
     def test_a_track_that_falls_silent_does_not_hold_the_other_back(self) -> None:
         short = AGENT_PCM[: 2 * FRAGMENT * 2]
@@ -138,7 +157,8 @@ class TestIdentity:
         )
         reader = media()
         assert [piece for data in delivered(call.fragments()) for piece in reader.feed(data)] == []
-        assert sum(len(block.pcm) for block in reader._held) <= 1 << 20
+        assert reader._held_bytes <= 1 << 20
+        assert len(reader._held) <= 1 << 12
 
     @pytest.mark.parametrize("leading_identity", ["first", "never"])
     def test_the_contact_before_is_skipped_and_the_one_after_ends_the_call(self, leading_identity: str) -> None:
@@ -162,6 +182,59 @@ class TestIdentity:
         before = contact(OTHER_CALL, start_ms=START_MS - 60_000, segment_uid=bytes(16), leading_identity="never")
         own = contact(segment_uid=bytes(16), leading_identity="never")
         assert pcm_of(read(media(), delivered([*before.fragments(), *own.fragments()]))) == WHOLE
+
+    @pytest.mark.parametrize("pause_ms", [0, 40, 700, 60_000])
+    def test_a_contact_that_goes_on_in_the_session_of_this_one_is_cut_off_by_its_tags(self, pause_ms: int) -> None:
+        after = contact(
+            OTHER_CALL,
+            start_ms=START_MS + 8_000 + pause_ms,
+            segment_uid=contact().segment_uid,
+            leading_identity="never",
+        )
+        reader = media()
+        assert pcm_of(read(reader, delivered([*contact().fragments(), *after.fragments()]))) == WHOLE
+        assert reader.ended is EndReason.OTHER_CONTACT
+        assert reader.take_gaps() == []
+
+    @pytest.mark.parametrize("pause_ms", [500, 60_000])
+    def test_such_a_contact_is_not_heard_before_its_tags_come_either(self, pause_ms: int) -> None:
+        """It cannot begin in the very moment in which this one ends."""
+        after = contact(
+            OTHER_CALL,
+            start_ms=START_MS + 8_000 + pause_ms,
+            segment_uid=contact().segment_uid,
+            leading_identity="never",
+        )
+        stream = b"".join(delivered([*contact().fragments(), *after.fragments()]))
+        reader = media()
+        assert pcm_of(read(reader, [stream[at : at + 500] for at in range(0, len(stream), 500)])) == WHOLE
+        assert reader.ended is EndReason.OTHER_CONTACT
+
+    def test_audio_behind_a_hole_is_held_until_its_tags_come(self) -> None:
+        fragments = list(contact().fragments())
+        *_, third, fifth = delivered([*fragments[:3], fragments[4]])
+        reader = media()
+        for data in delivered(fragments[:2]):
+            reader.feed(data)
+        assert len(reader.feed(third[: len(third) // 2])) == 1
+        reader.feed(third[len(third) // 2 :])
+        assert reader.feed(fifth[: len(fifth) // 2]) == []
+        assert reader.feed(fifth[len(fifth) // 2 :])
+
+    def test_a_session_that_nobody_claims_is_a_gap_at_the_end(self) -> None:
+        *fragments, last, after = contact().fragments()
+        tail = [replace(fragment, segment_uid=b"another session!", tags={}) for fragment in (last, after)]
+        reader = media()
+        assert pcm_of(read(reader, delivered([*fragments, *tail]))) == WHOLE[: 6 * FRAGMENT * 4]
+        assert reader.take_gaps() == [
+            Gap(start=6 * FRAGMENT, end=8 * SECOND, reason=GapReason.UNIDENTIFIED),
+        ]
+
+    def test_a_session_whose_first_fragment_has_not_come_whole_is_none(self) -> None:
+        reader = media()
+        stream = delivered([*contact().fragments(), *contact("third", leading_identity="never").fragments()])
+        assert pcm_of(read(reader, [*stream[:8], stream[8][:20_000]])) == WHOLE
+        assert reader.take_gaps() == []
 
     def test_a_reader_that_goes_on_skips_what_was_before_the_call(self) -> None:
         before = contact(OTHER_CALL, start_ms=START_MS - 9_000)
@@ -265,6 +338,65 @@ class TestAudioThatCannotBeTranscribed:
             read(media(), delivered(stretched))
         assert refusal.value.code == "byte-rate"
 
+    @pytest.mark.parametrize("kept", [0.5, 0.2])
+    @pytest.mark.parametrize("cut", [False, True])
+    def test_a_bad_line_is_a_gap_and_no_other_rate(self, kept: float, cut: bool) -> None:
+        """Blocks that are lost, or cut short, for three seconds in the middle of a call."""
+
+        def worse(fragment: Fragment) -> Fragment:
+            blocks = []
+            for block in fragment.blocks:
+                number = (block.ms - START_MS) // BLOCK_MS
+                if not 48 <= number < 96:
+                    blocks.append(block)
+                elif cut:
+                    blocks.append(replace(block, pcm=block.pcm[: round(512 * kept) * 2]))
+                elif number % round(1 / kept) == 0:
+                    blocks.append(block)
+            return replace(fragment, blocks=blocks)
+
+        reader = media()
+        heard = pcm_of(read(reader, delivered(map(worse, contact().fragments()))))
+        assert heard[: 48 * 512 * 4] == WHOLE[: 48 * 512 * 4]
+        assert heard[96 * 512 * 4 :] == WHOLE[96 * 512 * 4 :]
+        (gap,) = reader.take_gaps()
+        assert (gap.reason, gap.channel) == (GapReason.MISSING, None)
+        assert 48 * 512 <= gap.start <= 50 * 512
+        assert 94 * 512 <= gap.end <= 96 * 512
+
+    def test_holes_at_the_beginning_of_a_reader_that_goes_on_are_no_other_rate(self) -> None:
+        fragments = [
+            replace(fragment, blocks=[*fragment.blocks[::4], *fragment.blocks[1::4]])
+            for fragment in contact().fragments()
+        ]
+        reader = media(origin_ms=START_MS - 60_000, position=59 * SECOND)
+        read(reader, delivered(fragments))
+        assert reader.position > 66 * SECOND
+
+    def test_too_much_audio_is_another_rate_whenever_it_comes(self) -> None:
+        pcm = counting(60 * SECOND)
+        call = contact(sources={CUSTOMER_TRACK: from_pcm(pcm)})
+        fragments = []
+        for index, fragment in enumerate(call.fragments()):
+            half_ms = START_MS + 20 * 1_024
+            blocks = [
+                replace(block, ms=block.ms if index < 20 else half_ms + (block.ms - half_ms) // 2)
+                for block in fragment.blocks
+            ]
+            fragments.append(replace(fragment, start_ms=blocks[0].ms, blocks=blocks))
+        reader = media()
+        with pytest.raises(UnsupportedAudio) as refusal:
+            read(reader, delivered(fragments))
+        assert refusal.value.code == "byte-rate"
+
+    def test_what_came_before_is_given_out_all_the_same(self) -> None:
+        fragments = list(contact().fragments())
+        fragments[4] = replace(fragments[4], leading_tags={**fragments[4].tags, "MimeType": "audio/opus"})
+        reader = media()
+        with pytest.raises(UnsupportedAudio):
+            reader.feed(b"".join(delivered(fragments)))
+        assert pcm_of(reader.take()) == WHOLE[: 4 * FRAGMENT * 4]
+
 
 class TestErrors:
     def test_an_error_document_is_reported_and_gone_with_the_next_session(self) -> None:
@@ -284,11 +416,240 @@ class TestErrors:
         reader.begin_session()
         assert pcm_of(reader.feed(b"")) == WHOLE[: 2 * FRAGMENT * 4]
 
-    def test_a_time_days_away_is_damage(self) -> None:
+    @pytest.mark.parametrize("name", ["CODE", "ID"])
+    def test_either_tag_makes_an_error(self, name: str) -> None:
         reader = media()
-        reader.feed(delivered(contact().fragments())[0])
-        with pytest.raises(MatroskaError):
-            reader.feed(delivered(contact(start_ms=START_MS + 9 * 86_400_000).fragments())[0])
+        fragment = next(contact().fragments())
+        reader.feed(replace(fragment, blocks=[], tags={f"AWS_KINESISVIDEO_ERROR_{name}": "4500"}).write(number="1"))
+        assert reader.error in (StreamError("4500", ""), StreamError("", "4500"))
+
+
+class TestDamage:
+    """A fragment that stays in the stream as it is, and cannot be read."""
+
+    place = element_places(delivered(contact().fragments())[3])[1]
+
+    @staticmethod
+    def damaged(fragments: list[bytes], index: int, at: int) -> list[bytes]:
+        data = bytearray(fragments[index])
+        data[at] = 0
+        return [*fragments[:index], bytes(data), *fragments[index + 1 :]]
+
+    def test_it_is_read_on_behind_it_where_that_is_wanted(self) -> None:
+        fragments = delivered(contact().fragments())
+        head, *blocks = element_places(fragments[3])
+        for at in (0, head, blocks[0], blocks[7], blocks[-1]):
+            stream = self.damaged(fragments, 3, at)
+            with pytest.raises(MatroskaError):
+                media().feed(b"".join(stream))
+            reader = media()
+            reader.begin_session(read_on=True)
+            heard = pcm_of(read(reader, stream))
+            (gap,) = reader.take_gaps()
+            assert gap.reason is GapReason.UNREADABLE
+            assert gap.end == 4 * FRAGMENT
+            assert gap.channel == (0 if at == blocks[-1] else None)
+            assert 3 * FRAGMENT <= gap.start < 4 * FRAGMENT
+            assert heard[: gap.start * 4] == WHOLE[: gap.start * 4]
+            assert heard[4 * FRAGMENT * 4 :] == WHOLE[4 * FRAGMENT * 4 :]
+
+    def test_a_head_that_is_taken_for_something_unknown_costs_nothing(self) -> None:
+        fragments = self.damaged(delivered(contact().fragments()), 3, 2)
+        reader = media()
+        audio = reader.feed(b"".join(fragments)[: sum(len(data) for data in fragments[:4]) - 9_000])
+        assert reader.continuation_token == fragment_number(3)
+        reader.begin_session(read_on=True)
+        audio += read(reader, fragments[2:])
+        assert pcm_of(audio) == WHOLE
+
+    @pytest.mark.parametrize("step", [53, 1_460, 1 << 20])
+    def test_an_element_that_hides_the_next_fragments_does_not(self, step: int) -> None:
+        """Its size says that it is longer than it is."""
+        fragments = delivered(contact().fragments())
+        at = fragments[3].index(bytes.fromhex("a30100000000000404"))
+        data = bytearray(fragments[3])
+        data[at + 6 : at + 9] = b"\x07\xff\xff"
+        stream = b"".join([*fragments[:3], bytes(data), *fragments[4:]])
+        reader = media()
+        reader.begin_session(read_on=True)
+        heard = pcm_of(read(reader, [stream[start : start + step] for start in range(0, len(stream), step)]))
+        assert heard[: 3 * FRAGMENT * 4] == WHOLE[: 3 * FRAGMENT * 4]
+        assert heard[4 * FRAGMENT * 4 :] == WHOLE[4 * FRAGMENT * 4 :]
+        assert reader.take_gaps() == [Gap(start=3 * FRAGMENT, end=4 * FRAGMENT, reason=GapReason.UNREADABLE)]
+
+    def test_the_token_stays_in_front_of_it_until_one_behind_it_was_read(self) -> None:
+        stream = self.damaged(delivered(contact().fragments()), 3, self.place)
+        reader = media()
+        reader.begin_session(read_on=True)
+        reader.feed(b"".join(stream[:4]))
+        assert reader.continuation_token == fragment_number(3)
+        reader.feed(stream[4])
+        assert reader.continuation_token == fragment_number(5)
+
+    def test_as_the_last_one_it_is_a_gap_of_about_its_length(self) -> None:
+        stream = self.damaged(delivered(contact().fragments())[:4], 3, self.place)
+        reader = media()
+        for _ in range(3):
+            reader.begin_session(read_on=True)
+            audio = reader.feed(b"".join(stream))
+        audio += reader.flush()
+        (gap,) = reader.take_gaps()
+        assert gap.reason is GapReason.UNREADABLE
+        assert gap.start == 3 * FRAGMENT
+        assert gap.end == pytest.approx(4 * FRAGMENT, rel=0.02)
+
+    def test_another_contacts_is_no_gap(self) -> None:
+        before = delivered(contact(OTHER_CALL, start_ms=START_MS - 60_000).fragments())
+        after = delivered(contact("third", start_ms=START_MS + 60_000, leading_identity="always").fragments(), first=99)
+        reader = media()
+        reader.begin_session(read_on=True)
+        stream = [
+            *self.damaged(before, 2, 2_000),
+            *delivered(contact().fragments(), first=50),
+            *self.damaged(after, 0, 3_000),
+        ]
+        assert pcm_of(read(reader, stream)) == WHOLE
+        assert reader.take_gaps() == []
+        assert reader.ended is EndReason.OTHER_CONTACT
+
+    @settings(max_examples=60, deadline=None)
+    @given(
+        index=st.integers(1, 5),
+        at=st.integers(0, 34_000),
+        damage=st.binary(min_size=1, max_size=60),
+        step=st.sampled_from([700, 16_384, 1 << 20]),
+    )
+    def test_whatever_it_is_the_fragments_around_it_are_heard(
+        self, index: int, at: int, damage: bytes, step: int
+    ) -> None:
+        fragments = delivered(contact().fragments())
+        data = bytearray(fragments[index])
+        data[at % len(data) : at % len(data) + len(damage)] = damage
+        stream = b"".join([*fragments[:index], bytes(data), *fragments[index + 1 :]])
+        reader = media()
+        reader.begin_session(read_on=True)
+        try:
+            audio = read(reader, [stream[start : start + step] for start in range(0, len(stream), step)])
+        except UnsupportedAudio:
+            return  # a tag that says so
+        if reader.ended is not None:
+            return  # a tag that names another contact
+        heard = b"".join(piece.pcm for piece in audio)
+        assert heard[: index * FRAGMENT * 4] == WHOLE[: index * FRAGMENT * 4]
+        # Bytes that were changed may also be a time.
+        assert heard.endswith(WHOLE[(index + 2) * FRAGMENT * 4 :])
+
+
+class TestClocks:
+    def stepped(self, ms: int, *, at: int = 3, told: bool = True) -> list[bytes]:
+        fragments = [
+            replace(
+                fragment,
+                start_ms=fragment.start_ms + ms,
+                blocks=[replace(block, ms=block.ms + ms) for block in fragment.blocks],
+                segment_uid=b"another session!",
+                leading_tags=fragment.tags if told and index == at else {},
+            )
+            if index >= at
+            else fragment
+            for index, fragment in enumerate(contact().fragments())
+        ]
+        return delivered(fragments)
+
+    @pytest.mark.parametrize("told", [True, False])
+    @pytest.mark.parametrize("ms", [-300, -3_000, -3_600_000, -86_400_000 * 20, 86_400_000 * 20])
+    def test_a_new_sessions_clock_may_show_anything(self, ms: int, told: bool) -> None:
+        reader = media()
+        assert pcm_of(read(reader, self.stepped(ms, told=told))) == WHOLE
+        assert reader.take_gaps() == []
+        (step,) = reader.clock_steps
+        assert (step.fragment, step.position) == (fragment_number(4), 3 * FRAGMENT)
+        assert step.milliseconds == pytest.approx(-ms, abs=1)
+
+    def test_the_next_contact_still_ends_the_call(self) -> None:
+        after = contact(OTHER_CALL, start_ms=START_MS - 40_000)
+        reader = media()
+        assert pcm_of(read(reader, [*self.stepped(-60_000), *delivered(after.fragments(), first=99)])) == WHOLE
+        assert reader.ended is EndReason.OTHER_CONTACT
+
+    def test_a_repetition_after_a_step_is_still_one(self) -> None:
+        fragments = self.stepped(-3_000)
+        reader = media()
+        assert pcm_of(read(reader, [*fragments[:6], *fragments[1:5], *fragments[6:]])) == WHOLE
+        assert reader.take_gaps() == []
+
+    def test_another_reader_finds_the_same_step_at_the_same_place(self) -> None:
+        fragments = self.stepped(-3_000)
+        first = media()
+        first.feed(b"".join(fragments[:3]))
+        point = first.resume_point(first.position)
+        assert point is not None
+        assert (point.token, point.fragment) == (fragment_number(3), fragment_number(3))
+        second = media(origin_ms=START_MS, position=first.position, resume=point)
+        assert pcm_of(read(second, fragments[2:]), start=3 * FRAGMENT) == WHOLE[3 * FRAGMENT * 4 :]
+        assert [step.milliseconds for step in second.clock_steps] == [3_000]
+
+    def test_another_reader_that_reads_from_a_time_passes_over_what_was_heard(self) -> None:
+        fragments = self.stepped(-3_000)
+        first = media()
+        first.feed(b"".join(fragments[:5]))
+        second = media(
+            origin_ms=START_MS,
+            position=first.position,
+            resume=first.resume_point(first.position),
+            clock_steps=first.clock_steps,
+        )
+        assert second.time_of(first.position) == START_MS + 5 * 1_024 - 3_000
+        assert pcm_of(read(second, fragments[1:]), start=5 * FRAGMENT) == WHOLE[5 * FRAGMENT * 4 :]
+        assert second.clock_steps == first.clock_steps
+
+    def test_a_fragment_without_a_number_is_placed_by_its_times(self) -> None:
+        fragments = [fragment.write(number="?") for fragment in contact().fragments()]
+        reader = media()
+        assert pcm_of(read(reader, [*fragments[:5], *fragments[2:]])) == WHOLE
+        assert (reader.take_gaps(), reader.clock_steps) == ([], ())
+
+
+class TestAnotherStream:
+    def test_numbers_of_one_stream_say_nothing_about_those_of_another(self) -> None:
+        fragments = list(contact().fragments())
+        reader = media(stream="one")
+        audio = reader.feed(b"".join(delivered(fragments[:4], first=1_000)))
+        reader.stop_fragment = fragment_number(2_000)
+        reader.begin_stream("two", resumed_ms=START_MS + 4_096)
+        assert reader.continuation_token is None
+        before = contact(OTHER_CALL, start_ms=START_MS)
+        audio += read(reader, delivered([*before.fragments(), *fragments[4:]]))
+        assert pcm_of(audio) == WHOLE
+        assert (reader.ended, reader.take_gaps()) == (None, [])
+
+    def test_another_reader_may_go_on_in_either(self) -> None:
+        fragments = list(contact().fragments())
+        one, two = delivered(fragments[:4], first=1_000), delivered(fragments[4:])
+        first = media(stream="one")
+        first.feed(b"".join(one))
+        first.begin_stream("two", resumed_ms=START_MS + 4_096)
+        first.feed(b"".join(two[:2]))
+        for position, stream, rest in ((3 * FRAGMENT, "one", [*one[3:], *two]), (5 * FRAGMENT, "two", two[1:])):
+            point = first.resume_point(position)
+            assert point is not None
+            assert point.stream == stream
+            second = media(origin_ms=START_MS, position=position, resume=point, stream=stream)
+            audio = []
+            for data in rest:
+                if data is two[0]:
+                    second.begin_stream("two", resumed_ms=START_MS + 4_096)
+                audio += second.feed(data)
+            assert pcm_of(audio + second.flush(), start=position) == WHOLE[position * 4 :]
+
+    def test_what_was_read_of_a_stream_stays_known(self) -> None:
+        fragments = delivered(contact().fragments())
+        reader = media(stream="one")
+        audio = reader.feed(b"".join(fragments[:4]))
+        reader.begin_stream("two", resumed_ms=None)
+        reader.begin_stream("one", resumed_ms=None)
+        assert pcm_of([*audio, *read(reader, fragments[2:])]) == WHOLE
+        assert reader.clock_steps == ()
 
 
 class TestHoles:

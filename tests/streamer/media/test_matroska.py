@@ -13,6 +13,7 @@ from streamer.media.matroska import (
     MAX_ELEMENT_BYTES,
     Audio,
     Cluster,
+    Damage,
     Demuxer,
     Document,
     Event,
@@ -146,6 +147,50 @@ class TestDamage:
             events(head)
 
 
+class TestReadingOn:
+    """Behind what cannot be read, where that is wanted."""
+
+    FRAGMENTS = delivered(contact().fragments())[:3]
+
+    @staticmethod
+    def told(data: bytes, step: int) -> tuple[list[Event], int]:
+        """What is told beside the damage, and how long that was."""
+        demuxer, found, damage = Demuxer(read_on=True), list[Event](), 0
+        for start in range(0, len(data), step):
+            for event in demuxer.feed(data[start : start + step]):
+                if isinstance(event, Damage):
+                    damage += event.length
+                else:
+                    found.append(event)
+            assert len(demuxer._buffer) <= MAX_ELEMENT_BYTES + step
+        return found, damage
+
+    @pytest.mark.parametrize("step", [1, 41, 5_000, 1 << 20])
+    @pytest.mark.parametrize("at", [0, 1])
+    def test_the_next_document_is_found_however_the_bytes_are_cut(self, at: int, step: int) -> None:
+        fragments = [*self.FRAGMENTS]
+        fragments[at] = b"\0" + fragments[at][1:]
+        whole = [event for data in self.FRAGMENTS for event in events(data)]
+        found, damage = self.told(b"".join(fragments), step)
+        before, after = (sum(len(events(data)) for data in part) for part in (fragments[:at], fragments[at + 1 :]))
+        assert found == [*whole[:before], *whole[len(whole) - after :]]
+        assert damage == len(fragments[at])
+
+    def test_the_first_bytes_of_a_document_in_the_damage_are_no_document(self) -> None:
+        found, _ = self.told(b"\0" * 40 + bytes.fromhex("1a45dfa3") * 40 + self.FRAGMENTS[0], 1_000)
+        assert found == events(self.FRAGMENTS[0])
+
+    def test_what_has_no_document_at_all_is_damage_and_is_not_kept(self) -> None:
+        found, damage = self.told(b"<html>" * 100_000, 9_000)
+        assert found == []
+        assert damage == pytest.approx(600_000, abs=100)
+
+    def test_it_is_told_as_it_comes(self) -> None:
+        demuxer = Demuxer(read_on=True)
+        assert [type(event) for event in demuxer.feed(b"\0" * 500)] == [Damage]
+        assert [type(event) for event in demuxer.feed(b"\0" * 500)] == [Damage]
+
+
 SHORT = b"".join(delivered(contact(block_ms=10, blocks_per_fragment=2).fragments())[:3])
 """Fragments that have more to them than audio."""
 
@@ -175,6 +220,7 @@ def test_damaged_streams_end_in_an_error_or_in_audio_and_stay_small(seed: int) -
     outcomes = {"read": 0, "refused": 0}
     for _ in range(400):
         data, reader, given_out = mutated(rng), CallMedia(call_id=CALL), 0
+        reader.begin_session(read_on=bool(seed % 2))
         step = rng.choice([53, 700, 16_384])
         try:
             for start in range(0, len(data), step):
@@ -184,7 +230,8 @@ def test_damaged_streams_end_in_an_error_or_in_audio_and_stay_small(seed: int) -
         except (MatroskaError, UnsupportedAudio):
             outcomes["refused"] += 1
         assert given_out < 40_000_000
-    assert min(outcomes.values()) > 20, "the damage is neither harmless nor deadly"
+    assert outcomes["read"] > 20
+    assert (outcomes["refused"] > 20) == (not seed % 2), "damage is deadly only where it is not passed over"
 
 
 @settings(max_examples=300, deadline=None)
