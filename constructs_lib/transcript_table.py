@@ -14,12 +14,21 @@ from constructs_lib import _private
 
 CALL_INDEX: Final = "GSI1"
 """Name of the index that finds everything about one call."""
+LISTING_INDEX: Final = "GSI2"
+"""Name of the index that lists in order of time: transcripts by clinic, and the claims on recordings that failed."""
+LISTED_ATTRIBUTES: Final = (
+    *("type", "clinic_id", "call_id", "kind", "source", "live", "started_at", "started_at_source"),
+    *("duration_seconds", "word_count", "confidence", "quality", "cost", "s3_key"),
+    *("appointment_requested", "insurance_mentioned", "callback_requested", "complaint", "cancellation_intent"),
+)
+"""What the listing has of an item: figures and names, no words. DynamoDB projects at most 20 attributes (API Reference,
+"Projection")."""
 EXPIRY_ATTRIBUTE: Final = "expires_at"
 """Attribute that holds the time, in epoch seconds, at which DynamoDB deletes an item."""
 
 
 class TranscriptTable(Construct):
-    """Define the on-demand table of transcripts (by clinic and day) with an index by call.
+    """Define the on-demand table of transcripts, with an index by call and one that lists without words.
 
     Deletion protection follows *removal_policy*: a table that outlives its stack cannot be deleted by hand either.
 
@@ -70,7 +79,16 @@ class TranscriptTable(Construct):
             global_secondary_indexes=[
                 dynamodb.GlobalSecondaryIndexPropsV2(
                     index_name=CALL_INDEX, partition_key=string("GSI1PK"), sort_key=string("GSI1SK")
-                )
+                ),
+                # One index for two lists: CloudFormation adds one to an existing table in an update (AWS
+                # CloudFormation, "AWS::DynamoDB::GlobalTable").
+                dynamodb.GlobalSecondaryIndexPropsV2(
+                    index_name=LISTING_INDEX,
+                    partition_key=string("GSI2PK"),
+                    sort_key=string("GSI2SK"),
+                    projection_type=dynamodb.ProjectionType.INCLUDE,
+                    non_key_attributes=list(LISTED_ATTRIBUTES),
+                ),
             ],
             point_in_time_recovery_specification=dynamodb.PointInTimeRecoverySpecification(
                 point_in_time_recovery_enabled=point_in_time_recovery
@@ -80,7 +98,7 @@ class TranscriptTable(Construct):
         )
 
     def grant_read(self, grantee: iam.IGrantable) -> iam.Grant:
-        """Allow *grantee* to read items and to query the table and its index, but not to scan it."""
+        """Allow *grantee* to read items and to query the table and its indexes, but not to scan it."""
         grant = _private.allow_items(
             grantee, self.table, "dynamodb:GetItem", "dynamodb:BatchGetItem", "dynamodb:Query", write=False
         )
@@ -88,6 +106,6 @@ class TranscriptTable(Construct):
             iam.Grant.add_to_principal(
                 grantee=grantee,
                 actions=["dynamodb:Query"],
-                resource_arns=[f"{self.table.table_arn}/index/{CALL_INDEX}"],
+                resource_arns=[f"{self.table.table_arn}/index/{index}" for index in (CALL_INDEX, LISTING_INDEX)],
             )
         )

@@ -10,7 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 from boto3.dynamodb.conditions import Attr, Key
 
-from transcription.table_keys import call_partition, clinic_partition, transcript_range
+from transcription.table_keys import (
+    LISTING_INDEX,
+    call_partition,
+    clinic_partition,
+    transcript_range,
+)
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.service_resource import Table
@@ -18,11 +23,6 @@ if TYPE_CHECKING:
 
 CALL_INDEX = "GSI1"
 """Index that lists items by call."""
-_LIST_ATTRIBUTES = (
-    *("type", "clinic_id", "call_id", "kind", "started_at", "day", "duration_seconds", "word_count", "confidence"),
-    *("appointment_requested", "insurance_mentioned", "callback_requested", "complaint", "cancellation_intent"),
-    *("quality", "cost", "source", "live", "s3_key", "version_id", "created_at"),
-)
 # A day of speech is less: one hour of two channels is about 4 MB.
 _LARGEST_DOCUMENT = 128 * 1024 * 1024
 
@@ -40,21 +40,33 @@ class CallStore:
         self._s3 = s3
 
     def of_clinic(self, clinic_id: str, *, day: str | None, limit: int) -> list[dict[str, Any]]:
-        """The transcripts of a clinic, newest day first, without their words; *day* (yyyy-mm-dd) picks one day."""
-        names = {f"#{index}": name for index, name in enumerate(_LIST_ATTRIBUTES)}
-        condition = Key("PK").eq(clinic_partition(clinic_id)) & Key("SK").begins_with(transcript_range(day))
+        """The transcripts of a clinic without their words, the newest call first; *day* (yyyy-mm-dd) picks one day.
+
+        Transcripts that were stored before the table had its list are not among them; see :meth:`unlisted`.
+        """
+        clinic = Key("GSI2PK").eq(clinic_partition(clinic_id))
+        condition = clinic if day is None else clinic & Key("GSI2SK").begins_with(day)
 
         def page(**start: Any) -> Mapping[str, Any]:
             return self._table.query(
+                IndexName=LISTING_INDEX,
                 KeyConditionExpression=condition,
-                ProjectionExpression=", ".join(names),
-                ExpressionAttributeNames=names,
                 ScanIndexForward=False,
                 Limit=limit,
                 **start,
             )
 
         return list(islice(items_of(page), limit))
+
+    def unlisted(self, clinic_id: str) -> bool:
+        """Whether a clinic has transcripts that :meth:`of_clinic` does not find: its oldest one tells."""
+        oldest = self._table.query(
+            KeyConditionExpression=Key("PK").eq(clinic_partition(clinic_id))
+            & Key("SK").begins_with(transcript_range()),
+            ProjectionExpression="GSI2PK",
+            Limit=1,
+        )["Items"]
+        return bool(oldest) and "GSI2PK" not in oldest[0]
 
     def of_call(self, call_id: str) -> list[dict[str, Any]]:
         """Everything about a call: its transcripts, and the claims on its recordings."""

@@ -34,7 +34,7 @@ def calls_table(items: Iterable[Item]) -> Table:
     for item in items:
         table.add_row(
             *cells(
-                str(item["started_at"])[:16].replace("T", " "),
+                _started(item),
                 _name(item),
                 _clock(item["duration_seconds"]),
                 item["word_count"],
@@ -94,7 +94,7 @@ def transcript_view(item: Item) -> RenderableType:
     roles = item["roles"]
     for name, value in (
         ("Clinic", item["clinic_id"]),
-        ("Started", f"{item['started_at']} ({item['kind']})"),
+        ("Started", f"{_started(item)} UTC ({item['kind']})"),
         ("Length", f"{_clock(item['duration_seconds'])}, {item['word_count']} words"),
         ("Recognised", f"by {item['model']}, confidence {_share(item.get('confidence'))}"),
         ("Roles", f"by {roles['method']}"),
@@ -193,6 +193,12 @@ def _flags(item: Item) -> str:
 
 def _points(quality: Item | None) -> str:
     return "-" if quality is None or quality["score"] is None else f"{quality['score']:g} of 100"
+
+
+def _started(item: Item) -> str:
+    """When a call began, as exactly as that is known."""
+    started = str(item["started_at"])
+    return started[:10] if item.get("started_at_source") == "key-day" else started[:16].replace("T", " ")
 
 
 def _share(value: Any) -> str:

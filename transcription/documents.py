@@ -9,7 +9,7 @@ from typing import Any, Final
 from transcription.codec import SCHEMA_VERSION, decode, encode
 from transcription.foreign import bounded_text
 from transcription.quality import QualityScore
-from transcription.table_keys import transcript_key
+from transcription.table_keys import transcript_key, transcript_listing
 from transcription.table_values import attribute
 from transcription.transcript import Provenance, Transcript
 
@@ -169,6 +169,7 @@ def _whole_item(transcript: Transcript, archive: ArchivePointers) -> dict[str, A
         "call_id": recording.call_id,
         "kind": recording.kind,
         "started_at": recording.started_at,
+        "started_at_source": recording.started_at_source,
         "day": recording.day,
         "layout": recording.layout,
         **_provenance(transcript.provenance),
@@ -201,7 +202,8 @@ def _whole_item(transcript: Transcript, archive: ArchivePointers) -> dict[str, A
         "warnings": transcript.warnings,
     }
     written = {name: attribute(encode(value)) for name, value in attributes.items() if value is not None}
-    return {**key.attributes(), **written}
+    listing = transcript_listing(recording.clinic_id, recording.started_at, recording.call_id, recording.kind)
+    return {**key.attributes(), **listing, **written}
 
 
 def _provenance(provenance: Provenance | None) -> dict[str, Any]:

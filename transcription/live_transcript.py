@@ -11,7 +11,7 @@ from transcription.cost import PriceList
 from transcription.live_call import CHANNEL_ROLES, SAMPLE_RATE, LiveUtterance
 from transcription.live_state import LiveState
 from transcription.options import TranscriptionOptions
-from transcription.recordings import CallKind, CallRecording
+from transcription.recordings import CallKind, CallRecording, StartSource
 from transcription.reply import UTTERANCE_GAP_SECONDS, Reply, ReplyUtterance
 from transcription.transcript import Transcript, build_transcript
 
@@ -77,6 +77,7 @@ def build_live_transcript(
             call_id=state.call_id,
             kind=CallKind.AGENT,
             started_at=state.started_at,
+            started_at_source=StartSource.LIVE,
             layout=LAYOUT,
         ),
         reply=_reply(state, utterances),

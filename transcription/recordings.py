@@ -10,8 +10,8 @@ of Connect's time, which some tools write as `%3A` when they copy a recording.
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Final
 
@@ -52,6 +52,9 @@ _OTHER_FOLDERS: Final = {
 }
 MAX_ID_BYTES: Final = 256
 
+START_METADATA: Final = "started-at"
+"""User-defined metadata of an object (`x-amz-meta-started-at`) that tells when its call began."""
+
 _DAY: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _CONNECT_NAME: Final = re.compile(r"(?P<contact>.+)_(?P<stamp>[0-9]{8}T[0-9]{2}(?::|%3[Aa])[0-9]{2})_UTC", re.DOTALL)
 
@@ -61,6 +64,21 @@ class CallKind(StrEnum):
 
     AGENT = "agent"
     IVR = "ivr"
+
+
+class StartSource(StrEnum):
+    """Where the begin of a call is known from, the more exact first.
+
+    `live`: from the call itself, while it was streamed. `metadata`: whoever stored the recording wrote it down.
+    `key-minute`: from Amazon Connect's key, to the minute. `last-modified`: when the recording was stored, less its
+    length. `key-day`: the key tells the day only, and midnight stands for the time.
+    """
+
+    LIVE = "live"
+    METADATA = "metadata"
+    KEY_MINUTE = "key-minute"
+    LAST_MODIFIED = "last-modified"
+    KEY_DAY = "key-day"
 
 
 class NotACall(Exception):
@@ -113,8 +131,9 @@ class CallRecording:
         clinic_id: clinic that took the call.
         call_id: Connect contact id, or the file's name in the project's own layout.
         kind: the agent's conversation, or the automated part before it.
-        started_at: begin of the call, UTC. The project's own layout knows the day only, so midnight stands for it.
+        started_at: begin of the call, UTC.
         layout: `callscribe` or `connect`.
+        started_at_source: where that is known from; None in what was stored before it was noted.
     """
 
     clinic_id: str
@@ -122,6 +141,7 @@ class CallRecording:
     kind: CallKind
     started_at: datetime
     layout: str
+    started_at_source: StartSource | None = None
 
     @property
     def day(self) -> str:
@@ -217,6 +237,39 @@ def parse_key(key: str, layouts: Layouts) -> CallRecording:
     )
 
 
+def with_start(
+    call: CallRecording, *, metadata: Mapping[str, str], last_modified: datetime, duration_seconds: float
+) -> CallRecording:
+    """Find out when a call began whose key tells the day only.
+
+    The day stays the key's: a time on another day, such as that of an upload on the morning after, is passed over.
+
+    Args:
+        call: from `parse_key`.
+        metadata: the object's own; `started-at` is a time of ISO 8601, UTC unless it says otherwise.
+        last_modified: when S3 got the recording, UTC.
+        duration_seconds: its length.
+    """
+    if call.started_at_source is not StartSource.KEY_DAY:
+        return call
+    told = (
+        (_told(metadata.get(START_METADATA, "")), StartSource.METADATA),
+        (last_modified - timedelta(seconds=duration_seconds), StartSource.LAST_MODIFIED),
+    )
+    for moment, source in told:
+        if moment is not None and moment.date() == call.started_at.date():
+            return replace(call, started_at=moment, started_at_source=source)
+    return call
+
+
+def _told(text: str) -> datetime | None:
+    try:
+        moment = datetime.fromisoformat(text)
+        return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    except (OverflowError, ValueError):
+        return None
+
+
 def _parse_own(folders: list[str], stem: str) -> CallRecording:
     return CallRecording(
         clinic_id=_id("clinic id", folders[1]),
@@ -224,6 +277,7 @@ def _parse_own(folders: list[str], stem: str) -> CallRecording:
         kind=CallKind.AGENT,
         started_at=_moment(folders[2], "%Y-%m-%d"),
         layout="callscribe",
+        started_at_source=StartSource.KEY_DAY,
     )
 
 
@@ -249,6 +303,7 @@ def _parse_connect(folders: list[str], stem: str, layouts: Layouts) -> CallRecor
         kind=kind,
         started_at=started_at,
         layout="connect",
+        started_at_source=StartSource.KEY_MINUTE,
     )
 
 

@@ -1,8 +1,16 @@
 """The keys of the transcript table, in one place."""
 
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Final
 
 from transcription.recordings import CallKind
+
+LISTING_INDEX: Final = "GSI2"
+"""Index of what is listed in order of time: transcripts by clinic, and the claims on recordings that failed."""
+
+FAILED_PARTITION: Final = "FAILED"
+"""GSI2PK of the claims that failed or were rejected."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +56,22 @@ def transcript_key(clinic_id: str, day: str, call_id: str, kind: CallKind) -> It
         call_partition(call_id),
         f"TRANSCRIPT{suffix}",
     )
+
+
+def transcript_listing(clinic_id: str, started_at: datetime, call_id: str, kind: CallKind) -> dict[str, str]:
+    """Attributes that list a transcript of a clinic by the begin of its call."""
+    suffix = "#IVR" if kind is CallKind.IVR else ""
+    return {"GSI2PK": clinic_partition(clinic_id), "GSI2SK": f"{_sortable(started_at)}#{call_id}{suffix}"}
+
+
+def failed_listing(recording_id: str, failed_at: datetime) -> dict[str, str]:
+    """Attributes that list the claim on a recording among those that failed, by the time it did."""
+    return {"GSI2PK": FAILED_PARTITION, "GSI2SK": f"{_sortable(failed_at)}#{recording_id}"}
+
+
+def _sortable(moment: datetime) -> str:
+    """A time whose order as text is its order: to the second, UTC, beginning with the day."""
+    return moment.astimezone(UTC).replace(tzinfo=None, microsecond=0).isoformat() + "Z"
 
 
 def claim_key(recording_id: str, call_id: str | None, kind: CallKind | None) -> ItemKey:

@@ -32,14 +32,16 @@ from transcription.recordings import (
     CallRecording,
     Layouts,
     NotACall,
+    StartSource,
     UnknownExtension,
     UnknownLayout,
     parse_key,
+    with_start,
 )
 from transcription.table_keys import transcript_key
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from mypy_boto3_dynamodb.service_resource import Table
     from mypy_boto3_s3 import S3Client
@@ -72,6 +74,7 @@ class _StoredObject:
     etag: str
     size_bytes: int
     last_modified: datetime
+    metadata: Mapping[str, str]
 
 
 class Admission:
@@ -165,7 +168,12 @@ class Admission:
                 size_bytes=candidate.size_bytes,
                 last_modified=stored.last_modified,
                 sequencer=announcement.announced.sequencer,
-                call=call,
+                call=with_start(
+                    call,
+                    metadata=stored.metadata,
+                    last_modified=stored.last_modified,
+                    duration_seconds=audio.duration_seconds,
+                ),
                 audio=audio,
             ),
             competing,
@@ -209,7 +217,10 @@ class Admission:
                 return None
             raise
         return _StoredObject(
-            etag=head["ETag"].strip('"'), size_bytes=head["ContentLength"], last_modified=head["LastModified"]
+            etag=head["ETag"].strip('"'),
+            size_bytes=head["ContentLength"],
+            last_modified=head["LastModified"],
+            metadata=head["Metadata"],
         )
 
     def _earlier_version_is_kept(self, call: CallRecording, recording_id: str) -> bool:
@@ -267,7 +278,9 @@ class Admission:
 
 def _filed_with(call: CallRecording, live: LiveState | None) -> CallRecording:
     """File the recording under the day of its live call, which may have begun before midnight."""
-    return call if live is None or live.day == call.day else replace(call, started_at=live.started_at)
+    if live is None or live.day == call.day:
+        return call
+    return replace(call, started_at=live.started_at, started_at_source=StartSource.LIVE)
 
 
 def _candidate(announcement: Announcement, *, call: CallRecording | None, size_bytes: int = 0) -> Candidate:

@@ -4,7 +4,11 @@ from aws_cdk import aws_kms as kms
 from aws_cdk.assertions import Template
 
 from constructs_lib import TranscriptTable
+from constructs_lib.transcript_table import LISTING_INDEX
 from tests.constructs_lib.parts import Permission, logical_id, permissions, properties, reader
+from tests.transcription.replies import APPOINTMENT, stereo, transcript_of
+from transcription import table_keys
+from transcription.documents import ArchivePointers, to_item
 
 
 def test_items_are_keyed_by_clinic_and_day_and_by_call(stack: Stack) -> None:
@@ -14,8 +18,8 @@ def test_items_are_keyed_by_clinic_and_day_and_by_call(stack: Stack) -> None:
         {"AttributeName": "PK", "KeyType": "HASH"},
         {"AttributeName": "SK", "KeyType": "RANGE"},
     ]
-    [index] = found["GlobalSecondaryIndexes"]
-    assert index == {
+    by_call, listing = found["GlobalSecondaryIndexes"]
+    assert by_call == {
         "IndexName": "GSI1",
         "KeySchema": [
             {"AttributeName": "GSI1PK", "KeyType": "HASH"},
@@ -23,7 +27,23 @@ def test_items_are_keyed_by_clinic_and_day_and_by_call(stack: Stack) -> None:
         ],
         "Projection": {"ProjectionType": "ALL"},
     }
+    assert listing["IndexName"] == table_keys.LISTING_INDEX == LISTING_INDEX
+    assert [key["AttributeName"] for key in listing["KeySchema"]] == ["GSI2PK", "GSI2SK"]
     assert {attribute["AttributeType"] for attribute in found["AttributeDefinitions"]} == {"S"}
+
+
+def test_the_list_holds_figures_and_no_words(stack: Stack) -> None:
+    table = TranscriptTable(stack, "Transcripts")
+    listing = properties(Template.from_stack(stack), table.table)["GlobalSecondaryIndexes"][1]["Projection"]
+    assert listing["ProjectionType"] == "INCLUDE"
+    item = to_item(
+        transcript_of(stereo(APPOINTMENT)),
+        archive=ArchivePointers(bucket="b", transcript_key="t", reply_key="r"),
+    )
+    listed = {name: item[name] for name in listing["NonKeyAttributes"] if name in item}
+    assert len(listing["NonKeyAttributes"]) <= 20
+    assert {"started_at", "duration_seconds", "cost"} <= listed.keys()
+    assert not {word for turn in APPOINTMENT for word in turn.text.split() if len(word) > 5} & set(str(listed).split())
 
 
 def test_the_table_is_on_demand_and_expires_items(stack: Stack) -> None:
@@ -77,7 +97,7 @@ def test_grant_read_allows_queries_but_no_scan(stack: Stack) -> None:
         Permission(
             frozenset({"dynamodb:GetItem", "dynamodb:BatchGetItem", "dynamodb:Query"}), frozenset({f"<{name}.Arn>"})
         ),
-        Permission(frozenset({"dynamodb:Query"}), frozenset({f"<{name}.Arn>/index/GSI1"})),
+        Permission(frozenset({"dynamodb:Query"}), frozenset({f"<{name}.Arn>/index/GSI1", f"<{name}.Arn>/index/GSI2"})),
         Permission(
             frozenset({"kms:Decrypt"}),
             frozenset({f"<{key}.Arn>"}),

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from constructs_lib.transcript_table import LISTED_ATTRIBUTES
+
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.service_resource import DynamoDBServiceResource, Table
 
-_KEYS = ("PK", "SK", "GSI1PK", "GSI1SK")
+_KEYS = ("PK", "SK", "GSI1PK", "GSI1SK", "GSI2PK", "GSI2SK")
 
 
 def table_definition(name: str) -> dict[str, Any]:
-    """The table with its index, as the stacks make it: arguments of CreateTable."""
+    """The table with its indexes, as the stacks make it: arguments of CreateTable."""
     return {
         "TableName": name,
         "BillingMode": "PAY_PER_REQUEST",
@@ -25,7 +27,15 @@ def table_definition(name: str) -> dict[str, Any]:
                     {"AttributeName": "GSI1SK", "KeyType": "RANGE"},
                 ],
                 "Projection": {"ProjectionType": "ALL"},
-            }
+            },
+            {
+                "IndexName": "GSI2",
+                "KeySchema": [
+                    {"AttributeName": "GSI2PK", "KeyType": "HASH"},
+                    {"AttributeName": "GSI2SK", "KeyType": "RANGE"},
+                ],
+                "Projection": {"ProjectionType": "INCLUDE", "NonKeyAttributes": list(LISTED_ATTRIBUTES)},
+            },
         ],
     }
 

@@ -59,10 +59,17 @@ class Cloud:
         self.s3.put_bucket_versioning(Bucket="recordings", VersioningConfiguration={"Status": "Enabled"})
         self.table: Table = create_transcript_table(_dynamodb())
 
-    def upload(self, content: bytes | None = None, *, key: str = KEY, bucket: str = "recordings") -> dict[str, Any]:
+    def upload(
+        self,
+        content: bytes | None = None,
+        *,
+        key: str = KEY,
+        bucket: str = "recordings",
+        metadata: dict[str, str] | None = None,
+    ) -> dict[str, Any]:
         """Put a recording and return its announcement."""
         content = wav() if content is None else content
-        response = self.s3.put_object(Bucket=bucket, Key=key, Body=content)
+        response = self.s3.put_object(Bucket=bucket, Key=key, Body=content, Metadata=metadata or {})
         announced = {
             "key": key,
             "size": len(content),

@@ -69,7 +69,8 @@ def _reply() -> bytes:
 def store_transcript(deployed: Deployed, key: str, *, max_bytes: int = MAX_ITEM_BYTES, scored: bool = True) -> None:
     """Leave the transcript of the recording *key* as the functions do."""
     recording = parse_key(key, Layouts(default_clinic_id="clinic-7"))
-    pointers = ArchivePointers(bucket="archive", transcript_key=f"transcripts/{key}.json.gz", reply_key="replies/r")
+    path = f"transcripts/{recording.clinic_id}/{recording.day}/{recording.call_id}/{'r' * 64}.json.gz"
+    pointers = ArchivePointers(bucket="archive", transcript_key=path, reply_key="replies/r")
     transcript = build_transcript(
         recording=recording,
         reply=parse_reply(_reply()),

@@ -24,6 +24,15 @@ def listed(deployed: Deployed, capsys: pytest.CaptureFixture[str], *arguments: s
     return json.loads(capsys.readouterr().out)
 
 
+def test_within_a_day_the_newest_call_comes_first_whatever_its_id(
+    deployed: Deployed, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for call_id, minute in (("zz", "08:00"), ("aa", "17:30"), ("mm", "12:15")):
+        store_transcript(deployed, f"connect/acme/CallRecordings/2026/11/20/{call_id}_20261120T{minute}_UTC.wav")
+    assert [item["call_id"] for item in listed(deployed, capsys, "--clinic", "clinic-7")] == ["aa", "mm", "zz"]
+    assert [item["call_id"] for item in listed(deployed, capsys, "--clinic", "clinic-7", "--max", "1")] == ["aa"]
+
+
 def test_the_calls_of_a_clinic_come_newest_day_first(deployed: Deployed, capsys: pytest.CaptureFixture[str]) -> None:
     for key in (own("a", "2026-11-19"), own("b", "2026-11-21"), own("c", "2026-11-20"), own("d", clinic="other")):
         store_transcript(deployed, key)

@@ -1,4 +1,4 @@
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 from hypothesis import example, given
@@ -9,11 +9,14 @@ from transcription.recordings import (
     CallRecording,
     Layouts,
     NotACall,
+    StartSource,
     UnknownExtension,
     UnknownLayout,
     parse_key,
+    with_start,
 )
 
+DAY = datetime(2026, 3, 2, tzinfo=UTC)
 LAYOUTS = Layouts(
     clinic_by_prefix={
         "connect/downtown-eye": "downtown",
@@ -49,7 +52,39 @@ def test_the_own_layout_names_clinic_day_and_call() -> None:
         kind=CallKind.AGENT,
         started_at=datetime(2026, 3, 2, tzinfo=UTC),
         layout="callscribe",
+        started_at_source=StartSource.KEY_DAY,
     )
+
+
+@pytest.mark.parametrize(
+    ("told", "last_modified", "started_at", "source"),
+    [
+        ("2026-03-02T14:05:09Z", DAY + timedelta(hours=15), "14:05:09", "metadata"),
+        ("2026-03-02T15:05:09+01:00", DAY + timedelta(hours=15), "14:05:09", "metadata"),
+        ("2026-03-02T14:05:09", DAY + timedelta(hours=15), "14:05:09", "metadata"),
+        ("", DAY + timedelta(hours=15), "14:58:00", "last-modified"),
+        ("yesterday", DAY + timedelta(hours=15), "14:58:00", "last-modified"),
+        ("2026-03-03T14:05:09Z", DAY + timedelta(hours=15), "14:58:00", "last-modified"),
+        ("9999-12-31T23:59:59-23:59", DAY + timedelta(hours=15), "14:58:00", "last-modified"),
+        ("", DAY + timedelta(days=1, hours=9), "00:00:00", "key-day"),
+        ("", DAY + timedelta(days=1, seconds=60), "23:59:00", "last-modified"),
+    ],
+)
+def test_the_begin_of_a_call_comes_from_metadata_else_from_when_its_recording_was_stored(
+    told: str, last_modified: datetime, started_at: str, source: str
+) -> None:
+    call = with_start(
+        parse_key("recordings/downtown/2026-03-02/c-1.wav", LAYOUTS),
+        metadata={"started-at": told},
+        last_modified=last_modified,
+        duration_seconds=120.0,
+    )
+    assert (f"{call.started_at:%H:%M:%S}", call.started_at_source, call.day) == (started_at, source, "2026-03-02")
+
+
+def test_connects_minute_is_not_replaced_by_a_guess() -> None:
+    call = parse_key(connect_key(), LAYOUTS)
+    assert with_start(call, metadata={}, last_modified=DAY, duration_seconds=1.0) == call
 
 
 def test_a_day_has_the_same_form_in_any_century() -> None:

@@ -86,6 +86,13 @@ def test_a_connect_recording_has_the_time_and_clinic_of_its_key(cloud: Cloud, do
     assert (admitted.call.clinic_id, admitted.call.kind) == ("harbour", CallKind.AGENT)
 
 
+def test_a_recording_of_our_own_layout_begins_when_its_metadata_says(cloud: Cloud, door: Door) -> None:
+    event = cloud.upload(metadata={"started-at": "2026-11-20T09:31:07Z"})
+    admitted = AdmittedRecording.from_payload(door.decide(event).recording)
+    assert admitted.call.started_at == datetime(2026, 11, 20, 9, 31, 7, tzinfo=UTC)
+    assert admitted.call.started_at_source == "metadata"
+
+
 @pytest.mark.parametrize(
     "key",
     [

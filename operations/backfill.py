@@ -1,0 +1,114 @@
+"""Put what was stored before the table had its list into it: ``python -m operations.backfill --environment Dev``.
+
+Transcripts are then listed by the begin of their calls, and the claims on recordings that failed by the time they did.
+The whole table is read, and billed, once. It may run while calls come in, and may be repeated.
+
+Exit status: 0 when all is listed, 1 when an item could not be, 2 when the environment is wrong.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from boto3.dynamodb.conditions import Attr
+from botocore.exceptions import BotoCoreError, ClientError
+from rich.console import Console
+from rich.text import Text
+
+from operations import environment
+from operations.call_store import items_of
+from operations.environment import UnusableEnvironment
+from transcription.recordings import CallKind
+from transcription.table_keys import failed_listing, transcript_listing
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb.service_resource import Table
+
+_FAILED = ("failed", "rejected")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Backfilled:
+    """What was done.
+
+    Attributes:
+        listed: Items that are in the list now.
+        unreadable: Items that lack what the list needs.
+    """
+
+    listed: int
+    unreadable: int
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line; the module says what the exit status means."""
+    parser = argparse.ArgumentParser(prog="operations.backfill", description="List what was stored before.")
+    environment.add_arguments(parser)
+    parser.add_argument("--dry-run", action="store_true", help="only count")
+    arguments = parser.parse_args(argv)
+    console, errors = Console(highlight=False), Console(stderr=True)
+    try:
+        done = backfill(environment.connect(arguments).table(), dry_run=arguments.dry_run)
+    except (UnusableEnvironment, ClientError, BotoCoreError) as error:
+        errors.print(Text(str(error)))
+        return 2
+    console.print(f"{done.listed} items {'would be' if arguments.dry_run else 'were'} added to the list.")
+    if done.unreadable:
+        errors.print(f"{done.unreadable} items lack a clinic, a call or a time and cannot be listed.")
+    return 1 if done.unreadable else 0
+
+
+def backfill(table: Table, *, dry_run: bool) -> Backfilled:
+    """List the transcripts and failed claims of *table* that are not.
+
+    Raises:
+        ClientError: The table cannot be read or written.
+    """
+    wanted = Attr("GSI2PK").not_exists() & (
+        Attr("type").eq("transcript") | (Attr("type").eq("claim") & Attr("status").is_in(list(_FAILED)))
+    )
+    listed = unreadable = 0
+    for item in items_of(lambda **start: table.scan(FilterExpression=wanted, **start)):
+        try:
+            listing, unchanged = _listing(item)
+        except (KeyError, ValueError):
+            unreadable += 1
+            continue
+        if dry_run or _list(table, item, listing, unchanged):
+            listed += 1
+    return Backfilled(listed=listed, unreadable=unreadable)
+
+
+def _listing(item: Mapping[str, Any]) -> tuple[dict[str, str], str]:
+    """Attributes that list an item, and the attribute that must not have changed meanwhile."""
+    if item["type"] == "claim":
+        return failed_listing(item["recording_id"], datetime.fromisoformat(item["updated_at"])), "updated_at"
+    started_at = datetime.fromisoformat(item["started_at"])
+    return transcript_listing(item["clinic_id"], started_at, item["call_id"], CallKind(item["kind"])), "started_at"
+
+
+def _list(table: Table, item: Mapping[str, Any], listing: Mapping[str, str], unchanged: str) -> bool:
+    try:
+        table.update_item(
+            Key={"PK": item["PK"], "SK": item["SK"]},
+            UpdateExpression="SET GSI2PK = :pk, GSI2SK = :sk",
+            ConditionExpression="#unchanged = :value AND attribute_not_exists(GSI2PK)",
+            ExpressionAttributeNames={"#unchanged": unchanged},
+            ExpressionAttributeValues={
+                ":pk": listing["GSI2PK"],
+                ":sk": listing["GSI2SK"],
+                ":value": item[unchanged],
+            },
+        )
+    except table.meta.client.exceptions.ConditionalCheckFailedException:
+        return False  # whoever changed it has listed it
+    return True
+
+
+if __name__ == "__main__":
+    sys.exit(main())
