@@ -30,7 +30,7 @@ access key of this session. In another terminal:
   AWS SDKs and tools          export AWS_ENDPOINT_URL={endpoint} AWS_REGION={region} \\
                                 AWS_ACCESS_KEY_ID={access_key_id} \\
                                 AWS_SECRET_ACCESS_KEY={secret_access_key}
-  the same key in a file      {credentials}
+  or the same key in a file   AWS_SHARED_CREDENTIALS_FILE={credentials}
   logs                        {emulator_log}
                               {speech_log}
                               {streamer_log}

@@ -53,7 +53,7 @@ def run(settings: EmulatorSettings) -> None:
     """
     require_supported_version()
     shutil.rmtree(settings.state_directory, ignore_errors=True)
-    settings.state_directory.mkdir(parents=True)
+    settings.state_directory.mkdir(parents=True, mode=0o700)
     try:
         _configure(settings)
         _serve(settings)

@@ -32,6 +32,7 @@ def test_no_word_number_signature_or_key_leaves_table_and_archive(deployment: De
     for place, text in told.items():
         assert not [phrase for phrase in phrases if phrase in " ".join(plain(text))], place
         assert deployment.session.key not in text, place
+        assert deployment.session.access_key.secret_access_key not in text, place
         assert "X-Amz-Signature" not in text, place
         assert "X-Amz-Security-Token" not in text, place
         assert not re.search(r"\+1\D?555\D?010\D?7788", text), place
@@ -53,6 +54,7 @@ def traces(deployment: Deployment) -> Iterator[tuple[tuple[str, int], str]]:
             yield ("queue", number), body
     yield ("emulator", 0), deployment.session.emulator.log.read_text(errors="replace")
     yield ("speech", 0), deployment.session.speech.log.read_text(errors="replace")
+    yield ("kinesis_video", 0), deployment.session.media.log.read_text(errors="replace")
 
 
 def phrases_of(text: str) -> Iterator[str]:
