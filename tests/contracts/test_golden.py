@@ -1,0 +1,142 @@
+"""The core and the streamer read what every version wrote."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from operations.live_transcript import LiveTranscript
+from streamer.announcer import detail
+from streamer.calls.attributes import from_attributes
+from streamer.calls.state import checkpoint_in, hints_in
+from streamer.calls.store import CallStore, Finished, Taken
+from tests.contracts.golden import FOLDER, Golden, golden, places
+from transcription.codec import SCHEMA_VERSION, decode
+from transcription.documents import ArchivePointers, from_document, stored_form
+from transcription.live_call import LiveCall, LiveUtterance
+from transcription.live_state import LiveState
+from transcription.quality import load_rubric, score
+from transcription.reply import parse_reply
+from transcription.table_values import plain
+
+
+def test_what_was_written_stays_as_it_was() -> None:
+    sums = dict(reversed(line.split()) for line in (FOLDER / "SHA256SUMS").read_text(encoding="utf-8").splitlines())
+    assert {f"{file}.json": file.sha256() for file in golden()} == sums, "tests/golden is never written anew"
+
+
+def test_there_is_something_of_every_version() -> None:
+    written = {*range(1, SCHEMA_VERSION + 1)} - UNWRITTEN
+    assert {file.version for file in golden()} == written, f"write tests/golden/v{SCHEMA_VERSION} with this code"
+
+
+UNWRITTEN = {3}
+"""Of the version in the making."""
+
+
+@pytest.mark.parametrize("file", golden("*document"), ids=str)
+def test_a_document_is_read_judged_and_written_again(file: Golden) -> None:
+    transcript = from_document(file.json())
+    assert transcript.full_transcript == file.json()["full_transcript"]
+    assert score(transcript, load_rubric()).criteria
+    form = stored_form(transcript, archive=ArchivePointers(bucket="archive", transcript_key="t", reply_key="r"))
+    assert from_document(json.loads(form.document)) == transcript
+    assert json.loads(form.document)["schema_version"] == SCHEMA_VERSION
+    assert form.item["schema_version"] == SCHEMA_VERSION
+
+
+@pytest.mark.parametrize("file", golden("*document"), ids=str)
+def test_a_document_of_a_version_that_is_yet_to_come_is_read(file: Golden) -> None:
+    newer = {**file.json(), "schema_version": SCHEMA_VERSION + 1, "mood_music": [{"key": "c minor"}]}
+    assert from_document(newer) == from_document(file.json())
+
+
+@pytest.mark.parametrize("file", golden("live-call-item-*"), ids=str)
+def test_a_live_call_is_read_by_functions_and_streamers_alike(file: Golden) -> None:
+    state = LiveState.from_item(file.item())
+    wire = from_attributes(file.json())
+    checkpoint = checkpoint_in(wire)
+    assert (state.call_id, state.clinic_id, state.status) == (wire["call_id"], wire["clinic_id"], wire["status"])
+    assert state.coverage.utterances == checkpoint.next_seq - 1
+    assert state.coverage.gaps == checkpoint.gaps
+    assert hints_in(wire).disconnected == ("disconnected_at" in wire)
+    if state.status == "completed":
+        assert detail(wire)["utterances"] == state.coverage.utterances
+
+
+class OneItem:
+    """DynamoDB with one item in it, which takes every write."""
+
+    def __init__(self, item: Mapping[str, Any]) -> None:
+        self.item = dict(item)
+
+    async def get_item(self, **_: Any) -> dict[str, Any]:
+        return {"Item": self.item}
+
+    async def update_item(self, **request: Any) -> dict[str, Any]:
+        names, values = request["ExpressionAttributeNames"], request["ExpressionAttributeValues"]
+        self.item |= {name: values[f":{name}"] for name in names.values() if f":{name}" in values}
+        return {"Attributes": self.item}
+
+
+@pytest.mark.parametrize("file", golden("live-call-item-*"), ids=str)
+async def test_a_streamer_takes_a_call_that_another_version_left(file: Golden) -> None:
+    table, wire = OneItem(file.json()), from_attributes(file.json())
+    store = CallStore(dynamodb=table, table="transcripts", streamer="new", lease=timedelta(seconds=30))
+    call = LiveCall(
+        call_id=wire["call_id"],
+        clinic_id=wire["clinic_id"],
+        stream_arn=wire["stream_arn"],
+        start_fragment=wire["start_fragment"],
+        started_at_ms=wire["started_at_ms"],
+    )
+    taken = await store.take(call, "another message")
+    if wire["status"] == "completed":
+        assert isinstance(taken, Finished)
+        return
+    assert isinstance(taken, Taken)
+    assert taken.state.checkpoint == checkpoint_in(wire)
+    assert table.item["schema_version"] == {"N": str(SCHEMA_VERSION)}
+
+
+@pytest.mark.parametrize("file", golden("live-utterance-item-*"), ids=str)
+def test_an_utterance_is_read_by_functions_and_streamers_alike(file: Golden) -> None:
+    said = decode(LiveUtterance, from_attributes(file.json()), "utterance")
+    assert decode(LiveUtterance, plain(file.item()), "utterance") == said
+    assert said.text
+
+
+@pytest.mark.parametrize("file", golden("live-call-message"), ids=str)
+def test_an_announced_call_is_read(file: Golden) -> None:
+    assert LiveCall.from_json(file.text).call_id == file.json()["call_id"]
+
+
+@pytest.mark.parametrize("file", golden("feed-events"), ids=str)
+def test_the_events_of_the_feed_are_read(file: Golden) -> None:
+    transcript = LiveTranscript(lambda _: [])
+    shown = [
+        utterance["text"] for event in file.json() if event["type"] != "state" for utterance in transcript.take(event)
+    ]
+    assert shown == [event["text"] for event in file.json() if event["type"] == "final"]
+
+
+@pytest.mark.parametrize("file", golden("reply"), ids=str)
+def test_a_reply_is_read(file: Golden) -> None:
+    assert parse_reply(file.text.encode()).utterances
+
+
+NAMES = sorted({file.path.stem for file in golden()})
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if not name.startswith("reply")])
+def test_no_version_leaves_out_what_an_earlier_one_wrote(name: str) -> None:
+    """Others read documents, items and events, too, and know them by the names of then."""
+    earlier: set[str] = set()
+    for file in golden(name):
+        written = {*places(file.item() if "-item" in name else file.json())}
+        assert earlier - written == set()
+        earlier |= written

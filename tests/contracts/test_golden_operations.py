@@ -1,0 +1,107 @@
+"""Operators' commands read what every version wrote."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from operations import calls
+from operations.environment import Environment
+from operations.failed_calls import SendBack, StartAgain, read_message
+from operations.failed_live_calls import FollowAgain, LiveRepeater, TellAgain, read_live_message
+from operations.rendering import utterance_line
+from tests.contracts.golden import Golden, golden
+from tests.operations.conftest import SESSION, Deployed
+
+
+def received(body: str, **attributes: Any) -> Any:
+    """A message as SQS delivers it."""
+    return {
+        "MessageId": "m-1",
+        "ReceiptHandle": "receipt",
+        "Attributes": {"SentTimestamp": "1795165200000"},
+        "Body": body,
+        **attributes,
+    }
+
+
+@pytest.mark.parametrize("file", golden("failed-call-message"), ids=str)
+def test_a_failed_call_is_repeated(file: Golden) -> None:
+    call = read_message(received(file.text))
+    assert isinstance(call.repeat, StartAgain)
+    assert call.repeat.input()["redrive_of"] == file.json()["execution"]
+    assert call.call_id == file.json()["call_id"]
+
+
+@pytest.mark.parametrize("file", golden("work-message"), ids=str)
+def test_a_work_message_that_came_back_too_often_is_sent_back(file: Golden) -> None:
+    call = read_message(received(file.text))
+    assert call.repeat == SendBack(body=file.text, subject=file.json()["task_token"])
+
+
+@pytest.mark.parametrize("file", golden("failed-live-call-message"), ids=str)
+def test_a_failed_live_call_is_followed_again(file: Golden) -> None:
+    message = file.json()
+    call = read_live_message(received(message["Body"], MessageAttributes=message["MessageAttributes"]))
+    assert isinstance(call.repeat, FollowAgain)
+    assert call.error
+
+
+@pytest.mark.parametrize("file", golden("live-call-message"), ids=str)
+def test_an_announced_call_that_nobody_kept_is_followed_again(file: Golden) -> None:
+    assert isinstance(read_live_message(received(file.text)).repeat, FollowAgain)
+
+
+@pytest.mark.parametrize("file", golden("live-call-transcribed-event"), ids=str)
+def test_the_end_of_a_live_call_is_told_again(file: Golden) -> None:
+    repeat = read_live_message(received(file.text)).repeat
+    assert isinstance(repeat, TellAgain)
+    assert json.loads(repeat.detail) == file.json()["detail"]
+
+
+@pytest.mark.parametrize("file", golden("*-item*"), ids=str)
+def test_an_item_is_shown(deployed: Deployed, capsys: pytest.CaptureFixture[str], file: Golden) -> None:
+    item = file.item()
+    deployed.table.put_item(Item=item)
+    if item["type"] == "live-utterance":
+        assert item["text"] in utterance_line(item).plain
+        return
+    if item["type"] == "transcript":
+        assert calls.main([*deployed.arguments, "--clinic", item["clinic_id"], "--day", item["day"]]) == 0
+    if item.get("status") in ("failed", "rejected") and item["type"] == "claim":
+        assert calls.main([*deployed.arguments, "--failed"]) == 0
+    assert calls.main([*deployed.arguments, "--call", item["call_id"]]) == 0
+    assert item["call_id"] in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("file", golden("*transcript-item"), ids=str)
+def test_what_an_item_had_no_room_for_is_shown(
+    deployed: Deployed, capsys: pytest.CaptureFixture[str], file: Golden
+) -> None:
+    item = file.item()
+    live = item["source"] == "live"
+    document = file.beside("live-document" if live else "document")
+    deployed.s3.put_object(Bucket="archive", Key=item["transcript_key"], Body=gzip.compress(document.text.encode()))
+    away = ("utterances", "full_transcript")
+    small = {name: value for name, value in item.items() if name not in away}
+    deployed.table.put_item(Item={**small, "only_in_s3": [*away], "utterances_in": "s3", "archive_bucket": "archive"})
+    assert calls.main([*deployed.arguments, "--call", item["call_id"]]) == 0
+    assert "Thank you for calling" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("file", golden("live-call-item-*"), ids=str)
+def test_where_a_call_was_left_is_known(deployed: Deployed, file: Golden) -> None:
+    item = file.item()
+    deployed.table.put_item(Item=item)
+    deployed.outputs |= {"LiveCallsQueueUrl": deployed.work, "EventBusName": "default"}
+    message = file.beside("live-call-message").json()
+    repeat = read_live_message(received(json.dumps(message))).repeat
+    assert isinstance(repeat, FollowAgain)
+    repeater = LiveRepeater(Environment(name="Dev", outputs=deployed.outputs, session=SESSION), force=False)
+    assert repeater.obstacle(repeat) == "its stream is gone"
+    began = datetime.fromtimestamp(int(item["started_at_ms"]) / 1000, UTC)
+    assert timedelta() <= repeater._position(repeat.call) - began < timedelta(minutes=1)
