@@ -6,7 +6,6 @@ import asyncio
 import logging
 import random
 from collections.abc import Awaitable, Callable
-from http import HTTPStatus
 from typing import Final, TypeVar
 
 from aiobotocore.config import AioConfig
@@ -14,26 +13,8 @@ from botocore.exceptions import ClientError, CredentialRetrievalError, HTTPClien
 from botocore.exceptions import ConnectionError as AwsConnectionError
 
 from streamer.logs import failure
+from transcription import aws_refusals
 
-# Names of throttling and of passing faults (DynamoDB Developer Guide, "Error handling with DynamoDB"; SQS API
-# reference, "Common Errors").
-_TRANSIENT_CODES: Final = frozenset(
-    {
-        "InternalServerError",
-        "LimitExceededException",
-        "ProvisionedThroughputExceededException",
-        "RequestLimitExceeded",
-        "RequestThrottled",
-        "ServiceUnavailable",
-        "Throttling",
-        "ThrottlingException",
-        "ThrottlingError",
-        "ProvisionedThroughputExceeded",
-        "TransactionConflict",
-        "TransactionConflictException",
-        "TransactionInProgressException",
-    }
-)
 _FIRST_DELAY: Final = 0.2
 _LONGEST_DELAY: Final = 10.0
 
@@ -65,8 +46,7 @@ def error_code(error: ClientError) -> str:
 
 def cancellation_codes(error: ClientError) -> list[str]:
     """Return why each item of a cancelled transaction was refused; "None" for those that were not."""
-    reasons = error.response.get("CancellationReasons", [])
-    return [str(reason.get("Code", "None")) for reason in reasons]
+    return aws_refusals.cancellation_codes(error.response)
 
 
 def is_transient(error: BaseException) -> bool:
@@ -74,13 +54,7 @@ def is_transient(error: BaseException) -> bool:
     # A task's credentials are renewed by HTTP as well.
     if isinstance(error, AwsConnectionError | CredentialRetrievalError | HTTPClientError | TimeoutError):
         return True
-    if not isinstance(error, ClientError):
-        return False
-    if error_code(error) == "TransactionCanceledException":
-        refused = [code for code in cancellation_codes(error) if code != "None"]
-        return bool(refused) and all(code in _TRANSIENT_CODES for code in refused)
-    status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
-    return error_code(error) in _TRANSIENT_CODES or status >= HTTPStatus.INTERNAL_SERVER_ERROR
+    return isinstance(error, ClientError) and aws_refusals.is_transient(error.response)
 
 
 async def persist(

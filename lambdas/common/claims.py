@@ -18,7 +18,7 @@ from uuid import uuid4
 
 from botocore.exceptions import ClientError
 
-from lambdas.common.errors import SafeError, error_code
+from lambdas.common.errors import SafeError, TransientError, error_code
 from transcription.codec import SCHEMA_VERSION
 from transcription.table_keys import ItemKey, claim_key
 
@@ -47,10 +47,6 @@ _IN_PROGRESS = frozenset({ClaimStatus.CLAIMED, ClaimStatus.TRANSCRIBED, ClaimSta
 
 # A lost conditional write means somebody else made progress, so a few rounds always suffice.
 _MAX_ROUNDS = 5
-
-
-class ClaimContention(SafeError):
-    """Too many writers changed one claim at the same moment; the caller should try again."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -173,7 +169,7 @@ class Claims:
                 it could give its claim back.
 
         Raises:
-            ClaimContention: Others kept changing the claim.
+            TransientError: Others kept changing the claim.
         """
         for _ in range(_MAX_ROUNDS):
             if self._create(candidate, status=ClaimStatus.CLAIMED, execution=execution, now=now, lease=lease):
@@ -193,7 +189,7 @@ class Claims:
                 return Duplicate(reason=_REASON_BY_FINAL_STATUS[status])
             if self._take_over(existing, candidate, execution=execution, now=now, lease=lease):
                 return Taken()
-        raise ClaimContention("Claim.Contention", "the claim was changed by others all the time")
+        raise TransientError("Claim.Contention", "the claim was changed by others all the time")
 
     def keep_earlier(self, candidate: Candidate, *, execution: str, now: datetime, lease: timedelta) -> Duplicate:
         """Note that a newer version of a call was left alone, because the policy keeps the earlier one."""

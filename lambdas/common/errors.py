@@ -1,17 +1,33 @@
-"""Errors whose text may be shown, and the names of AWS's."""
+"""Errors whose text may be shown, the names of AWS's, and which of them pass by themselves."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from botocore.exceptions import ClientError, HTTPClientError, IncompleteReadError
+from botocore.exceptions import ConnectionError as AwsConnectionError
 
+from transcription import aws_refusals
 from transcription.failures import SafeError, UnexpectedError, describe
 
-if TYPE_CHECKING:
-    from botocore.exceptions import ClientError
+__all__ = ["SafeError", "TransientError", "UnexpectedError", "describe", "error_code", "is_transient"]
 
-__all__ = ["SafeError", "UnexpectedError", "describe", "error_code"]
+
+class TransientError(SafeError):
+    """A failure that passes by itself. The state machine repeats the step for minutes.
+
+    It knows the class by its name and no subclass of it (AWS Step Functions Developer Guide, "Handling errors in Step
+    Functions workflows"), so that there must be none.
+    """
 
 
 def error_code(error: ClientError) -> str:
     """Return AWS's own code of a refused call, such as `ConditionalCheckFailedException`."""
     return str(error.response.get("Error", {}).get("Code", "Unknown"))
+
+
+def is_transient(error: BaseException) -> bool:
+    """Tell whether the same call may succeed later: AWS throttles, has a fault of its own, or is out of reach."""
+    if isinstance(error, ClientError):
+        return aws_refusals.is_transient(error.response)
+    return isinstance(
+        error, AwsConnectionError | HTTPClientError | IncompleteReadError | ConnectionError | TimeoutError
+    )

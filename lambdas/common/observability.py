@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from aws_lambda_powertools import Logger, Metrics, Tracer
 from aws_lambda_powertools.metrics import MetricUnit
 
-from lambdas.common.errors import SafeError, UnexpectedError, describe
+from lambdas.common.errors import SafeError, TransientError, UnexpectedError, describe, is_transient
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -41,8 +41,8 @@ def entry_point(handler: Handler) -> Handler:
     """Wrap a Lambda handler with logs, metrics, a trace and scrubbed errors.
 
     Neither the event nor the result is logged or traced. A `SafeError` passes; anything else is raised again as
-    `UnexpectedError`, naming type and place only, because Step Functions keeps a function's error text in the
-    execution history.
+    `TransientError` if it passes by itself, else as `UnexpectedError`, naming type and place only, because Step
+    Functions keeps a function's error text in the execution history.
     """
 
     @logger.inject_lambda_context(clear_state=True, log_event=False)
@@ -60,6 +60,8 @@ def entry_point(handler: Handler) -> Handler:
             place = describe(error)
             logger.error("failed unexpectedly", error=place)
             _count_error()
+            if is_transient(error):
+                raise TransientError("AWS.Unavailable", place) from None
             raise UnexpectedError(place) from None
 
     return guarded

@@ -13,7 +13,7 @@ from pydantic import AwareDatetime, ConfigDict
 
 from lambdas.common import aws, settings
 from lambdas.common.archive import Archive
-from lambdas.common.errors import SafeError
+from lambdas.common.errors import TransientError
 from lambdas.common.observability import correlate, entry_point, logger, metrics
 from lambdas.common.transcripts import figures_of, place_of
 from lambdas.store_live_transcript.store import LiveTranscriptStore, StoredLiveTranscript
@@ -43,10 +43,6 @@ class LiveCallEnded(_Model):
 
     time: AwareDatetime
     detail: _Detail
-
-
-class NotAnnounced(SafeError):
-    """EventBridge did not take the announcement."""
 
 
 @cache
@@ -136,4 +132,4 @@ def _announce(stored: StoredLiveTranscript) -> None:
     # A refused entry is no error of the call (Amazon EventBridge API Reference, PutEvents).
     if answer["FailedEntryCount"]:
         code = answer["Entries"][0].get("ErrorCode", "Unknown")
-        raise NotAnnounced(f"EventBridge.{code}", "the transcript is stored, but EventBridge did not announce it")
+        raise TransientError(f"EventBridge.{code}", "the transcript is stored, but EventBridge did not announce it")

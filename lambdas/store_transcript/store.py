@@ -17,9 +17,10 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import ClientError
 
 from lambdas.common.claims import ClaimLost, ClaimStatus
-from lambdas.common.errors import SafeError, error_code
+from lambdas.common.errors import SafeError, is_transient
 from lambdas.common.live_calls import live_state_of
 from lambdas.common.transcript_builder import BuiltTranscript, TranscriptBuilder
+from transcription.aws_refusals import cancellation_codes
 from transcription.codec import encode
 from transcription.documents import ArchivePointers, Unstorable
 from transcription.reply import InvalidReply
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
     from transcription.options import TranscriptionOptions
     from transcription.transcript import Role
 
+_CONDITION_FAILED = "ConditionalCheckFailed"
 _MAX_RETRIES = 5
 _BASE_DELAY_SECONDS = 0.05
 
@@ -163,15 +165,14 @@ class TranscriptStore:
             try:
                 self._transact(recording, item, now=now)
             except ClientError as error:
-                if error_code(error) != "TransactionCanceledException":
-                    raise
-                transcript_reason, claim_reason = _cancellation_reasons(error)
-                if transcript_reason == "ConditionalCheckFailed":
+                # None when it was not the transaction that was refused, but the request.
+                transcript_refused, claim_refused, *_ = (*cancellation_codes(error.response), None, None)
+                if transcript_refused == _CONDITION_FAILED:
                     return False
-                if claim_reason == "ConditionalCheckFailed":
+                if claim_refused == _CONDITION_FAILED:
                     raise ClaimLost("Claim.Lost", "the claim is gone or its work is done") from None
                 # Two versions of a call stored at the same moment conflict; DynamoDB then refuses one, for a moment.
-                if "TransactionConflict" not in {transcript_reason, claim_reason} or retries == _MAX_RETRIES:
+                if not is_transient(error) or retries == _MAX_RETRIES:
                     raise
             else:
                 return True
@@ -214,8 +215,3 @@ class TranscriptStore:
                 },
             ]
         )
-
-
-def _cancellation_reasons(error: ClientError) -> tuple[str, str]:
-    first, second = error.response["CancellationReasons"]
-    return first["Code"], second["Code"]
