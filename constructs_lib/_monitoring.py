@@ -54,6 +54,7 @@ def create_alarms(
     scope: Construct,
     *,
     failed_calls: cloudwatch.IMetric,
+    stranded_calls: cloudwatch.IMetric,
     oldest_waiting_call: cloudwatch.IMetric,
     executions_failed: cloudwatch.IMetric,
     executions_timed_out: cloudwatch.IMetric,
@@ -64,6 +65,12 @@ def create_alarms(
     alarm = Alarms(scope)
     alarm.add(
         "FailedCalls", failed_calls, "Calls have failed: mend the cause, then repeat them with the redrive", above=0
+    )
+    alarm.add(
+        "StrandedCalls",
+        stranded_calls,
+        "Failed calls could not be put into their queue for a day: mend the queue or its key, then repeat them",
+        above=0,
     )
     alarm.add(
         "OldestWaitingCall",

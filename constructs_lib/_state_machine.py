@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Final
 
 from aws_cdk import Duration
@@ -22,22 +23,99 @@ CALL_TRANSCRIBED: Final = "Call Transcribed"
 SCHEMA_VERSION: Final = 3
 """Version of the messages and events of the workflow, as of everything else that is written."""
 
+UNREACHABLE: Final = "FailedCalls.Unreachable"
+"""Error of an execution that failed and could not put its call with the failed ones."""
+
+_INPUT: Final = "$states.context.Execution.Input"
 _EXECUTION: Final = "{% $states.context.Execution.Id %}"
-_CONDITION_FAILED: Final = "DynamoDB.ConditionalCheckFailedException"
-_LAMBDA_THROTTLED: Final = "Lambda.TooManyRequestsException"
-_LAMBDA_TROUBLE: Final = [
-    "Lambda.ServiceException",
-    "Lambda.AWSLambdaException",
-    "Lambda.SdkClientException",
-    "Lambda.ClientExecutionTimeoutException",
-    "Lambda.Unknown",
-]
 # What an invocation takes beyond the function's own run: Lambda makes an environment for it.
 _STARTUP = Duration.seconds(15)
 _QUICK_CALL = Duration.seconds(30)
 _LONGEST_CAUSE = 1000  # characters
-# Between two looks at a call that is still being transcribed live. How often, the admission decides by the clock.
-_LIVE_PAUSE = Duration.seconds(30)
+_SHORTEST_WAIT: Final = 30  # seconds, where the admission names none
+
+_FIRST_PAUSE: Final = 1  # seconds
+_LONGEST_PAUSE: Final = 60
+# Trouble that passes is borne for five minutes on average: full jitter takes half of each pause.
+_PATIENT: Final = 15
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Retry:
+    """Which errors of a state are followed by another try, and by how many.
+
+    Names are those that Step Functions gives errors of the services it calls (AWS Step Functions Developer Guide,
+    "Handling errors in Step Functions workflows" and the pages of the services). They have been both those of the API
+    and those of the Java SDK, so that both stand here.
+    """
+
+    errors: Sequence[str]
+    attempts: int
+
+    @property
+    def longest_pauses(self) -> int:
+        """Seconds that all pauses before these tries take at most."""
+        return sum(min(_LONGEST_PAUSE, _FIRST_PAUSE * 2**attempt) for attempt in range(self.attempts))
+
+    def add_to(self, state: sfn.TaskStateBase) -> None:
+        if self.attempts == 0:
+            state.add_retry(errors=[*self.errors], max_attempts=0)
+            return
+        state.add_retry(
+            errors=[*self.errors],
+            max_attempts=self.attempts,
+            interval=Duration.seconds(_FIRST_PAUSE),
+            backoff_rate=2,
+            max_delay=Duration.seconds(_LONGEST_PAUSE),
+            jitter_strategy=sfn.JitterType.FULL,
+        )
+
+
+# What else a function raises, it would raise again.
+_OF_FUNCTIONS: Final = (
+    # A burst meets the account's limit of concurrent invocations, which is low in a new one (AWS: "Lambda quotas"), and
+    # only has to wait its turn.
+    _Retry(errors=("Lambda.TooManyRequestsException",), attempts=_PATIENT),
+    _Retry(
+        errors=(
+            "TransientError",  # lambdas.common.errors
+            *("Lambda.ServiceException", "Lambda.AWSLambdaException", "Lambda.LambdaException"),
+            *("Lambda.SdkClientException", "Lambda.ClientExecutionTimeoutException"),
+            *("Lambda.ResourceNotReadyException", "Lambda.ResourceConflictException"),
+            *("Lambda.EC2ThrottledException", "Lambda.EC2UnexpectedException", "Lambda.ENINotReadyException"),
+            *("Lambda.ENILimitReachedException", "Lambda.SubnetIPAddressLimitReachedException"),
+        ),
+        attempts=_PATIENT,
+    ),
+    # The process died, or ran out of time: by chance, or because of what it works on.
+    _Retry(errors=("States.Timeout", "Sandbox.Timedout", "Runtime.ExitError", "Lambda.Unknown"), attempts=2),
+)
+# Only of sending: a transcription that failed is not sent again, the function behind the queue has its own patience.
+_OF_SENDING: Final = (
+    _Retry(
+        errors=(
+            *("SQS.SdkClientException", "SQS.AmazonSQSException", "SQS.SqsException"),
+            *("SQS.RequestThrottled", "SQS.RequestThrottledException", "SQS.ThrottlingException"),
+            *("SQS.KmsThrottled", "SQS.KmsThrottledException"),
+            *("SQS.ServiceUnavailable", "SQS.InternalError", "SQS.InternalFailure"),
+        ),
+        attempts=_PATIENT,
+    ),
+)
+_OF_THE_TABLE: Final = (
+    _Retry(
+        errors=(
+            "DynamoDB.ConditionalCheckFailedException",
+            "DynamoDB.ResourceNotFoundException",
+            "DynamoDB.ItemCollectionSizeLimitExceededException",
+            "DynamoDB.ValidationException",
+            "DynamoDB.AccessDeniedException",
+        ),
+        attempts=0,
+    ),
+    _Retry(errors=("States.TaskFailed", "States.Timeout"), attempts=_PATIENT),
+)
+_OF_QUICK_CALLS: Final = (_Retry(errors=("States.TaskFailed", "States.Timeout"), attempts=_PATIENT),)
 
 
 class Definition:
@@ -45,6 +123,9 @@ class Definition:
 
     Every state that can fail leads, after its retries, to the failed calls; nothing of what was said on the phone
     passes through a state, only ids, names of objects and figures.
+
+    Trouble that passes (throttling, faults and timeouts of AWS) is borne for minutes in every state; what would not
+    pass fails at once.
 
     Args:
         scope: Parent construct of the states.
@@ -56,7 +137,11 @@ class Definition:
         bus: Where transcripts are announced.
         table: Holds the claims.
         max_wait: Longest wait for a transcription, including the wait in *queue*.
+        retain_for: Age at which the record of a failed admission is deleted. Default: never.
     """
+
+    start: sfn.IChainable
+    """The first state."""
 
     def __init__(
         self,
@@ -70,12 +155,14 @@ class Definition:
         bus: events.IEventBus,
         table: dynamodb.ITableV2,
         max_wait: Duration,
+        retain_for: Duration | None = None,
     ) -> None:
         self._scope, self._table = scope, table
+        self._longest_seconds: dict[str, int] = {}
         self._send_to_failed_calls = self._build_send_to_failed_calls(failed_calls)
         self._record_failure = self._build_record_failure()
-        admission = self._build_admit(admit)
-        self.start: sfn.IChainable = admission.next(
+        admission = self._build_admit(admit, self._build_record_failed_admission(retain_for))
+        self.start = admission.next(
             self._build_decision(
                 admission,
                 claimed=self._build_transcribe(queue, max_wait)
@@ -98,7 +185,15 @@ class Definition:
             )
         )
 
-    def _build_admit(self, function: RuntimeFunction) -> sfn.TaskStateBase:
+    @property
+    def longest_steps(self) -> Duration:
+        """Time that all steps take together at most, with all their tries: each once, without waiting.
+
+        The wait for a transcription and that for a live transcript come on top.
+        """
+        return Duration.seconds(sum(self._longest_seconds.values()))
+
+    def _build_admit(self, function: RuntimeFunction, record_failure: sfn.IChainable) -> sfn.TaskStateBase:
         state = self._invoke(
             "Admit",
             function,
@@ -111,7 +206,7 @@ class Definition:
         )
         # Whether the recording was claimed is not known: its claim, if any, ends with its lease.
         state.add_catch(
-            self._send_to_failed_calls,
+            record_failure,
             errors=["States.ALL"],
             assign={"failure": _failure("Admit"), "recording": {}},
         )
@@ -134,7 +229,10 @@ class Definition:
                 sfn.Wait.jsonata(
                     self._scope,
                     "AwaitLive",
-                    time=sfn.WaitTime.duration(_LIVE_PAUSE),
+                    # For how long, the admission decides: ever longer, so that the history stays within its limit.
+                    time=sfn.WaitTime.seconds(
+                        f"{{% $exists($states.input.wait_seconds) ? $states.input.wait_seconds : {_SHORTEST_WAIT} %}}"
+                    ),
                     comment="The live transcript of the call is still being made",
                 ).next(admission),
             )
@@ -170,8 +268,7 @@ class Definition:
             task_timeout=sfn.Timeout.duration(max_wait),
             assign={"transcription": "{% $states.result %}"},
         )
-        # Sending is repeated, transcribing is not: the function behind the queue has its own, longer patience.
-        _retry(state, ["SQS.SdkClientException", "SQS.AmazonSQSException"], attempts=5)
+        self._repeat(state, "Transcribe", _OF_SENDING, timeout=_QUICK_CALL)
         return self._or_record_failure(state, "Transcribe")
 
     def _build_store(self, function: RuntimeFunction) -> sfn.TaskStateBase:
@@ -225,7 +322,7 @@ class Definition:
             ],
             task_timeout=sfn.Timeout.duration(_QUICK_CALL),
         )
-        _retry(state, ["States.TaskFailed", "States.Timeout"], attempts=5)
+        self._repeat(state, "Announce", _OF_QUICK_CALLS, timeout=_QUICK_CALL)
         return self._or_record_failure(state, "Announce")
 
     def _build_complete(self) -> sfn.TaskStateBase:
@@ -250,6 +347,50 @@ class Definition:
                 ":failed_step": "{% $failure.step %}",
             },
         )
+        return self._then_send_to_failed_calls(state)
+
+    def _build_record_failed_admission(self, retain_for: Duration | None) -> sfn.TaskStateBase:
+        """Note the failure of an admission, which may not have come to write a claim."""
+        announced = f"{_INPUT}.detail.object"
+        expiry = {} if retain_for is None else {"expires_at": retain_for}
+        names = ("type", "status", "event", "execution", "updated_at", "error_code", "error_message", "failed_step")
+        string = tasks.DynamoAttributeValue.from_string
+        state = tasks.DynamoUpdateItem.jsonata(
+            self._scope,
+            "RecordFailedAdmission",
+            table=self._table,
+            # Whatever the execution, one item for each announced content.
+            key={
+                "PK": string(
+                    f"{{% 'ANNOUNCED#' & {_INPUT}.detail.bucket.name & '/' & {announced}.key & '#' & "
+                    f"({announced}.`version-id` ? {announced}.`version-id` : {announced}.etag) %}}"
+                ),
+                "SK": string("FAILURE"),
+            },
+            update_expression="SET " + ", ".join(f"#{name} = :{name}" for name in (*names, *expiry)),
+            expression_attribute_names={f"#{name}": name for name in (*names, *expiry)},
+            expression_attribute_values={
+                ":type": string("failed-admission"),
+                ":status": string("failed"),
+                ":event": string(f"{{% $string({_INPUT}) %}}"),
+                ":execution": string(_EXECUTION),
+                ":updated_at": string("{% $now() %}"),
+                ":error_code": string("{% $failure.error %}"),
+                ":error_message": string("{% $failure.cause %}"),
+                ":failed_step": string("{% $failure.step %}"),
+                **{
+                    f":{name}": tasks.DynamoAttributeValue.number_from_string(
+                        f"{{% $string($floor($millis() / 1000) + {int(age.to_seconds())}) %}}"
+                    )
+                    for name, age in expiry.items()
+                },
+            },
+            task_timeout=sfn.Timeout.duration(_QUICK_CALL),
+        )
+        self._repeat(state, "RecordFailedAdmission", _OF_THE_TABLE, timeout=_QUICK_CALL)
+        return self._then_send_to_failed_calls(state)
+
+    def _then_send_to_failed_calls(self, state: sfn.TaskStateBase) -> sfn.TaskStateBase:
         # A claim that another execution has taken over, or that cannot be written, must not keep the call from the
         # failed ones: `failure` still says why it failed.
         state.add_catch(self._send_to_failed_calls, errors=["States.ALL"])
@@ -275,7 +416,17 @@ class Definition:
             ),
             task_timeout=sfn.Timeout.duration(_QUICK_CALL),
         )
-        _retry(state, ["States.TaskFailed", "States.Timeout"], attempts=8)
+        self._repeat(state, "SendToFailedCalls", _OF_QUICK_CALLS, timeout=_QUICK_CALL)
+        # Whoever collects the ends of executions (see the workflow's rule) knows the call by the execution's input.
+        state.add_catch(
+            sfn.Fail.jsonata(
+                self._scope,
+                "FailedCallsUnreachable",
+                error=UNREACHABLE,
+                cause="{% $failure.step & ': ' & $failure.error & ': ' & $failure.cause %}",
+            ),
+            errors=["States.ALL"],
+        )
         state.next(
             sfn.Fail.jsonata(
                 self._scope,
@@ -300,11 +451,7 @@ class Definition:
             retry_on_service_exceptions=False,
             task_timeout=sfn.Timeout.duration(function.timeout.plus(_STARTUP)),
         )
-        # A burst meets the account's limit of concurrent invocations, which is low in a new one (AWS: "Lambda quotas"),
-        # and only has to wait its turn: five minutes on average before it counts as failed.
-        _retry(state, [_LAMBDA_THROTTLED], attempts=15)
-        _retry(state, _LAMBDA_TROUBLE, attempts=6)
-        _retry(state, ["States.TaskFailed", "States.Timeout"], attempts=2)
+        self._repeat(state, name, _OF_FUNCTIONS, timeout=function.timeout.plus(_STARTUP))
         return state
 
     def _update_claim(
@@ -327,9 +474,16 @@ class Definition:
             },
             task_timeout=sfn.Timeout.duration(_QUICK_CALL),
         )
-        _retry(state, [_CONDITION_FAILED], attempts=0)
-        _retry(state, ["States.TaskFailed", "States.Timeout"], attempts=5)
+        self._repeat(state, name, _OF_THE_TABLE, timeout=_QUICK_CALL)
         return state
+
+    def _repeat(self, state: sfn.TaskStateBase, name: str, retries: Sequence[_Retry], *, timeout: Duration) -> None:
+        """Have a state tried again, and note how long that takes at most if each try takes as long as *timeout*."""
+        tries = 1 + sum(retry.attempts for retry in retries)
+        pauses = sum(retry.longest_pauses for retry in retries)
+        self._longest_seconds[name] = tries * int(timeout.to_seconds()) + pauses
+        for retry in retries:
+            retry.add_to(state)
 
     def _or_record_failure(self, state: sfn.TaskStateBase, step: str) -> sfn.TaskStateBase:
         return state.add_catch(self._record_failure, errors=["States.ALL"], assign={"failure": _failure(step)})
@@ -342,17 +496,3 @@ def _failure(step: str) -> dict[str, Any]:
         "cause": f"{{% $exists({cause}) ? $substring({cause}, 0, {_LONGEST_CAUSE}) : '' %}}",
         "step": step,
     }
-
-
-def _retry(state: sfn.TaskStateBase, errors: list[str], *, attempts: int) -> None:
-    if attempts == 0:
-        state.add_retry(errors=errors, max_attempts=0)
-        return
-    state.add_retry(
-        errors=errors,
-        max_attempts=attempts,
-        interval=Duration.seconds(1),
-        backoff_rate=2,
-        max_delay=Duration.minutes(1),
-        jitter_strategy=sfn.JitterType.FULL,
-    )

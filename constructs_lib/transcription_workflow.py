@@ -27,7 +27,7 @@ from constructs import Construct
 from constructs_lib import _monitoring, _private
 from constructs_lib._python_code import DEFAULT_ARCHITECTURE, DEFAULT_RUNTIME
 from constructs_lib._runtime_function import RuntimeFunction
-from constructs_lib._state_machine import CALL_TRANSCRIBED, EVENT_SOURCE, Definition
+from constructs_lib._state_machine import CALL_TRANSCRIBED, EVENT_SOURCE, UNREACHABLE, Definition
 from constructs_lib.deepgram_options import DeepgramOptions
 from constructs_lib.transcript_archive import REPLIES, TRANSCRIPTS
 from constructs_lib.transcription_function import TranscriptionFunction
@@ -49,14 +49,16 @@ _AMAZON_CONNECT_CHANNELS: Final[Mapping[int, Role]] = {0: "customer", 1: "agent"
 # SQS keeps a message for 14 days at most, and a call must not vanish from the queue while its execution waits for it.
 _LONGEST_WAIT = Duration.days(13)
 _QUEUE_RETENTION = Duration.days(14)
-# The steps beside the wait: admission, storage, scoring, announcement, each with its retries.
-_OTHER_STEPS = Duration.hours(1)
 # A claim outlives its execution by this, so that two executions never hold it at once.
 _CLAIM_MARGIN = Duration.minutes(5)
 # Receives beyond the tries that the function counts: a killed function, or a wait for another worker's lease.
 _SPARE_RECEIVES = 3
-# What States.ALL does not catch (AWS: "Handling errors in Step Functions workflows").
-_UNCATCHABLE = ["States.DataLimitExceeded", "States.Runtime"]
+# Errors of executions that are not among the failed calls. States.ALL does not catch the first two (AWS: "Handling
+# errors in Step Functions workflows").
+_SILENT = ["States.DataLimitExceeded", "States.Runtime", UNREACHABLE]
+# The most that EventBridge offers (AWS: "How EventBridge retries delivering events").
+_MOST_DELIVERIES = 185
+_LONGEST_DELIVERY = Duration.hours(24)
 # Beyond it, a reply about unbroken speech is larger than the transcribing function can hold, and has been paid for.
 _LONGEST_CALL = Duration.hours(6)
 _LONGEST_PATTERN = 2048  # characters (AWS: "Amazon EventBridge quotas")
@@ -126,6 +128,8 @@ class TranscriptionWorkflow(Construct):
     """Calls that wait for Deepgram."""
     failed_calls: sqs.Queue
     """Calls that failed, kept for 14 days."""
+    stranded_calls: sqs.Queue
+    """Failed calls that could not be put into :attr:`failed_calls` for a day, kept for 14 days."""
     bus: events.IEventBus
     """Where transcripts are announced."""
     transcription: TranscriptionFunction
@@ -206,14 +210,11 @@ class TranscriptionWorkflow(Construct):
             )
         )
         retention_days = "" if retain_for is None else str(retain_for.to_days())
-        execution_timeout = wait.plus(_OTHER_STEPS)
-        if live_transcripts != "always":
-            execution_timeout = execution_timeout.plus(patience)
 
         self.key = key or _private.own_key(
             self, removal_policy=RemovalPolicy.DESTROY, description="Queues, logs and events"
         )
-        self.failed_calls = self._failed_calls()
+        self.failed_calls, self.stranded_calls = self._failed_calls(), self._stranded_calls()
         self.bus = bus or events.EventBus(self, "Bus", description="Transcripts", kms_key=self.key)
 
         def function(
@@ -251,7 +252,6 @@ class TranscriptionWorkflow(Construct):
             environment={
                 "LAYOUTS": _layouts(clinic_by_prefix or {}, default_clinic_id),
                 "MAX_DURATION_SECONDS": str(longest_call),
-                "CLAIM_LEASE_SECONDS": str(int(execution_timeout.plus(_CLAIM_MARGIN).to_seconds())),
                 "ON_NEW_VERSION": on_new_version,
                 "LIVE_TRANSCRIPTS": live_transcripts,
                 "LIVE_PATIENCE_SECONDS": str(int(patience.to_seconds())),
@@ -311,8 +311,26 @@ class TranscriptionWorkflow(Construct):
         self._allow_storage(store.role, table, archive)
         self._allow_scoring(score.role, table, archive)
 
+        definition = Definition(
+            Construct(self, "States"),
+            admit=admit,
+            store=store,
+            score=score,
+            queue=self.queue,
+            failed_calls=self.failed_calls,
+            bus=self.bus,
+            table=table,
+            max_wait=wait,
+            retain_for=retain_for,
+        )
+        longest_execution = wait.plus(definition.longest_steps)
+        if live_transcripts != "always":
+            longest_execution = longest_execution.plus(patience)
+        admit.function.add_environment(
+            "CLAIM_LEASE_SECONDS", str(int(longest_execution.plus(_CLAIM_MARGIN).to_seconds()))
+        )
         self.state_machine = self._state_machine(
-            admit, store, score, table=table, max_wait=wait, timeout=execution_timeout, log_retention=log_retention
+            definition, (admit, store, score), table=table, timeout=longest_execution, log_retention=log_retention
         )
         self.state_machine.grant_task_response(self.transcription.function)
         self.rule = self._rule(recordings, key_prefixes)
@@ -321,6 +339,7 @@ class TranscriptionWorkflow(Construct):
         self.alarms = _monitoring.create_alarms(
             Construct(self, "Alarms"),
             failed_calls=self.metric_failed_calls(),
+            stranded_calls=_most_visible(self.stranded_calls),
             oldest_waiting_call=self.metric_oldest_waiting_call(),
             executions_failed=self.state_machine.metric_failed(),
             executions_timed_out=self.state_machine.metric_timed_out(),
@@ -391,12 +410,10 @@ class TranscriptionWorkflow(Construct):
 
     def _state_machine(
         self,
-        admit: RuntimeFunction,
-        store: RuntimeFunction,
-        score: RuntimeFunction,
+        definition: Definition,
+        functions: Sequence[RuntimeFunction],
         *,
         table: dynamodb.ITableV2,
-        max_wait: Duration,
         timeout: Duration,
         log_retention: logs.RetentionDays,
     ) -> sfn.StateMachine:
@@ -409,19 +426,7 @@ class TranscriptionWorkflow(Construct):
             self,
             "StateMachine",
             state_machine_name=name,
-            definition_body=sfn.DefinitionBody.from_chainable(
-                Definition(
-                    Construct(self, "States"),
-                    admit=admit,
-                    store=store,
-                    score=score,
-                    queue=self.queue,
-                    failed_calls=self.failed_calls,
-                    bus=self.bus,
-                    table=table,
-                    max_wait=max_wait,
-                ).start
-            ),
+            definition_body=sfn.DefinitionBody.from_chainable(definition.start),
             query_language=sfn.QueryLanguage.JSONATA,
             role=role,
             timeout=timeout,
@@ -443,9 +448,7 @@ class TranscriptionWorkflow(Construct):
             role,
             {
                 "*": "X-Ray and the delivery of vended logs have no resources to name",
-                **{
-                    f"{step.function.function_arn}:*": "versions of this one function" for step in (admit, store, score)
-                },
+                **{f"{step.function.function_arn}:*": "versions of this one function" for step in functions},
             },
         )
         _private.acknowledge(
@@ -483,12 +486,24 @@ class TranscriptionWorkflow(Construct):
                 self.state_machine,
                 role=role,
                 dead_letter_queue=self.failed_calls,
-                retry_attempts=185,
-                max_event_age=Duration.hours(24),
+                retry_attempts=_MOST_DELIVERIES,
+                max_event_age=_LONGEST_DELIVERY,
             )
         )
         _private.acknowledge(role, _private.INLINE_POLICY)
         return rule
+
+    def _stranded_calls(self) -> sqs.Queue:
+        # Without the key of the failed calls: that it cannot be used is a likely reason for them to be out of reach.
+        queue = sqs.Queue(
+            self,
+            "StrandedCalls",
+            encryption=sqs.QueueEncryption.SQS_MANAGED,
+            enforce_ssl=True,
+            retention_period=_QUEUE_RETENTION,
+        )
+        _private.acknowledge(queue, {"AwsSolutions-SQS3": "it is itself the last place for what reached no other"})
+        return queue
 
     def _collect_silent_ends(self) -> None:
         """Send executions to the failed calls that ended without being able to do so themselves."""
@@ -501,10 +516,17 @@ class TranscriptionWorkflow(Construct):
                 detail_type=["Step Functions Execution Status Change"],
                 detail={
                     "stateMachineArn": [self.state_machine.state_machine_arn],
-                    "$or": [{"status": ["ABORTED", "TIMED_OUT"]}, {"status": ["FAILED"], "error": _UNCATCHABLE}],
+                    "$or": [{"status": ["ABORTED", "TIMED_OUT"]}, {"status": ["FAILED"], "error": _SILENT}],
                 },
             ),
-            targets=[targets.SqsQueue(self.failed_calls)],
+            targets=[
+                targets.SqsQueue(
+                    self.failed_calls,
+                    dead_letter_queue=self.stranded_calls,
+                    retry_attempts=_MOST_DELIVERIES,
+                    max_event_age=_LONGEST_DELIVERY,
+                )
+            ],
         )
 
     def _graphs(self) -> dict[str, list[cloudwatch.IMetric]]:
@@ -544,20 +566,22 @@ class TranscriptionWorkflow(Construct):
             alarm.add_alarm_action(action)
 
     def grant_redrive(self, grantee: iam.IGrantable) -> iam.Grant:
-        """Allow *grantee* to repeat failed calls: take them, and send them back to the queue or start them anew."""
+        """Allow *grantee* to repeat failed calls: take them, and send them back to the queue or start them anew.
+
+        To find them by their claims instead, it takes the right to read the table as well.
+        """
+        taking = ("sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:ChangeMessageVisibility")
         return (
-            _private.allow_messages(
-                grantee, self.failed_calls, "sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:ChangeMessageVisibility"
-            )
+            _private.allow_messages(grantee, self.failed_calls, *taking)
+            .combine(_private.allow_messages(grantee, self.stranded_calls, *taking))
             .combine(_private.allow_messages(grantee, self.queue, "sqs:SendMessage"))
             .combine(self.state_machine.grant_start_execution(grantee))
+            .combine(self.state_machine.grant_execution(grantee, "states:DescribeExecution"))
         )
 
     def metric_failed_calls(self) -> cloudwatch.Metric:
         """Count the calls in :attr:`failed_calls`; the most within a minute."""
-        return self.failed_calls.metric_approximate_number_of_messages_visible(
-            period=Duration.minutes(1), statistic="Maximum"
-        )
+        return _most_visible(self.failed_calls)
 
     def metric_oldest_waiting_call(self) -> cloudwatch.Metric:
         """Tell how long the oldest call in :attr:`queue` has waited, in seconds; the longest within a minute."""
@@ -566,6 +590,10 @@ class TranscriptionWorkflow(Construct):
     def metric_transcribed(self) -> cloudwatch.Metric:
         """Count the executions that ended well, duplicates included; the sum of 5 minutes."""
         return self.state_machine.metric_succeeded()
+
+
+def _most_visible(queue: sqs.IQueue) -> cloudwatch.Metric:
+    return queue.metric_approximate_number_of_messages_visible(period=Duration.minutes(1), statistic="Maximum")
 
 
 def _layouts(clinic_by_prefix: Mapping[str, str], default_clinic_id: str | None) -> str:

@@ -54,4 +54,5 @@ class BatchStack(Stack):
         CfnOutput(self, "StateMachineArn", value=self.workflow.state_machine.state_machine_arn)
         CfnOutput(self, "WorkQueueUrl", value=self.workflow.queue.queue_url)
         CfnOutput(self, "FailedCallsQueueUrl", value=self.workflow.failed_calls.queue_url)
+        CfnOutput(self, "StrandedCallsQueueUrl", value=self.workflow.stranded_calls.queue_url)
         CfnOutput(self, "EventBusName", value=self.workflow.bus.event_bus_name)

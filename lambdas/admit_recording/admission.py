@@ -21,6 +21,7 @@ from botocore.exceptions import ClientError
 from lambdas.admit_recording.decision import Decision, Verdict
 from lambdas.admit_recording.live_policy import LiveEvidence
 from lambdas.admit_recording.object_stream import ObjectChanged, ObjectStream
+from lambdas.admit_recording.waiting import pause_seconds
 from lambdas.common.claims import Candidate, Claims, Duplicate, Taken
 from lambdas.common.errors import SafeError, error_code
 from lambdas.common.live_calls import live_state_of
@@ -152,8 +153,13 @@ class Admission:
             return _duplicate(candidate, taken.reason)
         # Who repeats a recording wants its transcript.
         competing = self._evidence(live) if live and announcement.redrive_of is None else None
-        if competing and self._live_policy.awaits(competing, since=started_at, now=self._clock()):
-            return Decision(verdict=Verdict.WAIT, reason="live-pending", recording=_known(candidate))
+        now = self._clock()
+        if competing and started_at and self._live_policy.awaits(competing, since=started_at, now=now):
+            end = started_at + self._live_policy.patience
+            pause = pause_seconds(since=started_at, now=now, until=end)
+            return Decision(
+                verdict=Verdict.WAIT, reason="live-pending", recording=_known(candidate), wait_seconds=pause
+            )
         try:
             audio = self._probe(candidate)
         except Rejected as refusal:

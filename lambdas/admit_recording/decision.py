@@ -30,12 +30,14 @@ class Decision:
         reason: Stable code of the cause, such as `in-progress` or `TruncatedAudio`.
         message: The cause in words, with the remedy if there is one.
         recording: The admitted recording (see `AdmittedRecording.to_payload`) when claimed; else what is known of it.
+        wait_seconds: When to ask again; `None` unless the verdict is to wait.
     """
 
     verdict: Verdict
     reason: str
     message: str = ""
     recording: dict[str, Any] = field(default_factory=dict)
+    wait_seconds: int | None = None
 
     def to_payload(self) -> dict[str, Any]:
         """Return the JSON form that the state machine gets."""
@@ -44,4 +46,5 @@ class Decision:
             "reason": self.reason,
             "message": self.message,
             "recording": self.recording,
+            **({} if self.wait_seconds is None else {"wait_seconds": self.wait_seconds}),
         }

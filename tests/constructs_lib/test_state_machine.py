@@ -1,13 +1,20 @@
 """The states as they are written. What they do is shown by the tests that run them."""
 
 import json
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from aws_cdk import Duration
 from aws_cdk.assertions import Template
+from hypothesis import given
+from hypothesis import strategies as st
 
 from constructs_lib._private import flat
-from tests.constructs_lib.parts import new_stack, new_workflow, properties
+from constructs_lib._state_machine import UNREACHABLE
+from lambdas.admit_recording.waiting import pause_seconds
+from lambdas.common.errors import TransientError
+from tests.constructs_lib.parts import environment, new_stack, new_workflow, properties
 
 STEPS_AFTER_THE_CLAIM = ("Transcribe", "Store", "Score", "Announce", "Complete")
 CARRIED = {"recording", "reply", "deepgram_requests", "request_id", "transcript", "event", "execution", "started_at"}
@@ -52,8 +59,8 @@ def test_a_call_still_transcribed_live_is_looked_at_again_from_the_start(states:
     [wait] = [name for name, state in states.items() if state["Type"] == "Wait"]
     assert any(choice["Next"] == wait for choice in states["Decision"]["Choices"])
     assert states[wait]["Next"] == "Admit"
-    assert 10 <= states[wait]["Seconds"] <= 60
-    # What ends the waiting: the admission knows for how long it has lasted.
+    # What ends the waiting, and spaces the looks: the admission knows for how long it has lasted.
+    assert "$states.input.wait_seconds" in states[wait]["Seconds"]
     assert states["Admit"]["Arguments"]["Payload"]["started_at"] == "{% $states.context.Execution.StartTime %}"
 
 
@@ -67,12 +74,35 @@ def test_every_task_is_repeated_a_limited_number_of_times_with_full_jitter(tasks
             assert retry["JitterStrategy"] == "FULL"
 
 
-def test_a_throttled_function_gets_minutes_for_its_turn(tasks: dict[str, Any]) -> None:
-    for step in ("Admit", "Store", "Score"):
-        retry = tasks[step]["Retry"][0]
-        assert retry["ErrorEquals"] == ["Lambda.TooManyRequestsException"]
+@pytest.mark.parametrize(
+    ("steps", "error"),
+    [
+        (("Admit", "Store", "Score"), "Lambda.TooManyRequestsException"),
+        (("Admit", "Store", "Score"), "TransientError"),
+        (("Admit", "Store", "Score"), "Lambda.ServiceException"),
+        (("Transcribe",), "SQS.KmsThrottledException"),
+        (("Announce", "SendToFailedCalls"), "States.TaskFailed"),
+        (("Complete", "RecordFailure", "RecordFailedAdmission"), "States.TaskFailed"),
+    ],
+)
+def test_trouble_that_passes_is_borne_for_minutes(tasks: dict[str, Any], steps: tuple[str, ...], error: str) -> None:
+    for step in steps:
+        [retry] = [retry for retry in tasks[step]["Retry"] if error in retry["ErrorEquals"]]
         longest_delays = [min(60, 2**attempt) for attempt in range(retry["MaxAttempts"])]
         assert sum(longest_delays) / 2 >= 300  # full jitter takes half of each on average
+
+
+def test_the_error_that_functions_raise_when_trouble_passes_is_known_by_its_name(tasks: dict[str, Any]) -> None:
+    for step in ("Admit", "Store", "Score"):
+        assert any(TransientError.__name__ in retry["ErrorEquals"] for retry in tasks[step]["Retry"])
+    # Step Functions does not know a subclass for what it is.
+    assert TransientError.__subclasses__() == []
+
+
+def test_whatever_else_a_function_raises_fails_at_once(tasks: dict[str, Any]) -> None:
+    for step in ("Admit", "Store", "Score"):
+        repeated = {error for retry in tasks[step]["Retry"] for error in retry["ErrorEquals"]}
+        assert not repeated & {"States.ALL", "States.TaskFailed", "UnexpectedError", "SafeError"}
 
 
 def test_a_failed_transcription_is_not_sent_again(tasks: dict[str, Any]) -> None:
@@ -94,10 +124,18 @@ def test_whatever_becomes_of_the_record_the_call_is_among_the_failed_ones(tasks:
     assert tasks["SendToFailedCalls"]["Next"] == "Failed"
 
 
-def test_an_admission_that_breaks_down_is_among_the_failed_calls_too(tasks: dict[str, Any]) -> None:
+def test_a_call_that_cannot_be_put_with_the_failed_ones_ends_in_an_error_of_its_own(states: dict[str, Any]) -> None:
+    [catch] = states["SendToFailedCalls"]["Catch"]
+    assert catch["ErrorEquals"] == ["States.ALL"]
+    assert (states[catch["Next"]]["Type"], states[catch["Next"]]["Error"]) == ("Fail", UNREACHABLE)
+
+
+def test_an_admission_that_breaks_down_is_noted_and_among_the_failed_calls_too(tasks: dict[str, Any]) -> None:
     [catch] = tasks["Admit"]["Catch"]
-    assert catch["Next"] == "SendToFailedCalls"
+    assert catch["Next"] == "RecordFailedAdmission"
     assert catch["Assign"]["recording"] == {}
+    assert tasks["RecordFailedAdmission"]["Next"] == "SendToFailedCalls"
+    assert tasks["RecordFailedAdmission"]["Catch"] == [{"ErrorEquals": ["States.ALL"], "Next": "SendToFailedCalls"}]
 
 
 def test_only_the_execution_that_holds_the_claim_changes_it(tasks: dict[str, Any]) -> None:
@@ -105,10 +143,9 @@ def test_only_the_execution_that_holds_the_claim_changes_it(tasks: dict[str, Any
         arguments = tasks[step]["Arguments"]
         assert arguments["ConditionExpression"] == "#execution = :execution"
         assert arguments["ExpressionAttributeValues"][":execution"] == {"S": "{% $states.context.Execution.Id %}"}
-        assert tasks[step]["Retry"][0] == {
-            "ErrorEquals": ["DynamoDB.ConditionalCheckFailedException"],
-            "MaxAttempts": 0,
-        }
+        at_once = tasks[step]["Retry"][0]
+        assert at_once["MaxAttempts"] == 0
+        assert "DynamoDB.ConditionalCheckFailedException" in at_once["ErrorEquals"]
 
 
 def test_a_failed_call_carries_what_repeats_it(tasks: dict[str, Any]) -> None:
@@ -154,3 +191,62 @@ def test_every_state_that_is_named_exists(states: dict[str, Any]) -> None:
         if name in place
     }
     assert named <= states.keys()
+
+
+class TestBounds:
+    """What an execution can take at most follows from its retries, however long it may wait."""
+
+    @staticmethod
+    def tries(state: dict[str, Any]) -> int:
+        return 1 + sum(int(retry["MaxAttempts"]) for retry in state.get("Retry", []))
+
+    def events(self, state: dict[str, Any]) -> int:
+        """Most events that a state leaves in the history: entered, exited, and of each try scheduled, started, ended.
+
+        A task that waits for its token is submitted as well.
+        """
+        return 2 + 4 * self.tries(state) if state["Type"] == "Task" else 2
+
+    def seconds(self, state: dict[str, Any], *, timeout: float) -> float:
+        """The longest that a task can take with all its tries."""
+        pauses: list[float] = [
+            min(retry["MaxDelaySeconds"], retry["IntervalSeconds"] * retry["BackoffRate"] ** attempt)
+            for retry in state["Retry"]
+            for attempt in range(retry["MaxAttempts"])
+        ]
+        return self.tries(state) * timeout + sum(pauses)
+
+    @given(st.integers(1, 15 * 24 * 60), st.booleans())
+    def test_the_history_stays_within_its_limit(self, states: dict[str, Any], minutes: int, bounded: bool) -> None:
+        # AWS Step Functions Developer Guide, "Service quotas". The longest that is waited are the 13 days of max_wait
+        # and what the steps take beside them.
+        begin = now = datetime(2026, 11, 20, tzinfo=UTC)
+        end = begin + timedelta(minutes=minutes)
+        looks = 1
+        while now < end:
+            now += timedelta(seconds=pause_seconds(since=begin, now=now, until=end if bounded else None))
+            looks += 1
+        round_trip = sum(self.events(states[name]) for name in ("Admit", "Decision", "AwaitLive"))
+        assert looks * round_trip + sum(map(self.events, states.values())) < 25_000
+
+    @pytest.mark.parametrize(
+        "options",
+        [
+            {},
+            {"max_wait": Duration.minutes(1)},
+            {"max_wait": Duration.days(13), "live_transcripts": "never", "live_patience": Duration.days(1)},
+        ],
+    )
+    def test_an_execution_has_time_for_every_try_and_its_claim_outlives_it(self, options: dict[str, Any]) -> None:
+        stack = new_stack()
+        workflow = new_workflow(stack, **options)
+        template = Template.from_stack(stack)
+        machine = json.loads(flat(properties(template, workflow.state_machine)["DefinitionString"]))
+        tasks = {name: state for name, state in machine["States"].items() if state["Type"] == "Task"}
+        wait = tasks["Transcribe"]["TimeoutSeconds"]
+        timeouts = {name: task["TimeoutSeconds"] for name, task in tasks.items()} | {"Transcribe": 30}
+        patience = options["live_patience"].to_seconds() if "live_patience" in options else 0
+        steps = sum(self.seconds(task, timeout=timeouts[name]) for name, task in tasks.items())
+        assert machine["TimeoutSeconds"] >= wait + steps + patience
+        lease = int(environment(template, workflow.admit_function)["CLAIM_LEASE_SECONDS"])
+        assert machine["TimeoutSeconds"] < lease <= machine["TimeoutSeconds"] + 600

@@ -135,13 +135,32 @@ def test_executions_that_end_without_a_word_are_among_the_failed_calls(default: 
                     "stateMachineArn": [{"Ref": logical_id(workflow.state_machine)}],
                     "$or": [
                         {"status": ["ABORTED", "TIMED_OUT"]},
-                        {"status": ["FAILED"], "error": ["States.DataLimitExceeded", "States.Runtime"]},
+                        {
+                            "status": ["FAILED"],
+                            "error": ["States.DataLimitExceeded", "States.Runtime", "FailedCalls.Unreachable"],
+                        },
                     ],
                 },
             },
-            "Targets": [Match.object_like({"Arn": {"Fn::GetAtt": [logical_id(workflow.failed_calls), "Arn"]}})],
+            "Targets": [
+                Match.object_like(
+                    {
+                        "Arn": {"Fn::GetAtt": [logical_id(workflow.failed_calls), "Arn"]},
+                        "RetryPolicy": {"MaximumEventAgeInSeconds": 86400, "MaximumRetryAttempts": 185},
+                        "DeadLetterConfig": {"Arn": {"Fn::GetAtt": [logical_id(workflow.stranded_calls), "Arn"]}},
+                    }
+                )
+            ],
         },
     )
+
+
+def test_the_last_place_for_failed_calls_does_not_hang_on_the_key_of_the_first(default: Default) -> None:
+    workflow, template = default
+    queue = properties(template, workflow.stranded_calls)
+    assert queue["SqsManagedSseEnabled"] is True
+    assert "KmsMasterKeyId" not in queue
+    assert queue["MessageRetentionPeriod"] == 14 * 86400
 
 
 def test_the_rule_may_start_this_state_machine_only(default: Default) -> None:
@@ -248,25 +267,6 @@ def test_the_state_machine_may_do_its_steps_and_no_more(default: Default) -> Non
     }
     everywhere = {action for p in permissions(template, role) if "*" in p.resources for action in p.actions}
     assert {action.partition(":")[0] for action in everywhere} == {"logs", "xray"}
-
-
-def test_an_execution_outlives_its_wait_and_the_claim_outlives_the_execution(stack: Stack) -> None:
-    workflow = new_workflow(stack, max_wait=Duration.hours(2))
-    template = Template.from_stack(stack)
-    definition = json.dumps(properties(template, workflow.state_machine)["DefinitionString"])
-    assert r"\"TimeoutSeconds\":7200," in definition
-    assert r"}},\"TimeoutSeconds\":10800," in definition
-    assert int(environment(template, workflow.admit_function)["CLAIM_LEASE_SECONDS"]) > 10800
-
-
-def test_waiting_for_a_live_transcript_is_added_to_the_time_an_execution_has(stack: Stack) -> None:
-    workflow = new_workflow(
-        stack, max_wait=Duration.hours(2), live_transcripts="never", live_patience=Duration.minutes(30)
-    )
-    template = Template.from_stack(stack)
-    definition = json.dumps(properties(template, workflow.state_machine)["DefinitionString"])
-    assert r"}},\"TimeoutSeconds\":12600," in definition
-    assert int(environment(template, workflow.admit_function)["CLAIM_LEASE_SECONDS"]) > 12600
 
 
 # Functions
@@ -435,6 +435,7 @@ def test_alarms_watch_failures_waits_and_refusals(default: Default) -> None:
     watched = {name: (alarm["MetricName"], alarm["Threshold"]) for name, alarm in alarms.items()}
     assert watched == {
         "FailedCalls": ("ApproximateNumberOfMessagesVisible", 0),
+        "StrandedCalls": ("ApproximateNumberOfMessagesVisible", 0),
         "OldestWaitingCall": ("ApproximateAgeOfOldestMessage", 3600),
         "ExecutionsFailed": ("ExecutionsFailed", 0),
         "ExecutionsTimedOut": ("ExecutionsTimedOut", 0),
@@ -511,15 +512,20 @@ def test_grant_redrive_allows_repeating_failed_calls_and_no_more(stack: Stack) -
     workflow, role = new_workflow(stack), reader(stack)
     workflow.grant_redrive(role)
     template = Template.from_stack(stack)
-    by_action = {action: p.resources for p in permissions(template, role) for action in p.actions}
-    failed, waiting = f"<{logical_id(workflow.failed_calls)}.Arn>", f"<{logical_id(workflow.queue)}.Arn>"
-    assert by_action["sqs:ReceiveMessage"] == by_action["sqs:DeleteMessage"] == {failed}
-    assert by_action["sqs:SendMessage"] == {waiting}
-    assert by_action["states:StartExecution"] == {f"<{logical_id(workflow.state_machine)}>"}
-    assert by_action.keys() == {
-        *("sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:ChangeMessageVisibility", "sqs:SendMessage"),
-        *("states:StartExecution", "kms:Decrypt", "kms:GenerateDataKey"),
-    }
+    queues = workflow.failed_calls, workflow.stranded_calls, workflow.queue
+    failed, stranded, waiting = (f"<{logical_id(queue)}.Arn>" for queue in queues)
+    by_action: dict[str, set[str]] = {}
+    for permission in permissions(template, role):
+        for action in permission.actions:
+            by_action.setdefault(action, set()).update(permission.resources)
+    for action in ("sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:ChangeMessageVisibility"):
+        assert by_action.pop(action) == {failed, stranded}
+    assert by_action.pop("sqs:SendMessage") == {waiting}
+    assert by_action.pop("states:StartExecution") == {f"<{logical_id(workflow.state_machine)}>"}
+    [executions] = by_action.pop("states:DescribeExecution")
+    assert ":execution:" in executions
+    assert logical_id(workflow.state_machine) in executions
+    assert by_action.keys() == {"kms:Decrypt", "kms:GenerateDataKey"}
     assert {p.condition for p in permissions(template, role) if "kms:Decrypt" in p.actions} == {VIA_SQS}
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import boto3
 import pytest
-from aws_cdk import App, Environment, RemovalPolicy, Stack
+from aws_cdk import App, Duration, Environment, RemovalPolicy, Stack
 from aws_cdk import aws_kms as kms
 from moto import mock_aws
 from moto.core.config import DefaultConfig
@@ -43,7 +43,8 @@ def deepgram(deepgram_server: FakeDeepgram) -> FakeDeepgram:
 def templates(deepgram_server: FakeDeepgram, tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Any]:
     """The templates, by stack, of the Local environment and of stacks with a workflow and little else.
 
-    These differ in what a new version of a recording does, and in whether a live call's recording is transcribed.
+    These differ in what a new version of a recording does, in whether a live call's recording is transcribed, and in
+    how long anything is kept.
     """
     flags = json.loads((ROOT / "cdk.json").read_text())["context"]
     # Without bundling: the functions run from the sources.
@@ -51,6 +52,7 @@ def templates(deepgram_server: FakeDeepgram, tmp_path_factory: pytest.TempPathFa
     EnvironmentStage(app, environments.local(speech_url=deepgram_server.url))
     _stack(app, "supersede", endpoint=deepgram_server.url)
     _stack(app, "keep", endpoint=deepgram_server.url, on_new_version="keep")
+    _stack(app, "forgetful", endpoint=deepgram_server.url, retain_for=Duration.days(30))
     _stack(app, "when-incomplete", endpoint=deepgram_server.url, live_transcripts="when-incomplete")
     assembly = app.synth()
     return {

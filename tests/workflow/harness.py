@@ -75,6 +75,7 @@ class Fault:
         error: AWS's error code. None: the process is killed instead of making the call.
         mentioning: Text that the request must hold to be meant.
         times: How often it goes wrong.
+        reasons: Codes by which each item of a transaction is refused.
     """
 
     operation: str
@@ -82,6 +83,7 @@ class Fault:
     error: str | None = "InternalServerError"
     mentioning: str = ""
     times: int = 10**6
+    reasons: tuple[str, ...] = ()
     hits: int = 0
 
 
@@ -128,7 +130,7 @@ class Calls:
                 fault.hits += 1
                 if fault.error is None:
                     raise KilledError
-                return SimpleNamespace(status_code=500), _refusal(fault.error)
+                return SimpleNamespace(status_code=_status(fault.error)), _refusal(fault.error, fault.reasons)
         return None
 
 
@@ -136,9 +138,18 @@ def _text(body: object) -> str:
     return body.decode() if isinstance(body, bytes) else str(body)
 
 
-def _refusal(code: str) -> dict[str, Any]:
-    metadata = {"HTTPStatusCode": 500, "RequestId": "fault", "HTTPHeaders": {}}
-    return {"Error": {"Code": code, "Message": "a fault of the test"}, "ResponseMetadata": metadata}
+def _status(code: str) -> int:
+    """The status by which AWS refuses with a code."""
+    faults = {"InternalServerError": 500, "InternalError": 500, "ServiceUnavailable": 503, "SlowDown": 503}
+    if code.isdigit():  # of HEAD, whose answer has no body
+        return int(code)
+    return faults.get(code, 403 if "AccessDenied" in code else 400)
+
+
+def _refusal(code: str, reasons: tuple[str, ...]) -> dict[str, Any]:
+    metadata = {"HTTPStatusCode": _status(code), "RequestId": "fault", "HTTPHeaders": {}}
+    cancelled = {"CancellationReasons": [{"Code": reason} for reason in reasons]} if reasons else {}
+    return {"Error": {"Code": code, "Message": "a fault of the test"}, "ResponseMetadata": metadata, **cancelled}
 
 
 @dataclass(frozen=True)
@@ -217,6 +228,11 @@ class Workflow:
         )
         self.source = self._source(*self.deployed.all("AWS::Lambda::EventSourceMapping"))
         self.failed_calls = self._queue_url(self.rule.properties["Targets"][0]["DeadLetterConfig"]["Arn"])
+        self.end_rule = next(
+            rule
+            for rule in self.deployed.all("AWS::Events::Rule")
+            if rule.properties.get("EventPattern", {}).get("source") == ["aws.states"]
+        )
         self.table: Table = boto3.resource("dynamodb").Table(self._environment("admit_recording", "TABLE_NAME"))
         self.recordings = self.rule.properties["EventPattern"]["detail"]["bucket"]["name"][0]
         self.archive = self._environment("store_transcript", "ARCHIVE_BUCKET")
@@ -239,6 +255,36 @@ class Workflow:
         return self.step_functions.start_execution(
             stateMachineArn=target["Arn"], name=str(uuid4()), input=json.dumps(event)
         )["executionArn"]
+
+    def tell_end(self, execution: Execution) -> bool:
+        """Do what the rule on the ends of executions does with this one; return whether it takes it."""
+        machine = self.rule.properties["Targets"][0]["Arn"]
+        # AWS Step Functions Developer Guide, "Automating Step Functions event delivery with EventBridge".
+        event = {
+            "version": "0",
+            "id": str(uuid4()),
+            "detail-type": "Step Functions Execution Status Change",
+            "source": "aws.states",
+            "account": ACCOUNT,
+            "time": "2026-11-20T09:31:00Z",
+            "region": REGION,
+            "resources": [execution.arn],
+            "detail": {
+                "executionArn": execution.arn,
+                "stateMachineArn": machine,
+                "name": execution.arn.rpartition(":")[2],
+                "status": execution.status,
+                "input": json.dumps(execution.input),
+                "error": execution.error,
+                "cause": execution.cause,
+            },
+        }
+        pattern: Any = EventPattern.load(json.dumps(self.end_rule.properties["EventPattern"]))
+        if not pattern.matches_event(event):
+            return False
+        (target,) = self.end_rule.properties["Targets"]
+        self._sqs.send_message(QueueUrl=self._queue_url(target["Arn"]), MessageBody=json.dumps(event))
+        return True
 
     def pump(self) -> int:
         """Carry what waits in the queue to the function, once; return how many messages came."""
@@ -329,6 +375,10 @@ class Workflow:
         if stored is None:
             raise LookupError("there is no such version")
         stored.last_modified -= timedelta(hours=1)
+
+    def send_work(self, body: str) -> None:
+        """Put a message into the work queue."""
+        self._sqs.send_message(QueueUrl=self.source.queue_url, MessageBody=body)
 
     def set_key(self, value: str) -> None:
         """Put a value into the secret."""
@@ -443,6 +493,10 @@ class Workflow:
         """The messages in the failed-calls queue."""
         return [json.loads(message["Body"]) for message in self._messages(self.failed_calls)]
 
+    def failed_bodies(self) -> list[str]:
+        """The messages in the failed-calls queue as they are."""
+        return [message["Body"] for message in self._messages(self.failed_calls)]
+
     def announced(self) -> list[dict[str, Any]]:
         """The events on the bus, taken off."""
         messages = self._messages(self._announcements, keep=False)
@@ -464,6 +518,7 @@ class Workflow:
 
     def _pause(self, seconds: float) -> None:
         self.pauses.append(seconds)
+        time.sleep(_POLL_SECONDS)  # lest an execution that waits keeps the others from the processor
         if self.meanwhile is not None:
             self.meanwhile()
 
