@@ -353,7 +353,10 @@ class Definition:
         """Note the failure of an admission, which may not have come to write a claim."""
         announced = f"{_INPUT}.detail.object"
         expiry = {} if retain_for is None else {"expires_at": retain_for}
-        names = ("type", "status", "event", "execution", "updated_at", "error_code", "error_message", "failed_step")
+        names = (
+            *("type", "schema_version", "status", "event", "execution", "updated_at"),
+            *("error_code", "error_message", "failed_step"),
+        )
         string = tasks.DynamoAttributeValue.from_string
         state = tasks.DynamoUpdateItem.jsonata(
             self._scope,
@@ -371,6 +374,7 @@ class Definition:
             expression_attribute_names={f"#{name}": name for name in (*names, *expiry)},
             expression_attribute_values={
                 ":type": string("failed-admission"),
+                ":schema_version": tasks.DynamoAttributeValue.from_number(SCHEMA_VERSION),
                 ":status": string("failed"),
                 ":event": string(f"{{% $string({_INPUT}) %}}"),
                 ":execution": string(_EXECUTION),

@@ -81,6 +81,19 @@ def claim_key(recording_id: str, call_id: str | None, kind: CallKind | None) -> 
     return ItemKey(f"RECORDING#{recording_id}", "CLAIM", call_partition(call_id), f"CLAIM#{kind}#{recording_id}")
 
 
+def failed_admission_key(bucket: str, key: str, content: str) -> ItemKey:
+    """Key of what is noted when an announced recording could not be admitted.
+
+    The state machine writes it, which cannot compute the identity of a recording.
+
+    Args:
+        bucket: bucket of the object.
+        key: key of the object.
+        content: its version as announced, else its ETag.
+    """
+    return ItemKey(f"ANNOUNCED#{bucket}/{key}#{content}", "FAILURE")
+
+
 def live_call_key(call_id: str, *, clinic_id: str | None = None, day: str | None = None) -> ItemKey:
     """Key of a live call's state; with clinic and day (yyyy-mm-dd) also where it is listed."""
     if clinic_id is None or day is None:

@@ -39,7 +39,7 @@ from transcription.recordings import (
     parse_key,
     with_start,
 )
-from transcription.table_keys import transcript_key
+from transcription.table_keys import failed_admission_key, transcript_key
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -51,6 +51,8 @@ if TYPE_CHECKING:
     from lambdas.admit_recording.live_policy import LivePolicy
     from transcription.live_state import LiveState
 
+# Status of a failed admission that needs nothing more.
+_REPEATED = "repeated"
 # libsndfile makes many small reads, which a buffer keeps away from the range arithmetic.
 _BUFFER_BYTES = 64 * 1024
 
@@ -126,6 +128,27 @@ class Admission:
             execution: The execution of the state machine.
             started_at: When it started; `None` if it cannot wait.
         """
+        decision = self._decide(announcement, execution=execution, started_at=started_at)
+        if announcement.redrive_of is not None:
+            self._settle_failed_admission(announcement)
+        return decision
+
+    def _settle_failed_admission(self, announcement: Announcement) -> None:
+        """Note that an admission which had failed was repeated, if it is noted that it had."""
+        key = failed_admission_key(announcement.bucket, announcement.announced.key, announcement.announced.content)
+        try:
+            self._table.update_item(
+                Key=key.primary(),
+                UpdateExpression="SET #status = :repeated, updated_at = :now",
+                ConditionExpression="attribute_exists(PK)",
+                ExpressionAttributeNames={"#status": "status"},
+                ExpressionAttributeValues={":repeated": _REPEATED, ":now": self._clock().isoformat()},
+            )
+        except ClientError as error:
+            if error_code(error) != "ConditionalCheckFailedException":
+                raise
+
+    def _decide(self, announcement: Announcement, *, execution: str, started_at: datetime | None) -> Decision:
         try:
             call = parse_key(announcement.announced.key, self._layouts)
         except NotACall as not_a_call:

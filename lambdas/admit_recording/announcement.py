@@ -42,6 +42,11 @@ class AnnouncedObject(_Model):
         """The version that stays what it is; `None` where the next upload replaces the content."""
         return None if self.version in (None, "", "null") else self.version
 
+    @property
+    def content(self) -> str:
+        """What tells this content of the object from others, as announced."""
+        return self.version or self.etag
+
 
 class _Detail(_Model):
     bucket: _Bucket

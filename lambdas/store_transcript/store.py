@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import ClientError
 
 from lambdas.common.claims import ClaimLost, ClaimStatus
-from lambdas.common.errors import SafeError, is_transient
+from lambdas.common.errors import SafeError
 from lambdas.common.live_calls import live_state_of
 from lambdas.common.transcript_builder import BuiltTranscript, TranscriptBuilder
 from transcription.aws_refusals import cancellation_codes
@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from transcription.transcript import Role
 
 _CONDITION_FAILED = "ConditionalCheckFailed"
+_CONFLICT = "TransactionConflict"
 _MAX_RETRIES = 5
 _BASE_DELAY_SECONDS = 0.05
 
@@ -172,7 +173,7 @@ class TranscriptStore:
                 if claim_refused == _CONDITION_FAILED:
                     raise ClaimLost("Claim.Lost", "the claim is gone or its work is done") from None
                 # Two versions of a call stored at the same moment conflict; DynamoDB then refuses one, for a moment.
-                if not is_transient(error) or retries == _MAX_RETRIES:
+                if _CONFLICT not in {transcript_refused, claim_refused} or retries == _MAX_RETRIES:
                     raise
             else:
                 return True

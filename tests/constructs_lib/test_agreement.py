@@ -8,6 +8,7 @@ from typing import get_args
 import pytest
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk.assertions import Template
+from jsonata.jsonata import Jsonata
 
 from constructs_lib import DeepgramOptions, TranscriptionWorkflow, _private, _state_machine
 from constructs_lib._state_machine import CALL_TRANSCRIBED, EVENT_SOURCE
@@ -17,15 +18,17 @@ from constructs_lib.transcript_archive import REPLIES, TRANSCRIPTS
 from constructs_lib.transcript_table import EXPIRY_ATTRIBUTE
 from constructs_lib.transcription_workflow import LiveTranscripts
 from lambdas.admit_recording import live_policy
+from lambdas.admit_recording.announcement import Announcement
 from lambdas.common.archive import reply_key
 from tests.conftest import ROOT
-from tests.constructs_lib.parts import environment, new_stack, new_workflow
+from tests.constructs_lib.parts import environment, new_stack, new_workflow, properties
 from transcription import options as core_options
 from transcription import vocabulary
 from transcription.codec import SCHEMA_VERSION
 from transcription.options import TranscriptionOptions
 from transcription.quality import load_rubric
 from transcription.recordings import Layouts
+from transcription.table_keys import failed_admission_key
 from transcription.transcript import Role
 
 LAMBDAS = ROOT / "lambdas"
@@ -112,3 +115,25 @@ def test_the_live_setting_is_known_on_both_sides() -> None:
 def test_metrics_are_written_under_the_name_they_are_read_by(name: str) -> None:
     sources = [Path(source).read_text(encoding="utf-8") for source in (LAMBDAS / "transcribe_call").rglob("*.py")]
     assert any(f'name="{name}"' in source for source in sources)
+
+
+@pytest.mark.parametrize(
+    ("announced", "content"),
+    [
+        ({"key": "a/b c.wav", "version-id": "v1", "etag": "e1"}, "v1"),
+        ({"key": "a.wav", "version-id": "", "etag": "e1"}, "e1"),
+        ({"key": "ä/+.wav", "etag": "e1"}, "e1"),
+    ],
+)
+def test_a_failed_admission_is_found_where_the_workflow_notes_it(
+    deployed: tuple[TranscriptionWorkflow, Template], announced: dict[str, str], content: str
+) -> None:
+    workflow, template = deployed
+    machine = json.loads(_private.flat(properties(template, workflow.state_machine)["DefinitionString"]))
+    key = machine["States"]["RecordFailedAdmission"]["Arguments"]["Key"]
+    event = {"detail": {"bucket": {"name": "recordings"}, "object": announced}}
+    expression = key["PK"]["S"].removeprefix("{%").removesuffix("%}").replace("$states", "states")
+    written = Jsonata(expression).evaluate({"states": {"context": {"Execution": {"Input": event}}}})
+    found = failed_admission_key("recordings", announced["key"], content)
+    assert (found.pk, found.sk) == (written, key["SK"]["S"])
+    assert Announcement.model_validate(event | {"redrive_of": "arn"}).announced.content == content

@@ -4,8 +4,9 @@ import logging
 from typing import TYPE_CHECKING, Any, cast
 
 import pytest
+from botocore.exceptions import ClientError, EndpointConnectionError, IncompleteReadError, ReadTimeoutError
 
-from lambdas.common.errors import SafeError, UnexpectedError
+from lambdas.common.errors import SafeError, TransientError, UnexpectedError
 from lambdas.common.observability import entry_point
 from tests.lambdas.cloud import Context
 
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
 CONTEXT = cast("LambdaContext", Context())
+STATUS_503: Any = {"HTTPStatusCode": 503}
 
 
 @entry_point
@@ -39,6 +41,32 @@ def test_a_foreseen_error_keeps_its_code(output: Callable[[], str]) -> None:
     with pytest.raises(SafeError, match=r"Deepgram\.INVALID_AUTH: 401"):
         fails_as_foreseen({}, CONTEXT)
     assert '"error_code":"Deepgram.INVALID_AUTH"' in output()
+
+
+@pytest.mark.parametrize(
+    "passing",
+    [
+        ClientError({"Error": {"Code": "ThrottlingException", "Message": "+15550107788"}}, "PutItem"),
+        ClientError({"Error": {"Code": "503"}, "ResponseMetadata": STATUS_503}, "HeadObject"),
+        EndpointConnectionError(endpoint_url="https://+15550107788"),
+        ReadTimeoutError(endpoint_url="https://+15550107788"),
+        IncompleteReadError(actual_bytes=1, expected_bytes=2),
+        ConnectionResetError("+15550107788"),
+        TimeoutError("+15550107788"),
+    ],
+)
+def test_trouble_that_passes_is_raised_again_under_the_name_that_is_repeated(
+    output: Callable[[], str], passing: Exception
+) -> None:
+    @entry_point
+    def fails(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
+        raise passing
+
+    with pytest.raises(TransientError) as raised:
+        fails({}, CONTEXT)
+    assert type(raised.value) is TransientError
+    assert type(passing).__name__ in str(raised.value)
+    assert "5550107788" not in str(raised.value) + output()
 
 
 @pytest.mark.parametrize("library", ["botocore", "httpx", "httpcore", "urllib3"])
