@@ -22,7 +22,7 @@ from tests.conftest import ROOT, new_app, normalised
 STAGES = ("Local", "Dev", "Prod")
 OUTPUTS = {
     "Storage": {"RecordingBucketName", "RecordingKeyArn", "TableName", "ArchiveBucketName", "DeepgramSecretArn"},
-    "Batch": {"StateMachineArn", "WorkQueueUrl", "FailedCallsQueueUrl", "EventBusName"},
+    "Batch": {"StateMachineArn", "WorkQueueUrl", "FailedCallsQueueUrl", "StrandedCallsQueueUrl", "EventBusName"},
     "Live": {
         *("LiveCallsQueueUrl", "FailedLiveCallsQueueUrl", "StartLiveCallFunctionName", "StartLiveCallFunctionArn"),
         *("EndLiveCallFunctionName", "StreamerTaskDefinitionArn", "StreamerTaskRoleArn", "StreamerServiceName"),
