@@ -1,12 +1,13 @@
 """Where a call that is transcribed while it runs stands, as its item in the table tells it to who only reads it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, Final
 
 from transcription.codec import Undecodable, decode
 from transcription.live_call import EndReason, Gap, LiveStatus
+from transcription.live_coverage import BEGINNING_NOT_PROVEN, END_NOT_PROVEN, Bound, Interval
 from transcription.table_values import plain
 
 _OVER: Final = frozenset({LiveStatus.COMPLETED, LiveStatus.FAILED})
@@ -21,12 +22,15 @@ class LiveCoverage:
     """How much of a call was transcribed live.
 
     Attributes:
-        complete: whether it is proven that nothing is missing: the end is known, and there is no gap.
+        complete: whether it is proven that nothing that was streamed is missing, at either end or in between.
         incomplete_reasons: codes of what is missing or not proven; empty for a complete call.
         end_reason: evidence by which the call was taken to be over; None while it is not.
         utterances: results stored.
         gaps: pieces of the call that are not transcribed.
-        duration_seconds: length of the streamed audio, gaps included.
+        duration_seconds: length of the streamed audio, gaps and pauses included.
+        intervals: when something was streamed and all of it was transcribed; empty where that was not noted.
+        beginning: what was heard and told of the beginning; None where that was not noted.
+        end: what was heard and told of the end; None where that was not noted.
     """
 
     complete: bool
@@ -35,11 +39,20 @@ class LiveCoverage:
     utterances: int
     gaps: tuple[Gap, ...]
     duration_seconds: float
+    intervals: tuple[Interval, ...] = ()
+    beginning: Bound | None = None
+    end: Bound | None = None
 
     @property
     def gap_seconds(self) -> float:
         """Length of all gaps together."""
         return sum(gap.seconds for gap in self.gaps)
+
+    @property
+    def proven(self) -> bool:
+        """Whether it is complete and both ends have their evidence, which earlier versions did not ask for."""
+        ends = (self.beginning, self.end)
+        return self.complete and all(bound is not None and bound.proven for bound in ends)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,6 +70,8 @@ class LiveState:
         vocabulary_terms: terms sent to Deepgram; None where the streamer has not noted it.
         model: name of the model that answered; "" where the streamer has not noted it.
         active_until: until when somebody holds the call, or its last change; UTC.
+        agent_joined_at: when an agent joined the contact, by Connect, UTC; None where that is not known.
+        disconnected_at: when the contact was over, by Connect, UTC; None where that is not known.
     """
 
     call_id: str
@@ -69,6 +84,8 @@ class LiveState:
     vocabulary_terms: int | None
     model: str
     active_until: datetime
+    agent_joined_at: datetime | None = None
+    disconnected_at: datetime | None = None
 
     @classmethod
     def from_item(cls, item: Mapping[str, Any]) -> "LiveState":
@@ -92,6 +109,8 @@ class LiveState:
                 vocabulary_terms=value.get("vocabulary_terms"),
                 model=value.get("model", ""),
                 active_until=max(changed, leased),
+                agent_joined_at=_moment(value.get("agent_joined_at")),
+                disconnected_at=_moment(value.get("disconnected_at")),
             )
         except KeyError as error:
             raise InvalidLiveState(f"the live call has no {error.args[0]}") from None
@@ -106,7 +125,21 @@ class LiveState:
         return self.status in _OVER
 
 
+def _moment(text: str | None) -> datetime | None:
+    return None if text is None else datetime.fromisoformat(text).astimezone(UTC)
+
+
 def _coverage(value: Mapping[str, Any]) -> LiveCoverage:
-    beginning = {"complete": False, "incomplete_reasons": [], "end_reason": None, "gaps": [], "duration_seconds": 0}
-    known = {name: value.get(name) or nothing for name, nothing in beginning.items()}
-    return decode(LiveCoverage, {**known, "utterances": value.get("next_seq", 1) - 1}, "live call")
+    initial: dict[str, Any] = {
+        **{name: [] for name in ("incomplete_reasons", "gaps", "intervals")},
+        **dict.fromkeys(("end_reason", "beginning", "end")),
+        "complete": False,
+        "duration_seconds": 0,
+    }
+    known = {name: value.get(name) or nothing for name, nothing in initial.items()}
+    coverage = decode(LiveCoverage, {**known, "utterances": value.get("next_seq", 1) - 1}, "live call")
+    if coverage.complete and not coverage.proven:
+        # Noted by a version that looked for the end and for gaps only.
+        reasons = (*coverage.incomplete_reasons, BEGINNING_NOT_PROVEN, END_NOT_PROVEN)
+        return replace(coverage, complete=False, incomplete_reasons=reasons)
+    return coverage

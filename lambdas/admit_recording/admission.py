@@ -28,6 +28,7 @@ from lambdas.common.live_calls import live_state_of
 from lambdas.common.recordings import AdmittedRecording
 from transcription.audio import AudioFacts, UnusableAudio, probe
 from transcription.identity import recording_id
+from transcription.recorded_time import possible_time
 from transcription.recordings import (
     CallKind,
     CallRecording,
@@ -49,6 +50,7 @@ if TYPE_CHECKING:
 
     from lambdas.admit_recording.announcement import Announcement
     from lambdas.admit_recording.live_policy import LivePolicy
+    from transcription.live_coverage import Interval
     from transcription.live_state import LiveState
 
 # Status of a failed admission that needs nothing more.
@@ -218,7 +220,7 @@ class Admission:
         """Hand a usable recording on, unless its live transcript stands for it."""
         if live is None:
             return Decision(verdict=Verdict.CLAIMED, reason="new", recording=admitted.to_payload())
-        judgement = self._live_policy.judge(live, recorded_seconds=admitted.audio.duration_seconds)
+        judgement = self._live_policy.judge(live, recorded=self._recorded(admitted, live.state))
         if not judgement.covered:
             return Decision(verdict=Verdict.CLAIMED, reason=judgement.reason, recording=admitted.to_payload())
         call = live.state
@@ -230,6 +232,15 @@ class Admission:
             now=self._clock(),
         )
         return Decision(verdict=Verdict.COVERED, reason=judgement.reason, recording=admitted.to_payload())
+
+    def _recorded(self, admitted: AdmittedRecording, live: LiveState) -> Interval | None:
+        return possible_time(
+            parse_key(admitted.key, self._layouts),  # its own minute, whatever day it is filed under
+            seconds=admitted.audio.duration_seconds,
+            written_at=admitted.last_modified,
+            agent_joined_at=live.agent_joined_at,
+            disconnected_at=live.disconnected_at,
+        )
 
     def _head(self, announcement: Announcement) -> _StoredObject | None:
         """Look at the announced content; `None` when it, or the object as a whole, was deleted."""

@@ -1,9 +1,9 @@
 """Whether the recording of a call that is transcribed live is transcribed, and paid for, as well.
 
-A live transcript speaks for a recording only if it is as long. It can be longer: streaming begins in the contact flow,
-in front of the queue, and recording with the agent. A recording that is longer holds speech that was never streamed,
-such as what was said after the flow had stopped streaming. Compressed recordings and the beginnings of blocks make a
-difference of their own, hence the tolerance.
+A live transcript stands for a recording only where its words cover the recording's time, on the clock: lengths prove
+nothing. A call may be streamed for five minutes of queue and one of an agent who then talks on unheard; or streaming is
+stopped for a card payment and never started again. So a recording is spared if every time at which any part of it can
+have been made (`transcription.recorded_time`) lies in one interval in which all was transcribed.
 """
 
 from __future__ import annotations
@@ -14,15 +14,15 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
 from transcription.live_call import LiveStatus
+from transcription.live_coverage import covers
 
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from transcription.live_coverage import Interval
     from transcription.live_state import LiveState
 
 _COMPLETE: Final = "live-complete"
-_TOLERANCE_SECONDS: Final = 5.0
-_TOLERANCE_SHARE: Final = 0.02
 
 
 class LiveTranscripts(StrEnum):
@@ -55,18 +55,23 @@ class LiveEvidence:
         status = self.state.status
         return not self.state.over or (status is LiveStatus.COMPLETED and not self.transcribed)
 
-    def standing(self, *, recorded_seconds: float) -> str:
-        """How the live transcript compares with a recording of this length."""
+    def standing(self, *, recorded: Interval | None) -> str:
+        """How the live transcript stands to a recording.
+
+        Args:
+            recorded: When that can have been made; `None` where it is not known.
+        """
         state = self.state
         if state.status is LiveStatus.FAILED:
             return "live-failed"
         if state.status is not LiveStatus.COMPLETED:
             return "live-unfinished"
-        if not state.coverage.complete:
+        if not state.coverage.proven:
             return "live-incomplete"
-        tolerance = max(_TOLERANCE_SECONDS, _TOLERANCE_SHARE * recorded_seconds)
-        if state.coverage.duration_seconds < recorded_seconds - tolerance:
-            return "live-shorter-than-recording"
+        if recorded is None:
+            return "recorded-at-unknown-time"
+        if not covers(state.coverage.intervals, recorded):
+            return "live-covers-not-all"
         return _COMPLETE if self.transcribed else "live-not-stored"
 
 
@@ -107,14 +112,14 @@ class LivePolicy:
             return False
         return now < since + self.patience and now <= live.state.active_until + self.patience
 
-    def judge(self, live: LiveEvidence, *, recorded_seconds: float) -> Judgement:
+    def judge(self, live: LiveEvidence, *, recorded: Interval | None) -> Judgement:
         """Decide about a recording whose live call is not waited for any more.
 
         Args:
             live: The call.
-            recorded_seconds: Length of the recording.
+            recorded: When the recording can have been made; `None` where that is not known.
         """
-        standing = live.standing(recorded_seconds=recorded_seconds)
+        standing = live.standing(recorded=recorded)
         covering = {
             LiveTranscripts.ALWAYS: False,
             LiveTranscripts.WHEN_INCOMPLETE: standing == _COMPLETE,

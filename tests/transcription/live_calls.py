@@ -1,5 +1,6 @@
 """Live calls as a streamer leaves them in the table."""
 
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -48,8 +49,26 @@ CONVERSATION = (
 )
 
 
+def intervals(*pieces: tuple[float, float]) -> list[dict[str, Any]]:
+    """Pieces of time, in seconds since streaming began."""
+    return [{"start_ms": moment_ms(start), "end_ms": moment_ms(end)} for start, end in pieces]
+
+
+def moment(seconds: float) -> str:
+    """A time, so long after streaming began."""
+    return datetime.fromtimestamp(float(moment_ms(seconds)) / 1000, UTC).isoformat()
+
+
+def moment_ms(seconds: float) -> Decimal:
+    """A time in milliseconds since 1970, so long after streaming began."""
+    return Decimal(STARTED_AT_MS + round(seconds * 1000))
+
+
 def live_item(*, utterances: int = len(CONVERSATION), **changes: Any) -> dict[str, Any]:
-    """The item of a call that is completed, unless the changes say otherwise; None takes an attribute away."""
+    """The item of a call that is completed, unless the changes say otherwise; None takes an attribute away.
+
+    Streaming and the agent's part begin at once, and the caller hangs up 14 seconds later.
+    """
     call_id, clinic_id = changes.get("call_id", CALL_ID), changes.get("clinic_id", CLINIC_ID)
     day = changes.get("day", DAY)
     item: dict[str, Any] = {
@@ -74,12 +93,23 @@ def live_item(*, utterances: int = len(CONVERSATION), **changes: Any) -> dict[st
         "complete": True,
         "incomplete_reasons": [],
         "duration_seconds": Decimal(14),
+        "intervals": intervals((0.12, 14.12)),
+        "beginning": _bound(0.12, told=0, source="start-fragment"),
+        "end": _bound(14.12, told=14, source="disconnect-timestamp"),
+        "agent_joined_at": moment(0),
+        "disconnected_at": moment(14),
         "reconnects": Decimal(0),
         "handovers": Decimal(0),
         "announced": True,
         **changes,
     }
+    if item["complete"] is None:
+        item |= dict.fromkeys(("intervals", "beginning", "end"))
     return {name: value for name, value in item.items() if value is not None}
+
+
+def _bound(heard: float, *, told: float, source: str) -> dict[str, Any]:
+    return {"heard_at_ms": moment_ms(heard), "told_at_ms": moment_ms(told), "source": source, "missing": False}
 
 
 def utterance_item(said: LiveUtterance, *, call_id: str = CALL_ID, clinic_id: str = CLINIC_ID) -> dict[str, Any]:

@@ -20,6 +20,7 @@ from transcription.table_keys import transcript_key
 if TYPE_CHECKING:
     from lambdas.admit_recording.decision import Decision
 
+KEY = "connect/harbour/CallRecordings/2026/11/20/call-7_20261120T09:00_UTC.wav"
 PATIENCE = timedelta(minutes=15)
 FRESH: dict[str, Any] = {"updated_at": (NOW - timedelta(minutes=1)).isoformat()}
 RUNNING: dict[str, Any] = {"status": "streaming", "complete": None, "end_reason": None, **FRESH}
@@ -46,9 +47,11 @@ class Reception:
             key = transcript_key(item["clinic_id"], item["day"], item["call_id"], CallKind.AGENT)
             self.cloud.table.put_item(Item={**key.attributes(), "source": "live"})
 
-    def arrive(self, *, seconds: float = 14, waited: timedelta = timedelta(), **more: Any) -> Decision:
-        event = {**self.cloud.upload(wav(seconds=seconds)), **more}
-        return self.decide(event, waited=waited)
+    def arrive(
+        self, *, seconds: float = 14, minute: str = "09:00", waited: timedelta = timedelta(), **more: Any
+    ) -> Decision:
+        key = KEY.replace("09:00", minute)
+        return self.decide({**self.cloud.upload(wav(seconds=seconds), key=key), **more}, waited=waited)
 
     def decide(self, event: dict[str, Any], *, execution: str = EXECUTION, waited: timedelta = timedelta()) -> Decision:
         return self.door.decide(event, execution, started_at=NOW - waited)
@@ -99,7 +102,7 @@ def test_patience_with_a_live_call_ends(cloud: Cloud, transcripts: str, decision
 def test_a_complete_live_call_counts_once_its_transcript_is_stored(cloud: Cloud) -> None:
     reception = Reception(cloud, "when-incomplete")
     reception.follow(transcribed=False, **FRESH)
-    event = cloud.upload(wav(seconds=14))
+    event = cloud.upload(wav(seconds=14), key=KEY)
     assert outcome(reception.decide(event)) == ("wait", "live-pending")
     reception.follow(**FRESH)
     assert outcome(reception.decide(event)) == ("covered", "live-complete")
@@ -120,13 +123,13 @@ def test_a_live_call_that_nobody_works_on_is_not_waited_for(cloud: Cloud) -> Non
 def test_an_execution_that_cannot_wait_does_not(cloud: Cloud) -> None:
     reception = Reception(cloud, "when-incomplete")
     reception.follow(**RUNNING)
-    assert outcome(reception.door.decide(cloud.upload(), EXECUTION)) == ("claimed", "live-unfinished")
+    assert outcome(reception.door.decide(cloud.upload(key=KEY), EXECUTION)) == ("claimed", "live-unfinished")
 
 
 def test_a_recording_waits_under_its_claim_and_ends_as_the_live_call_does(cloud: Cloud) -> None:
     reception = Reception(cloud, "when-incomplete")
     reception.follow(**RUNNING)
-    event = cloud.upload(wav(seconds=14))
+    event = cloud.upload(wav(seconds=14), key=KEY)
     waiting = reception.decide(event)
     assert waiting.recording["call_id"] == "call-7"
     assert outcome(reception.decide(event, execution=OTHER_EXECUTION)) == ("duplicate", "in-progress")
@@ -146,7 +149,7 @@ def test_a_covered_recording_is_listed_with_its_call_and_names_the_live_transcri
 def test_a_covered_recording_stays_covered_for_every_announcement(cloud: Cloud) -> None:
     reception = Reception(cloud, "when-incomplete")
     reception.follow()
-    event = cloud.upload(wav(seconds=14))
+    event = cloud.upload(wav(seconds=14), key=KEY)
     first = reception.decide(event)
     assert reception.decide(event) == first
     assert outcome(reception.decide(event, execution=OTHER_EXECUTION)) == ("duplicate", "covered-by-live-transcript")
@@ -159,7 +162,7 @@ def test_a_repeated_recording_is_transcribed_whatever_the_setting(
 ) -> None:
     reception = Reception(cloud, transcripts)
     reception.follow(**live)
-    event = cloud.upload(wav(seconds=14))
+    event = cloud.upload(wav(seconds=14), key=KEY)
     reception.decide(event, waited=PATIENCE)
     redriven = reception.decide({**event, "redrive_of": EXECUTION}, execution=OTHER_EXECUTION)
     assert outcome(redriven) == ("claimed", "new")
@@ -207,7 +210,7 @@ def test_a_call_of_another_clinic_is_another_call(cloud: Cloud) -> None:
 def test_a_recording_that_cannot_be_read_is_rejected_all_the_same(cloud: Cloud) -> None:
     reception = Reception(cloud, "when-incomplete")
     reception.follow()
-    assert outcome(reception.decide(cloud.upload(b"no audio"))) == ("rejected", "NotAudio")
+    assert outcome(reception.decide(cloud.upload(b"no audio", key=KEY))) == ("rejected", "NotAudio")
 
 
 def test_a_call_followed_since_before_midnight_is_filed_under_that_day(cloud: Cloud) -> None:
