@@ -221,5 +221,6 @@ def test_the_item_names_no_recording_and_says_what_is_missing() -> None:
         "utterances": Decimal(5),
         "gaps": [gap],
         "duration_seconds": Decimal("14.0"),
+        **{name: value for name, value in live_item().items() if name in ("intervals", "beginning", "end")},
     }
     assert not item.keys() & {"recording_id", "s3_key", "recording_last_modified", "reply_key", "version_id"}

@@ -11,11 +11,12 @@ from typing import Any
 import pytest
 
 from tests.fakes.deepgram import FakeDeepgram
-from tests.transcription.live_calls import live_item
+from tests.transcription.live_calls import intervals, live_item, moment
 from tests.workflow.harness import Workflow
-from tests.workflow.recordings import KEY, recording
+from tests.workflow.recordings import recording
 
-TRANSCRIPT = {"PK": "CLINIC#clinic-7", "SK": "TRANSCRIPT#2026-11-20#call-0042"}
+KEY = "connect/lakeside/CallRecordings/2026/11/20/call-0042_20261120T09:00_UTC.wav"
+TRANSCRIPT = {"PK": "CLINIC#lakeside", "SK": "TRANSCRIPT#2026-11-20#call-0042"}
 RUNNING: dict[str, Any] = {"status": "streaming", "complete": None, "end_reason": None}
 
 
@@ -28,7 +29,7 @@ def sparing(deploy: Callable[..., Workflow]) -> Workflow:
 def follow(workflow: Workflow, **changes: Any) -> None:
     """Leave a live call, changed just now, and its transcript once it is completed."""
     item = live_item(
-        call_id="call-0042", clinic_id="clinic-7", **{"updated_at": datetime.now(UTC).isoformat(), **changes}
+        call_id="call-0042", clinic_id="lakeside", **{"updated_at": datetime.now(UTC).isoformat(), **changes}
     )
     workflow.table.put_item(Item=item)
     if item["status"] == "completed":
@@ -61,13 +62,30 @@ def test_an_incomplete_live_transcript_is_replaced(sparing: Workflow, deepgram: 
     assert announced["detail"]["source"] == "batch"
 
 
-def test_a_recording_longer_than_the_live_transcript_is_transcribed(sparing: Workflow, deepgram: FakeDeepgram) -> None:
-    follow(sparing, duration_seconds=Decimal(3))
+@pytest.mark.parametrize(
+    "live",
+    [
+        # Five seconds of the queue and one of the agent, of which the recording has four.
+        {"intervals": intervals((0.1, 6)), "agent_joined_at": moment(5), "disconnected_at": moment(10)},
+        # Streaming was stopped for a card payment, and not started again.
+        {"intervals": intervals((0.1, 3)), "disconnected_at": moment(14)},
+        # It was started again.
+        {"intervals": intervals((0.1, 1), (2, 14)), "disconnected_at": moment(14)},
+        # Nobody has told when the agent joined, who may have been there before the streaming.
+        {"intervals": intervals((5, 30)), "agent_joined_at": None, "disconnected_at": moment(30)},
+    ],
+)
+def test_a_recording_of_more_than_was_streamed_is_transcribed(
+    sparing: Workflow, deepgram: FakeDeepgram, live: dict[str, Any]
+) -> None:
+    follow(sparing, **live)
 
-    execution = sparing.run(sparing.upload(KEY, recording(seconds=9)))
+    execution = sparing.run(sparing.upload(KEY, recording(seconds=4)))
 
     assert execution.states[-1] == "Transcribed"
     assert len(deepgram.requests) == 1
+    [item] = sparing.transcripts()
+    assert (item["source"], item["live"]["complete"]) == ("batch", True)
 
 
 @pytest.mark.parametrize(

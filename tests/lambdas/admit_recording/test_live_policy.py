@@ -7,14 +7,18 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from lambdas.admit_recording.admission import NewVersionPolicy
 from lambdas.admit_recording.live_policy import LiveEvidence, LivePolicy, LiveTranscripts
 from tests.lambdas.admit_recording.test_admission import CONNECT_KEY, Door, outcome
 from tests.lambdas.cloud import EXECUTION, NOW, OTHER_EXECUTION, Cloud, wav
-from tests.transcription.live_calls import live_item
+from tests.transcription.live_calls import intervals, live_item, moment
+from transcription.live_coverage import TOLERANCE_MS
 from transcription.live_state import LiveState
-from transcription.recordings import CallKind
+from transcription.recorded_time import possible_time
+from transcription.recordings import CallKind, Layouts, parse_key
 from transcription.table_keys import transcript_key
 
 if TYPE_CHECKING:
@@ -171,30 +175,134 @@ def test_a_repeated_recording_is_transcribed_whatever_the_setting(
     assert "covered_reason" not in claim
 
 
+def streamed(
+    *pieces: tuple[float, float], joined: float | None = None, over: float | None = None, **changes: Any
+) -> dict[str, Any]:
+    """Attributes of a call of which these pieces were heard, in seconds since it was started at 09:00:00."""
+    return {
+        "intervals": intervals(*pieces),
+        "duration_seconds": Decimal(str(pieces[-1][1] - pieces[0][0])),
+        "agent_joined_at": None if joined is None else moment(joined),
+        "disconnected_at": None if over is None else moment(over),
+        **changes,
+    }
+
+
 @pytest.mark.parametrize(
-    ("recorded", "streamed", "reason"),
+    ("live", "minute", "seconds"),
     [
-        (14, "9.01", "live-complete"),
-        (14, "8.9", "live-shorter-than-recording"),
-        (1000, "980.1", "live-complete"),
-        (1000, "979.9", "live-shorter-than-recording"),
-        # Streaming began in the flow, long before the agent answered.
-        (14, "600", "live-complete"),
+        pytest.param(streamed((0.1, 400), joined=92, over=400), "09:01", 308, id="to the end, after a minute of flow"),
+        pytest.param(streamed((0.1, 400), over=400), "09:01", 308, id="without a word about the agent"),
+        pytest.param(streamed((20, 400), joined=35, over=400), "09:00", 365, id="an agent in the minute of the start"),
+        pytest.param(streamed((0.1, 398.1), joined=92, over=400), "09:01", 308, id="audio that ends seconds early"),
+        pytest.param(streamed((0.1, 400), joined=92, over=400), "09:01", 309.9, id="a recording that ends seconds late"),
+        pytest.param(streamed((36.9, 400), joined=35, over=400), "09:00", 365, id="an agent seconds before the start"),
+        pytest.param(streamed((0.1, 400), joined=118.9, over=400), "09:02", 281.5, id="a minute that begins early"),
+        pytest.param(streamed((0.1, 400), joined=60, over=400), "09:01", 340, id="forty seconds of hold first"),
+        pytest.param(streamed((0.1, 1708), joined=92, over=1708), "09:01", 460, id="passed on to somebody outside"),
+        pytest.param(streamed((0.1, 30), (90, 400), joined=92, over=400), "09:01", 308, id="a pause in the flow"),
+        pytest.param(streamed((0.1, 400), (500, 600), joined=92), "09:01", 200, id="a pause long after it"),
     ],
 )
-def test_a_live_transcript_speaks_for_a_recording_that_is_no_longer_than_it(
-    recorded: float, streamed: str, reason: str
+def test_a_recording_of_what_was_streamed_is_spared(live: dict[str, Any], minute: str, seconds: float) -> None:
+    assert judged(live, minute, seconds) == "live-complete"
+
+
+@pytest.mark.parametrize(
+    ("live", "minute", "seconds"),
+    [
+        pytest.param(
+            streamed((0.1, 360), joined=300, over=600), "09:05", 300, id="five minutes of queue, one of agent"
+        ),
+        pytest.param(streamed((0.1, 360), joined=300), "09:05", 300, id="and no word about the end"),
+        pytest.param(streamed((0.1, 200), joined=92, over=700), "09:01", 608, id="stopped and never started again"),
+        pytest.param(
+            streamed((0.1, 200), (260, 700), joined=92, over=700), "09:01", 608, id="stopped for a minute in the middle"
+        ),
+        pytest.param(
+            streamed((0.1, 150), (155, 250), (255, 700), joined=92, over=700), "09:01", 608, id="stopped twice"
+        ),
+        pytest.param(streamed((95, 400), joined=70, over=400), "09:01", 330, id="streamed too late"),
+        pytest.param(streamed((95, 400), over=400), "09:01", 300, id="perhaps streamed too late"),
+        pytest.param(streamed((0.1, 400), joined=92, over=400), "09:01", 312, id="longer than agent and contact"),
+        pytest.param(
+            streamed((0.1, 30), (35, 40), joined=31, over=40), "09:00", 3.5, id="short, and perhaps in a pause"
+        ),
+    ],
+)
+def test_a_recording_of_what_may_not_have_been_streamed_is_transcribed(
+    live: dict[str, Any], minute: str, seconds: float
 ) -> None:
-    live = LiveState.from_item(live_item(duration_seconds=Decimal(streamed)))
-    evidence = LiveEvidence(state=live, transcribed=True)
-    judgement = policy("when-incomplete").judge(evidence, recorded_seconds=recorded)
-    assert (judgement.covered, judgement.reason) == (reason == "live-complete", reason)
-    assert policy("never").judge(evidence, recorded_seconds=recorded).covered
+    assert judged(live, minute, seconds) == "live-covers-not-all"
+
+
+def judged(live: dict[str, Any], minute: str, seconds: float) -> str:
+    """The reason by which a recording of this minute and length is spared or not."""
+    state = LiveState.from_item(live_item(**live))
+    recorded = possible_time(
+        parse_key(KEY.replace("09:00", minute), Layouts(default_clinic_id="harbour")),
+        seconds=seconds,
+        written_at=NOW,
+        agent_joined_at=state.agent_joined_at,
+        disconnected_at=state.disconnected_at,
+    )
+    evidence = LiveEvidence(state=state, transcribed=True)
+    judgement = policy("when-incomplete").judge(evidence, recorded=recorded)
+    assert judgement.covered is (judgement.reason == "live-complete")
+    assert policy("never").judge(evidence, recorded=recorded).covered
+    assert not policy("always").judge(evidence, recorded=recorded).covered
+    return judgement.reason
+
+
+@given(
+    pieces=st.lists(st.tuples(st.integers(0, 900), st.integers(1, 900)), min_size=1, max_size=3),
+    joined=st.integers(0, 600),
+    late=st.integers(0, 30),
+    seconds=st.integers(30, 600),
+    went_on=st.integers(0, 300) | st.none(),
+    tells_agent=st.booleans(),
+)
+def test_every_sample_of_a_spared_recording_lies_in_a_transcribed_interval(
+    pieces: list[tuple[int, int]],
+    joined: int,
+    late: int,
+    seconds: int,
+    went_on: int | None,
+    tells_agent: bool,
+) -> None:
+    began = joined + late
+    if began // 60 != joined // 60:
+        began = joined
+    heard = [(float(start), float(start + length)) for start, length in pieces]
+    over = None if went_on is None else began + seconds + went_on
+    live = streamed(*heard, joined=joined if tells_agent else None, over=over)
+    if judged(live, f"09:{began // 60:02}", seconds) == "live-complete":
+        tolerance = TOLERANCE_MS / 1000
+        assert any(start <= began + tolerance and began + seconds - tolerance <= end for start, end in heard)
+
+
+def test_a_recording_whose_time_nobody_knows_is_transcribed(cloud: Cloud) -> None:
+    reception = Reception(cloud, "when-incomplete")
+    reception.follow()
+    assert outcome(reception.decide(cloud.upload(wav(seconds=14)))) == ("claimed", "recorded-at-unknown-time")
+
+
+def test_a_call_that_an_earlier_version_called_complete_spares_no_recording(cloud: Cloud) -> None:
+    reception = Reception(cloud, "when-incomplete")
+    reception.follow(intervals=None, beginning=None, end=None, agent_joined_at=None)
+    assert outcome(reception.arrive()) == ("claimed", "live-incomplete")
+
+
+def test_a_recording_is_held_against_its_own_minute_whatever_day_it_is_filed_under(cloud: Cloud) -> None:
+    reception = Reception(cloud, "when-incomplete")
+    reception.follow(day="2026-11-19")
+    assert outcome(reception.arrive()) == ("covered", "live-complete")
+    assert outcome(reception.arrive(minute="09:01", seconds=15)) == ("claimed", "live-covers-not-all")
 
 
 def test_the_automated_part_of_a_call_is_always_transcribed(cloud: Cloud) -> None:
     reception = Reception(cloud, "never")
-    reception.follow(call_id="3f2b9e64-0c7d")
+    reception.follow(call_id="3f2b9e64-0c7d", **streamed((0.1, 1900), over=1900))
     ivr = cloud.upload(wav(seconds=14), key=CONNECT_KEY.replace("CallRecordings/", "CallRecordings/ivr/"))
     assert outcome(reception.decide(ivr)) == ("claimed", "new")
     agent = cloud.upload(wav(seconds=14), key=CONNECT_KEY)
