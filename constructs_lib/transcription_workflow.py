@@ -97,7 +97,7 @@ class TranscriptionWorkflow(Construct):
         on_new_version: Whether the transcript of a new version of a recording replaces the present one
             (``"supersede"``) or is not made (``"keep"``). Default: it replaces it.
         live_transcripts: When the recording of a call that was followed live is transcribed, and paid for, as well:
-            ``"always"``, ``"when-incomplete"`` (unless the live transcript is proven to hold the whole call) or
+            ``"always"``, ``"when-incomplete"`` (unless the live transcript is proven to cover the recording) or
             ``"never"``. A transcript of the recording replaces the live one; recordings of the automated part of a call
             are always transcribed. Default: always.
         live_patience: Longest wait for a live transcript that is still being made when the recording arrives; unused

@@ -6,7 +6,7 @@ import urllib.error
 import urllib.parse
 import urllib.request
 import uuid
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -109,8 +109,8 @@ class PhoneCall:
             time.sleep(_POLL_SECONDS)
 
     def disconnect(self, *, event_type: str = EVENT_TYPES[0]) -> None:
-        """Send the contact event that ends a call."""
-        now = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        """Send the contact event that ends a call: it was over when its audio was, and an agent was there at once."""
+        over = self.started_at + timedelta(seconds=self.seconds)
         self._instance.send(
             event_type,
             {
@@ -119,7 +119,9 @@ class PhoneCall:
                 "channel": "VOICE",
                 "instanceArn": _INSTANCE_ARN,
                 "initiationMethod": "INBOUND",
-                "disconnectTimestamp": now,
+                "initiationTimestamp": _timestamp(self.started_at),
+                "disconnectTimestamp": _timestamp(over),
+                "agentInfo": {"connectedToAgentTimestamp": _timestamp(self.started_at)},
                 "disconnectReason": "CUSTOMER_DISCONNECT",
                 "customerEndpoint": {"address": CALLER_NUMBER, "type": "TELEPHONE_NUMBER"},
             },
@@ -208,6 +210,10 @@ class Instance:
             raise ConnectFailed("there is no access key of the local environment")
         data = None if body is None else json.dumps(body).encode()
         return _answer(signed(method, url, data, credentials))
+
+
+def _timestamp(moment: datetime) -> str:
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def _answer(request: urllib.request.Request) -> Any:

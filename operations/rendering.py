@@ -14,6 +14,7 @@ from rich.text import Text
 
 from transcription.call_summary import FLAGS
 from transcription.live_call import SAMPLE_RATE
+from transcription.live_coverage import BEGINNING_NOT_PROVEN, END_NOT_PROVEN, STOP_TIMESTAMP, covered_seconds
 
 Item = Mapping[str, Any]
 _CLAIM_REASONS = ("failed_step", "error_code", "error_message", "covered_reason")
@@ -156,22 +157,44 @@ def cells(*values: Any) -> tuple[Text, ...]:
 def _name(item: Item) -> str:
     parts = [item["kind"]] if item["kind"] != "agent" else []
     if item["source"] == "live":
-        parts.append("live" if item["live"]["complete"] else "live, incomplete")
+        parts.append("live" if is_proven(item["live"]) else "live, incomplete")
     return f"{item['call_id']} ({', '.join(parts)})" if parts else str(item["call_id"])
 
 
 def _source(item: Item) -> str:
     if item["source"] != "live":
         return f"recording {item['s3_key']} (version {item.get('version_id') or 'none'})"
-    if item["live"]["complete"]:
-        return "live, complete"
-    return f"live, incomplete: {', '.join(item['live']['incomplete_reasons'])}"
+    live = item["live"]
+    if not is_proven(live):
+        return f"live, incomplete: {', '.join(reasons_of(live))}; at least {_clock(at_least_seconds(live))}"
+    stopped = live["end"].get("source") == STOP_TIMESTAMP
+    return f"live, complete{' until streaming was stopped' if stopped else ''}"
+
+
+def is_proven(live: Item) -> bool:
+    """Whether a live call, or a transcript's coverage, is complete with evidence of both its ends."""
+    ends = (live.get("beginning"), live.get("end"))
+    return bool(live.get("complete")) and all(end is not None and end.get("missing") is False for end in ends)
+
+
+def reasons_of(live: Item) -> list[str]:
+    """Why it is not; what an earlier version called complete has no evidence of its ends."""
+    return list(live["incomplete_reasons"]) or [BEGINNING_NOT_PROVEN, END_NOT_PROVEN]
+
+
+def at_least_seconds(live: Item) -> float:
+    """How much of it is transcribed at least."""
+    noted = covered_seconds(live["intervals"] if live.get("beginning") else None)
+    return float(live["duration_seconds"]) - _gap_seconds(live) if noted is None else noted
 
 
 def _gaps(item: Item) -> str | None:
-    gaps = item.get("gaps") or []
-    seconds = float(sum(gap["end"] - gap["start"] for gap in gaps)) / SAMPLE_RATE
-    return f"{len(gaps)} ({seconds:.1f} s)" if gaps else None
+    gaps = item.get("gaps")
+    return f"{len(gaps)} ({_gap_seconds(item):.1f} s)" if gaps else None
+
+
+def _gap_seconds(item: Item) -> float:
+    return float(sum(gap["end"] - gap["start"] for gap in item.get("gaps") or [])) / SAMPLE_RATE
 
 
 def _changes(item: Item) -> str:
@@ -181,9 +204,11 @@ def _changes(item: Item) -> str:
 
 
 def _live_notes(item: Item) -> Iterator[str]:
-    if "complete" in item:
-        yield "complete" if item["complete"] else "incomplete"
-    yield from item.get("incomplete_reasons") or []
+    if is_proven(item):
+        yield "complete"
+    elif "complete" in item:
+        yield f"at least {_clock(at_least_seconds(item))}"
+        yield from reasons_of(item)
     yield from (str(item[name]) for name in ("error_code", "error_message") if item.get(name))
 
 

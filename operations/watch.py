@@ -28,7 +28,7 @@ from operations.environment import Environment, UnusableEnvironment
 from operations.live_calls import LiveCallStore
 from operations.live_feed import FeedUnavailable, Subscriptions, listen
 from operations.live_transcript import LiveTranscript
-from operations.rendering import utterance_line
+from operations.rendering import at_least_seconds, is_proven, reasons_of, utterance_line
 from transcription.live_call import LiveStatus, feed_channel
 
 _RECEIVE_SECONDS = 0.25
@@ -110,7 +110,7 @@ class _Followed:
             handed_over = before is not None and epoch > 1
             return Text(f"call {self.call_id}: {'another streamer goes on' if handed_over else 'streaming'}", "yellow")
         if status == LiveStatus.COMPLETED:
-            return Text(f"call {self.call_id}: {_end(item)}", "bold green" if item["complete"] else "bold yellow")
+            return Text(f"call {self.call_id}: {_end(item)}", "bold green" if is_proven(item) else "bold yellow")
         if status == LiveStatus.FAILED:
             return Text(f"call {self.call_id}: failed, {item.get('error_code')}", "bold red")
         waiting = {LiveStatus.ANNOUNCED: "waits for a streamer", LiveStatus.RELEASED: "is being handed over"}
@@ -119,9 +119,10 @@ class _Followed:
 
 def _end(item: Mapping[str, Any]) -> str:
     length = f"{float(item['duration_seconds']):.0f} s, ended by {item['end_reason']}"
-    if item["complete"]:
+    if is_proven(item):
         return f"completed, nothing missing ({length})"
-    return f"completed, but incomplete: {', '.join(item['incomplete_reasons'])} ({length})"
+    reasons = ", ".join(reasons_of(item))
+    return f"completed, but incomplete: {reasons} (at least {at_least_seconds(item):.0f} s of {length})"
 
 
 class Watcher:

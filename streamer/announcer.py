@@ -9,6 +9,7 @@ from typing import Any, Final
 from transcription.codec import SCHEMA_VERSION
 from transcription.failures import SafeError
 from transcription.live_call import SAMPLE_RATE
+from transcription.live_coverage import covered_seconds
 from transcription.table_keys import live_call_key
 
 SOURCE: Final = "callscribe"
@@ -73,6 +74,7 @@ def detail(item: Mapping[str, Any]) -> dict[str, Any]:
         "gaps": len(gaps),
         "figures": {
             "duration_seconds": item["duration_seconds"],
+            "covered_seconds": covered_seconds(item.get("intervals")),
             "gap_seconds": round(sum(gap["end"] - gap["start"] for gap in gaps) / SAMPLE_RATE, 3),
             "word_count": item["word_count"],
         },

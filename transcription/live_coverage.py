@@ -7,10 +7,10 @@ contact was over. What Connect has not said is unknown, and proves nothing.
 Times are milliseconds since 1970: of audio by its producer's clock, which is Connect's own.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
-from typing import Final
+from typing import Any, Final
 
 from transcription.live_call import SAMPLE_RATE, Gap, GapReason
 
@@ -217,6 +217,16 @@ def covers(intervals: Iterable[Interval], wanted: Interval) -> bool:
         interval.start_ms - tolerance_ms <= wanted.start_ms and wanted.end_ms <= interval.end_ms + tolerance_ms
         for interval in intervals
     )
+
+
+def covered_seconds(intervals: Iterable[Mapping[str, Any]] | None) -> float | None:
+    """Return the length of encoded intervals together: at least so much of a call is transcribed.
+
+    None where they were not noted, by an earlier version.
+    """
+    if intervals is None:
+        return None
+    return float(sum(interval["end_ms"] - interval["start_ms"] for interval in intervals)) / 1000
 
 
 def fragment_is_later(number: str, other: str) -> bool | None:

@@ -5,9 +5,9 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from transcription.codec import Undecodable, decode
+from transcription.codec import Undecodable, decode, encode
 from transcription.live_call import EndReason, Gap, LiveStatus
-from transcription.live_coverage import BEGINNING_NOT_PROVEN, END_NOT_PROVEN, Bound, Interval
+from transcription.live_coverage import BEGINNING_NOT_PROVEN, END_NOT_PROVEN, Bound, Interval, covered_seconds
 from transcription.table_values import plain
 
 _OVER: Final = frozenset({LiveStatus.COMPLETED, LiveStatus.FAILED})
@@ -47,6 +47,11 @@ class LiveCoverage:
     def gap_seconds(self) -> float:
         """Length of all gaps together."""
         return sum(gap.seconds for gap in self.gaps)
+
+    @property
+    def covered_seconds(self) -> float | None:
+        """How much is transcribed at least; None where that was not noted."""
+        return None if self.beginning is None else covered_seconds(encode(self.intervals))
 
     @property
     def proven(self) -> bool:

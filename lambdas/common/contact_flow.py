@@ -79,6 +79,11 @@ class ContactFlowEvent(_Model):
         streams = self.details.contact.media_streams
         return streams.customer.audio if streams and streams.customer else None
 
+    @property
+    def stopped_at_ms(self) -> int | None:
+        """When streaming was last stopped, milliseconds since 1970; `None` if it never was."""
+        return self.media.stopped_at_ms if self.media else None
+
     def value(self, name: str) -> str | None:
         """Return a parameter of the flow block, else an attribute of the contact; `None` if both are empty."""
         for values in (self.details.parameters, self.details.contact.attributes):

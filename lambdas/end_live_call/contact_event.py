@@ -7,13 +7,15 @@ detail type has been both "Amazon Connect Contact Event" and "Connect Customer C
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime
 
 from aws_lambda_powertools.utilities.parser import BaseModel, Field
 from pydantic import AliasChoices, ConfigDict
 
 DISCONNECTED = "DISCONNECTED"
 """Type of the event of a contact that is over."""
+
+_NEVER = datetime(2000, 1, 1, tzinfo=UTC)
 
 
 class _Model(BaseModel):
@@ -27,6 +29,8 @@ class _Detail(_Model):
     disconnected_at: datetime | None = Field(
         default=None, validation_alias=AliasChoices("disconnectTimestamp", "DisconnectTimestamp")
     )
+    # Nothing in here is worth losing the event for.
+    agent: object = Field(default=None, validation_alias=AliasChoices("agentInfo", "AgentInfo"))
 
 
 class ContactEvent(_Model):
@@ -48,4 +52,20 @@ class ContactEvent(_Model):
     @property
     def disconnected_at(self) -> datetime:
         """When the contact was over; where the event does not tell, when the event was written."""
-        return self.detail.disconnected_at or self.time
+        return _utc(self.detail.disconnected_at or self.time)
+
+    @property
+    def agent_joined_at(self) -> datetime | None:
+        """When an agent joined; `None` where the event does not tell, or tells a time that cannot be."""
+        agent = self.detail.agent if isinstance(self.detail.agent, dict) else {}
+        told = agent.get("connectedToAgentTimestamp", agent.get("ConnectedToAgentTimestamp"))
+        try:
+            joined = _utc(datetime.fromisoformat(str(told)))
+        except ValueError:
+            return None
+        # What was never set is the beginning of 1970 in some events.
+        return joined if _NEVER < joined <= self.disconnected_at else None
+
+
+def _utc(moment: datetime) -> datetime:
+    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)

@@ -64,7 +64,8 @@ def _on_contact_event(event: ContactEvent) -> dict[str, str]:
     correlate(call_id=event.contact_id, recording_id=None)
     if not event.is_disconnection:
         return answer("ignored", "other-event")
-    if not _hints().disconnected(event.contact_id, at=event.disconnected_at):
+    noted = _hints().disconnected(event.contact_id, at=event.disconnected_at, agent_joined_at=event.agent_joined_at)
+    if not noted:
         return answer("ignored", "no-live-call")
     return answer("stopped", "disconnected")
 

@@ -28,31 +28,44 @@ class EndHints:
     def __init__(self, *, table: Table) -> None:
         self._table = table
 
-    def disconnected(self, call_id: str, *, at: datetime) -> bool:
+    def disconnected(self, call_id: str, *, at: datetime, agent_joined_at: datetime | None) -> bool:
         """Note that the contact is over; the first note stays.
+
+        Args:
+            call_id: The call.
+            at: When it was over.
+            agent_joined_at: When an agent had joined it; `None` where that is not told.
 
         Returns:
             Whether there is such a call. Most contacts of an instance may not be transcribed live.
         """
+        told = {"disconnected_at": at.isoformat()}
+        if agent_joined_at is not None:
+            told["agent_joined_at"] = agent_joined_at.isoformat()
         return self._note(
             call_id,
-            update="SET disconnected_at = if_not_exists(disconnected_at, :at)",
+            update="SET " + ", ".join(f"{name} = if_not_exists({name}, :{name})" for name in told),
             condition="attribute_exists(PK)",
-            values={":at": at.isoformat()},
+            values={f":{name}": value for name, value in told.items()},
         )
 
     def stopped(self, call_id: str, *, fragment: str, at_ms: int) -> bool:
-        """Note in which fragment streaming was stopped, and when; the latest stop stays.
+        """Note when streaming was stopped; of the latest stop also in which fragment.
 
         Returns:
-            Whether it was noted: there is such a call, and no later stop of it.
+            Whether there is such a call.
         """
-        return self._note(
-            call_id,
-            update="SET stop_fragment = :fragment, stopped_at_ms = :at",
-            condition="attribute_exists(PK) AND (attribute_not_exists(stopped_at_ms) OR stopped_at_ms <= :at)",
-            values={":fragment": fragment, ":at": at_ms},
+        is_a_call = self._note(
+            call_id, update="ADD stops_ms :at", condition="attribute_exists(PK)", values={":at": {at_ms}}
         )
+        if is_a_call:
+            self._note(
+                call_id,
+                update="SET stop_fragment = :fragment, stopped_at_ms = :at",
+                condition="attribute_not_exists(stopped_at_ms) OR stopped_at_ms <= :at",
+                values={":fragment": fragment, ":at": at_ms},
+            )
+        return is_a_call
 
     def _note(self, call_id: str, *, update: str, condition: str, values: dict[str, Any]) -> bool:
         try:

@@ -78,16 +78,22 @@ class Announcer:
         self._queue_url = queue_url
         self._retention = retention
 
-    def announce(self, call: LiveCall, *, now: datetime) -> None:
+    def announce(self, call: LiveCall, *, stopped_at_ms: int | None, now: datetime) -> None:
         """Note the call in the table, unless it stands there, and send it to the queue.
 
         A call that is announced again keeps its state, whatever it is, and its message is sent again: the streamer
-        that takes it knows whether there is anything left to do.
+        that takes it knows whether there is anything left to do. Only the times at which its streaming was started and
+        stopped are added to those that stand there.
+
+        Args:
+            call: The call.
+            stopped_at_ms: When its streaming was last stopped, by the event; `None` if it never was.
+            now: The time.
         """
-        self._note(call, now=now)
+        self._note(call, stopped_at_ms=stopped_at_ms, now=now)
         self._sqs.send_message(QueueUrl=self._queue_url, MessageBody=call.to_json())
 
-    def _note(self, call: LiveCall, *, now: datetime) -> None:
+    def _note(self, call: LiveCall, *, stopped_at_ms: int | None, now: datetime) -> None:
         day = datetime.fromtimestamp(call.started_at_ms / 1000, UTC).date().isoformat()
         key = live_call_key(call.call_id, clinic_id=call.clinic_id, day=day)
         state: dict[str, Any] = {
@@ -106,10 +112,16 @@ class Announcer:
         }
         if self._retention is not None:
             state["expires_at"] = int((now + self._retention).timestamp())
+        times = {"starts_ms": {call.started_at_ms}}
+        if stopped_at_ms is not None:
+            times["stops_ms"] = {stopped_at_ms}
         # Several of the names are reserved words of DynamoDB.
         self._table.update_item(
             Key=key.primary(),
-            UpdateExpression="SET " + ", ".join(f"#{name} = if_not_exists(#{name}, :{name})" for name in state),
-            ExpressionAttributeNames={f"#{name}": name for name in state},
-            ExpressionAttributeValues={f":{name}": value for name, value in state.items()},
+            UpdateExpression="SET "
+            + ", ".join(f"#{name} = if_not_exists(#{name}, :{name})" for name in state)
+            + " ADD "
+            + ", ".join(f"#{name} :{name}" for name in times),
+            ExpressionAttributeNames={f"#{name}": name for name in (*state, *times)},
+            ExpressionAttributeValues={f":{name}": value for name, value in (*state.items(), *times.items())},
         )

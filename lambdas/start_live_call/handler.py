@@ -45,13 +45,14 @@ def handle(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:  # 
         UnexpectedError: The table or the queue does not answer; the flow takes its error branch.
     """
     try:
-        call = live_call(_parse(event), default_clinic_id=os.environ.get("DEFAULT_CLINIC_ID"))
+        announced = _parse(event)
+        call = live_call(announced, default_clinic_id=os.environ.get("DEFAULT_CLINIC_ID"))
     except Refused as refused:
         metrics.add_metric(name="LiveCallsRefused", unit=MetricUnit.Count, value=1)
         logger.warning("refused", error_code=refused.reason, error_message=refused.message)
         return answer("refused", refused.reason)
     correlate(call_id=call.call_id, recording_id=None)
-    _announcer().announce(call, now=datetime.now(UTC))
+    _announcer().announce(call, stopped_at_ms=announced.stopped_at_ms, now=datetime.now(UTC))
     metrics.add_metric(name="LiveCallsAnnounced", unit=MetricUnit.Count, value=1)
     logger.info("announced", clinic_id=call.clinic_id)
     return answer("started", "announced")

@@ -117,7 +117,14 @@ def _announce(stored: StoredLiveTranscript) -> None:
         "transcript": place_of(stored.key, stored.pointers),
         "figures": figures_of(stored.transcript),
         "quality": {"score": stored.quality.score, "rubric": stored.quality.rubric},
-        "live": live and {"complete": live.complete, "gaps": len(live.gaps), "gap_seconds": live.gap_seconds},
+        "live": live
+        and {
+            "complete": live.complete,
+            "incomplete_reasons": list(live.incomplete_reasons),
+            "covered_seconds": live.covered_seconds,
+            "gaps": len(live.gaps),
+            "gap_seconds": live.gap_seconds,
+        },
     }
     answer = aws.events().put_events(
         Entries=[

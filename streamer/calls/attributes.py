@@ -27,6 +27,8 @@ def _to_attribute(value: Any) -> dict[str, Any]:
         return {"S": str(value)}
     if isinstance(value, Mapping):
         return {"M": to_attributes(value)}
+    if isinstance(value, frozenset):
+        return {"NS": [repr(number) for number in sorted(value)]}
     return {"L": [_to_attribute(part) for part in value]}
 
 
@@ -34,7 +36,9 @@ def _from_attribute(attribute: Mapping[str, Any]) -> Any:
     ((kind, value),) = attribute.items()
     match kind:
         case "N":
-            return int(value) if value.lstrip("-").isdecimal() else float(value)
+            return _number(value)
+        case "NS":
+            return frozenset(map(_number, value))
         case "M":
             return from_attributes(value)
         case "L":
@@ -43,3 +47,7 @@ def _from_attribute(attribute: Mapping[str, Any]) -> Any:
             return None
         case _:
             return value
+
+
+def _number(text: str) -> int | float:
+    return int(text) if text.lstrip("-").isdecimal() else float(text)

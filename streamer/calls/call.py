@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Final
 
 from streamer.aws import is_transient
 from streamer.calls.reader import StreamReader
-from streamer.calls.state import completion, without_pause
+from streamer.calls.state import completion
 from streamer.calls.store import LeaseLost, StreamingResumed
 from streamer.deepgram.connection import listen_url
 from streamer.deepgram.conversation import Counts
@@ -28,6 +28,7 @@ from streamer.media.call_media import CallMedia, UnsupportedAudio
 from streamer.metrics import Count, Metrics
 from transcription.failures import SafeError, describe
 from transcription.live_call import CHANNEL_ROLES, LiveCall, LiveStatus, LiveUtterance, feed_channel
+from transcription.live_coverage import without_pauses
 from transcription.live_gaps import merged
 from transcription.options import InvalidOptions, TranscriptionOptions, live_query_parameters, merged_vocabulary
 
@@ -309,9 +310,15 @@ class CallRun:
         return True
 
     async def _complete(self, end: EndReason) -> Result:
+        # What Connect has told last decides whether something is missing.
+        self._hints = await self._services.store.hints(self._call.call_id)
         checkpoint = self._current(gaps=[*self._found_gaps, *self._media.take_gaps()])
         ended = completion(
-            checkpoint, end_reason=end, began_at_ms=self._state.began_at_ms, position=self._media.position
+            checkpoint,
+            end_reason=end,
+            began_at_ms=self._state.began_at_ms,
+            position=self._media.position,
+            streaming=self._hints.streaming,
         )
         item = await self._services.store.complete(self.lease, checkpoint, ended)
         self._feed.state(LiveStatus.COMPLETED, complete=ended.complete)
@@ -375,14 +382,16 @@ class CallRun:
             self._checkpoint,
             origin_ms=origin_ms,
             published_seq=self._feed.published_seq,
-            gaps=without_pause(
-                merged((*self._checkpoint.gaps, *gaps)),
-                origin_ms=origin_ms,
-                resumed_at_ms=self._hints.resumed_at_ms,
-            ),
+            gaps=self._without_pauses(merged((*self._checkpoint.gaps, *gaps))),
             reconnects=self._first_reconnects + (0 if self._session is None else self._session.reconnects),
             model=(self._session.model if self._session is not None else "") or self._checkpoint.model,
         )
+
+    def _without_pauses(self, gaps: tuple[Gap, ...]) -> tuple[Gap, ...]:
+        origin_ms = self._media.origin_ms
+        if origin_ms is None:
+            return gaps
+        return without_pauses(gaps, origin_ms=origin_ms, pauses=self._hints.streaming.pauses)
 
     def _count_trouble(self) -> None:
         if self._session is None:

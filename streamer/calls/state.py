@@ -8,14 +8,21 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from transcription.codec import decode, encode
-from transcription.live_call import SAMPLE_RATE, EndReason, Gap, GapReason
+from transcription.live_call import SAMPLE_RATE, EndReason, Gap
+from transcription.live_coverage import (
+    Bound,
+    Heard,
+    Interval,
+    Streaming,
+    beginning_of,
+    end_of,
+    intervals_of,
+    reasons_of,
+)
 
 _SAMPLES_PER_MS: Final = SAMPLE_RATE // 1000
 _WITH_WORDS: Final = frozenset({"watermarks", "next_seq", "resume_token", "gaps", "word_count"})
 """Attributes of a checkpoint that only the write which stores words may change."""
-
-_PAUSE_TOLERANCE: Final = 2 * SAMPLE_RATE
-"""Samples between the time at which streaming was started again and the first audio of it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +48,7 @@ class Checkpoint:
 
     Attributes:
         origin_ms: Time of the call's first audio, milliseconds since 1970; `None` before there is any.
+        first_fragment: Number of the fragment that brought it; "" where that is not known.
         watermarks: Samples of each channel whose words are stored.
         next_seq: Number of the next utterance.
         published_seq: Utterances up to this one are known to have been published.
@@ -54,6 +62,7 @@ class Checkpoint:
     """
 
     origin_ms: int | None = None
+    first_fragment: str = ""
     watermarks: tuple[int, int] = (0, 0)
     next_seq: int = 1
     published_seq: int = 0
@@ -86,11 +95,13 @@ class EndHints:
         disconnected: Whether the contact is over.
         stop_fragment: Fragment in which streaming was stopped; `None` where it was not, or was started again since.
         resumed_at_ms: When streaming was started again, milliseconds since 1970; `None` where it was not.
+        streaming: All that it has said of the times of the streaming.
     """
 
     disconnected: bool = False
     stop_fragment: str | None = None
     resumed_at_ms: int | None = None
+    streaming: Streaming = Streaming()  # noqa: RUF009 - frozen
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,20 +134,28 @@ class Completion:
         ended_at_ms: End of its audio, milliseconds since 1970.
         duration_seconds: Length of its audio on the call's clock.
         incomplete_reasons: Why something of it may be missing; empty for a complete one.
+        intervals: When something was streamed and all of it was transcribed.
+        beginning: What was heard and told of its beginning.
+        end: What was heard and told of its end.
     """
 
     end_reason: EndReason
     ended_at_ms: int
     duration_seconds: float
     incomplete_reasons: tuple[str, ...]
+    intervals: tuple[Interval, ...] = ()
+    beginning: Bound = Bound()  # noqa: RUF009 - frozen
+    end: Bound = Bound()  # noqa: RUF009 - frozen
 
     @property
     def complete(self) -> bool:
-        """Whether every word that was said is stored."""
+        """Whether it is proven that all that was streamed is stored."""
         return not self.incomplete_reasons
 
 
-def completion(checkpoint: Checkpoint, *, end_reason: EndReason, began_at_ms: int, position: int) -> Completion:
+def completion(
+    checkpoint: Checkpoint, *, end_reason: EndReason, began_at_ms: int, position: int, streaming: Streaming
+) -> Completion:
     """Judge a call that has ended.
 
     Args:
@@ -144,29 +163,28 @@ def completion(checkpoint: Checkpoint, *, end_reason: EndReason, began_at_ms: in
         end_reason: The evidence of the end.
         began_at_ms: When streaming began, for a call without any audio.
         position: End of its audio, samples from the origin.
+        streaming: What Connect has said of it.
     """
+    origin_ms = checkpoint.origin_ms
+    length_ms = position // _SAMPLES_PER_MS
+    heard = None
+    if origin_ms is not None:
+        heard = Heard(origin_ms=origin_ms, end_ms=origin_ms + length_ms, first_fragment=checkpoint.first_fragment)
+    beginning, end = beginning_of(streaming, heard), end_of(streaming, heard)
     reasons = sorted({f"gap-{gap.reason}" for gap in checkpoint.gaps})
     if end_reason is EndReason.LIMIT:
-        reasons.append("over-limit")
-    elif not end_reason.proven:
-        reasons.append("end-not-proven")
-    origin_ms = began_at_ms if checkpoint.origin_ms is None else checkpoint.origin_ms
+        reasons += [*reasons_of(beginning, Bound(missing=False)), "over-limit"]
+    else:
+        reasons += reasons_of(beginning, end)
     return Completion(
         end_reason=end_reason,
         # Not before the start: streaming that begins later is then known to be another piece of the call.
-        ended_at_ms=max(origin_ms + position // _SAMPLES_PER_MS, began_at_ms),
+        ended_at_ms=began_at_ms if heard is None else max(heard.end_ms, began_at_ms),
         duration_seconds=position / SAMPLE_RATE,
         incomplete_reasons=tuple(reasons),
-    )
-
-
-def without_pause(gaps: tuple[Gap, ...], *, origin_ms: int | None, resumed_at_ms: int | None) -> tuple[Gap, ...]:
-    """Return the gaps without the pause after which streaming was started again, as for a card payment."""
-    if origin_ms is None or resumed_at_ms is None:
-        return gaps
-    resumed = (resumed_at_ms - origin_ms) * _SAMPLES_PER_MS
-    return tuple(
-        gap for gap in gaps if gap.reason is not GapReason.MISSING or abs(gap.end - resumed) > _PAUSE_TOLERANCE
+        intervals=() if heard is None else intervals_of(heard, gaps=checkpoint.gaps, pauses=streaming.pauses),
+        beginning=beginning,
+        end=end,
     )
 
 
@@ -183,6 +201,19 @@ def hints_in(item: Mapping[str, Any]) -> EndHints:
         disconnected="disconnected_at" in item,
         stop_fragment=item["stop_fragment"] if stopped else None,
         resumed_at_ms=item.get("resumed_at_ms"),
+        streaming=_streaming(item),
+    )
+
+
+def _streaming(item: Mapping[str, Any]) -> Streaming:
+    starts = {item.get("started_at_ms"), item.get("resumed_at_ms"), *item.get("starts_ms", ())}
+    stops = {item.get("stopped_at_ms"), *item.get("stops_ms", ())}
+    over = item.get("disconnected_at")
+    return Streaming(
+        starts_ms=tuple(sorted(start for start in starts if start is not None)),
+        stops_ms=tuple(sorted(stop for stop in stops if stop is not None)),
+        start_fragment=item.get("start_fragment") or "",
+        disconnected_at_ms=None if over is None else round(datetime.fromisoformat(over).timestamp() * 1000),
     )
 
 

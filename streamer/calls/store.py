@@ -49,7 +49,7 @@ _FENCE: Final = "lease_owner = :fence_owner AND epoch = :fence_epoch"
 _STREAMING: Final = {":streaming": LiveStatus.STREAMING}
 _OF_AN_END: Final = (
     *("error_code", "error_message", "ended_at_ms", "end_reason", "duration_seconds", "complete"),
-    *("incomplete_reasons", "announced"),
+    *("incomplete_reasons", "intervals", "beginning", "end", "announced"),
 )
 
 Item = Mapping[str, Any]
@@ -275,6 +275,9 @@ class CallStore:
             "duration_seconds": completion.duration_seconds,
             "complete": completion.complete,
             "incomplete_reasons": list(completion.incomplete_reasons),
+            "intervals": encode(completion.intervals),
+            "beginning": encode(completion.beginning),
+            "end": encode(completion.end),
             "announced": False,
         }
         try:
@@ -370,7 +373,13 @@ class CallStore:
             seen = {":seen": item["epoch"], ":until": item["lease_until"]}
         try:
             taken = await self._update(
-                call.call_id, values, where=unchanged, given=seen, remove=_OF_AN_END, what="take"
+                call.call_id,
+                values,
+                where=unchanged,
+                given=seen,
+                remove=_OF_AN_END,
+                add=_start(call),
+                what="take",
             )
         except LeaseLost:
             return None
@@ -384,6 +393,7 @@ class CallStore:
                 {"resumed_at_ms": call.started_at_ms, "stream_arn": call.stream_arn},
                 where="epoch = :seen AND #status = :streaming",
                 given={":seen": item["epoch"]} | _STREAMING,
+                add=_start(call),
                 what="note resumption",
             )
         except LeaseLost:
@@ -415,9 +425,10 @@ class CallStore:
         where: str,
         given: Mapping[str, Any],
         remove: Sequence[str] = (),
+        add: Mapping[str, frozenset[int]] = MappingProxyType({}),
         what: str,
     ) -> Item:
-        request = self._update_request(call_id, values, where=where, given=given, remove=remove)
+        request = self._update_request(call_id, values, where=where, given=given, remove=remove, add=add)
         return await self._persist(lambda: self._update_once(request), what)
 
     async def _update_once(self, request: Mapping[str, Any]) -> Item:
@@ -437,19 +448,24 @@ class CallStore:
         where: str,
         given: Mapping[str, Any],
         remove: Sequence[str] = (),
+        add: Mapping[str, frozenset[int]] = MappingProxyType({}),
     ) -> dict[str, Any]:
         """Write an update; names are replaced because several are reserved words of DynamoDB."""
         expression = "SET " + ", ".join(f"#{name} = :{name}" for name in values)
         if remove:
             expression += " REMOVE " + ", ".join(f"#{name}" for name in remove)
-        names = [*values, *remove, *(["status"] if "#status" in where else [])]
+        if add:
+            expression += " ADD " + ", ".join(f"#{name} :{name}" for name in add)
+        names = [*values, *remove, *add, *(["status"] if "#status" in where else [])]
         return {
             "TableName": self._table,
             "Key": to_attributes(live_call_key(call_id).primary()),
             "UpdateExpression": expression,
             "ConditionExpression": where,
             "ExpressionAttributeNames": {f"#{name}": name for name in names},
-            "ExpressionAttributeValues": to_attributes({f":{name}": v for name, v in values.items()} | dict(given)),
+            "ExpressionAttributeValues": to_attributes(
+                {f":{name}": value for name, value in (*values.items(), *add.items())} | dict(given)
+            ),
         }
 
     async def _read(self, call_id: str) -> Item:
@@ -487,6 +503,11 @@ class CallStore:
 
     def _now(self) -> float:
         return self._clock().timestamp()
+
+
+def _start(call: LiveCall) -> dict[str, frozenset[int]]:
+    """When the announced streaming began, to be kept beside the other times at which it did."""
+    return {"starts_ms": frozenset({call.started_at_ms})}
 
 
 def _state(item: Item) -> CallState:

@@ -80,6 +80,10 @@ def contact_event(event_type: str = "DISCONNECTED", **detail: Any) -> dict[str, 
             "initiationTimestamp": "2026-11-22T12:00:01.000Z",
             "disconnectTimestamp": "2026-11-22T12:05:45.518Z",
             "disconnectReason": "CUSTOMER_DISCONNECT",
+            "agentInfo": {
+                "agentArn": f"{INSTANCE_ARN}/agent/2b1f7c55-0d1c-4c57-9a55-0c1de2f3a4b5",
+                "connectedToAgentTimestamp": "2026-11-22T12:01:20.000Z",
+            },
             "customerEndpoint": {"address": CUSTOMER_NUMBER, "type": "TELEPHONE_NUMBER"},
             "tags": {"aws:connect:instanceId": "c8c0e68d-2200-4265-82c0-5a2f0c6d7e11"},
         }

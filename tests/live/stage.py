@@ -11,6 +11,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from functools import cache
 from itertools import count
 from typing import Any, Final
@@ -42,10 +43,10 @@ from tests.live.calls import WORD, Transcript, contact
 from tests.live.fast_loop import speed
 from tests.live.feed import Feed
 from tests.streamer.calls.cloud import KEY, Cloud
+from tests.streamer.calls.stage import ended_ms
 from transcription.live_call import LiveCall, feed_channel
 
 CLINIC: Final = "harbour"
-DISCONNECTED: Final = "2026-11-20T10:00:00+00:00"
 
 # Longest wait of a test for anything, on the wall's clock.
 _WALL_SECONDS: Final = 60.0
@@ -131,6 +132,7 @@ class Stage:
     log: io.StringIO = field(default_factory=io.StringIO)
     metrics: io.StringIO = field(default_factory=io.StringIO)
     _running: dict[Service, asyncio.Task[None]] = field(default_factory=dict)
+    _played_until: dict[str, int] = field(default_factory=dict)
     _received: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
 
     # What is disturbed.
@@ -196,14 +198,19 @@ class Stage:
         loop = asyncio.get_running_loop()
         fragments: list[Fragment] = list(played.fragments())[first:until]
         began = loop.time()
+        if fragments:
+            self._played_until[played.contact_id] = fragments[-1].end_ms
         for index, fragment in enumerate(fragments, first):
             await asyncio.sleep(began + (fragment.end_ms - fragments[0].start_ms) / 1000 / pace - loop.time())
             if index not in lost:
                 self.stream(stream).append(fragment, seconds=(fragment.end_ms - fragment.start_ms) / 1000 / pace)
 
     async def hang_up(self, call_id: str = "") -> None:
-        """Note that a contact is over, as Connect's event does."""
-        await self.cloud.change(call_id or self.call_id, disconnected_at=DISCONNECTED)
+        """Note that a contact is over, when it has said all that was played, as Connect's event does."""
+        call_id = call_id or self.call_id
+        known = (self._played_until.get(call_id), ended_ms(self.streams, call_id), self.started_at_ms)
+        over = datetime.fromtimestamp(max(ms for ms in known if ms is not None) / 1000, UTC)
+        await self.cloud.change(call_id, disconnected_at=over.isoformat(timespec="milliseconds"))
 
     async def follow(self, played: Contact | None = None, **options: Any) -> dict[str, Any]:
         """Let a call happen, from its announcement to its end, and return its item.

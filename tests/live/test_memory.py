@@ -26,6 +26,7 @@ from tests.fakes.serving import serving
 from tests.live.calls import speech
 from tests.streamer.deepgram.simulated_time import simulate
 from transcription.live_call import LiveCall, LiveUtterance
+from transcription.live_coverage import Streaming
 from transcription.options import TranscriptionOptions
 
 MINUTES = 60
@@ -94,7 +95,8 @@ class Table:
         return {"complete": completion.complete, "duration_seconds": completion.duration_seconds}
 
     async def hints(self, _: str) -> EndHints:
-        return EndHints(disconnected=True)
+        streaming = Streaming(starts_ms=(START_MS,), disconnected_at_ms=START_MS + MINUTES * 60_000)
+        return EndHints(disconnected=True, streaming=streaming)
 
 
 class Others:

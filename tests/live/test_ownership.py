@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 
 from tests.live.calls import FRAGMENT_SAMPLES, SECONDS, Transcript, numbers
-from tests.live.stage import DISCONNECTED, Network, Stage
+from tests.live.stage import Network, Stage
 
 
 async def test_a_contact_that_is_announced_twice_is_followed_once(stage: Stage, undisturbed: Transcript) -> None:
@@ -150,7 +150,7 @@ async def test_streaming_that_is_stopped_for_a_payment_and_started_again_is_one_
         await stage.announce(started_at_ms=resumed_ms)
         await stage.until(status="streaming")
         await stage.play(again, first=8)
-        await stage.cloud.change(stage.call_id, disconnected_at=DISCONNECTED)
+        await stage.hang_up()
         item = await stage.ended()
     await assert_one_call(stage, item, pause_ms)
 
@@ -167,7 +167,7 @@ async def test_streaming_that_is_started_again_before_the_first_part_is_through_
         await stage.cloud.change(stage.call_id, **stopped)
         await stage.announce(started_at_ms=resumed_ms)
         await stage.play(again, first=8)
-        await stage.cloud.change(stage.call_id, disconnected_at=DISCONNECTED)
+        await stage.hang_up()
         item = await stage.until(status="completed", end_reason="disconnected")
     await assert_one_call(stage, item, pause_ms)
 

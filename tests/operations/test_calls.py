@@ -9,7 +9,7 @@ from operations import calls
 from operations.call_store import CallStore
 from tests.operations.conftest import Deployed
 from tests.operations.recorded_calls import TURNS, follow_live, store_claim, store_transcript
-from tests.transcription.live_calls import CALL_ID
+from tests.transcription.live_calls import CALL_ID, intervals
 
 CONTACT = "connect/acme/CallRecordings/2026/11/20/contact-1_20261120T14:05_UTC.wav"
 CONTACT_IVR = "connect/acme/CallRecordings/ivr/2026/11/20/contact-1_20261120T14:05_UTC.wav"
@@ -158,13 +158,56 @@ def test_a_live_call_is_shown_with_its_words_and_what_became_of_it(
     deployed: Deployed, capsys: pytest.CaptureFixture[str]
 ) -> None:
     missing = ["gap-missing", "end-not-proven"]
-    follow_live(deployed, complete=False, incomplete_reasons=missing, gaps=[GAP], handovers=Decimal(2), reconnects=1)
+    pieces = intervals((0.12, 1.12), (2.62, 14.12))
+    follow_live(
+        deployed,
+        complete=False,
+        incomplete_reasons=missing,
+        gaps=[GAP],
+        intervals=pieces,
+        end={"missing": None},
+        handovers=Decimal(2),
+        reconnects=1,
+    )
     store_claim(deployed, "r" * 64, call_id=CALL_ID, status="covered", covered_reason="live-incomplete")
     assert calls.main([*deployed.arguments, "--call", CALL_ID]) == 0
     shown = " ".join(capsys.readouterr().out.split())
-    assert "live, incomplete: gap-missing, end-not-proven" in shown
+    assert "live, incomplete: gap-missing, end-not-proven; at least 0:12" in shown
     assert "I would like an appointment with the doctor." in shown
     assert all(text in shown for text in ("completed", "1 (1.5 s)", "2 hand-overs, 1 reconnect", "live-incomplete"))
+
+
+@pytest.mark.parametrize(
+    ("changes", "shown", "noted"),
+    [
+        ({}, "live, complete", "complete"),
+        (
+            {"end": {"source": "stop-timestamp", "missing": False}},
+            "live, complete until streaming was stopped",
+            "complete",
+        ),
+        # As an earlier version left it: nobody had asked for the ends.
+        (
+            {"intervals": None, "beginning": None, "end": None},
+            "live, incomplete: beginning-not-proven, end-not-proven; at least 0:14",
+            "at least 0:14, beginning-not-proven, end-not-proven",
+        ),
+        (
+            {"complete": False, "incomplete_reasons": ["end-missing"], "end": {"missing": True}},
+            "live, incomplete: end-missing; at least 0:14",
+            "at least 0:14, end-missing",
+        ),
+    ],
+)
+def test_a_live_call_is_complete_only_with_evidence(
+    deployed: Deployed, capsys: pytest.CaptureFixture[str], changes: dict[str, Any], shown: str, noted: str
+) -> None:
+    follow_live(deployed, clinic_id="clinic-7", **changes)
+    calls.main([*deployed.arguments, "--call", CALL_ID])
+    assert f"{shown} " in " ".join(capsys.readouterr().out.split())
+    calls.main([*deployed.arguments, "--clinic", "clinic-7", "--live", "--day", "2026-11-20"])
+    listed = capsys.readouterr().out.replace("\n", " ")
+    assert all(word in listed for word in noted.split())
 
 
 def test_a_live_call_that_failed_says_why(deployed: Deployed, capsys: pytest.CaptureFixture[str]) -> None:

@@ -75,7 +75,16 @@ class Calls:
         self.table.put_item(Item={**key, **item})
 
     def ended(self, call_id: str = CALL, *, complete: bool = True, **fields: Any) -> None:
-        figures = {"duration_seconds": Decimal(48), "end_reason": "disconnected", "complete": complete, "epoch": 2}
+        figures: dict[str, Any] = {
+            "duration_seconds": Decimal(48),
+            "end_reason": "disconnected",
+            "complete": complete,
+            "incomplete_reasons": [],
+            "intervals": [{"start_ms": Decimal(1_000), "end_ms": Decimal(49_000)}],
+            "beginning": {"missing": False},
+            "end": {"missing": False},
+            "epoch": 2,
+        }
         self.stands(call_id, status=LiveStatus.COMPLETED, **{**figures, **fields})
 
     def said(self, seq: int, text: str, call_id: str = CALL) -> dict[str, Any]:
@@ -172,7 +181,7 @@ def test_another_streamer_and_an_incomplete_end_are_named(
         "streaming",
         "another streamer goes on",
         "is being handed over",
-        "completed, but incomplete: gap-missing (48 s, ended by disconnected)",
+        "completed, but incomplete: gap-missing (at least 48 s of 48 s, ended by disconnected)",
     ]
 
 

@@ -3,7 +3,7 @@ from typing import Any
 
 import pytest
 
-from streamer.announcer import Announcer, NotAnnounced
+from streamer.announcer import Announcer, NotAnnounced, detail
 from transcription.codec import SCHEMA_VERSION
 
 ITEM = {
@@ -16,6 +16,7 @@ ITEM = {
     "next_seq": 5,
     "gaps": [{"start": 8000, "end": 20000, "reason": "missing"}],
     "duration_seconds": 61.5,
+    "intervals": [{"start_ms": 1_000, "end_ms": 2_000}, {"start_ms": 3_500, "end_ms": 62_500}],
     "word_count": 40,
     "resume_token": "91343852333181432392682062607743920146264293901",
 }
@@ -52,9 +53,14 @@ async def test_ids_and_figures_are_announced() -> None:
         "end_reason": "disconnected",
         "utterances": 4,
         "gaps": 1,
-        "figures": {"duration_seconds": 61.5, "gap_seconds": 1.5, "word_count": 40},
+        "figures": {"duration_seconds": 61.5, "covered_seconds": 60.0, "gap_seconds": 1.5, "word_count": 40},
         "live": {"pk": "CALL#call-7", "sk": "LIVE"},
     }
+
+
+async def test_of_a_call_that_an_earlier_version_completed_it_is_not_known_how_much_is_there() -> None:
+    earlier = {name: value for name, value in ITEM.items() if name != "intervals"}
+    assert detail(earlier)["figures"]["covered_seconds"] is None
 
 
 async def test_an_event_that_is_not_taken_is_a_failure() -> None:

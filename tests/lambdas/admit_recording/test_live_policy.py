@@ -195,7 +195,9 @@ def streamed(
         pytest.param(streamed((0.1, 400), over=400), "09:01", 308, id="without a word about the agent"),
         pytest.param(streamed((20, 400), joined=35, over=400), "09:00", 365, id="an agent in the minute of the start"),
         pytest.param(streamed((0.1, 398.1), joined=92, over=400), "09:01", 308, id="audio that ends seconds early"),
-        pytest.param(streamed((0.1, 400), joined=92, over=400), "09:01", 309.9, id="a recording that ends seconds late"),
+        pytest.param(
+            streamed((0.1, 400), joined=92, over=400), "09:01", 309.9, id="a recording that ends seconds late"
+        ),
         pytest.param(streamed((36.9, 400), joined=35, over=400), "09:00", 365, id="an agent seconds before the start"),
         pytest.param(streamed((0.1, 400), joined=118.9, over=400), "09:02", 281.5, id="a minute that begins early"),
         pytest.param(streamed((0.1, 400), joined=60, over=400), "09:01", 340, id="forty seconds of hold first"),

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 CONTEXT = cast("LambdaContext", Context())
 KEY = {"PK": f"CALL#{CONTACT_ID}", "SK": "LIVE"}
 RUNNING = KEY | {"status": "streaming", "lease_owner": "task", "updated_at": "then"}
+JOINED = "2026-11-22T12:01:20+00:00"
 STOP_FRAGMENT = "91343852333181432392682062630889465430254379999"
 
 
@@ -64,7 +65,38 @@ def test_a_contact_that_is_over_is_noted(live: Cloud, event: dict[str, Any]) -> 
 
 def test_the_time_is_the_contact_s_not_the_event_s(live: Cloud) -> None:
     handle(contact_event())
+    assert hints(live) == {"disconnected_at": "2026-11-22T12:05:45.518000+00:00", "agent_joined_at": JOINED}
+
+
+@pytest.mark.parametrize(
+    "agent",
+    [
+        None,
+        {},
+        {"agentArn": "arn"},
+        {"connectedToAgentTimestamp": None},
+        {"connectedToAgentTimestamp": "soon"},
+        {"connectedToAgentTimestamp": 5},
+        # Never set, and after the end: both are in Amazon's own samples.
+        {"connectedToAgentTimestamp": "1970-01-01T00:00:00.001Z"},
+        {"connectedToAgentTimestamp": "2026-11-22T12:17:00.000Z"},
+        ["arn"],
+    ],
+)
+def test_an_end_is_noted_whatever_the_event_says_of_the_agent(live: Cloud, agent: object) -> None:
+    assert handle(contact_event(agentInfo=agent))["reason"] == "disconnected"
     assert hints(live) == {"disconnected_at": "2026-11-22T12:05:45.518000+00:00"}
+
+
+def test_an_agent_is_read_in_the_older_spelling_too(live: Cloud) -> None:
+    detail = {
+        "EventType": "DISCONNECTED",
+        "ContactId": CONTACT_ID,
+        "DisconnectTimestamp": "2026-11-22T12:05:45.518",
+        "AgentInfo": {"ConnectedToAgentTimestamp": "2026-11-22T12:01:20.000Z"},
+    }
+    handle(contact_event() | {"detail": detail})
+    assert hints(live) == {"disconnected_at": "2026-11-22T12:05:45.518000+00:00", "agent_joined_at": JOINED}
 
 
 def test_the_first_disconnection_stays(live: Cloud) -> None:
@@ -91,7 +123,11 @@ def test_a_contact_that_is_not_transcribed_live_gets_no_state(
 
 def test_where_streaming_was_stopped_is_noted(live: Cloud) -> None:
     assert handle(stop()) == {"live_transcription": "stopped", "reason": "stop-fragment"}
-    assert hints(live) == {"stop_fragment": STOP_FRAGMENT, "stopped_at_ms": 1763812399000}
+    assert hints(live) == {
+        "stop_fragment": STOP_FRAGMENT,
+        "stopped_at_ms": 1763812399000,
+        "stops_ms": {1763812399000},
+    }
 
 
 @pytest.mark.parametrize("event", [stop(fragment=None), stop(at_ms=None), contact_flow_event(MediaStreams=None)])
@@ -108,6 +144,8 @@ def test_the_hints_are_the_same_in_every_order_and_however_often(live: Cloud, or
     assert hints(live) == {
         "stop_fragment": "200",
         "stopped_at_ms": 2000,
+        "stops_ms": {1000, 2000},
+        "agent_joined_at": JOINED,
         "disconnected_at": "2026-11-22T12:05:45.518000+00:00",
     }
 

@@ -99,6 +99,19 @@ def test_streaming_that_was_stopped_has_been_started_again_since(
     start(MediaStreams={"Customer": {"Audio": stream}})
     [call] = calls.messages()
     assert call.started_at_ms == started_at_ms
+    [state] = calls.states()
+    assert (state["starts_ms"], state["stops_ms"]) == ({started_at_ms}, {stopped_at_ms})
+
+
+def test_every_start_and_stop_that_a_flow_tells_is_kept(calls: Calls) -> None:
+    start()
+    for stopped_at_ms in (STARTED_AT_MS + 9_000, STARTED_AT_MS + 99_000, STARTED_AT_MS + 9_000):
+        stream = audio(StartTimestamp=str(stopped_at_ms + 5_000), StopTimestamp=str(stopped_at_ms))
+        start(MediaStreams={"Customer": {"Audio": stream}})
+    [state] = calls.states()
+    assert state["started_at_ms"] == STARTED_AT_MS
+    assert state["starts_ms"] == {STARTED_AT_MS + after for after in (0, 14_000, 104_000)}
+    assert state["stops_ms"] == {STARTED_AT_MS + after for after in (9_000, 99_000)}
 
 
 def test_a_call_is_noted_and_sent_to_the_queue(calls: Calls) -> None:
@@ -119,6 +132,7 @@ def test_a_call_is_noted_and_sent_to_the_queue(calls: Calls) -> None:
         "stream_arn": STREAM_ARN,
         "start_fragment": START_FRAGMENT,
         "started_at_ms": STARTED_AT_MS,
+        "starts_ms": {STARTED_AT_MS},
     }
 
 

@@ -101,7 +101,13 @@ def test_a_transcript_is_announced_as_the_workflow_announces_it(
             "cost_at_least_usd": float(item["cost"]["at_least_usd"]),
         },
         "quality": {"score": int(item["quality"]["score"]), "rubric": "clinic-call-v1"},
-        "live": {"complete": True, "gaps": 0, "gap_seconds": 0},
+        "live": {
+            "complete": True,
+            "incomplete_reasons": [],
+            "covered_seconds": 14.0,
+            "gaps": 0,
+            "gap_seconds": 0,
+        },
     }
     lines = [json.loads(line) for line in output().splitlines()]
     assert any(line.get("LiveTranscriptsStored") == [1.0] for line in lines)

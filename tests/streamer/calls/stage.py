@@ -14,6 +14,7 @@ import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -128,6 +129,18 @@ class Stage:
     deepgram_url: str
     started_at_ms: int = field(default_factory=lambda: round(time.time() * 1000) - 60_000)
     log: io.StringIO = field(default_factory=io.StringIO)
+
+    async def hang_up(self, call_id: str, *, after: float = 0.0) -> None:
+        """Note that a contact is over, as Connect's event does.
+
+        Args:
+            call_id: The contact.
+            after: Seconds from the end of what it said until its end.
+        """
+        heard_ms = ended_ms(self.streams, call_id)
+        over_ms = (self.started_at_ms if heard_ms is None else heard_ms) + round(after * 1000)
+        over = datetime.fromtimestamp(over_ms / 1000, UTC)
+        await self.cloud.change(call_id, disconnected_at=over.isoformat(timespec="milliseconds"))
 
     def stream(self, name: str = "stream") -> Stream:
         """Return a stream, new the first time."""
@@ -245,6 +258,12 @@ def _key_in_use() -> AccessKey:
     return AccessKey(
         access_key_id=os.environ["AWS_ACCESS_KEY_ID"], secret_access_key=os.environ["AWS_SECRET_ACCESS_KEY"]
     )
+
+
+def ended_ms(streams: Streams, call_id: str) -> int | None:
+    """Return when the last audio of a contact ended, by the fragments in all streams; `None` where it has none."""
+    fragments = (stored.fragment for stream in streams.matching() for stored in stream)
+    return max((one.end_ms for one in fragments if one.tags.get("ContactId") == call_id), default=None)
 
 
 def numbers(first: int, seconds: float) -> list[int]:

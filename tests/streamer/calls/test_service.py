@@ -17,7 +17,6 @@ from transcription.codec import SCHEMA_VERSION
 
 CALL = "call-7"
 OTHER = "call-8"
-DISCONNECTED = "2026-11-20T10:00:00+00:00"
 LEASE = timedelta(seconds=3)
 ANNOUNCEMENT = {
     "version": "1",
@@ -35,7 +34,7 @@ async def test_a_call_is_transcribed_to_its_end(stage: Stage) -> None:
     async with stage.streamer():
         stage.play(stream, contact(CALL, speech(0, 2), speech(500, 1), start_ms=stage.started_at_ms))
         await stage.until_words(CALL, 2)
-        await stage.cloud.change(CALL, disconnected_at=DISCONNECTED)
+        await stage.hang_up(CALL)
         item = await stage.until(CALL, announced=True)
         await stage.until_messages(stage.cloud.queue_url, visible=0, hidden=0)
     assert item["complete"] is True
@@ -54,6 +53,7 @@ async def test_another_contact_on_the_stream_ends_the_call(stage: Stage) -> None
     stage.play(stream, contact(CALL, speech(0, 1), start_ms=stage.started_at_ms))
     stage.play(stream, contact(OTHER, speech(700, 1), start_ms=stage.started_at_ms + 20_000))
     await stage.announce(stage.call(stream, CALL))
+    await stage.hang_up(CALL)
     async with stage.streamer():
         item = await stage.until(CALL, status="completed")
     assert (item["end_reason"], item["complete"]) == ("other-contact", True)
@@ -65,9 +65,19 @@ async def test_a_call_without_a_word_completes(stage: Stage) -> None:
     await stage.announce(stage.call(stream, CALL))
     async with stage.streamer():
         await stage.until(CALL, status="streaming")
-        await stage.cloud.change(CALL, disconnected_at=DISCONNECTED)
+        await stage.hang_up(CALL)
         item = await stage.until(CALL, status="completed")
     assert (item["complete"], item["duration_seconds"], item["next_seq"]) == (True, 0.0, 1)
+
+
+async def test_another_contact_does_not_prove_that_the_end_was_heard(stage: Stage) -> None:
+    stream = stage.stream()
+    stage.play(stream, contact(CALL, speech(0, 1), start_ms=stage.started_at_ms))
+    stage.play(stream, contact(OTHER, speech(700, 1), start_ms=stage.started_at_ms + 20_000))
+    await stage.announce(stage.call(stream, CALL))
+    async with stage.streamer():
+        item = await stage.until(CALL, status="completed")
+    assert (item["end_reason"], item["incomplete_reasons"]) == ("other-contact", ["end-not-proven"])
 
 
 async def test_a_call_that_only_falls_silent_is_not_proven_to_be_over(stage: Stage) -> None:
@@ -157,7 +167,7 @@ class TestFailures:
         async with stage.streamer(end_limits=EndLimits(start_wait=0.5, settle=0.5)):
             await stage.until(CALL, status="failed")
             stage.play(stream, contact(CALL, speech(0, 1), start_ms=stage.started_at_ms))
-            await stage.cloud.change(CALL, disconnected_at=DISCONNECTED)
+            await stage.hang_up(CALL)
             await stage.announce(call)
             item = await stage.until(CALL, status="completed")
         assert item["complete"] is True
@@ -219,7 +229,7 @@ class TestHandOver:
             item = await stage.cloud.live(CALL)
             assert (item["status"], item["lease_until"]) == ("released", 0)
         stage.play(stream, played, first=3)
-        await stage.cloud.change(CALL, disconnected_at=DISCONNECTED)
+        await stage.hang_up(CALL)
         async with stage.streamer():
             item = await stage.until(CALL, status="completed")
         assert (item["complete"], item["handovers"], item["epoch"]) == (True, 1, 2)
@@ -236,7 +246,7 @@ class TestHandOver:
             await stage.until_words(CALL, 1)
         assert (await stage.cloud.live(CALL))["status"] == "streaming"
         stage.play(stream, played, first=3)
-        await stage.cloud.change(CALL, disconnected_at=DISCONNECTED)
+        await stage.hang_up(CALL)
         async with stage.streamer(lease=LEASE):
             item = await stage.until(CALL, status="completed")
         assert (item["complete"], item["epoch"]) == (True, 2)
@@ -267,7 +277,7 @@ class TestHandOver:
             item = await stage.until(CALL, status="streaming")
             await stage.until_renewed(CALL, item["lease_until"] + LEASE.total_seconds())
             stage.play(stream, played, first=1)
-            await stage.cloud.change(CALL, disconnected_at=DISCONNECTED)
+            await stage.hang_up(CALL)
             item = await stage.until(CALL, status="completed")
         assert (item["epoch"], item["handovers"]) == (1, 0)
         assert await stage.frames(CALL) == numbers(0, 3)
@@ -305,7 +315,7 @@ class TestHandOver:
             await stage.until_messages(stage.cloud.queue_url, visible=0, hidden=1)
             await streamer.until(lambda: work.message != first)
             stage.play(stream, contact(CALL, speech(0, 1), start_ms=stage.started_at_ms))
-            await stage.cloud.change(CALL, disconnected_at=DISCONNECTED)
+            await stage.hang_up(CALL)
             item = await stage.until(CALL, announced=True)
             await stage.until_messages(stage.cloud.queue_url, visible=0, hidden=0)
         assert item["epoch"] == 1
@@ -318,7 +328,7 @@ class TestFeed:
         await stage.announce(stage.call(stream, CALL))
         async with stage.feed() as feed, stage.streamer(feed_url=feed.url):
             await stage.until_words(CALL, 1)
-            await stage.cloud.change(CALL, disconnected_at=DISCONNECTED)
+            await stage.hang_up(CALL)
             await stage.until(CALL, announced=True)
         assert feed.channels == {"/calls/harbour/call-7"}
         states = [event for event in feed.events if event["type"] == "state"]
@@ -335,7 +345,7 @@ class TestFeed:
         await stage.announce(stage.call(stream, CALL))
         async with stage.streamer(feed_url="http://127.0.0.1:1/event"):
             await stage.until_words(CALL, 1)
-            await stage.cloud.change(CALL, disconnected_at=DISCONNECTED)
+            await stage.hang_up(CALL)
             item = await stage.until(CALL, announced=True)
         assert (item["complete"], item["published_seq"]) == (True, 0)
         assert await stage.frames(CALL) == numbers(0, 1)
@@ -349,7 +359,7 @@ class TestFeed:
             await first.drain()
         async with stage.feed() as feed, stage.streamer(feed_url=feed.url):
             await stage.until(CALL, status="streaming")
-            await stage.cloud.change(CALL, disconnected_at=DISCONNECTED)
+            await stage.hang_up(CALL)
             await stage.until(CALL, announced=True)
         assert [event["seq"] for event in feed.events if event["type"] == "final"] == [1]
 
@@ -362,7 +372,7 @@ async def test_a_call_announced_twice_is_transcribed_once(stage: Stage) -> None:
     async with stage.streamer():
         await stage.until_messages(stage.cloud.queue_url, visible=0, hidden=1)
         stage.play(stream, contact(CALL, speech(0, 1), start_ms=stage.started_at_ms))
-        await stage.cloud.change(CALL, disconnected_at=DISCONNECTED)
+        await stage.hang_up(CALL)
         await stage.until(CALL, announced=True)
         await stage.announce(call)
         await stage.until_messages(stage.cloud.queue_url, visible=0, hidden=0)
@@ -385,7 +395,7 @@ async def test_streaming_that_is_started_again_goes_on_in_the_same_call(stage: S
         await stage.announce(stage.call(stream, CALL, started_at_ms=again_ms))
         stage.play(stream, contact(CALL, speech(300, 1), start_ms=again_ms, segment_uid=b"second segment !"))
         await stage.until_words(CALL, 2)
-        await stage.cloud.change(CALL, disconnected_at=DISCONNECTED)
+        await stage.hang_up(CALL)
         item = await stage.until(CALL, status="completed")
     assert await stage.frames(CALL) == numbers(0, 1) + numbers(300, 1)
     assert (item["complete"], item["gaps"]) == (True, [])

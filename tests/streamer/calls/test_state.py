@@ -1,10 +1,14 @@
+from dataclasses import replace
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from streamer.calls.attributes import from_attributes, to_attributes
-from streamer.calls.state import Checkpoint, EndHints, checkpoint_in, completion, hints_in, without_pause
+from streamer.calls.state import Checkpoint, Completion, EndHints, checkpoint_in, completion, hints_in
 from transcription.live_call import EndReason, Gap, GapReason
+from transcription.live_coverage import Bound, Interval, Streaming
 
 START_MS = 1_795_000_000_000
 MISSING = Gap(start=8_000, end=16_000, reason=GapReason.MISSING)
@@ -14,6 +18,7 @@ POSITIONS = st.integers(0, 2**40)
 CHECKPOINTS = st.builds(
     Checkpoint,
     origin_ms=st.none() | st.integers(1, 2**45),
+    first_fragment=st.text("0123456789"),
     watermarks=st.tuples(POSITIONS, POSITIONS),
     next_seq=st.integers(1, 10**6),
     published_seq=st.integers(0, 10**6),
@@ -33,7 +38,8 @@ CHECKPOINTS = st.builds(
     model=st.text(max_size=9),
 )
 SCALARS = st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.floats(-1e9, 1e9) | st.text(max_size=9)
-VALUES = SCALARS | st.lists(SCALARS, max_size=3) | st.dictionaries(st.text(max_size=9), SCALARS, max_size=3)
+NUMBERS = st.frozensets(st.integers(-(2**53), 2**53), min_size=1, max_size=3)
+VALUES = SCALARS | NUMBERS | st.lists(SCALARS, max_size=3) | st.dictionaries(st.text(max_size=9), SCALARS, max_size=3)
 
 
 @given(CHECKPOINTS)
@@ -50,47 +56,114 @@ def test_a_call_without_a_streamer_yet_has_an_empty_checkpoint() -> None:
     assert checkpoint_in({}) == Checkpoint()
 
 
+TOLD = Streaming(starts_ms=(START_MS,), disconnected_at_ms=START_MS + 10_000)
+
+
+def completed(
+    *gaps: Gap, end_reason: EndReason = EndReason.DISCONNECTED, streaming: Streaming = TOLD, **checkpoint: Any
+) -> Completion:
+    """Judge a call that was heard from half a second after its start, for ten seconds."""
+    return completion(
+        Checkpoint(**{"origin_ms": START_MS + 500, "gaps": gaps, **checkpoint}),
+        end_reason=end_reason,
+        began_at_ms=START_MS,
+        position=80_000,
+        streaming=streaming,
+    )
+
+
 @pytest.mark.parametrize(
     ("end_reason", "gaps", "reasons"),
     [
         (EndReason.DISCONNECTED, (), ()),
         (EndReason.STOP_FRAGMENT, (MISSING,), ("gap-missing",)),
         (EndReason.OTHER_CONTACT, (MISSING, UNREADABLE, MISSING), ("gap-missing", "gap-unreadable")),
-        (EndReason.IDLE, (), ("end-not-proven",)),
         (EndReason.LIMIT, (UNREADABLE,), ("gap-unreadable", "over-limit")),
     ],
 )
-def test_a_call_is_complete_without_gaps_and_with_a_proven_end(
+def test_a_call_is_complete_without_gaps_and_with_proven_ends(
     end_reason: EndReason, gaps: tuple[Gap, ...], reasons: tuple[str, ...]
 ) -> None:
-    ended = completion(
-        Checkpoint(origin_ms=START_MS + 500, gaps=gaps), end_reason=end_reason, began_at_ms=START_MS, position=80_000
-    )
+    ended = completed(*gaps, end_reason=end_reason)
     assert (ended.complete, ended.incomplete_reasons) == (not reasons, reasons)
     assert (ended.ended_at_ms, ended.duration_seconds) == (START_MS + 10_500, 10.0)
 
 
+@pytest.mark.parametrize(
+    ("changes", "reasons"),
+    [
+        ({"streaming": replace(TOLD, starts_ms=(START_MS - 6_000,))}, ("beginning-missing",)),
+        ({"streaming": replace(TOLD, start_fragment="7"), "first_fragment": "9"}, ()),
+        (
+            {"streaming": replace(TOLD, start_fragment="7"), "first_fragment": "9", "origin_ms": START_MS + 1_500},
+            ("beginning-missing",),
+        ),
+        ({"streaming": replace(TOLD, starts_ms=())}, ("beginning-not-proven",)),
+        ({"streaming": replace(TOLD, disconnected_at_ms=START_MS + 15_000)}, ("end-missing",)),
+        ({"streaming": replace(TOLD, disconnected_at_ms=None)}, ("end-not-proven",)),
+        ({"streaming": Streaming()}, ("beginning-not-proven", "end-not-proven")),
+        # Nothing more came for minutes, and then Connect said that there would not.
+        ({"end_reason": EndReason.IDLE}, ()),
+        ({"end_reason": EndReason.LIMIT, "streaming": replace(TOLD, disconnected_at_ms=None)}, ("over-limit",)),
+    ],
+)
+def test_an_end_that_is_not_proven_is_named(changes: dict[str, Any], reasons: tuple[str, ...]) -> None:
+    assert completed(**changes).incomplete_reasons == reasons
+
+
+def test_what_was_heard_and_told_is_kept() -> None:
+    streaming = Streaming(
+        starts_ms=(START_MS, START_MS + 6_000), stops_ms=(START_MS + 4_000,), disconnected_at_ms=START_MS + 10_000
+    )
+    ended = completed(UNREADABLE, streaming=streaming)
+    pieces = ((500, 3_000), (3_500, 4_000), (6_000, 10_500))
+    assert ended.intervals == tuple(Interval(start_ms=START_MS + a, end_ms=START_MS + b) for a, b in pieces)
+    assert ended.beginning == Bound(
+        heard_at_ms=START_MS + 500, told_at_ms=START_MS, source="start-timestamp", missing=False
+    )
+    assert ended.end == Bound(
+        heard_at_ms=START_MS + 10_500, told_at_ms=START_MS + 10_000, source="disconnect-timestamp", missing=False
+    )
+
+
 def test_a_call_without_audio_ends_where_it_began() -> None:
-    ended = completion(Checkpoint(), end_reason=EndReason.DISCONNECTED, began_at_ms=START_MS, position=0)
-    assert (ended.ended_at_ms, ended.duration_seconds) == (START_MS, 0.0)
+    ended = completion(
+        Checkpoint(),
+        end_reason=EndReason.DISCONNECTED,
+        began_at_ms=START_MS,
+        position=0,
+        streaming=replace(TOLD, disconnected_at_ms=START_MS + 900),
+    )
+    assert (ended.ended_at_ms, ended.duration_seconds, ended.intervals) == (START_MS, 0.0, ())
+    assert ended.complete
 
 
-def test_a_pause_of_the_streaming_is_no_gap() -> None:
-    pause = Gap(start=8_000, end=160_800, reason=GapReason.MISSING)
-    resumed_at_ms = START_MS + 20_000
-    assert without_pause((MISSING, pause), origin_ms=START_MS, resumed_at_ms=resumed_at_ms) == (MISSING,)
-    assert without_pause((MISSING, pause), origin_ms=START_MS, resumed_at_ms=None) == (MISSING, pause)
+def test_a_call_of_which_nothing_was_heard_is_not_complete() -> None:
+    ended = completion(
+        Checkpoint(), end_reason=EndReason.DISCONNECTED, began_at_ms=START_MS, position=0, streaming=TOLD
+    )
+    assert ended.incomplete_reasons == ("beginning-missing", "end-missing")
 
 
 @pytest.mark.parametrize(
     ("item", "hints"),
     [
         ({}, EndHints()),
-        ({"disconnected_at": "2026-11-20T10:00:00+00:00"}, EndHints(disconnected=True)),
-        ({"started_at_ms": 5, "stop_fragment": "9", "stopped_at_ms": 6}, EndHints(stop_fragment="9")),
+        (
+            {"disconnected_at": "2026-11-20T10:00:00+00:00"},
+            EndHints(disconnected=True, streaming=Streaming(disconnected_at_ms=1_795_168_800_000)),
+        ),
+        (
+            {"started_at_ms": 5, "start_fragment": "8", "stop_fragment": "9", "stopped_at_ms": 6},
+            EndHints(stop_fragment="9", streaming=Streaming(starts_ms=(5,), stops_ms=(6,), start_fragment="8")),
+        ),
         (
             {"started_at_ms": 5, "stop_fragment": "9", "stopped_at_ms": 6, "resumed_at_ms": 7},
-            EndHints(resumed_at_ms=7),
+            EndHints(resumed_at_ms=7, streaming=Streaming(starts_ms=(5, 7), stops_ms=(6,))),
+        ),
+        (
+            {"started_at_ms": 5, "starts_ms": frozenset({5, 7, 9}), "stops_ms": frozenset({8, 6})},
+            EndHints(streaming=Streaming(starts_ms=(5, 7, 9), stops_ms=(6, 8))),
         ),
     ],
 )

@@ -21,6 +21,8 @@ from tests.streamer.calls.cloud import Cloud
 from transcription.conversation import Role
 from transcription.failures import SafeError
 from transcription.live_call import EndReason, Gap, GapReason, LiveCall, LiveUtterance
+from transcription.live_coverage import Bound, Interval, Streaming
+from transcription.live_state import LiveState
 
 START_MS = 1_795_000_000_000
 CALL = LiveCall(
@@ -100,7 +102,13 @@ CHECKPOINT = Checkpoint(
     reconnects=1,
 )
 COMPLETION = Completion(
-    end_reason=EndReason.DISCONNECTED, ended_at_ms=START_MS + 60_000, duration_seconds=60.0, incomplete_reasons=()
+    end_reason=EndReason.DISCONNECTED,
+    ended_at_ms=START_MS + 60_000,
+    duration_seconds=60.0,
+    incomplete_reasons=(),
+    intervals=(Interval(start_ms=START_MS + 250, end_ms=START_MS + 60_250),),
+    beginning=Bound(heard_at_ms=START_MS + 250, told_at_ms=START_MS, source="start-fragment", missing=False),
+    end=Bound(heard_at_ms=START_MS + 60_250, told_at_ms=START_MS + 60_000, source="stop-timestamp", missing=False),
 )
 
 
@@ -132,7 +140,8 @@ async def race(store_of: Callable[..., CallStore], cloud: Cloud) -> list[object]
 class TestTaking:
     async def test_a_call_that_nobody_has_is_taken(self, store: CallStore, cloud: Cloud, clock: Clock) -> None:
         mine = await taken(store)
-        assert (mine.lease.epoch, mine.state.checkpoint, mine.state.hints) == (1, Checkpoint(), EndHints())
+        told = EndHints(streaming=Streaming(starts_ms=(START_MS,), start_fragment="1"))
+        assert (mine.lease.epoch, mine.state.checkpoint, mine.state.hints) == (1, Checkpoint(), told)
         item = await cloud.live("call-7")
         assert item["lease_until"] == int(clock.now.timestamp()) + 30
         assert {name: item[name] for name in ("type", "status", "day", "handovers", "message_id", "GSI1PK")} == {
@@ -221,7 +230,17 @@ class TestTaking:
             stopped_at_ms=START_MS + 1,
         )
         mine = await taken(store)
-        assert mine.state.hints == EndHints(disconnected=True, stop_fragment="9")
+        over = datetime(2026, 11, 18, 0, 10, tzinfo=UTC)
+        assert mine.state.hints == EndHints(
+            disconnected=True,
+            stop_fragment="9",
+            streaming=Streaming(
+                starts_ms=(START_MS,),
+                stops_ms=(START_MS + 1,),
+                start_fragment="1",
+                disconnected_at_ms=round(over.timestamp() * 1000),
+            ),
+        )
         assert mine.state.day == "2026-11-17"
         assert (await cloud.live("call-7"))["announced_at"] == "2026-11-17T23:59:59+00:00"
 
@@ -234,6 +253,31 @@ class TestCompletedCalls:
         assert await store.take(CALL, "message-1") == Finished(to_announce=item)
         await store.mark_announced(item)
         assert await store.take(CALL, "message-1") == Finished(to_announce=None)
+
+    async def test_what_proves_its_ends_is_kept_with_it(self, store: CallStore, cloud: Cloud) -> None:
+        mine = await taken(store)
+        await store.complete(mine.lease, CHECKPOINT, COMPLETION)
+        item = await cloud.live("call-7")
+        coverage = LiveState.from_item(item).coverage
+        assert (coverage.intervals, coverage.beginning, coverage.end) == (
+            COMPLETION.intervals,
+            COMPLETION.beginning,
+            COMPLETION.end,
+        )
+        await taken(store, replace(CALL, started_at_ms=COMPLETION.ended_at_ms + 1), "message-2")
+        assert (await cloud.live("call-7")).keys().isdisjoint({"intervals", "beginning", "end"})
+
+    async def test_every_start_of_its_streaming_is_kept(self, store: CallStore, cloud: Cloud) -> None:
+        mine = await taken(store)
+        for later_ms in (40_000, 20_000, 40_000, 60_000):
+            assert await store.take(replace(CALL, started_at_ms=START_MS + later_ms), "message-2") == AlreadyRunning()
+        await cloud.change("call-7", stops_ms=frozenset({START_MS + 30_000, START_MS + 10_000}))
+        streaming = (await store.hints("call-7")).streaming
+        assert streaming.starts_ms == tuple(START_MS + later_ms for later_ms in (0, 40_000, 60_000))
+        assert [(pause.start_ms - START_MS, pause.end_ms - START_MS) for pause in streaming.pauses] == [
+            (30_000, 40_000)
+        ]
+        assert (await store.renew([mine.lease])).hints["call-7"].streaming == streaming
 
     async def test_streaming_that_began_later_reopens_it(self, store: CallStore, cloud: Cloud) -> None:
         mine = await taken(store)
