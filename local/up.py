@@ -27,7 +27,7 @@ access key of this session. In another terminal:
   what failed, and why        {python} -m operations.calls --environment Local --failed
   repeat what failed          {python} -m operations.redrive --environment Local
 
-  AWS SDKs and tools          export AWS_ENDPOINT_URL={endpoint} AWS_REGION={region} \\
+  AWS SDKs and tools          export AWS_ENDPOINT_URL={endpoint} AWS_DEFAULT_REGION={region} \\
                                 AWS_ACCESS_KEY_ID={access_key_id} \\
                                 AWS_SECRET_ACCESS_KEY={secret_access_key}
   or the same key in a file   AWS_SHARED_CREDENTIALS_FILE={credentials}
