@@ -57,6 +57,10 @@ format: install ## Format and fix what can be fixed
 bench: install ## Print the figures of docs/benchmarks.md (ARGS=--write puts them there)
 	python -m benchmarks $(ARGS)
 
+.PHONY: soak
+soak: install ## Kill functions and streamers and break Deepgram for some minutes: nothing may be lost or twice
+	python -m benchmarks.soak $(ARGS)
+
 .PHONY: synth
 synth: install ## Synthesise every environment into cdk.out
 	cdk synth --quiet

@@ -10,7 +10,7 @@ import wave
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import cache
+from functools import cache, partial
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from botocore.config import Config
 
 from local.session import DIRECTORY, LocalSession, emulator_port, media_port, speech_port, speech_server
 from local.speech.__main__ import SAMPLES
+from operations.call_store import items_of
 
 PARALLEL_LIMIT = 10
 """Requests the speech server takes at once: Deepgram's limit as soon as sentiment, topics, intents or a summary is
@@ -38,9 +39,10 @@ class TookTooLong(RuntimeError):
 
 @dataclass(frozen=True, kw_only=True)
 class Request:
-    """One request that the speech server has answered: when, how, and for which audio."""
+    """One request that the speech server has answered: when, how, for which audio, and with which failure ordered."""
 
     status: int
+    fault: str | None
     started: float
     finished: float
     audio: str | None
@@ -109,12 +111,13 @@ class Rig:
 
     def transcripts(self) -> set[str]:
         """The ids of all transcribed calls."""
-        found = self.session.environment.table().query(
+        query = partial(
+            self.session.environment.table().query,
             KeyConditionExpression="PK = :clinic",
             ExpressionAttributeValues={":clinic": f"CLINIC#{_CLINIC}"},
             ProjectionExpression="call_id",
         )
-        return {str(item["call_id"]) for item in found["Items"]}
+        return {str(item["call_id"]) for item in items_of(query)}
 
     def wait_until_idle(self, *, poll_seconds: float = _POLL_SECONDS) -> None:
         """Wait until no execution runs."""
@@ -141,7 +144,13 @@ class Rig:
         with self._journal("GET") as response:
             entries = json.load(response)["requests"]
         return [
-            Request(status=entry["status"], started=entry["started"], finished=entry["finished"], audio=entry["sha256"])
+            Request(
+                status=entry["status"],
+                fault=entry["fault"],
+                started=entry["started"],
+                finished=entry["finished"],
+                audio=entry["sha256"],
+            )
             for entry in entries
             if entry["status"] is not None and entry["finished"] is not None
         ]
@@ -150,9 +159,19 @@ class Rig:
         with self._journal("DELETE"):
             pass
 
+    def order_faults(self, call_id: str, then: Sequence[dict[str, Any]]) -> None:
+        """Have the speech server fail the next requests for a call so, and answer as usual after that."""
+        order = {"match": f"{call_id}.wav", "then": [*then]}
+        with self._speech("/_local/faults", "POST", json.dumps(order).encode()):
+            pass
+
     def _journal(self, method: str) -> Any:
-        url, headers = f"{self.session.speech.url}/_local/requests", {"Authorization": f"Token {self.session.key}"}
-        return urllib.request.urlopen(urllib.request.Request(url, headers=headers, method=method), timeout=10)
+        return self._speech("/_local/requests", method)
+
+    def _speech(self, path: str, method: str, body: bytes | None = None) -> Any:
+        url, headers = f"{self.session.speech.url}{path}", {"Authorization": f"Token {self.session.key}"}
+        request = urllib.request.Request(url, data=body, headers=headers, method=method)
+        return urllib.request.urlopen(request, timeout=10)
 
 
 def recording(index: int) -> bytes:

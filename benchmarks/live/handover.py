@@ -3,31 +3,24 @@
 from __future__ import annotations
 
 import time
-import wave
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from itertools import chain
 from pathlib import Path
 from statistics import median
 from typing import Any
 
+from benchmarks.live.numbered_call import NumberedCall
 from benchmarks.report import Figures
 from benchmarks.rig import Rig, TookTooLong
 from local.connect import Instance, PhoneCall
 from local.server_process import free_port
 from local.session import DIRECTORY, speech_server
-from local.speech.engines.frames import FRAME_SAMPLES, encode_frame
 from local.streamers import Streamer
 from operations.live_calls import LiveCallStore
-from transcription.live_call import SAMPLE_RATE
 
 _CALLS = 10
 _CLINIC = "benchmark"
-_SPOKEN_SECONDS = 80
-_FRAMES = _SPOKEN_SECONDS * SAMPLE_RATE // FRAME_SAMPLES
-_AGENT_NUMBERS = 30_000
-# Both say two seconds of numbers, then are silent for half a second.
-_TURN, _PAUSE = 100, 25
+_SPOKEN = NumberedCall(seconds=80)
 _LEASE_SECONDS = 30
 """What the construct ships with; the Local environment has a shorter one."""
 _POLL_SECONDS = 0.05
@@ -53,7 +46,7 @@ class HandOver:
 
 def figures(rig: Rig) -> Figures:
     """Kill a streamer that has calls, and stop one."""
-    recording = _write_call(DIRECTORY / "benchmark-calls" / "numbers.wav")
+    recording = _SPOKEN.write(DIRECTORY / "benchmark-calls" / "numbers.wav")
     with speech_server(free_port(), rig.session.key, "--engine", "frames") as speech:
         line = _Line(rig, recording, speech.url)
         results = {
@@ -76,7 +69,7 @@ def figures(rig: Rig) -> Figures:
                 results,
                 lambda result: f"{median(result.without_words):.1f} / {max(result.without_words):.1f}",
             ),
-            _row("words said", results, lambda _: f"{_CALLS * 2 * len(_numbers(0)):,}"),
+            _row("words said", results, lambda _: f"{_CALLS * _SPOKEN.words:,}"),
             _row("words lost", results, lambda result: f"{result.lost}"),
             _row("words repeated", results, lambda result: f"{result.repeated}"),
         ),
@@ -130,21 +123,12 @@ class _Line:
             call.wait(seconds=_PATIENCE_SECONDS)
             call.disconnect()
             self._until(call, lambda state: state["status"] == "completed")
-            missing, twice = self._compare(call)
+            missing, twice = _SPOKEN.compare(self._store.utterances(call.contact_id))
             lost, repeated = lost + missing, repeated + twice
         second.stop()
         return HandOver(
             without_streamer=[*taken.values()], without_words=[*spoken.values()], lost=lost, repeated=repeated
         )
-
-    def _compare(self, call: PhoneCall) -> tuple[int, int]:
-        heard = [
-            (int(utterance["channel"]), int(word.strip(".,").lower().removeprefix("f")))
-            for utterance in self._store.utterances(call.contact_id)
-            for word in utterance["text"].split()
-        ]
-        said = {(channel, number) for channel in (0, 1) for number in _numbers(channel)}
-        return len(said - set(heard)), len(heard) - len(set(heard))
 
     def _state(self, call: PhoneCall) -> dict[str, Any]:
         return self._store.call(call.contact_id) or {}
@@ -155,28 +139,3 @@ class _Line:
             if time.monotonic() > deadline:
                 raise TookTooLong("a live call did not get on")
             time.sleep(_POLL_SECONDS)
-
-
-def _numbers(channel: int) -> list[int]:
-    return [1 + channel * _AGENT_NUMBERS + frame for frame in range(_FRAMES) if frame % (_TURN + _PAUSE) < _TURN]
-
-
-def _write_call(path: Path) -> Path:
-    """A call in which both say numbers, each once."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    channels = []
-    for channel in (0, 1):
-        numbers = set(_numbers(channel))
-        first = 1 + channel * _AGENT_NUMBERS
-        pcm = b"".join(
-            encode_frame(number) if number in numbers else bytes(2 * FRAME_SAMPLES)
-            for number in range(first, first + _FRAMES)
-        )
-        channels.append(memoryview(pcm).cast("h"))
-    with wave.open(str(path), "wb") as file:
-        file.setnchannels(2)
-        file.setsampwidth(2)
-        file.setframerate(SAMPLE_RATE)
-        samples = chain.from_iterable(zip(*channels, strict=True))
-        file.writeframes(b"".join(sample.to_bytes(2, "little", signed=True) for sample in samples))
-    return path

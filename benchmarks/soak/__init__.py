@@ -1,0 +1,1 @@
+"""What becomes of many calls when functions and streamers are killed and Deepgram fails: none lost, none twice."""
