@@ -381,6 +381,7 @@ class CallRun:
         return replace(
             self._checkpoint,
             origin_ms=origin_ms,
+            first_fragment=self._media.first_fragment or self._checkpoint.first_fragment,
             published_seq=self._feed.published_seq,
             gaps=self._without_pauses(merged((*self._checkpoint.gaps, *gaps))),
             reconnects=self._first_reconnects + (0 if self._session is None else self._session.reconnects),

@@ -172,6 +172,8 @@ class CallMedia:
         behind_now_ms: How far the last complete fragment was behind the stream's end, milliseconds.
         ended: Why there will be no more audio of this contact in this stream; `None` while there may be.
         error: The failure that the service reported in this session's body, which ends after it.
+        first_fragment: Number of the fragment that brought the contact's first audio; "" where an earlier reader found
+            that, or it has none.
     """
 
     def __init__(
@@ -188,6 +190,7 @@ class CallMedia:
     ) -> None:
         self.behind_now_ms = 0
         self.error: StreamError | None = None
+        self.first_fragment = ""
         self._resumed_ms = resumed_ms
         self._call_id = call_id
         self._clock = CallClock(
@@ -396,6 +399,8 @@ class CallMedia:
         self._rates[channel].check(block.ms, block.pcm)
         fresh = fragment.number is not None
         samples = len(block.pcm) // SAMPLE_BYTES
+        if self.origin_ms is None and fragment.number is not None:
+            self.first_fragment = fragment.name
         start = self._clock.place(
             channel, block.ms, samples, fragment=fragment.name, fresh=fresh, session=fragment.segment or b""
         )

@@ -38,6 +38,49 @@ async def test_a_beginning_that_the_stream_no_longer_has_is_missing(stage: Stage
     assert stage.counted("CallsIncomplete") == 1
 
 
+async def test_a_start_that_was_told_too_late_is_seen_by_its_fragment(stage: Stage) -> None:
+    """The stream is read from a time at which the call had begun to speak."""
+    await stage.play(stage.contact(), pace=100)
+    start_fragment = next(iter(stage.stream())).number
+    await stage.announce(started_at_ms=stage.started_at_ms + 5_000, start_fragment=start_fragment)
+    await stage.hang_up()
+    async with stage.streamer():
+        item = await stage.ended()
+    heard_ms = item["beginning"]["heard_at_ms"] - stage.started_at_ms
+    assert heard_ms > FRAGMENT_MS
+    assert item["incomplete_reasons"] == ["beginning-missing"]
+    assert (item["beginning"]["source"], item["first_fragment"] > start_fragment) == ("start-fragment", True)
+
+
+async def test_a_start_that_was_told_too_late_proves_nothing_without_its_fragment(stage: Stage) -> None:
+    await stage.play(stage.contact(), pace=100)
+    await stage.announce(started_at_ms=stage.started_at_ms + 5_000)
+    await stage.hang_up()
+    async with stage.streamer():
+        item = await stage.ended()
+    assert item["incomplete_reasons"] == ["beginning-not-proven"]
+    assert item["beginning"]["missing"] is None
+
+
+async def test_a_beginning_is_proven_by_its_fragment(stage: Stage) -> None:
+    """Another call's audio is before it, and it is handed over: the fragment is still known."""
+    before = stage.contact("call-before", start_ms=stage.started_at_ms - 60_000)
+    await stage.play(before, pace=100)
+    await stage.play(stage.contact(), until=6, pace=100)
+    stored = list(stage.stream())
+    start_fragment = stored[-6].number
+    await stage.announce(started_at_ms=stage.started_at_ms - 100, start_fragment=start_fragment)
+    async with stage.streamer() as service:
+        await stage.words(1)
+        await stage.hand_over(service)
+    async with stage.streamer():
+        await stage.play(stage.contact(), first=6, pace=100)
+        await stage.hang_up()
+        item = await stage.ended()
+    assert (item["complete"], item["incomplete_reasons"]) == (True, [])
+    assert (item["first_fragment"], item["beginning"]["source"]) == (start_fragment, "start-fragment")
+
+
 @pytest.mark.parametrize("went_on", [5.0, 60.0])
 async def test_an_end_that_never_arrived_is_missing(stage: Stage, went_on: float) -> None:
     """The stream falls silent, and the contact goes on."""

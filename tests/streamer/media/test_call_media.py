@@ -297,6 +297,25 @@ class TestIdentity:
         assert reader.ended is EndReason.STOP_FRAGMENT
 
 
+class TestFirstFragment:
+    def test_it_is_the_one_with_the_contact_s_first_audio(self) -> None:
+        others = list(contact(OTHER_CALL, start_ms=START_MS - 60_000).fragments())
+        call = media()
+        assert call.first_fragment == ""
+        read(call, delivered([*others, *contact().fragments()]))
+        assert call.first_fragment == fragment_number(len(others) + 1)
+
+    def test_audio_that_waited_for_its_identity_came_in_the_first_one(self) -> None:
+        call = media()
+        read(call, delivered(contact(leading_identity="never", tagless=frozenset({0, 1})).fragments()))
+        assert call.first_fragment == fragment_number(1)
+
+    def test_a_reader_that_goes_on_has_not_seen_it(self) -> None:
+        call = media(origin_ms=START_MS, position=SECOND)
+        read(call, delivered(contact().fragments()))
+        assert call.first_fragment == ""
+
+
 class TestAudioThatCannotBeTranscribed:
     @pytest.mark.parametrize("mime_type", ["audio/L16;rate=16000;channels=1;", "audio/aac", "audio/L16;channels=2"])
     def test_the_tags_say_so(self, mime_type: str) -> None:
