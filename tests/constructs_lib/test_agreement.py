@@ -1,12 +1,10 @@
 """What the constructs promise the functions, and what the functions take it for; neither imports the other."""
 
 import json
-import re
 from pathlib import Path
 from typing import get_args
 
 import pytest
-from aws_cdk import aws_lambda as lambda_
 from aws_cdk.assertions import Template
 from jsonata.jsonata import Jsonata
 
@@ -32,7 +30,6 @@ from transcription.table_keys import failed_admission_key
 from transcription.transcript import Role
 
 LAMBDAS = ROOT / "lambdas"
-SETTING = re.compile(r"""(?:environ\[|environ\.get\(|settings\.(?:seconds|days)\()\s*"([A-Z_]+)\"""")
 
 
 @pytest.fixture(scope="module")
@@ -40,26 +37,6 @@ def deployed() -> tuple[TranscriptionWorkflow, Template]:
     stack = new_stack()
     workflow = new_workflow(stack, clinic_by_prefix={"connect/lakeside/": "lakeside"}, default_clinic_id="main")
     return workflow, Template.from_stack(stack)
-
-
-def functions(workflow: TranscriptionWorkflow) -> dict[str, lambda_.Function]:
-    return {
-        "admit_recording": workflow.admit_function,
-        "transcribe_call": workflow.transcription.function,
-        "store_transcript": workflow.store_function,
-        "score_quality": workflow.score_function,
-    }
-
-
-@pytest.mark.parametrize("module", ["admit_recording", "transcribe_call", "store_transcript", "score_quality"])
-def test_every_setting_that_a_function_reads_is_there(
-    deployed: tuple[TranscriptionWorkflow, Template], module: str
-) -> None:
-    workflow, template = deployed
-    sources = [*(LAMBDAS / module).rglob("*.py"), LAMBDAS / "common" / "aws.py"]
-    read = {name for source in sources for name in SETTING.findall(source.read_text(encoding="utf-8"))}
-    assert read
-    assert read - {"AWS_REGION", "AWS_ENDPOINT_URL"} <= environment(template, functions(workflow)[module]).keys()
 
 
 def test_options_are_read_as_they_are_written() -> None:

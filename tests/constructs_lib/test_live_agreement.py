@@ -2,11 +2,9 @@
 
 import importlib.util
 import json
-import re
 from typing import Any
 
 import pytest
-from aws_cdk import aws_lambda as lambda_
 from aws_cdk.assertions import Template
 
 from constructs_lib import LiveStreamer, LiveTranscriptFeed, _live_monitoring, _private
@@ -21,9 +19,6 @@ from tests.constructs_lib.parts import environment, new_stack
 from transcription.live_call import InvalidLiveCall, LiveCall, feed_channel
 from transcription.quality import load_rubric
 from transcription.table_keys import live_call_key, live_calls_partition, utterance_key
-
-LAMBDAS = ROOT / "lambdas"
-SETTING = re.compile(r"""(?:environ\[|environ\.get\(|settings\.(?:seconds|days)\()\s*"([A-Z_]+)\"""")
 
 
 @pytest.fixture(scope="module")
@@ -58,23 +53,6 @@ def test_the_health_check_is_a_module_of_the_streamer(deployed: tuple[LiveStream
     streamer, template = deployed
     command = container(template, streamer)["HealthCheck"]["Command"]
     assert importlib.util.find_spec(command[-1])
-
-
-def functions(streamer: LiveStreamer) -> dict[str, lambda_.Function]:
-    return {
-        "start_live_call": streamer.start_function,
-        "end_live_call": streamer.end_function,
-        "store_live_transcript": streamer.store_function,
-    }
-
-
-@pytest.mark.parametrize("module", ["start_live_call", "end_live_call", "store_live_transcript"])
-def test_every_setting_that_a_function_reads_is_there(deployed: tuple[LiveStreamer, Template], module: str) -> None:
-    streamer, template = deployed
-    sources = [*(LAMBDAS / module).rglob("*.py"), LAMBDAS / "common" / "aws.py"]
-    read = {name for source in sources for name in SETTING.findall(source.read_text(encoding="utf-8"))}
-    assert "TABLE_NAME" in read
-    assert read - {"AWS_REGION", "AWS_ENDPOINT_URL"} <= environment(template, functions(streamer)[module]).keys()
 
 
 def test_the_rubric_is_one_that_ships(deployed: tuple[LiveStreamer, Template]) -> None:

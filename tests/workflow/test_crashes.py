@@ -11,6 +11,13 @@ from tests.fakes.deepgram import Answer, FakeDeepgram, transcription
 from tests.workflow.harness import Workflow
 from tests.workflow.recordings import KEY, recording
 
+DIES_AT = {
+    "admit_recording": "dynamodb.PutItem",
+    "store_transcript": "dynamodb.TransactWriteItems",
+    "score_quality": "dynamodb.UpdateItem",
+}
+"""The call to AWS at which each function is killed that the state machine invokes."""
+
 
 @pytest.mark.parametrize("operation", ["dynamodb.UpdateItem", "sfn.SendTaskSuccess"])
 def test_a_worker_killed_after_it_stored_the_reply_sends_no_second_request(
@@ -66,14 +73,13 @@ def test_two_deliveries_of_one_message_never_have_two_requests_under_way(
     assert workflow.claim()["deepgram_requests"] == 1
 
 
-@pytest.mark.parametrize("step", ["admit_recording", "store_transcript", "score_quality"])
+def test_every_function_of_the_workflow_dies_here(workflow: Workflow) -> None:
+    assert workflow.functions.keys() == {*DIES_AT, "transcribe_call"}, "say in DIES_AT where it is killed"
+
+
+@pytest.mark.parametrize("step", DIES_AT)
 def test_a_function_that_dies_is_invoked_again(workflow: Workflow, deepgram: FakeDeepgram, step: str) -> None:
-    operation = {
-        "admit_recording": "dynamodb.PutItem",
-        "store_transcript": "dynamodb.TransactWriteItems",
-        "score_quality": "dynamodb.UpdateItem",
-    }[step]
-    with workflow.fault(operation, by=step, error=None, times=1) as fault:
+    with workflow.fault(DIES_AT[step], by=step, error=None, times=1) as fault:
         execution = workflow.run(workflow.upload(KEY, recording()))
 
     assert fault.hits == 1
