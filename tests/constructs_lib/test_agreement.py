@@ -65,8 +65,8 @@ def test_the_vocabulary_is_checked_at_least_as_strictly_as_it_is_used() -> None:
 
 def test_objects_are_written_where_the_functions_may_write() -> None:
     assert reply_key("0" * 64).startswith(REPLIES)
-    for module in ("store_transcript", "store_live_transcript"):
-        assert f'f"{TRANSCRIPTS}' in (LAMBDAS / module / "store.py").read_text(encoding="utf-8")
+    for source in ("common/transcript_builder.py", "store_live_transcript/store.py"):
+        assert f'f"{TRANSCRIPTS}' in (LAMBDAS / source).read_text(encoding="utf-8")
 
 
 def test_items_expire_by_the_attribute_that_is_written() -> None:

@@ -17,7 +17,7 @@ NEEDED: dict[str, set[str]] = {
     "transcribe_call": {"deepgram", "httpx", "pydantic"},
     "store_transcript": set(),
     "score_quality": set(),
-    "store_live_transcript": set(),
+    "store_live_transcript": {"pydantic"},
     "start_live_call": {"pydantic"},
     "end_live_call": {"pydantic"},
 }
