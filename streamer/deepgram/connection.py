@@ -26,7 +26,8 @@ _USER_AGENT: Final = "callscribe-streamer"
 _OPEN_SECONDS: Final = 10.0
 _CLOSE_SECONDS: Final = 1.0
 _PING_SECONDS: Final = 20.0
-_MAX_MESSAGE_BYTES: Final = 1 << 20
+# A result of a minute has 50 kB. What is longer than this breaks the connection, and would break the next one too.
+_MAX_MESSAGE_BYTES: Final = 16 << 20
 _MAX_QUEUED_FRAMES: Final = 64
 
 # What a pause mends (Deepgram docs, "API Errors"); everything else of the 4xx speaks of the request.

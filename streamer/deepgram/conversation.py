@@ -136,9 +136,10 @@ class Conversation:
         answers: told once which model answers; "" where it does not say.
         counts: where to count.
         patience: how long Deepgram may take.
-        stretch: by which factor it may take longer, until there is something new from it.
+        stretch: by which factor it may take longer, unless it turns out to be as fast as usual.
 
     Attributes:
+        position: position after the audio sent so far.
         gave_up: whether the connection was given up because Deepgram did not answer.
     """
 
@@ -162,7 +163,7 @@ class Conversation:
         self._connection = connection
         self._buffer = buffer
         self._offset = offset
-        self._position = offset
+        self.position = offset
         self._hearing = hearing
         self._news = news
         self._finished = finished
@@ -184,6 +185,7 @@ class Conversation:
         self._finalizes = 0
         self._asked_to = offset
         self._behind = min(hearing.watermarks)
+        self._opened_at = self._loop.time()
         # When the lower watermark last moved, and when there last was news of each channel, passing words included.
         self._moved_at = self._loop.time()
         self._news_at = [self._moved_at] * CHANNELS
@@ -227,18 +229,18 @@ class Conversation:
             return  # the receiver learns of it too, after what has still arrived
 
     async def _send_due(self) -> None:
-        while pcm := self._buffer.read(self._position, _MAX_SAMPLES, silent_until=self._hearing.silent_until):
+        while pcm := self._buffer.read(self.position, _MAX_SAMPLES, silent_until=self._hearing.silent_until):
             samples = len(pcm) // FRAME_BYTES
             delay = self._pacer.delay(samples / SAMPLE_RATE)
             if delay:
                 await asyncio.sleep(delay)
-            self._position += samples
+            self.position += samples
             if self._waiting_since is None:
                 self._waiting_since = self._loop.time()
             await self._send(pcm)
             if self._finalize_due:
                 await self._finalize()
-        if self._finished() or self._buffer.next_audio(self._position) is not None:
+        if self._finished() or self._buffer.next_audio(self.position) is not None:
             self._closing_since = self._loop.time()
             await self._send(CLOSE_STREAM)
         elif self._finalize_due:
@@ -265,7 +267,7 @@ class Conversation:
                     self._complete(whole=False)
                     return
                 raise
-            self._waiting_since, self._answered = None, self._position
+            self._waiting_since, self._answered = None, self.position
             try:
                 message = decode(data)
                 if isinstance(message, Mended):
@@ -295,7 +297,7 @@ class Conversation:
             if interim is not None:
                 self._interim(interim)
             return
-        self._hand_on(self._hearing.final(results, sent=self._position), heard=True)
+        self._hand_on(self._hearing.final(results, sent=self.position), heard=True)
         self._note_news(reached)
 
     def _hand_on(self, pieces: Iterable[Heard], *, heard: bool) -> None:
@@ -305,7 +307,8 @@ class Conversation:
         if behind > self._behind:
             self._behind, self._moved_at = behind, self._loop.time()
             self._finalizes = 0
-            self._patience = self._usual
+            if self._loop.time() - self._opened_at <= self._usual.silence:
+                self._patience = self._usual
 
     def _note_news(self, reached: tuple[int, ...]) -> None:
         for channel, (before, after) in enumerate(zip(reached, self._hearing.reached, strict=True)):
@@ -314,10 +317,10 @@ class Conversation:
 
     def _heard_whole(self, metadata: Metadata) -> bool:
         duration = metadata.duration
-        return duration is None or self._offset + duration * SAMPLE_RATE >= self._position - _DURATION_ROUNDING
+        return duration is None or self._offset + duration * SAMPLE_RATE >= self.position - _DURATION_ROUNDING
 
     def _complete(self, *, whole: bool) -> None:
-        self._hand_on(self._hearing.rest(self._position, whole=whole), heard=True)
+        self._hand_on(self._hearing.rest(self.position, whole=whole), heard=True)
 
     def _tick(self) -> None:
         """Look after everything that is due by time alone."""
@@ -340,7 +343,7 @@ class Conversation:
         ):
             self._give_up()
         elif self._closing_since is None:
-            behind = (self._position - self._behind) / SAMPLE_RATE
+            behind = (self.position - self._behind) / SAMPLE_RATE
             stands = now - self._moved_at >= patience.answer
             if waiting > patience.silence or (behind > patience.unfinalised and stands):
                 self._ask(now)
@@ -353,10 +356,10 @@ class Conversation:
         To less than a second of audio Deepgram need not answer, not even when asked (docs, "Finalize"), nor to silence.
         """
         waiting = _since(self._waiting_since, now)
-        if waiting <= self._patience.silence or self._position - self._answered < SAMPLE_RATE:
+        if waiting <= self._patience.silence or self.position - self._answered < SAMPLE_RATE:
             return 0.0
         audible = (
-            self._buffer.sound(channel, max(self._answered, silent_until), self._position) is not None
+            self._buffer.sound(channel, max(self._answered, silent_until), self.position) is not None
             for channel, silent_until in enumerate(self._hearing.silent_until)
         )
         return waiting if any(audible) else 0.0
@@ -379,9 +382,9 @@ class Conversation:
     def _pass_over_silence(self) -> None:
         """Go on behind digital silence: nothing can be said there, and Deepgram may never say that nothing was."""
         for channel, watermark in enumerate(self._hearing.watermarks):
-            if self._position - watermark > self._patience.quiet * SAMPLE_RATE:
-                sound = self._buffer.sound(channel, watermark, self._position)
-                end = (self._position if sound is None else sound) - _LEAD
+            if self.position - watermark > self._patience.quiet * SAMPLE_RATE:
+                sound = self._buffer.sound(channel, watermark, self.position)
+                end = (self.position if sound is None else sound) - _LEAD
                 if end - watermark > SAMPLE_RATE:
                     self._hand_on([self._hearing.pass_over(channel, end)], heard=False)
 
@@ -392,7 +395,7 @@ class Conversation:
         lagging = [
             channel
             for channel, watermark in enumerate(self._hearing.watermarks)
-            if self._position - watermark > self._patience.unfinalised * SAMPLE_RATE
+            if self.position - watermark > self._patience.unfinalised * SAMPLE_RATE
         ]
         if self._finalizes and self._pass_over_nothing(lagging):
             return
@@ -400,7 +403,7 @@ class Conversation:
             self._go_on_without(lagging, now)
             return
         if not self._finalizes:
-            self._asked_to = self._position
+            self._asked_to = self.position
         self._finalizes += 1
         self._finalized_at = now
         # At first of one channel only, where that is enough: it may cut the word in two that is being said.
@@ -408,19 +411,18 @@ class Conversation:
         self._news.set()
 
     def _pass_over_nothing(self, lagging: list[int]) -> bool:
-        """Go on behind audio of which Deepgram said that nothing is said in it, if only in passing."""
+        """Go on behind audio in which nothing is said, as far as Deepgram tells without final results."""
         passed = False
         for channel in lagging:
-            # In the last second a word may have begun.
-            end = min(self._hearing.reached[channel], self._position) - SAMPLE_RATE
-            if end > self._hearing.watermarks[channel] and not self._hearing.lacks(channel, end):
+            end = min(self._hearing.quiet_to(channel), self.position)
+            if end > self._hearing.watermarks[channel]:
                 self._hand_on([self._hearing.pass_over(channel, end)], heard=False)
                 passed = True
         return passed
 
     def _go_on_without(self, lagging: list[int], now: float) -> None:
         """Ask another connection, or at last go on, where Deepgram speaks of later audio but not of a channel's."""
-        heard_to = min(self._hearing.heard_to, self._position)
+        heard_to = min(self._hearing.heard_to, self.position)
         passed_over = [channel for channel in lagging if heard_to - self._hearing.watermarks[channel] > SAMPLE_RATE]
         if not passed_over:
             self._give_up()
@@ -432,6 +434,7 @@ class Conversation:
                 continue
             try:
                 self._hand_on([self._hearing.give_up(channel, heard_to)], heard=False)
+                self._patience = self._usual  # it does speak, but not of this
             except ResultMissing:
                 self._note_stall()
                 raise

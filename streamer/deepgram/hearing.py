@@ -37,6 +37,9 @@ _SHIFT: Final = SAMPLE_RATE // 2
 _PAUSE: Final = 2 * SAMPLE_RATE
 """Samples without loud sound that Deepgram would not leave out, were it its way to have a result for every stretch."""
 
+_MUCH: Final = 50
+"""Places as loud as speech that are about a second together."""
+
 _MAX_PASSED: Final = 16
 
 # What one result holds at the most: as an utterance's item it is far from 400 KB, and fifty of them from the 4 MB of a
@@ -57,11 +60,12 @@ class ResultMissing(Exception):
         self.position = position
 
 
-class Stretch(NamedTuple):
-    """From one position to another."""
+class Shown(NamedTuple):
+    """Where an interim result has a word; `since` is where that result begins."""
 
     start: int
     end: int
+    since: int
 
     @property
     def middle(self) -> int:
@@ -79,7 +83,7 @@ class Evidence:
     """
 
     leaves_out: bool = False
-    words: tuple[list[Stretch], ...] = field(default_factory=lambda: tuple([] for _ in range(CHANNELS)))
+    words: tuple[list[Shown], ...] = field(default_factory=lambda: tuple([] for _ in range(CHANNELS)))
 
 
 class _Final(NamedTuple):
@@ -96,7 +100,7 @@ class Audio(Protocol):
         """Return where a channel's first sample is that is not zero, between two positions; `None` where all are."""
 
     def loud(self, channel: int, start: int, end: int) -> list[int]:
-        """Return where a channel is as loud as speech, between two positions."""
+        """Return where a channel is as loud as speech, between two positions; one place for each 20 ms."""
 
 
 class Hearing:
@@ -135,7 +139,7 @@ class Hearing:
         self._given_up = given_up
         self._suspect = [False] * CHANNELS
         self._held: tuple[list[_Final], ...] = tuple([] for _ in range(CHANNELS))
-        self._passed: tuple[list[Stretch], ...] = tuple([] for _ in range(CHANNELS))
+        self._passed: tuple[list[tuple[int, int]], ...] = tuple([] for _ in range(CHANNELS))
         self.watermarks = [max(watermark, offset) for watermark in watermarks]
         self.silent_until = tuple(self.watermarks)
         self.reached = list(self.watermarks)
@@ -152,7 +156,7 @@ class Hearing:
         start, end = self._position(results.start), self._position(results.start + results.duration)
         words = self._new_words(channel, best.words, since=start)
         text = _text(best, words)
-        self._note(channel, Stretch(start, end), words, text)
+        self._note(channel, start, end, words, text)
         if not words:
             return None
         return InterimResult(
@@ -191,6 +195,8 @@ class Hearing:
         held = self._held[channel]
         if (held and final.start >= held[0].start) or self._missing(channel, final.start) is not None:
             insort(held, final, key=attrgetter("start"))
+            if best.words or best.transcript:
+                self._note(channel, final.start, final.end, best.words, best.transcript)
             return []
         return [*self._take(channel, final, None), *self._released(channel)]
 
@@ -237,9 +243,17 @@ class Hearing:
         self._ask_again(channel)
         return self._pass(channel, end, self._gap(channel, self.watermarks[channel], end, GapReason.UNHEARD))
 
-    def lacks(self, channel: int, end: int) -> bool:
-        """Whether there is reason to think that something was said on a channel from the watermark to a position."""
-        return self._unread(channel, end) or self._unheard(channel, self.watermarks[channel], end)
+    def quiet_to(self, channel: int) -> int:
+        """Return up to where nothing seems to be said on a channel, though no final result speaks of it.
+
+        That is as far as interim results say so, or as results of the other channel have come while this one is not as
+        loud as speech; less a second, in which a word may have begun.
+        """
+        watermark = self.watermarks[channel]
+        loud = self._audio.loud(channel, watermark, self.heard_to)
+        end = max(self.reached[channel], loud[0] if loud else self.heard_to) - SAMPLE_RATE
+        heard = self._unread(channel, end) or self._unheard(channel, watermark, end)
+        return watermark if heard else max(end, watermark)
 
     def _take(self, channel: int, final: _Final, gap: Gap | None) -> Iterator[Heard]:
         """Count a final result as heard."""
@@ -253,12 +267,17 @@ class Hearing:
             self._ask_again(channel)
             gap = self._gap(channel, watermark if gap else max(start, watermark), end, GapReason.UNHEARD)
         if start > watermark:
-            self._note_passed(channel, Stretch(watermark, start))
+            self._note_passed(channel, watermark, start)
         else:
-            self._passed[channel][:] = [part for part in self._passed[channel] if not start <= part.middle < end]
+            passed = self._passed[channel]
+            passed[:] = [
+                part for first, last in passed for part in ((first, min(last, start)), (max(first, end), last))
+            ]
+            passed[:] = [part for part in passed if part[0] < part[1]]
         self._suspect[channel] = False
         self._final_until[channel] = max(self._final_until[channel], end)
-        self._move(channel, end, spoken=len(words) or len(text.split()))
+        self._account(channel, start, end, len(words) or len(text.split()))
+        self._move(channel, end)
         whole = FinalResult(
             channel=channel,
             start=max(start, watermark) if end > watermark else start,
@@ -282,38 +301,49 @@ class Hearing:
 
     def _pass(self, channel: int, end: int, gap: Gap | None) -> Heard:
         watermark = self.watermarks[channel]
-        self._note_passed(channel, Stretch(watermark, end))
+        self._note_passed(channel, watermark, end)
         self._suspect[channel] = False
-        self._move(channel, end, spoken=0)
+        self._move(channel, end)
         return _nothing_said(channel, watermark, end), gap
 
-    def _move(self, channel: int, end: int, *, spoken: int) -> None:
-        """Set the watermark, and forget the evidence that the words before it account for."""
+    def _move(self, channel: int, end: int) -> None:
+        """Set the watermark, and forget the evidence before it."""
         if end <= self.watermarks[channel]:
             return
         self.watermarks[channel] = end
         self.reached[channel] = max(self.reached[channel], end)
         words = self._evidence.words[channel]
-        before = sum(word.middle < end for word in words)
-        # A final result may draw a word to its side of its end that interim results had behind it.
-        after = before
-        while after < min(spoken, len(words)) and words[after].start < end + _SHIFT:
-            after += 1
-        del words[:after]
+        words[:] = [word for word in words if word.middle >= end]
 
-    def _note(self, channel: int, results: Stretch, words: list[Word], text: str) -> None:
-        """Take the words of an interim result for evidence, in place of what was said of its stretch before."""
-        start, end = results
+    def _account(self, channel: int, start: int, end: int, spoken: int) -> None:
+        """Forget words that a final result has drawn to its side of its end, where interim ones had them behind it."""
+        words = self._evidence.words[channel]
+        spoken -= sum(start <= word.middle < end for word in words)
+        for word in list(words):
+            drawn = word.middle >= end and word.start < end + _SHIFT and word.since < end - ROUNDING
+            if drawn and spoken > 0:
+                words.remove(word)
+                spoken -= 1
+
+    def _note(self, channel: int, start: int, end: int, words: list[Word], text: str) -> None:
+        """Take the words of a result for evidence, in place of what was shown of its stretch before."""
         if start <= self.reached[channel] + ROUNDING:
             self.reached[channel] = max(self.reached[channel], end)
         self.heard_to = max(self.heard_to, end)
-        found = [Stretch(self._position(word.start), self._position(word.end)) for word in words]
-        if text and not found:
-            found = [results]
-        near = [word for word in found if start - _BEYOND <= word.middle <= end + _BEYOND]
+        # A word is said within its result, however its time was estimated.
+        found = [
+            Shown(
+                min(max(self._position(word.start), start), end - 1),
+                min(max(self._position(word.end), start), end),
+                start,
+            )
+            for word in words
+        ]
+        if text.strip() and not found:
+            found = [Shown(start, end, start)]
         known = self._evidence.words[channel]
         others = [word for word in known if word.start >= end or word.middle < start]
-        known[:] = sorted((*others, *near)) if others else near
+        known[:] = sorted((*others, *found))
 
     def _missing(self, channel: int, end: int, *, at_end: bool = False) -> GapReason | None:
         """Say why a stretch without a final result, from the watermark on, is not just silence; `None` if it is."""
@@ -322,8 +352,7 @@ class Hearing:
             return None
         if self._unread(channel, end):
             return GapReason.UNREADABLE
-        # Whether there is a result for the rest of a connection's audio is nowhere said: its sound proves nothing.
-        if self._unheard(channel, start, end) or (not at_end and self._left_out(channel, start, end)):
+        if self._unheard(channel, start, end) or self._left_out(channel, start, end, at_end=at_end):
             return GapReason.UNHEARD
         return None
 
@@ -331,14 +360,18 @@ class Hearing:
         """Whether the result of a stretch from the watermark on, where there is any sound, may have been lost."""
         return self._suspect[channel] and self._audio.sound(channel, self.watermarks[channel], end) is not None
 
-    def _left_out(self, channel: int, start: int, end: int) -> bool:
-        """Whether a stretch that was left out is as loud as speech, and no pause was ever left out."""
+    def _left_out(self, channel: int, start: int, end: int, *, at_end: bool) -> bool:
+        """Whether a stretch without a final result is as loud as speech, and no pause was ever left out."""
         if self._evidence.leaves_out:
             return False
         loud = self._audio.loud(channel, start, end)
+        if at_end:
+            # That the rest of a connection's audio gets a result is nowhere said: a click, a cough prove nothing.
+            return len(loud) >= _MUCH
         if max(later - earlier for earlier, later in pairwise((start, *loud, end))) >= _PAUSE:
             self._evidence.leaves_out = True
-        return bool(loud) and not self._evidence.leaves_out
+            return False
+        return bool(loud)
 
     def _unheard(self, channel: int, start: int, end: int) -> bool:
         """Whether words are known in a stretch, and there is sound where they are."""
@@ -368,9 +401,9 @@ class Hearing:
     def _gap(self, channel: int, start: int, end: int, reason: GapReason) -> Gap:
         return Gap(start=start, end=end, reason=reason, channel=channel)
 
-    def _note_passed(self, channel: int, stretch: Stretch) -> None:
+    def _note_passed(self, channel: int, start: int, end: int) -> None:
         """Remember where no final result has been, should one come late."""
-        self._passed[channel].append(stretch)
+        self._passed[channel].append((start, end))
         del self._passed[channel][:-_MAX_PASSED]
 
     def _new_words(self, channel: int, words: list[Word], *, since: int) -> list[Word]:
@@ -383,7 +416,7 @@ class Hearing:
         return [
             word
             for word, middle in middles
-            if middle >= until or any(part.start <= middle < part.end for part in self._passed[channel])
+            if middle >= until or any(start <= middle < end for start, end in self._passed[channel])
         ]
 
     def _parts(self, whole: FinalResult, words: list[Word]) -> Iterator[FinalResult]:

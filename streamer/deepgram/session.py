@@ -38,9 +38,11 @@ MAX_COMMIT: Final = 50
 _BACK_OFF_SECONDS: Final = 0.5
 _MAX_BACK_OFF_SECONDS: Final = 10.0
 _MAX_REPLAYS: Final = 2
-# What asking again may cost: so many connections, and one more for so many seconds that have their final words.
-_FREE_REPLAYS: Final = 10
-_SECONDS_FOR_A_REPLAY: Final = 20.0
+# How much audio may be sent again because results are missing: so many seconds, and this share of what has its final
+# words. Each time counts for five seconds at least, so that connections are bounded too.
+_REPLAYED_SECONDS: Final = 60.0
+_REPLAYED_SHARE: Final = 0.25
+_SHORTEST_REPLAY: Final = 5.0
 _MAX_STRETCH: Final = 8.0
 _MAX_REJECTIONS: Final = 3
 _POLICY_VIOLATION: Final = 1008
@@ -124,6 +126,7 @@ class DeepgramSession:
         self._patience = self._limits.patience.within(self._limits.buffer)
         self._evidence = Evidence()
         self._asked: Counter[tuple[int, int]] = Counter()
+        self._replayed = 0.0
         # Channels of which a stretch was given up, and nothing was heard since.
         self._vain: set[int] = set()
         self._fruitless = 0
@@ -268,6 +271,8 @@ class DeepgramSession:
             await conversation.run()
         except ResultMissing as missing:
             self._asked[missing.channel, missing.position] += 1
+            self._replayed += max((conversation.position - min(self._heard)) / SAMPLE_RATE, _SHORTEST_REPLAY)
+            self._attempts = 0  # the connection was well, and how often this may be is bounded
             reason = "a result is missing"
         except ConnectionLost as lost:
             reason = str(lost)
@@ -277,9 +282,9 @@ class DeepgramSession:
             self._trouble_since, self._attempts = None, 0
             return
         self.counts.reconnects += 1
-        if min(self._heard) > min(before):
+        if not conversation.gave_up:
             self._fruitless = 0
-        elif conversation.gave_up:
+        elif min(self._heard) == min(before):
             self._fruitless += 1
         if asyncio.get_running_loop().time() - opened >= self._limits.healthy:
             self._attempts = 0
@@ -334,7 +339,7 @@ class DeepgramSession:
         return (
             self._asked[channel, position] >= _MAX_REPLAYS
             or channel in self._vain
-            or self._asked.total() >= _FREE_REPLAYS + heard / _SECONDS_FOR_A_REPLAY
+            or self._replayed >= _REPLAYED_SECONDS + _REPLAYED_SHARE * heard
         )
 
     def _deliver(self, final: FinalResult, gap: Gap | None, *, heard: bool) -> None:

@@ -45,11 +45,13 @@ class Call:
         seconds: about its length: seven frames less, so that it ends in the middle of a group of words.
         spoken: whether a channel has a frame at a number, rather than silence.
         missing: numbers of the frames that the stream does not have.
+        noise: magnitude of the noise where nobody speaks; 0 is digital silence.
     """
 
     seconds: int
     spoken: Callable[[int, int], bool] = speaks
     missing: range = range(0)
+    noise: int = 0
 
     @property
     def length(self) -> int:
@@ -74,7 +76,7 @@ class Call:
                 yield StereoAudio(start=first + at // 4, pcm=pcm[at : at + 4 * piece])
 
     def _stereo(self, number: int) -> bytes:
-        stereo = array("h", bytes(4 * FRAME_SAMPLES))
+        stereo = array("h", (self.noise, self.noise, -self.noise, -self.noise) * (FRAME_SAMPLES // 2))
         for channel in (0, 1):
             if self.spoken(channel, number):
                 stereo[channel::2] = array("h", encode_frame(number))

@@ -7,9 +7,10 @@ second of longer silence.
 
 import asyncio
 import json
+import math
 from array import array
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
@@ -122,6 +123,9 @@ class Behaviour:
         after: samples of audio from which on `then` happens.
         then: what happens.
         edit: what is sent in place of each result.
+        finalizes: whether Finalize is answered.
+        delay: seconds after which everything is sent.
+        pace: seconds of audio that it takes in a second.
         at_close: what happens at CloseStream instead of the usual.
     """
 
@@ -130,6 +134,9 @@ class Behaviour:
     after: int = 0
     then: Callable[["Stream"], Any] | None = None
     edit: Callable[[Message], list[Sent]] = lambda message: [message]
+    finalizes: bool = True
+    delay: float = 0.0
+    pace: float = math.inf
     at_close: Callable[["Stream"], Any] | None = None
 
 
@@ -162,25 +169,42 @@ class Stream:
     received: int = 0
     arrivals: list[tuple[float, int]] = field(default_factory=list)
     texts: list[tuple[float, str]] = field(default_factory=list)
+    finalized: list[int | None] = field(default_factory=list)
     largest: int = 0
     mute: bool = False
     happened: bool = False
     closed_with: int | None = None
+    busy_until: float = 0.0
+    outbox: asyncio.Queue[tuple[float, str | bytes | None]] = field(default_factory=asyncio.Queue)
 
     async def talk(self) -> None:
+        posting = asyncio.create_task(self._post())
         try:
             async for message in self.socket:
                 if isinstance(message, str):
-                    await self._text(json.loads(message)["type"])
+                    await self._text(json.loads(message))
                 else:
                     await self._audio(message)
         except ConnectionClosed as closed:
             self.closed_with = closed.rcvd.code if closed.rcvd else None
+        finally:
+            posting.cancel()
+            await asyncio.wait({posting})
+
+    async def _post(self) -> None:
+        """Send what waits, in order and not before its time; `None` closes."""
+        while True:
+            due, message = await self.outbox.get()
+            await asyncio.sleep(max(0.0, due - asyncio.get_running_loop().time()))
+            with suppress(ConnectionClosed):
+                await (self.socket.close(1000) if message is None else self.socket.send(message))
 
     async def _audio(self, pcm: bytes) -> None:
         assert pcm
         assert len(pcm) % 4 == 0
         self.received += len(pcm) // 4
+        now = asyncio.get_running_loop().time()
+        self.busy_until = max(now, self.busy_until) + len(pcm) / 4 / RATE / self.behaviour.pace
         self.largest = max(self.largest, len(pcm))
         self.arrivals.append((asyncio.get_running_loop().time(), len(pcm) // 4))
         for channel in self.channels:
@@ -189,11 +213,15 @@ class Stream:
             self.happened = True
             await self.behaviour.then(self)
 
-    async def _text(self, kind: str) -> None:
+    async def _text(self, message: Message) -> None:
+        kind = message["type"]
         self.texts.append((asyncio.get_running_loop().time(), kind))
         if kind == "Finalize":
+            self.finalized.append(message.get("channel"))
+        if kind == "Finalize" and self.behaviour.finalizes:
             for channel in self.channels:
-                await self._send(channel.flush(everything=False))
+                if message.get("channel", channel.channel) == channel.channel:
+                    await self._send(channel.flush(everything=False))
         elif kind == "CloseStream":
             if self.behaviour.at_close is not None:
                 await self.behaviour.at_close(self)
@@ -201,14 +229,24 @@ class Stream:
             for channel in self.channels:
                 await self._send(channel.flush(everything=True))
             if not self.mute:
-                await self.socket.send(json.dumps({"type": "Metadata", "duration": seconds(self.received)}))
-                await self.socket.close(1000)
+                await self._say({"type": "Metadata", "duration": seconds(self.received)})
+                await self._say(None)
 
     async def _send(self, messages: list[Message]) -> None:
         for message in messages:
             for item in self.behaviour.edit(message):
                 if not self.mute:
-                    await self.socket.send(json.dumps(item) if isinstance(item, dict) else item)
+                    await self._say(item)
+
+    async def _say(self, item: Sent | None) -> None:
+        message = json.dumps(item) if isinstance(item, dict) else item
+        if self.behaviour.delay or self.behaviour.pace < math.inf:
+            due = max(asyncio.get_running_loop().time(), self.busy_until) + self.behaviour.delay
+            self.outbox.put_nowait((due, message))
+        elif message is None:
+            await self.socket.close(1000)
+        else:
+            await self.socket.send(message)
 
 
 class FakeDeepgram:

@@ -3,7 +3,7 @@ from itertools import pairwise
 
 import pytest
 
-from streamer.deepgram.hearing import MAX_TEXT, MAX_WORDS, Evidence, Heard, Hearing, ResultMissing, Stretch
+from streamer.deepgram.hearing import MAX_TEXT, MAX_WORDS, Evidence, Heard, Hearing, ResultMissing, Shown
 from streamer.deepgram.messages import Alternative, Channel, MalformedMessage, Results, Word
 from streamer.deepgram.results import FinalResult
 from transcription.live_call import Gap, GapReason
@@ -418,10 +418,24 @@ def test_words_that_are_shown_in_digital_silence_are_none() -> None:
     assert heard(hearing, results(3, 4, ("yes", 3.1, 3.5)))[1] is None
 
 
-def test_words_shown_far_from_any_result_are_no_evidence() -> None:
+def test_a_word_is_shown_within_its_result_whenever_it_is_said_to_be() -> None:
     evidence = Evidence()
-    listening(evidence=evidence).interim(results(0, 1, ("yes", -1e6, -1e6), ("no", 1e6, 1e6), ("so", 0.2, 0.6)))
-    assert evidence.words[0] == [Stretch(1_600, 4_800)]
+    hearing = listening(evidence=evidence)
+    hearing.interim(results(0, 1, ("yes", -1e6, -1e6), ("no", 1e6, 1e6), ("so", 0.2, 0.6)))
+    assert evidence.words[0] == [Shown(0, 0, 0), Shown(1_600, 4_800, 0), Shown(7_999, 8_000, 0)]
+    hearing.final(results(0, 1, ("so", 0.2, 0.6)), sent=SENT)
+    assert evidence.words[0] == []
+
+
+def test_a_final_result_that_is_held_back_is_evidence_for_the_next_connection() -> None:
+    evidence = Evidence()
+    hearing = listening(evidence=evidence)
+    hearing.interim(results(0, 1, ("one", 0.2, 0.6)))
+    hearing.final(results(1, 2, ("two", 1.2, 1.6)), sent=SENT)
+    hearing = listening(evidence=evidence)
+    assert heard(hearing, results(0, 1, ("one", 0.2, 0.6)))[0].text == "one"
+    with pytest.raises(ResultMissing):
+        hearing.final(results(1, 2), sent=SENT)
 
 
 # Going on without a result.
@@ -454,6 +468,22 @@ def test_results_are_known_to_reach_as_far_as_they_follow_one_another() -> None:
     hearing.interim(results(3, 4, channel=1))
     assert hearing.reached == [16_000, 0]
     assert hearing.heard_to == 32_000
-    assert not hearing.lacks(0, 16_000)
-    hearing.interim(results(2, 3, ("yes", 2.2, 2.6)))
-    assert hearing.lacks(0, 24_000)
+
+
+def test_a_channel_is_quiet_as_far_as_passing_results_say_so() -> None:
+    hearing = listening(audio=Noise(loud=[(0, 800_000)]))
+    hearing.interim(results(0, 4))
+    assert hearing.quiet_to(0) == 24_000
+    hearing.interim(results(0, 5, ("yes", 2.2, 2.6)))
+    assert hearing.quiet_to(0) == 0
+    assert hearing.quiet_to(1) == 0
+
+
+def test_a_channel_is_quiet_where_it_is_not_loud_and_deepgram_speaks_of_the_other() -> None:
+    hearing = listening(audio=Noise(loud=[(48_000, 50_000)]))
+    hearing.interim(results(0, 5, channel=1))
+    assert hearing.quiet_to(0) == 32_000
+    hearing.interim(results(0, 9, channel=1))
+    assert hearing.quiet_to(0) == 40_000
+    hearing.suspect()
+    assert hearing.quiet_to(0) == 0
