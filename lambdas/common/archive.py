@@ -35,6 +35,16 @@ _OPTIONS = "options"
 _MOST_OPTIONS_BYTES = 1400
 
 
+# Between looking and writing somebody else has written or deleted, or is about to.
+_CHANGED = frozenset({"PreconditionFailed", "ConditionalRequestConflict", "NoSuchKey"})
+_REFUSED = frozenset(
+    {
+        *("AccessDenied", "AllAccessDisabled", "AccountProblem", "InvalidAccessKeyId", "InvalidObjectState"),
+        *("NoSuchBucket", "PermanentRedirect", "MethodNotAllowed", "InvalidEncryptionAlgorithmError"),
+    }
+)
+
+
 class TooLarge(SafeError):
     """A document in the archive is larger than `MAX_OBJECT_BYTES` once unpacked."""
 
@@ -47,11 +57,13 @@ class ArchivedObject:
         content: The bytes before they were compressed.
         metadata: S3 user metadata.
         last_modified: When the document was written (aware, UTC).
+        etag: S3's name of exactly these bytes; "" for a document that was not read from there.
     """
 
     content: bytes
     metadata: Mapping[str, str]
     last_modified: datetime
+    etag: str = ""
 
 
 class Archive:
@@ -77,23 +89,54 @@ class Archive:
             content = unpacked.read(MAX_OBJECT_BYTES + 1)
         if len(content) > MAX_OBJECT_BYTES:
             raise TooLarge("Archive.TooLarge", f"{key} is larger than {MAX_OBJECT_BYTES} bytes")
-        return ArchivedObject(content=content, metadata=response["Metadata"], last_modified=response["LastModified"])
+        return ArchivedObject(
+            content=content,
+            metadata=response["Metadata"],
+            last_modified=response["LastModified"],
+            etag=response["ETag"],
+        )
 
     def write(self, key: str, content: bytes, *, metadata: Mapping[str, str] | None = None) -> None:
         """Write a document; the same content always gives the same bytes, so that a repeated step changes nothing."""
-        self._s3.put_object(
-            Bucket=self.bucket,
-            Key=key,
-            # A fixed time, because gzip would otherwise write the clock into its header.
-            Body=gzip.compress(content, compresslevel=6, mtime=0),
-            ContentType="application/json",
-            ContentEncoding="gzip",
-            Metadata=dict(metadata or {}),
-        )
+        self._s3.put_object(**self._object(key, content, metadata))
 
-    def write_json(self, key: str, document: Mapping[str, Any]) -> None:
-        """Write a JSON document with sorted keys."""
-        self.write(key, json.dumps(document, ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode())
+    def write_over(
+        self, seen: ArchivedObject | None, key: str, content: bytes, *, metadata: Mapping[str, str] | None = None
+    ) -> bool:
+        """Write a document in the place of what was seen there, or of nothing, but not of anything else.
+
+        Returns:
+            False when something else is there (Amazon S3 User Guide, "Conditional writes"); nothing is written then.
+        """
+        condition: dict[str, Any] = {"IfNoneMatch": "*"} if seen is None else {"IfMatch": seen.etag}
+        try:
+            self._s3.put_object(**self._object(key, content, metadata), **condition)
+        except ClientError as error:
+            if error_code(error) in _CHANGED:
+                return False
+            raise
+        return True
+
+    def _object(self, key: str, content: bytes, metadata: Mapping[str, str] | None) -> dict[str, Any]:
+        return {
+            "Bucket": self.bucket,
+            "Key": key,
+            # A fixed time, because gzip would otherwise write the clock into its header.
+            "Body": gzip.compress(content, compresslevel=6, mtime=0),
+            "ContentType": "application/json",
+            "ContentEncoding": "gzip",
+            "Metadata": dict(metadata or {}),
+        }
+
+
+def refused(error: ClientError) -> bool:
+    """Say whether S3 has refused something that it will refuse again, until somebody changes rights, bucket or key.
+
+    The codes are those of Amazon S3's API reference, "Error responses", and of KMS keys that cannot be used (AWS KMS
+    Developer Guide, "Key states of AWS KMS keys"), which S3 passes on with "KMS." before them.
+    """
+    code = error_code(error)
+    return code in _REFUSED or (code.startswith("KMS.") and "Throttl" not in code and "Internal" not in code)
 
 
 def request_metadata(options: TranscriptionOptions, *, vocabulary_terms: int) -> dict[str, str]:

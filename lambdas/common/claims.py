@@ -110,22 +110,42 @@ class RequestLease:
         owner: Name of this one request, by which the lease is known to be ours.
         until: End of the lease, in seconds since the epoch.
         requests: Requests sent for this recording so far, this one included.
+        refused: Those of them that Deepgram answered with an error.
+        attempts: Requests that this execution has sent so far, this one included.
     """
 
     owner: str
     until: int
     requests: int
+    refused: int
+    attempts: int
 
 
 @dataclass(frozen=True, kw_only=True)
 class RequestInFlight:
-    """Another delivery of the message is asking Deepgram at this moment, or has just got the reply.
+    """Another delivery of the message is asking Deepgram at this moment.
 
     Attributes:
         until: When to look again, in seconds since the epoch.
     """
 
     until: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class AlreadyAnswered:
+    """This execution has had its answer: if the reply is not in the archive, it could not be kept."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class AttemptsSpent:
+    """This execution has sent as many requests as it may.
+
+    Attributes:
+        attempts: How many.
+    """
+
+    attempts: int
 
 
 class ClaimLost(SafeError):
@@ -242,8 +262,8 @@ class Claims:
         )
 
     def begin_request(
-        self, recording_id: str, *, execution: str, now: datetime, lease: timedelta
-    ) -> RequestLease | RequestInFlight:
+        self, recording_id: str, *, execution: str, now: datetime, lease: timedelta, most: int | None = None
+    ) -> RequestLease | RequestInFlight | AlreadyAnswered | AttemptsSpent:
         """Take the request lease and count one request to Deepgram, before it is sent.
 
         There is no lease for an execution that has its reply: a delivery that looked for it too early must look again.
@@ -253,19 +273,21 @@ class Claims:
             execution: Our execution, which must still hold the claim.
             now: The time.
             lease: How long the request can take at most.
+            most: Requests that one execution may send; `None` sets no limit.
 
         Raises:
             ClaimLost: Another execution has the claim.
         """
         owner, until = uuid4().hex, _epoch(now + lease)
+        limit = "" if most is None else " AND (attribute_not_exists(execution_requests) OR execution_requests < :most)"
         try:
             changed = self._change(
                 recording_id,
                 update="SET request_lease_owner = :owner, request_lease_until = :until, updated_at = :now"
-                " ADD deepgram_requests :one",
+                " ADD deepgram_requests :one, execution_requests :one",
                 condition="execution = :execution"
                 " AND (attribute_not_exists(request_lease_until) OR request_lease_until < :epoch)"
-                " AND (attribute_not_exists(reply_execution) OR reply_execution <> :execution)",
+                f" AND (attribute_not_exists(reply_execution) OR reply_execution <> :execution){limit}",
                 values={
                     ":owner": owner,
                     ":until": until,
@@ -273,6 +295,7 @@ class Claims:
                     ":one": 1,
                     ":execution": execution,
                     ":epoch": _epoch(now),
+                    **({} if most is None else {":most": most}),
                 },
             )
         except ClaimLost:
@@ -281,12 +304,38 @@ class Claims:
                 raise
             # boto3 repeats a write whose answer got lost, and the repetition finds the lease taken: by ourselves.
             if existing.get("request_lease_owner") != owner:
-                return RequestInFlight(until=int(existing.get("request_lease_until", _epoch(now))))
+                return _no_lease(existing, execution=execution, now=now, most=most)
             changed = existing
-        return RequestLease(owner=owner, until=until, requests=int(changed["deepgram_requests"]))
+        return RequestLease(
+            owner=owner,
+            until=until,
+            requests=int(changed["deepgram_requests"]),
+            refused=int(changed.get("deepgram_refused", 0)),
+            attempts=int(changed["execution_requests"]),
+        )
+
+    def note_answer(self, recording_id: str, *, execution: str, lease: RequestLease, now: datetime) -> None:
+        """Note that Deepgram has answered our request, before the reply is kept: this execution then asks no more.
+
+        Raises:
+            ClaimLost: The lease or the claim is not ours any more.
+        """
+        self._change(
+            recording_id,
+            update="SET updated_at = :now, reply_execution = :execution",
+            condition="execution = :execution AND request_lease_owner = :owner",
+            values={":now": now.isoformat(), ":execution": execution, ":owner": lease.owner},
+        )
 
     def end_request(
-        self, recording_id: str, *, execution: str, lease: RequestLease, now: datetime, replied: bool
+        self,
+        recording_id: str,
+        *,
+        execution: str,
+        lease: RequestLease,
+        now: datetime,
+        replied: bool,
+        refused: bool = False,
     ) -> None:
         """Give the request lease back after a request that brought no transcription.
 
@@ -296,17 +345,24 @@ class Claims:
             lease: The lease.
             now: The time.
             replied: Whether a reply arrived all the same; this execution then sends no further request.
+            refused: Whether Deepgram answered with an error.
 
         Raises:
             ClaimLost: The lease or the claim is not ours any more.
         """
         reply = ", reply_execution = :execution" if replied else ""
+        count = " ADD deepgram_refused :one" if refused else ""
         try:
             self._change(
                 recording_id,
-                update=f"SET updated_at = :now{reply} REMOVE request_lease_owner, request_lease_until",
+                update=f"SET updated_at = :now{reply} REMOVE request_lease_owner, request_lease_until{count}",
                 condition="execution = :execution AND request_lease_owner = :owner",
-                values={":now": now.isoformat(), ":execution": execution, ":owner": lease.owner},
+                values={
+                    ":now": now.isoformat(),
+                    ":execution": execution,
+                    ":owner": lease.owner,
+                    **({":one": 1} if refused else {}),
+                },
             )
         except ClaimLost:
             existing = self.get(recording_id)
@@ -398,7 +454,7 @@ class Claims:
                 update="SET #status = :status, execution = :execution, lease_until = :until, updated_at = :now,"
                 f" size_bytes = :size, schema_version = :version{naming} ADD attempts :one"
                 # The request lease stays: a request of the earlier execution may still be under way.
-                " REMOVE error_code, error_message, failed_step, covered_reason, live_transcript",
+                " REMOVE error_code, error_message, failed_step, covered_reason, live_transcript, execution_requests",
                 condition="#status = :old_status AND execution = :old_execution AND lease_until = :old_until",
                 values={
                     ":status": ClaimStatus.CLAIMED,
@@ -443,6 +499,22 @@ _REASON_BY_FINAL_STATUS = {
     ClaimStatus.KEPT: "kept-earlier-version",
     ClaimStatus.COVERED: "covered-by-live-transcript",
 }
+
+
+def _no_lease(
+    claim: dict[str, Any], *, execution: str, now: datetime, most: int | None
+) -> RequestInFlight | AlreadyAnswered | AttemptsSpent:
+    """Say why an execution that holds a claim gets no request lease."""
+    until = int(claim.get("request_lease_until", 0))
+    if until >= _epoch(now):
+        return RequestInFlight(until=until)
+    if claim.get("reply_execution") == execution:
+        return AlreadyAnswered()
+    attempts = int(claim.get("execution_requests", 0))
+    if most is not None and attempts >= most:
+        return AttemptsSpent(attempts=attempts)
+    # What was in the way is gone meanwhile.
+    return RequestInFlight(until=_epoch(now))
 
 
 def _primary(recording_id: str) -> dict[str, str]:

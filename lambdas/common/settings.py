@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import os
 from datetime import timedelta
+
+from transcription.conversation import Role
 
 
 def seconds(name: str) -> timedelta:
@@ -24,3 +27,13 @@ def days(name: str) -> timedelta | None:
     """
     value = os.environ.get(name, "")
     return timedelta(days=float(value)) if value else None
+
+
+def channel_roles() -> dict[int, Role]:
+    """Return who speaks on which channel: `CHANNEL_ROLES`, a JSON object of roles by channel.
+
+    Raises:
+        KeyError: The setting is missing.
+        ValueError: It holds something else.
+    """
+    return {int(channel): Role(role) for channel, role in json.loads(os.environ["CHANNEL_ROLES"]).items()}

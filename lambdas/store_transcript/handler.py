@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from datetime import UTC, datetime
 from functools import cache
@@ -19,7 +18,6 @@ from lambdas.common.transcripts import figures_of, place_of
 from lambdas.store_transcript.store import TranscriptStore
 from transcription.cost import prices_from_json
 from transcription.options import TranscriptionOptions
-from transcription.transcript import Role
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
@@ -32,7 +30,7 @@ def _store() -> TranscriptStore:
         claims=Claims(table=aws.table()),
         archive=Archive(s3=aws.s3(), bucket=os.environ["ARCHIVE_BUCKET"]),
         options=TranscriptionOptions.from_json(os.environ["DEEPGRAM_OPTIONS"]),
-        channel_roles={int(channel): Role(role) for channel, role in json.loads(os.environ["CHANNEL_ROLES"]).items()},
+        channel_roles=settings.channel_roles(),
         prices=prices_from_json(os.environ["DEEPGRAM_PRICES"]),
         retention=settings.days("TRANSCRIPT_RETENTION_DAYS"),
     )

@@ -81,6 +81,16 @@ class DeepgramFailure(SafeError):
         self.retriable = retriable
         self.retry_after = retry_after
 
+    @property
+    def answered(self) -> bool:
+        """Whether Deepgram did the work, which it bills, and the reply cannot be had."""
+        return self.status is not None and httpx.codes.is_success(self.status)
+
+    @property
+    def refused(self) -> bool:
+        """Whether Deepgram answered with an error."""
+        return self.status is not None and not self.answered
+
 
 class DeepgramApi:
     """Deepgram's API for recordings.
@@ -96,7 +106,7 @@ class DeepgramApi:
         self._environment = DeepgramClientEnvironment(
             base=base_url, production=websocket_url, agent=websocket_url, agent_rest=base_url
         )
-        self._timeout = timeout.total_seconds()
+        self.timeout = timeout
 
     def transcribe(self, url: str, *, parameters: Mapping[str, Any], api_key: str) -> RawReply:
         """Have Deepgram fetch a recording and transcribe it; the request is sent once.
@@ -110,12 +120,13 @@ class DeepgramApi:
             DeepgramFailure: No reply with a status of success arrived. After a timeout or a broken connection
                 Deepgram may have done, and may bill, the work all the same.
         """
-        watchdog = _Watchdog(self._timeout)
+        seconds = self.timeout.total_seconds()
+        watchdog = _Watchdog(seconds)
         capture = _Capture(watchdog)
         with (
             watchdog,
             httpx.Client(
-                timeout=httpx.Timeout(self._timeout, connect=_CONNECT_TIMEOUT_SECONDS),
+                timeout=httpx.Timeout(seconds, connect=_CONNECT_TIMEOUT_SECONDS),
                 verify=_tls_context(),
                 # Packed replies save little beside the time of a transcription, and cost what unpacks them.
                 headers={"Accept-Encoding": "identity"},
@@ -220,7 +231,8 @@ class _Capture:
         request_id = _request_id(self.response, {})
         if content is None:
             # It is paid for: what cannot be unpacked here is kept as it is, and a person may still unpack it.
-            return RawReply(content=packed, request_id=request_id, encoding=self._encoding[:32])
+            encoding = re.sub(r"[^a-z0-9, -]", "", self._encoding.lower())[:32]
+            return RawReply(content=packed, request_id=request_id, encoding=encoding or "unknown")
         if len(content) > MAX_REPLY_BYTES:
             raise _too_large()
         return RawReply(content=content, request_id=request_id)

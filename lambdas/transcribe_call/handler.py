@@ -57,6 +57,7 @@ def _worker() -> Worker:
             max_attempts=int(os.environ["MAX_ATTEMPTS"]),
             max_delay_seconds=float(os.environ["MAX_RETRY_DELAY_SECONDS"]),
         ),
+        channel_roles=settings.channel_roles(),
     )
 
 

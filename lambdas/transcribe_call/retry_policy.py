@@ -1,4 +1,9 @@
-"""When a call that could not be transcribed now is tried again."""
+"""When a call that could not be transcribed now is tried again, and when it is given up.
+
+Two things bound the tries: time, as long as the execution waits for the call, and the requests sent. The requests are
+paced so that they last for that time: an outage of Deepgram's that ends before a call's time is over loses no call, how
+long or short it is, and during it a call is asked for less and less often.
+"""
 
 from __future__ import annotations
 
@@ -17,23 +22,39 @@ BASE_DELAY_SECONDS = 5.0
 MAX_VISIBILITY_SECONDS = 12 * 60 * 60 - 15 * 60
 
 
-def retry_delay(*, receive_count: int, retry_after: float | None, max_delay: float, random: Callable[[], float]) -> int:
-    """Return the seconds to wait before the next attempt.
+def pause_before_next_try(
+    *,
+    tries: int,
+    max_tries: int,
+    remaining: float,
+    max_pause: float,
+    random: Callable[[], float],
+    retry_after: float | None = None,
+) -> int | None:
+    """Return the seconds to wait before the next try; `None` when there is none.
 
-    The wait is drawn from zero to a bound that doubles with each attempt ("full jitter": AWS Architecture Blog,
+    The pause is drawn from the upper half of a bound that doubles with each try ("equal jitter": AWS Architecture Blog,
     "Exponential Backoff And Jitter"), on top of what the server asked for, so that calls refused together do not come
-    back together.
+    back together. The bound stops growing at *max_pause*, or at twice an even share of the remaining time where that is
+    more: no pause is then shorter than its share, so that the tries last for the time. The last is kept for its end.
 
     Args:
-        receive_count: How often the message has been received, from 1.
-        retry_after: Seconds the server asked to wait at least.
-        max_delay: Longest wait in seconds; it also caps what a server may ask for.
+        tries: How many there were, from 1.
+        max_tries: How many there may be.
+        remaining: Seconds until the last moment at which a try can still bring something.
+        max_pause: Longest pause in seconds, as long as the tries last with it.
         random: Returns a number from 0 to 1.
+        retry_after: Seconds the server asked to wait at least.
     """
-    cap = min(max_delay, MAX_VISIBILITY_SECONDS)
+    left = max_tries - tries
+    if left <= 0 or remaining <= 0:
+        return None
+    if left == 1:
+        return math.ceil(min(remaining, MAX_VISIBILITY_SECONDS))
     # The exponent is bounded because 2.0 to the power of 1024 is an error.
-    bound = min(cap, BASE_DELAY_SECONDS * 2.0 ** min(receive_count - 1, 60))
-    return math.ceil(min(cap, (retry_after or 0.0) + random() * bound))
+    bound = min(max(max_pause, 2 * remaining / left), BASE_DELAY_SECONDS * 2.0 ** min(tries - 1, 60))
+    pause = (retry_after or 0.0) + bound * (1 + random()) / 2
+    return math.ceil(min(pause, remaining, MAX_VISIBILITY_SECONDS))
 
 
 def parse_retry_after(value: str | None, *, now: datetime) -> float | None:

@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from lambdas.common.recordings import AdmittedRecording
 from transcription.codec import Undecodable
 from transcription.json_text import UnreadableJson, read_json
+
+UNTOLD_WAIT = timedelta(days=1)
+"""How long an execution is taken to wait whose message does not tell, as none did before schema version 3."""
+
+
+# SQS keeps no message longer (Amazon SQS Developer Guide, "Amazon SQS message quotas").
+_LONGEST_WAIT_SECONDS = 14 * 24 * 60 * 60
 
 
 class MalformedMessage(Exception):
@@ -32,11 +41,15 @@ class Work:
         task_token: What the waiting task of the state machine is answered by.
         execution: ARN of the execution that waits.
         recording: The recording.
+        waiting_since: When the execution began to wait (aware, UTC); `None` where the message does not tell.
+        max_wait: How long it waits.
     """
 
     task_token: str
     execution: str
     recording: AdmittedRecording
+    waiting_since: datetime | None = None
+    max_wait: timedelta = UNTOLD_WAIT
 
     @classmethod
     def from_body(cls, body: str) -> Work:
@@ -61,7 +74,19 @@ class Work:
             admitted = AdmittedRecording.from_payload(recording)
         except Undecodable as undecodable:
             raise MalformedMessage(str(undecodable), task_token=token) from None
-        return cls(task_token=token, execution=execution, recording=admitted)
+        return cls(task_token=token, execution=execution, recording=admitted, **_wait(message))
+
+
+def _wait(message: dict[str, Any]) -> dict[str, Any]:
+    """Read how long the execution waits, which only paces the tries: what is odd counts as not told."""
+    since, seconds = _text(message, "waiting_since"), message.get("max_wait_seconds")
+    wait: dict[str, Any] = {}
+    with suppress(ValueError):
+        moment = datetime.fromisoformat(since or "")
+        wait["waiting_since"] = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    if type(seconds) is int and 0 < seconds <= _LONGEST_WAIT_SECONDS:
+        wait["max_wait"] = timedelta(seconds=seconds)
+    return wait
 
 
 def _text(message: dict[str, Any], name: str) -> str | None:

@@ -5,20 +5,23 @@ The order of the steps decides what a crash between any two of them costs:
 1. Is anybody waiting? A task token that has timed out ends the work; nothing is sent to Deepgram for it.
 2. Is there a reply already? Deepgram's reply is kept in S3, as it came, before anything else is done with it. A
    message delivered again after a crash finds it and finishes without a second request, and so does a later execution.
-3. The request lease is taken and the request counted, both by one conditional write, before the request is sent. Of
+3. Will the archive take the reply, and is there time to wait for it and to keep it? Otherwise nothing is sent.
+4. The request lease is taken and the request counted, both by one conditional write, before the request is sent. Of
    two deliveries of one message, one asks and the other waits. The write also refuses an execution that has its reply,
    so that a delivery which looked for the reply a moment too early does not ask for it again.
-4. Deepgram is asked once, without retries inside the SDK: every repetition passes through the queue and is counted.
-5. The reply is stored, then judged, then noted on the claim, then reported to the state machine.
+5. Deepgram is asked once, without retries inside the SDK: every repetition passes through the queue and is counted.
+6. The reply is stored, then judged, then noted on the claim, then reported to the state machine. An archive that does
+   not take it is tried until the function must end; before the second try the claim learns that there was an answer.
 
 What remains is the time between sending the request and storing the reply. Deepgram takes no idempotency key, so when
 the function dies in that time, or the reply gets lost on its way, a paid transcription may be gone. The redelivered
 message then sends the request again, once the lease of the dead one has run out. `deepgram_requests` on the claim
-counts every request, so the bill can be explained.
+counts every request and `deepgram_refused` those that Deepgram answered with an error, so the bill can be explained.
 
-A reply that is stored but holds no transcription (`{}`, an error, no JSON) fails the call. It is not asked for again in
-the same execution, also not when the function died before it could say so. A redrive, which is a new execution, asks
-again and overwrites it; nothing of worth is lost with it.
+A reply is judged by building what is stored of it. One that holds no transcription (`{}`, an error, no JSON) fails the
+call. It is not asked for again in the same execution, also not when the function died before it could say so. A
+redrive, which is a new execution, asks again and overwrites it; nothing of worth is lost with it. A reply that our own
+code cannot work with fails the call as well, but stays: a redrive builds from it and asks nobody.
 """
 
 from __future__ import annotations
@@ -28,18 +31,30 @@ import time
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from aws_lambda_powertools.metrics import MetricUnit
+from botocore.exceptions import BotoCoreError, ClientError
 
-from lambdas.common.archive import reply_key, request_metadata
-from lambdas.common.claims import ClaimLost, Claims, RequestInFlight
+from lambdas.common.archive import REFUSED_REQUESTS, ArchivedObject, reply_key, request_metadata
+from lambdas.common.claims import (
+    AlreadyAnswered,
+    AttemptsSpent,
+    ClaimLost,
+    Claims,
+    RequestInFlight,
+    RequestLease,
+)
 from lambdas.common.errors import SafeError, describe
 from lambdas.common.observability import logger, metrics
 from lambdas.common.scrubbing import scrub
+from lambdas.common.transcript_builder import TranscriptBuilder
 from lambdas.transcribe_call.deepgram_request import DeepgramApi, DeepgramFailure, RawReply
+from lambdas.transcribe_call.kept_replies import Clock, KeptReplies, Place, ReplyChanged, ReplyNotStored, lost
 from lambdas.transcribe_call.report import Report, StaleTask
-from lambdas.transcribe_call.retry_policy import retry_delay
+from lambdas.transcribe_call.retry_policy import pause_before_next_try
+from transcription.documents import Unstorable
 from transcription.options import (
     InvalidOptions,
     QueryParameters,
@@ -47,16 +62,23 @@ from transcription.options import (
     merged_vocabulary,
     query_parameters,
 )
-from transcription.reply import InvalidReply, parse_reply
+from transcription.reply import InvalidReply
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from lambdas.common.archive import Archive
     from lambdas.transcribe_call.deepgram_key import DeepgramKey
     from lambdas.transcribe_call.presigning import Presigner
     from lambdas.transcribe_call.vocabulary import Vocabulary
     from lambdas.transcribe_call.work import Work
+    from transcription.transcript import Role
+
+TIME_TO_KEEP = timedelta(seconds=45)
+"""What must be left of a process when Deepgram's time for an answer is over: to keep the reply and to tell of it."""
+
+# Of that, what telling takes: a write to the claim and one to the state machine.
+_TIME_TO_TELL_SECONDS = 15.0
 
 # Names in the metadata of a stored reply.
 _EXECUTION = "execution"
@@ -65,6 +87,14 @@ _REQUEST_ID = "request-id"
 
 class UnusableReply(SafeError):
     """A reply with a status of success that holds no transcription."""
+
+
+class UnbuildableTranscript(SafeError):
+    """A reply that our code cannot work with; it is kept, and a later version may."""
+
+
+class TooLate(SafeError):
+    """What comes before the request took so long that the process might end before the reply is kept."""
 
 
 class RetryLater(Exception):
@@ -81,15 +111,35 @@ class RetryLater(Exception):
 
 @dataclass(frozen=True, kw_only=True)
 class RetryLimits:
-    """How often and how long a call is tried.
+    """How often and how long a call is tried, beside the time that its execution waits for it.
 
     Attributes:
-        max_attempts: Deliveries of a message after which a passing failure becomes final.
-        max_delay_seconds: Longest wait between two of them.
+        max_attempts: Requests that one execution sends for a call at most. Deliveries of its message that come to
+            nothing before a request is sent have as many tries of their own.
+        max_delay_seconds: Longest pause between two tries, as long as the tries last with it.
     """
 
     max_attempts: int
     max_delay_seconds: float
+
+
+@dataclass(kw_only=True)
+class _Delivery:
+    """One delivery of a message.
+
+    Attributes:
+        work: The message.
+        receive_count: How often it has been delivered, this time included.
+        lifetime: How long this process can live at most.
+        ends: When that is over, by its monotonic clock.
+        attempts: Requests that the execution has sent; 0 as long as this delivery has sent none.
+    """
+
+    work: Work
+    receive_count: int
+    lifetime: timedelta
+    ends: float
+    attempts: int = 0
 
 
 class Worker:
@@ -105,7 +155,10 @@ class Worker:
         vocabulary: The clinics' own terms.
         options: What is asked of Deepgram.
         limits: How often and how long a call is tried.
+        channel_roles: Who speaks on which channel, since replies are judged by building their transcripts; none leaves
+            the roles unknown.
         clock: Returns the time (aware, UTC).
+        process_clock: The time of this process.
         jitter: Returns a number from 0 to 1.
     """
 
@@ -121,12 +174,16 @@ class Worker:
         vocabulary: Vocabulary,
         options: TranscriptionOptions,
         limits: RetryLimits,
+        channel_roles: Mapping[int, Role] = MappingProxyType({}),
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+        process_clock: Clock = time,
         jitter: Callable[[], float] = random.random,
     ) -> None:
         self._report = report
         self._claims = claims
-        self._archive = archive
+        self._bucket = archive.bucket
+        self._replies = KeptReplies(archive, clock=process_clock, jitter=jitter)
+        self._builder = TranscriptBuilder(bucket=archive.bucket, options=options, channel_roles=channel_roles)
         self._deepgram = deepgram
         self._key = key
         self._presigner = presigner
@@ -134,6 +191,7 @@ class Worker:
         self._options = options
         self._limits = limits
         self._clock = clock
+        self._process_clock = process_clock
         self._jitter = jitter
 
     def process(self, work: Work, *, receive_count: int, lifetime: timedelta) -> None:
@@ -147,66 +205,102 @@ class Worker:
         Raises:
             RetryLater: The message belongs back into the queue.
         """
+        ends = self._process_clock.monotonic() + lifetime.total_seconds()
+        delivery = _Delivery(work=work, receive_count=receive_count, lifetime=lifetime, ends=ends)
         try:
-            self._attempt(work, receive_count=receive_count, lifetime=lifetime)
+            self._attempt(delivery)
         except StaleTask:
             _drop("nobody waits for this call any more; its reply, if there is one, stays archived")
         except ClaimLost:
             _drop("another execution works on this recording")
 
-    def _attempt(self, work: Work, *, receive_count: int, lifetime: timedelta) -> None:
+    def _attempt(self, delivery: _Delivery) -> None:
         try:
-            self._report.heartbeat(work.task_token)
-            self._transcribe(work, lifetime=lifetime)
+            self._report.heartbeat(delivery.work.task_token)
+            self._transcribe(delivery)
         except (StaleTask, ClaimLost, RetryLater):
             raise
+        except ReplyChanged:
+            logger.info("looking again: the reply's place has changed")
+            raise RetryLater(1) from None
         except DeepgramFailure as failure:
             if failure.status == HTTPStatus.TOO_MANY_REQUESTS:
                 metrics.add_metric(name="DeepgramRateLimited", unit=MetricUnit.Count, value=1)
             if failure.retriable:
-                self._retry_or_fail(work, failure, receive_count=receive_count, retry_after=failure.retry_after)
+                self._ask_again_or_fail(delivery, failure)
             else:
-                self._fail(work, failure)
+                self._fail(delivery.work, failure)
+        except TooLate as late:
+            self._try_again_or_fail(delivery, late)
         except SafeError as failure:
-            self._fail(work, failure)
+            self._fail(delivery.work, failure)
         except Exception as error:  # noqa: BLE001 - becomes a retry or the task's failure, without its text
-            unexpected = SafeError(f"Unexpected.{type(error).__name__}", describe(error))
-            self._retry_or_fail(work, unexpected, receive_count=receive_count)
+            self._try_again_or_fail(delivery, SafeError(f"Unexpected.{type(error).__name__}", describe(error)))
 
-    def _retry_or_fail(
-        self, work: Work, failure: SafeError, *, receive_count: int, retry_after: float | None = None
-    ) -> None:
-        if receive_count >= self._limits.max_attempts:
-            self._fail(work, SafeError(failure.code, f"{failure.message}; gave up after {receive_count} attempts"))
-            return
-        delay = retry_delay(
-            receive_count=receive_count,
-            retry_after=retry_after,
-            max_delay=self._limits.max_delay_seconds,
+    def _ask_again_or_fail(self, delivery: _Delivery, failure: DeepgramFailure) -> None:
+        """Bound the requests that are sent, and only those: a delivery that only waited is none."""
+        pause = pause_before_next_try(
+            tries=delivery.attempts,
+            max_tries=self._limits.max_attempts,
+            remaining=self._remaining(delivery.work),
+            max_pause=self._limits.max_delay_seconds,
+            retry_after=failure.retry_after,
             random=self._jitter,
         )
+        self._pause_or_fail(delivery, failure, pause=pause, tried=f"{delivery.attempts} attempts")
+
+    def _try_again_or_fail(self, delivery: _Delivery, failure: SafeError) -> None:
+        """Bound the deliveries that came to nothing before Deepgram was asked, those that did ask counted beside."""
+        pause = pause_before_next_try(
+            tries=delivery.receive_count,
+            max_tries=2 * self._limits.max_attempts,
+            remaining=self._remaining(delivery.work),
+            max_pause=self._limits.max_delay_seconds,
+            random=self._jitter,
+        )
+        self._pause_or_fail(delivery, failure, pause=pause, tried=f"{delivery.receive_count} deliveries")
+
+    def _pause_or_fail(self, delivery: _Delivery, failure: SafeError, *, pause: int | None, tried: str) -> None:
+        if pause is None:
+            self._fail(delivery.work, SafeError(failure.code, f"{failure.message}; gave up after {tried}"))
+            return
         logger.warning(
             "trying again later",
             error_code=failure.code,
             error_message=failure.message,
-            attempt=receive_count,
-            delay_seconds=delay,
+            attempts=delivery.attempts,
+            receive_count=delivery.receive_count,
+            delay_seconds=pause,
         )
-        raise RetryLater(delay)
+        waited = self._waited(delivery.work).total_seconds()
+        metrics.add_metric(name="TroubledCallAge", unit=MetricUnit.Seconds, value=waited)
+        raise RetryLater(pause)
+
+    def _waited(self, work: Work) -> timedelta:
+        now = self._clock()
+        return now - min(now, work.waiting_since or now)
+
+    def _remaining(self, work: Work) -> float:
+        """Return the seconds until the last moment at which a request can still be answered in time.
+
+        Of a short wait a part is left, so that it is not all spent on waiting for the last request.
+        """
+        request = min(self._deepgram.timeout + TIME_TO_KEEP, work.max_wait / 4)
+        return (work.max_wait - request - self._waited(work)).total_seconds()
 
     def _fail(self, work: Work, failure: SafeError) -> None:
         logger.error("the call cannot be transcribed", error_code=failure.code, error_message=failure.message)
         metrics.add_metric(name="DeepgramFailures", unit=MetricUnit.Count, value=1)
         self._report.failure(work.task_token, failure)
 
-    def _transcribe(self, work: Work, *, lifetime: timedelta) -> None:
-        archived = self._archive.read(reply_key(work.recording.recording_id))
-        if archived is not None:
-            archived_id = archived.metadata.get(_REQUEST_ID, "")
+    def _transcribe(self, delivery: _Delivery) -> None:
+        work = delivery.work
+        place = self._replies.look(work.recording.recording_id)
+        if place.reply is not None:
             try:
-                request_id = _judge(archived.content, request_id=archived_id)
+                request_id = self._judge(work, place.reply)
             except UnusableReply as unusable:
-                if archived.metadata.get(_EXECUTION) == work.execution:
+                if place.reply.metadata.get(_EXECUTION) == work.execution:
                     raise
                 logger.warning("asking again: an earlier execution got an unusable reply", error_code=unusable.code)
             else:
@@ -215,66 +309,159 @@ class Worker:
                 return
         api_key = self._key.read()
         try:
-            request_id = self._ask(work, api_key=api_key, lifetime=lifetime)
-        except DeepgramFailure as refused:
-            if refused.status != HTTPStatus.UNAUTHORIZED:
+            request_id = self._ask(delivery, place, api_key=api_key)
+        except DeepgramFailure as failure:
+            if failure.status != HTTPStatus.UNAUTHORIZED:
                 raise
             newer_key = self._key.read(refresh=True)
             if newer_key == api_key:
                 raise
             logger.info("asking again: the key was rotated")
-            request_id = self._ask(work, api_key=newer_key, lifetime=lifetime)
+            place = self._replies.look(work.recording.recording_id)
+            request_id = self._ask(delivery, place, api_key=newer_key)
         self._succeed(work, request_id=request_id)
 
-    def _ask(self, work: Work, *, api_key: str, lifetime: timedelta) -> str:
+    def _ask(self, delivery: _Delivery, place: Place, *, api_key: str) -> str:
         """Send one request, keep its reply and return Deepgram's name of the request."""
-        recording = work.recording
+        recording = delivery.work.recording
         vocabulary = self._vocabulary.terms(recording.call.clinic_id)
         try:
             parameters = query_parameters(self._options, channels=recording.audio.channels, vocabulary=vocabulary)
         except InvalidOptions as invalid:
             raise SafeError("DeepgramOptions.Invalid", str(invalid)) from None
         url = self._presigner.presign(recording)
-        lease = self._claims.begin_request(
-            recording.recording_id, execution=work.execution, now=self._clock(), lease=lifetime
+        self._replies.make_room(place)
+        lease = self._lease(delivery)
+        reply = self._send(delivery, lease, url, parameters=parameters, api_key=api_key)
+        kept = ArchivedObject(
+            content=reply.content,
+            metadata={
+                _EXECUTION: delivery.work.execution,
+                _REQUEST_ID: reply.request_id,
+                REFUSED_REQUESTS: str(lease.refused),
+                **request_metadata(self._options, vocabulary_terms=len(merged_vocabulary(self._options, vocabulary))),
+            },
+            last_modified=self._clock(),
         )
-        if isinstance(lease, RequestInFlight):
-            logger.info("waiting: another delivery of this message is asking Deepgram")
-            raise RetryLater(max(1, lease.until - int(self._clock().timestamp())))
         try:
-            reply = self._send(url, parameters=parameters, api_key=api_key)
-            self._archive.write(
-                reply_key(recording.recording_id),
-                reply.content,
-                metadata={
-                    _EXECUTION: work.execution,
-                    _REQUEST_ID: reply.request_id,
-                    **request_metadata(
-                        self._options, vocabulary_terms=len(merged_vocabulary(self._options, vocabulary))
-                    ),
-                },
-            )
-            request_id = _judge(reply.content, request_id=reply.request_id)
-        except Exception as error:
-            self._claims.end_request(
-                recording.recording_id,
-                execution=work.execution,
-                lease=lease,
-                now=self._clock(),
-                replied=isinstance(error, UnusableReply),
-            )
+            self._keep(delivery, lease, kept)
+            request_id = self._judge(delivery.work, kept, encoding=reply.encoding)
+        except (ReplyNotStored, UnusableReply, UnbuildableTranscript):
+            self._end_request(delivery, lease, replied=True)
             raise
         metrics.add_metric(name="AudioSeconds", unit=MetricUnit.Seconds, value=recording.audio.duration_seconds)
         return request_id
 
-    def _send(self, url: str, *, parameters: QueryParameters, api_key: str) -> RawReply:
+    def _lease(self, delivery: _Delivery) -> RequestLease:
+        """Take the request lease, as the last thing before the request."""
+        recording_id = delivery.work.recording.recording_id
+        needed = self._deepgram.timeout + TIME_TO_KEEP
+        if self._process_clock.monotonic() + needed.total_seconds() > delivery.ends:
+            raise TooLate(
+                "Worker.TooLate", "what comes before the request left no time to wait for it and keep the reply"
+            )
+        lease = self._claims.begin_request(
+            recording_id,
+            execution=delivery.work.execution,
+            now=self._clock(),
+            lease=delivery.lifetime,
+            most=self._limits.max_attempts,
+        )
+        match lease:
+            case RequestInFlight():
+                logger.info("waiting: another delivery of this message is asking Deepgram")
+                raise RetryLater(max(1, lease.until - int(self._clock().timestamp())))
+            case AlreadyAnswered():
+                if self._replies.look(recording_id).reply is None:
+                    raise lost()
+                raise ReplyChanged
+            case AttemptsSpent():
+                raise SafeError(
+                    "Deepgram.Unanswered", f"gave up after {lease.attempts} attempts, of which none brought a reply"
+                )
+        delivery.attempts = lease.attempts
+        return lease
+
+    def _send(
+        self, delivery: _Delivery, lease: RequestLease, url: str, *, parameters: QueryParameters, api_key: str
+    ) -> RawReply:
         metrics.add_metric(name="DeepgramRequests", unit=MetricUnit.Count, value=1)
         started = time.monotonic()
         try:
             return self._deepgram.transcribe(url, parameters=parameters, api_key=api_key)
+        except DeepgramFailure as failure:
+            self._end_request(delivery, lease, replied=failure.answered, refused=failure.refused)
+            raise
+        except Exception:
+            self._end_request(delivery, lease, replied=False)
+            raise
         finally:
             milliseconds = (time.monotonic() - started) * 1000
             metrics.add_metric(name="RequestMilliseconds", unit=MetricUnit.Milliseconds, value=milliseconds)
+
+    def _keep(self, delivery: _Delivery, lease: RequestLease, reply: ArchivedObject) -> None:
+        """Write a reply into the archive: it is paid for, so for as long as this process may live.
+
+        Raises:
+            ReplyNotStored: The archive did not take it.
+        """
+        recording_id = delivery.work.recording.recording_id
+        try:
+            self._replies.keep(recording_id, reply.content, metadata=reply.metadata)
+        except (ClientError, BotoCoreError) as error:
+            logger.error("the reply is held: the archive does not take it", error=describe(error))
+            metrics.add_metric(name="RepliesHeld", unit=MetricUnit.Count, value=1)
+        else:
+            return
+        # Whatever becomes of this process: there was an answer, and this execution must not pay for another one.
+        try:
+            self._claims.note_answer(recording_id, execution=delivery.work.execution, lease=lease, now=self._clock())
+        except (ClaimLost, ClientError, BotoCoreError) as error:
+            logger.warning("the answer could not be noted on the claim", error=describe(error))
+        self._replies.keep_trying(
+            recording_id, reply.content, metadata=reply.metadata, until=delivery.ends - _TIME_TO_TELL_SECONDS
+        )
+
+    def _end_request(self, delivery: _Delivery, lease: RequestLease, *, replied: bool, refused: bool = False) -> None:
+        """Give the request lease back. If that fails, it runs out by itself, and what happened counts all the same."""
+        try:
+            self._claims.end_request(
+                delivery.work.recording.recording_id,
+                execution=delivery.work.execution,
+                lease=lease,
+                now=self._clock(),
+                replied=replied,
+                refused=refused,
+            )
+        except (ClientError, BotoCoreError) as error:
+            logger.warning("the request lease could not be given back", error=describe(error))
+
+    def _judge(self, work: Work, reply: ArchivedObject, *, encoding: str = "") -> str:
+        """Return Deepgram's name of the request if a transcript can be built from the reply, and stored.
+
+        Raises:
+            UnusableReply: The reply holds no transcription.
+            UnbuildableTranscript: It may hold one, but our code breaks on it.
+        """
+        request_id = reply.metadata.get(_REQUEST_ID, "")
+        about = f"(request {request_id or 'unknown'})"
+        try:
+            built = self._builder.build(
+                work.recording, reply, reply_key=reply_key(work.recording.recording_id), deepgram_requests=1
+            )
+        except InvalidReply as invalid:
+            packed = f"; it came packed as {encoding}" if encoding else ""
+            raise UnusableReply(
+                f"Deepgram.InvalidReply.{invalid.code}", f"{scrub(str(invalid))}{packed} {about}"
+            ) from None
+        except Unstorable as unstorable:
+            raise UnusableReply("Deepgram.InvalidReply.Unstorable", f"{unstorable} {about}") from None
+        except Exception as error:  # noqa: BLE001 - told without its text
+            raise UnbuildableTranscript(
+                "Transcript.Unbuildable",
+                f"{describe(error)} {about}. The reply is kept: after an update, a redrive builds from it, unpaid",
+            ) from None
+        return built.transcript.request_id or request_id
 
     def _succeed(self, work: Work, *, request_id: str) -> None:
         recording_id = work.recording.recording_id
@@ -289,7 +476,7 @@ class Worker:
         self._report.success(
             work.task_token,
             {
-                "reply": {"bucket": self._archive.bucket, "key": reply_key(recording_id)},
+                "reply": {"bucket": self._bucket, "key": reply_key(recording_id)},
                 "request_id": request_id,
                 "deepgram_requests": requests,
             },
@@ -299,17 +486,3 @@ class Worker:
 def _drop(reason: str) -> None:
     logger.warning("the message is dropped", reason=reason)
     metrics.add_metric(name="MessagesDropped", unit=MetricUnit.Count, value=1)
-
-
-def _judge(content: bytes, *, request_id: str) -> str:
-    """Return Deepgram's name of the request if the reply is a transcription.
-
-    Raises:
-        UnusableReply: It is none.
-    """
-    try:
-        return parse_reply(content).request_id or request_id
-    except InvalidReply as invalid:
-        raise UnusableReply(
-            f"Deepgram.InvalidReply.{invalid.code}", f"{scrub(str(invalid))} (request {request_id or 'unknown'})"
-        ) from None

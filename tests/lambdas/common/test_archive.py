@@ -4,9 +4,10 @@ import gzip
 from typing import TYPE_CHECKING
 
 import pytest
+from botocore.exceptions import ClientError
 
 from lambdas.common import archive as archive_module
-from lambdas.common.archive import Archive, ArchivedObject, TooLarge, asked_of, request_metadata
+from lambdas.common.archive import Archive, ArchivedObject, TooLarge, asked_of, refused, request_metadata
 from tests.lambdas.cloud import NOW
 from transcription.codec import SCHEMA_VERSION
 from transcription.options import TranscriptionOptions
@@ -33,12 +34,46 @@ def test_there_is_nothing_under_an_unknown_key(archive: Archive) -> None:
 
 
 def test_the_same_document_always_has_the_same_bytes(archive: Archive, cloud: Cloud) -> None:
-    archive.write_json("one", {"b": 1, "a": "ä"})
-    archive.write_json("two", {"a": "ä", "b": 1})
+    for key in ("one", "two"):
+        archive.write(key, '{"a":"ä"}'.encode())
     stored = [cloud.s3.get_object(Bucket="archive", Key=key)["Body"].read() for key in ("one", "two")]
     assert stored[0] == stored[1]
     assert stored[0][4:8] == bytes(4)  # the time in gzip's header
-    assert gzip.decompress(stored[0]) == '{"a":"ä","b":1}'.encode()
+    assert gzip.decompress(stored[0]) == '{"a":"ä"}'.encode()
+
+
+def test_a_document_is_written_over_what_was_seen_and_over_nothing_else(archive: Archive) -> None:
+    assert archive.write_over(None, "a", b"1")
+    assert not archive.write_over(None, "a", b"2")
+    seen = archive.read("a")
+    assert seen is not None
+    assert archive.write_over(seen, "a", b"3", metadata={"m": "n"})
+    assert not archive.write_over(seen, "a", b"4")
+    now = archive.read("a")
+    assert now is not None
+    assert (now.content, now.metadata) == (b"3", {"m": "n"})
+    assert not archive.write_over(now, "gone", b"5")
+
+
+@pytest.mark.parametrize(
+    ("code", "final"),
+    [
+        ("AccessDenied", True),
+        ("KMS.DisabledException", True),
+        ("KMS.NotFoundException", True),
+        ("KMS.KMSInvalidStateException", True),
+        ("NoSuchBucket", True),
+        ("KMS.ThrottlingException", False),
+        ("KMS.KMSInternalException", False),
+        ("SlowDown", False),
+        ("InternalError", False),
+        ("RequestTimeout", False),
+        ("ServiceUnavailable", False),
+        ("ExpiredToken", False),
+    ],
+)
+def test_what_s3_will_refuse_again_is_told_from_what_passes(code: str, final: bool) -> None:
+    assert refused(ClientError({"Error": {"Code": code, "Message": ""}}, "PutObject")) is final
 
 
 def test_a_document_that_unpacks_to_too_much_is_refused(archive: Archive, monkeypatch: pytest.MonkeyPatch) -> None:

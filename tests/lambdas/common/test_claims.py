@@ -8,7 +8,16 @@ from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
-from lambdas.common.claims import ClaimLost, Claims, Duplicate, RequestInFlight, RequestLease, Taken
+from lambdas.common.claims import (
+    AlreadyAnswered,
+    AttemptsSpent,
+    ClaimLost,
+    Claims,
+    Duplicate,
+    RequestInFlight,
+    RequestLease,
+    Taken,
+)
 from lambdas.common.errors import SafeError
 from tests.lambdas.cloud import EXECUTION, LEASE, NOW, OTHER_EXECUTION, AtomicTable, Cloud, ForgetfulTable, candidate
 from transcription.recordings import CallKind
@@ -303,9 +312,9 @@ def test_an_execution_that_has_its_reply_may_not_send_again(claims: Claims) -> N
     lease = begin(claims)
     assert isinstance(lease, RequestLease)
     claims.end_request(candidate().recording_id, execution=EXECUTION, lease=lease, now=NOW, replied=True)
-    assert begin(claims) == RequestInFlight(until=int(NOW.timestamp()))
+    assert begin(claims) == AlreadyAnswered()
     claims.record_reply(candidate().recording_id, execution=EXECUTION, reply_key="k", request_id="r", now=NOW)
-    assert begin(claims) == RequestInFlight(until=int(NOW.timestamp()))
+    assert begin(claims) == AlreadyAnswered()
 
 
 def test_a_later_execution_may_send_again(claims: Claims, cloud: Cloud) -> None:
@@ -326,6 +335,63 @@ def test_a_claim_that_is_gone_cannot_be_changed(claims: Claims) -> None:
 
 
 def begin(
-    claims: Claims, *, execution: str = EXECUTION, at: timedelta = timedelta(0)
-) -> RequestLease | RequestInFlight:
-    return claims.begin_request(candidate().recording_id, execution=execution, now=NOW + at, lease=REQUEST_LEASE)
+    claims: Claims, *, execution: str = EXECUTION, at: timedelta = timedelta(0), most: int | None = None
+) -> RequestLease | RequestInFlight | AlreadyAnswered | AttemptsSpent:
+    return claims.begin_request(
+        candidate().recording_id, execution=execution, now=NOW + at, lease=REQUEST_LEASE, most=most
+    )
+
+
+def ask(claims: Claims, *, refused: bool = False, **about: Any) -> RequestLease:
+    """Send a request that brings nothing."""
+    lease = begin(claims, **about)
+    assert isinstance(lease, RequestLease)
+    claims.end_request(
+        candidate().recording_id,
+        execution=about.get("execution", EXECUTION),
+        lease=lease,
+        now=NOW,
+        replied=False,
+        refused=refused,
+    )
+    return lease
+
+
+def test_an_execution_sends_as_many_requests_as_it_may(claims: Claims, cloud: Cloud) -> None:
+    take(claims)
+    assert [ask(claims, most=3).attempts for _ in range(3)] == [1, 2, 3]
+    assert begin(claims, most=3) == AttemptsSpent(attempts=3)
+    assert cloud.claim(candidate().recording_id)["deepgram_requests"] == 3
+    set_status(cloud, "failed")
+    take(claims, execution=OTHER_EXECUTION)
+    again = ask(claims, execution=OTHER_EXECUTION, most=3)
+    assert (again.attempts, again.requests) == (1, 4)
+
+
+def test_requests_that_were_refused_are_counted_beside_the_others(cloud: Cloud) -> None:
+    claims = Claims(table=cast("Table", ForgetfulTable(cloud.table)))
+    take(claims)
+    ask(claims, refused=True)
+    ask(claims)
+    ask(claims, refused=True)
+    last = begin(claims)
+    assert isinstance(last, RequestLease)
+    assert (last.requests, last.refused) == (4, 2)
+
+
+def test_an_answer_that_is_noted_keeps_its_execution_from_asking_again_once_the_lease_is_over(claims: Claims) -> None:
+    take(claims)
+    lease = begin(claims)
+    assert isinstance(lease, RequestLease)
+    claims.note_answer(candidate().recording_id, execution=EXECUTION, lease=lease, now=NOW)
+    assert isinstance(begin(claims), RequestInFlight)
+    assert begin(claims, at=REQUEST_LEASE + timedelta(seconds=1)) == AlreadyAnswered()
+
+
+def test_only_who_asked_may_note_the_answer(claims: Claims) -> None:
+    take(claims)
+    lease = begin(claims)
+    assert isinstance(lease, RequestLease)
+    ask(claims, at=REQUEST_LEASE + timedelta(seconds=1))
+    with pytest.raises(ClaimLost):
+        claims.note_answer(candidate().recording_id, execution=EXECUTION, lease=lease, now=NOW)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, cast
 
 import boto3
@@ -103,8 +104,8 @@ def admitted(cloud: Cloud, function_environment: pytest.MonkeyPatch) -> Admitted
     return admitted
 
 
-def message(admitted: AdmittedRecording) -> str:
-    return json.dumps({"task_token": "token", "execution": EXECUTION, "recording": admitted.to_payload()})
+def message(admitted: AdmittedRecording, **wait: Any) -> str:
+    return json.dumps({"task_token": "token", "execution": EXECUTION, "recording": admitted.to_payload(), **wait})
 
 
 def test_a_message_is_worked_off(
@@ -122,11 +123,13 @@ def test_what_happened_is_measured(
     queue: Queue, admitted: AdmittedRecording, deepgram: FakeDeepgram, output: Callable[[], str]
 ) -> None:
     deepgram.answer(refusal(429, "TOO_MANY_REQUESTS"))
-    queue.send(message(admitted))
+    an_hour_ago = datetime.now(UTC) - timedelta(hours=1)
+    queue.send(message(admitted, waiting_since=an_hour_ago.isoformat(), max_wait_seconds=86400))
     queue.deliver()
     lines = [json.loads(line) for line in output().splitlines()]
     (measured,) = [line for line in lines if "_aws" in line]
     assert measured["DeepgramRateLimited"] == measured["DeepgramRequests"] == [1.0]
+    assert 3600 <= measured["TroubledCallAge"][0] < 3660
     assert measured["RequestMilliseconds"][0] >= 0
     (directive,) = measured["_aws"]["CloudWatchMetrics"]
     assert (directive["Namespace"], directive["Dimensions"]) == ("CallScribe", [["service"]])

@@ -5,7 +5,7 @@ import json
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, cast
 
 import pytest
@@ -13,6 +13,7 @@ from botocore.exceptions import ClientError
 
 from lambdas.common.archive import Archive
 from lambdas.common.claims import Claims, Taken
+from lambdas.store_transcript.store import TranscriptStore
 from lambdas.transcribe_call.deepgram_request import DeepgramApi
 from lambdas.transcribe_call.report import Report
 from lambdas.transcribe_call.work import Work
@@ -29,6 +30,7 @@ from tests.lambdas.cloud import (
     candidate_of,
     recording,
 )
+from tests.transcription.replies import CHANNEL_ROLES
 from transcription.codec import SCHEMA_VERSION
 from transcription.options import TranscriptionOptions
 
@@ -46,6 +48,7 @@ if TYPE_CHECKING:
 URL = "https://recordings.s3.eu-central-1.amazonaws.com/call.wav?X-Amz-Signature=5c0ffee5"
 LIFETIME = timedelta(minutes=2)
 MAX_ATTEMPTS = 4
+MAX_WAIT = timedelta(days=1)
 
 
 class Keys:
@@ -74,6 +77,23 @@ class Signer:
         return URL
 
 
+class ProcessTime:
+    """The time of a process, which passes while it sleeps; what is given happens after each sleep."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+        self.slept: list[float] = []
+        self.meanwhile: Callable[[], None] = lambda: None
+
+    def monotonic(self) -> float:
+        return self.now
+
+    def sleep(self, seconds: float, /) -> None:
+        self.now += seconds
+        self.slept.append(seconds)
+        self.meanwhile()
+
+
 class Words:
     def __init__(self, *terms: str) -> None:
         self._terms = terms
@@ -93,6 +113,8 @@ class Site:
         self.claims = Claims(table=self.table)
         self.archive = Archive(s3=cloud.s3, bucket="archive")
         self.now = NOW
+        self.process_time = ProcessTime()
+        self.waiting_since: datetime | None = NOW
         self.keys = Keys()
         self.words = Words()
         self.signer = Signer()
@@ -123,7 +145,9 @@ class Site:
             vocabulary=cast("Vocabulary", self.words),
             options=TranscriptionOptions(),
             limits=RetryLimits(max_attempts=MAX_ATTEMPTS, max_delay_seconds=600),
+            channel_roles=CHANNEL_ROLES,
             clock=lambda: self.now,
+            process_clock=self.process_time,
             jitter=lambda: 1.0,
         )
 
@@ -137,7 +161,13 @@ class Site:
         timeout: float = 5.0,
     ) -> None:
         self.worker(archive, timeout).process(
-            Work(task_token=token, execution=execution, recording=self.recording),
+            Work(
+                task_token=token,
+                execution=execution,
+                recording=self.recording,
+                waiting_since=self.waiting_since,
+                max_wait=MAX_WAIT,
+            ),
             receive_count=receive_count,
             lifetime=LIFETIME,
         )
@@ -187,6 +217,7 @@ def test_deepgram_is_asked_with_the_clinics_words(site: Site) -> None:
         "execution": EXECUTION,
         "request-id": REQUEST_ID,
         "vocabulary-terms": "2",
+        "refused-requests": "0",
     }
 
 
@@ -337,12 +368,16 @@ def test_a_request_that_timed_out_is_counted_and_tried_again(site: Site) -> None
     assert site.tasks.results["token"]["deepgram_requests"] == 2
 
 
-@pytest.mark.parametrize(("receive_count", "longest"), [(1, 5), (2, 10), (3, 20)])
-def test_the_wait_grows_with_each_attempt(site: Site, receive_count: int, longest: int) -> None:
-    site.deepgram.answer(refusal(503, "BUSY"))
-    with pytest.raises(RetryLater) as later:
-        site.deliver(receive_count=receive_count)
-    assert later.value.delay_seconds == longest
+def test_the_wait_grows_with_each_request_and_not_with_each_delivery(site: Site) -> None:
+    site.deepgram.answer(then=refusal(503, "BUSY"))
+    waits = []
+    for receive_count in (1, 40, 41):
+        with pytest.raises(RetryLater) as later:
+            site.deliver(receive_count=receive_count)
+        waits.append(later.value.delay_seconds)
+    # The last request is kept for the end of the wait.
+    assert waits[:2] == [5, 10]
+    assert waits[2] == 12 * 3600 - 15 * 60
 
 
 def test_the_wait_is_at_least_what_deepgram_asks_for(site: Site) -> None:
@@ -453,25 +488,344 @@ def test_an_unforeseen_failure_is_tried_again_and_then_named_by_its_place(
     monkeypatch.setattr(Words, "terms", fail)
     with pytest.raises(RetryLater):
         site.deliver()
-    site.deliver(receive_count=MAX_ATTEMPTS)
+    site.deliver(receive_count=2 * MAX_ATTEMPTS)
     error, cause = site.tasks.failures["token"]
     assert error == "Unexpected.KeyError"
     assert cause.startswith("KeyError at ")
     assert "5550107788" not in cause
 
 
-def test_a_reply_that_could_not_be_stored_is_asked_for_again(site: Site) -> None:
-    class Full(Archive):
-        def write(self, key: str, content: bytes, *, metadata: Any = None) -> None:
-            raise ClientError({"Error": {"Code": "SlowDown", "Message": ""}}, "PutObject")
-
-    with pytest.raises(RetryLater):
-        site.deliver(archive=Full(s3=site.cloud.s3, bucket="archive"))
-    site.deliver(receive_count=2)
-    assert site.tasks.results["token"]["deepgram_requests"] == 2
-
-
 def test_mono_recordings_are_diarized(site: Site) -> None:
     site.recording = replace(site.recording, audio=replace(site.recording.audio, channels=1))
     site.deliver()
     assert site.deepgram.requests[0].parameters["diarize_model"] == ["latest"]
+
+
+def aws_error(code: str, operation: str = "PutObject") -> ClientError:
+    return ClientError({"Error": {"Code": code, "Message": ""}}, operation)
+
+
+class Unwilling(Archive):
+    """An archive that takes no reply for a number of times, although it took what was written before."""
+
+    def __init__(self, site: Site, *, code: str = "SlowDown", times: int = 10**6) -> None:
+        super().__init__(s3=site.cloud.s3, bucket="archive")
+        self._code = code
+        self._times = times
+        self.tries = 0
+
+    def write(self, key: str, content: bytes, *, metadata: Any = None) -> None:
+        self.tries += 1
+        if self.tries <= self._times:
+            raise aws_error(self._code)
+        super().write(key, content, metadata=metadata)
+
+
+REFUSALS = ["AccessDenied", "KMS.DisabledException", "SlowDown", "InternalError"]
+
+
+@pytest.mark.parametrize("code", REFUSALS)
+def test_a_paid_reply_is_held_until_the_archive_takes_it(site: Site, code: str) -> None:
+    archive = Unwilling(site, code=code, times=6)
+    site.deliver(archive=archive)
+    assert archive.tries == 7
+    assert len(site.process_time.slept) == 6
+    assert site.tasks.results["token"].items() >= SUCCESS.items()
+    assert json.loads(site.stored_reply()) == transcription()
+    assert len(site.deepgram.requests) == 1
+
+
+@pytest.mark.parametrize("code", REFUSALS)
+def test_a_paid_reply_that_is_never_taken_fails_the_call_and_is_not_asked_for_again(site: Site, code: str) -> None:
+    started = site.process_time.now
+    site.deliver(archive=Unwilling(site, code=code))
+    error, cause = site.tasks.failures["token"]
+    assert error == "Reply.NotStored"
+    assert "paid" in cause
+    # All of the process's life but what it takes to say so.
+    assert site.process_time.now - started == LIFETIME.total_seconds() - 15
+    assert len(site.deepgram.requests) == 1
+    site.tasks.waiting.add("token")
+    site.deliver(receive_count=2)
+    assert site.tasks.failures["token"][0] == "Reply.NotStored"
+    assert len(site.deepgram.requests) == 1
+
+
+def test_a_redrive_after_a_lost_reply_asks_again_and_the_cost_says_so(site: Site) -> None:
+    site.deliver(archive=Unwilling(site))
+    site.fail()
+    site.take(OTHER_EXECUTION)
+    site.tasks.waiting.add("second")
+    site.deliver(execution=OTHER_EXECUTION, token="second")
+    assert site.tasks.results["second"]["deepgram_requests"] == 2
+    metadata = site.cloud.s3.head_object(Bucket="archive", Key=site.reply_key)["Metadata"]
+    assert metadata["refused-requests"] == "0"
+
+
+def test_a_function_killed_while_it_holds_a_reply_does_not_make_another_one_pay(site: Site) -> None:
+    def die() -> None:
+        raise Killed
+
+    site.process_time.meanwhile = die
+    with pytest.raises(Killed):
+        site.deliver(archive=Unwilling(site))
+    site.process_time.meanwhile = lambda: None
+    site.now += LIFETIME + timedelta(seconds=1)
+    site.deliver(receive_count=2)
+    assert site.tasks.failures["token"][0] == "Reply.NotStored"
+    assert len(site.deepgram.requests) == 1
+
+
+def test_a_held_reply_is_kept_although_the_claim_cannot_be_written(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    def throttled(*_: Any, **__: Any) -> None:
+        raise aws_error("ThrottlingException", "UpdateItem")
+
+    monkeypatch.setattr(site.claims, "note_answer", throttled)
+    site.deliver(archive=Unwilling(site, times=3))
+    assert site.tasks.results["token"].items() >= SUCCESS.items()
+
+
+class Refusing:
+    """An S3 client that refuses what it is told to."""
+
+    def __init__(self, s3: Any, operation: str, code: str) -> None:
+        self._s3, self._operation, self._code = s3, operation, code
+
+    def __getattr__(self, name: str) -> Any:
+        if name == self._operation:
+            raise_it: Callable[..., None] = lambda **_: (_ for _ in ()).throw(aws_error(self._code))  # noqa: E731
+            return raise_it
+        return getattr(self._s3, name)
+
+
+@pytest.mark.parametrize("operation", ["put_object", "get_object"])
+@pytest.mark.parametrize("code", ["AccessDenied", "KMS.DisabledException", "KMS.NotFoundException", "NoSuchBucket"])
+def test_an_archive_that_refuses_fails_the_call_before_anything_is_paid(site: Site, operation: str, code: str) -> None:
+    archive = Archive(s3=cast("Any", Refusing(site.cloud.s3, operation, code)), bucket="archive")
+    site.deliver(archive=archive)
+    error, cause = site.tasks.failures["token"]
+    assert error == "Archive.Refused"
+    assert code in cause
+    assert (site.deepgram.requests, site.claim["deepgram_requests"]) == ([], 0)
+
+
+@pytest.mark.parametrize("operation", ["put_object", "get_object"])
+def test_an_archive_in_passing_trouble_is_waited_for_before_anything_is_paid(site: Site, operation: str) -> None:
+    archive = Archive(s3=cast("Any", Refusing(site.cloud.s3, operation, "SlowDown")), bucket="archive")
+    with pytest.raises(RetryLater):
+        site.deliver(archive=archive)
+    assert (site.deepgram.requests, site.claim["deepgram_requests"]) == ([], 0)
+    site.deliver(receive_count=2)
+    assert site.tasks.results["token"].items() >= SUCCESS.items()
+
+
+def test_what_stands_for_an_awaited_reply_is_taken_for_none(site: Site) -> None:
+    site.deepgram.answer(refusal(503, "BUSY"))
+    with pytest.raises(RetryLater):
+        site.deliver()
+    assert site.stored_reply() == b"{}"
+    site.deliver(receive_count=2)
+    assert json.loads(site.stored_reply()) == transcription()
+    assert site.tasks.results["token"]["deepgram_requests"] == 2
+
+
+def test_an_unusable_reply_stays_until_there_is_a_better_one(site: Site) -> None:
+    site.deepgram.answer(Answer(200, {"request_id": REQUEST_ID}), refusal(503, "BUSY"))
+    site.deliver()
+    site.fail()
+    site.take(OTHER_EXECUTION)
+    site.tasks.waiting.add("second")
+    with pytest.raises(RetryLater):
+        site.deliver(execution=OTHER_EXECUTION, token="second")
+    assert json.loads(site.stored_reply()) == {"request_id": REQUEST_ID}
+
+
+def test_a_reply_that_another_execution_keeps_meanwhile_is_neither_written_over_nor_paid_again(site: Site) -> None:
+    site.signer.meanwhile = lambda: site.archive.write(
+        site.reply_key, json.dumps(transcription()).encode(), metadata={"execution": OTHER_EXECUTION}
+    )
+    with pytest.raises(RetryLater) as later:
+        site.deliver()
+    assert later.value.delay_seconds == 1
+    assert site.deepgram.requests == []
+    site.deliver(receive_count=2)
+    assert json.loads(site.stored_reply()) == transcription()
+    assert site.deepgram.requests == []
+
+
+def test_nothing_is_asked_that_could_not_be_kept_in_time(site: Site) -> None:
+    def linger() -> None:
+        site.process_time.now += LIFETIME.total_seconds() - 45
+
+    site.signer.meanwhile = linger
+    with pytest.raises(RetryLater):
+        site.deliver()
+    assert (site.deepgram.requests, site.claim["deepgram_requests"]) == ([], 0)
+
+
+@pytest.mark.parametrize("write", ["record_reply", "end_request"])
+def test_a_claim_that_cannot_be_written_after_the_answer_costs_no_second_request(
+    site: Site, monkeypatch: pytest.MonkeyPatch, write: str
+) -> None:
+    def throttled(*_: Any, **__: Any) -> None:
+        raise aws_error("ThrottlingException", "UpdateItem")
+
+    site.deepgram.answer(Answer(body=transcription() if write == "record_reply" else {}))
+    with monkeypatch.context() as patch:
+        patch.setattr(site.claims, write, throttled)
+        if write == "record_reply":
+            with pytest.raises(RetryLater):
+                site.deliver()
+        else:
+            site.deliver()
+            site.tasks.waiting.add("token")
+    site.deliver(receive_count=2)
+    assert len(site.deepgram.requests) == 1
+
+
+def test_a_refusal_counts_as_one_although_the_lease_cannot_be_given_back(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def throttled(*_: Any, **__: Any) -> None:
+        raise aws_error("ThrottlingException", "UpdateItem")
+
+    site.deepgram.answer(refusal(402, "ASR_PAYMENT_REQUIRED"))
+    monkeypatch.setattr(site.claims, "end_request", throttled)
+    site.deliver()
+    assert site.tasks.failures["token"][0] == "Deepgram.ASR_PAYMENT_REQUIRED"
+
+
+def test_a_state_machine_that_cannot_be_told_is_told_later(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    def throttled(**_: str) -> None:
+        raise aws_error("ThrottlingException", "SendTaskSuccess")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(site.tasks, "send_task_success", throttled)
+        with pytest.raises(RetryLater):
+            site.deliver()
+    site.deliver(receive_count=2)
+    assert site.tasks.results["token"].items() >= SUCCESS.items()
+    assert len(site.deepgram.requests) == 1
+
+
+def poison() -> list[Any]:
+    """Replies that were taken for good, and could be stored by nobody."""
+    words = json.dumps(transcription()).encode()
+    long, warned = transcription(), transcription()
+    long["results"]["summary"] = {"result": "success", "short": "s" * 420_000}
+    warned["metadata"]["warnings"] = [{"parameter": f"p{number}", "type": "t"} for number in range(10_000)]
+    return [
+        pytest.param(words.replace(b"Certainly.", b"Certainly \\ud83d."), id="lone surrogate"),
+        pytest.param(json.dumps(long).encode(), id="long summary"),
+        pytest.param(json.dumps(warned).encode(), id="many warnings"),
+        pytest.param(words.replace(b'"confidence": 0.98', b'"confidence": NaN'), id="nan"),
+    ]
+
+
+@pytest.mark.parametrize("body", poison())
+def test_a_reply_that_passes_the_judge_can_be_stored(site: Site, body: bytes) -> None:
+    site.deepgram.answer(Answer(body=body))
+    site.deliver()
+    result = site.tasks.results["token"]
+    stored = TranscriptStore(
+        table=site.cloud.table,
+        claims=site.claims,
+        archive=site.archive,
+        options=TranscriptionOptions(),
+        channel_roles=CHANNEL_ROLES,
+        retention=None,
+    ).store(site.recording, reply_key=result["reply"]["key"], deepgram_requests=1, now=site.now)
+    item: dict[str, Any] = site.cloud.table.get_item(Key=stored.key.primary())["Item"]
+    assert (item["call_id"], item["cost"]["requests"], item["cost"]["refused"]) == ("call-7", 1, 0)
+
+
+def test_a_reply_on_which_our_code_breaks_is_kept_and_not_paid_again(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def breaks(**_: Any) -> None:
+        raise KeyError("+15550107788")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("lambdas.common.transcript_builder.build_transcript", breaks)
+        site.deliver()
+    error, cause = site.tasks.failures["token"]
+    assert error == "Transcript.Unbuildable"
+    assert "5550107788" not in cause
+    site.fail()
+    site.take(OTHER_EXECUTION)
+    site.tasks.waiting.add("second")
+    site.deliver(execution=OTHER_EXECUTION, token="second")
+    assert site.tasks.results["second"]["deepgram_requests"] == 1
+    assert len(site.deepgram.requests) == 1
+
+
+def test_a_reply_packed_in_an_unknown_way_is_kept_and_named(site: Site) -> None:
+    site.deepgram.answer(Answer(body=b"\x8b\x00\x80hi\x03", headers={"Content-Encoding": "br"}))
+    site.deliver()
+    error, cause = site.tasks.failures["token"]
+    assert error == "Deepgram.InvalidReply.MalformedJson"
+    assert "packed as br" in cause
+    assert site.stored_reply() == b"\x8b\x00\x80hi\x03"
+
+
+def test_a_reply_that_is_too_large_is_paid_for_and_not_asked_for_again(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("lambdas.transcribe_call.deepgram_request.MAX_REPLY_BYTES", 1000)
+    site.deliver()
+    assert site.tasks.failures["token"][0] == "Deepgram.ReplyTooLarge"
+    assert (site.claim["deepgram_requests"], site.claim.get("deepgram_refused")) == (1, None)
+    site.tasks.waiting.add("token")
+    site.deliver(receive_count=2)
+    assert site.tasks.failures["token"][0] == "Reply.NotStored"
+    assert len(site.deepgram.requests) == 1
+
+
+def test_refused_requests_are_told_from_those_that_may_have_been_billed(site: Site) -> None:
+    site.deepgram.answer(refusal(503, "BUSY"), Answer(reset=True))
+    for receive_count in (1, 2):
+        with pytest.raises(RetryLater):
+            site.deliver(receive_count=receive_count)
+    site.deliver(receive_count=3)
+    assert (site.claim["deepgram_requests"], site.claim["deepgram_refused"]) == (3, 1)
+    metadata = site.cloud.s3.head_object(Bucket="archive", Key=site.reply_key)["Metadata"]
+    assert metadata["refused-requests"] == "1"
+
+
+def test_deliveries_that_only_waited_are_no_attempts(site: Site) -> None:
+    site.deepgram.answer(then=refusal(503, "BUSY"))
+    with pytest.raises(RetryLater) as later:
+        site.deliver(receive_count=90)
+    assert later.value.delay_seconds == 5
+    assert site.claim["deepgram_requests"] == 1
+
+
+def test_functions_that_die_in_the_middle_of_a_request_spend_attempts_but_no_more_than_there_are(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def die(*_: Any, **__: Any) -> None:
+        raise Killed
+
+    monkeypatch.setattr(DeepgramApi, "transcribe", die)
+    for receive_count in range(1, MAX_ATTEMPTS + 1):
+        with pytest.raises(Killed):
+            site.deliver(receive_count=receive_count)
+        site.now += LIFETIME + timedelta(seconds=1)
+    site.deliver(receive_count=MAX_ATTEMPTS + 1)
+    assert site.tasks.failures["token"][0] == "Deepgram.Unanswered"
+    assert site.claim["deepgram_requests"] == MAX_ATTEMPTS
+
+
+def test_a_call_is_given_up_with_deepgrams_code_before_its_execution_stops_waiting(site: Site) -> None:
+    site.deepgram.answer(then=refusal(503, "BUSY"))
+    site.now = NOW + MAX_WAIT - timedelta(minutes=10)
+    with pytest.raises(RetryLater) as later:
+        site.deliver()
+    site.now += timedelta(seconds=later.value.delay_seconds)
+    while "token" in site.tasks.waiting:
+        try:
+            site.deliver()
+        except RetryLater as again:
+            site.now += timedelta(seconds=again.delay_seconds)
+    assert site.tasks.failures["token"][0] == "Deepgram.BUSY"
+    assert NOW + MAX_WAIT - timedelta(minutes=2) < site.now < NOW + MAX_WAIT
