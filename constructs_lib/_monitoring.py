@@ -59,6 +59,7 @@ def create_alarms(
     executions_failed: cloudwatch.IMetric,
     executions_timed_out: cloudwatch.IMetric,
     rate_limited: cloudwatch.IMetric,
+    troubled_call_age: cloudwatch.IMetric,
     longest_wait: Duration,
 ) -> dict[str, cloudwatch.Alarm]:
     """Create the alarms of a workflow below *scope*, by construct id."""
@@ -93,6 +94,12 @@ def create_alarms(
         "Deepgram keeps refusing requests: something else uses the project, or its limit is below the configured one",
         above=0,
         periods=3,
+    )
+    alarm.add(
+        "LastingTrouble",
+        troubled_call_age,
+        "Calls have been tried for long without success: Deepgram is down or out of reach, or something of AWS's is",
+        above=longest_wait.to_seconds(),
     )
     return alarm.by_id
 

@@ -26,6 +26,8 @@ REQUESTS_METRIC: Final = "DeepgramRequests"
 """Counts the requests sent to Deepgram."""
 AUDIO_METRIC: Final = "AudioSeconds"
 """Counts the seconds of audio transcribed."""
+TROUBLED_CALL_AGE_METRIC: Final = "TroubledCallAge"
+"""Tells how long a call has waited that could not be transcribed once more."""
 
 INLINE_POLICY: Final = {
     "HIPAA.Security-IAMNoInlinePolicy": "the policy belongs to this one role and changes with it; a managed policy "

@@ -263,6 +263,9 @@ class Definition:
                     "task_token": "{% $states.context.Task.Token %}",
                     "recording": "{% $recording %}",
                     "execution": _EXECUTION,
+                    # What the function behind the queue paces its tries by.
+                    "waiting_since": "{% $states.context.State.EnteredTime %}",
+                    "max_wait_seconds": int(max_wait.to_seconds()),
                 }
             ),
             task_timeout=sfn.Timeout.duration(max_wait),

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
+from typing import Final, Literal
 from urllib.parse import urlsplit
 
 from aws_cdk import Duration, RemovalPolicy, Stack
@@ -27,7 +29,13 @@ from constructs_lib.deepgram_options import DeepgramOptions
 from constructs_lib.deepgram_secret import DeepgramSecret
 from constructs_lib.transcript_archive import REPLIES
 
+Role = Literal["agent", "customer"]
+"""Who speaks on a channel."""
+
+_AMAZON_CONNECT_CHANNELS: Final[Mapping[int, Role]] = {0: "customer", 1: "agent"}
 _PRESIGNED_URL_SECONDS = 900
+# Beyond the attempts, and as many deliveries that end before a request: functions that are killed.
+_SPARE_RECEIVES = 20
 # Between Deepgram's answer and the end of the run: keep the reply, tell the workflow.
 _AFTERWORK = Duration.minutes(1)
 _LONGEST_RUN = Duration.minutes(15)
@@ -54,8 +62,12 @@ class TranscriptionFunction(Construct):
         log_retention: How long logs are kept. Default: a year.
         request_timeout: Longest wait for Deepgram's answer, up to 14 minutes. Default: 11 minutes; Deepgram itself
             gives up after 10 (page "pre-recorded-audio").
-        max_attempts: Times a recording is tried while Deepgram is busy, down or out of reach. Default: 12.
-        max_retry_delay: Longest pause between two tries; it grows up to there. Default: 15 minutes.
+        channel_roles: Who speaks on which channel; a reply is judged by building its transcript. Default: Amazon
+            Connect's order, customer left and agent right.
+        max_attempts: Requests sent to Deepgram for one recording at most while Deepgram is busy, down or out of reach.
+            Default: 50.
+        max_retry_delay: Longest pause between two tries; an outage that outlasts *max_attempts* such pauses loses the
+            recording. Default: the pauses grow so that the attempts last as long as the message says somebody waits.
         vpc: Network to run in. Default: none of yours.
         vpc_subnets: Subnets of *vpc*. Default: the private ones with a way out.
         runtime: Python version of the function. Default: the newest that Lambda has.
@@ -71,6 +83,9 @@ class TranscriptionFunction(Construct):
     """Hands recordings to Deepgram."""
     timeout: Duration
     """Longest run of :attr:`function`; what it works on must stay hidden in the queue for longer."""
+    max_receives: int
+    """Deliveries of a message after which it is put aside: the function itself ends every call before, unless it is
+    killed again and again."""
     presigning_role: iam.Role
     """Signs the URLs from which Deepgram fetches recordings."""
     secret: secretsmanager.ISecret
@@ -97,8 +112,9 @@ class TranscriptionFunction(Construct):
         recording_key: kms.IKey | None = None,
         key: kms.IKey | None = None,
         log_retention: logs.RetentionDays = logs.RetentionDays.ONE_YEAR,
+        channel_roles: Mapping[int, Role] | None = None,
         request_timeout: Duration | None = None,
-        max_attempts: int = 12,
+        max_attempts: int = 50,
         max_retry_delay: Duration | None = None,
         vpc: ec2.IVpc | None = None,
         vpc_subnets: ec2.SubnetSelection | None = None,
@@ -120,13 +136,16 @@ class TranscriptionFunction(Construct):
         )
         if not 1 <= max_attempts <= 100:
             raise ValueError(f"max_attempts of {max_attempts} is out of range: choose 1 to 100")
-        retry_delay = _private.seconds_within(
-            "max_retry_delay",
-            max_retry_delay or Duration.minutes(15),
-            at_least=Duration.seconds(1),
-            at_most=Duration.hours(11),  # SQS hides a message for 12 hours at most
-        )
-        self._max_attempts = max_attempts
+        retry_delay = ""
+        if max_retry_delay is not None:
+            seconds = _private.seconds_within(
+                "max_retry_delay",
+                max_retry_delay,
+                at_least=Duration.seconds(1),
+                at_most=Duration.hours(11),  # SQS hides a message for 12 hours at most
+            )
+            retry_delay = str(seconds)
+        self.max_receives = 2 * max_attempts + _SPARE_RECEIVES
         self._runtime_function = RuntimeFunction(
             self,
             "Transcribe",
@@ -142,7 +161,8 @@ class TranscriptionFunction(Construct):
                 "PRESIGNED_URL_SECONDS": str(_PRESIGNED_URL_SECONDS),
                 "REQUEST_TIMEOUT_SECONDS": str(answer_within),
                 "MAX_ATTEMPTS": str(max_attempts),
-                "MAX_RETRY_DELAY_SECONDS": str(retry_delay),
+                "MAX_RETRY_DELAY_SECONDS": retry_delay,
+                "CHANNEL_ROLES": channel_roles_setting(channel_roles),
             },
             timeout=Duration.seconds(answer_within).plus(_AFTERWORK),
             memory_mib=512,
@@ -203,7 +223,7 @@ class TranscriptionFunction(Construct):
         """Work off the messages of *queue*, as many at once as Deepgram allows.
 
         The visibility timeout of *queue* must exceed :attr:`timeout`, and its redrive policy should allow
-        more receives than ``max_attempts``.
+        :attr:`max_receives`.
 
         Args:
             queue: Where the messages are.
@@ -241,11 +261,24 @@ class TranscriptionFunction(Construct):
         """Count the seconds of audio transcribed, whatever its channels; the sum of 5 minutes."""
         return self._metric(_private.AUDIO_METRIC)
 
-    def _metric(self, name: str) -> cloudwatch.Metric:
+    def metric_troubled_call_age(self) -> cloudwatch.Metric:
+        """Tell how long calls have waited that could not be transcribed once more, in seconds; the longest in an hour.
+
+        SQS does not: its age of the oldest message leaves out messages that were received more than three times (Amazon
+        SQS Developer Guide, "Available CloudWatch metrics for Amazon SQS").
+        """
+        return self._metric(_private.TROUBLED_CALL_AGE_METRIC, period=Duration.hours(1), statistic="Maximum")
+
+    def _metric(self, name: str, *, period: Duration | None = None, statistic: str = "Sum") -> cloudwatch.Metric:
         return cloudwatch.Metric(
             namespace=_private.METRICS_NAMESPACE,
             metric_name=name,
             dimensions_map={"service": self._runtime_function.service},
-            period=Duration.minutes(5),
-            statistic="Sum",
+            period=period or Duration.minutes(5),
+            statistic=statistic,
         )
+
+
+def channel_roles_setting(channel_roles: Mapping[int, Role] | None) -> str:
+    """Write who speaks on which channel as a setting of a function."""
+    return json.dumps({str(c): role for c, role in (channel_roles or _AMAZON_CONNECT_CHANNELS).items()})

@@ -30,14 +30,12 @@ from constructs_lib._runtime_function import RuntimeFunction
 from constructs_lib._state_machine import CALL_TRANSCRIBED, EVENT_SOURCE, UNREACHABLE, Definition
 from constructs_lib.deepgram_options import DeepgramOptions
 from constructs_lib.transcript_archive import REPLIES, TRANSCRIPTS
-from constructs_lib.transcription_function import TranscriptionFunction
+from constructs_lib.transcription_function import Role, TranscriptionFunction, channel_roles_setting
 
 OnNewVersion = Literal["supersede", "keep"]
 """What a new version of a recording does to the transcript that is there."""
 LiveTranscripts = Literal["always", "when-incomplete", "never"]
 """When the recording of a call is transcribed that was transcribed live."""
-Role = Literal["agent", "customer"]
-"""Who speaks on a channel."""
 
 AUDIO_SUFFIXES: Final = (".wav", ".mp3", ".flac", ".ogg", ".opus", ".m4a")
 """What the key of a recording ends with, in lower or upper case."""
@@ -45,14 +43,11 @@ _OWN_LAYOUT: Final = "recordings/"
 _CONNECTS_LAYOUT: Final = "CallRecordings/"
 
 _RUBRIC: Final = "clinic-call-v1"
-_AMAZON_CONNECT_CHANNELS: Final[Mapping[int, Role]] = {0: "customer", 1: "agent"}
 # SQS keeps a message for 14 days at most, and a call must not vanish from the queue while its execution waits for it.
 _LONGEST_WAIT = Duration.days(13)
 _QUEUE_RETENTION = Duration.days(14)
 # A claim outlives its execution by this, so that two executions never hold it at once.
 _CLAIM_MARGIN = Duration.minutes(5)
-# Receives beyond the tries that the function counts: a killed function, or a wait for another worker's lease.
-_SPARE_RECEIVES = 3
 # Errors of executions that are not among the failed calls. States.ALL does not catch the first two (AWS: "Handling
 # errors in Step Functions workflows").
 _SILENT = ["States.DataLimitExceeded", "States.Runtime", UNREACHABLE]
@@ -106,8 +101,10 @@ class TranscriptionWorkflow(Construct):
         max_duration: Longest recording that is transcribed, at most 6 hours. Default: 4 hours.
         waiting_alarm_after: Wait of a call that raises an alarm. Default: an hour.
         request_timeout: Longest wait for Deepgram's answer. Default: 11 minutes.
-        max_attempts: Times a recording is tried while Deepgram is busy, down or out of reach. Default: 12.
-        max_retry_delay: Longest pause between two tries. Default: 15 minutes.
+        max_attempts: Requests sent to Deepgram for one recording at most while Deepgram is busy, down or out of reach.
+            Default: 50.
+        max_retry_delay: Longest pause between two tries; an outage that outlasts *max_attempts* such pauses fails the
+            call. Default: the pauses grow so that the attempts last for *max_wait*.
         log_retention: How long logs are kept. Default: a year.
         vpc: Network the functions run in. Default: none of yours.
         vpc_subnets: Subnets of *vpc*. Default: the private ones with a way out.
@@ -176,7 +173,7 @@ class TranscriptionWorkflow(Construct):
         max_duration: Duration | None = None,
         waiting_alarm_after: Duration | None = None,
         request_timeout: Duration | None = None,
-        max_attempts: int = 12,
+        max_attempts: int = 50,
         max_retry_delay: Duration | None = None,
         log_retention: logs.RetentionDays = logs.RetentionDays.ONE_YEAR,
         vpc: ec2.IVpc | None = None,
@@ -265,9 +262,7 @@ class TranscriptionWorkflow(Construct):
             module="store_transcript",
             description="Turns Deepgram's reply into the transcript",
             environment={
-                "CHANNEL_ROLES": json.dumps(
-                    {str(c): r for c, r in (channel_roles or _AMAZON_CONNECT_CHANNELS).items()}
-                ),
+                "CHANNEL_ROLES": channel_roles_setting(channel_roles),
                 "DEEPGRAM_OPTIONS": options.to_json(),
                 "DEEPGRAM_PRICES": options.prices.to_json(),
                 "TRANSCRIPT_RETENTION_DAYS": retention_days,
@@ -296,6 +291,7 @@ class TranscriptionWorkflow(Construct):
             recording_key=recording_key,
             key=self.key,
             log_retention=log_retention,
+            channel_roles=channel_roles,
             request_timeout=request_timeout,
             max_attempts=max_attempts,
             max_retry_delay=max_retry_delay,
@@ -305,7 +301,7 @@ class TranscriptionWorkflow(Construct):
             architecture=architecture,
             bundling_platform=bundling_platform,
         )
-        self.queue = self._queue(max_attempts)
+        self.queue = self._queue()
         self.transcription.consume(self.queue, failed_calls=self.failed_calls)
         self._allow_admission(admit.role, recordings, recording_key, table)
         self._allow_storage(store.role, table, archive)
@@ -344,6 +340,7 @@ class TranscriptionWorkflow(Construct):
             executions_failed=self.state_machine.metric_failed(),
             executions_timed_out=self.state_machine.metric_timed_out(),
             rate_limited=self.transcription.metric_rate_limited(),
+            troubled_call_age=self.transcription.metric_troubled_call_age(),
             longest_wait=waiting_alarm_after or Duration.hours(1),
         )
         self.on_alarm(cloudwatch_actions.SnsAction(self.alarm_topic))
@@ -362,7 +359,7 @@ class TranscriptionWorkflow(Construct):
             retention_period=_QUEUE_RETENTION,
         )
 
-    def _queue(self, max_attempts: int) -> sqs.Queue:
+    def _queue(self) -> sqs.Queue:
         return sqs.Queue(
             self,
             "Queue",
@@ -373,7 +370,7 @@ class TranscriptionWorkflow(Construct):
             # maximum concurrency prevents those, and a call whose worker was killed should not wait an hour.
             visibility_timeout=self.transcription.timeout.plus(Duration.minutes(1)),
             dead_letter_queue=sqs.DeadLetterQueue(
-                queue=self.failed_calls, max_receive_count=max_attempts + _SPARE_RECEIVES
+                queue=self.failed_calls, max_receive_count=self.transcription.max_receives
             ),
         )
 
@@ -541,7 +538,7 @@ class TranscriptionWorkflow(Construct):
                 self.queue.metric_approximate_number_of_messages_visible(),
                 self.queue.metric_approximate_number_of_messages_not_visible(),
             ],
-            "Oldest waiting call": [self.metric_oldest_waiting_call()],
+            "Oldest waiting call": [self.metric_oldest_waiting_call(), self.transcription.metric_troubled_call_age()],
             "Requests to Deepgram": [
                 self.transcription.metric_requests(),
                 self.transcription.metric_rate_limited(),

@@ -145,8 +145,8 @@ class Settings:
     """What the functions run on."""
     request_timeout: Duration = field(default_factory=lambda: Duration.minutes(11))
     """Longest wait for Deepgram's answer."""
-    max_retry_delay: Duration = field(default_factory=lambda: Duration.minutes(15))
-    """Longest pause between two tries."""
+    max_retry_delay: Duration | None = None
+    """Longest pause between two tries. Default: so long that the attempts last for ``max_wait``."""
     max_wait: Duration = field(default_factory=lambda: Duration.days(1))
     """Longest wait for a transcription."""
     live_policy: LiveTranscripts = "when-incomplete"

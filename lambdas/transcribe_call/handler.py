@@ -55,7 +55,7 @@ def _worker() -> Worker:
         options=TranscriptionOptions.from_json(os.environ["DEEPGRAM_OPTIONS"]),
         limits=RetryLimits(
             max_attempts=int(os.environ["MAX_ATTEMPTS"]),
-            max_delay_seconds=float(os.environ["MAX_RETRY_DELAY_SECONDS"]),
+            max_delay_seconds=float(os.environ["MAX_RETRY_DELAY_SECONDS"] or 0) or None,
         ),
         channel_roles=settings.channel_roles(),
     )

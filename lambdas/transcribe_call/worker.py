@@ -116,11 +116,11 @@ class RetryLimits:
     Attributes:
         max_attempts: Requests that one execution sends for a call at most. Deliveries of its message that come to
             nothing before a request is sent have as many tries of their own.
-        max_delay_seconds: Longest pause between two tries, as long as the tries last with it.
+        max_delay_seconds: Longest pause between two tries; `None` has the tries last for the whole wait.
     """
 
     max_attempts: int
-    max_delay_seconds: float
+    max_delay_seconds: float | None
 
 
 @dataclass(kw_only=True)

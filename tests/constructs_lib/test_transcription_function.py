@@ -65,6 +65,13 @@ def test_the_function_waits_longer_than_deepgram_works(stack: Stack) -> None:
     assert properties(template, transcription.function)["Timeout"] == 720
 
 
+def test_the_pauses_of_the_function_last_for_the_wait_unless_they_are_bounded(stack: Stack) -> None:
+    transcription = new_function(stack)
+    found = environment(Template.from_stack(stack), transcription.function)
+    assert (found["MAX_ATTEMPTS"], found["MAX_RETRY_DELAY_SECONDS"]) == ("50", "")
+    assert json.loads(found["CHANNEL_ROLES"]) == {"0": "customer", "1": "agent"}
+
+
 def test_settings_reach_the_function(stack: Stack) -> None:
     transcription = new_function(
         stack,
@@ -72,6 +79,7 @@ def test_settings_reach_the_function(stack: Stack) -> None:
         request_timeout=Duration.minutes(2),
         max_attempts=4,
         max_retry_delay=Duration.minutes(3),
+        channel_roles={0: "agent", 1: "customer"},
     )
     template = Template.from_stack(stack)
     found = environment(template, transcription.function)
@@ -79,6 +87,7 @@ def test_settings_reach_the_function(stack: Stack) -> None:
     assert "keyterms" not in json.loads(found["DEEPGRAM_OPTIONS"])
     assert (found["MAX_ATTEMPTS"], found["MAX_RETRY_DELAY_SECONDS"]) == ("4", "180")
     assert (found["REQUEST_TIMEOUT_SECONDS"], properties(template, transcription.function)["Timeout"]) == ("120", 180)
+    assert json.loads(found["CHANNEL_ROLES"]) == {"0": "agent", "1": "customer"}
     assert found["PRESIGNED_URL_SECONDS"] == "900"
     assert found["VOCABULARY_PATH"] == transcription.vocabulary_path
     assert found["POWERTOOLS_METRICS_NAMESPACE"] == "CallScribe"
@@ -327,6 +336,7 @@ def test_metrics_are_those_of_this_function(stack: Stack) -> None:
         "DeepgramRateLimited": transcription.metric_rate_limited(),
         "DeepgramRequests": transcription.metric_requests(),
         "AudioSeconds": transcription.metric_audio_seconds(),
+        "TroubledCallAge": transcription.metric_troubled_call_age(),
     }
     for name, metric in metrics.items():
         assert (metric.namespace, metric.metric_name, metric.dimensions) == ("CallScribe", name, {"service": service})

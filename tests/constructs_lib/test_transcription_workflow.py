@@ -191,8 +191,10 @@ def test_a_call_whose_worker_keeps_dying_ends_among_the_failed_ones(stack: Stack
     redrive = properties(Template.from_stack(stack), workflow.queue)["RedrivePolicy"]
     assert redrive == {
         "deadLetterTargetArn": {"Fn::GetAtt": [logical_id(workflow.failed_calls), "Arn"]},
-        "maxReceiveCount": 7,
+        # The attempts, as many deliveries that end before one, and spare ones.
+        "maxReceiveCount": 28,
     }
+    assert workflow.transcription.max_receives == 28
 
 
 def test_queues_are_encrypted_and_take_tls_only(default: Default) -> None:
@@ -440,6 +442,7 @@ def test_alarms_watch_failures_waits_and_refusals(default: Default) -> None:
         "ExecutionsFailed": ("ExecutionsFailed", 0),
         "ExecutionsTimedOut": ("ExecutionsTimedOut", 0),
         "RateLimited": ("DeepgramRateLimited", 0),
+        "LastingTrouble": ("TroubledCallAge", 3600),
     }
     assert {alarm["ComparisonOperator"] for alarm in alarms.values()} == {"GreaterThanThreshold"}
     assert {alarm["TreatMissingData"] for alarm in alarms.values()} == {"notBreaching"}
@@ -491,7 +494,9 @@ def test_on_alarm_adds_an_action_to_every_alarm(stack: Stack) -> None:
 
 def test_the_wait_that_raises_an_alarm_can_be_chosen(stack: Stack) -> None:
     workflow = new_workflow(stack, waiting_alarm_after=Duration.minutes(10))
-    assert properties(Template.from_stack(stack), workflow.alarms["OldestWaitingCall"])["Threshold"] == 600
+    template = Template.from_stack(stack)
+    for name in ("OldestWaitingCall", "LastingTrouble"):
+        assert properties(template, workflow.alarms[name])["Threshold"] == 600
 
 
 def test_the_dashboard_shows_alarms_and_graphs(default: Default) -> None:

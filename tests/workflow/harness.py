@@ -76,6 +76,7 @@ class Fault:
         mentioning: Text that the request must hold to be meant.
         times: How often it goes wrong.
         reasons: Codes by which each item of a transaction is refused.
+        spare: How often it goes well before.
     """
 
     operation: str
@@ -84,6 +85,7 @@ class Fault:
     mentioning: str = ""
     times: int = 10**6
     reasons: tuple[str, ...] = ()
+    spare: int = 0
     hits: int = 0
 
 
@@ -127,6 +129,9 @@ class Calls:
                 and fault.mentioning in _text(params.get("body"))
                 and fault.hits < fault.times
             ):
+                if fault.spare:
+                    fault.spare -= 1
+                    continue
                 fault.hits += 1
                 if fault.error is None:
                     raise KilledError

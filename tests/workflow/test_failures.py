@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from threading import Event
 
 import pytest
@@ -130,6 +131,65 @@ def test_a_reply_that_is_no_transcription_fails_and_never_becomes_an_item(
 
     assert repeated.status == "SUCCEEDED"
     assert len(deepgram.requests) == 2
+
+
+@pytest.mark.parametrize("code", ["AccessDenied", "KMS.DisabledException", "NoSuchBucket"])
+def test_an_archive_that_takes_nothing_fails_the_call_before_anything_is_paid(
+    workflow: Workflow, deepgram: FakeDeepgram, code: str
+) -> None:
+    with workflow.fault("s3.PutObject", by="transcribe_call", error=code):
+        failed = workflow.run(workflow.upload(KEY, recording()))
+
+    assert (failed.status, failed.error) == ("FAILED", "Archive.Refused")
+    assert deepgram.requests == []
+    (message,) = workflow.failures()
+    assert code in message["cause"]
+
+    (repeated,) = workflow.redrive()
+
+    assert repeated.status == "SUCCEEDED"
+    assert workflow.claim()["deepgram_requests"] == len(deepgram.requests) == 1
+
+
+@pytest.mark.parametrize("code", ["SlowDown", "AccessDenied"])
+def test_a_paid_reply_is_held_until_the_archive_takes_it(workflow: Workflow, deepgram: FakeDeepgram, code: str) -> None:
+    with workflow.fault("s3.PutObject", by="transcribe_call", error=code, times=2, spare=1) as fault:
+        execution = workflow.run(workflow.upload(KEY, recording()))
+
+    assert fault.hits == 2
+    assert execution.status == "SUCCEEDED"
+    assert workflow.claim()["deepgram_requests"] == len(deepgram.requests) == 1
+
+
+def test_trouble_of_the_archive_before_the_request_passes_unpaid(workflow: Workflow, deepgram: FakeDeepgram) -> None:
+    with workflow.fault("s3.PutObject", by="transcribe_call", error="SlowDown", times=3):
+        execution = workflow.run(workflow.upload(KEY, recording()))
+
+    assert execution.status == "SUCCEEDED"
+    assert len(workflow.calls.hidden_for) == 3
+    assert workflow.claim()["deepgram_requests"] == len(deepgram.requests) == 1
+
+
+def surrogate() -> bytes:
+    return json.dumps(transcription()).encode().replace(b"Certainly.", b"Certainly \\ud83d.")
+
+
+def long_summary() -> bytes:
+    reply = transcription()
+    reply["results"]["summary"] = {"result": "success", "short": "s" * 420_000}
+    return json.dumps(reply).encode()
+
+
+@pytest.mark.parametrize("body", [surrogate(), long_summary()], ids=["surrogate", "summary"])
+def test_an_odd_reply_is_stored_and_paid_once(workflow: Workflow, deepgram: FakeDeepgram, body: bytes) -> None:
+    deepgram.answer(Answer(body=body))
+
+    execution = workflow.run(workflow.upload(KEY, recording()))
+
+    assert execution.status == "SUCCEEDED"
+    assert len(deepgram.requests) == 1
+    (item,) = workflow.transcripts()
+    assert len(item["utterances"]) == 6
 
 
 @pytest.mark.parametrize(

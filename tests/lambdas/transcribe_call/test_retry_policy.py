@@ -27,7 +27,7 @@ def pause(
     *,
     max_tries: int = 50,
     remaining: float = DAY,
-    max_pause: float = QUARTER,
+    max_pause: float | None = None,
     retry_after: float | None = None,
     drawn: float = 1.0,
 ) -> int | None:
@@ -45,12 +45,12 @@ def pause(
     tries=st.integers(1, 2000),
     max_tries=st.integers(1, 1000),
     remaining=st.floats(-1e6, 14 * DAY),
-    max_pause=st.floats(1, 1e6),
+    max_pause=st.none() | st.floats(1, 1e6),
     retry_after=st.none() | st.floats(0, 1e9),
     drawn=st.floats(0, 1),
 )
 def test_a_pause_is_one_that_sqs_takes_and_ends_before_the_time_is_over(
-    tries: int, max_tries: int, remaining: float, max_pause: float, retry_after: float | None, drawn: float
+    tries: int, max_tries: int, remaining: float, max_pause: float | None, retry_after: float | None, drawn: float
 ) -> None:
     found = pause(
         tries, max_tries=max_tries, remaining=remaining, max_pause=max_pause, retry_after=retry_after, drawn=drawn
@@ -74,9 +74,15 @@ def test_the_longest_pause_doubles_with_each_try(tries: int, longest: int) -> No
 
 
 def test_the_longest_pause_stops_growing() -> None:
+    assert pause(12, max_pause=300) == 300
+    assert pause(49, max_pause=300) == 300
     assert pause(12, max_tries=1000) == QUARTER
-    # Or where the tries that are left would not last for the time: at twice their even share of it.
+    # Twice the even share of the tries that are left.
     assert pause(15, max_tries=50) == math.ceil(2 * DAY / 35)
+
+
+def test_what_the_server_asks_for_comes_on_top_of_the_longest_pause() -> None:
+    assert pause(12, max_pause=300, retry_after=3600) == 3900
 
 
 def test_a_pause_is_spread_over_the_upper_half() -> None:
@@ -124,7 +130,7 @@ class Outage:
                 tries=len(self.asked),
                 max_tries=self.max_tries,
                 remaining=self.last_moment - now,
-                max_pause=max(QUARTER, self.last_moment / 96),
+                max_pause=None,
                 retry_after=self.retry_after,
                 random=random.random,
             )

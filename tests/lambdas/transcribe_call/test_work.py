@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -16,6 +17,32 @@ def body(**changes: Any) -> str:
 
 def test_the_message_of_the_state_machine_is_understood() -> None:
     assert Work.from_body(body()) == Work(task_token="token", execution=EXECUTION, recording=recording())
+
+
+SINCE = datetime(2026, 11, 20, 10, 0, 0, 250_000, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    "text", ["2026-11-20T10:00:00.250Z", "2026-11-20T11:00:00.250+01:00", "2026-11-20T10:00:00.25"]
+)
+def test_a_message_tells_since_when_and_how_long_its_execution_waits(text: str) -> None:
+    work = Work.from_body(body(schema_version=3, waiting_since=text, max_wait_seconds=3600))
+    assert (work.waiting_since, work.max_wait) == (SINCE, timedelta(hours=1))
+
+
+@pytest.mark.parametrize(
+    "wait",
+    [
+        {},
+        {"waiting_since": None, "max_wait_seconds": None},
+        {"waiting_since": "yesterday", "max_wait_seconds": "3600"},
+        {"waiting_since": 10**17, "max_wait_seconds": 10**17},
+        {"waiting_since": [], "max_wait_seconds": -1},
+    ],
+)
+def test_a_message_that_does_not_tell_is_taken_to_wait_for_a_day(wait: dict[str, Any]) -> None:
+    work = Work.from_body(body(**wait))
+    assert (work.waiting_since, work.max_wait) == (None, timedelta(days=1))
 
 
 @pytest.mark.parametrize(

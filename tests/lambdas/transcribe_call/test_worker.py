@@ -32,6 +32,7 @@ from tests.lambdas.cloud import (
 )
 from tests.transcription.replies import CHANNEL_ROLES
 from transcription.codec import SCHEMA_VERSION
+from transcription.cost import load_prices
 from transcription.options import TranscriptionOptions
 
 if TYPE_CHECKING:
@@ -733,6 +734,7 @@ def test_a_reply_that_passes_the_judge_can_be_stored(site: Site, body: bytes) ->
         archive=site.archive,
         options=TranscriptionOptions(),
         channel_roles=CHANNEL_ROLES,
+        prices=load_prices(),
         retention=None,
     ).store(site.recording, reply_key=result["reply"]["key"], deepgram_requests=1, now=site.now)
     item: dict[str, Any] = site.cloud.table.get_item(Key=stored.key.primary())["Item"]
