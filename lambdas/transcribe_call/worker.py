@@ -46,7 +46,7 @@ from lambdas.common.claims import (
     RequestInFlight,
     RequestLease,
 )
-from lambdas.common.errors import SafeError, describe
+from lambdas.common.errors import SafeError, TransientError, describe
 from lambdas.common.observability import logger, metrics
 from lambdas.common.scrubbing import scrub
 from lambdas.common.transcript_builder import TranscriptBuilder
@@ -74,7 +74,7 @@ if TYPE_CHECKING:
     from lambdas.transcribe_call.work import Work
     from transcription.transcript import Role
 
-TIME_TO_KEEP = timedelta(seconds=45)
+TIME_TO_KEEP = timedelta(seconds=40)
 """What must be left of a process when Deepgram's time for an answer is over: to keep the reply and to tell of it."""
 
 # Of that, what telling takes: a write to the claim and one to the state machine.
@@ -91,10 +91,6 @@ class UnusableReply(SafeError):
 
 class UnbuildableTranscript(SafeError):
     """A reply that our code cannot work with; it is kept, and a later version may."""
-
-
-class TooLate(SafeError):
-    """What comes before the request took so long that the process might end before the reply is kept."""
 
 
 class RetryLater(Exception):
@@ -230,8 +226,8 @@ class Worker:
                 self._ask_again_or_fail(delivery, failure)
             else:
                 self._fail(delivery.work, failure)
-        except TooLate as late:
-            self._try_again_or_fail(delivery, late)
+        except TransientError as passing:
+            self._try_again_or_fail(delivery, passing)
         except SafeError as failure:
             self._fail(delivery.work, failure)
         except Exception as error:  # noqa: BLE001 - becomes a retry or the task's failure, without its text
@@ -357,8 +353,8 @@ class Worker:
         recording_id = delivery.work.recording.recording_id
         needed = self._deepgram.timeout + TIME_TO_KEEP
         if self._process_clock.monotonic() + needed.total_seconds() > delivery.ends:
-            raise TooLate(
-                "Worker.TooLate", "what comes before the request left no time to wait for it and keep the reply"
+            raise TransientError(
+                "Worker.TooLate", "what comes before the request left no time to await and keep the reply"
             )
         lease = self._claims.begin_request(
             recording_id,

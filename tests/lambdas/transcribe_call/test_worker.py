@@ -145,7 +145,7 @@ class Site:
             presigner=cast("Presigner", self.signer),
             vocabulary=cast("Vocabulary", self.words),
             options=TranscriptionOptions(),
-            limits=RetryLimits(max_attempts=MAX_ATTEMPTS, max_delay_seconds=600),
+            limits=RetryLimits(max_attempts=MAX_ATTEMPTS, max_delay_seconds=None),
             channel_roles=CHANNEL_ROLES,
             clock=lambda: self.now,
             process_clock=self.process_time,
@@ -656,7 +656,7 @@ def test_a_reply_that_another_execution_keeps_meanwhile_is_neither_written_over_
 
 def test_nothing_is_asked_that_could_not_be_kept_in_time(site: Site) -> None:
     def linger() -> None:
-        site.process_time.now += LIFETIME.total_seconds() - 45
+        site.process_time.now += LIFETIME.total_seconds() - 40
 
     site.signer.meanwhile = linger
     with pytest.raises(RetryLater):
