@@ -8,6 +8,7 @@ seconds, after about 45 minutes, or because of the network; all of that looks al
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -28,13 +29,27 @@ _READ_SECONDS: Final = 10.0
 _MAX_ENDPOINTS: Final = 10_000
 _REFUSED_CODES: Final = frozenset({"AccessDeniedException", "NotAuthorizedException"})
 
+_CODE: Final = re.compile(r"[A-Za-z0-9_]{1,64}")
+_CODES: Final = {
+    "4000": "FRAGMENT_NOT_FOUND",
+    "4500": "KMS_KEY_ACCESS_DENIED",
+    "4501": "KMS_KEY_DISABLED",
+    "4502": "KMS_KEY_VALIDATION_ERROR",
+    "4503": "KMS_KEY_UNAVAILABLE",
+    "4504": "KMS_KEY_INVALID_USAGE",
+    "4505": "KMS_KEY_INVALID_STATE",
+    "4506": "KMS_KEY_NOT_FOUND",
+}
+# A key that is not available may be so again: "You can retry the request" (AWS KMS API reference, "Decrypt").
+_KEY_REFUSED: Final = frozenset(_CODES.values()) - {"FRAGMENT_NOT_FOUND", "KMS_KEY_UNAVAILABLE"}
+
 
 class StreamNotFound(SafeError):
     """There is no such stream, or not yet."""
 
 
 class StreamRefused(SafeError):
-    """The streamer may not read the stream."""
+    """The streamer may not read the stream, or the stream's key may not be used; that does not pass by itself."""
 
 
 class StreamUnavailable(SafeError):
@@ -43,6 +58,26 @@ class StreamUnavailable(SafeError):
 
 class TokenRefused(SafeError):
     """The stream cannot be read on from this token, which may be too old."""
+
+
+def reported(code: str, error_id: str, start: FromTime | FromToken) -> SafeError:
+    """Return the failure that the service has written into a body, whose status is 200 all the same.
+
+    Sources: Amazon Kinesis Video Streams API reference, "GetMedia" (numbers) and "PutMedia" (names). A name that is
+    known counts before the number: a fragment that is gone has number 4000 in the documentation and 3000 in the field.
+
+    Args:
+        code: Its name, or a description.
+        error_id: Its number.
+        start: Where the body was to begin.
+    """
+    known = code if code in _CODES.values() else _CODES.get(error_id, "")
+    name = next((text for text in (known, code, error_id) if _CODE.fullmatch(text)), "Unknown")
+    if name == "FRAGMENT_NOT_FOUND" and isinstance(start, FromToken):
+        return TokenRefused(f"KinesisVideo.{name}", "the token's fragment is gone")
+    if name in _KEY_REFUSED:
+        return StreamRefused(f"KinesisVideo.{name}", "the key of the stream may not, or cannot, be used")
+    return StreamUnavailable(f"KinesisVideo.{name}", "the service has ended the stream's body with an error")
 
 
 @dataclass(frozen=True, slots=True)

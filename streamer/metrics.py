@@ -31,6 +31,7 @@ class Count(StrEnum):
     RECONNECTS = "Reconnects"
     GAPS = "Gaps"
     GAP_SECONDS = "GapSeconds"
+    CLOCK_STEPS = "ClockSteps"
     RATE_LIMITED = "RateLimited"
     STALLS = "Stalls"
     UNKNOWN_MESSAGES = "UnknownMessages"

@@ -130,14 +130,21 @@ class CallRun:
         self._counted = Counts()
         self._handing_over = asyncio.Event()
         self._lost = False
+        resume, announced = self._checkpoint.resume, self._state.stream_arn
+        self._stream_arn = announced if resume is None else resume.stream
         self._media = CallMedia(
             call_id=call.call_id,
             origin_ms=self._checkpoint.origin_ms,
             position=min(self._checkpoint.watermarks),
-            stop_fragment=self._hints.stop_fragment,
-            resumed_ms=self._hints.resumed_at_ms,
+            resume=resume,
+            clock_steps=self._checkpoint.clock_steps,
+            # What Connect has said is about the stream that was announced last.
+            stop_fragment=self._hints.stop_fragment if self._stream_arn == announced else None,
+            resumed_ms=self._hints.resumed_at_ms if self._stream_arn == announced else None,
+            stream=self._stream_arn,
         )
         self._found_gaps: list[Gap] = []
+        self._clock_steps = len(self._checkpoint.clock_steps)
         self._feed = CallFeed(
             publisher=services.publisher,
             channel=feed_channel(call.clinic_id, call.call_id),
@@ -219,12 +226,15 @@ class CallRun:
         reached = min(watermarks)
         # A gap beyond would be found again by whoever takes the call over; of one that has begun, only the rest.
         passed = [gap for gap in self._found_gaps if gap.start < reached]
+        resume = self._media.resume_point(reached) or self._checkpoint.resume
         checkpoint = replace(
             self._current(gaps=[*gaps, *passed]),
             origin_ms=self._media.origin_ms,
             watermarks=(watermarks[0], watermarks[1]),
             next_seq=self._checkpoint.next_seq + len(utterances),
-            resume_token=self._media.resume_token(reached) or self._checkpoint.resume_token,
+            resume_token=self._checkpoint.resume_token if resume is None else resume.token,
+            resume=resume,
+            clock_steps=self._media.clock_steps,
             word_count=self._checkpoint.word_count + sum(utterance.word_count for utterance in utterances),
             failures=0,
         )
@@ -250,10 +260,16 @@ class CallRun:
         )
         reader = self._reader = StreamReader(
             streams=services.streams,
-            stream_arn=self._state.stream_arn,
+            stream_arn=self._stream_arn,
             media=self._media,
-            began_at_ms=self._state.began_at_ms,
+            # Of a stream in which the call went on no more, the rest is read.
+            began_at_ms=(
+                self._state.began_at_ms
+                if self._stream_arn == self._state.stream_arn
+                else self._checkpoint.origin_ms or self._state.began_at_ms
+            ),
             resume_token=self._checkpoint.resume_token,
+            token_stream=None if self._checkpoint.resume is None else self._checkpoint.resume.stream,
             hints=lambda: services.store.hints(self._call.call_id),
             take=self._take,
             behind=services.metrics.behind_live,
@@ -264,7 +280,12 @@ class CallRun:
 
         async def read() -> None:
             nonlocal end
-            reason = await reader.read()
+            try:
+                reason = await reader.read()
+            except (SafeError, UnsupportedAudio):
+                # What was heard until then is to be stored before the call fails.
+                await session.finish()
+                raise
             _log.info("the call is over", extra={"end_reason": reason})
             await session.finish()
             end = reason
@@ -289,9 +310,18 @@ class CallRun:
         return end
 
     async def _take(self, audio: StereoAudio) -> None:
-        self._found_gaps += self._media.take_gaps()
+        if found := self._media.take_gaps():
+            self._found_gaps = [*merged((*self._found_gaps, *found))]
+        self._note_clock_steps()
         if self._session is not None:
             await self._session.send(audio)
+
+    def _note_clock_steps(self) -> None:
+        steps = self._media.clock_steps
+        for step in steps[self._clock_steps :]:
+            self._services.metrics.add(Count.CLOCK_STEPS)
+            _log.warning("the producer's clock was set", extra={"milliseconds": step.milliseconds})
+        self._clock_steps = len(steps)
 
     async def _release(self) -> Result:
         await self._services.store.release(self.lease, self._current())

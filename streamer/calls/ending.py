@@ -37,9 +37,11 @@ class Evidence:
         stream: What the stream itself says: another contact has begun, or the stop fragment has passed.
         disconnected: Whether Connect has said that the contact is over.
         heard: Whether there was any audio of the contact, in this reading or an earlier one.
-        silence: Since the contact's last audio or the last failure to read, whichever is later.
-        silent_bodies: Bodies read to their regular end since then, without audio of the contact.
+        silence: Since the contact's last audio.
+        silent_bodies: Bodies read to their regular end without audio of the contact, since its last audio or the last
+            failure to read, whichever is later.
         length: Of the audio so far, or since this streamer took the call, whichever is longer.
+        troubled: Whether reading has failed, and neither audio of the contact nor a body's regular end has come since.
     """
 
     stream: EndReason | None
@@ -48,6 +50,7 @@ class Evidence:
     silence: float
     silent_bodies: int
     length: float
+    troubled: bool = False
 
 
 def end_of(evidence: Evidence, limits: EndLimits) -> EndReason | None:
@@ -69,4 +72,9 @@ def end_of(evidence: Evidence, limits: EndLimits) -> EndReason | None:
 
 def never_started(evidence: Evidence, limits: EndLimits) -> bool:
     """Whether the stream has had its time to bring the contact's first audio."""
-    return not evidence.heard and evidence.silence >= limits.start_wait and end_of(evidence, limits) is None
+    return (
+        not evidence.heard
+        and not evidence.troubled
+        and evidence.silence >= limits.start_wait
+        and end_of(evidence, limits) is None
+    )

@@ -16,10 +16,12 @@ from streamer.kinesis_video import (
     StreamNotFound,
     StreamUnavailable,
     TokenRefused,
+    reported,
 )
+from streamer.media.call_media import UnsupportedAudio
 from streamer.media.matroska import MatroskaError
 from transcription.failures import SafeError
-from transcription.live_call import SAMPLE_RATE
+from transcription.live_call import SAMPLE_RATE, EndReason
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -27,7 +29,6 @@ if TYPE_CHECKING:
     from streamer.calls.state import EndHints
     from streamer.media.call_media import CallMedia
     from streamer.media.stereo import StereoAudio
-    from transcription.live_call import EndReason
 
 _START_SLACK_MS: Final = 2_000
 """Before a wanted time, so that the fragment in which it lies is read too; `CallMedia` drops what is too much."""
@@ -38,6 +39,10 @@ _OPEN_INTERVAL: Final = 0.5
 _LONGEST_DELAY: Final = 10.0
 _OUTAGE_SECONDS: Final = 300.0
 _ASK_INTERVAL: Final = 1.0
+
+_TRIES: Final = 3
+"""Bodies that end in damage at the same place, after which the next one is read on behind it."""
+
 _log = logging.getLogger(__name__)
 
 
@@ -57,11 +62,13 @@ class StreamReader:
 
     Args:
         streams: Opens bodies.
-        stream_arn: The call's stream.
+        stream_arn: The call's stream, or where it was streamed until it went on elsewhere.
         media: Takes the call's audio out of the bytes.
         began_at_ms: When streaming began, milliseconds since 1970.
         resume_token: Where an earlier streamer has come to.
-        hints: Asks what Connect has said about the end; only asked while the stream is silent.
+        token_stream: The stream of which that is known to be a token; `None` where nobody noted it.
+        hints: Asks what Connect has said about the end, and about where the call goes on; only asked while the stream
+            is silent.
         take: Takes the audio; reading waits for it.
         behind: Told how far behind the present the audio is, milliseconds.
         limits: When the call is over.
@@ -77,6 +84,7 @@ class StreamReader:
         media: CallMedia,
         began_at_ms: int,
         resume_token: str | None,
+        token_stream: str | None = None,
         hints: Callable[[], Awaitable[EndHints]],
         take: Callable[[StereoAudio], Awaitable[None]],
         behind: Callable[[int], None],
@@ -88,11 +96,15 @@ class StreamReader:
         self._stream_arn = stream_arn
         self._media = media
         self._began_at_ms = began_at_ms
-        origin_ms = media.origin_ms
+        self._hints: EndHints | None = None
         # Streaming that was started again after a pause may use another stream, to which the token does not belong.
-        resumed = origin_ms is not None and origin_ms + media.position * 1000 // SAMPLE_RATE < began_at_ms
-        self._token = None if resumed else resume_token
+        resumed = media.origin_ms is not None and media.time_of(media.position) < began_at_ms
+        belongs = not resumed if token_stream is None else token_stream == stream_arn
+        self._token = resume_token if belongs else None
         self._refused_token: str | None = None
+        self._followed = False
+        self._damaged_at: FromTime | FromToken | None = None
+        self._tries = 0
         self._ask = hints
         self._take = take
         self._behind = behind
@@ -100,7 +112,6 @@ class StreamReader:
         self._outage_seconds = outage_seconds
         self._jitter = jitter
         self._clock = asyncio.get_running_loop().time
-        self._disconnected = False
         self._began = self._silent_since = self._clock()
         self._silent_bodies = 0
         self._waiting_since: float | None = None
@@ -110,9 +121,10 @@ class StreamReader:
         self._opened_at = -_OPEN_INTERVAL
 
     def heed(self, hints: EndHints) -> None:
-        """Take what Connect has said about the end."""
-        self._disconnected = hints.disconnected
-        if hints.stop_fragment != self._media.stop_fragment:
+        """Take what Connect has said about the end, and about where the call goes on."""
+        self._hints = hints
+        # Where the call goes on in another stream, the stop would be in that one.
+        if not self._goes_on_elsewhere and hints.stop_fragment != self._media.stop_fragment:
             self._media.stop_fragment = hints.stop_fragment
 
     def tell_behind(self) -> None:
@@ -137,22 +149,50 @@ class StreamReader:
             if end is None:
                 await self._ask_if_due()
                 end = end_of(self._evidence(), self._limits)
+            if self._is_through and end is not EndReason.LIMIT:
+                self._follow()
+                continue
             if end is not None:
                 await self._take_all(self._media.flush())
                 return end
             if never_started(self._evidence(), self._limits):
                 raise StreamNeverStarted("StreamNeverStarted", "the stream brought no audio of the contact")
 
+    @property
+    def _goes_on_elsewhere(self) -> bool:
+        """Whether another stream than this one was announced since."""
+        return self._hints is not None and self._hints.stream_arn not in (None, self._stream_arn)
+
+    @property
+    def _is_through(self) -> bool:
+        """Whether the call goes on in another stream, and this one has brought all it has of it."""
+        return self._goes_on_elsewhere and (self._media.ended is not None or self._silent_bodies > 0)
+
+    def _follow(self) -> None:
+        """Go on in the stream that was announced since."""
+        hints = self._hints
+        if hints is None or hints.stream_arn is None:
+            return
+        _log.info("the call goes on in another stream")
+        self._stream_arn, self._token, self._followed = hints.stream_arn, None, True
+        self._began_at_ms = hints.resumed_at_ms or self._began_at_ms
+        self._media.begin_stream(hints.stream_arn, resumed_ms=hints.resumed_at_ms)
+        self._silent_since, self._silent_bodies = self._clock(), 0
+        self._trouble_since, self._failures = None, 0
+        self.heed(hints)
+
     async def _read_body(self) -> EndReason | None:
         start = self._start()
         try:
             async with self._streams.media(self._stream_arn, start) as body:
-                end = await self._take_body(body)
+                end = await self._take_body(body, start)
             if end is None and self._media.error is not None:
-                raise self._reported(start)
+                raise reported(self._media.error.code, self._media.error.id, start)
         except StreamNotFound as error:
-            # The announcement may be faster than the stream.
-            self._failed(error, give_up_after=self._limits.start_wait)
+            if self._goes_on_elsewhere:
+                self._follow()
+            else:  # the announcement may be faster than the stream
+                self._failed(error, give_up_after=self._limits.start_wait)
         except TokenRefused:
             _log.warning("the stream is read on from a time, not from the token")
             self._refused_token = start.token if isinstance(start, FromToken) else None
@@ -160,21 +200,21 @@ class StreamReader:
         except StreamUnavailable as error:
             self._failed(error, give_up_after=self._outage_seconds)
         except MatroskaError:
-            self._failed(
-                StreamUnavailable("KinesisVideo.Unreadable", "the stream's bytes cannot be understood"),
-                give_up_after=self._outage_seconds,
-            )
+            await self._take_all(self._media.take())
+            self._note_damage(start)
+        except UnsupportedAudio:
+            await self._take_all(self._media.take())
+            raise
         else:
             self._trouble_since, self._failures = None, 0
             return end
         return None
 
-    async def _take_body(self, body: AsyncIterator[bytes]) -> EndReason | None:
-        self._media.begin_session()
+    async def _take_body(self, body: AsyncIterator[bytes], start: FromTime | FromToken) -> EndReason | None:
+        self._media.begin_session(read_on=self._tries >= _TRIES and start == self._damaged_at)
         position = self._media.position
         async for data in body:
             await self._take_all(self._media.feed(data))
-            self._trouble_since = None
             self._behind(self._media.behind_now_ms)
             evidence = self._evidence()
             end = end_of(evidence, self._limits)
@@ -186,6 +226,16 @@ class StreamReader:
             self._silent_bodies += 1
         return None
 
+    def _note_damage(self, start: FromTime | FromToken) -> None:
+        """Count the bodies that end in damage at the same place: it may come of the way, or be in the stream."""
+        place = self._start()
+        self._tries = self._tries + 1 if place in (start, self._damaged_at) else 1
+        self._damaged_at = place
+        if self._tries == _TRIES:
+            _log.warning("the stream is read on behind what cannot be read")
+        error = StreamUnavailable("KinesisVideo.Unreadable", "the stream's bytes cannot be understood")
+        self._failed(error, give_up_after=self._outage_seconds)
+
     async def _take_all(self, pieces: list[StereoAudio]) -> None:
         for audio in pieces:
             self._waiting_since = self._clock()
@@ -194,26 +244,17 @@ class StreamReader:
         if pieces:
             self._silent_since = self._clock()
             self._silent_bodies = 0
+            self._trouble_since = None
 
     def _start(self) -> FromTime | FromToken:
         token = self._media.continuation_token or self._token
         if token is not None and token != self._refused_token:
             return FromToken(token)
-        origin_ms = self._media.origin_ms
-        wanted = self._began_at_ms
-        if origin_ms is not None:
-            # Streaming that was started again after a pause has nothing before.
-            wanted = max(wanted, origin_ms + self._media.position * 1000 // SAMPLE_RATE)
-        return FromTime(wanted - _START_SLACK_MS)
-
-    def _reported(self, start: FromTime | FromToken) -> SafeError:
-        """Return the failure that the service has written into the body."""
-        error = self._media.error
-        code = "Unknown" if error is None else error.code
-        # Told by its name: its number is 4000 in the documentation and 3000 in the field.
-        if code == "FRAGMENT_NOT_FOUND" and isinstance(start, FromToken):
-            return TokenRefused(f"KinesisVideo.{code}", "the token's fragment is gone")
-        return StreamUnavailable(f"KinesisVideo.{code}", "the service has ended the stream's body with an error")
+        wanted: float = self._began_at_ms
+        # Streaming that was started again after a pause has nothing before, and in another stream nothing was read yet.
+        if self._media.origin_ms is not None and not (self._followed and token is None):
+            wanted = max(wanted, self._media.time_of(self._media.position))
+        return FromTime(round(wanted) - _START_SLACK_MS)
 
     def _failed(self, error: SafeError, *, give_up_after: float) -> None:
         now = self._clock()
@@ -223,7 +264,6 @@ class StreamReader:
             raise error
         _log.warning("the stream is read again", extra={"error_code": error.code})
         self._failures += 1
-        self._silent_since = now
         self._silent_bodies = 0
 
     async def _pace(self) -> None:
@@ -243,9 +283,10 @@ class StreamReader:
         now = self._clock()
         return Evidence(
             stream=self._media.ended,
-            disconnected=self._disconnected,
+            disconnected=self._hints is not None and self._hints.disconnected,
             heard=self._media.origin_ms is not None,
             silence=now - self._silent_since,
             silent_bodies=self._silent_bodies,
             length=max(self._media.position / SAMPLE_RATE, now - self._began),
+            troubled=self._trouble_since is not None,
         )

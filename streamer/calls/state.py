@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
 
+from streamer.media.call_media import ResumePoint
+from streamer.media.clock import ClockStep
 from transcription.codec import decode, encode
 from transcription.live_call import SAMPLE_RATE, EndReason, Gap
 from transcription.live_coverage import (
@@ -21,7 +23,9 @@ from transcription.live_coverage import (
 )
 
 _SAMPLES_PER_MS: Final = SAMPLE_RATE // 1000
-_WITH_WORDS: Final = frozenset({"watermarks", "next_seq", "resume_token", "gaps", "word_count"})
+_WITH_WORDS: Final = frozenset(
+    {"watermarks", "next_seq", "resume_token", "resume", "clock_steps", "gaps", "word_count"}
+)
 """Attributes of a checkpoint that only the write which stores words may change."""
 
 
@@ -52,7 +56,9 @@ class Checkpoint:
         watermarks: Samples of each channel whose words are stored.
         next_seq: Number of the next utterance.
         published_seq: Utterances up to this one are known to have been published.
-        resume_token: Where to go on reading the stream; `None` where that is not known.
+        resume_token: Token of `resume`, which earlier streamers knew alone; `None` where that is not known.
+        resume: Where to go on reading, and the call's clock there; `None` where that is not known.
+        clock_steps: Where the producer's clock was found to have been set; the first ones.
         gaps: Pieces without words.
         word_count: Words stored.
         reconnects: Connections to Deepgram that were lost.
@@ -67,6 +73,8 @@ class Checkpoint:
     next_seq: int = 1
     published_seq: int = 0
     resume_token: str | None = None
+    resume: ResumePoint | None = None
+    clock_steps: tuple[ClockStep, ...] = ()
     gaps: tuple[Gap, ...] = ()
     word_count: int = 0
     reconnects: int = 0
@@ -95,12 +103,14 @@ class EndHints:
         disconnected: Whether the contact is over.
         stop_fragment: Fragment in which streaming was stopped; `None` where it was not, or was started again since.
         resumed_at_ms: When streaming was started again, milliseconds since 1970; `None` where it was not.
+        stream_arn: The stream that was announced last; `None` where that is not known.
         streaming: All that it has said of the times of the streaming.
     """
 
     disconnected: bool = False
     stop_fragment: str | None = None
     resumed_at_ms: int | None = None
+    stream_arn: str | None = None
     streaming: Streaming = Streaming()  # noqa: RUF009 - frozen
 
 
@@ -201,6 +211,7 @@ def hints_in(item: Mapping[str, Any]) -> EndHints:
         disconnected="disconnected_at" in item,
         stop_fragment=item["stop_fragment"] if stopped else None,
         resumed_at_ms=item.get("resumed_at_ms"),
+        stream_arn=item.get("stream_arn"),
         streaming=_streaming(item),
     )
 

@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
+import httpx
 import pytest
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -119,6 +120,7 @@ class Stage:
     Attributes:
         cloud: Table and queues.
         streams: Kinesis video streams.
+        streams_url: Their service.
         deepgram_url: Deepgram.
         started_at_ms: When the calls begin.
         log: Metrics of all streamers.
@@ -126,6 +128,7 @@ class Stage:
 
     cloud: Cloud
     streams: Streams
+    streams_url: str
     deepgram_url: str
     started_at_ms: int = field(default_factory=lambda: round(time.time() * 1000) - 60_000)
     log: io.StringIO = field(default_factory=io.StringIO)
@@ -145,6 +148,12 @@ class Stage:
     def stream(self, name: str = "stream") -> Stream:
         """Return a stream, new the first time."""
         return self.streams.ensure(name)
+
+    async def streams_fail(self, *then: dict[str, Any]) -> None:
+        """Order failures of GetMedia (`local.kinesis_video.faults`)."""
+        async with httpx.AsyncClient() as http:
+            order = {"match": "", "then": list(then)}
+            (await http.post(f"{self.streams_url}/_local/faults", json=order)).raise_for_status()
 
     def play(self, stream: Stream, played: Contact, *, first: int = 0, until: int | None = None) -> list[Fragment]:
         """Put a contact's fragments into the stream, from one index to another."""
@@ -250,7 +259,12 @@ async def new_stage(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> AsyncItera
         streams_url = await stack.enter_async_context(serving(create_streams_app(streams, Admission(_key_in_use()))))
         speech_url = await stack.enter_async_context(serving(create_frames_app(deepgram), **SERVER_OPTIONS))
         monkeypatch.setenv("AWS_ENDPOINT_URL_KINESIS_VIDEO", streams_url)
-        yield Stage(cloud=cloud, streams=streams, deepgram_url=speech_url.replace("http", "ws", 1))
+        yield Stage(
+            cloud=cloud,
+            streams=streams,
+            streams_url=streams_url,
+            deepgram_url=speech_url.replace("http", "ws", 1),
+        )
 
 
 def _key_in_use() -> AccessKey:

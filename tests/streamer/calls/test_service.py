@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any, NoReturn
 
@@ -126,6 +127,35 @@ class TestFailures:
             item = await stage.until(CALL, status="failed")
             await stage.until_messages(stage.cloud.failed_queue_url, visible=1)
         assert item["error_code"] == "UnsupportedAudio.media-type"
+
+    async def test_words_that_were_heard_before_a_failure_are_stored(self, stage: Stage) -> None:
+        stream = stage.stream()
+        refused = {"action": "error", "code": "KMS_KEY_ACCESS_DENIED", "id": "4500", "times": None}
+        await stage.streams_fail({**refused, "after": 3, "times": 1}, refused)
+        stage.play(stream, contact(CALL, speech(0, 5), speech(500, 5), start_ms=stage.started_at_ms))
+        await stage.announce(stage.call(stream, CALL))
+        async with stage.streamer():
+            item = await stage.until(CALL, status="failed")
+            await stage.until_messages(stage.cloud.failed_queue_url, visible=1)
+        assert item["error_code"] == "KinesisVideo.KMS_KEY_ACCESS_DENIED"
+        # Of the third fragment the track that lags behind waits for more.
+        for channel, first in ((0, 0), (1, 500)):
+            heard = await stage.frames(CALL, channel)
+            assert heard == numbers(first, 5)[: len(heard)]
+            assert len(heard) >= 2.9 * 51
+        assert min(item["watermarks"]) >= 2.9 * 8_192
+
+    async def test_words_before_audio_of_another_kind_are_stored(self, stage: Stage) -> None:
+        stream = stage.stream()
+        fragments = list(contact(CALL, speech(0, 5), start_ms=stage.started_at_ms).fragments())
+        for index, fragment in enumerate(fragments):
+            strange = {**fragment.tags, "MimeType": "audio/opus"} if index == 3 else fragment.leading_tags
+            stream.append(replace(fragment, leading_tags=strange))
+        await stage.announce(stage.call(stream, CALL))
+        async with stage.streamer():
+            item = await stage.until(CALL, status="failed")
+        assert item["error_code"] == "UnsupportedAudio.media-type"
+        assert await stage.frames(CALL) == numbers(0, 5)[: 3 * 8_192 // 160]
 
     @pytest.mark.parametrize(
         "unusable",
@@ -378,6 +408,63 @@ async def test_a_call_announced_twice_is_transcribed_once(stage: Stage) -> None:
         await stage.until_messages(stage.cloud.queue_url, visible=0, hidden=0)
     assert await stage.frames(CALL) == numbers(0, 1)
     assert stage.counted("CallsStarted") == 1
+
+
+@pytest.mark.parametrize("handed_over", [False, True])
+async def test_a_clock_that_is_set_back_loses_no_word(stage: Stage, handed_over: bool) -> None:
+    stream = stage.stream()
+    played = contact(CALL, speech(0, 8), speech(500, 8), start_ms=stage.started_at_ms)
+    later = [
+        replace(
+            fragment,
+            start_ms=fragment.start_ms - 3_000,
+            blocks=[replace(block, ms=block.ms - 3_000) for block in fragment.blocks],
+            segment_uid=b"another session!",
+        )
+        for fragment in list(played.fragments())[4:]
+    ]
+    stage.play(stream, played, until=4)
+    await stage.announce(stage.call(stream, CALL))
+    async with stage.streamer() as first:
+        await stage.until_words(CALL, 2)
+        if handed_over:
+            await first.drain()
+        for fragment in later[:2]:
+            stream.append(fragment)
+        if not handed_over:
+            await stage.until_words(CALL, 4)
+            await first.drain()
+    async with stage.streamer():
+        for fragment in later[2:]:
+            stream.append(fragment)
+        await stage.cloud.change(CALL, disconnected_at=DISCONNECTED)
+        item = await stage.until(CALL, status="completed")
+    assert (item["complete"], item["gaps"], item["epoch"]) == (True, [], 2)
+    assert await stage.frames(CALL, 0) == numbers(0, 8)
+    assert await stage.frames(CALL, 1) == numbers(500, 8)
+    (step,) = item["clock_steps"]
+    assert (step["position"], step["milliseconds"]) == (4 * 8_192, 3_000)
+    assert item["duration_seconds"] == pytest.approx(9.0, abs=0.1)
+    assert stage.counted("ClockSteps") >= 1
+
+
+async def test_a_call_that_goes_on_in_another_stream_is_followed(stage: Stage) -> None:
+    stream, other = stage.stream(), stage.stream("other")
+    again_ms = stage.started_at_ms + 20_000
+    stage.play(stream, contact(CALL, speech(0, 2), start_ms=stage.started_at_ms))
+    await stage.announce(stage.call(stream, CALL))
+    async with stage.streamer() as streamer:
+        await stage.until_words(CALL, 1)
+        await stage.announce(stage.call(other, CALL, started_at_ms=again_ms))
+        stage.play(other, contact("call-6", speech(900, 1), start_ms=stage.started_at_ms + 9_000))
+        stage.play(other, contact(CALL, speech(300, 2), start_ms=again_ms, segment_uid=b"second segment !"))
+        await stage.until_words(CALL, 2)
+        assert streamer.service.intake.slots_used == 1
+        await stage.cloud.change(CALL, disconnected_at=DISCONNECTED)
+        item = await stage.until(CALL, status="completed")
+    assert await stage.frames(CALL) == numbers(0, 2) + numbers(300, 2)
+    assert (item["complete"], item["gaps"], item["epoch"]) == (True, [], 1)
+    assert item["resume"]["stream"] == other.arn
 
 
 async def test_streaming_that_is_started_again_goes_on_in_the_same_call(stage: Stage) -> None:
