@@ -38,6 +38,7 @@ from streamer.deepgram.session import SessionLimits
 from streamer.service import Service
 from streamer.settings import Settings
 from tests.fakes.serving import serving
+from tests.fakes.signing import SigV4
 from tests.streamer.calls.cloud import KEY, Cloud
 from transcription.live_call import LiveCall
 
@@ -151,7 +152,7 @@ class Stage:
 
     async def streams_fail(self, *then: dict[str, Any]) -> None:
         """Order failures of GetMedia (`local.kinesis_video.faults`)."""
-        async with httpx.AsyncClient() as http:
+        async with httpx.AsyncClient(auth=SigV4(_key_in_use())) as http:
             order = {"match": "", "then": list(then)}
             (await http.post(f"{self.streams_url}/_local/faults", json=order)).raise_for_status()
 

@@ -437,7 +437,7 @@ async def test_a_clock_that_is_set_back_loses_no_word(stage: Stage, handed_over:
     async with stage.streamer():
         for fragment in later[2:]:
             stream.append(fragment)
-        await stage.cloud.change(CALL, disconnected_at=DISCONNECTED)
+        await stage.hang_up(CALL)
         item = await stage.until(CALL, status="completed")
     assert (item["complete"], item["gaps"], item["epoch"]) == (True, [], 2)
     assert await stage.frames(CALL, 0) == numbers(0, 8)
@@ -448,23 +448,29 @@ async def test_a_clock_that_is_set_back_loses_no_word(stage: Stage, handed_over:
     assert stage.counted("ClockSteps") >= 1
 
 
-async def test_a_call_that_goes_on_in_another_stream_is_followed(stage: Stage) -> None:
+@pytest.mark.parametrize("stop_told", [False, True])
+async def test_a_call_that_goes_on_in_another_stream_is_followed(stage: Stage, stop_told: bool) -> None:
     stream, other = stage.stream(), stage.stream("other")
     again_ms = stage.started_at_ms + 20_000
     stage.play(stream, contact(CALL, speech(0, 2), start_ms=stage.started_at_ms))
     await stage.announce(stage.call(stream, CALL))
     async with stage.streamer() as streamer:
         await stage.until_words(CALL, 1)
+        if stop_told:
+            await stage.cloud.change(CALL, stopped_at_ms=stage.started_at_ms + 3_000)
         await stage.announce(stage.call(other, CALL, started_at_ms=again_ms))
         stage.play(other, contact("call-6", speech(900, 1), start_ms=stage.started_at_ms + 9_000))
         stage.play(other, contact(CALL, speech(300, 2), start_ms=again_ms, segment_uid=b"second segment !"))
         await stage.until_words(CALL, 2)
         assert streamer.service.intake.slots_used == 1
-        await stage.cloud.change(CALL, disconnected_at=DISCONNECTED)
+        await stage.hang_up(CALL)
         item = await stage.until(CALL, status="completed")
     assert await stage.frames(CALL) == numbers(0, 2) + numbers(300, 2)
-    assert (item["complete"], item["gaps"], item["epoch"]) == (True, [], 1)
+    assert item["epoch"] == 1
+    # Without a stop nobody knows whether anything was said meanwhile.
+    assert (item["complete"], item["incomplete_reasons"]) == (stop_told, [] if stop_told else ["gap-missing"])
     assert item["resume"]["stream"] == other.arn
+    assert item["first_fragment"] == next(iter(stream)).number
 
 
 async def test_streaming_that_is_started_again_goes_on_in_the_same_call(stage: Stage) -> None:
