@@ -12,14 +12,15 @@ Nothing says it to the second. What is known, and from where:
 - An object was written after its recording had ended.
 
 So a begin is known within a minute, or better, and an end as far as the length and these limits tell. A recording in
-the project's own layout was made by anybody: its key has a day only.
+the project's own layout was made by anybody, and its key has a day only. Its metadata may tell when the call began: not
+later than the recording.
 """
 
 from datetime import datetime, timedelta
 from typing import Final
 
 from transcription.live_coverage import TOLERANCE_MS, Interval
-from transcription.recordings import CallRecording
+from transcription.recordings import CallRecording, StartSource
 
 _MINUTE: Final = timedelta(minutes=1)
 _TOLERANCE: Final = timedelta(milliseconds=TOLERANCE_MS)
@@ -38,7 +39,7 @@ def possible_time(
     """Return the time outside of which no part of a recording can have been made.
 
     Args:
-        call: what the recording's key says.
+        call: what the recording's key, or its metadata, says.
         seconds: its length.
         written_at: when the object was written, UTC.
         agent_joined_at: when an agent joined the contact; None where that is not known.
@@ -48,15 +49,17 @@ def possible_time(
         None where the begin is not known. Of facts that contradict each other, the one that makes the time longer
         counts.
     """
-    if call.layout != "connect":
+    if call.started_at_source not in (StartSource.KEY_MINUTE, StartSource.METADATA):
         return None
-    earliest, latest = call.started_at, call.started_at + _MINUTE
-    if agent_joined_at is not None and earliest - _TOLERANCE <= agent_joined_at < latest + _TOLERANCE:
-        earliest = min(agent_joined_at, latest)
-    length = timedelta(seconds=seconds)
-    limits = [latest + length, written_at + _WRITTEN_TO]
+    earliest, length = call.started_at, timedelta(seconds=seconds)
+    limits = [written_at + _WRITTEN_TO]
     if disconnected_at is not None:
         limits.append(disconnected_at)
+    if call.started_at_source is StartSource.KEY_MINUTE:
+        latest = earliest + _MINUTE
+        limits.append(latest + length)
+        if agent_joined_at is not None and earliest - _TOLERANCE <= agent_joined_at < latest + _TOLERANCE:
+            earliest = min(agent_joined_at, latest)
     return Interval(start_ms=_ms(earliest), end_ms=_ms(max(earliest + length, min(limits))))
 
 

@@ -14,6 +14,7 @@ import io
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
+from functools import partial
 from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
@@ -50,7 +51,6 @@ if TYPE_CHECKING:
 
     from lambdas.admit_recording.announcement import Announcement
     from lambdas.admit_recording.live_policy import LivePolicy
-    from transcription.live_coverage import Interval
     from transcription.live_state import LiveState
 
 # Status of a failed admission that needs nothing more.
@@ -166,7 +166,7 @@ class Admission:
             refusal = Rejected("RecordingMissing", "the recording was deleted before it could be read")
             return self._refuse(_candidate(announcement, call=call), refusal, announcement, execution=execution)
         live = live_state_of(self._table, call)
-        call = _filed_with(call, live)
+        named, call = call, _filed_with(call, live)
         candidate = _candidate(announcement, call=call, size_bytes=stored.size_bytes)
         if candidate.version_id is None and candidate.etag != stored.etag:
             return Decision(verdict=Verdict.IGNORED, reason="replaced", message="the new content has its own event")
@@ -189,38 +189,52 @@ class Admission:
             audio = self._probe(candidate)
         except Rejected as refusal:
             return self._reject(candidate, refusal, execution=execution)
-        return self._conclude(
-            AdmittedRecording(
-                recording_id=candidate.recording_id,
-                bucket=candidate.bucket,
-                key=candidate.key,
-                version_id=candidate.version_id,
-                etag=candidate.etag,
-                size_bytes=candidate.size_bytes,
-                last_modified=stored.last_modified,
-                sequencer=announcement.announced.sequencer,
-                call=with_start(
-                    call,
-                    metadata=stored.metadata,
-                    last_modified=stored.last_modified,
-                    duration_seconds=audio.duration_seconds,
-                ),
-                audio=audio,
-            ),
-            competing,
-            execution=execution,
+        with_its_start = partial(
+            with_start,
+            metadata=stored.metadata,
+            last_modified=stored.last_modified,
+            duration_seconds=audio.duration_seconds,
         )
+        admitted = AdmittedRecording(
+            recording_id=candidate.recording_id,
+            bucket=candidate.bucket,
+            key=candidate.key,
+            version_id=candidate.version_id,
+            etag=candidate.etag,
+            size_bytes=candidate.size_bytes,
+            last_modified=stored.last_modified,
+            sequencer=announcement.announced.sequencer,
+            call=with_its_start(call),
+            audio=audio,
+        )
+        return self._conclude(admitted, competing, told=with_its_start(named), execution=execution)
 
     def _evidence(self, live: LiveState) -> LiveEvidence:
         key = transcript_key(live.clinic_id, live.day, live.call_id, CallKind.AGENT).primary()
         found = self._table.get_item(Key=key, ConsistentRead=True, ProjectionExpression="PK")
         return LiveEvidence(state=live, transcribed="Item" in found)
 
-    def _conclude(self, admitted: AdmittedRecording, live: LiveEvidence | None, *, execution: str) -> Decision:
-        """Hand a usable recording on, unless its live transcript stands for it."""
+    def _conclude(
+        self, admitted: AdmittedRecording, live: LiveEvidence | None, *, told: CallRecording, execution: str
+    ) -> Decision:
+        """Hand a usable recording on, unless its live transcript stands for it.
+
+        Args:
+            admitted: The recording.
+            live: What is known of its live call; `None` where there is none, or it does not matter.
+            told: The call by the recording's own key and metadata, whatever day it is filed under.
+            execution: Our execution.
+        """
         if live is None:
             return Decision(verdict=Verdict.CLAIMED, reason="new", recording=admitted.to_payload())
-        judgement = self._live_policy.judge(live, recorded=self._recorded(admitted, live.state))
+        recorded = possible_time(
+            told,
+            seconds=admitted.audio.duration_seconds,
+            written_at=admitted.last_modified,
+            agent_joined_at=live.state.agent_joined_at,
+            disconnected_at=live.state.disconnected_at,
+        )
+        judgement = self._live_policy.judge(live, recorded=recorded)
         if not judgement.covered:
             return Decision(verdict=Verdict.CLAIMED, reason=judgement.reason, recording=admitted.to_payload())
         call = live.state
@@ -232,15 +246,6 @@ class Admission:
             now=self._clock(),
         )
         return Decision(verdict=Verdict.COVERED, reason=judgement.reason, recording=admitted.to_payload())
-
-    def _recorded(self, admitted: AdmittedRecording, live: LiveState) -> Interval | None:
-        return possible_time(
-            parse_key(admitted.key, self._layouts),  # its own minute, whatever day it is filed under
-            seconds=admitted.audio.duration_seconds,
-            written_at=admitted.last_modified,
-            agent_joined_at=live.agent_joined_at,
-            disconnected_at=live.disconnected_at,
-        )
 
     def _head(self, announcement: Announcement) -> _StoredObject | None:
         """Look at the announced content; `None` when it, or the object as a whole, was deleted."""

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -9,11 +10,16 @@ from hypothesis import strategies as st
 
 from transcription.live_coverage import Interval
 from transcription.recorded_time import possible_time
-from transcription.recordings import CallKind, CallRecording, Layouts, parse_key
+from transcription.recordings import CallKind, CallRecording, Layouts, StartSource, parse_key
 
 NINE = datetime(2026, 11, 20, 9, 0, tzinfo=UTC)
 CALL = CallRecording(
-    clinic_id="harbour", call_id="call-7", kind=CallKind.AGENT, started_at=NINE + timedelta(minutes=1), layout="connect"
+    clinic_id="harbour",
+    call_id="call-7",
+    kind=CallKind.AGENT,
+    started_at=NINE + timedelta(minutes=1),
+    layout="connect",
+    started_at_source=StartSource.KEY_MINUTE,
 )
 
 
@@ -32,7 +38,13 @@ def possible(
         agent_joined_at=None if joined is None else at(joined),
         disconnected_at=None if over is None else at(over),
     )
-    return time and tuple(moment / 1000 - NINE.timestamp() for moment in (time.start_ms, time.end_ms))  # type: ignore[return-value]
+    return _seconds(time)
+
+
+def _seconds(time: Interval | None) -> tuple[float, float] | None:
+    if time is None:
+        return None
+    return time.start_ms / 1000 - NINE.timestamp(), time.end_ms / 1000 - NINE.timestamp()
 
 
 def test_a_name_tells_the_minute_only() -> None:
@@ -68,10 +80,19 @@ def test_an_agent_who_leaves_a_caller_ends_the_recording_before_the_contact() ->
     assert possible(seconds=460, joined=92, over=1708) == (92, 580)
 
 
-def test_a_recording_of_whoever_may_have_been_made_at_any_time_of_its_day() -> None:
-    own = replace(CALL, started_at=NINE.replace(hour=0), layout="callscribe")
-    facts = {"agent_joined_at": at(95), "disconnected_at": at(200)}
-    assert possible_time(own, seconds=100, written_at=at(300), **facts) is None
+FACTS: dict[str, Any] = {"agent_joined_at": at(95), "disconnected_at": at(200)}
+
+
+@pytest.mark.parametrize("source", [StartSource.KEY_DAY, StartSource.LAST_MODIFIED, StartSource.LIVE, None])
+def test_a_recording_of_whoever_may_have_been_made_at_any_time_of_its_day(source: StartSource | None) -> None:
+    own = replace(CALL, layout="callscribe", started_at_source=source)
+    assert possible_time(own, seconds=100, written_at=at(300), **FACTS) is None
+
+
+def test_a_recording_begins_no_earlier_than_whoever_made_it_says_its_call_did() -> None:
+    own = replace(CALL, started_at=at(12), layout="callscribe", started_at_source=StartSource.METADATA)
+    assert _seconds(possible_time(own, seconds=100, written_at=at(300), **FACTS)) == (12, 200)
+    assert _seconds(possible_time(own, seconds=100, written_at=at(150), **FACTS)) == (12, 151)
 
 
 @given(

@@ -18,7 +18,7 @@ from tests.transcription.live_calls import intervals, live_item, moment
 from transcription.live_coverage import TOLERANCE_MS
 from transcription.live_state import LiveState
 from transcription.recorded_time import possible_time
-from transcription.recordings import CallKind, Layouts, parse_key
+from transcription.recordings import START_METADATA, CallKind, Layouts, parse_key
 from transcription.table_keys import transcript_key
 
 if TYPE_CHECKING:
@@ -287,6 +287,19 @@ def test_a_recording_whose_time_nobody_knows_is_transcribed(cloud: Cloud) -> Non
     reception = Reception(cloud, "when-incomplete")
     reception.follow()
     assert outcome(reception.decide(cloud.upload(wav(seconds=14)))) == ("claimed", "recorded-at-unknown-time")
+
+
+@pytest.mark.parametrize(
+    ("started_at", "decision"),
+    [(moment(0), ("covered", "live-complete")), (moment(-5), ("claimed", "live-covers-not-all"))],
+)
+def test_a_recording_of_whoever_is_held_against_the_time_that_it_tells(
+    cloud: Cloud, started_at: str, decision: tuple[str, str]
+) -> None:
+    reception = Reception(cloud, "when-incomplete")
+    reception.follow()
+    event = cloud.upload(wav(seconds=14), metadata={START_METADATA: started_at})
+    assert outcome(reception.decide(event)) == decision
 
 
 def test_a_call_that_an_earlier_version_called_complete_spares_no_recording(cloud: Cloud) -> None:
