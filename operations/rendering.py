@@ -62,7 +62,7 @@ def claims_table(items: Iterable[Item]) -> Table:
                 item.get("clinic_id"),
                 item["status"],
                 item["attempts"],
-                item["deepgram_requests"],
+                _asked(item),
                 str(item["updated_at"])[:16].replace("T", " "),
                 ": ".join(item[name] for name in _CLAIM_REASONS if name in item),
             )
@@ -256,6 +256,12 @@ def _requests(cost: Item) -> str:
     known = f", {refused} of them refused" if refused else ""
     billed = _perhaps_billed(cost)
     return f"; asked {requests} times{known}{f', {billed} more may have been billed' if billed else ''}"
+
+
+def _asked(claim: Item) -> str:
+    """Requests sent for a recording, and those of them that were refused."""
+    refused = int(claim.get("deepgram_refused", 0))
+    return f"{int(claim['deepgram_requests'])}{f' ({refused} refused)' if refused else ''}"
 
 
 def _perhaps_billed(cost: Item) -> int:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from rich.console import Console, RenderableType
 
-from operations.rendering import calls_table, transcript_view
+from operations.rendering import calls_table, claims_table, transcript_view
 from tests.transcription.replies import APPOINTMENT, stereo, transcript_of
 from transcription.documents import ArchivePointers, to_item
 from transcription.options import TranscriptionOptions
@@ -85,3 +85,9 @@ def test_a_cost_written_before_is_at_least_its_total_where_something_was_unprice
     item = item_of(unpriced=["keyterm"], total_usd=Decimal("0.0357"))
     del item["cost"]["at_least_usd"]
     assert "at least $0.0357" in printed(calls_table([item]))
+
+
+@pytest.mark.parametrize(("refused", "said"), [({}, " 3 "), ({"deepgram_refused": 2}, "3 (2 refused)")])
+def test_a_claim_says_how_often_deepgram_was_asked(refused: dict[str, int], said: str) -> None:
+    claim = {"status": "failed", "attempts": 1, "deepgram_requests": 3, "updated_at": "2026-11-20T14:12", **refused}
+    assert said in printed(claims_table([claim]))
