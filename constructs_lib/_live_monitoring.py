@@ -11,7 +11,7 @@ from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
 from constructs_lib import _private
-from constructs_lib._monitoring import Alarms, create_dashboard
+from constructs_lib._monitoring import Alarms, add_conflict_alarm, create_dashboard
 
 SLOTS_USED: Final = "SlotsUsed"
 SLOTS_TOTAL: Final = "SlotsTotal"
@@ -81,7 +81,7 @@ class LiveMetrics:
 
 
 def create_live_alarms(
-    scope: Construct, metrics: LiveMetrics, *, start_function: lambda_.IFunction
+    scope: Construct, metrics: LiveMetrics, *, start_function: lambda_.IFunction, clinic_conflicts: cloudwatch.IMetric
 ) -> dict[str, cloudwatch.Alarm]:
     """Create the alarms of a streamer below *scope*, by construct id."""
     alarms = Alarms(scope)
@@ -153,6 +153,7 @@ def create_live_alarms(
         "No streamer is running: see the service's events and the logs of its last tasks",
         periods=3,
     )
+    add_conflict_alarm(alarms, clinic_conflicts)
     return alarms.by_id
 
 

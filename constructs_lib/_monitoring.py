@@ -60,6 +60,7 @@ def create_alarms(
     executions_timed_out: cloudwatch.IMetric,
     rate_limited: cloudwatch.IMetric,
     troubled_call_age: cloudwatch.IMetric,
+    clinic_conflicts: cloudwatch.IMetric,
     longest_wait: Duration,
 ) -> dict[str, cloudwatch.Alarm]:
     """Create the alarms of a workflow below *scope*, by construct id."""
@@ -101,7 +102,18 @@ def create_alarms(
         "Calls have been tried for long without success: Deepgram is down or out of reach, or something of AWS's is",
         above=longest_wait.to_seconds(),
     )
+    add_conflict_alarm(alarm, clinic_conflicts)
     return alarm.by_id
+
+
+def add_conflict_alarm(alarms: Alarms, conflicts: cloudwatch.IMetric) -> None:
+    """Add the alarm that somebody has to look whose calls these are."""
+    alarms.add(
+        "ClinicConflicts",
+        conflicts,
+        "Calls are claimed for two clinics; their words stay with one: list the calls, then mend flow or settings",
+        above=0,
+    )
 
 
 def create_alarm_topic(scope: Construct, *, key: kms.IKey) -> sns.Topic:

@@ -25,7 +25,7 @@ from aws_cdk import aws_sns as sns
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
-from constructs_lib import _live_monitoring, _monitoring, _private, _vocabulary
+from constructs_lib import _clinics, _live_monitoring, _monitoring, _private, _vocabulary
 from constructs_lib._live_monitoring import LiveMetrics
 from constructs_lib._python_code import DEFAULT_ARCHITECTURE, DEFAULT_RUNTIME
 from constructs_lib._runtime_function import RuntimeFunction
@@ -85,7 +85,11 @@ class LiveStreamer(Construct):
         vocabulary: Words Deepgram should expect, by clinic id, beside ``options.keyterms``. Default: none.
         vocabulary_path: Parameter Store path of vocabularies that are there already, such as
             ``TranscriptionFunction.vocabulary_path``, instead of *vocabulary*. Default: one of its own.
-        default_clinic_id: Clinic of calls whose contact flow names none. Default: such calls are refused.
+        clinic_by_queue: Clinic ids by the ARN of the queue that their calls are in when the flow announces them.
+            Default: none.
+        clinic_by_dialled_number: Clinic ids by the number that callers dial, as ``+493012345678``. Default: none.
+        default_clinic_id: Clinic of calls for which neither flow nor queue nor number names one. Default: such calls
+            are refused.
         instance_arn: Amazon Connect instance whose flows may start calls and whose contact events count. Default: any
             of the account.
         stream_key: Key that encrypts the streams. Default: Kinesis Video Streams' own.
@@ -168,6 +172,8 @@ class LiveStreamer(Construct):
         options: DeepgramOptions | None = None,
         vocabulary: Mapping[str, Sequence[str]] | None = None,
         vocabulary_path: str | None = None,
+        clinic_by_queue: Mapping[str, str] | None = None,
+        clinic_by_dialled_number: Mapping[str, str] | None = None,
         default_clinic_id: str | None = None,
         instance_arn: str | None = None,
         stream_key: kms.IKey | None = None,
@@ -220,8 +226,6 @@ class LiveStreamer(Construct):
         )
         if instance_arn is not None:
             _private.check_instance(self, instance_arn)
-        if default_clinic_id is not None:
-            _private.check_live_clinic_id(default_clinic_id)
         lease = lease or Duration.seconds(30)
         lease_seconds = _private.seconds_within(
             "lease", lease, at_least=Duration.seconds(6), at_most=Duration.minutes(5)
@@ -279,7 +283,13 @@ class LiveStreamer(Construct):
             environment={
                 "CALLS_QUEUE_URL": self.queue.queue_url,
                 "RETENTION_DAYS": retention_days,
-                **({} if default_clinic_id is None else {"DEFAULT_CLINIC_ID": default_clinic_id}),
+                "CLINICS": _clinics.clinics_setting(
+                    by_queue=clinic_by_queue,
+                    by_dialled_number=clinic_by_dialled_number,
+                    default=default_clinic_id,
+                    instance_arn=instance_arn,
+                    check=_private.check_live_clinic_id,
+                ),
             },
             timeout=_FLOW_TIMEOUT,
             memory_mib=512,  # with it comes the processor that makes a cold start fit a flow's patience
@@ -313,7 +323,8 @@ class LiveStreamer(Construct):
             failed_events=self.failed_calls,
         )
         self.start_function, self.end_function, self.store_function = start.function, end.function, store.function
-        _allow_live_items(start.role, table, "dynamodb:UpdateItem")
+        self._start = start
+        _clinics.allow_decisions(start.role, table)  # the right to note the call is among them
         _private.allow_messages(start.role, self.queue, "sqs:SendMessage")
         _allow_live_items(end.role, table, "dynamodb:UpdateItem")
         self._allow_storage(store.role, table, archive)
@@ -374,7 +385,10 @@ class LiveStreamer(Construct):
         self._metrics = LiveMetrics(service=service_name, queue=self.queue, failed_calls=self.failed_calls)
         self.alarm_topic = alarm_topic or _monitoring.create_alarm_topic(self, key=self.key)
         alarms = _live_monitoring.create_live_alarms(
-            Construct(self, "Alarms"), self._metrics, start_function=self.start_function
+            Construct(self, "Alarms"),
+            self._metrics,
+            start_function=self.start_function,
+            clinic_conflicts=self.metric_clinic_conflicts(),
         )
         self.alarms = alarms
         self.on_alarm(cloudwatch_actions.SnsAction(self.alarm_topic))
@@ -566,6 +580,10 @@ class LiveStreamer(Construct):
             .combine(self._allow_streams(grantee, "kinesisvideo:DescribeStream"))
         )
         return grant.combine(self._allow_announcements(grantee))
+
+    def metric_clinic_conflicts(self) -> cloudwatch.Metric:
+        """Count what named another clinic than the one a call has, once for each call; the sum of 5 minutes."""
+        return _clinics.metric_conflicts(self._start)
 
     def metric_failed_calls(self) -> cloudwatch.Metric:
         """Count the calls in :attr:`failed_calls`; the most within a minute."""

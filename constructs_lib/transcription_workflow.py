@@ -24,7 +24,7 @@ from aws_cdk import aws_sqs as sqs
 from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
 
-from constructs_lib import _monitoring, _private
+from constructs_lib import _clinics, _monitoring, _private
 from constructs_lib._python_code import DEFAULT_ARCHITECTURE, DEFAULT_RUNTIME
 from constructs_lib._runtime_function import RuntimeFunction
 from constructs_lib._state_machine import CALL_TRANSCRIBED, EVENT_SOURCE, UNREACHABLE, Definition
@@ -57,8 +57,6 @@ _LONGEST_DELIVERY = Duration.hours(24)
 # Beyond it, a reply about unbroken speech is larger than the transcribing function can hold, and has been paid for.
 _LONGEST_CALL = Duration.hours(6)
 _LONGEST_PATTERN = 2048  # characters (AWS: "Amazon EventBridge quotas")
-# Bytes. All variables of a function together may take 4 KB (AWS: "Lambda quotas"); the others need less than the rest.
-_LONGEST_LAYOUTS = 3072
 
 
 class TranscriptionWorkflow(Construct):
@@ -77,9 +75,16 @@ class TranscriptionWorkflow(Construct):
         secret: Deepgram's API key, plain or as ``{"api_key": "…"}``. Default: a new secret without a value.
         options: What Deepgram is asked for. Default: ``DeepgramOptions()``.
         vocabulary: Words Deepgram should expect, by clinic id, beside ``options.keyterms``. Default: none.
+        clinic_by_queue: Clinic ids by the ARN of the Amazon Connect queue that their calls are in; needs
+            *instance_arn*. Default: none.
+        clinic_by_dialled_number: Clinic ids by the number that callers dial, as ``+493012345678``; needs
+            *instance_arn*. Default: none.
         clinic_by_prefix: Clinic ids by the key prefix of their recordings; the longest prefix counts. For layouts that
             do not name the clinic, such as Amazon Connect's. Default: none.
-        default_clinic_id: Clinic of recordings that no prefix names. Default: such recordings are rejected.
+        default_clinic_id: Clinic of recordings that nothing else names one for. Default: such recordings are rejected.
+        instance_arn: Amazon Connect instance that is asked for the attribute ``clinic_id``, the queue and the number of
+            a recording's contact, unless the contact has a clinic already, as by its live call. Recordings of other
+            instances are not affected. Default: none is asked.
         channel_roles: Who speaks on which channel. Default: Amazon Connect's order, customer left and agent right.
         key_prefixes: Prefixes of the keys of recordings, for a bucket with other objects in it. Default: any key.
         recording_key: Key that encrypts *recordings*. Default: the bucket's, as far as CDK knows it; a bucket known by
@@ -114,7 +119,8 @@ class TranscriptionWorkflow(Construct):
             Linux of Lambda; another one is for functions that run elsewhere, such as on an emulator.
 
     Raises:
-        ValueError: If a time is out of range, a clinic id cannot be part of a key, or the options exclude each other.
+        ValueError: If a time is out of range, an option about clinics cannot be what it is meant to be, or the options
+            exclude each other.
     """
 
     state_machine: sfn.StateMachine
@@ -157,8 +163,11 @@ class TranscriptionWorkflow(Construct):
         secret: secretsmanager.ISecret | None = None,
         options: DeepgramOptions | None = None,
         vocabulary: Mapping[str, Sequence[str]] | None = None,
+        clinic_by_queue: Mapping[str, str] | None = None,
+        clinic_by_dialled_number: Mapping[str, str] | None = None,
         clinic_by_prefix: Mapping[str, str] | None = None,
         default_clinic_id: str | None = None,
+        instance_arn: str | None = None,
         channel_roles: Mapping[int, Role] | None = None,
         key_prefixes: Sequence[str] = (),
         recording_key: kms.IKey | None = None,
@@ -206,6 +215,13 @@ class TranscriptionWorkflow(Construct):
                 at_most=Duration.days(1),
             )
         )
+        if instance_arn is not None:
+            _private.check_instance(self, instance_arn)
+        elif clinic_by_queue or clinic_by_dialled_number:
+            raise ValueError(
+                "clinic_by_queue and clinic_by_dialled_number without instance_arn: a recording's key tells neither "
+                "queue nor number, so name the Amazon Connect instance that is asked for them"
+            )
         retention_days = "" if retain_for is None else str(retain_for.to_days())
 
         self.key = key or _private.own_key(
@@ -247,7 +263,15 @@ class TranscriptionWorkflow(Construct):
             module="admit_recording",
             description="Decides whether a recording is to be transcribed, and claims it",
             environment={
-                "LAYOUTS": _layouts(clinic_by_prefix or {}, default_clinic_id),
+                "CLINICS": _clinics.clinics_setting(
+                    by_queue=clinic_by_queue,
+                    by_dialled_number=clinic_by_dialled_number,
+                    by_prefix=clinic_by_prefix,
+                    default=default_clinic_id,
+                    instance_arn=instance_arn,
+                    check=_private.check_clinic_id,
+                ),
+                "CONNECT_INSTANCE_ARN": instance_arn or "",
                 "MAX_DURATION_SECONDS": str(longest_call),
                 "ON_NEW_VERSION": on_new_version,
                 "LIVE_TRANSCRIPTS": live_transcripts,
@@ -303,7 +327,8 @@ class TranscriptionWorkflow(Construct):
         )
         self.queue = self._queue()
         self.transcription.consume(self.queue, failed_calls=self.failed_calls)
-        self._allow_admission(admit.role, recordings, recording_key, table)
+        self._allow_admission(admit.role, recordings, recording_key, table, instance_arn)
+        self._admit = admit
         self._allow_storage(store.role, table, archive)
         self._allow_scoring(score.role, table, archive)
 
@@ -341,6 +366,7 @@ class TranscriptionWorkflow(Construct):
             executions_timed_out=self.state_machine.metric_timed_out(),
             rate_limited=self.transcription.metric_rate_limited(),
             troubled_call_age=self.transcription.metric_troubled_call_age(),
+            clinic_conflicts=self.metric_clinic_conflicts(),
             longest_wait=waiting_alarm_after or Duration.hours(1),
         )
         self.on_alarm(cloudwatch_actions.SnsAction(self.alarm_topic))
@@ -375,11 +401,19 @@ class TranscriptionWorkflow(Construct):
         )
 
     def _allow_admission(
-        self, role: iam.Role, recordings: s3.IBucket, recording_key: kms.IKey | None, table: dynamodb.ITableV2
+        self,
+        role: iam.Role,
+        recordings: s3.IBucket,
+        recording_key: kms.IKey | None,
+        table: dynamodb.ITableV2,
+        instance_arn: str | None,
     ) -> None:
         _private.allow_objects(role, recordings, "s3:GetObject", "s3:GetObjectVersion", key=recording_key)
         _private.allow_listing(role, recordings)
         _private.allow_items(role, table, "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem")
+        _clinics.allow_decisions(role, table)
+        if instance_arn is not None:
+            _clinics.allow_contacts(role, instance_arn)
         _private.acknowledge_wildcards(
             role, {recordings.arn_for_objects("*"): "recordings are named by the contact centre"}
         )
@@ -584,6 +618,10 @@ class TranscriptionWorkflow(Construct):
         """Tell how long the oldest call in :attr:`queue` has waited, in seconds; the longest within a minute."""
         return self.queue.metric_approximate_age_of_oldest_message(period=Duration.minutes(1), statistic="Maximum")
 
+    def metric_clinic_conflicts(self) -> cloudwatch.Metric:
+        """Count what named another clinic than the one a call has, once for each call; the sum of 5 minutes."""
+        return _clinics.metric_conflicts(self._admit)
+
     def metric_transcribed(self) -> cloudwatch.Metric:
         """Count the executions that ended well, duplicates included; the sum of 5 minutes."""
         return self.state_machine.metric_succeeded()
@@ -591,26 +629,6 @@ class TranscriptionWorkflow(Construct):
 
 def _most_visible(queue: sqs.IQueue) -> cloudwatch.Metric:
     return queue.metric_approximate_number_of_messages_visible(period=Duration.minutes(1), statistic="Maximum")
-
-
-def _layouts(clinic_by_prefix: Mapping[str, str], default_clinic_id: str | None) -> str:
-    for prefix, clinic in clinic_by_prefix.items():
-        if not prefix:
-            raise ValueError(f"clinic {clinic!r} has an empty prefix: use default_clinic_id for all other recordings")
-        _private.check_clinic_id(clinic)
-    if default_clinic_id is not None:
-        _private.check_clinic_id(default_clinic_id)
-    layouts = json.dumps(
-        {"clinic_by_prefix": dict(clinic_by_prefix), "default_clinic_id": default_clinic_id},
-        ensure_ascii=False,
-        separators=(",", ":"),
-    )
-    if len(layouts.encode()) > _LONGEST_LAYOUTS:
-        raise ValueError(
-            f"{len(clinic_by_prefix)} prefixes of clinics take {len(layouts.encode())} bytes: a function's environment "
-            f"has room for {_LONGEST_LAYOUTS}; use shorter prefixes or clinic ids, or a workflow for each part of them"
-        )
-    return layouts
 
 
 def _keys_of_recordings(prefix: str) -> list[dict[str, str]]:

@@ -15,13 +15,10 @@ from typing import TYPE_CHECKING, Any, ClassVar, Generic, Protocol, TypeAlias, T
 from operations.rendering import object_name
 from transcription.identity import recording_id
 from transcription.json_text import UnreadableJson, read_json
-from transcription.recordings import Layouts, NotACall, UnknownExtension, UnknownLayout, parse_key
+from transcription.recordings import NotACall, UnknownExtension, UnknownLayout, parse_key
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs.type_defs import MessageTypeDef
-
-# A key names its call whatever the clinic; no clinic is looked up here.
-_ANY_CLINIC = Layouts(clinic_by_prefix={}, default_clinic_id="any")
 
 _EXECUTION_ENDED = "Step Functions Execution Status Change"
 
@@ -203,9 +200,9 @@ def _announced(event: Mapping[str, Any]) -> tuple[str, str, str]:
 
 def _call_id(key: str) -> str | None:
     try:
-        return parse_key(key, _ANY_CLINIC).call_id
+        return parse_key(key).call_id
     except UnknownExtension as unknown:
-        return unknown.call.call_id
+        return unknown.key.call_id
     except (NotACall, UnknownLayout):
         return None
 

@@ -27,6 +27,7 @@ class BatchStack(Stack):
         self, scope: Construct, construct_id: str, *, settings: Settings, storage: StorageStack, **kwargs: Any
     ) -> None:
         super().__init__(scope, construct_id, **kwargs)
+        instance_arn = settings.live.connect_instance_arn
         self.workflow = TranscriptionWorkflow(
             self,
             "Workflow",
@@ -36,6 +37,10 @@ class BatchStack(Stack):
             secret=storage.deepgram.secret,
             options=settings.options,
             vocabulary=settings.clinics.vocabulary,
+            # Queue and number are the instance's to tell; without one, the live half alone decides by them.
+            clinic_by_queue=settings.clinics.clinic_by_queue if instance_arn else None,
+            clinic_by_dialled_number=settings.clinics.clinic_by_dialled_number if instance_arn else None,
+            instance_arn=instance_arn,
             clinic_by_prefix=settings.clinics.clinic_by_prefix,
             default_clinic_id=settings.default_clinic_id,
             retain_for=settings.retain_for,

@@ -20,39 +20,58 @@ LOCAL_SPEECH_URL: Final = "http://127.0.0.1:8787"
 """Where the local speech server listens unless told otherwise."""
 
 _CLINICS = Path(__file__).parent / "clinics"
+_CLAIMS = {"recording_prefixes": "prefix", "queues": "queue", "dialled_numbers": "number"}
 
 
 @dataclass(frozen=True, kw_only=True)
 class Clinics:
     """The clinics whose calls are transcribed; one file each in ``stacks/clinics``."""
 
-    clinic_by_prefix: Mapping[str, str]
-    """Clinic ids by the key prefix of their recordings."""
     vocabulary: Mapping[str, Sequence[str]]
     """Words Deepgram should expect, by clinic id."""
+    clinic_by_prefix: Mapping[str, str] = field(default_factory=dict)
+    """Clinic ids by the key prefix of their recordings."""
+    clinic_by_queue: Mapping[str, str] = field(default_factory=dict)
+    """Clinic ids by the ARN of an Amazon Connect queue."""
+    clinic_by_dialled_number: Mapping[str, str] = field(default_factory=dict)
+    """Clinic ids by the number that callers dial, as ``+493012345678``."""
 
     @classmethod
     def load(cls, folder: Path = _CLINICS) -> Clinics:
         """Read *folder*: each file is named after its clinic and holds ``recording_prefixes`` and ``vocabulary``.
 
+        It may hold ``queues``, by their ARNs, and ``dialled_numbers`` as well: what tells the clinic's calls from
+        others' of the same Amazon Connect instance.
+
         Raises:
-            ValueError: If a file holds something else, or two clinics claim the same prefix.
+            ValueError: If a file holds something else, or two clinics claim the same prefix, queue or number.
         """
-        clinic_by_prefix: dict[str, str] = {}
+        clinic_by: dict[str, dict[str, str]] = {name: {} for name in _CLAIMS}
         vocabulary: dict[str, Sequence[str]] = {}
         for path in sorted(folder.glob("*.json")):
             clinic, file = path.stem, json.loads(path.read_text(encoding="utf-8"))
-            if file.keys() != {"recording_prefixes", "vocabulary"}:
-                raise ValueError(f"{path.name} must hold 'recording_prefixes' and 'vocabulary' and nothing else")
+            if file.keys() - _CLAIMS.keys() != {"vocabulary"} or "recording_prefixes" not in file:
+                raise ValueError(
+                    f"{path.name} must hold 'recording_prefixes' and 'vocabulary', perhaps 'queues' and "
+                    "'dialled_numbers', and nothing else"
+                )
             vocabulary[clinic] = tuple(file["vocabulary"])
-            for prefix in file["recording_prefixes"]:
-                if prefix in clinic_by_prefix:
-                    raise ValueError(
-                        f"{path.name} claims the prefix {prefix!r} of {clinic_by_prefix[prefix]}.json: a prefix "
-                        "belongs to one clinic"
-                    )
-                clinic_by_prefix[prefix] = clinic
-        return cls(clinic_by_prefix=clinic_by_prefix, vocabulary=vocabulary)
+            for name, what in _CLAIMS.items():
+                claimed = file.get(name, [])
+                if not isinstance(claimed, list):
+                    raise ValueError(f"{path.name}: {name!r} must be a list")
+                for one in claimed:
+                    owner = clinic_by[name].setdefault(one, clinic)
+                    if owner != clinic:
+                        raise ValueError(
+                            f"{path.name} claims the {what} {one!r} of {owner}.json: a {what} belongs to one clinic"
+                        )
+        return cls(
+            vocabulary=vocabulary,
+            clinic_by_prefix=clinic_by["recording_prefixes"],
+            clinic_by_queue=clinic_by["queues"],
+            clinic_by_dialled_number=clinic_by["dialled_numbers"],
+        )
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -50,6 +50,8 @@ class LiveStack(Stack):
             secret=storage.deepgram.secret,
             options=settings.options,
             vocabulary_path=batch.workflow.transcription.vocabulary_path,
+            clinic_by_queue=settings.clinics.clinic_by_queue,
+            clinic_by_dialled_number=settings.clinics.clinic_by_dialled_number,
             default_clinic_id=settings.default_clinic_id,
             instance_arn=live.connect_instance_arn,
             stream_prefix=live.stream_prefix,

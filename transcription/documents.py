@@ -166,6 +166,7 @@ def _whole_item(transcript: Transcript, archive: ArchivePointers) -> dict[str, A
         "source": transcript.source,
         "created_at": transcript.created_at,
         "clinic_id": recording.clinic_id,
+        "clinic_source": recording.clinic_source,
         "call_id": recording.call_id,
         "kind": recording.kind,
         "started_at": recording.started_at,

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, Final
 
+from transcription.clinics import ClinicSource, known_source
 from transcription.codec import Undecodable, decode, encode
 from transcription.live_call import EndReason, Gap, LiveStatus
 from transcription.live_coverage import BEGINNING_NOT_PROVEN, END_NOT_PROVEN, Bound, Interval, covered_seconds
@@ -77,6 +78,7 @@ class LiveState:
         active_until: until when somebody holds the call, or its last change; UTC.
         agent_joined_at: when an agent joined the contact, by Connect, UTC; None where that is not known.
         disconnected_at: when the contact was over, by Connect, UTC; None where that is not known.
+        clinic_source: what the clinic was decided by; None where that is not known.
     """
 
     call_id: str
@@ -91,6 +93,7 @@ class LiveState:
     active_until: datetime
     agent_joined_at: datetime | None = None
     disconnected_at: datetime | None = None
+    clinic_source: ClinicSource | None = None
 
     @classmethod
     def from_item(cls, item: Mapping[str, Any]) -> "LiveState":
@@ -116,6 +119,7 @@ class LiveState:
                 active_until=max(changed, leased),
                 agent_joined_at=_moment(value.get("agent_joined_at")),
                 disconnected_at=_moment(value.get("disconnected_at")),
+                clinic_source=known_source(value.get("clinic_source")),
             )
         except KeyError as error:
             raise InvalidLiveState(f"the live call has no {error.args[0]}") from None

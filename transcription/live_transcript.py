@@ -74,6 +74,7 @@ def build_live_transcript(
     return build_transcript(
         recording=CallRecording(
             clinic_id=state.clinic_id,
+            clinic_source=state.clinic_source,
             call_id=state.call_id,
             kind=CallKind.AGENT,
             started_at=state.started_at,

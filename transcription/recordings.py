@@ -7,13 +7,14 @@ EventBridge announces them, never percent-decoded: two objects must not become o
 of Connect's time, which some tools write as `%3A` when they copy a recording.
 """
 
-import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Final
+
+from transcription.clinics import ClinicDecision, ClinicEvidence, ClinicRules, ClinicSource
 
 AUDIO_EXTENSIONS: Final = frozenset({"wav", "mp3", "flac", "ogg", "opus", "m4a"})
 """What names of recordings end with. Only the audio itself says whether it can be read."""
@@ -51,11 +52,13 @@ _OTHER_FOLDERS: Final = {
     "ScreenRecordings": "screen-recording",
 }
 MAX_ID_BYTES: Final = 256
-
+OWN: Final = "callscribe"
+CONNECT: Final = "connect"
 START_METADATA: Final = "started-at"
 """User-defined metadata of an object (`x-amz-meta-started-at`) that tells when its call began."""
 
 _DAY: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+_UUID: Final = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 _CONNECT_NAME: Final = re.compile(r"(?P<contact>.+)_(?P<stamp>[0-9]{8}T[0-9]{2}(?::|%3[Aa])[0-9]{2})_UTC", re.DOTALL)
 
 
@@ -100,7 +103,7 @@ class UnknownLayout(Exception):
     The message never quotes the key, since keys may carry telephone numbers.
 
     Attributes:
-        reason: `unknown-layout`, `impossible-date`, `bad-id` or `no-clinic`.
+        reason: `unknown-layout`, `impossible-date` or `bad-id`.
     """
 
     def __init__(self, reason: str, message: str) -> None:
@@ -112,15 +115,15 @@ class UnknownExtension(Exception):
     """The object is where recordings are, but its name does not end as one of a known format does.
 
     Attributes:
-        call: the call it belongs to.
+        key: what its key says all the same.
     """
 
-    def __init__(self, extension: str, call: "CallRecording") -> None:
+    def __init__(self, extension: str, key: "RecordingKey") -> None:
         said = f".{extension.lower()}" if re.fullmatch(r"[A-Za-z0-9]{1,10}", extension) else "no known extension"
         super().__init__(
             f"recordings named with {said} are not read: convert it to WAV, FLAC, MP3 or Ogg, and name it by its format"
         )
-        self.call = call
+        self.key = key
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -134,6 +137,7 @@ class CallRecording:
         started_at: begin of the call, UTC.
         layout: `callscribe` or `connect`.
         started_at_source: where that is known from; None in what was stored before it was noted.
+        clinic_source: what the clinic was decided by; None where that is not known.
     """
 
     clinic_id: str
@@ -142,6 +146,7 @@ class CallRecording:
     started_at: datetime
     layout: str
     started_at_source: StartSource | None = None
+    clinic_source: ClinicSource | None = None
 
     @property
     def day(self) -> str:
@@ -149,58 +154,56 @@ class CallRecording:
         return self.started_at.date().isoformat()
 
 
-@dataclass(frozen=True, kw_only=True)
-class Layouts:
-    """How a recording in Connect's layout, which names no clinic, finds its clinic.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordingKey:
+    """What an object key says of the call.
 
     Attributes:
-        clinic_by_prefix: clinic id by key prefix (whole folders; the longest wins) or by the name of the folder that
-            holds `CallRecordings`, which is the alias of the Connect instance unless configured otherwise.
-        default_clinic_id: clinic for everything else; None refuses it.
-
-    Raises:
-        ValueError: a prefix or clinic id is empty or cannot stand in a table key.
+        call_id: Connect contact id, or the file's name in the project's own layout.
+        kind: the agent's conversation, or the automated part before it.
+        started_at: begin of the call, UTC (see `CallRecording`).
+        layout: `callscribe` or `connect`.
+        started_at_source: where that is known from.
+        clinic_id: the clinic that the key itself names; None in Connect's layout.
+        folders: the folders above `CallRecordings`, by which settings may name the clinic.
     """
 
-    clinic_by_prefix: Mapping[str, str] = field(default_factory=dict)
-    default_clinic_id: str | None = None
+    call_id: str
+    kind: CallKind
+    started_at: datetime
+    layout: str
+    started_at_source: StartSource
+    clinic_id: str | None = None
+    folders: tuple[str, ...] = ()
 
-    def __post_init__(self) -> None:
-        clinics = list(self.clinic_by_prefix.values())
-        if self.default_clinic_id is not None:
-            clinics.append(self.default_clinic_id)
-        if not all(isinstance(clinic, str) and _usable(clinic) for clinic in clinics):
-            raise ValueError("a clinic id must be printable text without '#', at most 256 bytes")
-        if not all(prefix.strip("/") for prefix in self.clinic_by_prefix):
-            raise ValueError("an empty prefix matches every recording: use default_clinic_id")
+    @property
+    def of_contact(self) -> bool:
+        """Whether the call id is certainly a contact's, which is unique; a file's name may stand for other calls too.
 
-    @classmethod
-    def from_json(cls, text: str) -> "Layouts":
-        """Read `{"clinic_by_prefix": {...}, "default_clinic_id": ...}`; both keys are optional.
-
-        Raises:
-            ValueError: the text is no such object.
+        Connect's ids are UUIDs (Amazon Connect API Reference, "DescribeContact").
         """
-        value = json.loads(text)
-        if not isinstance(value, dict) or value.keys() - {"clinic_by_prefix", "default_clinic_id"}:
-            raise ValueError("layouts must be an object with clinic_by_prefix and default_clinic_id")
-        clinics = value.get("clinic_by_prefix") or {}
-        if not isinstance(clinics, dict):
-            raise ValueError("clinic_by_prefix must be an object")
-        return cls(clinic_by_prefix=clinics, default_clinic_id=value.get("default_clinic_id"))
+        return self.layout == CONNECT or _UUID.fullmatch(self.call_id) is not None
 
-    def clinic_of(self, folders: list[str]) -> str | None:
-        """Find the clinic of a recording by the folders above `CallRecordings`."""
-        by_prefix = {tuple(prefix.strip("/").split("/")): clinic for prefix, clinic in self.clinic_by_prefix.items()}
-        for length in range(len(folders), 0, -1):
-            clinic = by_prefix.get(tuple(folders[:length]))
-            if clinic is not None:
-                return clinic
-        alias = by_prefix.get((folders[-1],)) if folders else None
-        return alias if alias is not None else self.default_clinic_id
+    def evidence(self, rules: ClinicRules) -> tuple[ClinicEvidence, ...]:
+        """Return what the key, and the settings about it, say about whose call it is."""
+        if self.clinic_id is not None:
+            return (ClinicEvidence(source=ClinicSource.KEY, clinic_id=self.clinic_id),)
+        return (*rules.by_folders(self.folders), *rules.by_default())
+
+    def of(self, clinic: ClinicDecision) -> CallRecording:
+        """Return the call, once it is decided whose it is."""
+        return CallRecording(
+            clinic_id=clinic.clinic_id,
+            clinic_source=clinic.source,
+            call_id=self.call_id,
+            kind=self.kind,
+            started_at=self.started_at,
+            started_at_source=self.started_at_source,
+            layout=self.layout,
+        )
 
 
-def parse_key(key: str, layouts: Layouts) -> CallRecording:
+def parse_key(key: str) -> RecordingKey:
     """Say which call an object key speaks of.
 
     Raises:
@@ -226,10 +229,10 @@ def parse_key(key: str, layouts: Layouts) -> CallRecording:
     if not audio and (hidden or extension.lower() in _OTHER_EXTENSIONS or not (own or connects)):
         raise NotACall("not-audio")
     if own or connects:
-        call = _parse_own(folders, stem) if own else _parse_connect(folders, stem, layouts)
+        parsed = _parse_own(folders, stem) if own else _parse_connect(folders, stem)
         if not audio:
-            raise UnknownExtension(extension, call)
-        return call
+            raise UnknownExtension(extension, parsed)
+        return parsed
     raise UnknownLayout(
         "unknown-layout",
         "the key is neither recordings/{clinic_id}/{yyyy-mm-dd}/{call_id}.{ext} nor "
@@ -245,7 +248,7 @@ def with_start(
     The day stays the key's: a time on another day, such as that of an upload on the morning after, is passed over.
 
     Args:
-        call: from `parse_key`.
+        call: by its key.
         metadata: the object's own; `started-at` is a time of ISO 8601, UTC unless it says otherwise.
         last_modified: when S3 got the recording, UTC.
         duration_seconds: its length.
@@ -270,18 +273,18 @@ def _told(text: str) -> datetime | None:
         return None
 
 
-def _parse_own(folders: list[str], stem: str) -> CallRecording:
-    return CallRecording(
+def _parse_own(folders: list[str], stem: str) -> RecordingKey:
+    return RecordingKey(
         clinic_id=_id("clinic id", folders[1]),
         call_id=_id("call id", stem),
         kind=CallKind.AGENT,
         started_at=_moment(folders[2], "%Y-%m-%d"),
-        layout="callscribe",
+        layout=OWN,
         started_at_source=StartSource.KEY_DAY,
     )
 
 
-def _parse_connect(folders: list[str], stem: str, layouts: Layouts) -> CallRecording:
+def _parse_connect(folders: list[str], stem: str) -> RecordingKey:
     root = len(folders) - 1 - folders[::-1].index("CallRecordings")
     below = folders[root + 1 :]
     kind = CallKind.AGENT
@@ -294,15 +297,12 @@ def _parse_connect(folders: list[str], stem: str, layouts: Layouts) -> CallRecor
         )
     _moment("-".join(below), "%Y-%m-%d")
     started_at = _moment(re.sub("%3A", ":", match["stamp"], flags=re.IGNORECASE), "%Y%m%dT%H:%M")
-    clinic_id = layouts.clinic_of(folders[:root])
-    if clinic_id is None:
-        raise UnknownLayout("no-clinic", "no clinic is configured for this prefix or Connect instance, and no default")
-    return CallRecording(
-        clinic_id=clinic_id,
+    return RecordingKey(
+        folders=tuple(folders[:root]),
         call_id=_id("contact id", match["contact"]),
         kind=kind,
         started_at=started_at,
-        layout="connect",
+        layout=CONNECT,
         started_at_source=StartSource.KEY_MINUTE,
     )
 

@@ -24,17 +24,20 @@ from lambdas.admit_recording.live_policy import LiveEvidence
 from lambdas.admit_recording.object_stream import ObjectChanged, ObjectStream
 from lambdas.admit_recording.waiting import pause_seconds
 from lambdas.common.claims import Candidate, Claims, Duplicate, Taken
+from lambdas.common.clinics import Clinics
 from lambdas.common.errors import SafeError, error_code
 from lambdas.common.live_calls import live_state_of
 from lambdas.common.recordings import AdmittedRecording
 from transcription.audio import AudioFacts, UnusableAudio, probe
+from transcription.clinics import ClinicDecision, ClinicRules, InvalidClinic, decide
 from transcription.identity import recording_id
 from transcription.recorded_time import possible_time
 from transcription.recordings import (
+    CONNECT,
     CallKind,
     CallRecording,
-    Layouts,
     NotACall,
+    RecordingKey,
     StartSource,
     UnknownExtension,
     UnknownLayout,
@@ -50,6 +53,7 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
     from lambdas.admit_recording.announcement import Announcement
+    from lambdas.admit_recording.contacts import Contacts
     from lambdas.admit_recording.live_policy import LivePolicy
     from transcription.live_state import LiveState
 
@@ -89,7 +93,9 @@ class Admission:
         s3: Client that may read the recordings.
         table: The table of transcripts and claims.
         claims: The claims in that table.
-        layouts: How keys name calls.
+        clinics: Whose calls they are.
+        clinic_rules: Whose a call is that nobody has decided about.
+        contacts: What Amazon Connect knows of the contacts; `None` where it is not asked.
         max_duration_seconds: Longest audio that is transcribed.
         claim_lease: How long an execution of the state machine can live at most.
         on_new_version: What happens when a call that has a transcript gets another recording.
@@ -103,7 +109,9 @@ class Admission:
         s3: S3Client,
         table: Table,
         claims: Claims,
-        layouts: Layouts,
+        clinics: Clinics,
+        clinic_rules: ClinicRules,
+        contacts: Contacts | None = None,
         max_duration_seconds: float,
         claim_lease: timedelta,
         on_new_version: NewVersionPolicy,
@@ -113,7 +121,9 @@ class Admission:
         self._s3 = s3
         self._table = table
         self._claims = claims
-        self._layouts = layouts
+        self._clinics = clinics
+        self._clinic_rules = clinic_rules
+        self._contacts = contacts
         self._max_duration_seconds = max_duration_seconds
         self._lease = claim_lease
         self._on_new_version = on_new_version
@@ -152,15 +162,14 @@ class Admission:
 
     def _decide(self, announcement: Announcement, *, execution: str, started_at: datetime | None) -> Decision:
         try:
-            call = parse_key(announcement.announced.key, self._layouts)
+            key, unsupported = _parsed(announcement.announced.key)
+            call = self._call(key)
         except NotACall as not_a_call:
             return Decision(verdict=Verdict.IGNORED, reason=not_a_call.reason)
-        except UnknownLayout as unknown:
-            refusal = Rejected("UnknownLayout", str(unknown))
-            return self._refuse(_candidate(announcement, call=None), refusal, announcement, execution=execution)
-        except UnknownExtension as unknown:
-            refusal = Rejected("UnsupportedFormat", str(unknown))
-            return self._refuse(_candidate(announcement, call=unknown.call), refusal, announcement, execution=execution)
+        except Rejected as rejected:
+            return self._refuse(_candidate(announcement, call=None), rejected, announcement, execution=execution)
+        if unsupported is not None:
+            return self._refuse(_candidate(announcement, call=call), unsupported, announcement, execution=execution)
         stored = self._head(announcement)
         if stored is None:
             refusal = Rejected("RecordingMissing", "the recording was deleted before it could be read")
@@ -208,6 +217,27 @@ class Admission:
             audio=audio,
         )
         return self._conclude(admitted, competing, told=with_its_start(named), execution=execution)
+
+    def _call(self, key: RecordingKey) -> CallRecording:
+        """Return the call that a key speaks of, filed with the clinic that its contact has, or has from now on."""
+        try:
+            clinic = self._clinic(key)
+        except InvalidClinic as invalid:
+            raise Rejected("InvalidClinic", f"{invalid}: mend the contact's attributes") from None
+        if clinic is None:
+            raise Rejected(
+                "UnknownLayout", "nothing names a clinic for this contact, prefix or instance, and there is no default"
+            )
+        return key.of(clinic)
+
+    def _clinic(self, key: RecordingKey) -> ClinicDecision | None:
+        evidence = key.evidence(self._clinic_rules)
+        if not key.of_contact:
+            return decide(evidence)
+        known = self._clinics.known(key.call_id)
+        if self._contacts is not None and key.layout == CONNECT and not known.settled:
+            evidence = (*self._clinic_rules.by_contact(self._contacts.facts(key.call_id)), *evidence)
+        return self._clinics.settle(key.call_id, known, evidence, now=self._clock())
 
     def _evidence(self, live: LiveState) -> LiveEvidence:
         key = transcript_key(live.clinic_id, live.day, live.call_id, CallKind.AGENT).primary()
@@ -319,6 +349,16 @@ class Admission:
         return Decision(
             verdict=Verdict.REJECTED, reason=refusal.code, message=refusal.message, recording=_known(candidate)
         )
+
+
+def _parsed(key: str) -> tuple[RecordingKey, Rejected | None]:
+    """Return what an object key says of the call, and why its recording is not supported, if it is not."""
+    try:
+        return parse_key(key), None
+    except UnknownLayout as unknown:
+        raise Rejected("UnknownLayout", str(unknown)) from None
+    except UnknownExtension as unknown:
+        return unknown.key, Rejected("UnsupportedFormat", str(unknown))
 
 
 def _filed_with(call: CallRecording, live: LiveState | None) -> CallRecording:

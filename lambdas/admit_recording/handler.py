@@ -11,12 +11,14 @@ from aws_lambda_powertools.utilities.parser import ValidationError, parse
 
 from lambdas.admit_recording.admission import Admission, NewVersionPolicy
 from lambdas.admit_recording.announcement import AdmitRequest
+from lambdas.admit_recording.contacts import Contacts
 from lambdas.admit_recording.decision import Decision, Verdict
 from lambdas.admit_recording.live_policy import LivePolicy, LiveTranscripts
 from lambdas.common import aws, settings
 from lambdas.common.claims import Claims
+from lambdas.common.clinics import Clinics
 from lambdas.common.observability import correlate, entry_point, logger, metrics
-from transcription.recordings import Layouts
+from transcription.clinics import ClinicRules
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
@@ -24,11 +26,14 @@ if TYPE_CHECKING:
 
 @cache
 def _admission() -> Admission:
+    instance = os.environ.get("CONNECT_INSTANCE_ARN")
     return Admission(
         s3=aws.s3(),
         table=aws.table(),
         claims=Claims(table=aws.table(), retention=settings.days("RETENTION_DAYS")),
-        layouts=Layouts.from_json(os.environ["LAYOUTS"]),
+        clinics=Clinics(table=aws.table(), retention=settings.days("RETENTION_DAYS")),
+        clinic_rules=ClinicRules.from_json(os.environ["CLINICS"]),
+        contacts=Contacts(connect=aws.connect(), instance_arn=instance) if instance else None,
         max_duration_seconds=float(os.environ["MAX_DURATION_SECONDS"]),
         claim_lease=settings.seconds("CLAIM_LEASE_SECONDS"),
         on_new_version=NewVersionPolicy(os.environ.get("ON_NEW_VERSION") or NewVersionPolicy.SUPERSEDE),

@@ -13,6 +13,7 @@ import boto3
 from botocore.config import Config
 
 if TYPE_CHECKING:
+    from mypy_boto3_connect import ConnectClient
     from mypy_boto3_dynamodb.service_resource import Table
     from mypy_boto3_events import EventBridgeClient
     from mypy_boto3_s3 import S3Client
@@ -38,6 +39,12 @@ S3_CONFIG = CONFIG.merge(
 def s3() -> S3Client:
     """Return the S3 client."""
     return boto3.client("s3", config=S3_CONFIG)
+
+
+@cache
+def connect() -> ConnectClient:
+    """Return the client of Amazon Connect."""
+    return boto3.client("connect", config=CONFIG)
 
 
 @cache

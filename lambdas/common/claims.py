@@ -82,7 +82,13 @@ class Candidate:
         """Attributes of the claim that name the call."""
         if self.call is None:
             return {}
-        return {"clinic_id": self.call.clinic_id, "call_id": self.call.call_id, "kind": self.call.kind.value}
+        source = self.call.clinic_source
+        return {
+            "clinic_id": self.call.clinic_id,
+            "call_id": self.call.call_id,
+            "kind": self.call.kind.value,
+            **({} if source is None else {"clinic_source": source.value}),
+        }
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,12 +6,16 @@ the 8 seconds for it), and Amazon Connect Flow language, "InvokeLambdaFunction" 
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Final, Literal
 
 from aws_lambda_powertools.utilities.parser import BaseModel, Field
 from pydantic import ConfigDict
 
+from transcription.clinics import ATTRIBUTE, ContactFacts
 from transcription.live_call import LATEST_MS, LONGEST_FRAGMENT
+
+_TELEPHONE: Final = "TELEPHONE_NUMBER"
+"""Type of an endpoint that is a telephone number."""
 
 
 class _Model(BaseModel):
@@ -50,6 +54,9 @@ class _ContactData(_Model):
     channel: str = Field(alias="Channel")
     attributes: dict[str, object] | None = Field(default=None, alias="Attributes")
     media_streams: _MediaStreams | None = Field(default=None, alias="MediaStreams")
+    # Whatever they hold, they are no reason to refuse a call.
+    queue: object = Field(default=None, alias="Queue")
+    system_endpoint: object = Field(default=None, alias="SystemEndpoint", repr=False)
 
 
 class _Details(_Model):
@@ -84,12 +91,23 @@ class ContactFlowEvent(_Model):
         """When streaming was last stopped, milliseconds since 1970; `None` if it never was."""
         return self.media.stopped_at_ms if self.media else None
 
-    def value(self, name: str) -> str | None:
-        """Return a parameter of the flow block, else an attribute of the contact; `None` if both are empty."""
-        for values in (self.details.parameters, self.details.contact.attributes):
-            if found := (values or {}).get(name):
-                return str(found)
-        return None
+    @property
+    def facts(self) -> ContactFacts:
+        """What tells whose call it is: the block's parameters, the contact's attributes, its queue and its number."""
+        contact = self.details.contact
+        system = contact.system_endpoint
+        return ContactFacts(
+            parameter=_text(self.details.parameters, ATTRIBUTE),
+            attribute=_text(contact.attributes, ATTRIBUTE),
+            queue=_text(contact.queue, "ARN"),
+            dialled_number=_text(system, "Address") if _text(system, "Type") == _TELEPHONE else None,
+        )
+
+
+def _text(values: object, name: str) -> str | None:
+    """Return a value as text; `None` if there is none, or an empty one."""
+    found = values.get(name) if isinstance(values, dict) else None
+    return str(found) if found else None
 
 
 def answer(outcome: str, reason: str) -> dict[str, str]:

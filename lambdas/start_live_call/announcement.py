@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+from lambdas.common.observability import correlate
+from transcription.clinics import InvalidClinic
 from transcription.codec import SCHEMA_VERSION
 from transcription.live_call import InvalidLiveCall, LiveCall, LiveStatus
 from transcription.table_keys import live_call_key
@@ -13,10 +15,9 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb.service_resource import Table
     from mypy_boto3_sqs import SQSClient
 
-    from lambdas.common.contact_flow import ContactFlowEvent
-
-CLINIC_ID = "clinic_id"
-"""Parameter of the flow block, or attribute of the contact, that names the clinic."""
+    from lambdas.common.clinics import Clinics
+    from lambdas.common.contact_flow import ContactFlowEvent, MediaStream
+    from transcription.clinics import ClinicRules, ClinicSource
 
 
 class Refused(Exception):
@@ -33,12 +34,8 @@ class Refused(Exception):
         self.message = message
 
 
-def live_call(event: ContactFlowEvent, *, default_clinic_id: str | None) -> LiveCall:
-    """Return the call that the flow announces.
-
-    Raises:
-        Refused: `not-voice`, `no-media-stream`, `no-clinic` or `invalid-call`.
-    """
+def _streamed(event: ContactFlowEvent) -> tuple[MediaStream, str, int]:
+    """Return where the audio of the flow's call goes: all of it, its stream and since when."""
     if not event.is_voice:
         raise Refused("not-voice", "the contact is not a call")
     media = event.media
@@ -46,17 +43,28 @@ def live_call(event: ContactFlowEvent, *, default_clinic_id: str | None) -> Live
         raise Refused(
             "no-media-stream", "streaming has not been started in the flow, or the instance does not allow it"
         )
-    clinic_id = event.value(CLINIC_ID) or default_clinic_id
-    if not clinic_id:
-        raise Refused("no-clinic", f"neither the flow block nor the contact has a {CLINIC_ID}, and there is no default")
+    return media, media.arn, media.started_at_ms
+
+
+def live_call(event: ContactFlowEvent, *, clinic_id: str) -> LiveCall:
+    """Return the call that the flow announces.
+
+    Args:
+        event: The flow's event.
+        clinic_id: Whose call it is.
+
+    Raises:
+        Refused: `not-voice`, `no-media-stream` or `invalid-call`.
+    """
+    media, stream_arn, started_at_ms = _streamed(event)
     try:
         return LiveCall(
             call_id=event.contact_id,
             clinic_id=clinic_id,
-            stream_arn=media.arn,
+            stream_arn=stream_arn,
             start_fragment=media.start_fragment or "",
             # Nothing says that Connect tells a later start when streaming is started again. After a stop it must be.
-            started_at_ms=max(media.started_at_ms, 0 if media.stopped_at_ms is None else media.stopped_at_ms + 1),
+            started_at_ms=max(started_at_ms, 0 if media.stopped_at_ms is None else media.stopped_at_ms + 1),
         )
     except InvalidLiveCall as error:
         raise Refused("invalid-call", str(error)) from None
@@ -69,31 +77,59 @@ class Announcer:
         table: Table of live calls.
         sqs: Client of the queue.
         queue_url: Queue that streamers take calls from.
+        clinics: Whose calls they are.
+        rules: Whose a call is that nobody has decided about.
         retention: How long the state of a call is kept; `None` keeps it for ever.
     """
 
-    def __init__(self, *, table: Table, sqs: SQSClient, queue_url: str, retention: timedelta | None) -> None:
+    def __init__(
+        self,
+        *,
+        table: Table,
+        sqs: SQSClient,
+        queue_url: str,
+        clinics: Clinics,
+        rules: ClinicRules,
+        retention: timedelta | None,
+    ) -> None:
         self._table = table
         self._sqs = sqs
         self._queue_url = queue_url
+        self._clinics = clinics
+        self._rules = rules
         self._retention = retention
 
-    def announce(self, call: LiveCall, *, stopped_at_ms: int | None, now: datetime) -> None:
+    def announce(self, event: ContactFlowEvent, *, now: datetime) -> LiveCall:
         """Note the call in the table, unless it stands there, and send it to the queue.
 
-        A call that is announced again keeps its state, whatever it is, and its message is sent again: the streamer
-        that takes it knows whether there is anything left to do. Only the times at which its streaming was started and
-        stopped are added to those that stand there.
+        A call that is announced again keeps its state and its clinic, whatever the flow says by then, and its message
+        is sent again: the streamer that takes it knows whether there is anything left to do. Only the times at which
+        its streaming was started and stopped are added to those that stand there.
 
-        Args:
-            call: The call.
-            stopped_at_ms: When its streaming was last stopped, by the event; `None` if it never was.
-            now: The time.
+        Raises:
+            Refused: As `live_call` does, and `no-clinic`.
         """
-        self._note(call, stopped_at_ms=stopped_at_ms, now=now)
+        _streamed(event)
+        known = self._clinics.known(event.contact_id)
+        try:
+            evidence = (*self._rules.by_contact(event.facts), *self._rules.by_default())
+        except InvalidClinic as invalid:
+            if not known.settled:
+                raise Refused("invalid-call", str(invalid)) from None
+            evidence = ()
+        clinic = known.with_evidence(evidence)
+        if clinic is None:
+            raise Refused("no-clinic", "neither flow nor contact, queue or number names a clinic; there is no default")
+        call = live_call(event, clinic_id=clinic.clinic_id)
+        correlate(call_id=call.call_id, recording_id=None)
+        # Only a call that can be followed is decided about. Somebody else may have been faster.
+        clinic = self._clinics.settle(call.call_id, known, evidence, now=now) or clinic
+        call = live_call(event, clinic_id=clinic.clinic_id)
+        self._note(call, clinic.source, stopped_at_ms=event.stopped_at_ms, now=now)
         self._sqs.send_message(QueueUrl=self._queue_url, MessageBody=call.to_json())
+        return call
 
-    def _note(self, call: LiveCall, *, stopped_at_ms: int | None, now: datetime) -> None:
+    def _note(self, call: LiveCall, source: ClinicSource | None, *, stopped_at_ms: int | None, now: datetime) -> None:
         day = datetime.fromtimestamp(call.started_at_ms / 1000, UTC).date().isoformat()
         key = live_call_key(call.call_id, clinic_id=call.clinic_id, day=day)
         state: dict[str, Any] = {
@@ -103,6 +139,7 @@ class Announcer:
             "status": LiveStatus.ANNOUNCED,
             "call_id": call.call_id,
             "clinic_id": call.clinic_id,
+            **({} if source is None else {"clinic_source": source}),
             "day": day,
             "stream_arn": call.stream_arn,
             "start_fragment": call.start_fragment,

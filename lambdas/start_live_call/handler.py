@@ -11,9 +11,11 @@ from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.parser import ValidationError, parse
 
 from lambdas.common import aws, settings
+from lambdas.common.clinics import Clinics
 from lambdas.common.contact_flow import ContactFlowEvent, answer
-from lambdas.common.observability import correlate, entry_point, logger, metrics
-from lambdas.start_live_call.announcement import Announcer, Refused, live_call
+from lambdas.common.observability import entry_point, logger, metrics
+from lambdas.start_live_call.announcement import Announcer, Refused
+from transcription.clinics import ClinicRules
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
@@ -21,11 +23,14 @@ if TYPE_CHECKING:
 
 @cache
 def _announcer() -> Announcer:
+    retention = settings.days("RETENTION_DAYS")
     return Announcer(
         table=aws.table(aws.PROMPT_CONFIG),
         sqs=aws.sqs(aws.PROMPT_CONFIG),
         queue_url=os.environ["CALLS_QUEUE_URL"],
-        retention=settings.days("RETENTION_DAYS"),
+        clinics=Clinics(table=aws.table(aws.PROMPT_CONFIG), retention=retention),
+        rules=ClinicRules.from_json(os.environ["CLINICS"]),
+        retention=retention,
     )
 
 
@@ -34,8 +39,9 @@ def handle(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:  # 
     """Announce the call to the streamers.
 
     Args:
-        event: `ContactFlowEvent` of Amazon Connect, after the block that starts media streaming. The clinic is the
-            block's parameter `clinic_id`, else the contact's attribute of that name, else `DEFAULT_CLINIC_ID`.
+        event: `ContactFlowEvent` of Amazon Connect, after the block that starts media streaming. The clinic is the one
+            that the contact already has, else the block's parameter `clinic_id`, else the contact's attribute of that
+            name, else that of its queue or of the number that was dialled, else the default.
         context: Lambda's context.
 
     Returns:
@@ -45,14 +51,11 @@ def handle(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:  # 
         UnexpectedError: The table or the queue does not answer; the flow takes its error branch.
     """
     try:
-        announced = _parse(event)
-        call = live_call(announced, default_clinic_id=os.environ.get("DEFAULT_CLINIC_ID"))
+        call = _announcer().announce(_parse(event), now=datetime.now(UTC))
     except Refused as refused:
         metrics.add_metric(name="LiveCallsRefused", unit=MetricUnit.Count, value=1)
         logger.warning("refused", error_code=refused.reason, error_message=refused.message)
         return answer("refused", refused.reason)
-    correlate(call_id=call.call_id, recording_id=None)
-    _announcer().announce(call, stopped_at_ms=announced.stopped_at_ms, now=datetime.now(UTC))
     metrics.add_metric(name="LiveCallsAnnounced", unit=MetricUnit.Count, value=1)
     logger.info("announced", clinic_id=call.clinic_id)
     return answer("started", "announced")

@@ -147,7 +147,7 @@ class CallRun:
         self._clock_steps = len(self._checkpoint.clock_steps)
         self._feed = CallFeed(
             publisher=services.publisher,
-            channel=feed_channel(call.clinic_id, call.call_id),
+            channel=feed_channel(self.lease.clinic_id, call.call_id),
             metrics=services.metrics,
             published_seq=self._checkpoint.published_seq,
         )
@@ -248,7 +248,7 @@ class CallRun:
     async def _transcribe(self) -> EndReason | None:
         """Return why the call is over, or `None` if it is to be handed over."""
         services = self._services
-        vocabulary = await services.vocabulary.terms(self._call.clinic_id)
+        vocabulary = await services.vocabulary.terms(self.lease.clinic_id)
         terms = len(merged_vocabulary(services.options, vocabulary))
         self._checkpoint = replace(self._checkpoint, vocabulary_terms=terms)
         session = self._session = DeepgramSession(

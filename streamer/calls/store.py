@@ -344,7 +344,9 @@ class CallStore:
         """Write our lease, unless the item has changed since it was read."""
         now = self._clock()
         day = item.get("day") or utc_day(call.started_at_ms)
-        key = live_call_key(call.call_id, clinic_id=call.clinic_id, day=day)
+        # Whose call it is was decided once; an announcement sent before that may say otherwise.
+        clinic_id = item.get("clinic_id") or call.clinic_id
+        key = live_call_key(call.call_id, clinic_id=clinic_id, day=day)
         epoch = item.get("epoch", 0) + 1
         values = {
             **{name: value for name, value in key.attributes().items() if name not in key.primary()},
@@ -352,7 +354,7 @@ class CallStore:
             "schema_version": SCHEMA_VERSION,
             "status": LiveStatus.STREAMING,
             "call_id": call.call_id,
-            "clinic_id": call.clinic_id,
+            "clinic_id": clinic_id,
             "day": day,
             # Streaming that was started again may use another stream, whichever announcement brings us here.
             "stream_arn": call.stream_arn if call.started_at_ms >= began_at_ms(item) else item["stream_arn"],

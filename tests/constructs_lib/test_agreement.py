@@ -22,10 +22,10 @@ from tests.conftest import ROOT
 from tests.constructs_lib.parts import environment, new_stack, new_workflow, properties
 from transcription import options as core_options
 from transcription import vocabulary
+from transcription.clinics import ClinicRules
 from transcription.codec import SCHEMA_VERSION
 from transcription.options import TranscriptionOptions
 from transcription.quality import load_rubric
-from transcription.recordings import Layouts
 from transcription.table_keys import failed_admission_key
 from transcription.transcript import Role
 
@@ -48,9 +48,9 @@ def test_options_are_read_as_they_are_written() -> None:
 def test_settings_are_read_as_they_are_written(deployed: tuple[TranscriptionWorkflow, Template]) -> None:
     workflow, template = deployed
     admit = environment(template, workflow.admit_function)
-    layouts = Layouts.from_json(admit["LAYOUTS"])
-    assert layouts.clinic_by_prefix == {"connect/lakeside/": "lakeside"}
-    assert layouts.default_clinic_id == "main"
+    assert ClinicRules.from_json(admit["CLINICS"]) == ClinicRules(
+        clinic_by_prefix={"connect/lakeside/": "lakeside"}, default_clinic_id="main"
+    )
     store = environment(template, workflow.store_function)
     assert [Role(role) for role in json.loads(store["CHANNEL_ROLES"]).values()] == [Role.CUSTOMER, Role.AGENT]
     assert load_rubric(environment(template, workflow.score_function)["RUBRIC"])

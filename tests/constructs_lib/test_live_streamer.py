@@ -410,7 +410,7 @@ def test_each_function_has_its_handler_role_and_settings(stack: Stack) -> None:
     assert len({logical_id(role_of(function)) for function in functions.values()}) == 3
     start = environment(template, streamer.start_function)
     assert start["CALLS_QUEUE_URL"] == {"Ref": logical_id(streamer.queue)}
-    assert (start["DEFAULT_CLINIC_ID"], start["RETENTION_DAYS"]) == ("main", "7")
+    assert (json.loads(start["CLINICS"])["default_clinic_id"], start["RETENTION_DAYS"]) == ("main", "7")
     store = environment(template, streamer.store_function)
     assert store["EVENT_BUS_NAME"] == {"Ref": logical_id(streamer.bus)}
     assert (store["RUBRIC"], store["RETENTION_DAYS"]) == ("clinic-call-v1", "7")
@@ -420,7 +420,7 @@ def test_each_function_has_its_handler_role_and_settings(stack: Stack) -> None:
 
 def test_without_a_default_clinic_the_flow_must_name_one(stack: Stack) -> None:
     streamer = new_streamer(stack)
-    assert "DEFAULT_CLINIC_ID" not in environment(Template.from_stack(stack), streamer.start_function)
+    assert not any(json.loads(environment(Template.from_stack(stack), streamer.start_function)["CLINICS"]).values())
 
 
 def test_what_a_contact_flow_invokes_answers_within_its_eight_seconds(stack: Stack) -> None:
@@ -502,7 +502,9 @@ def test_functions_may_do_their_work_and_no_more(stack: Stack) -> None:
         *("kms:Decrypt", "kms:GenerateDataKey", "logs:CreateLogStream", "logs:PutLogEvents"),
         *("xray:PutTelemetryRecords", "xray:PutTraceSegments"),
     }
-    assert actions(template, role_of(streamer.start_function)) - every == {"dynamodb:UpdateItem", "sqs:SendMessage"}
+    assert actions(template, role_of(streamer.start_function)) - every == {
+        *("dynamodb:PutItem", "dynamodb:Query", "dynamodb:UpdateItem", "sqs:SendMessage")
+    }
     assert actions(template, role_of(streamer.end_function)) - every == {"dynamodb:UpdateItem"}
     assert actions(template, role_of(streamer.store_function)) - every == {
         *("dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query"),
@@ -528,7 +530,7 @@ def test_operators_are_told_of_what_goes_wrong(stack: Stack) -> None:
             "BehindLive",
             "RateLimited",
         ),
-        *("NoStreamer", "StartErrors"),
+        *("NoStreamer", "StartErrors", "ClinicConflicts"),
     }
     for alarm in streamer.alarms.values():
         found = properties(template, alarm)

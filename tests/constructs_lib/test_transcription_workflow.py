@@ -299,7 +299,7 @@ RUN = {"logs:CreateLogStream", "logs:PutLogEvents", "xray:PutTelemetryRecords", 
             "admit_function",
             {
                 *("s3:GetObject", "s3:GetObjectVersion", "s3:ListBucket", "kms:Decrypt", "kms:GenerateDataKey"),
-                *("dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem"),
+                *("dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query", "dynamodb:UpdateItem"),
             },
         ),
         (
@@ -360,7 +360,9 @@ def test_settings_reach_the_functions(stack: Stack) -> None:
     )
     template = Template.from_stack(stack)
     admit = environment(template, workflow.admit_function)
-    assert json.loads(admit["LAYOUTS"]) == {
+    assert json.loads(admit["CLINICS"]) == {
+        "clinic_by_queue": {},
+        "clinic_by_dialled_number": {},
         "clinic_by_prefix": {"connect/lakeside/": "lakeside"},
         "default_clinic_id": "main",
     }
@@ -375,7 +377,8 @@ def test_settings_reach_the_functions(stack: Stack) -> None:
 def test_without_settings_everything_is_kept_and_unknown_clinics_are_rejected(default: Default) -> None:
     workflow, template = default
     admit = environment(template, workflow.admit_function)
-    assert json.loads(admit["LAYOUTS"]) == {"clinic_by_prefix": {}, "default_clinic_id": None}
+    assert not any(json.loads(admit["CLINICS"]).values())
+    assert admit["CONNECT_INSTANCE_ARN"] == ""
     assert (admit["ON_NEW_VERSION"], admit["RETENTION_DAYS"]) == ("supersede", "")
     assert admit["LIVE_TRANSCRIPTS"] == "always"
     store = environment(template, workflow.store_function)
@@ -443,6 +446,7 @@ def test_alarms_watch_failures_waits_and_refusals(default: Default) -> None:
         "ExecutionsTimedOut": ("ExecutionsTimedOut", 0),
         "RateLimited": ("DeepgramRateLimited", 0),
         "LastingTrouble": ("TroubledCallAge", 3600),
+        "ClinicConflicts": ("ClinicConflicts", 0),
     }
     assert {alarm["ComparisonOperator"] for alarm in alarms.values()} == {"GreaterThanThreshold"}
     assert {alarm["TreatMissingData"] for alarm in alarms.values()} == {"notBreaching"}
@@ -600,7 +604,7 @@ def test_two_in_one_stack_share_no_name() -> None:
         ({"clinic_by_prefix": {"a/": "lake side"}}, r"clinic id 'lake side' cannot be part of a key"),
         (
             {"clinic_by_prefix": {f"connect/clinic-number-{n}/CallRecordings/": f"clinic-{n}" for n in range(60)}},
-            r"60 prefixes of clinics take 3\d{3} bytes: a function's environment has room for 3072",
+            r"0 queues, 0 numbers and 60 prefixes of clinics take 3\d{3} bytes: a function's environment has room for",
         ),
         ({"default_clinic_id": "a/b"}, r"clinic id 'a/b' cannot be part of a key"),
         ({"key_prefixes": ["calls/*"]}, r"key_prefixes 'calls/\*' are not prefixes: name them without '\*'"),

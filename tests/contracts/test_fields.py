@@ -91,6 +91,7 @@ BEGUN = live_item(
 OVER = live_item(
     call_id="another-call",
     clinic_id="another-clinic",
+    clinic_source="queue",
     day="2026-12-01",
     started_at_ms=1_796_000_000_000,
     status="completed",

@@ -61,7 +61,7 @@ def function_environment(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> Itera
     for name, value in {
         "TABLE_NAME": "transcripts",
         "ARCHIVE_BUCKET": "archive",
-        "LAYOUTS": json.dumps({"clinic_by_prefix": {"connect/harbour": "harbour"}, "default_clinic_id": None}),
+        "CLINICS": json.dumps({"clinic_by_prefix": {"connect/harbour": "harbour"}, "default_clinic_id": None}),
         "MAX_DURATION_SECONDS": "14400",
         "CLAIM_LEASE_SECONDS": "90000",
         "ON_NEW_VERSION": "supersede",

@@ -4,20 +4,23 @@ from datetime import UTC, date, datetime, timedelta, timezone
 
 from local.calls import connect_key, own_key
 from stacks.environments import Clinics
-from transcription.recordings import Layouts, parse_key
+from transcription.clinics import ClinicRules, decide
+from transcription.recordings import parse_key
 
 
 def test_a_recording_in_connects_layout_is_the_clinics_call() -> None:
-    layouts = Layouts(clinic_by_prefix=Clinics.load().clinic_by_prefix)
+    rules = ClinicRules(clinic_by_prefix=Clinics.load().clinic_by_prefix)
     started = datetime(2026, 11, 20, 1, 30, tzinfo=timezone(timedelta(hours=2)))
 
-    call = parse_key(connect_key("connect/demo-clinic", "contact-1", started), layouts)
+    call = parse_key(connect_key("connect/demo-clinic", "contact-1", started))
 
-    assert (call.clinic_id, call.call_id, call.layout) == ("demo-clinic", "contact-1", "connect")
+    clinic = decide(call.evidence(rules))
+    assert clinic is not None
+    assert (clinic.clinic_id, call.call_id, call.layout) == ("demo-clinic", "contact-1", "connect")
     assert call.started_at == datetime(2026, 11, 19, 23, 30, tzinfo=UTC)
 
 
 def test_a_recording_in_the_projects_layout_names_clinic_day_and_call() -> None:
-    call = parse_key(own_key("west", date(2026, 11, 20), "call-1", ".mp3"), Layouts())
+    call = parse_key(own_key("west", date(2026, 11, 20), "call-1", ".mp3"))
 
-    assert (call.clinic_id, call.day, call.call_id) == ("west", "2026-11-20", "call-1")
+    assert (call.clinic_id, call.started_at.date(), call.call_id) == ("west", date(2026, 11, 20), "call-1")

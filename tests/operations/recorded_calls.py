@@ -8,13 +8,14 @@ from typing import Any
 from tests.operations.conftest import Deployed
 from tests.transcription.live_calls import CONVERSATION, live_item
 from transcription.audio_facts import AudioFacts
+from transcription.clinics import ClinicDecision, ClinicSource
 from transcription.conversation import Role
 from transcription.documents import MAX_ITEM_BYTES, ArchivePointers, quality_attribute, to_document, to_item
 from transcription.live_state import LiveState
 from transcription.live_transcript import build_live_transcript
 from transcription.options import TranscriptionOptions
 from transcription.quality import load_rubric, score
-from transcription.recordings import Layouts, parse_key
+from transcription.recordings import parse_key
 from transcription.reply import parse_reply
 from transcription.table_keys import claim_key
 from transcription.transcript import Provenance, build_transcript
@@ -68,7 +69,9 @@ def _reply() -> bytes:
 
 def store_transcript(deployed: Deployed, key: str, *, max_bytes: int = MAX_ITEM_BYTES, scored: bool = True) -> None:
     """Leave the transcript of the recording *key* as the functions do."""
-    recording = parse_key(key, Layouts(default_clinic_id="clinic-7"))
+    parsed = parse_key(key)
+    clinic = parsed.clinic_id or "clinic-7"
+    recording = parsed.of(ClinicDecision(clinic_id=clinic, source=ClinicSource.PREFIX))
     path = f"transcripts/{recording.clinic_id}/{recording.day}/{recording.call_id}/{'r' * 64}.json.gz"
     pointers = ArchivePointers(bucket="archive", transcript_key=path, reply_key="replies/r")
     transcript = build_transcript(
@@ -98,7 +101,7 @@ def store_transcript(deployed: Deployed, key: str, *, max_bytes: int = MAX_ITEM_
 
 def store_claim(deployed: Deployed, recording_id: str, *, call_id: str | None, status: str, **more: Any) -> None:
     """Leave a claim on a recording."""
-    key = parse_key(f"recordings/clinic-7/2026-11-20/{call_id}.wav", Layouts()) if call_id else None
+    key = parse_key(f"recordings/clinic-7/2026-11-20/{call_id}.wav") if call_id else None
     deployed.table.put_item(
         Item={
             **claim_key(recording_id, call_id, key.kind if key else None).attributes(),

@@ -8,9 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from transcription.clinics import ClinicDecision
 from transcription.live_coverage import Interval
 from transcription.recorded_time import possible_time
-from transcription.recordings import CallKind, CallRecording, Layouts, StartSource, parse_key
+from transcription.recordings import CallKind, CallRecording, StartSource, parse_key
 
 NINE = datetime(2026, 11, 20, 9, 0, tzinfo=UTC)
 CALL = CallRecording(
@@ -120,4 +121,4 @@ def test_no_sample_of_a_recording_is_outside_of_its_possible_time(
 
 def test_the_minute_is_that_of_the_name() -> None:
     key = "connect/main/CallRecordings/2026/11/20/call-7_20261120T09:01_UTC.wav"
-    assert parse_key(key, Layouts(default_clinic_id="harbour")) == CALL
+    assert parse_key(key).of(ClinicDecision(clinic_id="harbour", source=None)) == CALL

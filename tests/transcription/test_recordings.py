@@ -4,11 +4,12 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from transcription.clinics import ClinicDecision, ClinicEvidence, ClinicRules, ClinicSource, decide
 from transcription.recordings import (
     CallKind,
     CallRecording,
-    Layouts,
     NotACall,
+    RecordingKey,
     StartSource,
     UnknownExtension,
     UnknownLayout,
@@ -17,7 +18,8 @@ from transcription.recordings import (
 )
 
 DAY = datetime(2026, 3, 2, tzinfo=UTC)
-LAYOUTS = Layouts(
+DOWNTOWN = ClinicDecision(clinic_id="downtown", source=None)
+RULES = ClinicRules(
     clinic_by_prefix={
         "connect/downtown-eye": "downtown",
         "connect/downtown-eye/north/": "north",
@@ -33,20 +35,20 @@ def connect_key(
     return f"{prefix}/CallRecordings/{path}/{name}"
 
 
-def refused(key: str, layouts: Layouts = LAYOUTS) -> str:
+def refused(key: str) -> str:
     with pytest.raises(UnknownLayout) as error:
-        parse_key(key, layouts)
+        parse_key(key)
     return error.value.reason
 
 
 def passed_over(key: str) -> str:
     with pytest.raises(NotACall) as error:
-        parse_key(key, LAYOUTS)
+        parse_key(key)
     return error.value.reason
 
 
 def test_the_own_layout_names_clinic_day_and_call() -> None:
-    assert parse_key("recordings/downtown/2026-03-02/c-1.wav", LAYOUTS) == CallRecording(
+    assert parse_key("recordings/downtown/2026-03-02/c-1.wav") == RecordingKey(
         clinic_id="downtown",
         call_id="c-1",
         kind=CallKind.AGENT,
@@ -74,7 +76,7 @@ def test_the_begin_of_a_call_comes_from_metadata_else_from_when_its_recording_wa
     told: str, last_modified: datetime, started_at: str, source: str
 ) -> None:
     call = with_start(
-        parse_key("recordings/downtown/2026-03-02/c-1.wav", LAYOUTS),
+        parse_key("recordings/downtown/2026-03-02/c-1.wav").of(DOWNTOWN),
         metadata={"started-at": told},
         last_modified=last_modified,
         duration_seconds=120.0,
@@ -83,24 +85,26 @@ def test_the_begin_of_a_call_comes_from_metadata_else_from_when_its_recording_wa
 
 
 def test_connects_minute_is_not_replaced_by_a_guess() -> None:
-    call = parse_key(connect_key(), LAYOUTS)
+    call = parse_key(connect_key()).of(DOWNTOWN)
     assert with_start(call, metadata={}, last_modified=DAY, duration_seconds=1.0) == call
 
 
 def test_a_day_has_the_same_form_in_any_century() -> None:
-    assert parse_key("recordings/downtown/0987-03-02/c-1.wav", LAYOUTS).day == "0987-03-02"
+    recording = parse_key("recordings/downtown/0987-03-02/c-1.wav")
+    assert recording.of(DOWNTOWN).day == "0987-03-02"
 
 
 @pytest.mark.parametrize("colon", [":", "%3A", "%3a"])
 def test_connects_layout_names_contact_and_minute(colon: str) -> None:
-    recording = parse_key(connect_key(name=f"{CONTACT}_20260302T14{colon}05_UTC.wav"), LAYOUTS)
-    assert (recording.clinic_id, recording.call_id, recording.kind) == ("downtown", CONTACT, CallKind.AGENT)
+    recording = parse_key(connect_key(name=f"{CONTACT}_20260302T14{colon}05_UTC.wav"))
+    assert (recording.clinic_id, recording.call_id, recording.kind) == (None, CONTACT, CallKind.AGENT)
+    assert recording.folders == ("connect", "downtown-eye")
     assert recording.started_at == datetime(2026, 3, 2, 14, 5, tzinfo=UTC)
-    assert (recording.day, recording.layout) == ("2026-03-02", "connect")
+    assert recording.layout == "connect"
 
 
 def test_the_automated_part_of_a_contact_is_told_apart() -> None:
-    recording = parse_key(connect_key(path="ivr/2026/03/02"), LAYOUTS)
+    recording = parse_key(connect_key(path="ivr/2026/03/02"))
     assert (recording.call_id, recording.kind) == (CONTACT, CallKind.IVR)
 
 
@@ -110,30 +114,63 @@ def test_the_automated_part_of_a_contact_is_told_apart() -> None:
         ("connect/downtown-eye", "downtown"),
         ("connect/downtown-eye/north", "north"),
         ("any/where/uptown-eye", "uptown"),
+        ("connect/downtown-eye-2", None),
     ],
 )
-def test_the_longest_prefix_names_the_clinic_else_the_instance_alias(prefix: str, clinic: str) -> None:
-    assert parse_key(connect_key(prefix), LAYOUTS).clinic_id == clinic
+def test_the_longest_prefix_of_whole_folders_names_the_clinic_else_the_instance_alias(
+    prefix: str, clinic: str | None
+) -> None:
+    found = decide(parse_key(connect_key(prefix)).evidence(RULES))
+    assert found == (clinic and ClinicDecision(clinic_id=clinic, source=ClinicSource.PREFIX))
 
 
-def test_a_prefix_matches_whole_folders_only() -> None:
-    assert refused(connect_key("connect/downtown-eye-2")) == "no-clinic"
+@pytest.mark.parametrize("key", [connect_key("elsewhere"), connect_key("x").removeprefix("x/")])
+def test_a_default_clinic_takes_what_no_prefix_does(key: str) -> None:
+    found = decide(parse_key(key).evidence(ClinicRules(default_clinic_id="main")))
+    assert found == ClinicDecision(clinic_id="main", source=ClinicSource.DEFAULT)
 
 
-def test_a_default_clinic_takes_what_no_prefix_does() -> None:
-    layouts = Layouts(default_clinic_id="main")
-    assert parse_key(connect_key("elsewhere"), layouts).clinic_id == "main"
-    assert parse_key(connect_key("x").removeprefix("x/"), layouts).clinic_id == "main"
+def test_no_setting_speaks_against_a_key_that_names_its_clinic() -> None:
+    rules = ClinicRules(clinic_by_prefix={"recordings/downtown": "uptown"}, default_clinic_id="main")
+    found = parse_key("recordings/downtown/2026-03-02/c-1.wav").evidence(rules)
+    assert found == (ClinicEvidence(source=ClinicSource.KEY, clinic_id="downtown"),)
+
+
+@pytest.mark.parametrize(
+    ("key", "of_contact"),
+    [
+        (connect_key(), True),
+        (connect_key(name="0001_20260302T14:05_UTC.wav"), True),
+        (f"recordings/downtown/2026-03-02/{CONTACT}.wav", True),
+        (f"recordings/downtown/2026-03-02/{CONTACT.upper()}.mp3", True),
+        ("recordings/downtown/2026-03-02/0001.wav", False),
+        (f"recordings/downtown/2026-03-02/{CONTACT}-2.wav", False),
+    ],
+)
+def test_a_files_name_stands_for_a_contact_only_if_it_looks_like_one(key: str, of_contact: bool) -> None:
+    assert parse_key(key).of_contact == of_contact
+
+
+def test_a_call_is_filed_with_what_its_clinic_was_decided_by() -> None:
+    clinic = ClinicDecision(clinic_id="north", source=ClinicSource.QUEUE)
+    assert parse_key(connect_key(path="ivr/2026/03/02")).of(clinic) == CallRecording(
+        clinic_id="north",
+        clinic_source=ClinicSource.QUEUE,
+        call_id=CONTACT,
+        kind=CallKind.IVR,
+        started_at=datetime(2026, 3, 2, 14, 5, tzinfo=UTC),
+        layout="connect",
+    )
 
 
 @pytest.mark.parametrize("call_id", ["a b", "a+b", "a%20b", "Zoë 电话", "a.b", "a%2Fb"])
 def test_keys_are_taken_as_they_are(call_id: str) -> None:
-    assert parse_key(f"recordings/downtown/2026-03-02/{call_id}.wav", LAYOUTS).call_id == call_id
+    assert parse_key(f"recordings/downtown/2026-03-02/{call_id}.wav").call_id == call_id
 
 
 @pytest.mark.parametrize("extension", ["wav", "WAV", "mp3", "flac", "ogg", "opus", "m4a"])
 def test_every_kind_of_audio_is_a_call(extension: str) -> None:
-    assert parse_key(f"recordings/downtown/2026-03-02/c.{extension}", LAYOUTS).call_id == "c"
+    assert parse_key(f"recordings/downtown/2026-03-02/c.{extension}").call_id == "c"
 
 
 @pytest.mark.parametrize(
@@ -164,13 +201,13 @@ def test_a_file_of_another_format_where_recordings_belong_is_refused_with_its_ca
     own, connects = f"recordings/downtown/2026-03-02/c.{extension}", connect_key().replace(".wav", f".{extension}")
     for key, call_id in ((own, "c"), (connects, CONTACT)):
         with pytest.raises(UnknownExtension, match=r"convert it to WAV") as error:
-            parse_key(key, LAYOUTS)
-        assert error.value.call.call_id == call_id
+            parse_key(key)
+        assert error.value.key.call_id == call_id
 
 
 def test_a_file_without_an_extension_is_not_passed_over() -> None:
     with pytest.raises(UnknownExtension, match="no known extension"):
-        parse_key("recordings/downtown/2026-03-02/call-7", LAYOUTS)
+        parse_key("recordings/downtown/2026-03-02/call-7")
 
 
 @pytest.mark.parametrize(
@@ -217,33 +254,8 @@ def test_an_id_that_cannot_stand_in_a_table_key_is_refused(name: str) -> None:
 
 def test_a_refusal_does_not_quote_the_key() -> None:
     with pytest.raises(UnknownLayout) as error:
-        parse_key("recordings/downtown/+15551234567.wav", LAYOUTS)
+        parse_key("recordings/downtown/+15551234567.wav")
     assert "555" not in str(error.value)
-
-
-def test_layouts_are_read_from_json() -> None:
-    assert Layouts.from_json('{"clinic_by_prefix": {"a": "b"}, "default_clinic_id": "c"}') == Layouts(
-        clinic_by_prefix={"a": "b"}, default_clinic_id="c"
-    )
-    assert Layouts.from_json("{}") == Layouts()
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        "[]",
-        "nonsense",
-        '{"prefixes": {}}',
-        '{"clinic_by_prefix": ["a"]}',
-        '{"clinic_by_prefix": {"a": 1}}',
-        '{"clinic_by_prefix": {"/": "b"}}',
-        '{"clinic_by_prefix": {"a": "x#y"}}',
-        '{"default_clinic_id": ""}',
-    ],
-)
-def test_bad_layouts_are_refused(text: str) -> None:
-    with pytest.raises(ValueError, match=r"clinic|layouts|Expecting|prefix"):
-        Layouts.from_json(text)
 
 
 PARTS = st.sampled_from(["recordings", "CallRecordings", "ivr", "Analysis", "2026", "2026-03-02", "a.wav"])
@@ -253,10 +265,10 @@ PARTS = st.sampled_from(["recordings", "CallRecordings", "ivr", "Analysis", "202
 @example("recordings/\ud800/2026-03-02/a.wav")
 def test_no_key_ends_in_an_undeclared_error(key: str) -> None:
     try:
-        recording = parse_key(key, LAYOUTS)
+        recording = parse_key(key)
     except (NotACall, UnknownExtension, UnknownLayout):
         return
-    assert "#" not in recording.call_id + recording.clinic_id
+    assert "#" not in recording.call_id + (recording.clinic_id or "")
 
 
 IDS = st.text(st.characters(exclude_characters="#/", exclude_categories=["C", "Z"]), min_size=1, max_size=60).filter(
@@ -266,7 +278,7 @@ IDS = st.text(st.characters(exclude_characters="#/", exclude_categories=["C", "Z
 
 @given(IDS | st.sampled_from(["Analysis", "CallRecordings"]), st.dates(), IDS, st.sampled_from(["wav", "mp3", "flac"]))
 def test_every_key_of_the_own_layout_is_read_back(clinic: str, day: date, call: str, extension: str) -> None:
-    recording = parse_key(f"recordings/{clinic}/{day.isoformat()}/{call}.{extension}", LAYOUTS)
+    recording = parse_key(f"recordings/{clinic}/{day.isoformat()}/{call}.{extension}")
     if call != "CallRecordings":
         assert (recording.clinic_id, recording.call_id) == (clinic, call)
         assert recording.started_at.date() == day
@@ -275,6 +287,6 @@ def test_every_key_of_the_own_layout_is_read_back(clinic: str, day: date, call: 
 @given(IDS, st.datetimes(min_value=datetime(1900, 1, 1)), st.sampled_from(["", "ivr/"]))
 def test_every_key_of_connects_layout_is_read_back(contact: str, moment: datetime, part: str) -> None:
     name = f"{contact}_{moment:%Y%m%dT%H:%M}_UTC.wav"
-    recording = parse_key(f"connect/downtown-eye/CallRecordings/{part}{moment:%Y/%m/%d}/{name}", LAYOUTS)
+    recording = parse_key(f"connect/downtown-eye/CallRecordings/{part}{moment:%Y/%m/%d}/{name}")
     assert recording.call_id == contact
     assert recording.started_at == moment.replace(second=0, microsecond=0, tzinfo=UTC)

@@ -11,12 +11,15 @@ from botocore.exceptions import ClientError
 
 from lambdas.admit_recording.admission import Admission, NewVersionPolicy
 from lambdas.admit_recording.announcement import Announcement
+from lambdas.admit_recording.contacts import Contacts
 from lambdas.admit_recording.decision import Decision
 from lambdas.admit_recording.live_policy import LivePolicy
 from lambdas.common.claims import Claims
+from lambdas.common.clinics import Clinics
 from lambdas.common.recordings import AdmittedRecording
 from tests.lambdas.cloud import EXECUTION, KEY, LEASE, NOW, OTHER_EXECUTION, AtomicTable, Cloud, wav
-from transcription.recordings import CallKind, Layouts
+from transcription.clinics import ClinicRules
+from transcription.recordings import CallKind
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.service_resource import Table
@@ -37,13 +40,17 @@ class Door:
         table: Table | None = None,
         max_duration_seconds: float = 3600,
         live_policy: LivePolicy | None = None,
+        rules: ClinicRules | None = None,
+        contacts: Contacts | None = None,
     ) -> None:
         table = table or cloud.table
         self._admission = Admission(
             s3=s3 or cloud.s3,
             table=table,
             claims=Claims(table=table),
-            layouts=Layouts(clinic_by_prefix={"connect/harbour": "harbour"}),
+            clinics=Clinics(table=table, retention=None),
+            clinic_rules=rules or ClinicRules(clinic_by_prefix={"connect/harbour": "harbour"}),
+            contacts=contacts,
             max_duration_seconds=max_duration_seconds,
             claim_lease=LEASE,
             on_new_version=on_new_version,

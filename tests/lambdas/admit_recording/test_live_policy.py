@@ -15,10 +15,11 @@ from lambdas.admit_recording.live_policy import LiveEvidence, LivePolicy, LiveTr
 from tests.lambdas.admit_recording.test_admission import CONNECT_KEY, Door, outcome
 from tests.lambdas.cloud import EXECUTION, NOW, OTHER_EXECUTION, Cloud, wav
 from tests.transcription.live_calls import intervals, live_item, moment
+from transcription.clinics import ClinicDecision
 from transcription.live_coverage import TOLERANCE_MS
 from transcription.live_state import LiveState
 from transcription.recorded_time import possible_time
-from transcription.recordings import START_METADATA, CallKind, Layouts, parse_key
+from transcription.recordings import START_METADATA, CallKind, parse_key
 from transcription.table_keys import transcript_key
 
 if TYPE_CHECKING:
@@ -242,7 +243,7 @@ def judged(live: dict[str, Any], minute: str, seconds: float) -> str:
     """The reason by which a recording of this minute and length is spared or not."""
     state = LiveState.from_item(live_item(**live))
     recorded = possible_time(
-        parse_key(KEY.replace("09:00", minute), Layouts(default_clinic_id="harbour")),
+        parse_key(KEY.replace("09:00", minute)).of(ClinicDecision(clinic_id="harbour", source=None)),
         seconds=seconds,
         written_at=NOW,
         agent_joined_at=state.agent_joined_at,

@@ -7,6 +7,7 @@ from pydantic import ValidationError
 
 from lambdas.common.contact_flow import ContactFlowEvent, answer
 from tests.fakes.contact_flow import CUSTOMER_NUMBER, audio, contact_flow_event
+from transcription.clinics import ContactFacts
 
 
 @pytest.mark.parametrize(
@@ -27,20 +28,26 @@ def test_the_callers_number_is_not_even_kept() -> None:
 
 
 @pytest.mark.parametrize(
-    ("parameters", "attributes", "value"),
+    ("contact", "parameters", "facts"),
     [
-        ({"clinic_id": "a"}, {"clinic_id": "b"}, "a"),
-        ({"clinic_id": ""}, {"clinic_id": "b"}, "b"),
-        ({}, {}, None),
-        (None, None, None),
+        ({"Attributes": {"clinic_id": "b"}}, {"clinic_id": "a"}, {"parameter": "a", "attribute": "b"}),
+        ({"Attributes": {"clinic_id": "b"}}, {"clinic_id": ""}, {"attribute": "b"}),
+        ({"Attributes": {}}, {}, {}),
+        ({"Attributes": None}, None, {}),
+        ({"Queue": {"ARN": "arn:queue", "Name": "Lakeside"}}, {}, {"queue": "arn:queue"}),
+        ({"Queue": {"Name": "Lakeside"}}, {}, {}),
+        ({"SystemEndpoint": {"Address": "+4930", "Type": "TELEPHONE_NUMBER"}}, {}, {"dialled_number": "+4930"}),
+        ({"SystemEndpoint": {"Address": "clinic@example.com", "Type": "EMAIL_ADDRESS"}}, {}, {}),
+        # Whatever Connect may send there one day is no reason to refuse a call.
+        ({"Queue": "Lakeside", "SystemEndpoint": ["+4930"]}, {}, {}),
     ],
 )
-def test_a_parameter_of_the_block_comes_before_an_attribute_of_the_contact(
-    parameters: dict[str, str] | None, attributes: dict[str, str] | None, value: str | None
+def test_an_event_tells_whose_call_it_is(
+    contact: dict[str, Any], parameters: dict[str, str] | None, facts: dict[str, str]
 ) -> None:
-    event = contact_flow_event(Attributes=attributes)
+    event = contact_flow_event(**{"Attributes": None, "SystemEndpoint": None, **contact})
     event["Details"]["Parameters"] = parameters
-    assert ContactFlowEvent.model_validate(event).value("clinic_id") == value
+    assert ContactFlowEvent.model_validate(event).facts == ContactFacts(**facts)
 
 
 def test_an_answer_is_a_flat_map_of_texts_that_a_flow_takes() -> None:

@@ -7,7 +7,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from lambdas.common.errors import describe
-from transcription.recordings import Layouts
+from transcription.clinics import ClinicRules
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -22,7 +22,7 @@ def refuse() -> None:
 @pytest.mark.parametrize(
     ("failing", "description"),
     [
-        (lambda: Layouts.from_json(TEXT), "JSONDecodeError at recordings.py:"),
+        (lambda: ClinicRules.from_json(TEXT), "JSONDecodeError at clinics.py:"),
         (lambda: json.loads(TEXT), "JSONDecodeError at test_errors.py:"),
         (refuse, "ClientError ThrottlingException (GetItem) at test_errors.py:"),
     ],

@@ -58,6 +58,12 @@ class Calls:
         return "".join(message["Body"] for message in messages)
 
     def states(self) -> list[dict[str, Any]]:
+        return [item for item in self._cloud.items() if item["SK"] == "LIVE"]
+
+    def decisions(self) -> list[dict[str, Any]]:
+        return [item for item in self._cloud.items() if item["SK"] == "CLINIC"]
+
+    def all_items(self) -> list[dict[str, Any]]:
         return self._cloud.items()
 
     def put_state(self, **attributes: Any) -> dict[str, Any]:
@@ -77,7 +83,7 @@ def calls(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> Iterator[Calls]:
     calls = Calls(cloud)
     monkeypatch.setenv("TABLE_NAME", "transcripts")
     monkeypatch.setenv("CALLS_QUEUE_URL", calls.url)
-    monkeypatch.setenv("DEFAULT_CLINIC_ID", "")
+    monkeypatch.setenv("CLINICS", "{}")
     monkeypatch.setenv("RETENTION_DAYS", "")
     handler._announcer.cache_clear()
     yield calls
@@ -128,6 +134,7 @@ def test_a_call_is_noted_and_sent_to_the_queue(calls: Calls) -> None:
         "status": "announced",
         "call_id": CONTACT_ID,
         "clinic_id": "harbour",
+        "clinic_source": "attribute",
         "day": DAY,
         "stream_arn": STREAM_ARN,
         "start_fragment": START_FRAGMENT,
@@ -155,7 +162,7 @@ def test_every_kind_of_call_is_announced_and_its_number_stays_out(
 ) -> None:
     result = start(**contact)
     assert result["live_transcription"] == "started"
-    shown = json.dumps(result) + calls.bodies() + json.dumps(calls.states(), default=str) + output() + caplog.text
+    shown = json.dumps(result) + calls.bodies() + json.dumps(calls.all_items(), default=str) + output() + caplog.text
     assert CONTACT_ID in shown
     assert CUSTOMER_NUMBER.strip("+") not in shown
     assert "+1555" not in shown
@@ -170,7 +177,7 @@ def test_the_flow_block_names_the_clinic_before_the_contact_does(calls: Calls) -
 def test_the_default_clinic_takes_calls_of_no_clinic(
     calls: Calls, monkeypatch: pytest.MonkeyPatch, attributes: dict[str, str] | None, parameters: dict[str, str] | None
 ) -> None:
-    monkeypatch.setenv("DEFAULT_CLINIC_ID", "main")
+    monkeypatch.setenv("CLINICS", '{"default_clinic_id": "main"}')
     event = contact_flow_event(Attributes=attributes)
     event["Details"]["Parameters"] = parameters
     assert handler.handle(event, CONTEXT)["live_transcription"] == "started"
@@ -206,7 +213,7 @@ def test_a_call_that_cannot_be_followed_is_refused_with_a_code(
     reason: str,
 ) -> None:
     assert start(**contact) == {"live_transcription": "refused", "reason": reason}
-    assert (calls.messages(), calls.states()) == ([], [])
+    assert (calls.messages(), calls.all_items()) == ([], [])
     shown = output()
     lines = [json.loads(line) for line in shown.splitlines()]
     assert [line["error_code"] for line in lines if line.get("message") == "refused"] == [reason]
@@ -278,6 +285,7 @@ def test_a_service_that_hangs_does_not_hold_the_caller_up(monkeypatch: pytest.Mo
         for name, value in {
             "TABLE_NAME": "transcripts",
             "CALLS_QUEUE_URL": f"{endpoint}/calls",
+            "CLINICS": "{}",
             "RETENTION_DAYS": "",
             "AWS_ENDPOINT_URL": endpoint,
         }.items():

@@ -1,0 +1,167 @@
+"""Whose calls they are: the settings that both halves decide by, and the permission to keep what was decided."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+from aws_cdk import Duration, Token
+from aws_cdk import aws_cloudwatch as cloudwatch
+from aws_cdk import aws_dynamodb as dynamodb
+from aws_cdk import aws_iam as iam
+
+from constructs_lib import _private
+from constructs_lib._runtime_function import RuntimeFunction
+from constructs_lib.transcript_table import CALL_INDEX
+
+CONFLICTS_METRIC: Final = "ClinicConflicts"
+"""Counts what named another clinic than the call's."""
+
+_QUEUE_ARN: Final = re.compile(r"(?P<instance>arn:[\w-]+:connect:[\w-]+:\d{12}:instance/[\w-]+)/queue/(?P<id>[\w-]+)")
+# ITU-T Recommendation E.164: up to 15 digits, the country code first, which never begins with 0.
+_E164: Final = re.compile(r"\+[1-9][0-9]{1,14}")
+# Bytes. All variables of a function together may take 4 KB (AWS: "Lambda quotas"); the others need less than the rest.
+_LONGEST: Final = 3072
+# What a decision is looked up by: names of a call, never its words.
+_ATTRIBUTES: Final = ("PK", "SK", "GSI1PK", "GSI1SK", "type", "status", "clinic_id", "created_at")
+
+
+def clinics_setting(
+    *,
+    by_queue: Mapping[str, str] | None,
+    by_dialled_number: Mapping[str, str] | None,
+    by_prefix: Mapping[str, str] | None = None,
+    default: str | None,
+    instance_arn: str | None,
+    check: Callable[[str], str],
+) -> str:
+    """Return the options as the functions read them.
+
+    Args:
+        by_queue: Option ``clinic_by_queue``.
+        by_dialled_number: Option ``clinic_by_dialled_number``.
+        by_prefix: Option ``clinic_by_prefix``.
+        default: Option ``default_clinic_id``.
+        instance_arn: The instance that the queues must be of, as far as that is known.
+        check: Refuses what cannot be a clinic id.
+
+    Raises:
+        ValueError: If an option is no mapping, or something in it cannot be what it is meant to be.
+    """
+    queues = _checked("clinic_by_queue", by_queue, "ARNs of queues", check)
+    numbers = _checked("clinic_by_dialled_number", by_dialled_number, "telephone numbers", check)
+    prefixes = _checked("clinic_by_prefix", by_prefix, "prefixes of keys", check)
+    for prefix, clinic in prefixes.items():
+        if not prefix.strip("/"):
+            raise ValueError(f"clinic {clinic!r} has an empty prefix: use default_clinic_id for all other recordings")
+    for number in numbers:
+        if not Token.is_unresolved(number) and not _E164.fullmatch(number):
+            raise ValueError(
+                f"clinic_by_dialled_number: {number!r} is no number in E.164 form: write '+', the country code and the "
+                "number, digits only, as in '+493012345678'"
+            )
+    if default is not None:
+        _check("default_clinic_id", default, check)
+    setting = json.dumps(
+        {
+            "clinic_by_queue": {_queue(arn, instance_arn): clinic for arn, clinic in queues.items()},
+            "clinic_by_dialled_number": numbers,
+            "clinic_by_prefix": prefixes,
+            "default_clinic_id": default,
+        },
+        ensure_ascii=False,
+        separators=(",", ":"),
+    )
+    if len(setting.encode()) > _LONGEST:
+        raise ValueError(
+            f"{len(queues)} queues, {len(numbers)} numbers and {len(prefixes)} prefixes of clinics take "
+            f"{len(setting.encode())} bytes: a function's environment has room for {_LONGEST}; let the contact's "
+            "attribute clinic_id name the clinic, use shorter prefixes or clinic ids, or a workflow for each part"
+        )
+    return setting
+
+
+def allow_decisions(role: iam.Role, table: dynamodb.ITableV2) -> None:
+    """Allow *role* to look up and keep whose calls they are; it reads no words for that."""
+    _private.allow_items(
+        role,
+        table,
+        *("dynamodb:Query", "dynamodb:PutItem", "dynamodb:UpdateItem"),
+        conditions={"ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["CALL#*"]}},
+    )
+    iam.Grant.add_to_principal(
+        grantee=role,
+        actions=["dynamodb:Query"],
+        resource_arns=[f"{table.table_arn}/index/{CALL_INDEX}"],
+        # DynamoDB Developer Guide, "Using IAM policy conditions for fine-grained access control".
+        conditions={
+            "ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["CALL#*"]},
+            "ForAllValues:StringEquals": {"dynamodb:Attributes": [*_ATTRIBUTES]},
+            "StringEqualsIfExists": {"dynamodb:Select": "SPECIFIC_ATTRIBUTES"},
+        },
+    )
+
+
+def allow_contacts(role: iam.Role, instance_arn: str) -> None:
+    """Allow *role* to ask Amazon Connect about the contacts of an instance."""
+    contacts = f"{instance_arn}/contact/*"
+    iam.Grant.add_to_principal(
+        grantee=role, actions=["connect:DescribeContact", "connect:GetContactAttributes"], resource_arns=[contacts]
+    )
+    _private.acknowledge_wildcards(role, {contacts: "each call is a contact with an id that Amazon Connect makes"})
+
+
+def metric_conflicts(function: RuntimeFunction) -> cloudwatch.Metric:
+    """Count what named another clinic than the call's, once for each call and statement; the sum of 5 minutes."""
+    return cloudwatch.Metric(
+        namespace=_private.METRICS_NAMESPACE,
+        metric_name=CONFLICTS_METRIC,
+        dimensions_map={"service": function.service},
+        period=Duration.minutes(5),
+        statistic="Sum",
+    )
+
+
+def _checked(option: str, given: Any, keys: str, check: Callable[[str], str]) -> dict[str, str]:
+    if given is None:
+        return {}
+    if not isinstance(given, Mapping):
+        raise ValueError(
+            f"{option} must be a mapping of {keys} to clinic ids, such as {{…: 'lakeside'}}, and is a "
+            f"{type(given).__name__}"
+        )
+    for key, clinic in given.items():
+        if not isinstance(key, str):
+            raise ValueError(f"{option}: {key!r} is a {type(key).__name__}: the keys are {keys}, as text")
+        _check(option, clinic, check)
+    return dict(given)
+
+
+def _check(option: str, clinic: Any, check: Callable[[str], str]) -> None:
+    if not isinstance(clinic, str):
+        raise ValueError(f"{option}: {clinic!r} is a {type(clinic).__name__}: a clinic id is a text")
+    try:
+        check(clinic)
+    except ValueError as refused:
+        raise ValueError(f"{option}: {refused}") from None
+
+
+def _queue(arn: str, instance_arn: str | None) -> str:
+    """Return what the functions know a queue by: its id, or the whole ARN that only the deployment knows."""
+    if Token.is_unresolved(arn):
+        return arn
+    found = _QUEUE_ARN.fullmatch(arn)
+    if not found:
+        raise ValueError(
+            f"clinic_by_queue: {arn!r} is not the ARN of a queue: names change, so use "
+            "arn:aws:connect:{region}:{account}:instance/{instance id}/queue/{queue id}, as the queue's additional "
+            "information in the console shows it"
+        )
+    if instance_arn is not None and not Token.is_unresolved(instance_arn) and found["instance"] != instance_arn:
+        raise ValueError(
+            f"clinic_by_queue: the queue {found['id']!r} is not of the instance {instance_arn}: no call of the "
+            "instance is ever in it; use the ARNs of the instance's own queues"
+        )
+    return found["id"]

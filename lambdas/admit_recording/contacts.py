@@ -1,0 +1,75 @@
+"""What Amazon Connect knows of the contact that a recording is of.
+
+Its recordings say no more than the contact's id. Source: Amazon Connect API Reference, "DescribeContact" (a contact is
+known for 24 months) and "GetContactAttributes". Both are limited to few requests a second for the whole account
+(Amazon Connect Administrator Guide, "Amazon Connect service quotas"), so that only contacts are asked about whose
+clinic is not decided.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from botocore.exceptions import ClientError
+
+from lambdas.common.errors import SafeError, error_code
+from transcription.clinics import ATTRIBUTE, ContactFacts
+
+if TYPE_CHECKING:
+    from mypy_boto3_connect import ConnectClient
+    from mypy_boto3_connect.type_defs import ContactTypeDef
+
+# Another instance's contact, one older than 24 months, or no id of Connect's at all.
+_NO_SUCH_CONTACT: Final = frozenset(
+    {"ResourceNotFoundException", "InvalidParameterException", "InvalidRequestException"}
+)
+_TELEPHONE: Final = "TELEPHONE_NUMBER"
+
+
+class ContactsClosed(SafeError):
+    """Amazon Connect does not let the function ask about contacts. Filing the call all the same would be a guess."""
+
+
+class Contacts:
+    """The contacts of one instance.
+
+    Args:
+        connect: Client of Amazon Connect.
+        instance_arn: The instance.
+    """
+
+    def __init__(self, *, connect: ConnectClient, instance_arn: str) -> None:
+        self._connect = connect
+        self._instance_id = instance_arn.rpartition("/")[2]
+
+    def facts(self, contact_id: str) -> ContactFacts:
+        """Return what tells whose a contact is; nothing, if the instance knows no such contact.
+
+        Raises:
+            ContactsClosed: The function may not ask.
+            ClientError: Connect does not answer now.
+        """
+        try:
+            contact = self._connect.describe_contact(InstanceId=self._instance_id, ContactId=contact_id)["Contact"]
+            attributes = contact.get("Attributes") or self._attributes(contact)
+        except ClientError as error:
+            code = error_code(error)
+            if code in _NO_SUCH_CONTACT:
+                return ContactFacts()
+            if code == "AccessDeniedException":
+                raise ContactsClosed(
+                    "Connect.AccessDenied", "Amazon Connect tells nothing of its contacts: see instance_arn"
+                ) from None
+            raise
+        system = contact.get("SystemEndpoint", {})
+        return ContactFacts(
+            attribute=attributes.get(ATTRIBUTE),
+            queue=contact.get("QueueInfo", {}).get("Id"),
+            dialled_number=system.get("Address") if system.get("Type") == _TELEPHONE else None,
+        )
+
+    def _attributes(self, contact: ContactTypeDef) -> dict[str, str]:
+        """Return the attributes of a contact that was described without any: they are kept with the initial contact."""
+        initial = contact.get("InitialContactId") or contact["Id"]
+        found = self._connect.get_contact_attributes(InstanceId=self._instance_id, InitialContactId=initial)
+        return found.get("Attributes", {})
