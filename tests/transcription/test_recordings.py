@@ -159,6 +159,7 @@ def test_a_call_is_filed_with_what_its_clinic_was_decided_by() -> None:
         call_id=CONTACT,
         kind=CallKind.IVR,
         started_at=datetime(2026, 3, 2, 14, 5, tzinfo=UTC),
+        started_at_source=StartSource.KEY_MINUTE,
         layout="connect",
     )
 

@@ -9,7 +9,7 @@ import boto3
 import pytest
 
 from lambdas.common import aws
-from lambdas.common.errors import UnexpectedError
+from lambdas.common.errors import TransientError, UnexpectedError
 from lambdas.start_live_call import handler
 from tests.fakes.contact_flow import (
     CONTACT_ID,
@@ -290,5 +290,5 @@ def test_a_service_that_hangs_does_not_hold_the_caller_up(monkeypatch: pytest.Mo
             "AWS_ENDPOINT_URL": endpoint,
         }.items():
             monkeypatch.setenv(name, value)
-        with pytest.raises(UnexpectedError, match="ReadTimeoutError"):
+        with pytest.raises(TransientError, match="ReadTimeoutError"):
             start()
