@@ -325,10 +325,18 @@ def test_the_automated_part_of_a_call_is_always_transcribed(cloud: Cloud) -> Non
     assert outcome(reception.decide(agent, execution=OTHER_EXECUTION)) == ("covered", "live-complete")
 
 
-def test_a_call_of_another_clinic_is_another_call(cloud: Cloud) -> None:
+def test_a_recording_finds_its_live_call_whatever_clinic_its_prefix_leads_to(cloud: Cloud) -> None:
+    reception = Reception(cloud, "when-incomplete")
+    reception.follow(clinic_id="lakeside")
+    decision = reception.arrive()
+    assert (*outcome(decision), decision.recording["clinic_id"]) == ("covered", "live-complete", "lakeside")
+
+
+def test_a_file_of_another_clinic_that_is_named_like_a_live_call_is_another_call(cloud: Cloud) -> None:
     reception = Reception(cloud, "never")
     reception.follow(clinic_id="lakeside")
-    assert outcome(reception.arrive()) == ("claimed", "new")
+    decision = reception.decide(cloud.upload(key="recordings/harbour/2026-11-20/call-7.wav"))
+    assert (*outcome(decision), decision.recording["clinic_id"]) == ("claimed", "new", "harbour")
 
 
 def test_a_recording_that_cannot_be_read_is_rejected_all_the_same(cloud: Cloud) -> None:
