@@ -82,6 +82,7 @@ NOT_YET: Any = dict.fromkeys(
     (
         *("ended_at_ms", "end_reason", "complete", "incomplete_reasons", "duration_seconds", "announced", "epoch"),
         *("lease_until", "origin_ms", "watermarks", "next_seq", "gaps", "reconnects", "handovers"),
+        *("agent_joined_at", "disconnected_at"),
     )
 )
 BEGUN = live_item(
