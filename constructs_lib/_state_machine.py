@@ -357,7 +357,7 @@ class Definition:
         announced = f"{_INPUT}.detail.object"
         expiry = {} if retain_for is None else {"expires_at": retain_for}
         names = (
-            *("type", "schema_version", "status", "event", "execution", "updated_at"),
+            *("type", "schema_version", "status", "bucket", "s3_key", "event", "execution", "updated_at"),
             *("error_code", "error_message", "failed_step"),
         )
         string = tasks.DynamoAttributeValue.from_string
@@ -379,6 +379,8 @@ class Definition:
                 ":type": string("failed-admission"),
                 ":schema_version": tasks.DynamoAttributeValue.from_number(SCHEMA_VERSION),
                 ":status": string("failed"),
+                ":bucket": string(_text(f"{_INPUT}.detail.bucket.name")),
+                ":s3_key": string(_text(f"{announced}.key")),
                 ":event": string(f"{{% $string({_INPUT}) %}}"),
                 ":execution": string(_EXECUTION),
                 ":updated_at": string("{% $now() %}"),
@@ -494,6 +496,11 @@ class Definition:
 
     def _or_record_failure(self, state: sfn.TaskStateBase, step: str) -> sfn.TaskStateBase:
         return state.add_catch(self._record_failure, errors=["States.ALL"], assign={"failure": _failure(step)})
+
+
+def _text(value: str) -> str:
+    """The expression for a text, which is empty where *value* is none."""
+    return f"{{% $exists({value}) ? {value} : '' %}}"
 
 
 def _failure(step: str) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +23,10 @@ if TYPE_CHECKING:
 
 CALL_INDEX = "GSI1"
 """Index that lists items by call."""
+FAILED_ADMISSION = "failed-admission"
+"""Type of the item of an admission that failed; there may be no claim."""
+_FAILED = ("failed", "rejected")
+_IN_PROGRESS = ("claimed", "transcribed", "stored")
 # A day of speech is less: one hour of two channels is about 4 MB.
 _LARGEST_DOCUMENT = 128 * 1024 * 1024
 
@@ -78,13 +82,23 @@ class CallStore:
         return list(items_of(page))
 
     def failed(self, *, limit: int) -> list[dict[str, Any]]:
-        """The claims that failed or were rejected, in no order. Reads, and is billed for, the whole table."""
-        condition = Attr("type").eq("claim") & Attr("status").is_in(["failed", "rejected"])
+        """What failed or was rejected, in no order. Reads, and is billed for, the whole table.
+
+        That is claims, and admissions that failed before there was a claim.
+        """
+        return list(islice(self._scan(_FAILED), limit))
+
+    def unfinished(self) -> Iterator[dict[str, Any]]:
+        """What :meth:`failed` finds, and the claims in progress, in no order. Reads the whole table."""
+        return self._scan((*_FAILED, *_IN_PROGRESS))
+
+    def _scan(self, statuses: Sequence[str]) -> Iterator[dict[str, Any]]:
+        condition = Attr("type").is_in(["claim", FAILED_ADMISSION]) & Attr("status").is_in([*statuses])
 
         def page(**start: Any) -> Mapping[str, Any]:
             return self._table.scan(FilterExpression=condition, **start)
 
-        return list(islice(items_of(page), limit))
+        return items_of(page)
 
     def whole(self, item: dict[str, Any]) -> dict[str, Any]:
         """*item* with what was too large for it and is in the archive only."""

@@ -7,9 +7,11 @@ failed) and SQS (a work message received too often, as it came).
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from hashlib import sha256
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Protocol, TypeAlias, TypeVar
 
 from operations.rendering import object_name
@@ -21,6 +23,8 @@ if TYPE_CHECKING:
     from mypy_boto3_sqs.type_defs import MessageTypeDef
 
 _EXECUTION_ENDED = "Step Functions Execution Status Change"
+# What the state machine says of a failed call in its message, by the attribute under which it notes it in the table.
+_NOTED = {"execution": "execution", "error": "error_code", "step": "failed_step"}
 
 
 class Repeatable(Protocol):
@@ -140,13 +144,19 @@ def read_message(message: MessageTypeDef) -> FailedCall[Repeat]:
         return replace(call, problem=str(error))
 
 
-def read_covered_claim(claim: Mapping[str, Any]) -> FailedCall[Repeat]:
-    """Read the claim on a recording that a live transcript stands for as a call to be started again."""
+def read_claim(claim: Mapping[str, Any]) -> FailedCall[Repeat]:
+    """Read the claim on a recording as a call to be started again, by whatever execution had it last.
+
+    Of the event that announced the recording a claim keeps what names the object.
+    """
     announced = {"key": claim["s3_key"], "etag": claim["etag"]}
     if "version_id" in claim:
         announced["version-id"] = claim["version_id"]
+    if "sequencer" in claim:
+        announced["sequencer"] = claim["sequencer"]
     return FailedCall(
-        message_id=claim["recording_id"],
+        # Of each time the recording was claimed.
+        message_id=f"{claim['recording_id']}-{claim['attempts']}",
         receipt="",
         sent_at=datetime.fromisoformat(claim["updated_at"]),
         repeat=StartAgain(
@@ -158,10 +168,25 @@ def read_covered_claim(claim: Mapping[str, Any]) -> FailedCall[Repeat]:
             subject=claim["recording_id"],
             ended_execution=claim["execution"],
         ),
-        call_id=claim["call_id"],
-        object_name=object_name(claim["bucket"], claim["s3_key"]),
-        error=claim["covered_reason"],
-        step="Admit",
+        call_id=claim.get("call_id") or object_name(claim["bucket"], claim["s3_key"]),
+        error=claim.get("covered_reason") or claim.get("error_code") or f"ended while {claim['status']}",
+        step=claim.get("failed_step", "Admit" if claim["status"] in ("covered", "rejected") else None),
+    )
+
+
+def read_failed_admission(item: Mapping[str, Any]) -> FailedCall[Repeat]:
+    """Read what is noted of an admission that failed as a call to be started again with its event."""
+    body = json.dumps({name: item[column] for name, column in _NOTED.items()} | {"event": read_json(item["event"])})
+    execution = str(item["execution"])
+    return read_message(
+        {
+            "MessageId": f"admission-{sha256(execution.encode()).hexdigest()[:40]}",
+            "ReceiptHandle": "",
+            "Body": body,
+            "Attributes": {
+                "SentTimestamp": str(int(datetime.fromisoformat(item["updated_at"]).timestamp() * 1000)),
+            },
+        }
     )
 
 

@@ -2,7 +2,9 @@
 
 With ``--live`` the calls are those that could not be followed while they ran. A streamer goes on where the call was
 left, from the audio that Kinesis keeps for the stream's retention; what is older is left in place unless ``--force``.
-``--covered CALL`` transcribes a recording that was not, because the call's live transcript stands for it.
+``--covered CALL`` transcribes a recording that was not, because the call's live transcript stands for it. ``--claims``
+finds the calls in the table instead of the queue: those whose messages are lost, and those that nobody works on any
+more although they never failed.
 
 One pass over the failed-calls queue: everything is received first and repeated afterwards, so a call that fails again
 meanwhile waits for the next pass. A message is deleted only after its call was repeated. A call continues from its
@@ -17,9 +19,10 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from itertools import chain, islice
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -27,7 +30,7 @@ from rich.console import Console
 from rich.text import Text
 
 from operations import environment
-from operations.call_store import CallStore
+from operations.call_store import FAILED_ADMISSION, CallStore
 from operations.environment import Environment, UnusableEnvironment
 from operations.failed_calls import (
     FailedCall,
@@ -35,7 +38,8 @@ from operations.failed_calls import (
     Repeatable,
     SendBack,
     StartAgain,
-    read_covered_claim,
+    read_claim,
+    read_failed_admission,
     read_message,
 )
 from operations.failed_live_calls import LiveRepeat, LiveRepeater, read_live_message
@@ -45,6 +49,8 @@ if TYPE_CHECKING:
     from mypy_boto3_sqs.client import SQSClient
     from mypy_boto3_sqs.type_defs import MessageTypeDef
 
+KINDS = ("failed", "rejected", "stuck")
+"""What `redrive_claims` finds."""
 _DEFAULT_MAX = 500
 _LARGEST_MAX = 2000
 _RECEIVE_WAIT_SECONDS = 2
@@ -91,9 +97,17 @@ def redrive(
         ClientError: The queue cannot be received from.
     """
     sqs = target.sqs()
-    queue, repeater = _Queue(sqs, target.output("FailedCallsQueueUrl")), _BatchRepeater(target, sqs)
-    calls = _in_turn(queue.receive(limit, read_message))
-    return _repeat_all(queue, calls, repeater, since=since, dry_run=dry_run)
+    repeater = _BatchRepeater(target, sqs)
+    queues = [_Queue(sqs, target.output("FailedCallsQueueUrl"))]
+    if stranded := target.outputs.get("StrandedCallsQueueUrl"):
+        queues.append(_Queue(sqs, stranded))
+    received = {queue: [*queue.receive(limit, read_message)] for queue in queues}
+    of_call = {call.message_id: queue for queue, calls in received.items() for call in calls}
+    repeated: set[str] = set()
+    return [
+        _handle_message(of_call[call.message_id], call, repeater, repeated, since=since, dry_run=dry_run)
+        for call in _in_turn(chain.from_iterable(received.values()))
+    ]
 
 
 def redrive_live(
@@ -138,7 +152,41 @@ def redrive_covered(target: Environment, call_id: str, *, dry_run: bool = False)
     repeater = _BatchRepeater(target, target.sqs())
     items = CallStore(table=target.table(), s3=target.s3()).of_call(call_id)
     covered = [item for item in items if item["type"] == "claim" and item["status"] == "covered"]
-    return [_handle(read_covered_claim(claim), repeater, set(), since=None, dry_run=dry_run) for claim in covered]
+    return [_handle(read_claim(claim), repeater, set(), since=None, dry_run=dry_run) for claim in covered]
+
+
+def redrive_claims(
+    target: Environment,
+    *,
+    kinds: Collection[str] = (),
+    limit: int = _DEFAULT_MAX,
+    since: datetime | None = None,
+    dry_run: bool = False,
+) -> list[Outcome[Repeat]]:
+    """Repeat what failed, was rejected or got stuck by what the table says, whether or not a message tells of it.
+
+    Stuck is a recording whose claim is in progress although the execution that has it is over.
+
+    Args:
+        target: Environment to work on.
+        kinds: Of `KINDS`, which to repeat. Default: all.
+        limit: Most calls to repeat.
+        since: Leave what was changed earlier alone. Default: nothing is too old.
+        dry_run: Only say what would be done.
+
+    Raises:
+        UnusableEnvironment: The table, a queue or the state machine is not among the outputs of the stacks.
+        ClientError: The table cannot be read, or the executions cannot.
+    """
+    repeater = _BatchRepeater(target, target.sqs())
+    items = CallStore(table=target.table(), s3=target.s3()).unfinished()
+    found = (
+        read_failed_admission(item) if item["type"] == FAILED_ADMISSION else read_claim(item)
+        for item in items
+        if repeater.kind(item) in (kinds or KINDS)
+    )
+    repeated: set[str] = set()
+    return [_handle(call, repeater, repeated, since=since, dry_run=dry_run) for call in _in_turn(islice(found, limit))]
 
 
 def _repeat_all(
@@ -149,16 +197,23 @@ def _repeat_all(
     since: datetime | None,
     dry_run: bool,
 ) -> list[Outcome[R]]:
-    outcomes: list[Outcome[R]] = []
     repeated: set[str] = set()
-    for call in calls:
-        outcome = _handle(call, repeater, repeated, since=since, dry_run=dry_run)
-        if dry_run or outcome.left_in_place or (since and call.sent_at < since):
-            outcome = queue.release(outcome)
-        else:
-            outcome = queue.delete(outcome)
-        outcomes.append(outcome)
-    return outcomes
+    return [_handle_message(queue, call, repeater, repeated, since=since, dry_run=dry_run) for call in calls]
+
+
+def _handle_message(
+    queue: _Queue,
+    call: FailedCall[R],
+    repeater: Repeater[R],
+    repeated: set[str],
+    *,
+    since: datetime | None,
+    dry_run: bool,
+) -> Outcome[R]:
+    outcome = _handle(call, repeater, repeated, since=since, dry_run=dry_run)
+    if dry_run or outcome.left_in_place or (since and call.sent_at < since):
+        return queue.release(outcome)
+    return queue.delete(outcome)
 
 
 class _Queue:
@@ -230,6 +285,20 @@ class _BatchRepeater:
 
     def obstacle(self, repeat: Repeat) -> str:  # noqa: ARG002
         return ""
+
+    def kind(self, item: Mapping[str, Any]) -> str | None:
+        """Of `KINDS`, what a claim or failed admission is; None if an execution works on it."""
+        if item["status"] in KINDS:
+            return str(item["status"])
+        return "stuck" if self._over(item["execution"]) else None
+
+    def _over(self, execution: str) -> bool:
+        """Whether an execution has ended; none is known for more than 90 days."""
+        try:
+            described = self._step_functions.describe_execution(executionArn=execution)
+        except self._step_functions.exceptions.ExecutionDoesNotExist:
+            return True
+        return described["status"] != "RUNNING"
 
     def repeat(self, call: FailedCall[Repeat], repeat: Repeat) -> None:
         if isinstance(repeat, SendBack):
@@ -303,6 +372,16 @@ def _moment(text: str) -> datetime:
 def _run(target: Environment, arguments: argparse.Namespace) -> list[Outcome[Any]]:
     if arguments.covered:
         return [*redrive_covered(target, arguments.covered, dry_run=arguments.dry_run)]
+    if arguments.claims is not None:
+        return [
+            *redrive_claims(
+                target,
+                kinds=arguments.claims,
+                limit=arguments.max,
+                since=arguments.since,
+                dry_run=arguments.dry_run,
+            )
+        ]
     limits = {"limit": arguments.max, "since": arguments.since, "dry_run": arguments.dry_run}
     if arguments.live:
         return [*redrive_live(target, force=arguments.force, **limits)]
@@ -326,6 +405,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     which.add_argument("--live", action="store_true", help="repeat the live calls that could not be followed")
     which.add_argument(
         "--covered", metavar="CALL", help="transcribe the recording of this call, for which a live transcript stands"
+    )
+    which.add_argument(
+        "--claims",
+        nargs="*",
+        choices=KINDS,
+        metavar="KIND",
+        help="repeat what failed, was rejected or got stuck by what the table says, also where its message is lost; "
+        f"KIND of {', '.join(KINDS)} (default: all); reads the whole table",
     )
     parser.add_argument(
         "--force", action="store_true", help="with --live: also calls whose audio is no longer kept in full"

@@ -53,7 +53,7 @@ def object_name(bucket: Any, key: Any) -> str | None:
 
 
 def claims_table(items: Iterable[Item]) -> Table:
-    """One line for each claim on a recording."""
+    """One line for each claim on a recording, or admission that failed before there was a claim."""
     table = table_of("Call", "Clinic", "Status", "Tries", "Requests", "Changed", "Reason")
     for item in items:
         table.add_row(
@@ -61,7 +61,7 @@ def claims_table(items: Iterable[Item]) -> Table:
                 item.get("call_id") or object_name(item.get("bucket"), item.get("s3_key")),
                 item.get("clinic_id"),
                 item["status"],
-                item["attempts"],
+                item.get("attempts"),
                 _asked(item),
                 str(item["updated_at"])[:16].replace("T", " "),
                 ": ".join(item[name] for name in _CLAIM_REASONS if name in item),
@@ -258,8 +258,10 @@ def _requests(cost: Item) -> str:
     return f"; asked {requests} times{known}{f', {billed} more may have been billed' if billed else ''}"
 
 
-def _asked(claim: Item) -> str:
-    """Requests sent for a recording, and those of them that were refused."""
+def _asked(claim: Item) -> str | None:
+    """Requests sent for a recording, and those of them that were refused; None where there is no claim."""
+    if "deepgram_requests" not in claim:
+        return None
     refused = int(claim.get("deepgram_refused", 0))
     return f"{int(claim['deepgram_requests'])}{f' ({refused} refused)' if refused else ''}"
 

@@ -377,6 +377,7 @@ def _candidate(announcement: Announcement, *, call: CallRecording | None, size_b
         version_id=announced.version_id,
         etag=announced.etag.strip('"'),
         size_bytes=size_bytes,
+        sequencer=announced.sequencer,
         call=call,
     )
 

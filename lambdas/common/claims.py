@@ -60,6 +60,8 @@ class Candidate:
         version_id: Version of the object, if the bucket keeps versions.
         etag: ETag of the content.
         size_bytes: Size of the object.
+        sequencer: Orders the events of one key, so that a repetition from the claim knows its place; "" where the event
+            has none.
         call: The call the recording belongs to; `None` when its key tells none.
     """
 
@@ -69,6 +71,7 @@ class Candidate:
     version_id: str | None
     etag: str
     size_bytes: int
+    sequencer: str = ""
     call: CallRecording | None
 
     @property
@@ -434,6 +437,8 @@ class Claims:
         }
         if candidate.version_id is not None:
             item["version_id"] = candidate.version_id
+        if candidate.sequencer:
+            item["sequencer"] = candidate.sequencer
         if self._retention is not None:
             item["expires_at"] = _epoch(now + self._retention)
         try:

@@ -7,7 +7,11 @@ from typing import Final
 
 from operations.checks.findings import Examined, Finding, failed, ok
 
-_QUEUES: Final = {"FailedCallsQueueUrl": "recordings", "FailedLiveCallsQueueUrl": "live calls"}
+_QUEUES: Final = {
+    "FailedCallsQueueUrl": "recordings",
+    "StrandedCallsQueueUrl": "stranded recordings",
+    "FailedLiveCallsQueueUrl": "live calls",
+}
 
 
 def check_failed_calls(examined: Examined) -> Iterator[Finding]:

@@ -60,6 +60,14 @@ class Deployed:
             QueueUrl=self.failed_calls, MessageBody=body if isinstance(body, str) else json.dumps(body)
         )
 
+    def strand(self, body: Any) -> str:
+        """Leave a message in the queue of stranded calls, which an older deployment lacks; return the queue."""
+        queue = self.sqs.create_queue(QueueName="stranded")["QueueUrl"]
+        self.outputs["StrandedCallsQueueUrl"] = queue
+        self.write_outputs()
+        self.sqs.send_message(QueueUrl=queue, MessageBody=json.dumps(body))
+        return queue
+
     def messages(self, queue_url: str) -> list[str]:
         """The bodies of the messages that a consumer could receive now."""
         received = self.sqs.receive_message(QueueUrl=queue_url, MaxNumberOfMessages=10, VisibilityTimeout=0)

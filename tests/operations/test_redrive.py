@@ -54,6 +54,17 @@ def test_the_message_that_names_the_failed_execution_is_the_one_repeated(deploye
     assert [event.get("redrive_of") for event in deployed.started()] == ["arn:failed"]
 
 
+def test_calls_that_could_not_be_put_with_the_failed_ones_are_repeated_too(deployed: Deployed) -> None:
+    stranded = deployed.strand(failure("call-1"))
+    deployed.fail({**failure("call-2"), "execution": "arn:failed"})
+    deployed.strand(announcement("call-2"))
+    assert redrive.main(deployed.arguments) == 0
+    started = {event["detail"]["object"]["key"]: event.get("redrive_of") for event in deployed.started()}
+    assert list(started.values()).count("arn:failed") == 1
+    assert len(started) == 2
+    assert deployed.messages(stranded) == deployed.messages(deployed.failed_calls) == []
+
+
 def test_a_message_not_understood_stays_and_is_reported(deployed: Deployed, capsys: pytest.CaptureFixture[str]) -> None:
     deployed.fail("what the customer said")
     deployed.fail(failure("call-1"))

@@ -26,7 +26,7 @@ from moto.events.models import EventPattern
 from moto.s3.models import s3_backends
 
 from operations.environment import Environment
-from operations.redrive import redrive
+from operations.redrive import redrive, redrive_claims
 from tests.workflow import engine
 from tests.workflow.cloudformation import ACCOUNT, REGION, Deployed, Resource
 from tests.workflow.functions import Function, LayeredEnvironment, running_step
@@ -238,6 +238,7 @@ class Workflow:
             for rule in self.deployed.all("AWS::Events::Rule")
             if rule.properties.get("EventPattern", {}).get("source") == ["aws.states"]
         )
+        self.stranded_calls = self._queue_url(self.end_rule.properties["Targets"][0]["DeadLetterConfig"]["Arn"])
         self.table: Table = boto3.resource("dynamodb").Table(self._environment("admit_recording", "TABLE_NAME"))
         self.recordings = self.rule.properties["EventPattern"]["detail"]["bucket"]["name"][0]
         self.archive = self._environment("store_transcript", "ARCHIVE_BUCKET")
@@ -261,8 +262,13 @@ class Workflow:
             stateMachineArn=target["Arn"], name=str(uuid4()), input=json.dumps(event)
         )["executionArn"]
 
-    def tell_end(self, execution: Execution) -> bool:
-        """Do what the rule on the ends of executions does with this one; return whether it takes it."""
+    def tell_end(self, execution: Execution, *, delivered: bool = True) -> bool:
+        """Do what the rule on the ends of executions does with this one; return whether it takes it.
+
+        Args:
+            execution: The execution.
+            delivered: Whether its target can be reached.
+        """
         machine = self.rule.properties["Targets"][0]["Arn"]
         # AWS Step Functions Developer Guide, "Automating Step Functions event delivery with EventBridge".
         event = {
@@ -288,7 +294,8 @@ class Workflow:
         if not pattern.matches_event(event):
             return False
         (target,) = self.end_rule.properties["Targets"]
-        self._sqs.send_message(QueueUrl=self._queue_url(target["Arn"]), MessageBody=json.dumps(event))
+        queue = self._queue_url(target["Arn"]) if delivered else self.stranded_calls
+        self._sqs.send_message(QueueUrl=queue, MessageBody=json.dumps(event))
         return True
 
     def pump(self) -> int:
@@ -433,18 +440,29 @@ class Workflow:
         listed = self.step_functions.list_executions(stateMachineArn=machine)["executions"]
         return {execution["executionArn"] for execution in listed}
 
-    def redrive(self) -> list[Execution]:
-        """Repeat the failed calls as an operator does; return the executions that this started, once they are over."""
+    def redrive(self, *, by_claims: bool = False) -> list[Execution]:
+        """Repeat the failed calls as an operator does; return the executions that this started, once they are over.
+
+        Args:
+            by_claims: Find them in the table instead of the queue.
+        """
         outputs = {
             "FailedCallsQueueUrl": self.failed_calls,
+            "StrandedCallsQueueUrl": self.stranded_calls,
             "WorkQueueUrl": self.source.queue_url,
             "StateMachineArn": self.rule.properties["Targets"][0]["Arn"],
+            "TableName": self.table.name,
         }
         before = self.executions()
-        outcomes = redrive(Environment(name="Test", outputs=outputs, session=self._session))
+        target = Environment(name="Test", outputs=outputs, session=self._session)
+        outcomes = redrive_claims(target) if by_claims else redrive(target)
         if any(outcome.left_in_place for outcome in outcomes):
             raise RuntimeError(f"a message was left in place: {outcomes}")
         return [self.finish(execution) for execution in self.executions() - before]
+
+    def lose_messages(self) -> None:
+        """Let the messages in the failed-calls queue come of age and vanish."""
+        self._sqs.purge_queue(QueueUrl=self.failed_calls)
 
     def throttle(self, step: str, times: int) -> None:
         """Refuse the next invocations of a function, as Lambda does above its concurrency."""

@@ -172,11 +172,61 @@ class TestAFailedCallThatReachesNoQueue:
         assert repeated.status == "SUCCEEDED"
         assert stranded.claim()["status"] == "completed"
 
+    def test_is_repeated_from_where_the_rule_puts_it_last(self, stranded: Workflow) -> None:
+        with stranded.fault(
+            "sqs.SendMessage", by="state machine", error="KmsDisabled", mentioning="ASR_PAYMENT_REQUIRED"
+        ):
+            execution = stranded.run(stranded.upload(KEY, recording()))
+        assert stranded.tell_end(execution, delivered=False)
+        assert stranded.failures() == []
+
+        (repeated,) = stranded.redrive()
+
+        assert repeated.status == "SUCCEEDED"
+
     def test_is_not_collected_twice(self, stranded: Workflow) -> None:
         execution = stranded.run(stranded.upload(KEY, recording()))
 
         assert len(stranded.failures()) == 1
         assert not stranded.tell_end(execution)
+
+
+class TestAFailedCallWhoseMessageIsLost:
+    def test_is_found_by_its_claim(self, workflow: Workflow, deepgram: FakeDeepgram) -> None:
+        deepgram.answer(refusal(402, "ASR_PAYMENT_REQUIRED"))
+        workflow.run(workflow.upload(KEY, recording()))
+        workflow.lose_messages()
+        assert workflow.redrive() == []
+
+        (repeated,) = workflow.redrive(by_claims=True)
+
+        assert repeated.status == "SUCCEEDED"
+        assert workflow.redrive(by_claims=True) == []
+
+    def test_is_found_although_its_admission_failed(self, workflow: Workflow, deepgram: FakeDeepgram) -> None:
+        with workflow.fault("dynamodb.PutItem", by="admit_recording", error="ThrottlingException"):
+            workflow.run(workflow.upload(KEY, recording()))
+        workflow.lose_messages()
+
+        (repeated,) = workflow.redrive(by_claims=True)
+
+        assert repeated.status == "SUCCEEDED"
+        assert workflow.redrive(by_claims=True) == []
+
+    def test_is_found_although_its_execution_could_not_even_mark_its_claim(
+        self, workflow: Workflow, deepgram: FakeDeepgram
+    ) -> None:
+        execution = workflow.announce(workflow.upload(KEY, recording()))
+        workflow.wait_until(lambda: bool(workflow.claims()))
+        assert workflow.redrive(by_claims=True) == []
+        workflow.step_functions.stop_execution(executionArn=execution)
+        workflow.wait_until(lambda: workflow.status(execution) == "ABORTED")
+        assert workflow.claim()["status"] == "claimed"
+
+        (repeated,) = workflow.redrive(by_claims=True)
+
+        assert repeated.status == "SUCCEEDED"
+        assert len(deepgram.requests) == 1
 
 
 @pytest.mark.parametrize("body", ["[" * 100_000, "hello", '{"task_token": "of another machine"}'])
