@@ -488,6 +488,15 @@ class Workflow:
             ExpressionAttributeValues={":past": 1},
         )
 
+    def forget_execution(self) -> None:
+        """Let the execution that has the only claim be over for so long that Step Functions does not know it."""
+        claim = self.claim()
+        self.table.update_item(
+            Key={"PK": claim["PK"], "SK": claim["SK"]},
+            UpdateExpression="SET execution = :forgotten",
+            ExpressionAttributeValues={":forgotten": f"{claim['execution'].rpartition(':')[0]}:forgotten"},
+        )
+
     # What a test looks at
 
     def claims(self) -> list[dict[str, Any]]:
