@@ -292,7 +292,7 @@ class Conversation:
             self._answers(results.model)
         reached = tuple(self._hearing.reached)
         if not results.is_final:
-            interim = self._hearing.interim(results)
+            interim = self._hearing.interim(results, sent=self.position)
             self._note_news(reached)
             if interim is not None:
                 self._interim(interim)

@@ -150,10 +150,18 @@ class Hearing:
         """Note that a message was lost, which may have been a result of any channel."""
         self._suspect = [True] * CHANNELS
 
-    def interim(self, results: Results) -> InterimResult | None:
-        """Return the passing words after the watermark; `None` where there are none."""
+    def interim(self, results: Results, *, sent: int) -> InterimResult | None:
+        """Return the passing words after the watermark; `None` where there are none.
+
+        Args:
+            results: the message.
+            sent: position after the audio sent so far.
+
+        Raises:
+            MalformedMessage: it speaks of a channel or of audio that there is not.
+        """
         channel, best = self._channel(results), _best(results)
-        start, end = self._position(results.start), self._position(results.start + results.duration)
+        start, end = self._stretch(results, sent)
         words = self._new_words(channel, best.words, since=start)
         text = _text(best, words)
         self._note(channel, start, end, words, text)
@@ -184,13 +192,11 @@ class Hearing:
             ResultMissing: it is empty although there were words.
         """
         channel, best = self._channel(results), _best(results)
-        start = self._position(results.start)
-        end = self._position(results.start + results.duration)
-        if not self._offset - _BEYOND <= start <= end <= sent + _BEYOND:
-            raise MalformedMessage("a result is about audio that was not sent")
+        start, end = self._stretch(results, sent)
         if end - start < ROUNDING and best.words:
-            end = max(end, self._position(best.words[-1].end))  # it says how long it is by its words alone
-        final = _Final(min(max(start, self._offset), sent), min(end, sent), best, results.speech_final)
+            # It says how long it is by its words alone.
+            end = max(end, min(self._position(best.words[-1].end), sent))
+        final = _Final(start, end, best, results.speech_final)
         self.heard_to = max(self.heard_to, final.end)
         held = self._held[channel]
         if (held and final.start >= held[0].start) or self._missing(channel, final.start) is not None:
@@ -319,11 +325,14 @@ class Hearing:
         """Forget words that a final result has drawn to its side of its end, where interim ones had them behind it."""
         words = self._evidence.words[channel]
         spoken -= sum(start <= word.middle < end for word in words)
-        for word in list(words):
+        kept: list[Shown] = []
+        for word in words:
             drawn = word.middle >= end and word.start < end + _SHIFT and word.since < end - ROUNDING
             if drawn and spoken > 0:
-                words.remove(word)
                 spoken -= 1
+            else:
+                kept.append(word)
+        words[:] = kept
 
     def _note(self, channel: int, start: int, end: int, words: list[Word], text: str) -> None:
         """Take the words of a result for evidence, in place of what was shown of its stretch before."""
@@ -337,7 +346,7 @@ class Hearing:
                 min(max(self._position(word.end), start), end),
                 start,
             )
-            for word in words
+            for word in words[:MAX_WORDS]
         ]
         if text.strip() and not found:
             found = [Shown(start, end, start)]
@@ -450,6 +459,14 @@ class Hearing:
         if not 0 <= channel < CHANNELS:
             raise MalformedMessage("a result is about a channel that there is not")
         return channel
+
+    def _stretch(self, results: Results, sent: int) -> tuple[int, int]:
+        """Return what a result is about, within the audio that was sent."""
+        start = self._position(results.start)
+        end = self._position(results.start + results.duration)
+        if not self._offset - _BEYOND <= start <= end <= sent + _BEYOND:
+            raise MalformedMessage("a result is about audio that was not sent")
+        return min(max(start, self._offset), sent), min(max(end, self._offset), sent)
 
     def _position(self, seconds: float) -> int:
         return self._offset + round(seconds * SAMPLE_RATE)

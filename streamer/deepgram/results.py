@@ -11,7 +11,8 @@ from transcription.live_call import Gap
 class FinalResult:
     """A piece of one channel that Deepgram will not change any more.
 
-    The final results of a channel come in order and without overlap; the channel's watermark is the `end` of the last.
+    The final results of a channel come in order and without overlap, and its watermark is the largest `end`. Only one
+    that Deepgram sends late may lie before others: its stretch had been passed over.
 
     Attributes:
         channel: 0 the customer, 1 the agent.

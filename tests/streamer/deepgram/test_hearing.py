@@ -5,7 +5,7 @@ import pytest
 
 from streamer.deepgram.hearing import MAX_TEXT, MAX_WORDS, Evidence, Heard, Hearing, ResultMissing, Shown
 from streamer.deepgram.messages import Alternative, Channel, MalformedMessage, Results, Word
-from streamer.deepgram.results import FinalResult
+from streamer.deepgram.results import FinalResult, InterimResult
 from transcription.live_call import Gap, GapReason
 
 SENT = 1_000_000
@@ -81,6 +81,10 @@ def heard(hearing: Hearing, result: Results, *, sent: int = SENT) -> Heard:
     return piece
 
 
+def passing(hearing: Hearing, result: Results) -> InterimResult | None:
+    return hearing.interim(result, sent=SENT)
+
+
 def test_seconds_of_a_connection_become_positions_of_the_call() -> None:
     hearing = listening(offset=80_000, watermarks=(80_000, 80_000))
     final, gap = heard(hearing, results(0.0, 1.5, ("yes", 0.25, 0.5), text="Yes."))
@@ -116,7 +120,7 @@ def test_a_word_of_a_replay_counts_although_its_time_is_rounded_into_the_silence
 def test_a_word_counts_although_its_time_is_rounded_into_the_result_before(word: tuple[str, float, float]) -> None:
     hearing = listening()
     hearing.final(results(0, 2, ("one", 0.5, 1.0)), sent=SENT)
-    interim = hearing.interim(results(2, 3, word))
+    interim = passing(hearing, results(2, 3, word))
     assert interim is not None
     final, _ = heard(hearing, results(2, 3, word))
     assert (final.start, final.text, final.word_count) == (16_000, "I", 1)
@@ -125,11 +129,11 @@ def test_a_word_counts_although_its_time_is_rounded_into_the_result_before(word:
 def test_passing_words_are_those_after_the_watermark() -> None:
     hearing = listening()
     hearing.final(results(0, 2, ("one", 0.5, 1.0)), sent=SENT)
-    interim = hearing.interim(results(0, 4, ("one", 0.5, 1.0), ("two", 2.5, 3.0)))
+    interim = passing(hearing, results(0, 4, ("one", 0.5, 1.0), ("two", 2.5, 3.0)))
     assert interim is not None
     assert (interim.text, interim.start, interim.end) == ("Two", 2.5, 3.0)
-    assert hearing.interim(results(0, 4, ("one", 0.5, 1.0))) is None
-    assert hearing.interim(results(2, 4)) is None
+    assert passing(hearing, results(0, 4, ("one", 0.5, 1.0))) is None
+    assert passing(hearing, results(2, 4)) is None
     assert hearing.watermarks == [16_000, 0]
 
 
@@ -202,6 +206,8 @@ def test_results_that_cannot_be_are_malformed(wrong: Results) -> None:
     hearing = listening()
     with pytest.raises(MalformedMessage):
         hearing.final(wrong, sent=40_000)
+    with pytest.raises(MalformedMessage):
+        hearing.interim(wrong, sent=40_000)
     assert hearing.watermarks == [0, 0]
 
 
@@ -244,7 +250,7 @@ def test_the_gap_before_a_result_in_parts_comes_once() -> None:
 
 
 def test_a_passing_text_is_cut_to_its_end() -> None:
-    interim = listening().interim(results(0, 1, ("hi", 0.1, 0.4), text="x" * 500_000 + "y"))
+    interim = passing(listening(), results(0, 1, ("hi", 0.1, 0.4), text="x" * 500_000 + "y"))
     assert interim is not None
     assert (len(interim.text), interim.text[-1]) == (MAX_TEXT, "y")
 
@@ -281,7 +287,7 @@ def test_a_result_that_is_given_up_leaves_a_gap() -> None:
 
 def test_a_result_that_comes_late_fills_its_hole() -> None:
     hearing = listening()
-    hearing.interim(results(0, 1, ("one", 0.2, 0.6)))
+    passing(hearing, results(0, 1, ("one", 0.2, 0.6)))
     assert hearing.final(results(2, 3, ("three", 2.2, 2.6)), sent=SENT) == []
     assert hearing.final(results(1, 2, ("two", 1.2, 1.6)), sent=SENT) == []
     assert hearing.holds(0)
@@ -303,7 +309,7 @@ def test_words_of_a_hole_that_was_taken_for_silence_are_taken_once_when_they_com
 def test_a_hole_in_which_words_were_shown_is_asked_for_again() -> None:
     evidence = Evidence()
     hearing = listening(evidence=evidence)
-    hearing.interim(results(0, 1, ("one", 0.2, 0.6)))
+    passing(hearing, results(0, 1, ("one", 0.2, 0.6)))
     assert hearing.final(results(1, 2, ("two", 1.2, 1.6)), sent=SENT) == []
     with pytest.raises(ResultMissing):
         list(hearing.settle(0))
@@ -316,12 +322,12 @@ def test_a_hole_in_which_words_were_shown_is_asked_for_again() -> None:
 
 def test_an_empty_result_does_not_take_back_what_was_shown() -> None:
     hearing = listening()
-    hearing.interim(results(0, 1, ("yes", 0.2, 0.6)))
+    passing(hearing, results(0, 1, ("yes", 0.2, 0.6)))
     with pytest.raises(ResultMissing) as missing:
         hearing.final(results(0, 2), sent=SENT)
     assert (missing.value.channel, missing.value.position) == (0, 0)
     hearing = listening(given_up=given_up)
-    hearing.interim(results(0, 1, ("yes", 0.2, 0.6)))
+    passing(hearing, results(0, 1, ("yes", 0.2, 0.6)))
     final, gap = heard(hearing, results(0, 2))
     assert (final.text, gap) == ("", Gap(start=0, end=16_000, reason=GapReason.UNHEARD, channel=0))
 
@@ -341,11 +347,11 @@ def test_the_rest_counts_as_silence_only_if_all_of_it_was_heard(whole: bool) -> 
 
 def test_the_rest_is_asked_for_again_where_words_were_shown() -> None:
     hearing = listening()
-    hearing.interim(results(0, 1, ("bye", 0.2, 0.6)))
+    passing(hearing, results(0, 1, ("bye", 0.2, 0.6)))
     with pytest.raises(ResultMissing):
         list(hearing.rest(16_000, whole=True))
     hearing = listening(given_up=given_up)
-    hearing.interim(results(0, 1, ("bye", 0.2, 0.6)))
+    passing(hearing, results(0, 1, ("bye", 0.2, 0.6)))
     ((_, gap), (_, no_gap)) = hearing.rest(16_000, whole=True)
     assert (gap, no_gap) == (Gap(start=0, end=16_000, reason=GapReason.UNHEARD, channel=0), None)
 
@@ -375,21 +381,21 @@ def test_rounded_times_make_no_hole() -> None:
 
 def test_a_word_that_a_later_interim_takes_back_is_no_evidence() -> None:
     hearing = listening()
-    hearing.interim(results(0, 1, ("hm", 0.2, 0.6)))
-    hearing.interim(results(0, 2, ("yes", 1.2, 1.6)))
+    passing(hearing, results(0, 1, ("hm", 0.2, 0.6)))
+    passing(hearing, results(0, 2, ("yes", 1.2, 1.6)))
     assert heard(hearing, results(1, 2, ("yes", 1.2, 1.6)))[1] is None
 
 
 def test_an_empty_interim_takes_words_back() -> None:
     hearing = listening()
-    hearing.interim(results(0, 1, ("hm", 0.2, 0.6)))
-    assert hearing.interim(results(0, 2)) is None
+    passing(hearing, results(0, 1, ("hm", 0.2, 0.6)))
+    assert passing(hearing, results(0, 2)) is None
     assert heard(hearing, results(0, 2))[1] is None
 
 
 def test_a_final_result_with_other_words_is_the_last_word() -> None:
     hearing = listening()
-    hearing.interim(results(0, 2, ("I", 0.1, 0.2), ("scream", 0.3, 0.7), ("uh", 1.5, 1.7)))
+    passing(hearing, results(0, 2, ("I", 0.1, 0.2), ("scream", 0.3, 0.7), ("uh", 1.5, 1.7)))
     assert heard(hearing, results(0, 2, ("ice-cream", 0.1, 0.8)))[1] is None
     assert heard(hearing, results(2, 3))[1] is None
 
@@ -397,14 +403,14 @@ def test_a_final_result_with_other_words_is_the_last_word() -> None:
 @pytest.mark.parametrize("shift", [-0.15, 0.0, 0.15, 0.3])
 def test_a_word_that_moves_over_the_end_of_a_result_is_no_evidence(shift: float) -> None:
     hearing = listening()
-    hearing.interim(results(0, 2.3, ("one", 1.2, 1.6), ("two", 1.75 + shift, 2.0 + shift)))
+    passing(hearing, results(0, 2.3, ("one", 1.2, 1.6), ("two", 1.75 + shift, 2.0 + shift)))
     hearing.final(results(0, 2, ("one", 1.2, 1.6), ("two", 1.75, 2.0)), sent=SENT)
     assert heard(hearing, results(2, 3))[1] is None
 
 
 def test_a_word_that_was_shown_behind_a_result_is_evidence_of_what_comes_after_it() -> None:
     hearing = listening()
-    hearing.interim(results(0, 2.3, ("one", 1.2, 1.6), ("two", 2.05, 2.25)))
+    passing(hearing, results(0, 2.3, ("one", 1.2, 1.6), ("two", 2.05, 2.25)))
     hearing.final(results(0, 2, ("one", 1.2, 1.6)), sent=SENT)
     with pytest.raises(ResultMissing):
         hearing.final(results(2, 3), sent=SENT)
@@ -412,16 +418,16 @@ def test_a_word_that_was_shown_behind_a_result_is_evidence_of_what_comes_after_i
 
 def test_words_that_are_shown_in_digital_silence_are_none() -> None:
     hearing = listening(audio=Noise(silent=[(0, 24_000)]))
-    hearing.interim(results(0, 2, ("ghost", 0.5, 1.5)))
+    passing(hearing, results(0, 2, ("ghost", 0.5, 1.5)))
     assert heard(hearing, results(0, 2))[1] is None
-    hearing.interim(results(2, 2.5, ("ghost", 2.1, 2.4)))
+    passing(hearing, results(2, 2.5, ("ghost", 2.1, 2.4)))
     assert heard(hearing, results(3, 4, ("yes", 3.1, 3.5)))[1] is None
 
 
 def test_a_word_is_shown_within_its_result_whenever_it_is_said_to_be() -> None:
     evidence = Evidence()
     hearing = listening(evidence=evidence)
-    hearing.interim(results(0, 1, ("yes", -1e6, -1e6), ("no", 1e6, 1e6), ("so", 0.2, 0.6)))
+    passing(hearing, results(0, 1, ("yes", -1e6, -1e6), ("no", 1e6, 1e6), ("so", 0.2, 0.6)))
     assert evidence.words[0] == [Shown(0, 0, 0), Shown(1_600, 4_800, 0), Shown(7_999, 8_000, 0)]
     hearing.final(results(0, 1, ("so", 0.2, 0.6)), sent=SENT)
     assert evidence.words[0] == []
@@ -430,7 +436,7 @@ def test_a_word_is_shown_within_its_result_whenever_it_is_said_to_be() -> None:
 def test_a_final_result_that_is_held_back_is_evidence_for_the_next_connection() -> None:
     evidence = Evidence()
     hearing = listening(evidence=evidence)
-    hearing.interim(results(0, 1, ("one", 0.2, 0.6)))
+    passing(hearing, results(0, 1, ("one", 0.2, 0.6)))
     hearing.final(results(1, 2, ("two", 1.2, 1.6)), sent=SENT)
     hearing = listening(evidence=evidence)
     assert heard(hearing, results(0, 1, ("one", 0.2, 0.6)))[0].text == "one"
@@ -464,26 +470,26 @@ def test_what_is_given_up_is_asked_for_first() -> None:
 
 def test_results_are_known_to_reach_as_far_as_they_follow_one_another() -> None:
     hearing = listening()
-    hearing.interim(results(0, 2))
-    hearing.interim(results(3, 4, channel=1))
+    passing(hearing, results(0, 2))
+    passing(hearing, results(3, 4, channel=1))
     assert hearing.reached == [16_000, 0]
     assert hearing.heard_to == 32_000
 
 
 def test_a_channel_is_quiet_as_far_as_passing_results_say_so() -> None:
     hearing = listening(audio=Noise(loud=[(0, 800_000)]))
-    hearing.interim(results(0, 4))
+    passing(hearing, results(0, 4))
     assert hearing.quiet_to(0) == 24_000
-    hearing.interim(results(0, 5, ("yes", 2.2, 2.6)))
+    passing(hearing, results(0, 5, ("yes", 2.2, 2.6)))
     assert hearing.quiet_to(0) == 0
     assert hearing.quiet_to(1) == 0
 
 
 def test_a_channel_is_quiet_where_it_is_not_loud_and_deepgram_speaks_of_the_other() -> None:
     hearing = listening(audio=Noise(loud=[(48_000, 50_000)]))
-    hearing.interim(results(0, 5, channel=1))
+    passing(hearing, results(0, 5, channel=1))
     assert hearing.quiet_to(0) == 32_000
-    hearing.interim(results(0, 9, channel=1))
+    passing(hearing, results(0, 9, channel=1))
     assert hearing.quiet_to(0) == 40_000
     hearing.suspect()
     assert hearing.quiet_to(0) == 0
