@@ -27,7 +27,7 @@ _MAX_DELAY_SECONDS = 10.0
 
 
 class ArchiveRefuses(SafeError):
-    """The archive would not take the reply; nothing was asked of Deepgram."""
+    """The archive would not take a reply; nothing more is asked of Deepgram."""
 
 
 class ReplyNotStored(SafeError):
@@ -160,8 +160,8 @@ def _told_apart(error: ClientError, what: str) -> Exception:
         return error
     return ArchiveRefuses(
         "Archive.Refused",
-        f"the archive cannot be {what} ({error_code(error)}); nothing was sent to Deepgram. Mend the bucket, its key or"
-        " the function's rights, then redrive",
+        f"the archive cannot be {what} ({error_code(error)}); nothing more is sent to Deepgram. Mend the bucket, its"
+        " key or the function's rights, then redrive",
     )
 
 

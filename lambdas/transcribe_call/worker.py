@@ -80,6 +80,9 @@ TIME_TO_KEEP = timedelta(seconds=40)
 # Of that, what telling takes: a write to the claim and one to the state machine.
 _TIME_TO_TELL_SECONDS = 15.0
 
+# Tries after which trouble has lasted for minutes at least: how long the call has waited then becomes a metric.
+_LASTING_TRIES = 8
+
 # Names in the metadata of a stored reply.
 _EXECUTION = "execution"
 _REQUEST_ID = "request-id"
@@ -243,7 +246,7 @@ class Worker:
             retry_after=failure.retry_after,
             random=self._jitter,
         )
-        self._pause_or_fail(delivery, failure, pause=pause, tried=f"{delivery.attempts} attempts")
+        self._pause_or_fail(delivery, failure, pause=pause, tries=delivery.attempts, of="attempts")
 
     def _try_again_or_fail(self, delivery: _Delivery, failure: SafeError) -> None:
         """Bound the deliveries that came to nothing before Deepgram was asked, those that did ask counted beside."""
@@ -254,11 +257,13 @@ class Worker:
             max_pause=self._limits.max_delay_seconds,
             random=self._jitter,
         )
-        self._pause_or_fail(delivery, failure, pause=pause, tried=f"{delivery.receive_count} deliveries")
+        self._pause_or_fail(delivery, failure, pause=pause, tries=delivery.receive_count, of="deliveries")
 
-    def _pause_or_fail(self, delivery: _Delivery, failure: SafeError, *, pause: int | None, tried: str) -> None:
+    def _pause_or_fail(
+        self, delivery: _Delivery, failure: SafeError, *, pause: int | None, tries: int, of: str
+    ) -> None:
         if pause is None:
-            self._fail(delivery.work, SafeError(failure.code, f"{failure.message}; gave up after {tried}"))
+            self._fail(delivery.work, SafeError(failure.code, f"{failure.message}; gave up after {tries} {of}"))
             return
         logger.warning(
             "trying again later",
@@ -268,8 +273,10 @@ class Worker:
             receive_count=delivery.receive_count,
             delay_seconds=pause,
         )
-        waited = self._waited(delivery.work).total_seconds()
-        metrics.add_metric(name="TroubledCallAge", unit=MetricUnit.Seconds, value=waited)
+        # A single refusal of a call that has only waited for its turn is no trouble.
+        if tries >= _LASTING_TRIES:
+            waited = self._waited(delivery.work).total_seconds()
+            metrics.add_metric(name="TroubledCallAge", unit=MetricUnit.Seconds, value=waited)
         raise RetryLater(pause)
 
     def _waited(self, work: Work) -> timedelta:

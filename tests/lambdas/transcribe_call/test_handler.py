@@ -123,16 +123,37 @@ def test_what_happened_is_measured(
     queue: Queue, admitted: AdmittedRecording, deepgram: FakeDeepgram, output: Callable[[], str]
 ) -> None:
     deepgram.answer(refusal(429, "TOO_MANY_REQUESTS"))
-    an_hour_ago = datetime.now(UTC) - timedelta(hours=1)
-    queue.send(message(admitted, waiting_since=an_hour_ago.isoformat(), max_wait_seconds=86400))
+    queue.send(message(admitted))
     queue.deliver()
     lines = [json.loads(line) for line in output().splitlines()]
     (measured,) = [line for line in lines if "_aws" in line]
     assert measured["DeepgramRateLimited"] == measured["DeepgramRequests"] == [1.0]
-    assert 3600 <= measured["TroubledCallAge"][0] < 3660
+    assert "TroubledCallAge" not in measured
     assert measured["RequestMilliseconds"][0] >= 0
     (directive,) = measured["_aws"]["CloudWatchMetrics"]
     assert (directive["Namespace"], directive["Dimensions"]) == ("CallScribe", [["service"]])
+
+
+def test_trouble_that_lasts_is_measured(
+    queue: Queue,
+    admitted: AdmittedRecording,
+    cloud: Cloud,
+    deepgram: FakeDeepgram,
+    output: Callable[[], str],
+    function_environment: pytest.MonkeyPatch,
+) -> None:
+    function_environment.setenv("MAX_ATTEMPTS", "50")
+    cloud.table.update_item(
+        Key={"PK": f"RECORDING#{admitted.recording_id}", "SK": "CLAIM"},
+        UpdateExpression="SET execution_requests = :seven",
+        ExpressionAttributeValues={":seven": 7},
+    )
+    deepgram.answer(refusal(503, "BUSY"))
+    an_hour_ago = datetime.now(UTC) - timedelta(hours=1)
+    queue.send(message(admitted, waiting_since=an_hour_ago.isoformat(), max_wait_seconds=86400))
+    queue.deliver()
+    (measured,) = [line for line in map(json.loads, output().splitlines()) if "_aws" in line]
+    assert 3600 <= measured["TroubledCallAge"][0] < 3660
 
 
 def test_a_message_to_be_repeated_is_hidden_for_its_delay(
