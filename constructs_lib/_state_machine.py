@@ -15,6 +15,7 @@ from aws_cdk import aws_stepfunctions_tasks as tasks
 from constructs import Construct
 
 from constructs_lib._runtime_function import RuntimeFunction
+from constructs_lib.transcript_table import FAILED_PARTITION
 
 EVENT_SOURCE: Final = "callscribe"
 """``source`` of the events that the workflow puts on its bus."""
@@ -331,8 +332,9 @@ class Definition:
     def _build_complete(self) -> sfn.TaskStateBase:
         state = self._update_claim(
             "Complete",
-            update="SET #status = :status, #updated_at = :now REMOVE #error_code, #error_message, #failed_step",
-            names=("status", "updated_at", "error_code", "error_message", "failed_step"),
+            update="SET #status = :status, #updated_at = :now "
+            "REMOVE #error_code, #error_message, #failed_step, #GSI2PK, #GSI2SK",
+            names=("status", "updated_at", "error_code", "error_message", "failed_step", "GSI2PK", "GSI2SK"),
             values={":status": "completed"},
         )
         return self._or_record_failure(state, "Complete")
@@ -341,9 +343,11 @@ class Definition:
         state = self._update_claim(
             "RecordFailure",
             update="SET #status = :status, #updated_at = :now, #error_code = :error_code, "
-            "#error_message = :error_message, #failed_step = :failed_step",
-            names=("status", "updated_at", "error_code", "error_message", "failed_step"),
+            "#error_message = :error_message, #failed_step = :failed_step, #GSI2PK = :list, #GSI2SK = :place",
+            names=("status", "updated_at", "error_code", "error_message", "failed_step", "GSI2PK", "GSI2SK"),
             values={
+                ":list": FAILED_PARTITION,
+                ":place": "{% $now() & '#' & $recording.recording_id %}",
                 ":status": "failed",
                 ":error_code": "{% $failure.error %}",
                 ":error_message": "{% $failure.cause %}",
@@ -358,7 +362,7 @@ class Definition:
         expiry = {} if retain_for is None else {"expires_at": retain_for}
         names = (
             *("type", "schema_version", "status", "bucket", "s3_key", "event", "execution", "updated_at"),
-            *("error_code", "error_message", "failed_step"),
+            *("error_code", "error_message", "failed_step", "GSI2PK", "GSI2SK"),
         )
         string = tasks.DynamoAttributeValue.from_string
         state = tasks.DynamoUpdateItem.jsonata(
@@ -387,6 +391,8 @@ class Definition:
                 ":error_code": string("{% $failure.error %}"),
                 ":error_message": string("{% $failure.cause %}"),
                 ":failed_step": string("{% $failure.step %}"),
+                ":GSI2PK": string(FAILED_PARTITION),
+                ":GSI2SK": string(f"{{% $now() & '#' & {announced}.key %}}"),
                 **{
                     f":{name}": tasks.DynamoAttributeValue.number_from_string(
                         f"{{% $string($floor($millis() / 1000) + {int(age.to_seconds())}) %}}"

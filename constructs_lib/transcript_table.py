@@ -16,6 +16,8 @@ CALL_INDEX: Final = "GSI1"
 """Name of the index that finds everything about one call."""
 LISTING_INDEX: Final = "GSI2"
 """Name of the index that lists in order of time: transcripts by clinic, and the claims on recordings that failed."""
+FAILED_PARTITION: Final = "FAILED"
+"""Partition of that index for what failed or was rejected."""
 LISTED_ATTRIBUTES: Final = (
     *("type", "clinic_id", "call_id", "kind", "source", "live", "started_at", "started_at_source"),
     *("duration_seconds", "word_count", "confidence", "quality", "cost", "s3_key"),

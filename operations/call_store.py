@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import gzip
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from boto3.dynamodb.conditions import Attr, Key
 
 from transcription.table_keys import (
+    FAILED_PARTITION,
     LISTING_INDEX,
     call_partition,
     clinic_partition,
@@ -82,18 +83,24 @@ class CallStore:
         return list(items_of(page))
 
     def failed(self, *, limit: int) -> list[dict[str, Any]]:
-        """What failed or was rejected, in no order. Reads, and is billed for, the whole table.
+        """What failed or was rejected, the latest first: claims, and admissions that came to none."""
 
-        That is claims, and admissions that failed before there was a claim.
-        """
-        return list(islice(self._scan(_FAILED), limit))
+        def page(**start: Any) -> Mapping[str, Any]:
+            return self._table.query(
+                IndexName=LISTING_INDEX,
+                KeyConditionExpression=Key("GSI2PK").eq(FAILED_PARTITION),
+                ScanIndexForward=False,
+                ProjectionExpression="PK, SK",
+                **start,
+            )
+
+        # The list has their keys, and figures of transcripts; what happened to them is on the items.
+        found = (self._table.get_item(Key=key).get("Item") for key in items_of(page))
+        return list(islice((item for item in found if item and item.get("GSI2PK") == FAILED_PARTITION), limit))
 
     def unfinished(self) -> Iterator[dict[str, Any]]:
-        """What :meth:`failed` finds, and the claims in progress, in no order. Reads the whole table."""
-        return self._scan((*_FAILED, *_IN_PROGRESS))
-
-    def _scan(self, statuses: Sequence[str]) -> Iterator[dict[str, Any]]:
-        condition = Attr("type").is_in(["claim", FAILED_ADMISSION]) & Attr("status").is_in([*statuses])
+        """What failed or was rejected, and the claims in progress, in no order. Reads the whole table."""
+        condition = Attr("type").is_in(["claim", FAILED_ADMISSION]) & Attr("status").is_in([*_FAILED, *_IN_PROGRESS])
 
         def page(**start: Any) -> Mapping[str, Any]:
             return self._table.scan(FilterExpression=condition, **start)

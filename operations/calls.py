@@ -44,9 +44,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     wanted = parser.add_mutually_exclusive_group(required=True)
     wanted.add_argument("--clinic", metavar="ID", help="the calls of a clinic, newest first")
     wanted.add_argument("--call", metavar="ID", help="all about one call, with its transcript")
-    wanted.add_argument(
-        "--failed", action="store_true", help="recordings that failed or were rejected; reads the whole table"
-    )
+    wanted.add_argument("--failed", action="store_true", help="recordings that failed or were rejected, latest first")
     parser.add_argument("--day", type=_day, metavar="yyyy-mm-dd", help="with --clinic: only this day (UTC)")
     parser.add_argument(
         "--live",

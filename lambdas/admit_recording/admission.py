@@ -151,7 +151,7 @@ class Admission:
         try:
             self._table.update_item(
                 Key=key.primary(),
-                UpdateExpression="SET #status = :repeated, updated_at = :now",
+                UpdateExpression="SET #status = :repeated, updated_at = :now REMOVE GSI2PK, GSI2SK",
                 ConditionExpression="attribute_exists(PK)",
                 ExpressionAttributeNames={"#status": "status"},
                 ExpressionAttributeValues={":repeated": _REPEATED, ":now": self._clock().isoformat()},

@@ -20,7 +20,7 @@ from botocore.exceptions import ClientError
 
 from lambdas.common.errors import SafeError, TransientError, error_code
 from transcription.codec import SCHEMA_VERSION
-from transcription.table_keys import ItemKey, claim_key
+from transcription.table_keys import ItemKey, claim_key, failed_listing
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.service_resource import Table
@@ -161,6 +161,11 @@ class ClaimLost(SafeError):
     """The claim is gone or belongs to another execution, which will finish the work."""
 
 
+def _listed_as_failed(recording_id: str, now: datetime) -> dict[str, str]:
+    listing = failed_listing(recording_id, now)
+    return {":list": listing["GSI2PK"], ":place": listing["GSI2SK"]}
+
+
 class Claims:
     """The claims in one table.
 
@@ -259,9 +264,11 @@ class Claims:
         """
         self._change(
             recording_id,
-            update="SET #status = :status, error_code = :code, error_message = :message, updated_at = :now",
+            update="SET #status = :status, error_code = :code, error_message = :message, updated_at = :now,"
+            " GSI2PK = :list, GSI2SK = :place",
             condition="execution = :execution",
             values={
+                **_listed_as_failed(recording_id, now),
                 ":status": ClaimStatus.REJECTED,
                 ":code": error.code,
                 ":message": error.message,
@@ -405,7 +412,7 @@ class Claims:
         """Note that a newer version of the call was stored before this one was ready."""
         self._change(
             recording_id,
-            update="SET #status = :status, updated_at = :now",
+            update="SET #status = :status, updated_at = :now REMOVE GSI2PK, GSI2SK",
             condition="attribute_exists(PK)",
             values={":status": ClaimStatus.SUPERSEDED, ":now": now.isoformat()},
         )
@@ -465,7 +472,8 @@ class Claims:
                 update="SET #status = :status, execution = :execution, lease_until = :until, updated_at = :now,"
                 f" size_bytes = :size, schema_version = :version{naming} ADD attempts :one"
                 # The request lease stays: a request of the earlier execution may still be under way.
-                " REMOVE error_code, error_message, failed_step, covered_reason, live_transcript, execution_requests",
+                " REMOVE error_code, error_message, failed_step, covered_reason, live_transcript, execution_requests,"
+                " GSI2PK, GSI2SK",
                 condition="#status = :old_status AND execution = :old_execution AND lease_until = :old_until",
                 values={
                     ":status": ClaimStatus.CLAIMED,

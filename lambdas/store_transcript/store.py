@@ -204,7 +204,7 @@ class TranscriptStore:
                     "Update": {
                         "TableName": self._table.name,
                         "Key": claim_key(recording.recording_id, None, None).primary(),
-                        "UpdateExpression": "SET #status = :stored, updated_at = :now",
+                        "UpdateExpression": "SET #status = :stored, updated_at = :now REMOVE GSI2PK, GSI2SK",
                         "ConditionExpression": "#status IN (:s0, :s1, :s2, :s3)",
                         "ExpressionAttributeNames": {"#status": "status"},
                         "ExpressionAttributeValues": {

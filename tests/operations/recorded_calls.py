@@ -17,7 +17,7 @@ from transcription.options import TranscriptionOptions
 from transcription.quality import load_rubric, score
 from transcription.recordings import parse_key
 from transcription.reply import parse_reply
-from transcription.table_keys import claim_key
+from transcription.table_keys import claim_key, failed_listing
 from transcription.transcript import Provenance, build_transcript
 
 TURNS = (
@@ -99,6 +99,9 @@ def store_transcript(deployed: Deployed, key: str, *, max_bytes: int = MAX_ITEM_
     deployed.s3.put_object(Bucket=pointers.bucket, Key=pointers.transcript_key, Body=document)
 
 
+CHANGED_AT = datetime(2026, 11, 20, 14, 12, tzinfo=UTC)
+
+
 def store_claim(deployed: Deployed, recording_id: str, *, call_id: str | None, status: str, **more: Any) -> None:
     """Leave a claim on a recording."""
     key = parse_key(f"recordings/clinic-7/2026-11-20/{call_id}.wav") if call_id else None
@@ -110,8 +113,9 @@ def store_claim(deployed: Deployed, recording_id: str, *, call_id: str | None, s
             "recording_id": recording_id,
             "attempts": 2,
             "deepgram_requests": 1,
-            "updated_at": "2026-11-20T14:12:00+00:00",
+            "updated_at": CHANGED_AT.isoformat(),
             **({"call_id": call_id, "clinic_id": "clinic-7"} if call_id else {}),
+            **(failed_listing(recording_id, CHANGED_AT) if status in ("failed", "rejected") else {}),
             **more,
         }
     )

@@ -140,12 +140,12 @@ def test_every_page_of_an_answer_is_read() -> None:
     asked: list[Any] = []
 
     class Table:
-        def scan(self, **arguments: Any) -> Any:
+        def query(self, **arguments: Any) -> Any:
             asked.append(arguments.get("ExclusiveStartKey"))
             return pages[len(asked) - 1]
 
     store = CallStore(table=Table(), s3=None)  # type: ignore[arg-type]
-    assert [item["n"] for item in store.failed(limit=2)] == [1, 2]
+    assert [item["n"] for item in store.of_clinic("c", day=None, limit=2)] == [1, 2]
     assert asked == [None, {"PK": "1"}, {"PK": "2"}]
 
 

@@ -8,9 +8,9 @@ import pytest
 from lambdas.admit_recording.announcement import AdmitRequest
 from operations import calls, redrive
 from tests.operations.conftest import Deployed, announcement
-from tests.operations.recorded_calls import store_claim
+from tests.operations.recorded_calls import CHANGED_AT, store_claim
 from transcription.identity import recording_id
-from transcription.table_keys import failed_admission_key
+from transcription.table_keys import failed_admission_key, failed_listing
 
 GONE = "arn:aws:states:eu-central-1:123456789012:execution:workflow:gone"
 
@@ -51,6 +51,7 @@ def fail_admission(deployed: Deployed, name: str, *, status: str = "failed", exe
             "error_message": "{}",
             "failed_step": "Admit",
             "updated_at": "2026-11-20T14:12:00.000Z",
+            **(failed_listing(announced["key"], CHANGED_AT) if status == "failed" else {}),
         }
     )
 

@@ -99,6 +99,11 @@ def test_trouble_that_lasts_says_so_after_minutes(workflow: Workflow, deepgram: 
     assert sum(workflow.retry_waits) > 60  # seconds; five minutes on average, by full jitter
     claim = workflow.claim()
     assert (claim["status"], claim["error_code"], claim["failed_step"]) == ("failed", "TransientError", "Store")
+    assert claim["GSI2PK"] == "FAILED"
+    assert str(claim["GSI2SK"]).endswith(f"#{claim['recording_id']}")
+    (repeated,) = workflow.redrive()
+    assert repeated.status == "SUCCEEDED"
+    assert "GSI2PK" not in workflow.claim()
 
 
 class TestAFailedAdmission:
@@ -117,6 +122,7 @@ class TestAFailedAdmission:
         assert (item["type"], item["status"], item["failed_step"]) == ("failed-admission", "failed", "Admit")
         assert item["error_code"] == "TransientError"
         assert KEY in item["event"]
+        assert item["GSI2PK"] == "FAILED"
 
     def test_is_noted_once_however_often_it_fails(self, failed: Workflow) -> None:
         with failed.fault("dynamodb.PutItem", by="admit_recording", error="ThrottlingException"):
@@ -127,6 +133,7 @@ class TestAFailedAdmission:
     def test_is_none_any_more_once_it_was_repeated(self, failed: Workflow) -> None:
         (repeated,) = failed.redrive()
         assert repeated.status == "SUCCEEDED"
+        assert [item for item in failed.items() if item.get("GSI2PK") == "FAILED"] == []
         assert [
             item for item in failed.items() if item["type"] == "failed-admission" and item["status"] == "failed"
         ] == []

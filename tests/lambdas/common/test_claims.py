@@ -65,6 +65,19 @@ def test_claims_are_listed_by_call(claims: Claims, cloud: Cloud) -> None:
     assert (claim["GSI1PK"], claim["GSI1SK"]) == ("CALL#call-7", f"CLAIM#agent#{candidate().recording_id}")
 
 
+def test_a_rejected_claim_is_listed_until_somebody_takes_it(claims: Claims, cloud: Cloud) -> None:
+    take(claims)
+    assert "GSI2PK" not in cloud.claim(candidate().recording_id)
+    claims.reject(candidate().recording_id, execution=EXECUTION, error=SafeError("TooLong", "too long"), now=NOW)
+    rejected = cloud.claim(candidate().recording_id)
+    assert (rejected["GSI2PK"], rejected["GSI2SK"]) == (
+        "FAILED",
+        f"{NOW:%Y-%m-%dT%H:%M:%SZ}#{candidate().recording_id}",
+    )
+    take(claims, execution=OTHER_EXECUTION)
+    assert "GSI2PK" not in cloud.claim(candidate().recording_id)
+
+
 def test_a_claim_expires_with_the_retention(cloud: Cloud) -> None:
     take(Claims(table=cloud.table, retention=timedelta(days=30)))
     assert cloud.claim(candidate().recording_id)["expires_at"] == int((NOW + timedelta(days=30)).timestamp())
