@@ -42,10 +42,11 @@ _MUCH: Final = 50
 
 _MAX_PASSED: Final = 16
 
-# What one result holds at the most: as an utterance's item it is far from 400 KB, and fifty of them from the 4 MB of a
-# transaction (Amazon DynamoDB Developer Guide, "Quotas"). A minute of the fastest speech has half as many words.
-MAX_WORDS: Final = 500
-MAX_TEXT: Final = 8_000
+# What one result holds at the most, whatever its characters: as an utterance's item, with its words once more by
+# themselves, it is far from 400 KB, and fifty of them from the 4 MB of a transaction (Amazon DynamoDB Developer Guide,
+# "Quotas"). A minute of the fastest speech has half as many words.
+MAX_WORDS: Final = 400
+MAX_TEXT: Final = 4_000
 
 Heard = tuple[FinalResult, Gap | None]
 """A new piece of a channel, and the gap that is given up before it, or in it where nothing is said in it."""
@@ -430,11 +431,12 @@ class Hearing:
 
     def _parts(self, whole: FinalResult, words: list[Word]) -> Iterator[FinalResult]:
         """Cut a result that is too long for one: between words, or its text alone where that says more than they do."""
-        if len(words) <= MAX_WORDS and len(whole.text) <= MAX_TEXT:
+        written = sum(len(word.written) + 1 for word in words)
+        if len(words) <= MAX_WORDS and max(len(whole.text), written - 1) <= MAX_TEXT:
             yield whole
             return
         pieces = list(_groups(words))
-        if sum(len(_written(piece)) for piece in pieces) < len(whole.text) - len(pieces):
+        if written < len(whole.text):
             yield from _text_parts(whole)
             return
         start = whole.start

@@ -24,7 +24,7 @@ def utterance(
     end: float | None = None,
     *,
     speech_final: bool = True,
-    confidence: float = 0.9,
+    confidence: float | None = 0.9,
 ) -> LiveUtterance:
     words = len(text.split())
     return LiveUtterance(
@@ -125,7 +125,7 @@ def utterance_item(said: LiveUtterance, *, call_id: str = CALL_ID, clinic_id: st
         "text": said.text,
         "start": Decimal(repr(round(said.start, 3))),
         "end": Decimal(repr(round(said.end, 3))),
-        "confidence": Decimal(repr(said.confidence)),
+        "confidence": None if said.confidence is None else Decimal(repr(said.confidence)),
         "word_count": Decimal(said.word_count),
         "speech_final": said.speech_final,
         "created_at": UPDATED_AT,

@@ -163,6 +163,15 @@ def test_the_confidence_of_a_turn_counts_its_words() -> None:
     assert turn.confidence == 0.875
 
 
+def test_what_deepgram_does_not_say_of_its_confidence_is_not_known() -> None:
+    unsure = utterance(2, 0, "four", 1.0, 2.0, confidence=None)
+    said = utterance(1, 0, "one two three", 0.0, 1.0, speech_final=False, confidence=0.9)
+    assert [turn.confidence for turn in transcript_of(said, unsure).utterances] == [0.9]
+    transcript = transcript_of(replace(unsure, seq=1))
+    assert [turn.confidence for turn in transcript.utterances] == [None]
+    assert transcript.confidence is None
+
+
 def test_a_call_in_which_nobody_spoke_has_a_transcript_that_says_so() -> None:
     transcript = transcript_of()
     assert (transcript.speech, transcript.full_transcript, transcript.warnings) == (False, "", ("no-speech",))

@@ -1,4 +1,5 @@
 import asyncio
+import json
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -17,6 +18,8 @@ from streamer.calls.store import (
     StreamingResumed,
     Taken,
 )
+from streamer.deepgram.hearing import MAX_TEXT, MAX_WORDS
+from streamer.deepgram.session import MAX_COMMIT
 from tests.streamer.calls.cloud import Cloud
 from transcription.conversation import Role
 from transcription.failures import SafeError
@@ -326,6 +329,22 @@ class TestCompletedCalls:
 
 
 class TestFence:
+    async def test_a_result_that_fills_its_bounds_can_be_stored_fifty_times_at_once(
+        self, store: CallStore, cloud: Cloud
+    ) -> None:
+        """Whatever Deepgram says: of how long a piece is, how sure it is, and in which characters."""
+        mine = await taken(store)
+        longest = [
+            replace(utterance(seq), text="\U0001f600" * MAX_TEXT, word_count=MAX_WORDS, confidence=None)
+            for seq in range(1, MAX_COMMIT + 1)
+        ]
+        await store.commit(mine.lease, longest, CHECKPOINT)
+        assert await store.utterances("call-7", after=0, before=MAX_COMMIT + 1) == longest
+        items = await cloud.utterances("call-7")
+        sizes = [len(json.dumps(item, default=str, ensure_ascii=False).encode()) for item in items]
+        assert max(sizes) < 100_000  # of 400 kB
+        assert sum(sizes) < 2_000_000  # of 4 MB
+
     async def test_words_and_position_are_stored_together(self, store: CallStore, cloud: Cloud) -> None:
         mine = await taken(store)
         await store.commit(mine.lease, [utterance(1), utterance(2)], CHECKPOINT)

@@ -232,6 +232,12 @@ def test_a_result_of_very_many_words_comes_in_parts() -> None:
     assert [part.words_start for part in parts] == sorted(part.words_start for part in parts)
 
 
+def test_words_that_are_longer_than_their_text_come_in_parts() -> None:
+    said = [("w" * 200, number / 100, (number + 1) / 100) for number in range(300)]
+    parts = assert_parts(listening().final(results(0, 10, *said, text="w"), sent=SENT), end=80_000)
+    assert sum(part.word_count for part in parts) == 300
+
+
 @pytest.mark.parametrize("text", ["x" * 450_000, "word " * 90_000, "\u20ac" * 450_000], ids=lambda text: text[:6])
 def test_a_text_that_is_longer_than_its_words_comes_in_parts(text: str) -> None:
     pieces = listening().final(results(0, 10, ("hi", 0.1, 0.4), text=text), sent=SENT)
@@ -242,7 +248,7 @@ def test_a_text_that_is_longer_than_its_words_comes_in_parts(text: str) -> None:
 def test_the_gap_before_a_result_in_parts_comes_once() -> None:
     hearing = listening(given_up=given_up)
     hearing.suspect()
-    said = [(f"w{number}", 1 + number / 1000, 1 + number / 1000) for number in range(1200)]
+    said = [(f"w{number}", 1 + number / 1000, 1 + number / 1000) for number in range(1000)]
     assert hearing.final(results(1, 3, *said), sent=SENT) == []
     pieces = list(hearing.settle(0))
     assert len(pieces) == 3
@@ -359,6 +365,16 @@ def test_the_rest_is_asked_for_again_where_words_were_shown() -> None:
 def test_a_loud_hole_is_asked_for_again_though_no_words_were_shown() -> None:
     hearing = listening(audio=Noise(loud=[(2_000, 4_000)]))
     assert hearing.final(results(1, 2, ("two", 1.2, 1.6)), sent=SENT) == []
+    with pytest.raises(ResultMissing):
+        list(hearing.settle(0))
+
+
+def test_what_is_held_back_is_no_part_of_the_hole_before_it() -> None:
+    evidence = Evidence()
+    hearing = listening(evidence=evidence, audio=Noise(loud=[(2_000, 4_000)]))
+    for start, end in ((1, 2), (2, 5), (5, 6)):
+        assert hearing.final(results(start, end), sent=SENT) == []
+    assert not evidence.leaves_out
     with pytest.raises(ResultMissing):
         list(hearing.settle(0))
 
