@@ -6,6 +6,7 @@ from typing import Any, Final
 
 CONTACT_ID: Final = "4a573372-1f28-4e26-b97b-5d1c8d0e3b11"
 CUSTOMER_NUMBER: Final = "+15550107788"
+DIALLED_NUMBER: Final = "+15550100000"
 INSTANCE_ARN: Final = "arn:aws:connect:eu-central-1:123456789012:instance/c8c0e68d-2200-4265-82c0-5a2f0c6d7e11"
 STREAM_ARN: Final = (
     "arn:aws:kinesisvideo:eu-central-1:123456789012:stream/"
@@ -46,7 +47,7 @@ def contact_flow_event(*, parameters: dict[str, Any] | None = None, **contact: A
                 "PreviousContactId": CONTACT_ID,
                 "Queue": None,
                 "References": {},
-                "SystemEndpoint": {"Address": "+15550100000", "Type": "TELEPHONE_NUMBER"},
+                "SystemEndpoint": {"Address": DIALLED_NUMBER, "Type": "TELEPHONE_NUMBER"},
             }
             | contact,
             "Parameters": {} if parameters is None else parameters,

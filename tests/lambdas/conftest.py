@@ -104,7 +104,8 @@ class _WhateverStdoutIs(io.TextIOBase):
 @pytest.fixture(autouse=True)
 def output(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Callable[[], str]:
     """What the functions have written: logs and metrics, as Lambda would send them to CloudWatch."""
-    from lambdas.common.observability import logger
+    from lambdas.common.observability import logger, metrics
 
+    metrics.clear_metrics()  # those of a test that entered behind the handler
     monkeypatch.setattr(logger.registered_handler, "stream", _WhateverStdoutIs())
     return lambda: "".join(capsys.readouterr())

@@ -14,6 +14,8 @@ from lambdas.start_live_call import handler
 from tests.fakes.contact_flow import (
     CONTACT_ID,
     CUSTOMER_NUMBER,
+    DIALLED_NUMBER,
+    INSTANCE_ARN,
     START_FRAGMENT,
     STARTED_AT_MS,
     STREAM_ARN,
@@ -23,6 +25,8 @@ from tests.fakes.contact_flow import (
 from tests.lambdas.cloud import REGION, Cloud, Context
 from transcription.codec import SCHEMA_VERSION
 from transcription.live_call import LiveCall
+from transcription.recordings import CallKind
+from transcription.table_keys import ItemKey, transcript_key
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -65,6 +69,9 @@ class Calls:
 
     def all_items(self) -> list[dict[str, Any]]:
         return self._cloud.items()
+
+    def put(self, key: ItemKey, **attributes: Any) -> None:
+        self._cloud.table.put_item(Item={**key.attributes(), **attributes})
 
     def put_state(self, **attributes: Any) -> dict[str, Any]:
         item = {"PK": f"CALL#{CONTACT_ID}", "SK": "LIVE"} | attributes
@@ -168,9 +175,106 @@ def test_every_kind_of_call_is_announced_and_its_number_stays_out(
     assert "+1555" not in shown
 
 
-def test_the_flow_block_names_the_clinic_before_the_contact_does(calls: Calls) -> None:
-    start(parameters={"clinic_id": "lakeside"})
+QUEUE = f"{INSTANCE_ARN}/queue/2f1a7c8e-0001-4000-8000-00000000000a"
+CHAIN = {
+    "clinic_by_queue": {QUEUE: "lakeside"},
+    "clinic_by_dialled_number": {DIALLED_NUMBER: "hilltop"},
+    "default_clinic_id": "main",
+}
+
+
+def decide_by(monkeypatch: pytest.MonkeyPatch, **clinics: Any) -> None:
+    monkeypatch.setenv("CLINICS", json.dumps(clinics))
+    handler._announcer.cache_clear()
+
+
+def conflicts(output: str) -> int:
+    """How many conflicts were counted."""
+    lines = [json.loads(line) for line in output.splitlines()]
+    return int(sum(sum(line.get("ClinicConflicts", [])) for line in lines))
+
+
+@pytest.mark.parametrize(
+    ("contact", "parameters", "clinic", "source"),
+    [
+        ({}, {"clinic_id": "lakeside"}, "lakeside", "parameter"),
+        ({}, {}, "harbour", "attribute"),
+        ({"Attributes": {}, "Queue": {"ARN": QUEUE, "Name": "Lakeside"}}, {}, "lakeside", "queue"),
+        ({"Attributes": {}, "Queue": {"ARN": f"{QUEUE}b", "Name": "Lakeside"}}, {}, "hilltop", "dialled-number"),
+        ({"Attributes": None, "SystemEndpoint": None}, None, "main", "default"),
+    ],
+)
+def test_the_most_specific_source_names_the_clinic(
+    calls: Calls,
+    monkeypatch: pytest.MonkeyPatch,
+    contact: dict[str, Any],
+    parameters: dict[str, str] | None,
+    clinic: str,
+    source: str,
+) -> None:
+    decide_by(monkeypatch, **CHAIN)
+    event = contact_flow_event(**contact)
+    event["Details"]["Parameters"] = parameters
+    handler.handle(event, CONTEXT)
+    [call], [state], [decision] = calls.messages(), calls.states(), calls.decisions()
+    assert call.clinic_id == state["clinic_id"] == decision["clinic_id"] == clinic
+    assert state["clinic_source"] == decision["clinic_source"] == source
+    assert state["GSI1PK"] == f"LIVE#{clinic}#{DAY}"
+
+
+def test_a_call_announced_again_for_another_clinic_stays_where_it_is(calls: Calls, output: Callable[[], str]) -> None:
+    start()
+    [before] = calls.states()
+    calls.messages()
+    output()
+    for _ in range(3):
+        assert start(Attributes={"clinic_id": "lakeside"})["live_transcription"] == "started"
+    assert {call.clinic_id for call in calls.messages()} == {"harbour"}
+    [state], [decision] = calls.states(), calls.decisions()
+    assert state == before
+    assert (decision["clinic_id"], list(decision["conflicts"])) == ("harbour", ["attribute#lakeside"])
+    assert conflicts(output()) == 1
+
+
+def test_a_call_whose_recording_was_first_belongs_to_the_recordings_clinic(calls: Calls) -> None:
+    calls.put(transcript_key("lakeside", DAY, CONTACT_ID, CallKind.AGENT), type="transcript", clinic_id="lakeside")
+    start()
     assert [call.clinic_id for call in calls.messages()] == ["lakeside"]
+    assert [state["clinic_id"] for state in calls.states()] == ["lakeside"]
+
+
+def test_a_call_that_has_a_clinic_goes_on_whatever_the_contact_says_by_now(calls: Calls) -> None:
+    start()
+    calls.messages()
+    assert start(Attributes={"clinic_id": "no clinic at all"})["live_transcription"] == "started"
+    assert start(Attributes={})["live_transcription"] == "started"
+    assert {call.clinic_id for call in calls.messages()} == {"harbour"}
+
+
+def test_a_call_of_a_clinic_without_a_channel_is_refused_and_stays_where_it_is(calls: Calls) -> None:
+    calls.put(transcript_key("eye_centre", DAY, CONTACT_ID, CallKind.IVR), type="transcript", clinic_id="eye_centre")
+    assert start() == {"live_transcription": "refused", "reason": "invalid-call"}
+    assert (calls.messages(), calls.states(), calls.decisions()) == ([], [], [])
+
+
+def test_what_the_settings_say_against_the_flow_is_told(
+    calls: Calls, monkeypatch: pytest.MonkeyPatch, output: Callable[[], str]
+) -> None:
+    decide_by(monkeypatch, **CHAIN)
+    start(Queue={"ARN": QUEUE, "Name": "Lakeside"})
+    [decision] = calls.decisions()
+    assert (decision["clinic_id"], set(decision["conflicts"])) == (
+        "harbour",
+        {"queue#lakeside", "dialled-number#hilltop"},
+    )
+    told = output()
+    assert conflicts(told) == 2
+    disputes = [json.loads(line) for line in told.splitlines() if "the clinic is disputed" in line]
+    assert {(line["correlation_id"], line["named"]) for line in disputes} == {
+        (CONTACT_ID, "lakeside"),
+        (CONTACT_ID, "hilltop"),
+    }
+    assert DIALLED_NUMBER.removeprefix("+") not in told + json.dumps(calls.all_items(), default=str)
 
 
 @pytest.mark.parametrize(("attributes", "parameters"), [(None, None), ({}, {}), ({"clinic_id": ""}, {"clinic_id": ""})])
