@@ -21,6 +21,18 @@ from tests.fakes.deepgram import FakeDeepgram
 from tests.workflow.cloudformation import ACCOUNT, REGION
 from tests.workflow.harness import Calls, ThriftySession, Workflow
 
+INSTANCE_ARN = f"arn:aws:connect:{REGION}:{ACCOUNT}:instance/12345678-1234-1234-1234-123456789012"
+QUEUE_ID = "2f1a7c8e-0001-4000-8000-00000000000a"
+HARBOUR_NUMBER = "+493012345678"
+CHAIN: dict[str, Any] = {
+    "instance_arn": INSTANCE_ARN,
+    "clinic_by_queue": {f"{INSTANCE_ARN}/queue/{QUEUE_ID}": "hilltop"},
+    "clinic_by_dialled_number": {HARBOUR_NUMBER: "harbour"},
+    "clinic_by_prefix": {"connect/old": "old"},
+    "default_clinic_id": "main",
+}
+"""Several clinics that share one Amazon Connect instance, and so a prefix."""
+
 ROOT = Path(__file__).parents[2]
 API_KEY = "0123456789abcdef0123456789abcdef01234567"
 MAX_ATTEMPTS = 4
@@ -54,6 +66,7 @@ def templates(deepgram_server: FakeDeepgram, tmp_path_factory: pytest.TempPathFa
     _stack(app, "keep", endpoint=deepgram_server.url, on_new_version="keep")
     _stack(app, "forgetful", endpoint=deepgram_server.url, retain_for=Duration.days(30))
     _stack(app, "when-incomplete", endpoint=deepgram_server.url, live_transcripts="when-incomplete")
+    _stack(app, "chain", endpoint=deepgram_server.url, live_transcripts="when-incomplete", **CHAIN)
     assembly = app.synth()
     return {
         artifact.stack_name: json.loads(Path(artifact.template_full_path).read_text())
@@ -71,11 +84,10 @@ def _stack(app: App, name: str, *, endpoint: str, **options: Any) -> None:
         table=TranscriptTable(stack, "Table", key=key, removal_policy=removal_policy).table,
         archive=TranscriptArchive(stack, "Archive", key=key, removal_policy=removal_policy).bucket,
         options=DeepgramOptions(endpoint=endpoint),
-        clinic_by_prefix={"connect/lakeside": "lakeside"},
         vocabulary={"clinic-7": ("Abernathy",)},
         max_attempts=MAX_ATTEMPTS,
         key=key,
-        **options,
+        **{"clinic_by_prefix": {"connect/lakeside": "lakeside"}, **options},
     )
 
 
