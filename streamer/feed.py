@@ -143,7 +143,9 @@ class CallFeed:
         """Publish stored words."""
         for utterance in utterances:
             self._interims.pop(utterance.channel, None)
-            self._put(utterance.seq, {"type": "final", **encode(utterance)})
+            final = encode(utterance)
+            del final["words"]  # who follows a call reads texts; the table has the single words
+            self._put(utterance.seq, {"type": "final", **final})
 
     def state(self, status: LiveStatus, *, complete: bool | None = None) -> None:
         """Publish where the call stands."""

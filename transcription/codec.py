@@ -42,7 +42,10 @@ class OpenEnum(StrEnum):
 
 
 def encode(value: Any) -> Any:
-    """Write a dataclass as an object of texts, numbers, lists and objects; times become ISO 8601 texts."""
+    """Write a dataclass as an object of texts, numbers, lists and objects; times become ISO 8601 texts.
+
+    A named tuple becomes a list: for what there is much of.
+    """
     if is_dataclass(value):
         return {name: encode(getattr(value, name)) for name in field_names(type(value))}
     if isinstance(value, tuple):
@@ -83,6 +86,12 @@ def _hints(kind: type) -> Mapping[str, Any]:
 
 
 @cache
+def _row_hints(kind: Any) -> tuple[tuple[str, Any], ...]:
+    hints = get_type_hints(kind)
+    return tuple((name, hints[name]) for name in kind._fields)
+
+
+@cache
 def _required(kind: type) -> tuple[str, ...]:
     return tuple(f.name for f in fields(kind) if f.default is MISSING and f.default_factory is MISSING)
 
@@ -98,6 +107,8 @@ def _decode(kind: Any, value: Any, place: str) -> Any:
         return _decode_tuple(get_args(kind), value, place)
     if origin is Mapping:
         return _decode_mapping(get_args(kind)[1], value, place)
+    if isinstance(kind, type) and issubclass(kind, tuple):
+        return _decode_row(kind, value, place)
     return value if kind is Any else _decode_plain(kind, value, place)
 
 
@@ -111,6 +122,16 @@ def _decode_tuple(kinds: tuple[Any, ...], value: Any, place: str) -> tuple[Any, 
     return tuple(
         _decode(kind, part, f"{place}[{index}]") for index, (kind, part) in enumerate(zip(kinds, value, strict=True))
     )
+
+
+def _decode_row(kind: Any, value: Any, place: str) -> Any:
+    """Read a named tuple from a list; as with fields, later versions may have added parts at its end."""
+    if not isinstance(value, list):
+        raise Undecodable(f"{place} is not a list")
+    hints = _row_hints(kind)
+    if len(value) < len(hints) - len(kind._field_defaults):
+        raise Undecodable(f"{place} has too few parts")
+    return kind(*(_decode(hint, part, f"{place}[{name}]") for (name, hint), part in zip(hints, value, strict=False)))
 
 
 def _decode_mapping(kind: Any, value: Any, place: str) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Final
+from typing import Final, NamedTuple
 
 from transcription.codec import OpenEnum
 
@@ -51,6 +51,22 @@ class Sentiment:
         return cls(label=label, score=round(score, 4))
 
 
+class TimedWord(NamedTuple):
+    """One word and when it was said; in a document a list, `["Tuesday", 12.34, 12.71, 0.98]`.
+
+    Attributes:
+        text: the word as it stands in a text, with its punctuation.
+        start: seconds from the beginning of the recording, or of the call.
+        end: seconds from the same.
+        confidence: 0 to 1, how sure Deepgram is of it; None where it did not say.
+    """
+
+    text: str
+    start: float
+    end: float
+    confidence: float | None = None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Utterance:
     """One turn, or one breath of a turn, of one speaker.
@@ -66,6 +82,7 @@ class Utterance:
         confidence: 0 to 1, how sure Deepgram is of the words; None where it did not say.
         word_count: number of words in the text.
         sentiment: None where Deepgram gave none for these words.
+        words: each word with its times, in order; None where they are not known.
     """
 
     speaker: str
@@ -78,6 +95,7 @@ class Utterance:
     confidence: float | None
     word_count: int
     sentiment: Sentiment | None = None
+    words: tuple[TimedWord, ...] | None = None
 
 
 def mean_confidence(parts: Iterable[tuple[float | None, int]]) -> float | None:

@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import Any, Final
 
 from transcription.codec import SCHEMA_VERSION, decode, encode
+from transcription.conversation import Utterance
 from transcription.foreign import bounded_text
 from transcription.quality import QualityScore
 from transcription.table_keys import transcript_key, transcript_listing
@@ -184,9 +185,10 @@ def _whole_item(transcript: Transcript, archive: ArchivePointers) -> dict[str, A
         "model": transcript.model,
         "options": transcript.options,
         "language": transcript.language,
+        "languages": transcript.languages,
         "speech": transcript.speech,
         "full_transcript": transcript.full_transcript,
-        "utterances": transcript.utterances,
+        "utterances": [_without_words(utterance) for utterance in transcript.utterances],
         "utterances_in": "item",
         "word_count": transcript.word_count,
         "confidence": transcript.confidence,
@@ -205,6 +207,11 @@ def _whole_item(transcript: Transcript, archive: ArchivePointers) -> dict[str, A
     written = {name: attribute(encode(value)) for name, value in attributes.items() if value is not None}
     listing = transcript_listing(recording.clinic_id, recording.started_at, recording.call_id, recording.kind)
     return {**key.attributes(), **listing, **written}
+
+
+def _without_words(utterance: Utterance) -> dict[str, Any]:
+    """An item has the text of an utterance; its single words are in the document only."""
+    return {name: value for name, value in encode(utterance).items() if name != "words"}
 
 
 def _provenance(provenance: Provenance | None) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from enum import StrEnum
 from typing import Final
 
 from transcription.codec import SCHEMA_VERSION, OpenEnum, Undecodable, decode, encode
-from transcription.conversation import Role
+from transcription.conversation import Role, TimedWord
 from transcription.json_text import UnreadableJson, read_json
 
 SAMPLE_RATE: Final = 8_000
@@ -175,6 +175,8 @@ class LiveUtterance:
         confidence: 0 to 1, how sure Deepgram is of the words; None where it does not say.
         word_count: number of words.
         speech_final: whether the speaker paused here; otherwise the next utterance of the channel continues this one.
+        words: each word with its times, in order; None where they are not known.
+        languages: languages of the words, the one of most words first; empty where Deepgram does not say.
     """
 
     seq: int
@@ -186,6 +188,8 @@ class LiveUtterance:
     confidence: float | None
     word_count: int
     speech_final: bool
+    words: tuple[TimedWord, ...] | None = None
+    languages: tuple[str, ...] = ()
 
 
 def feed_channel(clinic_id: str, call_id: str) -> str:

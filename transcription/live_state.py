@@ -9,6 +9,7 @@ from transcription.clinics import ClinicSource, known_source
 from transcription.codec import Undecodable, decode, encode
 from transcription.live_call import EndReason, Gap, LiveStatus
 from transcription.live_coverage import BEGINNING_NOT_PROVEN, END_NOT_PROVEN, Bound, Interval, covered_seconds
+from transcription.options import OptionsRecord
 from transcription.table_values import plain
 
 _OVER: Final = frozenset({LiveStatus.COMPLETED, LiveStatus.FAILED})
@@ -74,6 +75,7 @@ class LiveState:
         coverage: how much of it is transcribed.
         sessions: connections to Deepgram: one more for every reconnect and every hand-over.
         vocabulary_terms: terms sent to Deepgram; None where the streamer has not noted it.
+        options: what Deepgram was asked for last; None where the streamer has not noted it.
         model: name of the model that answered; "" where the streamer has not noted it.
         active_until: until when somebody holds the call, or its last change; UTC.
         agent_joined_at: when an agent joined the contact, by Connect, UTC; None where that is not known.
@@ -89,6 +91,7 @@ class LiveState:
     coverage: LiveCoverage
     sessions: int
     vocabulary_terms: int | None
+    options: OptionsRecord | None
     model: str
     active_until: datetime
     agent_joined_at: datetime | None = None
@@ -115,6 +118,7 @@ class LiveState:
                 coverage=_coverage(value),
                 sessions=1 + value.get("reconnects", 0) + value.get("handovers", 0),
                 vocabulary_terms=value.get("vocabulary_terms"),
+                options=value["options"] if isinstance(value.get("options"), dict) else None,
                 model=value.get("model", ""),
                 active_until=max(changed, leased),
                 agent_joined_at=_moment(value.get("agent_joined_at")),

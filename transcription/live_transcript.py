@@ -1,5 +1,6 @@
 """The transcript of a call that was transcribed while it ran, in the shape that a recording's has."""
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime
@@ -12,7 +13,7 @@ from transcription.live_call import CHANNEL_ROLES, SAMPLE_RATE, LiveUtterance
 from transcription.live_state import LiveState
 from transcription.options import TranscriptionOptions
 from transcription.recordings import CallKind, CallRecording, StartSource
-from transcription.reply import UTTERANCE_GAP_SECONDS, Reply, ReplyUtterance
+from transcription.reply import UTTERANCE_GAP_SECONDS, Reply, ReplyUtterance, Word
 from transcription.transcript import Transcript, build_transcript
 
 LAYOUT: Final = "live"
@@ -62,13 +63,16 @@ def build_live_transcript(
     Args:
         state: the call.
         utterances: its results, in any order.
-        options: options of the deployment. What Deepgram offers for recordings only counts as not asked for.
+        options: options of the deployment, for a call whose streamer did not note its own. What Deepgram offers for
+            recordings only counts as not asked for.
         created_at: when the transcript was made, UTC.
         prices: rates; None takes the pay-as-you-go rates of the newest list.
 
     Raises:
         MissingUtterances: the results are not numbered 1 to the number that the state tells.
     """
+    asked = options if state.options is None else TranscriptionOptions.from_record(state.options)
+    streamed = streamed_options(asked)
     if sorted(said.seq for said in utterances) != list(range(1, state.coverage.utterances + 1)):
         raise MissingUtterances(f"the results are not numbered 1 to {state.coverage.utterances}")
     return build_transcript(
@@ -82,7 +86,8 @@ def build_live_transcript(
             layout=LAYOUT,
         ),
         reply=_reply(state, utterances),
-        options=streamed_options(options),
+        options=streamed,
+        asked={**(state.options or {}), **streamed.record()},
         audio=AudioFacts(
             format="L16",
             subtype="PCM_16",
@@ -143,6 +148,7 @@ def _reply(state: LiveState, utterances: Sequence[LiveUtterance]) -> Reply:
         summary=None,
         usage=(),
         warnings=(),
+        languages=_languages(utterances),
     )
 
 
@@ -154,6 +160,22 @@ def _joined(turn: Turn) -> ReplyUtterance:
         start=turn[0].start,
         end=max(said.end for said in turn),
         confidence=mean_confidence((said.confidence, said.word_count) for said in turn),
-        words=(),
+        words=_words(turn),
         sentiment=None,
     )
+
+
+def _words(turn: Turn) -> tuple[Word, ...]:
+    """The words of a turn; none where those of a part of it are not known."""
+    if not all(said.words for said in turn):
+        return ()
+    timed = (word for said in turn for word in said.words or ())
+    return tuple(Word(**word._asdict(), speaker=None, sentiment_score=None) for word in timed)
+
+
+def _languages(utterances: Iterable[LiveUtterance]) -> tuple[str, ...]:
+    """The languages of a call; the words of a result count for the one that leads it."""
+    words: Counter[str] = Counter()
+    for said in utterances:
+        words.update({name: 0 if index else said.word_count for index, name in enumerate(said.languages)})
+    return tuple(name for name, _ in words.most_common())

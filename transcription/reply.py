@@ -5,6 +5,7 @@ reply without them is refused, never read as silence. Everything else costs only
 """
 
 import re
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, TypeVar
@@ -26,6 +27,8 @@ MAX_DEEPGRAM_WARNINGS: Final = 20
 
 _ERROR_CODE: Final = re.compile(r"[A-Za-z][A-Za-z_ -]{0,60}")
 _REQUEST_ID: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
+_LANGUAGE: Final = re.compile(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8}){0,3}")
+_MAX_LANGUAGES: Final = 20
 _MAX_NUMBER: Final = 1e7
 _MAX_SPEAKER: Final = 9_999
 _NAMED_CHANNELS: Final = 8
@@ -135,6 +138,7 @@ class Reply:
         channel_count: channels Deepgram transcribed.
         model: name of the model that answered; "" where the reply has none.
         language: language Deepgram detected; None unless detection was asked for.
+        languages: languages Deepgram heard, the one of most words first; empty unless it was asked for several.
         utterances: in order of time over all channels; empty where nobody spoke.
         words: words of the only channel in order of time, which the indexes of topics, intents and sentiments of a
             mono reply count; empty for several channels, where Deepgram does not document what they count.
@@ -163,6 +167,7 @@ class Reply:
     summary: ReplySummary | None
     usage: tuple[TokenUsage, ...]
     warnings: tuple[str, ...]
+    languages: tuple[str, ...] = ()
 
 
 def parse_reply(raw: bytes) -> Reply:
@@ -218,6 +223,7 @@ def parse_reply(raw: bytes) -> Reply:
         summary=summary,
         usage=extras.usage(metadata),
         warnings=(*_deepgram_warnings(metadata), *notes.warnings()),
+        languages=_most_spoken(channels),
     )
 
 
@@ -294,6 +300,7 @@ class _Channel:
     paragraphs: Any
     entities: Any
     language: str | None
+    languages: Counter[str]
 
 
 def _load(raw: bytes, notes: _Notes) -> dict[str, Any]:
@@ -351,7 +358,34 @@ def _channel(value: Any, index: int, notes: _Notes) -> _Channel:
         paragraphs=best.get("paragraphs"),
         entities=best.get("entities"),
         language=notes.name(channel.get("detected_language"), "detected_language"),
+        languages=_languages(best, notes),
     )
+
+
+def _languages(best: Mapping[str, Any], notes: _Notes) -> Counter[str]:
+    """Count the words of each language (docs, page "Multilingual Codeswitching"); one that is only named has none."""
+    words: Counter[str] = Counter()
+    named = best.get("languages")
+    if named is not None and not isinstance(named, list):
+        notes.unreadable("languages")
+    for name in named if isinstance(named, list) else ():
+        if isinstance(name, str) and _LANGUAGE.fullmatch(name):
+            words[name] += 0
+        else:
+            notes.unreadable("languages")
+    for word in best.get("words") or ():
+        name = word.get("language")
+        if isinstance(name, str) and _LANGUAGE.fullmatch(name):
+            words[name] += 1
+    return words
+
+
+def _most_spoken(channels: Iterable[_Channel]) -> tuple[str, ...]:
+    """The languages of all channels by their words; those named first come first where nobody counts."""
+    words: Counter[str] = Counter()
+    for channel in channels:
+        words.update(channel.languages)
+    return tuple(name for name, _ in words.most_common(_MAX_LANGUAGES))
 
 
 def _words(values: Any, place: str, notes: _Notes) -> tuple[Word, ...]:

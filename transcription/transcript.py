@@ -8,13 +8,13 @@ from typing import Final
 from transcription.alignment import SegmentMap
 from transcription.audio_facts import AudioFacts
 from transcription.call_summary import CallSummary, summarise
-from transcription.conversation import Role, Sentiment, SentimentLabel, Utterance, mean_confidence
+from transcription.conversation import Role, Sentiment, SentimentLabel, TimedWord, Utterance, mean_confidence
 from transcription.cost import Cost, PriceList, cost_of, load_prices
 from transcription.live_state import LiveCoverage
 from transcription.options import OptionsRecord, TranscriptionOptions, merged_vocabulary
 from transcription.phrases import spoken
 from transcription.recordings import CallRecording
-from transcription.reply import Entity, Mention, Reply
+from transcription.reply import Entity, Mention, Reply, Word
 from transcription.roles import RoleAssignment, assign_roles, speaker_name
 from transcription.sentiment import utterance_sentiments
 
@@ -90,9 +90,11 @@ class Transcript:
         request_id: Deepgram's name of the request; "" for a live transcript, which can take several.
         model: name of the model that answered.
         options: what was asked, as noted then.
-        language: language of the call, detected or asked for.
+        language: language of the call: the detected one, else the one of most words, else the one asked for.
         duration_seconds: length of the audio.
         live: how much of the call a live transcript holds; None for one of a recording.
+        languages: every language that was heard, the one of most words first; None where Deepgram did not say, as it
+            does for `multi` only.
         utterances: in order of time; empty where nobody spoke.
         word_count: words of all utterances.
         confidence: 0 to 1, mean over the words for which Deepgram said it; None where it did for none, 0 where nobody
@@ -129,6 +131,7 @@ class Transcript:
     cost: Cost
     warnings: tuple[str, ...]
     live: LiveCoverage | None = None
+    languages: tuple[str, ...] | None = None
 
     @property
     def speech(self) -> bool:
@@ -193,7 +196,8 @@ def build_transcript(
         request_id=reply.request_id,
         model=reply.model or options.model,
         options=record,
-        language=reply.language or options.language,
+        language=reply.language or next(iter(reply.languages), options.language),
+        languages=reply.languages or None,
         duration_seconds=duration_seconds,
         utterances=utterances,
         word_count=word_count,
@@ -237,9 +241,14 @@ def _utterances(reply: Reply, roles: RoleAssignment, segments: SegmentMap) -> tu
                 confidence=said.confidence,
                 word_count=len(said.words) or len(said.text.split()),
                 sentiment=mood,
+                words=_timed(said.words),
             )
         )
     return tuple(utterances)
+
+
+def _timed(words: Sequence[Word]) -> tuple[TimedWord, ...] | None:
+    return tuple(TimedWord(word.text, word.start, word.end, word.confidence) for word in words) or None
 
 
 def _mean_confidence(utterances: Sequence[Utterance]) -> float | None:

@@ -250,7 +250,7 @@ class CallRun:
         services = self._services
         vocabulary = await services.vocabulary.terms(self.lease.clinic_id)
         terms = len(merged_vocabulary(services.options, vocabulary))
-        self._checkpoint = replace(self._checkpoint, vocabulary_terms=terms)
+        self._checkpoint = replace(self._checkpoint, vocabulary_terms=terms, options=services.options.record())
         session = self._session = DeepgramSession(
             url=listen_url(services.deepgram_url, live_query_parameters(services.options, vocabulary=vocabulary)),
             key=services.key,
@@ -401,6 +401,8 @@ class CallRun:
                 confidence=final.confidence,
                 word_count=final.word_count,
                 speech_final=final.speech_final,
+                words=final.words,
+                languages=final.languages,
             )
             for seq, final in enumerate((final for final in finals if final.text), self._checkpoint.next_seq)
         ]

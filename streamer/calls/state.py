@@ -21,6 +21,7 @@ from transcription.live_coverage import (
     intervals_of,
     reasons_of,
 )
+from transcription.options import OptionsRecord
 
 _SAMPLES_PER_MS: Final = SAMPLE_RATE // 1000
 _WITH_WORDS: Final = frozenset(
@@ -64,6 +65,7 @@ class Checkpoint:
         reconnects: Connections to Deepgram that were lost.
         failures: Failures that nobody foresaw, in a row: since words were stored last.
         vocabulary_terms: Terms that Deepgram was asked to expect; `None` before it was asked.
+        options: What Deepgram was asked for last; `None` before it was asked.
         model: Name of the model that answered; "" before it has.
     """
 
@@ -80,6 +82,7 @@ class Checkpoint:
     reconnects: int = 0
     failures: int = 0
     vocabulary_terms: int | None = None
+    options: OptionsRecord | None = None
     model: str = ""
 
     def attributes(self) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
 from streamer.deepgram.messages import Alternative, MalformedMessage
 from streamer.deepgram.results import FinalResult, InterimResult
+from transcription.conversation import TimedWord
 from transcription.live_call import CHANNEL_ROLES, SAMPLE_RATE, Gap, GapReason
 
 if TYPE_CHECKING:
@@ -41,6 +42,7 @@ _MUCH: Final = 50
 """Places as loud as speech that are about a second together."""
 
 _MAX_PASSED: Final = 16
+_MAX_LANGUAGES: Final = 20
 
 # What one result holds at the most, whatever its characters: as an utterance's item, with its words once more by
 # themselves, it is far from 400 KB, and fifty of them from the 4 MB of a transaction (Amazon DynamoDB Developer Guide,
@@ -295,6 +297,8 @@ class Hearing:
             confidence=None if best.confidence is None or not text else round(best.confidence, 6),
             word_count=len(words) or len(text.split()),
             speech_final=speech_final,
+            words=self._timed(words, start, end),
+            languages=tuple(best.languages[:_MAX_LANGUAGES]),
         )
         for part in self._parts(whole, words):
             yield part, gap
@@ -453,6 +457,7 @@ class Hearing:
                 words_end=words_end,
                 word_count=len(piece),
                 speech_final=whole.speech_final and last,
+                words=self._timed(piece, whole.start, whole.end),
             )
             start = end
 
@@ -477,6 +482,21 @@ class Hearing:
         """Return a word's time on the call's clock, near the result from *start* to *end* that it stands in."""
         time = self._offset / SAMPLE_RATE + seconds
         return round(min(max(time, _seconds(max(start - _BEYOND, 0))), _seconds(end + _BEYOND)), 6)
+
+    def _timed(self, words: list[Word], start: int, end: int) -> tuple[TimedWord, ...] | None:
+        """Return words on the call's clock, to the millisecond."""
+        return (
+            tuple(
+                TimedWord(
+                    word.written,
+                    round(self._time(word.start, start, end), 3),
+                    round(self._time(word.end, start, end), 3),
+                    None if word.confidence is None else round(word.confidence, 4),
+                )
+                for word in words
+            )
+            or None
+        )
 
 
 def _nothing_said(channel: int, start: int, end: int) -> FinalResult:
@@ -540,6 +560,7 @@ def _text_parts(whole: FinalResult) -> Iterator[FinalResult]:
             text=part,
             word_count=len(part.split()),
             speech_final=whole.speech_final and last,
+            words=None,
         )
 
 

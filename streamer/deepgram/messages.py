@@ -11,6 +11,7 @@ Deepgram docs, API reference "Live Audio" (`/v1/listen`), and the pages "Finaliz
 from __future__ import annotations
 
 import json
+import re
 from typing import Annotated, Any, Final
 
 import msgspec
@@ -25,12 +26,14 @@ CLOSE_STREAM: Final = '{"type":"CloseStream"}'
 MAX_WORD: Final = 256
 """Characters of a word; a longer one is read as several."""
 
+_LANGUAGE: Final = r"^[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8}){0,3}$"
 _MAX_SECONDS: Final = 1e6
 _MAX_ERROR: Final = 64
 
 # So far from any call that sums and products of them are still numbers.
 Seconds = Annotated[float, msgspec.Meta(ge=-_MAX_SECONDS, le=_MAX_SECONDS)]
 Confidence = Annotated[float, msgspec.Meta(ge=0.0, le=1.0)]
+Language = Annotated[str, msgspec.Meta(pattern=_LANGUAGE)]
 Writing = Annotated[str, msgspec.Meta(max_length=MAX_WORD)]
 
 
@@ -66,6 +69,7 @@ class Alternative(msgspec.Struct, gc=False):
     transcript: str = ""
     confidence: Confidence | None = None
     words: list[Word] = []
+    languages: list[Language] = []
 
 
 class Channel(msgspec.Struct, gc=False):
@@ -240,7 +244,13 @@ def _alternative(value: Any) -> Alternative:
         transcript=_text(transcript) or "",
         confidence=_confidence(value),
         words=[part for word in _list(value, "words") for part in _words(word)],
+        languages=_languages(value.get("languages")),
     )
+
+
+def _languages(value: Any) -> list[str]:
+    names = value if isinstance(value, list) else []
+    return [name for name in names if isinstance(name, str) and re.fullmatch(_LANGUAGE, name)]
 
 
 def _words(value: Any) -> list[Word]:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from transcription.conversation import TimedWord
 from transcription.live_call import Gap
 
 
@@ -24,6 +25,8 @@ class FinalResult:
         confidence: 0 to 1, how sure Deepgram is of the words; None where it does not say.
         word_count: number of words.
         speech_final: whether the speaker paused here.
+        words: each word, seconds from the call's origin; None where their times are not known.
+        languages: of the words, the one of most words first; empty where Deepgram does not say.
     """
 
     channel: int
@@ -35,6 +38,8 @@ class FinalResult:
     confidence: float | None
     word_count: int
     speech_final: bool
+    words: tuple[TimedWord, ...] | None = None
+    languages: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

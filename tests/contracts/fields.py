@@ -85,6 +85,9 @@ class _Filler:
             return {self._text(): self.value(parts[1])}
         if is_dataclass(kind):
             return self.dataclass(kind, {})
+        if isinstance(kind, type) and issubclass(kind, tuple):
+            hints = get_type_hints(kind)
+            return kind(*(self.value(hint) for hint in hints.values()))
         if isinstance(kind, type) and issubclass(kind, Enum):
             return next(member for member in reversed(kind) if member is not default)
         return self._plain(kind, default)

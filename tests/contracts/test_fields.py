@@ -42,7 +42,16 @@ def test_a_document_keeps_every_field() -> None:
 def test_an_item_keeps_every_field_of_the_transcript() -> None:
     pointers = filled(ArchivePointers)
     item = to_item(TRANSCRIPT, archive=pointers)
-    assert {*leaves(encode(TRANSCRIPT)), *leaves(encode(pointers))} <= {*leaves(item)}
+    said = tuple(replace(utterance, words=None) for utterance in TRANSCRIPT.utterances)
+    wanted = encode(replace(TRANSCRIPT, utterances=said))
+    assert {*leaves(wanted), *leaves(encode(pointers))} <= {*leaves(item)}
+
+
+def test_an_item_has_no_single_words() -> None:
+    item = to_item(TRANSCRIPT, archive=filled(ArchivePointers))
+    words = {*leaves([utterance.words for utterance in TRANSCRIPT.utterances])}
+    assert words
+    assert words.isdisjoint(leaves(item))
 
 
 def test_an_announcement_keeps_every_field() -> None:
@@ -103,7 +112,10 @@ OVER = live_item(
     gaps=[{"start": 1, "end": 2, "reason": "missing"}],
     duration_seconds=12.5,
     reconnects=3,
+    agent_joined_at="2026-12-01T09:00:03+00:00",
+    disconnected_at="2026-12-01T09:10:00+00:00",
     vocabulary_terms=4,
+    options={"model": "nova-3"},
     model="nova-3",
     lease_until=1_797_000_000,
 )

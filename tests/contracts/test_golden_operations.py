@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from operations import calls
+from operations import backfill, calls
 from operations.environment import Environment
 from operations.failed_calls import SendBack, StartAgain, read_message
 from operations.failed_live_calls import FollowAgain, LiveRepeater, TellAgain, read_live_message
@@ -67,6 +67,7 @@ def test_the_end_of_a_live_call_is_told_again(file: Golden) -> None:
 def test_an_item_is_shown(deployed: Deployed, capsys: pytest.CaptureFixture[str], file: Golden) -> None:
     item = file.item()
     deployed.table.put_item(Item=item)
+    assert backfill.main(deployed.arguments) == 0
     if item["type"] == "live-utterance":
         assert item["text"] in utterance_line(item).plain
         return

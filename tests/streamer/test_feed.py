@@ -100,6 +100,7 @@ async def test_final_words_go_five_at_a_time_and_in_order(feed: CallFeed, subscr
         "confidence": 0.9,
         "word_count": 2,
         "speech_final": True,
+        "languages": [],
     }
 
 

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 
@@ -71,6 +71,43 @@ def test_another_shape_is_refused_by_place(written: dict[str, Any], place: str) 
 
 def test_a_whole_number_is_one_however_it_is_written() -> None:
     assert decode(Shapes, {"count": 3.0}, "shapes").count == 3
+
+
+class Row(NamedTuple):
+    name: str
+    weight: float
+    note: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Table:
+    rows: tuple[Row, ...] | None = None
+
+
+def test_what_there_is_much_of_is_written_in_rows() -> None:
+    value = Table(rows=(Row("pear", 0.5, "ripe"), Row("fig", 1.0)))
+    written = json.loads(json.dumps(encode(value)))
+    assert written == {"rows": [["pear", 0.5, "ripe"], ["fig", 1.0, None]]}
+    assert decode(Table, written, "table") == value
+
+
+def test_a_row_of_another_version_is_read() -> None:
+    read = decode(Table, {"rows": [["pear", 1], ["fig", 0.5, None, "of tomorrow"]]}, "table")
+    assert read.rows == (Row("pear", 1.0), Row("fig", 0.5))
+
+
+@pytest.mark.parametrize(
+    ("rows", "place"),
+    [
+        ([["xyzzy"]], r"table.rows\[0\] has too few parts"),
+        ([["xyzzy", "xyzzy"]], r"table.rows\[0\]\[weight\] is of another type"),
+        (["xyzzy"], r"table.rows\[0\] is not a list"),
+    ],
+)
+def test_a_row_that_is_none_is_refused_by_place(rows: Any, place: str) -> None:
+    with pytest.raises(Undecodable, match=place) as error:
+        decode(Table, {"rows": rows}, "table")
+    assert "xyzzy" not in str(error.value)
 
 
 class Fruit(OpenEnum):

@@ -7,8 +7,14 @@ from hypothesis import strategies as st
 
 from streamer.calls.attributes import from_attributes, to_attributes
 from streamer.calls.state import Checkpoint, Completion, EndHints, checkpoint_in, completion, hints_in
-from transcription.live_call import EndReason, Gap, GapReason
+from streamer.deepgram.hearing import MAX_TEXT, MAX_WORDS
+from streamer.deepgram.session import MAX_COMMIT
+from transcription.codec import encode
+from transcription.conversation import Role, TimedWord
+from transcription.documents import item_size
+from transcription.live_call import EndReason, Gap, GapReason, LiveUtterance
 from transcription.live_coverage import Bound, Interval, Streaming
+from transcription.table_values import attribute
 
 START_MS = 1_795_000_000_000
 MISSING = Gap(start=8_000, end=16_000, reason=GapReason.MISSING)
@@ -169,3 +175,26 @@ def test_a_call_of_which_nothing_was_heard_is_not_complete() -> None:
 )
 def test_a_stop_counts_until_streaming_is_started_again(item: dict[str, object], hints: EndHints) -> None:
     assert hints_in(item) == hints
+
+
+def test_the_largest_results_fit_into_one_transaction() -> None:
+    """With their words; DynamoDB takes 400 KB of an item and 4 MB of a transaction (Developer Guide, "Quotas")."""
+    # As long as a text may be, of characters that take four bytes.
+    text = " ".join(["😀" * (MAX_TEXT // MAX_WORDS - 1)] * MAX_WORDS)[:MAX_TEXT]
+    said = LiveUtterance(
+        seq=99_999_999,
+        channel=1,
+        role=Role.CUSTOMER,
+        text=text,
+        start=12_345.678901,
+        end=12_399.678901,
+        confidence=0.987654,
+        word_count=MAX_WORDS,
+        speech_final=False,
+        words=tuple(TimedWord(word, 12_345.678, 12_345.999, 0.9876) for word in text.split()),
+        languages=("en-GB",) * 20,
+    )
+    size = item_size(attribute(encode(said)))
+    assert len(said.words or ()) == MAX_WORDS
+    assert size < 100_000
+    assert size * MAX_COMMIT < 4 * 1024 * 1024

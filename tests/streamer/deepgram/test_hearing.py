@@ -509,3 +509,32 @@ def test_a_channel_is_quiet_where_it_is_not_loud_and_deepgram_speaks_of_the_othe
     assert hearing.quiet_to(0) == 40_000
     hearing.suspect()
     assert hearing.quiet_to(0) == 0
+
+
+def test_words_have_their_times_on_the_calls_clock() -> None:
+    hearing = listening(offset=80_000, watermarks=(80_000, 80_000))
+    said = results(0.0, 1.5, ("good", 0.1234, 0.5), ("morning", 0.55, 1.0), text="Good morning.")
+    said.channel.alternatives[0].words[0].confidence = 0.98765
+    said.channel.alternatives[0].languages = ["en", "es"]
+    final, _ = heard(hearing, said)
+    assert final.words == (("Good", 10.123, 10.5, 0.9877), ("Morning", 10.55, 11.0, None))
+    assert final.languages == ("en", "es")
+
+
+def test_only_new_words_are_told_with_their_times() -> None:
+    hearing = listening()
+    hearing.final(results(0, 2, ("one", 0.5, 1.0), ("two", 1.2, 1.9)), sent=SENT)
+    final, _ = heard(hearing, results(1, 4, ("two", 1.2, 1.9), ("three", 2.5, 3.0)))
+    assert [word.text for word in final.words or ()] == ["Three"]
+
+
+def test_the_words_of_a_long_result_go_with_its_parts() -> None:
+    words = [(f"w{number}", number / 10, number / 10 + 0.05) for number in range(MAX_WORDS + 7)]
+    parts = [part for part, _ in listening().final(results(0, 60, *words), sent=SENT)]
+    assert [len(part.words or ()) for part in parts] == [MAX_WORDS, 7]
+    assert [word.text for part in parts for word in part.words or ()] == [word.capitalize() for word, _, _ in words]
+
+
+def test_nobody_knows_when_a_text_without_words_was_said() -> None:
+    final, _ = heard(listening(), results(0, 2, text="Something was said."))
+    assert (final.words, final.word_count) == (None, 3)
