@@ -123,6 +123,7 @@ class StreamReader:
     def heed(self, hints: EndHints) -> None:
         """Take what Connect has said about the end, and about where the call goes on."""
         self._hints = hints
+        self._media.over = hints.disconnected
         # Where the call goes on in another stream, the stop would be in that one.
         if not self._goes_on_elsewhere and hints.stop_fragment != self._media.stop_fragment:
             self._media.stop_fragment = hints.stop_fragment

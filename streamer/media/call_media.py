@@ -172,6 +172,7 @@ class CallMedia:
         behind_now_ms: How far the last complete fragment was behind the stream's end, milliseconds.
         ended: Why there will be no more audio of this contact in this stream; `None` while there may be.
         error: The failure that the service reported in this session's body, which ends after it.
+        over: Whether the contact is known to be over. What still comes is given out once its own tags have come.
         first_fragment: Number of the fragment that brought the contact's first audio; "" where an earlier reader found
             that, or it has none.
     """
@@ -191,6 +192,7 @@ class CallMedia:
         self.behind_now_ms = 0
         self.error: StreamError | None = None
         self.first_fragment = ""
+        self.over = False
         self._resumed_ms = resumed_ms
         self._call_id = call_id
         self._clock = CallClock(
@@ -363,7 +365,7 @@ class CallMedia:
         fragment.cluster_ms = ms
         if fragment.segment is None:
             self._begin_segment(b"")
-        if fragment.mine and not fragment.told and not fragment.passed and self._is_apart(ms):
+        if fragment.mine and not fragment.told and not fragment.passed and (self.over or self._is_apart(ms)):
             fragment.mine = False
         self._judge_other()
 

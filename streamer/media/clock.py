@@ -139,17 +139,21 @@ class CallClock:
         """
         if self.origin_ms is None:
             self.origin_ms = round(ms)
-        start = self.by_time(ms)
+        told = self.by_time(ms)
         end = self._ends[channel]
-        if not fresh and end is not None and start < end:
-            return start
-        told = start
-        start = self._place(channel, told, fragment)
-        self._find_holes(channel, start, told=start == told and session == self._session)
-        self._session = session
-        self._fragments[channel] = fragment
-        self._ends[channel] = start + samples
-        self._covered = max(self._covered, start + samples)
+        if end is not None and fragment == self._fragments[channel] and abs(told - end) <= JITTER and not self._damage:
+            start = end  # nearly always
+        elif not fresh and end is not None and told < end:
+            return told
+        else:
+            start = self._place(channel, told, fragment)
+            self._find_holes(channel, start, told=start == told and session == self._session)
+            self._session = session
+            self._fragments[channel] = fragment
+        end = start + samples
+        self._ends[channel] = end
+        if end > self._covered:
+            self._covered = end
         return start
 
     def by_time(self, ms: float) -> int:
@@ -188,9 +192,8 @@ class CallClock:
         return list(merged(gaps)) if gaps else gaps
 
     def _place(self, channel: int, start: int, fragment: str) -> int:
+        """Return where a block belongs whose time gives it a place that may be in what was heard."""
         end, heard = self._ends[channel], self.state.end
-        if end is not None and fragment == self._fragments[channel] and abs(start - end) <= JITTER:
-            return end
         earliest = heard if heard is not None and start < heard - _APART else end
         if earliest is not None and start < earliest:
             if earliest - start > STEP:

@@ -79,13 +79,16 @@ class StereoAligner:
             pcm: Its samples. Half a sample at the end is left out.
             fresh: Whether it is heard for the first time for certain.
         """
-        self._fill(channel, start)
+        ends = self._ends
+        if start > ends[channel] and start > ends[1 - channel]:
+            self._fill(channel, start)
         known, end = self._ends[channel], start + len(pcm) // SAMPLE_BYTES
         if fresh and start < known:
             self._note_late(channel, start, min(end, known))
         if end > known:
-            self._pad(channel, start)
-            known = self._ends[channel]
+            if start > known:
+                self._pad(channel, start)
+                known = start
             self._pcm[channel].extend(pcm[(known - start) * SAMPLE_BYTES : (end - start) * SAMPLE_BYTES])
             self._ends[channel] = end
             self._silence_left = min(self._silence_left + end - known, MOST_SILENCE)
@@ -119,10 +122,8 @@ class StereoAligner:
         return gaps
 
     def _fill(self, channel: int, start: int) -> None:
-        """Bring both tracks to a place before which neither has anything."""
+        """Bring both tracks to a place beyond all that there is of either."""
         hole = start - max(self._ends)
-        if hole <= 0:
-            return
         if hole > min(LONGEST_SILENCE, self._silence_left):
             self._done = self.flush()
             self.position = start

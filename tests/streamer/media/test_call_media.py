@@ -210,6 +210,17 @@ class TestIdentity:
         assert pcm_of(read(reader, [stream[at : at + 500] for at in range(0, len(stream), 500)])) == WHOLE
         assert reader.ended is EndReason.OTHER_CONTACT
 
+    def test_once_the_contact_is_over_all_audio_waits_for_its_tags(self) -> None:
+        after = contact(
+            OTHER_CALL, start_ms=START_MS + 8_000, segment_uid=contact().segment_uid, leading_identity="never"
+        )
+        stream = b"".join(delivered([*contact().fragments(), *after.fragments()]))
+        reader, audio = media(), []
+        for at in range(0, len(stream), 500):
+            reader.over = at > 150_000
+            audio += reader.feed(stream[at : at + 500])
+        assert pcm_of(audio + reader.flush()) == WHOLE
+
     def test_audio_behind_a_hole_is_held_until_its_tags_come(self) -> None:
         fragments = list(contact().fragments())
         *_, third, fifth = delivered([*fragments[:3], fragments[4]])
