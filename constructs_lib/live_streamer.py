@@ -325,6 +325,7 @@ class LiveStreamer(Construct):
         self.start_function, self.end_function, self.store_function = start.function, end.function, store.function
         self._start = start
         _clinics.allow_decisions(start.role, table)  # the right to note the call is among them
+        _allow_live_items(start.role, table, "dynamodb:GetItem", write=False)
         _private.allow_messages(start.role, self.queue, "sqs:SendMessage")
         _allow_live_items(end.role, table, "dynamodb:UpdateItem")
         self._allow_storage(store.role, table, archive)

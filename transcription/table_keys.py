@@ -112,6 +112,11 @@ def disputed_clinics_partition(day: str) -> str:
     return f"DISPUTED#{day}"
 
 
+def disconnection_key(call_id: str) -> ItemKey:
+    """Key of the note that a contact is over, for a call that stands nowhere yet."""
+    return ItemKey(call_partition(call_id), "DISCONNECTION")
+
+
 def live_calls_partition(clinic_id: str, day: str) -> str:
     """GSI1PK of a clinic's live calls of one day (yyyy-mm-dd, UTC)."""
     return f"LIVE#{clinic_id}#{day}"

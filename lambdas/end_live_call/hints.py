@@ -6,16 +6,23 @@ streamer weighs them together with the stream itself.
 
 from __future__ import annotations
 
-from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any, Final
 
 from botocore.exceptions import ClientError
 
 from lambdas.common.errors import error_code
-from transcription.table_keys import live_call_key
+from transcription.codec import SCHEMA_VERSION
+from transcription.table_keys import disconnection_key, live_call_key
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from mypy_boto3_dynamodb.service_resource import Table
+
+_KEPT: Final = timedelta(days=1)
+"""How long it is kept that a contact is over which is no live call: far longer than the function that notes calls takes
+behind the event of the end of one."""
 
 
 class EndHints:
@@ -23,13 +30,18 @@ class EndHints:
 
     Args:
         table: Table of live calls.
+        clock: Returns the time (aware, UTC).
     """
 
-    def __init__(self, *, table: Table) -> None:
+    def __init__(self, *, table: Table, clock: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
         self._table = table
+        self._clock = clock
 
     def disconnected(self, call_id: str, *, at: datetime, agent_joined_at: datetime | None) -> bool:
         """Note that the contact is over; the first note stays.
+
+        The event may be faster than the function that notes the call. What no call has is therefore kept for a while,
+        for that function to find.
 
         Args:
             call_id: The call.
@@ -42,12 +54,11 @@ class EndHints:
         told = {"disconnected_at": at.isoformat()}
         if agent_joined_at is not None:
             told["agent_joined_at"] = agent_joined_at.isoformat()
-        return self._note(
-            call_id,
-            update="SET " + ", ".join(f"{name} = if_not_exists({name}, :{name})" for name in told),
-            condition="attribute_exists(PK)",
-            values={f":{name}": value for name, value in told.items()},
-        )
+        if self._note_disconnection(call_id, told):
+            return True
+        self._keep(call_id, told)
+        # The call may have been noted between the two, when there was nothing to be found yet.
+        return self._note_disconnection(call_id, told)
 
     def stopped(self, call_id: str, *, fragment: str, at_ms: int) -> bool:
         """Note when streaming was stopped; of the latest stop also in which fragment.
@@ -66,6 +77,28 @@ class EndHints:
                 values={":fragment": fragment, ":at": at_ms},
             )
         return is_a_call
+
+    def _note_disconnection(self, call_id: str, told: dict[str, str]) -> bool:
+        return self._note(
+            call_id,
+            update="SET " + ", ".join(f"{name} = if_not_exists({name}, :{name})" for name in told),
+            condition="attribute_exists(PK)",
+            values={f":{name}": value for name, value in told.items()},
+        )
+
+    def _keep(self, call_id: str, told: dict[str, str]) -> None:
+        kept: dict[str, Any] = {
+            **told,
+            "type": "disconnection",
+            "schema_version": SCHEMA_VERSION,
+            "expires_at": int((self._clock() + _KEPT).timestamp()),
+        }
+        self._table.update_item(
+            Key=disconnection_key(call_id).primary(),
+            UpdateExpression="SET " + ", ".join(f"#{name} = if_not_exists(#{name}, :{name})" for name in kept),
+            ExpressionAttributeNames={f"#{name}": name for name in kept},
+            ExpressionAttributeValues={f":{name}": value for name, value in kept.items()},
+        )
 
     def _note(self, call_id: str, *, update: str, condition: str, values: dict[str, Any]) -> bool:
         try:

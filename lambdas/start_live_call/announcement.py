@@ -9,7 +9,7 @@ from lambdas.common.observability import correlate
 from transcription.clinics import InvalidClinic
 from transcription.codec import SCHEMA_VERSION
 from transcription.live_call import InvalidLiveCall, LiveCall, LiveStatus
-from transcription.table_keys import live_call_key
+from transcription.table_keys import disconnection_key, live_call_key
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.service_resource import Table
@@ -126,6 +126,7 @@ class Announcer:
         clinic = self._clinics.settle(call.call_id, known, evidence, now=now) or clinic
         call = live_call(event, clinic_id=clinic.clinic_id)
         self._note(call, clinic.source, stopped_at_ms=event.stopped_at_ms, now=now)
+        self._take_up_end(call)
         self._sqs.send_message(QueueUrl=self._queue_url, MessageBody=call.to_json())
         return call
 
@@ -162,3 +163,14 @@ class Announcer:
             ExpressionAttributeNames={f"#{name}": name for name in (*state, *times)},
             ExpressionAttributeValues={f":{name}": value for name, value in (*state.items(), *times.items())},
         )
+
+    def _take_up_end(self, call: LiveCall) -> None:
+        """Note with the call what the event of its end has told, where that was faster than this function."""
+        kept = self._table.get_item(Key=disconnection_key(call.call_id).primary(), ConsistentRead=True).get("Item", {})
+        told = {name: kept[name] for name in ("disconnected_at", "agent_joined_at") if name in kept}
+        if told:
+            self._table.update_item(
+                Key=live_call_key(call.call_id).primary(),
+                UpdateExpression="SET " + ", ".join(f"{name} = if_not_exists({name}, :{name})" for name in told),
+                ExpressionAttributeValues={f":{name}": value for name, value in told.items()},
+            )

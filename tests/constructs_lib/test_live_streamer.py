@@ -503,7 +503,7 @@ def test_functions_may_do_their_work_and_no_more(stack: Stack) -> None:
         *("xray:PutTelemetryRecords", "xray:PutTraceSegments"),
     }
     assert actions(template, role_of(streamer.start_function)) - every == {
-        *("dynamodb:PutItem", "dynamodb:Query", "dynamodb:UpdateItem", "sqs:SendMessage")
+        *("dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query", "dynamodb:UpdateItem", "sqs:SendMessage")
     }
     assert actions(template, role_of(streamer.end_function)) - every == {"dynamodb:UpdateItem"}
     assert actions(template, role_of(streamer.store_function)) - every == {

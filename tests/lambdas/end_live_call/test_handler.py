@@ -1,14 +1,17 @@
 from __future__ import annotations
 
 import itertools
+import time
 from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
 from lambdas.common.errors import UnexpectedError
 from lambdas.end_live_call import handler
+from lambdas.end_live_call.hints import EndHints
 from tests.fakes.contact_flow import CONTACT_ID, CUSTOMER_NUMBER, audio, contact_event, contact_flow_event
 from tests.lambdas.cloud import Cloud, Context
+from transcription.codec import SCHEMA_VERSION
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -111,14 +114,45 @@ def test_other_contact_events_are_passed_over(live: Cloud, event_type: str) -> N
     assert hints(live) == {}
 
 
-@pytest.mark.parametrize("event", [contact_event(), stop()])
-def test_a_contact_that_is_not_transcribed_live_gets_no_state(
-    live: Cloud, output: Callable[[], str], event: dict[str, Any]
-) -> None:
+def test_a_contact_that_is_not_transcribed_live_gets_no_state(live: Cloud, output: Callable[[], str]) -> None:
     live.table.delete_item(Key=KEY)
-    assert handle(event) == {"live_transcription": "ignored", "reason": "no-live-call"}
+    assert handle(stop()) == {"live_transcription": "ignored", "reason": "no-live-call"}
     assert live.items() == []
     assert '"ERROR"' not in output()
+
+
+def test_the_end_of_a_contact_that_is_no_live_call_is_kept_for_a_day(live: Cloud, output: Callable[[], str]) -> None:
+    live.table.delete_item(Key=KEY)
+    before = time.time()
+    assert handle(contact_event()) == {"live_transcription": "ignored", "reason": "no-live-call"}
+    handle(contact_event(disconnectTimestamp="2026-11-22T13:00:00Z"))
+    (kept,) = live.items()
+    assert before + 86_000 < kept.pop("expires_at") <= time.time() + 86_400
+    assert kept == {
+        "PK": f"CALL#{CONTACT_ID}",
+        "SK": "DISCONNECTION",
+        "type": "disconnection",
+        "schema_version": SCHEMA_VERSION,
+        "disconnected_at": "2026-11-22T12:05:45.518000+00:00",
+        "agent_joined_at": JOINED,
+    }
+    assert '"ERROR"' not in output()
+
+
+def test_a_call_that_is_noted_at_the_same_moment_learns_of_its_end(
+    live: Cloud, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is noted, and has looked for the end in vain, when that is about to be kept."""
+    live.table.delete_item(Key=KEY)
+    keep = EndHints._keep
+
+    def late(self: EndHints, call_id: str, told: dict[str, str]) -> None:
+        live.table.put_item(Item=RUNNING)
+        keep(self, call_id, told)
+
+    monkeypatch.setattr(EndHints, "_keep", late)
+    assert handle(contact_event())["reason"] == "disconnected"
+    assert hints(live)["disconnected_at"] == "2026-11-22T12:05:45.518000+00:00"
 
 
 def test_where_streaming_was_stopped_is_noted(live: Cloud) -> None:

@@ -150,6 +150,24 @@ def test_a_call_is_noted_and_sent_to_the_queue(calls: Calls) -> None:
     }
 
 
+def test_an_end_that_was_told_before_the_call_was_noted_is_taken_up(calls: Calls) -> None:
+    told = {"disconnected_at": "2026-11-22T12:05:45+00:00", "agent_joined_at": "2026-11-22T12:01:20+00:00"}
+    calls.put_state(SK="DISCONNECTION", type="disconnection", expires_at=1, **told)
+    assert start() == {"live_transcription": "started", "reason": "announced"}
+    (state,) = [item for item in calls.states() if item["SK"] == "LIVE"]
+    assert state.items() >= told.items()
+    assert (state["status"], "expires_at" in state) == ("announced", False)
+    assert calls.messages() == [CALL]
+
+
+def test_an_end_that_the_call_has_already_stays(calls: Calls) -> None:
+    calls.put_state(status="streaming", disconnected_at="2026-11-22T12:05:45+00:00")
+    calls.put_state(SK="DISCONNECTION", disconnected_at="2026-11-22T13:00:00+00:00")
+    start()
+    (state,) = [item for item in calls.states() if item["SK"] == "LIVE"]
+    assert state["disconnected_at"] == "2026-11-22T12:05:45+00:00"
+
+
 @pytest.mark.parametrize(
     "contact",
     [
