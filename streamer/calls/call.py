@@ -262,12 +262,7 @@ class CallRun:
             streams=services.streams,
             stream_arn=self._stream_arn,
             media=self._media,
-            # Of a stream in which the call went on no more, the rest is read.
-            began_at_ms=(
-                self._state.began_at_ms
-                if self._stream_arn == self._state.stream_arn
-                else self._checkpoint.origin_ms or self._state.began_at_ms
-            ),
+            began_at_ms=self._unread_from_ms(),
             resume_token=self._checkpoint.resume_token,
             token_stream=None if self._checkpoint.resume is None else self._checkpoint.resume.stream,
             hints=lambda: services.store.hints(self._call.call_id),
@@ -308,6 +303,14 @@ class CallRun:
         if self._lost:
             raise LeaseLost
         return end
+
+    def _unread_from_ms(self) -> int:
+        """Return when streaming began of which something is still to be read."""
+        origin_ms, began_at_ms = self._checkpoint.origin_ms, self._state.began_at_ms
+        if origin_ms is None:  # all of it, however often it was stopped and started again
+            return min((*self._hints.streaming.starts_ms, began_at_ms))
+        # Of a stream in which the call went on no more, the rest.
+        return began_at_ms if self._stream_arn == self._state.stream_arn else origin_ms
 
     async def _take(self, audio: StereoAudio) -> None:
         if found := self._media.take_gaps():

@@ -183,3 +183,23 @@ async def test_what_is_lost_beside_a_pause_is_a_gap(stage: Stage, lost: tuple[in
     if lost:
         [gap] = item["gaps"]
         assert gap["end"] - gap["start"] == len(lost) * FRAGMENT_SAMPLES
+
+
+async def test_what_was_said_before_a_pause_is_read_by_whoever_hears_the_call_first(stage: Stage) -> None:
+    """The streamer that took the call was gone before it said anything, and streaming was stopped and started."""
+    stopped_ms, pause_ms = stage.started_at_ms + 8 * FRAGMENT_MS, 30_000
+    again: dict[str, Any] = {"start_ms": stage.started_at_ms + pause_ms, "segment_uid": b"another segment!"}
+    await stage.announce()
+    async with stage.streamer() as service:
+        await stage.until(status="streaming")
+        await stage.hand_over(service)
+    await stage.play(stage.contact(), until=8, pace=100)
+    await stage.cloud.change(stage.call_id, stops_ms=frozenset({stopped_ms}), resumed_at_ms=stopped_ms + pause_ms)
+    await stage.play(stage.contact(**again), first=8, pace=100)
+    await stage.hang_up()
+    async with stage.streamer():
+        item = await stage.ended()
+    assert (item["complete"], item["gaps"]) == (True, [])
+    transcript, cut = await stage.transcript(), 8 * FRAGMENT_SAMPLES
+    said = [numbers(channel, lost=range(cut, cut)) for channel in (0, 1)]
+    assert [transcript.numbers(channel) for channel in (0, 1)] == said

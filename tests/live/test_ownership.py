@@ -36,8 +36,9 @@ async def test_of_streamers_that_race_for_a_call_one_follows_it(stage: Stage, un
 async def test_a_call_that_goes_from_streamer_to_streamer(stage: Stage, undisturbed: Transcript) -> None:
     playing = asyncio.create_task(stage.play(stage.contact()))
     await stage.announce()
-    for words in (1, 3, 5, 8):
+    for epoch, words in enumerate((1, 3, 5, 8), start=1):
         async with stage.streamer() as service:
+            await stage.until(epoch=epoch)
             await stage.words(words)
             await stage.hand_over(service)
         item = await stage.until(status="released")
