@@ -179,16 +179,17 @@ class Conversation:
         self._last_sent = self._loop.time()
         self._sending_since: float | None = None
         self._waiting_since: float | None = None
-        self._answered = offset
+        self._answered = self._listened_to = offset
         self._finalize_due = ""
         self._finalized_at = -math.inf
         self._finalizes = 0
         self._asked_to = offset
         self._behind = min(hearing.watermarks)
         self._opened_at = self._loop.time()
-        # When the lower watermark last moved, and when there last was news of each channel, passing words included.
-        self._moved_at = self._loop.time()
-        self._news_at = [self._moved_at] * CHANNELS
+        # When the lower watermark last moved, and when results, passing ones too, last reached further: of each channel
+        # without a hole, and of any.
+        self._moved_at = self._heard_at = self._loop.time()
+        self._reached_at = [self._moved_at] * CHANNELS
         self._held_since: list[float | None] = [None] * CHANNELS
         self._missing: ResultMissing | None = None
         self.gave_up = False
@@ -235,8 +236,6 @@ class Conversation:
             if delay:
                 await asyncio.sleep(delay)
             self.position += samples
-            if self._waiting_since is None:
-                self._waiting_since = self._loop.time()
             await self._send(pcm)
             if self._finalize_due:
                 await self._finalize()
@@ -268,6 +267,7 @@ class Conversation:
                     return
                 raise
             self._waiting_since, self._answered = None, self.position
+            self._listened_to = self.position
             try:
                 message = decode(data)
                 if isinstance(message, Mended):
@@ -290,15 +290,16 @@ class Conversation:
         if not self._model_told:
             self._model_told = True
             self._answers(results.model)
-        reached = tuple(self._hearing.reached)
-        if not results.is_final:
-            interim = self._hearing.interim(results, sent=self.position)
-            self._note_news(reached)
-            if interim is not None:
-                self._interim(interim)
-            return
-        self._hand_on(self._hearing.final(results, sent=self.position), heard=True)
-        self._note_news(reached)
+        reached, heard_to = tuple(self._hearing.reached), self._hearing.heard_to
+        if results.is_final:
+            self._hand_on(self._hearing.final(results, sent=self.position), heard=True)
+        elif (interim := self._hearing.interim(results, sent=self.position)) is not None:
+            self._interim(interim)
+        if self._hearing.heard_to > heard_to:
+            self._heard_at = self._loop.time()
+        for channel, before in enumerate(reached):
+            if self._hearing.reached[channel] > before:
+                self._reached_at[channel] = self._loop.time()
 
     def _hand_on(self, pieces: Iterable[Heard], *, heard: bool) -> None:
         for final, gap in pieces:
@@ -309,11 +310,6 @@ class Conversation:
             self._finalizes = 0
             if self._loop.time() - self._opened_at <= self._usual.silence:
                 self._patience = self._usual
-
-    def _note_news(self, reached: tuple[int, ...]) -> None:
-        for channel, (before, after) in enumerate(zip(reached, self._hearing.reached, strict=True)):
-            if after > before:
-                self._news_at[channel] = self._loop.time()
 
     def _heard_whole(self, metadata: Metadata) -> bool:
         duration = metadata.duration
@@ -351,22 +347,23 @@ class Conversation:
                 self._news.set()
 
     def _waiting(self, now: float) -> float:
-        """Seconds since when there should be an answer.
+        """Return since when there should be an answer, in seconds.
 
         To less than a second of audio Deepgram need not answer, not even when asked (docs, "Finalize"), nor to silence.
         """
-        waiting = _since(self._waiting_since, now)
-        if waiting <= self._patience.silence or self.position - self._answered < SAMPLE_RATE:
-            return 0.0
-        audible = (
-            self._buffer.sound(channel, max(self._answered, silent_until), self.position) is not None
-            for channel, silent_until in enumerate(self._hearing.silent_until)
-        )
-        return waiting if any(audible) else 0.0
+        if self._waiting_since is None and self.position - self._answered >= SAMPLE_RATE:
+            audible = (
+                self._buffer.sound(channel, max(self._listened_to, silent_until), self.position) is not None
+                for channel, silent_until in enumerate(self._hearing.silent_until)
+            )
+            if any(audible):
+                self._waiting_since = now
+            self._listened_to = self.position
+        return _since(self._waiting_since, now)
 
     def _closes_too_long(self, now: float) -> bool:
         closing = self._closing_since
-        return closing is not None and now - max(closing, *self._news_at) > self._patience.close
+        return closing is not None and now - max(closing, self._heard_at) > self._patience.close
 
     def _settle(self, now: float) -> None:
         """Have it judged what is missing before final results that were held back for long enough."""
@@ -424,13 +421,10 @@ class Conversation:
         """Ask another connection, or at last go on, where Deepgram speaks of later audio but not of a channel's."""
         heard_to = min(self._hearing.heard_to, self.position)
         passed_over = [channel for channel in lagging if heard_to - self._hearing.watermarks[channel] > SAMPLE_RATE]
-        if not passed_over:
+        if not passed_over and not self._is_slow(heard_to, self._heard_at, now):
             self._give_up()
-            return
         for channel in passed_over:
-            # A slow Deepgram cannot have answered before it has come to where it was asked.
-            reached = self._hearing.reached[channel]
-            if reached < self._asked_to - SAMPLE_RATE and now - self._news_at[channel] <= self._patience.answer:
+            if self._is_slow(self._hearing.reached[channel], self._reached_at[channel], now):
                 continue
             try:
                 self._hand_on([self._hearing.give_up(channel, heard_to)], heard=False)
@@ -438,6 +432,10 @@ class Conversation:
             except ResultMissing:
                 self._note_stall()
                 raise
+
+    def _is_slow(self, reached: int, at: float, now: float) -> bool:
+        """Whether Deepgram cannot have answered yet: its results have not come to where it was asked, but go on."""
+        return reached < self._asked_to - SAMPLE_RATE and now - at <= self._patience.answer
 
     def _give_up(self) -> None:
         self._note_stall()

@@ -35,6 +35,11 @@ def the_customer_alone(channel: int, frame: int) -> bool:
     return channel == 0 and frame % 90 < 70
 
 
+def with_long_pauses(channel: int, frame: int) -> bool:
+    """Both are silent for 16 seconds at a time, and then speak for as long, the agent three seconds later."""
+    return frame // 50 % 33 >= 16 + 3 * channel and frame % 90 < 70
+
+
 def always(edit: Edit) -> FakeDeepgram:
     return FakeDeepgram(*[Behaviour(edit=edit) for _ in range(100)])
 
@@ -58,6 +63,14 @@ def test_a_call_in_which_nobody_speaks_needs_no_answer(edit: Edit) -> None:
     call = Call(200, nobody)
     outcome = simulate(transcribe(call, always(edit)))
     assert_whole(outcome, call)
+    assert len(outcome.server.streams) == 1
+
+
+def test_speech_after_a_long_silence_has_its_own_time_for_an_answer() -> None:
+    call = Call(120, with_long_pauses)
+    outcome = simulate(transcribe(call, always(silent_about_silence)))
+    assert_accounted(outcome, call)
+    assert outcome.sink.gaps == []
     assert len(outcome.server.streams) == 1
 
 
@@ -138,12 +151,13 @@ def test_deepgram_that_never_says_anything_is_unavailable() -> None:
     ],
     ids=lambda behaviour: f"{behaviour.pace:g}x, {behaviour.delay:g} s",
 )
-def test_a_slow_deepgram_gets_to_the_end(behaviour: Behaviour) -> None:
-    call = Call(120)
+@pytest.mark.parametrize("spoken", [Call(0).spoken, with_long_pauses])
+def test_a_slow_deepgram_gets_to_the_end(behaviour: Behaviour, spoken: Callable[[int, int], bool]) -> None:
+    call = Call(120, spoken)
     outcome = simulate(transcribe(call, FakeDeepgram(*[behaviour] * 100)))
     assert_whole(outcome, call)
-    assert len(outcome.server.streams) <= 4
-    assert audio_sent(outcome) <= 2 * 120
+    assert len(outcome.server.streams) <= 5
+    assert audio_sent(outcome) <= 2.3 * 120
     assert outcome.took < 120 / min(behaviour.pace, 1.0) + 3 * behaviour.delay + 120
 
 
