@@ -352,6 +352,18 @@ class TestHandOver:
 
 
 class TestFeed:
+    async def test_words_are_told_to_the_clinic_that_the_call_has(self, stage: Stage) -> None:
+        stream = stage.stream()
+        stage.play(stream, contact(CALL, speech(0, 1), start_ms=stage.started_at_ms))
+        await stage.cloud.change(CALL, clinic_id="harbour")
+        await stage.announce(stage.call(stream, CALL, clinic_id="lakeside"))
+        async with stage.feed() as feed, stage.streamer(feed_url=feed.url):
+            await stage.until_words(CALL, 1)
+            await stage.hang_up(CALL)
+            item = await stage.until(CALL, announced=True)
+        assert feed.channels == {"/calls/harbour/call-7"}
+        assert item["clinic_id"] == "harbour"
+
     async def test_subscribers_see_words_after_they_are_stored_and_how_the_call_stands(self, stage: Stage) -> None:
         stream = stage.stream()
         stage.play(stream, contact(CALL, speech(0, 2), start_ms=stage.started_at_ms))

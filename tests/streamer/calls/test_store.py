@@ -156,6 +156,28 @@ class TestTaking:
             "GSI1PK": "LIVE#harbour#2026-11-18",
         }
 
+    @pytest.mark.parametrize("status", ["announced", "released", "failed", "completed"])
+    async def test_a_call_stays_with_the_clinic_that_it_has(
+        self, store_of: Callable[..., CallStore], cloud: Cloud, status: str
+    ) -> None:
+        if status == "announced":
+            await cloud.change("call-7", clinic_id="harbour", clinic_source="queue")
+        else:
+            await cloud.change("call-7", clinic_source="queue")
+            mine = await taken(store_of("one"))
+            await store_of("one").commit(mine.lease, [utterance(1)], replace(CHECKPOINT, next_seq=2))
+            await cloud.change("call-7", status=status, lease_until=0, ended_at_ms=START_MS + 1)
+        elsewhere = replace(CALL, clinic_id="lakeside", started_at_ms=START_MS + 60_000)
+
+        theirs = await taken(store_of("two"), elsewhere, "message-2")
+
+        assert (theirs.lease.clinic_id, theirs.state.clinic_id) == ("harbour", "harbour")
+        await store_of("two").commit(theirs.lease, [utterance(2)], replace(CHECKPOINT, next_seq=3))
+        item = await cloud.live("call-7")
+        assert (item["clinic_id"], item["clinic_source"]) == ("harbour", "queue")
+        assert item["GSI1PK"].startswith("LIVE#harbour#")
+        assert {said["clinic_id"] for said in await cloud.utterances("call-7")} == {"harbour"}
+
     async def test_of_many_that_race_for_a_call_one_gets_it(
         self, store_of: Callable[..., CallStore], cloud: Cloud
     ) -> None:
