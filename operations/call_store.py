@@ -14,7 +14,9 @@ from transcription.table_keys import (
     FAILED_PARTITION,
     LISTING_INDEX,
     call_partition,
+    clinic_key,
     clinic_partition,
+    disputed_clinics_partition,
     transcript_range,
 )
 
@@ -106,6 +108,19 @@ class CallStore:
             return self._table.scan(FilterExpression=condition, **start)
 
         return items_of(page)
+
+    def clinic_of(self, call_id: str) -> dict[str, Any] | None:
+        """The decision whose call it is; ``None`` where there is none, as of calls from before decisions were kept."""
+        return self._table.get_item(Key=clinic_key(call_id).primary(), ConsistentRead=True).get("Item")
+
+    def disputed(self, day: str, *, limit: int) -> list[dict[str, Any]]:
+        """The decisions that something new spoke against last on this day (yyyy-mm-dd, UTC)."""
+        condition = Key("GSI1PK").eq(disputed_clinics_partition(day))
+
+        def page(**start: Any) -> Mapping[str, Any]:
+            return self._table.query(IndexName=CALL_INDEX, KeyConditionExpression=condition, **start)
+
+        return list(islice(items_of(page), limit))
 
     def whole(self, item: dict[str, Any]) -> dict[str, Any]:
         """*item* with what was too large for it and is in the archive only."""

@@ -2,7 +2,8 @@
 
 ``--call ID`` prints what is known about one call, live and recorded, with its transcript; ``--clinic ID --live`` lists
 the calls of a day that were, or are, transcribed while they run; ``--failed`` lists the recordings that failed or were
-rejected. What is printed are the words of callers: it is for the terminal of somebody who may read them.
+rejected; ``--disputed`` lists the calls of a day that something claimed for another clinic. What is printed are the
+words of callers: it is for the terminal of somebody who may read them.
 
 Exit status: 0 when something was found, 1 when nothing was, 2 when the environment or the arguments are wrong.
 """
@@ -26,7 +27,7 @@ from operations import environment
 from operations.call_store import CallStore
 from operations.environment import UnusableEnvironment
 from operations.live_calls import LiveCallStore
-from operations.rendering import calls_table, claims_table, live_calls_table, transcript_view
+from operations.rendering import calls_table, claims_table, clinics_table, live_calls_table, transcript_view
 from transcription.table_values import plain
 
 _DEFAULT_MAX = 50
@@ -45,7 +46,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     wanted.add_argument("--clinic", metavar="ID", help="the calls of a clinic, newest first")
     wanted.add_argument("--call", metavar="ID", help="all about one call, with its transcript")
     wanted.add_argument("--failed", action="store_true", help="recordings that failed or were rejected, latest first")
-    parser.add_argument("--day", type=_day, metavar="yyyy-mm-dd", help="with --clinic: only this day (UTC)")
+    wanted.add_argument(
+        "--disputed",
+        action="store_true",
+        help="calls that something claimed for another clinic than theirs, today unless --day says otherwise",
+    )
+    parser.add_argument(
+        "--day", type=_day, metavar="yyyy-mm-dd", help="with --clinic or --disputed: only this day (UTC)"
+    )
     parser.add_argument(
         "--live",
         action="store_true",
@@ -60,8 +68,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--json", action="store_true", help="print the items as JSON")
     arguments = parser.parse_args(argv)
-    if arguments.day and not arguments.clinic:
-        parser.error("--day goes with --clinic")
+    if arguments.day and not (arguments.clinic or arguments.disputed):
+        parser.error("--day goes with --clinic or --disputed")
     if arguments.live and not arguments.clinic:
         parser.error("--live goes with --clinic")
     console, errors = Console(highlight=False), Console(stderr=True)
@@ -83,14 +91,19 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _find(store: CallStore, live: LiveCallStore, arguments: argparse.Namespace) -> list[dict[str, Any]]:
+    day = arguments.day or datetime.now(UTC).date().isoformat()
     if arguments.live:
-        day = arguments.day or datetime.now(UTC).date().isoformat()
         return list(islice(live.of_day(arguments.clinic, day), arguments.max))
     if arguments.clinic:
         return store.of_clinic(arguments.clinic, day=arguments.day, limit=arguments.max)
     if arguments.call:
-        state = live.call(arguments.call)
-        return [store.whole(item) for item in store.of_call(arguments.call)] + ([state] if state else [])
+        of_contact = (live.call(arguments.call), store.clinic_of(arguments.call))
+        return [
+            *(store.whole(item) for item in store.of_call(arguments.call)),
+            *(item for item in of_contact if item is not None),
+        ]
+    if arguments.disputed:
+        return store.disputed(day, limit=arguments.max)
     return store.failed(limit=arguments.max)
 
 
@@ -103,6 +116,8 @@ def _show(console: Console, items: list[dict[str, Any]], arguments: argparse.Nam
         console.print(calls_table(items))
     elif arguments.failed:
         console.print(claims_table(items))
+    elif arguments.disputed:
+        console.print(clinics_table(items))
     else:
         _show_call(console, items)
     if not arguments.call and len(items) == arguments.max:
@@ -115,7 +130,8 @@ def _show_call(console: Console, items: list[dict[str, Any]]) -> None:
         by_type.setdefault(item["type"], []).append(item)
     for transcript in by_type.get("transcript", []):
         console.print(transcript_view(transcript))
-    for kind, table in (("live-call", live_calls_table), ("claim", claims_table)):
+    kinds = (("clinic-decision", clinics_table), ("live-call", live_calls_table), ("claim", claims_table))
+    for kind, table in kinds:
         if kind in by_type:
             console.print(table(by_type[kind]))
 

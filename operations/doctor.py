@@ -20,7 +20,7 @@ from rich.console import Console
 from rich.text import Text
 
 from operations import environment
-from operations.checks import capacity, connect_instance, deepgram, streamers, troubles
+from operations.checks import capacity, clinics, connect_instance, deepgram, streamers, troubles
 from operations.checks.findings import Check, Examined, Finding, State, examine
 from operations.environment import UnusableEnvironment
 from operations.rendering import table_of
@@ -33,9 +33,11 @@ CHECKS: Final[Mapping[str, Check]] = {
     "Storage": connect_instance.check_storage,
     "Functions": connect_instance.check_functions,
     "Flow modules": connect_instance.check_modules,
+    "Clinics": clinics.check_settings,
     "Quotas": capacity.check_quotas,
     "Capacity": capacity.check_streamers,
     "Failed calls": troubles.check_failed_calls,
+    "Disputed calls": clinics.check_disputes,
     "Alarms": troubles.check_alarms,
 }
 """What is looked at, in this order."""

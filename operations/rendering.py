@@ -59,7 +59,7 @@ def claims_table(items: Iterable[Item]) -> Table:
         table.add_row(
             *cells(
                 item.get("call_id") or object_name(item.get("bucket"), item.get("s3_key")),
-                item.get("clinic_id"),
+                _clinic(item),
                 item["status"],
                 item.get("attempts"),
                 _asked(item),
@@ -89,12 +89,28 @@ def live_calls_table(items: Iterable[Item]) -> Table:
     return table
 
 
+def clinics_table(items: Iterable[Item]) -> Table:
+    """One line for each decision whose call it is."""
+    table = table_of("Call", "Clinic", "Decided (UTC)", "Claimed for another clinic")
+    for item in items:
+        against = (statement.partition("#") for statement in sorted(item["conflicts"]))
+        table.add_row(
+            *cells(
+                item["call_id"],
+                _clinic(item),
+                str(item["decided_at"])[:16].replace("T", " "),
+                ", ".join(f"{clinic} by {source}" for source, _, clinic in against),
+            )
+        )
+    return table
+
+
 def transcript_view(item: Item) -> RenderableType:
     """A transcript by role, its figures and its score with the turns that gave the points."""
     facts = Table(show_header=False, box=None, padding=(0, 2, 0, 0))
     roles = item["roles"]
     for name, value in (
-        ("Clinic", item["clinic_id"]),
+        ("Clinic", _clinic(item)),
         ("Started", f"{_started(item)} UTC ({item['kind']})"),
         ("Length", f"{_clock(item['duration_seconds'])}, {item['word_count']} words"),
         ("Recognised", f"by {item['model']}, confidence {_share(item.get('confidence'))}"),
@@ -109,6 +125,12 @@ def transcript_view(item: Item) -> RenderableType:
     if quality := item.get("quality"):
         parts.append(_score(quality))
     return Group(*parts)
+
+
+def _clinic(item: Item) -> str | None:
+    """A clinic, and what it was decided by, as far as that was noted."""
+    clinic, source = item.get("clinic_id"), item.get("clinic_source")
+    return f"{clinic} (by {source})" if clinic and source else clinic
 
 
 def _turns(utterances: Sequence[Item]) -> RenderableType:

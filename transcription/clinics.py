@@ -177,11 +177,11 @@ class ClinicRules:
         Raises:
             InvalidClinic: The flow names a clinic that cannot be one. Whatever is less specific would be a guess then.
         """
-        queues = {_queue_id(queue): clinic for queue, clinic in self.clinic_by_queue.items()}
+        queues = {queue_id(queue): clinic for queue, clinic in self.clinic_by_queue.items()}
         return _evidence(
             (ClinicSource.PARAMETER, _named(ClinicSource.PARAMETER, facts.parameter)),
             (ClinicSource.ATTRIBUTE, _named(ClinicSource.ATTRIBUTE, facts.attribute)),
-            (ClinicSource.QUEUE, queues.get(_queue_id(facts.queue or ""))),
+            (ClinicSource.QUEUE, queues.get(queue_id(facts.queue or ""))),
             (ClinicSource.DIALLED_NUMBER, self.clinic_by_dialled_number.get(facts.dialled_number or "")),
         )
 
@@ -211,6 +211,6 @@ def _named(source: ClinicSource, clinic_id: str | None) -> str | None:
     return clinic_id
 
 
-def _queue_id(queue: str) -> str:
+def queue_id(queue: str) -> str:
     """Return the id of a queue: it is unique, and all that Connect's API tells of a contact's queue."""
     return queue.rpartition(_QUEUE)[2]

@@ -102,13 +102,13 @@ def live_call_key(call_id: str, *, clinic_id: str | None = None, day: str | None
 
 
 def clinic_key(call_id: str, *, disputed_on: str | None = None) -> ItemKey:
-    """Key of the decision whose call it is; a disputed one is also listed, by the day (yyyy-mm-dd) of the dispute."""
+    """Key of the decision whose call it is; a disputed one is listed, by the day (yyyy-mm-dd) of its latest dispute."""
     listed = None if disputed_on is None else disputed_clinics_partition(disputed_on)
     return ItemKey(call_partition(call_id), "CLINIC", listed, listed and call_partition(call_id))
 
 
 def disputed_clinics_partition(day: str) -> str:
-    """GSI1PK of the calls about whose clinic there was contradictory evidence on a day (yyyy-mm-dd, UTC)."""
+    """GSI1PK of the calls whose clinic was disputed last on a day (yyyy-mm-dd, UTC)."""
     return f"DISPUTED#{day}"
 
 

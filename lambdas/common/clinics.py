@@ -187,8 +187,7 @@ class Clinics:
         try:
             self._table.update_item(
                 Key=key.primary(),
-                UpdateExpression="SET conflicts.#statement = :now, GSI1PK = if_not_exists(GSI1PK, :listed),"
-                " GSI1SK = if_not_exists(GSI1SK, :call)",
+                UpdateExpression="SET conflicts.#statement = :now, GSI1PK = :listed, GSI1SK = :call",
                 ConditionExpression="attribute_exists(PK) AND attribute_not_exists(conflicts.#statement)",
                 ExpressionAttributeNames={"#statement": _name(statement)},
                 ExpressionAttributeValues={":now": now.isoformat(), ":listed": key.gsi1pk, ":call": key.gsi1sk},

@@ -10,6 +10,7 @@ from operations.call_store import CallStore
 from tests.operations.conftest import Deployed
 from tests.operations.recorded_calls import TURNS, follow_live, store_claim, store_transcript
 from tests.transcription.live_calls import CALL_ID, intervals
+from transcription.table_keys import clinic_key
 
 CONTACT = "connect/acme/CallRecordings/2026/11/20/contact-1_20261120T14:05_UTC.wav"
 CONTACT_IVR = "connect/acme/CallRecordings/ivr/2026/11/20/contact-1_20261120T14:05_UTC.wav"
@@ -106,6 +107,42 @@ def test_a_recording_whose_call_is_unknown_is_listed_by_its_object(
     store_claim(deployed, "1", call_id=None, status="rejected", bucket="calls", s3_key="x/y.wav")
     assert calls.main([*deployed.arguments, "--failed"]) == 0
     assert "s3://calls/x/y.wav" in re.sub(r"\s", "", capsys.readouterr().out)
+
+
+def decide(deployed: Deployed, call_id: str, *conflicts: str, day: str = "2026-11-20") -> None:
+    """Leave a decision whose call it is, with what spoke against it on a day."""
+    deployed.table.put_item(
+        Item={
+            **clinic_key(call_id, disputed_on=day if conflicts else None).attributes(),
+            "type": "clinic-decision",
+            "call_id": call_id,
+            "clinic_id": "clinic-7",
+            "clinic_source": "attribute",
+            "decided_at": "2026-11-20T14:05:03+00:00",
+            "conflicts": dict.fromkeys(conflicts, "2026-11-20T14:12:00+00:00"),
+        }
+    )
+
+
+def test_a_call_says_whose_it_is_by_what_and_what_spoke_against_it(
+    deployed: Deployed, capsys: pytest.CaptureFixture[str]
+) -> None:
+    store_transcript(deployed, CONTACT)
+    store_claim(deployed, "r" * 64, call_id="contact-1", status="completed", clinic_source="prefix")
+    decide(deployed, "contact-1", "prefix#harbour", "queue#hilltop")
+    assert calls.main([*deployed.arguments, "--call", "contact-1"]) == 0
+    shown = " ".join(capsys.readouterr().out.split())
+    assert "Clinic clinic-7 (by prefix)" in shown
+    assert "clinic-7 (by attribute) 2026-11-20 14:05 harbour by prefix, hilltop by queue" in shown
+
+
+def test_disputed_calls_are_listed_by_day(deployed: Deployed, capsys: pytest.CaptureFixture[str]) -> None:
+    decide(deployed, "a", "prefix#harbour")
+    decide(deployed, "b", "prefix#harbour", day="2026-11-21")
+    decide(deployed, "c")
+    found = listed(deployed, capsys, "--disputed", "--day", "2026-11-20")
+    assert [(item["call_id"], list(item["conflicts"])) for item in found] == [("a", ["prefix#harbour"])]
+    assert calls.main([*deployed.arguments, "--disputed"]) == 1
 
 
 def test_nothing_found_ends_with_1(deployed: Deployed, capsys: pytest.CaptureFixture[str]) -> None:

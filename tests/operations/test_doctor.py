@@ -13,7 +13,7 @@ from botocore.exceptions import EndpointConnectionError
 from botocore.stub import Stubber
 
 from operations import doctor
-from operations.checks import capacity, connect_instance, deepgram, streamers, troubles
+from operations.checks import capacity, clinics, connect_instance, deepgram, streamers, troubles
 from operations.checks.findings import Check, Examined, Finding, State, examine
 from operations.environment import Environment
 
@@ -24,7 +24,12 @@ SECRET = f"arn:aws:secretsmanager:{REGION}:{ACCOUNT}:secret:deepgram"
 TASKS = f"arn:aws:ecs:{REGION}:{ACCOUNT}:task-definition/streamer:7"
 KEY = "0123456789abcdef0123456789abcdef01234567"
 IMAGE = f"{ACCOUNT}.dkr.ecr.{REGION}.amazonaws.com/assets:3f"
-BATCH = {"DeepgramSecretArn": SECRET, "RecordingBucketName": "recordings", "FailedCallsQueueUrl": "https://sqs/failed"}
+BATCH = {
+    "TableName": "transcripts",
+    "DeepgramSecretArn": SECRET,
+    "RecordingBucketName": "recordings",
+    "FailedCallsQueueUrl": "https://sqs/failed",
+}
 LIVE = {
     "StreamerTaskDefinitionArn": TASKS,
     "StreamerServiceName": "streamers",
@@ -101,6 +106,64 @@ def states(findings: list[Finding]) -> list[State]:
 def one(findings: list[Finding]) -> Finding:
     (finding,) = findings
     return finding
+
+
+# Whose calls they are
+
+QUEUE = "2f1a7c8e-0001-4000-8000-00000000000a"
+NUMBER = "+493012345678"
+
+
+@pytest.mark.parametrize(("counts", "wanted"), [((0, 0), [State.OK, State.OK]), ((0, 2), [State.OK, State.WARNING])])
+def test_disputed_calls_are_counted_and_listed_by_a_command(
+    aws: Stubs, counts: tuple[int, int], wanted: list[State]
+) -> None:
+    for count in counts:
+        aws.answer("dynamodb", "query", {"Count": count})
+    findings = found(aws, clinics.check_disputes, live=False)
+    assert states(findings) == wanted
+    for finding in findings:
+        assert (finding.state is State.WARNING) == (
+            "operations.calls --environment Dev --disputed --day" in finding.remedy
+        )
+
+
+def settings(aws: Stubs, **rules: Any) -> None:
+    variables = {"CLINICS": json.dumps(rules)}
+    answer = {"Environment": {"Variables": variables}}
+    aws.answer("lambda", "get_function_configuration", answer, FunctionName="start")
+
+
+@pytest.mark.parametrize(
+    ("queues", "numbers", "wanted"),
+    [
+        ([QUEUE], [NUMBER], [State.OK, State.OK]),
+        ([QUEUE, "another"], [NUMBER], [State.OK, State.OK, State.OK]),
+        (["another"], ["+4930"], [State.WARNING, State.OK, State.WARNING, State.OK]),
+    ],
+)
+def test_what_the_settings_name_is_looked_for_in_the_instance(
+    aws: Stubs, queues: list[str], numbers: list[str], wanted: list[State]
+) -> None:
+    settings(
+        aws, clinic_by_queue={f"{INSTANCE}/queue/{QUEUE}": "lakeside"}, clinic_by_dialled_number={NUMBER: "harbour"}
+    )
+    listed = {"QueueSummaryList": [{"Id": queue} for queue in queues]}
+    aws.answer("connect", "list_queues", listed, InstanceId=INSTANCE, QueueTypes=["STANDARD"])
+    listed = {"ListPhoneNumbersSummaryList": [{"PhoneNumber": number} for number in numbers]}
+    aws.answer("connect", "list_phone_numbers_v2", listed, TargetArn=INSTANCE)
+    findings = found(aws, clinics.check_settings, instance_arn=INSTANCE)
+    assert states(findings) == wanted
+    assert not any("4930" in finding.what + finding.remedy for finding in findings)
+
+
+def test_settings_that_name_no_queue_need_no_instance_to_be_asked(aws: Stubs) -> None:
+    settings(aws, default_clinic_id="main")
+    assert states(found(aws, clinics.check_settings, instance_arn=INSTANCE)) == [State.OK, State.OK]
+
+
+def test_settings_are_not_compared_without_an_instance(aws: Stubs) -> None:
+    assert states(found(aws, clinics.check_settings)) == [State.SKIPPED]
 
 
 # Deepgram's key
@@ -422,6 +485,8 @@ def test_what_may_not_be_looked_at_says_which_permission_is_missing(aws: Stubs, 
         "Storage": ("connect", "list_instance_storage_configs"),
         "Functions": ("connect", "list_lambda_functions"),
         "Flow modules": ("connect", "list_contact_flow_modules"),
+        "Clinics": ("lambda", "get_function_configuration"),
+        "Disputed calls": ("dynamodb", "query"),
         "Quotas": ("service-quotas", "list_service_quotas"),
         "Capacity": ("application-autoscaling", "describe_scalable_targets"),
         "Failed calls": ("sqs", "get_queue_attributes"),

@@ -110,12 +110,12 @@ def test_nothing_is_decided_without_evidence(cloud: Cloud, register: Register) -
     assert cloud.items() == []
 
 
-def test_what_contradicts_a_decision_is_noted_and_listed_by_its_day(cloud: Cloud, register: Register) -> None:
+def test_what_contradicts_a_decision_is_noted_and_listed_by_the_latest_day(cloud: Cloud, register: Register) -> None:
     register.settle(ATTRIBUTE, PREFIX, DEFAULT)
     register.settle(QUEUE, PREFIX, DEFAULT, now=LATER)
     item = register.item()
     assert item["conflicts"] == {"prefix#hilltop": NOW.isoformat(), "queue#harbour": LATER.isoformat()}
-    assert (item["clinic_id"], item["GSI1PK"]) == ("lakeside", disputed_clinics_partition("2026-11-20"))
+    assert (item["clinic_id"], item["GSI1PK"]) == ("lakeside", disputed_clinics_partition("2026-11-21"))
 
 
 def test_a_call_without_conflict_is_not_listed_as_disputed(register: Register) -> None:
