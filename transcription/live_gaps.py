@@ -27,7 +27,7 @@ def merged(gaps: Iterable[Gap]) -> tuple[Gap, ...]:
         for reason in dict.fromkeys(gap.reason for gap in found)
         for piece in _of_one_reason([gap for gap in found if gap.reason is reason])
     ]
-    return tuple(sorted(_fewer(pieces), key=lambda gap: gap.start))
+    return tuple(sorted(_fewer(pieces), key=lambda gap: (gap.start, gap.end, gap.reason)))
 
 
 def _of_one_reason(gaps: list[Gap]) -> list[Gap]:

@@ -55,6 +55,11 @@ def test_gaps_of_different_channels_or_reasons_stay_apart() -> None:
     assert set(merged(gaps)) == set(gaps)
 
 
+def test_gaps_that_begin_together_have_one_order() -> None:
+    missing, earlier, unreadable = gap(20, 30), gap(0, 10, GapReason.UNREADABLE), gap(20, 30, GapReason.UNREADABLE)
+    assert merged([missing, earlier, unreadable]) == merged([unreadable, missing, earlier])
+
+
 @given(GAPS)
 def test_nothing_that_is_missing_is_forgotten_and_nothing_is_told_twice(gaps: list[Gap]) -> None:
     found = merged(gaps)
