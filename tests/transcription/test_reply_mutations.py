@@ -109,7 +109,10 @@ def change(reply: Any, path: Path, how: str, value: Any) -> None:
         except (IndexError, KeyError, TypeError):
             return
     last = path[-1]
-    known = last in place if isinstance(place, dict) else isinstance(place, list) and 0 <= int(last) < len(place)
+    if isinstance(place, list):
+        known = isinstance(last, int) and last < len(place)
+    else:
+        known = isinstance(place, dict) and last in place
     if not known:
         return
     if how == "replace":

@@ -303,3 +303,18 @@ def test_a_refusal_that_comes_packed_is_read(deepgram: FakeDeepgram) -> None:
     body = gzip.compress(json.dumps({"err_code": "TOO_MANY_REQUESTS", "err_msg": "slower"}).encode())
     refused = failure(deepgram, Answer(429, body, headers={"Content-Encoding": "gzip"}))
     assert (refused.code, refused.retriable) == ("Deepgram.TOO_MANY_REQUESTS", True)
+
+
+def test_a_long_reply_takes_little_more_memory_than_its_bytes(deepgram: FakeDeepgram) -> None:
+    word = {"word": "hello", "punctuated_word": "Hello,", "start": 1.25, "end": 1.5, "confidence": 0.98765432}
+    body = json.dumps({"results": {"channels": [{"alternatives": [{"words": [word] * 40_000}]}]}}).encode()
+    assert len(body) > 3_000_000
+    transcribe(deepgram.url)  # what is loaded on first use does not count below
+    deepgram.answer(Answer(body=body))
+    tracemalloc.start()
+    try:
+        assert transcribe(deepgram.url) == body
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 3 * len(body)
