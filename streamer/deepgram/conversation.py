@@ -98,7 +98,7 @@ class Counts:
     Attributes:
         reconnects: connections that broke before everything sent had its final words.
         rate_limited: handshakes refused with status 429.
-        stalls: connections given up because nothing came back.
+        stalls: connections given up because nothing came back, or nothing of one channel.
         unknown_messages: messages of types that are not documented.
         malformed_messages: messages that could not be read.
         odd_messages: messages of which something beside the words was odd, and was passed over.

@@ -4,6 +4,9 @@ Nothing is lost: audio is kept until its final words are stored, and sent again 
 Nothing comes twice: each channel has a *watermark*, the position on the call's clock up to which its words are final.
 A new connection begins at the lower watermark of the two, and the other channel is silent there up to its own.
 
+What Deepgram has shown and then leaves out of its final results is asked for again in the same way, within bounds, and
+told as a gap where it stays out (`streamer.deepgram.hearing`).
+
 Nothing is dropped either: when the buffer is full, `DeepgramSession.send` waits, and the audio stays in the stream.
 """
 
