@@ -410,7 +410,11 @@ class TranscriptionWorkflow(Construct):
     ) -> None:
         _private.allow_objects(role, recordings, "s3:GetObject", "s3:GetObjectVersion", key=recording_key)
         _private.allow_listing(role, recordings)
-        _private.allow_items(role, table, "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem")
+        _private.allow_items(
+            role,
+            table,
+            *("dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:ConditionCheckItem"),
+        )
         _clinics.allow_decisions(role, table)
         if instance_arn is not None:
             _clinics.allow_contacts(role, instance_arn)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from boto3.dynamodb.conditions import Attr, Key
 
 from transcription.table_keys import (
+    CALL_INDEX,
     FAILED_PARTITION,
     LISTING_INDEX,
     call_partition,
@@ -24,8 +25,6 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb.service_resource import Table
     from mypy_boto3_s3.client import S3Client
 
-CALL_INDEX = "GSI1"
-"""Index that lists items by call."""
 FAILED_ADMISSION = "failed-admission"
 """Type of the item of an admission that failed; there may be no claim."""
 _FAILED = ("failed", "rejected")

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 from boto3.dynamodb.conditions import Key
 
-from operations.call_store import CALL_INDEX, items_of
+from operations.call_store import items_of
 from transcription.live_call import LiveStatus
 from transcription.table_keys import (
+    CALL_INDEX,
     call_partition,
     live_call_key,
     live_calls_partition,

@@ -6,6 +6,9 @@ from typing import Final
 
 from transcription.recordings import CallKind
 
+CALL_INDEX: Final = "GSI1"
+"""Index of what belongs to a call."""
+
 LISTING_INDEX: Final = "GSI2"
 """Index of what is listed in order of time: transcripts by clinic, and the claims on recordings that failed."""
 
@@ -78,7 +81,23 @@ def claim_key(recording_id: str, call_id: str | None, kind: CallKind | None) -> 
     """Key of the claim on a recording; a recording whose call is unknown is not listed by call."""
     if call_id is None or kind is None:
         return ItemKey(f"RECORDING#{recording_id}", "CLAIM")
-    return ItemKey(f"RECORDING#{recording_id}", "CLAIM", call_partition(call_id), f"CLAIM#{kind}#{recording_id}")
+    return ItemKey(f"RECORDING#{recording_id}", "CLAIM", call_partition(call_id), f"{claim_range(kind)}{recording_id}")
+
+
+def claim_range(kind: CallKind) -> str:
+    """Beginning of the GSI1SK of all claims on recordings of a call, of one kind."""
+    return f"CLAIM#{kind}#"
+
+
+def content_key(clinic_id: str, call_id: str, kind: CallKind, size_bytes: int, digest: str) -> ItemKey:
+    """Key of what is noted of one content of a call's recordings, of one kind; listed by call like their claims.
+
+    A call id that is no contact's is of its clinic only.
+    """
+    content = f"{digest}#{size_bytes}"
+    return ItemKey(
+        f"CONTENT#{clinic_id}#{call_id}#{kind}", content, call_partition(call_id), f"CONTENT#{kind}#{content}"
+    )
 
 
 def failed_admission_key(bucket: str, key: str, content: str) -> ItemKey:

@@ -6,6 +6,9 @@ Outcomes when the object changes between its announcement and this step:
 * replaced in a bucket that keeps versions: the announced version is still there and is transcribed; which version the
   transcript shows is decided by the time S3 got them, not by which finished first;
 * replaced in a bucket without versions: ignored as `replaced`, because the new content has its own announcement.
+
+A recording with the same content as another one of its call is not transcribed again: it waits for the other one as
+long as that is in work, and is then linked with it (see `contents`).
 """
 
 from __future__ import annotations
@@ -19,6 +22,7 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
 
+from lambdas.admit_recording.contents import Contents, Ours, digest_in
 from lambdas.admit_recording.decision import Decision, Verdict
 from lambdas.admit_recording.live_policy import LiveEvidence
 from lambdas.admit_recording.object_stream import ObjectChanged, ObjectStream
@@ -81,6 +85,8 @@ class Rejected(SafeError):
 @dataclass(frozen=True, kw_only=True)
 class _StoredObject:
     etag: str
+    version_id: str | None
+    digest: str | None
     size_bytes: int
     last_modified: datetime
     metadata: Mapping[str, str]
@@ -121,6 +127,7 @@ class Admission:
         self._s3 = s3
         self._table = table
         self._claims = claims
+        self._contents = Contents(table=table, claims=claims, s3=s3)
         self._clinics = clinics
         self._clinic_rules = clinic_rules
         self._contacts = contacts
@@ -174,17 +181,33 @@ class Admission:
         if stored is None:
             refusal = Rejected("RecordingMissing", "the recording was deleted before it could be read")
             return self._refuse(_candidate(announcement, call=call), refusal, announcement, execution=execution)
+        return self._look_into(announcement, call, stored, execution=execution, started_at=started_at)
+
+    def _look_into(
+        self,
+        announcement: Announcement,
+        call: CallRecording,
+        stored: _StoredObject,
+        *,
+        execution: str,
+        started_at: datetime | None,
+    ) -> Decision:
+        """Decide about a recording that is there."""
         live = live_state_of(self._table, call)
         named, call = call, _filed_with(call, live)
-        candidate = _candidate(announcement, call=call, size_bytes=stored.size_bytes)
-        if candidate.version_id is None and candidate.etag != stored.etag:
+        candidate = _candidate(announcement, call=call, stored=stored)
+        if candidate.etag != stored.etag and announcement.announced.version_id is None:
             return Decision(verdict=Verdict.IGNORED, reason="replaced", message="the new content has its own event")
+        candidate = self._as_claimed(candidate, announcement)
         if self._earlier_version_is_kept(call, candidate.recording_id):
             self._claims.keep_earlier(candidate, execution=execution, now=self._clock(), lease=self._lease)
             return _duplicate(candidate, "kept-earlier-version")
         taken = self._take(candidate, announcement, execution=execution)
         if isinstance(taken, Duplicate):
             return _duplicate(candidate, taken.reason)
+        same = self._same_content(candidate, call, execution=execution, started_at=started_at)
+        if isinstance(same, Decision):
+            return same
         # Who repeats a recording wants its transcript.
         competing = self._evidence(live) if live and announcement.redrive_of is None else None
         now = self._clock()
@@ -215,8 +238,56 @@ class Admission:
             sequencer=announcement.announced.sequencer,
             call=with_its_start(call),
             audio=audio,
+            same_content_as=same,
         )
         return self._conclude(admitted, competing, told=with_its_start(named), execution=execution)
+
+    def _as_claimed(self, candidate: Candidate, announcement: Announcement) -> Candidate:
+        """Return the recording under the identity by which it is known.
+
+        The version that an announcement does not name is that of the object as it is. Before it was asked for, such a
+        recording was claimed by its ETag.
+        """
+        if candidate.version_id is None or announcement.announced.version_id is not None:
+            return candidate
+        by_etag = recording_id(candidate.bucket, candidate.key, None, candidate.etag)
+        return candidate if self._claims.get(by_etag) is None else replace(candidate, recording_id=by_etag)
+
+    def _same_content(
+        self, candidate: Candidate, call: CallRecording, *, execution: str, started_at: datetime | None
+    ) -> Decision | str | None:
+        """Look for another recording of the call with the same content.
+
+        Returns:
+            What becomes of ours, if the other one stands for it or is still in work; else the other one, if its reply
+            may serve for ours; else `None`.
+        """
+        now = self._clock()
+        found = self._contents.take(candidate, call, execution=execution, now=now)
+        if isinstance(found, Ours):
+            return found.earlier_holder
+        if found.in_progress and started_at is not None:
+            return Decision(
+                verdict=Verdict.WAIT,
+                reason="same-content-in-progress",
+                recording=_known(candidate),
+                wait_seconds=pause_seconds(since=started_at, now=now),
+            )
+        if not (found.in_progress or found.covered) and self._superseded(found.recording_id, candidate, call):
+            # The earlier content is back, and the newest recording is shown: from the reply that was paid for.
+            return found.recording_id
+        self._claims.link(candidate.recording_id, execution=execution, same_content_as=found.recording_id, now=now)
+        return _duplicate(candidate, "same-content")
+
+    def _superseded(self, other: str, candidate: Candidate, call: CallRecording) -> bool:
+        """Tell whether the call's transcript is of another content than ours and *other*'s by now."""
+        key = transcript_key(call.clinic_id, call.day, call.call_id, call.kind).primary()
+        item = self._table.get_item(Key=key, ConsistentRead=True, ProjectionExpression="recording_id").get("Item")
+        shown = None if item is None else item.get("recording_id")
+        if shown is None or shown == other:
+            return False
+        claim = self._claims.get(str(shown))
+        return claim is None or claim.get("digest") != candidate.digest
 
     def _call(self, key: RecordingKey) -> CallRecording:
         """Return the call that a key speaks of, filed with the clinic that its contact has, or has from now on."""
@@ -281,18 +352,22 @@ class Admission:
         """Look at the announced content; `None` when it, or the object as a whole, was deleted."""
         bucket, key, version_id = announcement.bucket, announcement.announced.key, announcement.announced.version_id
         try:
-            head = self._s3.head_object(Bucket=bucket, Key=key)
+            # Its checksum takes the rights that reading it takes (Amazon S3 API reference, "HeadObject").
+            head = self._s3.head_object(Bucket=bucket, Key=key, ChecksumMode="ENABLED")
             if version_id is not None:
                 # The version outlives a deletion without a version id, but whoever deleted the call wanted it gone:
                 # so the object is asked for first, and its announced version only then.
-                head = self._s3.head_object(Bucket=bucket, Key=key, VersionId=version_id)
+                head = self._s3.head_object(Bucket=bucket, Key=key, VersionId=version_id, ChecksumMode="ENABLED")
         except ClientError as error:
             # HEAD has no body to carry a code such as NoSuchKey, so the status stands for it.
             if error_code(error) in {"404", "NoSuchKey", "NoSuchVersion"}:
                 return None
             raise
+        version = head.get("VersionId")
         return _StoredObject(
             etag=head["ETag"].strip('"'),
+            version_id=None if version in (None, "", "null") else version,
+            digest=digest_in(head),
             size_bytes=head["ContentLength"],
             last_modified=head["LastModified"],
             metadata=head["Metadata"],
@@ -368,16 +443,20 @@ def _filed_with(call: CallRecording, live: LiveState | None) -> CallRecording:
     return replace(call, started_at=live.started_at, started_at_source=StartSource.LIVE)
 
 
-def _candidate(announcement: Announcement, *, call: CallRecording | None, size_bytes: int = 0) -> Candidate:
+def _candidate(
+    announcement: Announcement, *, call: CallRecording | None, stored: _StoredObject | None = None
+) -> Candidate:
     announced = announcement.announced
+    version_id = announced.version_id or (stored.version_id if stored else None)
     return Candidate(
-        recording_id=recording_id(announcement.bucket, announced.key, announced.version_id, announced.etag),
+        recording_id=recording_id(announcement.bucket, announced.key, version_id, announced.etag),
         bucket=announcement.bucket,
         key=announced.key,
-        version_id=announced.version_id,
+        version_id=version_id,
         etag=announced.etag.strip('"'),
-        size_bytes=size_bytes,
+        size_bytes=stored.size_bytes if stored else 0,
         sequencer=announced.sequencer,
+        digest=stored.digest if stored else None,
         call=call,
     )
 

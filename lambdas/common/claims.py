@@ -40,10 +40,14 @@ class ClaimStatus(StrEnum):
     SUPERSEDED = "superseded"
     KEPT = "kept"
     COVERED = "covered"
+    DUPLICATE = "duplicate"
 
 
-_REPEATABLE = frozenset({ClaimStatus.FAILED, ClaimStatus.REJECTED})
-_IN_PROGRESS = frozenset({ClaimStatus.CLAIMED, ClaimStatus.TRANSCRIBED, ClaimStatus.STORED})
+REPEATABLE = frozenset({ClaimStatus.FAILED, ClaimStatus.REJECTED})
+IN_PROGRESS = frozenset({ClaimStatus.CLAIMED, ClaimStatus.TRANSCRIBED, ClaimStatus.STORED})
+
+# Something else than a transcript of their own stands for them.
+_STOOD_FOR = frozenset({ClaimStatus.COVERED, ClaimStatus.DUPLICATE})
 
 # A lost conditional write means somebody else made progress, so a few rounds always suffice.
 _MAX_ROUNDS = 5
@@ -62,6 +66,7 @@ class Candidate:
         size_bytes: Size of the object.
         sequencer: Orders the events of one key, so that a repetition from the claim knows its place; "" where the event
             has none.
+        digest: What tells the content from any other (see `lambdas.admit_recording.contents`); `None` if nothing does.
         call: The call the recording belongs to; `None` when its key tells none.
     """
 
@@ -72,6 +77,7 @@ class Candidate:
     etag: str
     size_bytes: int
     sequencer: str = ""
+    digest: str | None = None
     call: CallRecording | None
 
     @property
@@ -104,8 +110,8 @@ class Duplicate:
     """The recording needs no work.
 
     Attributes:
-        reason: `already-transcribed`, `superseded`, `kept-earlier-version`, `covered-by-live-transcript` or
-            `in-progress`.
+        reason: `already-transcribed`, `superseded`, `kept-earlier-version`, `covered-by-live-transcript`,
+            `same-content` or `in-progress`.
     """
 
     reason: str
@@ -177,7 +183,7 @@ class Claims:
 
     def __init__(self, *, table: Table, retention: timedelta | None = None) -> None:
         self._table = table
-        self._retention = retention
+        self.retention = retention
 
     def take(
         self,
@@ -192,7 +198,8 @@ class Claims:
 
         A failed or rejected recording may be claimed again. A claim in progress is taken over once its lease has run
         out, or at once from an execution that is known to have ended; for the execution that holds it, taking it is
-        idempotent. A recording that a live transcript stands for is claimed by who repeats it on purpose.
+        idempotent. A recording that a live transcript or another recording stands for is claimed by who repeats it on
+        purpose.
 
         Args:
             candidate: The recording.
@@ -214,12 +221,12 @@ class Claims:
             status = ClaimStatus(str(existing["status"]))
             mine = existing["execution"] == execution
             abandoned = existing["execution"] == ended_execution or int(existing["lease_until"]) < _epoch(now)
-            if status in _IN_PROGRESS and not mine and not abandoned:
+            if status in IN_PROGRESS and not mine and not abandoned:
                 return Duplicate(reason="in-progress")
-            if status in _IN_PROGRESS | {ClaimStatus.COVERED} and mine:
+            if status in IN_PROGRESS | _STOOD_FOR and mine:
                 return Taken()
-            repeated = status in _REPEATABLE or (status is ClaimStatus.COVERED and ended_execution is not None)
-            if not repeated and status not in _IN_PROGRESS:
+            repeated = status in REPEATABLE or (status in _STOOD_FOR and ended_execution is not None)
+            if not repeated and status not in IN_PROGRESS:
                 return Duplicate(reason=_REASON_BY_FINAL_STATUS[status])
             if self._take_over(existing, candidate, execution=execution, now=now, lease=lease):
                 return Taken()
@@ -251,6 +258,24 @@ class Claims:
                 ":status": ClaimStatus.COVERED,
                 ":reason": reason,
                 ":live": {"pk": live.pk, "sk": live.sk},
+                ":now": now.isoformat(),
+                ":execution": execution,
+            },
+        )
+
+    def link(self, recording_id: str, *, execution: str, same_content_as: str, now: datetime) -> None:
+        """Note on our claim that another recording of the call has the same content, and its transcript is ours.
+
+        Raises:
+            ClaimLost: Another execution has the claim.
+        """
+        self._change(
+            recording_id,
+            update="SET #status = :status, same_content_as = :other, updated_at = :now",
+            condition="execution = :execution",
+            values={
+                ":status": ClaimStatus.DUPLICATE,
+                ":other": same_content_as,
                 ":now": now.isoformat(),
                 ":execution": execution,
             },
@@ -446,8 +471,10 @@ class Claims:
             item["version_id"] = candidate.version_id
         if candidate.sequencer:
             item["sequencer"] = candidate.sequencer
-        if self._retention is not None:
-            item["expires_at"] = _epoch(now + self._retention)
+        if candidate.digest is not None:
+            item["digest"] = candidate.digest
+        if self.retention is not None:
+            item["expires_at"] = _epoch(now + self.retention)
         try:
             self._table.put_item(Item=item, ConditionExpression="attribute_not_exists(PK)")
         except ClientError as error:
@@ -465,6 +492,8 @@ class Claims:
             for name, value in (candidate.item_key.attributes() | candidate.call_attributes()).items()
             if name not in candidate.item_key.primary()
         }
+        if candidate.digest is not None:
+            named["digest"] = candidate.digest
         naming = "".join(f", {name} = :{name}" for name in named)
         try:
             self._change(
@@ -472,8 +501,8 @@ class Claims:
                 update="SET #status = :status, execution = :execution, lease_until = :until, updated_at = :now,"
                 f" size_bytes = :size, schema_version = :version{naming} ADD attempts :one"
                 # The request lease stays: a request of the earlier execution may still be under way.
-                " REMOVE error_code, error_message, failed_step, covered_reason, live_transcript, execution_requests,"
-                " GSI2PK, GSI2SK",
+                " REMOVE error_code, error_message, failed_step, covered_reason, live_transcript, same_content_as,"
+                " execution_requests, GSI2PK, GSI2SK",
                 condition="#status = :old_status AND execution = :old_execution AND lease_until = :old_until",
                 values={
                     ":status": ClaimStatus.CLAIMED,
@@ -517,6 +546,7 @@ _REASON_BY_FINAL_STATUS = {
     ClaimStatus.SUPERSEDED: "superseded",
     ClaimStatus.KEPT: "kept-earlier-version",
     ClaimStatus.COVERED: "covered-by-live-transcript",
+    ClaimStatus.DUPLICATE: "same-content",
 }
 
 

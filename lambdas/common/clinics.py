@@ -26,7 +26,7 @@ from transcription.clinics import (
     known_source,
 )
 from transcription.codec import SCHEMA_VERSION
-from transcription.table_keys import call_partition, clinic_key, live_call_key
+from transcription.table_keys import CALL_INDEX, call_partition, clinic_key, live_call_key
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -34,8 +34,6 @@ if TYPE_CHECKING:
 
     from mypy_boto3_dynamodb.service_resource import Table
 
-CALL_INDEX = "GSI1"
-"""Index that lists what belongs to a call."""
 CONFLICTS_METRIC = "ClinicConflicts"
 """Counts the evidence that named another clinic than the call's."""
 

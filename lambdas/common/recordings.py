@@ -25,6 +25,8 @@ class AdmittedRecording:
         sequencer: Orders writes of one key within that second (see `Provenance`).
         call: The call the recording belongs to.
         audio: Format, channels and length of the audio.
+        same_content_as: Another recording of the call with the same content, whose reply is as good; `None` if none is
+            known.
     """
 
     recording_id: str
@@ -37,6 +39,7 @@ class AdmittedRecording:
     sequencer: str
     call: CallRecording
     audio: AudioFacts
+    same_content_as: str | None = None
 
     @property
     def provenance(self) -> Provenance:

@@ -298,7 +298,7 @@ class Worker:
 
     def _transcribe(self, delivery: _Delivery) -> None:
         work = delivery.work
-        place = self._replies.look(work.recording.recording_id)
+        place = self._known_reply(work)
         if place.reply is not None:
             try:
                 request_id = self._judge(work, place.reply)
@@ -323,6 +323,26 @@ class Worker:
             place = self._replies.look(work.recording.recording_id)
             request_id = self._ask(delivery, place, api_key=newer_key)
         self._succeed(work, request_id=request_id)
+
+    def _known_reply(self, work: Work) -> Place:
+        """Look for the reply to a recording; one to the same content, from which a transcript can be built, is as good.
+
+        That one is copied, so that each recording has its own.
+        """
+        recording = work.recording
+        place = self._replies.look(recording.recording_id)
+        if place.reply is not None or recording.same_content_as is None:
+            return place
+        other = self._replies.look(recording.same_content_as).reply
+        if other is None:
+            return place
+        try:
+            self._judge(work, other)
+        except (UnusableReply, UnbuildableTranscript):
+            return place
+        logger.info("the reply to another recording with the same content is taken")
+        self._replies.keep(recording.recording_id, other.content, metadata=other.metadata)
+        return self._replies.look(recording.recording_id)
 
     def _ask(self, delivery: _Delivery, place: Place, *, api_key: str) -> str:
         """Send one request, keep its reply and return Deepgram's name of the request."""

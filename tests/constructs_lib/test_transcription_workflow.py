@@ -300,6 +300,7 @@ RUN = {"logs:CreateLogStream", "logs:PutLogEvents", "xray:PutTelemetryRecords", 
             {
                 *("s3:GetObject", "s3:GetObjectVersion", "s3:ListBucket", "kms:Decrypt", "kms:GenerateDataKey"),
                 *("dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query", "dynamodb:UpdateItem"),
+                "dynamodb:ConditionCheckItem",
             },
         ),
         (
