@@ -316,6 +316,10 @@ class Workflow:
         self.wait_until(received)
         return messages
 
+    def receive_and_show(self) -> None:
+        """Wait for a message, and leave it where it is."""
+        self.show_again(self.receive())
+
     def _receive(self) -> list[MessageTypeDef]:
         return self._sqs.receive_message(
             QueueUrl=self.source.queue_url, MaxNumberOfMessages=self.source.batch_size, AttributeNames=["All"]
