@@ -234,7 +234,7 @@ class Definition:
                     time=sfn.WaitTime.seconds(
                         f"{{% $exists($states.input.wait_seconds) ? $states.input.wait_seconds : {_SHORTEST_WAIT} %}}"
                     ),
-                    comment="The live transcript of the call is still being made",
+                    comment="The call is still being transcribed live, or another recording with the same content is",
                 ).next(admission),
             )
             .otherwise(

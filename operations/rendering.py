@@ -17,7 +17,7 @@ from transcription.live_call import SAMPLE_RATE
 from transcription.live_coverage import BEGINNING_NOT_PROVEN, END_NOT_PROVEN, STOP_TIMESTAMP, covered_seconds
 
 Item = Mapping[str, Any]
-_CLAIM_REASONS = ("failed_step", "error_code", "error_message", "covered_reason")
+_CLAIM_REASONS = ("failed_step", "error_code", "error_message", "covered_reason", "same_content_as")
 _ROLE_STYLES = {"agent": "cyan", "customer": "green"}
 
 
