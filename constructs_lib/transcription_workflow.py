@@ -289,6 +289,7 @@ class TranscriptionWorkflow(Construct):
                 "CHANNEL_ROLES": channel_roles_setting(channel_roles),
                 "DEEPGRAM_OPTIONS": options.to_json(),
                 "DEEPGRAM_PRICES": options.prices.to_json(),
+                "RUBRIC": _RUBRIC,
                 "TRANSCRIPT_RETENTION_DAYS": retention_days,
             },
             timeout=Duration.minutes(2),
@@ -303,6 +304,7 @@ class TranscriptionWorkflow(Construct):
             memory_mib=512,
         )
         self.admit_function, self.store_function, self.score_function = admit.function, store.function, score.function
+        self._archive = archive
         self.transcription = TranscriptionFunction(
             self,
             "Transcription",
@@ -424,7 +426,8 @@ class TranscriptionWorkflow(Construct):
 
     def _allow_storage(self, role: iam.Role, table: dynamodb.ITableV2, archive: s3.IBucket) -> None:
         _private.allow_objects(role, archive, "s3:GetObject", prefix=REPLIES)
-        _private.allow_objects(role, archive, "s3:PutObject", prefix=TRANSCRIPTS, write=True)
+        # Read when an older document is written anew.
+        _private.allow_objects(role, archive, "s3:GetObject", "s3:PutObject", prefix=TRANSCRIPTS, write=True)
         _private.allow_listing(role, archive)
         _private.allow_items(role, table, "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem")
         _private.acknowledge_wildcards(
@@ -612,6 +615,19 @@ class TranscriptionWorkflow(Construct):
             .combine(_private.allow_messages(grantee, self.queue, "sqs:SendMessage"))
             .combine(self.state_machine.grant_start_execution(grantee))
             .combine(self.state_machine.grant_execution(grantee, "states:DescribeExecution"))
+        )
+
+    def grant_rebuild(self, grantee: iam.IGrantable) -> iam.Grant:
+        """Allow *grantee* to have older documents written anew: to list what is in the archive, not to read it.
+
+        To find the documents of one call, it takes the right to read the table as well.
+        """
+        return _private.allow_listing(grantee, self._archive).combine(
+            iam.Grant.add_to_principal(
+                grantee=grantee,
+                actions=["lambda:InvokeFunction"],
+                resource_arns=[self.store_function.function_arn],
+            )
         )
 
     def metric_failed_calls(self) -> cloudwatch.Metric:

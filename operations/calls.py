@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import re
 import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -52,7 +51,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         help="calls that something claimed for another clinic than theirs, today unless --day says otherwise",
     )
     parser.add_argument(
-        "--day", type=_day, metavar="yyyy-mm-dd", help="with --clinic or --disputed: only this day (UTC)"
+        "--day", type=environment.day, metavar="yyyy-mm-dd", help="with --clinic or --disputed: only this day (UTC)"
     )
     parser.add_argument(
         "--live",
@@ -134,12 +133,6 @@ def _show_call(console: Console, items: list[dict[str, Any]]) -> None:
     for kind, table in kinds:
         if kind in by_type:
             console.print(table(by_type[kind]))
-
-
-def _day(text: str) -> str:
-    if not re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", text):
-        raise argparse.ArgumentTypeError("must look like 2026-11-20")
-    return text
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -68,9 +69,15 @@ class Environment:
                 f"no output {name} in {stacks}: deploy this version of the stacks first"
             ) from None
 
-    def client(self, service: str) -> Any:
-        """A client for any service, by boto3's name of it."""
-        return self.session.client(service, endpoint_url=self.endpoint_url, config=_CONFIG)  # type: ignore[call-overload]
+    def client(self, service: str, *, read_timeout_seconds: float | None = None) -> Any:
+        """A client for any service, by boto3's name of it.
+
+        Args:
+            service: The service.
+            read_timeout_seconds: Longest wait for an answer. Default: what suits most requests.
+        """
+        config = _CONFIG if read_timeout_seconds is None else _CONFIG.merge(Config(read_timeout=read_timeout_seconds))
+        return self.session.client(service, endpoint_url=self.endpoint_url, config=config)  # type: ignore[call-overload]
 
     def sqs(self) -> SQSClient:
         """A client for the queues."""
@@ -113,6 +120,13 @@ def count_up_to(most: int) -> Callable[[str], int]:
         return number
 
     return count
+
+
+def day(text: str) -> str:
+    """Argument type for a day."""
+    if not re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", text):
+        raise argparse.ArgumentTypeError("must look like 2026-11-20")
+    return text
 
 
 def connect(arguments: argparse.Namespace) -> Environment:

@@ -60,4 +60,5 @@ class BatchStack(Stack):
         CfnOutput(self, "WorkQueueUrl", value=self.workflow.queue.queue_url)
         CfnOutput(self, "FailedCallsQueueUrl", value=self.workflow.failed_calls.queue_url)
         CfnOutput(self, "StrandedCallsQueueUrl", value=self.workflow.stranded_calls.queue_url)
+        CfnOutput(self, "StoreFunctionName", value=self.workflow.store_function.function_name)
         CfnOutput(self, "EventBusName", value=self.workflow.bus.event_bus_name)

@@ -6,8 +6,8 @@ passes the judge that cannot be stored.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Protocol
 
 from lambdas.common.archive import REFUSED_REQUESTS, VOCABULARY_TERMS, asked_of
 from transcription.documents import ArchivePointers, StoredForm, stored_form
@@ -20,9 +20,26 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from lambdas.common.archive import ArchivedObject
-    from lambdas.common.recordings import AdmittedRecording
+    from transcription.audio_facts import AudioFacts
     from transcription.cost import PriceList
-    from transcription.transcript import Role, Transcript
+    from transcription.recordings import CallRecording
+    from transcription.transcript import Provenance, Role, Transcript
+
+
+class Recorded(Protocol):
+    """What a transcript tells of its recording."""
+
+    @property
+    def call(self) -> CallRecording:
+        """The call."""
+
+    @property
+    def audio(self) -> AudioFacts:
+        """What was recorded."""
+
+    @property
+    def provenance(self) -> Provenance:
+        """The object."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,7 +81,13 @@ class TranscriptBuilder:
         self._prices = prices
 
     def build(
-        self, recording: AdmittedRecording, reply: ArchivedObject, *, reply_key: str, deepgram_requests: int
+        self,
+        recording: Recorded,
+        reply: ArchivedObject,
+        *,
+        reply_key: str,
+        deepgram_requests: int,
+        earlier: Transcript | None = None,
     ) -> BuiltTranscript:
         """Build the transcript of a recording; the same reply always gives the same bytes.
 
@@ -73,12 +96,14 @@ class TranscriptBuilder:
             reply: Deepgram's reply, as it is in the archive.
             reply_key: Where it is there.
             deepgram_requests: Requests sent for the recording.
+            earlier: An earlier transcript of the same reply, which knows when it was made, what was asked and what it
+                cost by the prices of then.
 
         Raises:
             InvalidReply: The reply holds no transcription.
             Unstorable: What it holds cannot be stored.
         """
-        asked = asked_of(reply)
+        asked = asked_of(reply) or (None if earlier is None else earlier.options)
         transcript = build_transcript(
             recording=recording.call,
             reply=parse_reply(reply.content),
@@ -94,15 +119,17 @@ class TranscriptBuilder:
             vocabulary_terms=_count(reply, VOCABULARY_TERMS),
             prices=self._prices,
         )
+        if earlier is not None:
+            transcript = replace(transcript, created_at=earlier.created_at, cost=earlier.cost)
         pointers = ArchivePointers(bucket=self._bucket, transcript_key=document_key(recording), reply_key=reply_key)
         return BuiltTranscript(transcript=transcript, pointers=pointers, form=stored_form(transcript, archive=pointers))
 
 
-def document_key(recording: AdmittedRecording) -> str:
+def document_key(recording: Recorded) -> str:
     """Return where the full transcript of a recording is kept in the archive."""
     call = recording.call
     name = f"{call.call_id}.ivr" if call.kind is CallKind.IVR else call.call_id
-    return f"transcripts/{call.clinic_id}/{call.day}/{name}/{recording.recording_id}.json.gz"
+    return f"transcripts/{call.clinic_id}/{call.day}/{name}/{recording.provenance.recording_id}.json.gz"
 
 
 def _count(reply: ArchivedObject, name: str) -> int | None:

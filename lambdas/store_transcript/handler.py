@@ -14,10 +14,13 @@ from lambdas.common.archive import Archive
 from lambdas.common.claims import Claims
 from lambdas.common.observability import correlate, entry_point, logger, metrics
 from lambdas.common.recordings import AdmittedRecording
+from lambdas.common.transcript_builder import TranscriptBuilder
 from lambdas.common.transcripts import figures_of, place_of
+from lambdas.store_transcript.rebuild import Outcome, Rebuilder
 from lambdas.store_transcript.store import TranscriptStore
 from transcription.cost import prices_from_json
 from transcription.options import TranscriptionOptions
+from transcription.quality import load_rubric
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
@@ -36,18 +39,37 @@ def _store() -> TranscriptStore:
     )
 
 
+@cache
+def _rebuilder() -> Rebuilder:
+    archive = Archive(s3=aws.s3(), bucket=os.environ["ARCHIVE_BUCKET"])
+    return Rebuilder(
+        table=aws.table(),
+        archive=archive,
+        builder=TranscriptBuilder(
+            bucket=archive.bucket,
+            options=TranscriptionOptions.from_json(os.environ["DEEPGRAM_OPTIONS"]),
+            channel_roles=settings.channel_roles(),
+        ),
+        rubric=load_rubric(os.environ["RUBRIC"]),
+    )
+
+
 @entry_point
 def handle(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:  # noqa: ARG001
-    """Store the transcript of one call.
+    """Store the transcript of one call, or write an older document anew.
 
     Args:
-        event: `{"recording", "reply": {"bucket", "key"}, "deepgram_requests", "request_id"}`.
+        event: `{"recording", "reply": {"bucket", "key"}, "deepgram_requests", "request_id"}`, or from an operator
+            `{"rebuild": {"key", "dry_run"}}`: a document in the archive, and whether only to say what would be done.
         context: Lambda's context.
 
     Returns:
         `{"transcript": {"pk", "sk", "bucket", "key"}, "figures": {...}, "superseded"}`: where the transcript is, its
-        figures, and whether a newer recording of the call keeps it out of the table. No words of the call.
+        figures, and whether a newer recording of the call keeps it out of the table. For a rebuild
+        `{"outcome", "reason", "call_id"}`; see `Rebuilt`. No words of the call.
     """
+    if "rebuild" in event:
+        return _rebuild(event["rebuild"])
     recording = AdmittedRecording.from_payload(event["recording"])
     correlate(call_id=recording.call.call_id, recording_id=recording.recording_id)
     stored = _store().store(
@@ -61,3 +83,12 @@ def handle(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:  # 
     figures = figures_of(stored.transcript)
     logger.info("stored", superseded=stored.superseded, figures=figures)
     return {"transcript": place_of(stored.key, stored.pointers), "figures": figures, "superseded": stored.superseded}
+
+
+def _rebuild(request: dict[str, Any]) -> dict[str, Any]:
+    rebuilt = _rebuilder().rebuild(request["key"], dry_run=request.get("dry_run") is True)
+    correlate(call_id=rebuilt.call_id, recording_id=None)
+    metrics.add_metric(name="DocumentsRebuilt", unit=MetricUnit.Count, value=rebuilt.outcome is Outcome.REBUILT)
+    result = {"outcome": rebuilt.outcome.value, "reason": rebuilt.reason, "call_id": rebuilt.call_id}
+    logger.info("rebuild", result=result)
+    return result

@@ -323,16 +323,16 @@ def test_each_function_may_do_its_step_and_no_more(default: Default, function: s
     assert "ManagedPolicyArns" not in properties(template, role)
 
 
-def test_storing_reads_replies_and_writes_transcripts_only(default: Default) -> None:
+def test_storing_reads_replies_and_transcripts_and_writes_transcripts_only(default: Default) -> None:
     workflow, template = default
-    by_action = {
-        action: permission.resources
-        for permission in permissions(template, role_of(workflow.store_function))
-        for action in permission.actions
-        if action.startswith("s3:")
-    }
-    assert [resource.partition(".Arn>")[2] for resource in by_action["s3:GetObject"]] == ["/replies/*"]
-    assert [resource.partition(".Arn>")[2] for resource in by_action["s3:PutObject"]] == ["/transcripts/*"]
+    by_action: dict[str, set[str]] = {}
+    for permission in permissions(template, role_of(workflow.store_function)):
+        for action in permission.actions:
+            by_action.setdefault(action, set()).update(
+                resource.partition(".Arn>")[2] for resource in permission.resources
+            )
+    assert by_action["s3:GetObject"] == {"/replies/*", "/transcripts/*"}
+    assert by_action["s3:PutObject"] == {"/transcripts/*"}
 
 
 def test_the_transcribing_function_may_answer_this_state_machine_only(default: Default) -> None:
@@ -619,3 +619,11 @@ def test_two_in_one_stack_share_no_name() -> None:
 def test_fails_for_settings_that_cannot_work(stack: Stack, options: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         new_workflow(stack, **options)
+
+
+def test_grant_rebuild_allows_listing_the_archive_and_asking_the_store_and_no_more(stack: Stack) -> None:
+    workflow, role = new_workflow(stack), reader(stack)
+    workflow.grant_rebuild(role)
+    allowed = {(*p.actions, *p.resources) for p in permissions(Template.from_stack(stack), role)}
+    assert {actions[0] for actions in allowed} == {"s3:ListBucket", "lambda:InvokeFunction"}
+    assert ("lambda:InvokeFunction", f"<{logical_id(workflow.store_function)}.Arn>") in allowed

@@ -22,7 +22,14 @@ from tests.conftest import ROOT, new_app, normalised
 STAGES = ("Local", "Dev", "Prod")
 OUTPUTS = {
     "Storage": {"RecordingBucketName", "RecordingKeyArn", "TableName", "ArchiveBucketName", "DeepgramSecretArn"},
-    "Batch": {"StateMachineArn", "WorkQueueUrl", "FailedCallsQueueUrl", "StrandedCallsQueueUrl", "EventBusName"},
+    "Batch": {
+        "StateMachineArn",
+        "WorkQueueUrl",
+        "FailedCallsQueueUrl",
+        "StrandedCallsQueueUrl",
+        "EventBusName",
+        "StoreFunctionName",
+    },
     "Live": {
         *("LiveCallsQueueUrl", "FailedLiveCallsQueueUrl", "StartLiveCallFunctionName", "StartLiveCallFunctionArn"),
         *("EndLiveCallFunctionName", "StreamerTaskDefinitionArn", "StreamerTaskRoleArn", "StreamerServiceName"),

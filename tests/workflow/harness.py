@@ -12,6 +12,7 @@ import json
 import os
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -26,6 +27,7 @@ from moto.events.models import EventPattern
 from moto.s3.models import s3_backends
 
 from operations.environment import Environment
+from operations.rebuild import Rebuild
 from operations.redrive import redrive, redrive_claims
 from tests.workflow import engine
 from tests.workflow.cloudformation import ACCOUNT, REGION, Deployed, Resource
@@ -467,6 +469,12 @@ class Workflow:
     def lose_messages(self) -> None:
         """Let the messages in the failed-calls queue come of age and vanish."""
         self._sqs.purge_queue(QueueUrl=self.failed_calls)
+
+    def rebuild(self) -> dict[str, int]:
+        """Have older documents written anew as an operator does; return how many ended in which way."""
+        outputs = {"ArchiveBucketName": self.archive, "StoreFunctionName": self.functions["store_transcript"].name}
+        target = Environment(name="Test", outputs=outputs, session=self._session)
+        return dict(Counter(result.outcome for result in Rebuild(target, dry_run=False).run(["transcripts/"])))
 
     def throttle(self, step: str, times: int) -> None:
         """Refuse the next invocations of a function, as Lambda does above its concurrency."""

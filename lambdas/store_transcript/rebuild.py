@@ -1,0 +1,184 @@
+"""Write a document of an earlier schema version anew, from Deepgram's reply in the archive; nobody is asked or paid.
+
+The document tells which recording it is of, when it was made, what was asked and what it cost; the reply tells all the
+rest, by the rules of today. The table's item is written anew as well, with its score, if it shows this document.
+Nothing is written over that somebody else has written meanwhile, or that a later version has.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import ClientError
+
+from lambdas.common.archive import reply_key
+from lambdas.common.errors import error_code
+from transcription.codec import SCHEMA_VERSION
+from transcription.documents import InvalidDocument, Unstorable, from_document, quality_attribute
+from transcription.quality import score
+from transcription.reply import InvalidReply
+from transcription.table_keys import transcript_key
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from mypy_boto3_dynamodb.service_resource import Table
+
+    from lambdas.common.archive import Archive
+    from lambdas.common.transcript_builder import BuiltTranscript, TranscriptBuilder
+    from transcription.audio_facts import AudioFacts
+    from transcription.cost import Cost
+    from transcription.quality import Rubric
+    from transcription.recordings import CallRecording
+    from transcription.transcript import Provenance, Transcript
+
+_TRANSCRIPTS = "transcripts/"
+# What stands on an item beside its transcript and its score.
+_STAYING = ("live", "expires_at")
+
+
+class Outcome(StrEnum):
+    """What became of a document.
+
+    `rebuilt`: it is, or on a trial would be, written anew. `current`: there was nothing to do. `impossible`: it cannot
+    be rebuilt; the reason says why. `changed`: somebody else wrote it at this moment; it may be tried again.
+    """
+
+    REBUILT = "rebuilt"
+    CURRENT = "current"
+    IMPOSSIBLE = "impossible"
+    CHANGED = "changed"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rebuilt:
+    """What became of a document.
+
+    Attributes:
+        outcome: What was done.
+        reason: Why it could not be done; "" where it was.
+        call_id: The call; `None` where the document does not tell.
+    """
+
+    outcome: Outcome
+    reason: str = ""
+    call_id: str | None = None
+
+
+class _Impossible(Exception):
+    """The document cannot be rebuilt; the text says why, without its words."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Recording:
+    """What an earlier document tells of its recording."""
+
+    call: CallRecording
+    audio: AudioFacts
+    provenance: Provenance
+
+
+class Rebuilder:
+    """Writes older documents anew.
+
+    Args:
+        table: The table of transcripts and claims.
+        archive: Where replies and documents are kept.
+        builder: Builds transcripts.
+        rubric: By which calls are judged.
+    """
+
+    def __init__(self, *, table: Table, archive: Archive, builder: TranscriptBuilder, rubric: Rubric) -> None:
+        self._table = table
+        self._archive = archive
+        self._builder = builder
+        self._rubric = rubric
+
+    def rebuild(self, key: str, *, dry_run: bool = False) -> Rebuilt:
+        """Write one document anew, and the item that shows it; repeating it changes nothing.
+
+        Args:
+            key: The document in the archive.
+            dry_run: Only say what would be done.
+        """
+        archived = self._archive.read(key) if key.startswith(_TRANSCRIPTS) else None
+        if archived is None:
+            return Rebuilt(outcome=Outcome.IMPOSSIBLE, reason="there is no such document")
+        try:
+            document = json.loads(archived.content)
+            earlier = from_document(document)
+        except (InvalidDocument, ValueError) as error:
+            reason = str(error) if isinstance(error, InvalidDocument) else "the document is not JSON"
+            return Rebuilt(outcome=Outcome.IMPOSSIBLE, reason=reason)
+        call_id, version = earlier.recording.call_id, document["schema_version"]
+        item = self._item_that_shows(key, earlier)
+        old_item = item is not None and item["schema_version"] < SCHEMA_VERSION
+        if version >= SCHEMA_VERSION and not old_item:
+            return Rebuilt(outcome=Outcome.CURRENT, call_id=call_id)
+        try:
+            built = self._build(key, earlier)
+        except _Impossible as impossible:
+            return Rebuilt(outcome=Outcome.IMPOSSIBLE, reason=str(impossible), call_id=call_id)
+        if dry_run:
+            return Rebuilt(outcome=Outcome.REBUILT, call_id=call_id)
+        written = version >= SCHEMA_VERSION or self._archive.write_over(archived, key, built.form.document)
+        if written and item is not None and old_item:
+            written = self._put(built, item)
+        return Rebuilt(outcome=Outcome.REBUILT if written else Outcome.CHANGED, call_id=call_id)
+
+    def _item_that_shows(self, key: str, earlier: Transcript) -> dict[str, Any] | None:
+        """Return the call's item if this is its document, and not that of another recording of the call."""
+        call = earlier.recording
+        primary = transcript_key(call.clinic_id, call.day, call.call_id, call.kind).primary()
+        item = self._table.get_item(Key=primary, ConsistentRead=True).get("Item")
+        return item if item is not None and item.get("transcript_key") == key else None
+
+    def _build(self, key: str, earlier: Transcript) -> BuiltTranscript:
+        if earlier.provenance is None:
+            raise _Impossible("a live transcript has no reply: its words were stored while the call ran")
+        archived_key = reply_key(earlier.provenance.recording_id)
+        reply = self._archive.read(archived_key)
+        if reply is None:
+            raise _Impossible("Deepgram's reply is not in the archive any more")
+        recording = _Recording(call=earlier.recording, audio=earlier.audio, provenance=earlier.provenance)
+        try:
+            built = self._builder.build(
+                recording,
+                reply,
+                reply_key=archived_key,
+                deepgram_requests=earlier.cost.requests,
+                earlier=replace(earlier, cost=_as_of_now(earlier.cost)),
+            )
+        except InvalidReply as invalid:
+            raise _Impossible(f"the reply in the archive is unusable: {invalid.code}") from None
+        except Unstorable as unstorable:
+            raise _Impossible(str(unstorable)) from None
+        if built.pointers.transcript_key != key:
+            raise _Impossible("the document is not where documents of its recording are kept")
+        return built
+
+    def _put(self, built: BuiltTranscript, item: Mapping[str, Any]) -> bool:
+        """Write the item anew, unless it has changed since it was read."""
+        staying = {name: item[name] for name in _STAYING if name in item}
+        quality = quality_attribute(score(built.transcript, self._rubric))
+        try:
+            self._table.put_item(
+                Item={**built.form.item, **staying, "quality": quality},
+                ConditionExpression="transcript_key = :key AND schema_version = :version",
+                ExpressionAttributeValues={":key": item["transcript_key"], ":version": item["schema_version"]},
+            )
+        except ClientError as error:
+            if error_code(error) == "ConditionalCheckFailedException":
+                return False
+            raise
+        return True
+
+
+def _as_of_now(cost: Cost) -> Cost:
+    """Return an earlier cost as it is written today: before, a total left out what had no price."""
+    if cost.at_least_usd is not None:
+        return cost
+    return replace(cost, at_least_usd=cost.total_usd, total_usd=None if cost.unpriced else cost.total_usd)

@@ -1,0 +1,167 @@
+"""Write older documents anew: ``python -m operations.rebuild --environment Dev --clinic ID [--day yyyy-mm-dd]``.
+
+A document of an earlier schema version gets what came later, above all the times of single words, from Deepgram's
+reply in the archive; Deepgram is not asked, and nothing is paid for. The item that shows the document is written anew
+as well, with its score. ``--call ID`` takes the documents of one call, ``--all`` those of the whole archive. It may be
+repeated, and run while calls come in: what is up to date, or newer, is left alone.
+
+What cannot be rebuilt is named with the reason: live transcripts, which have no reply; documents whose reply is gone;
+and what is no transcript.
+
+Exit status: 0 when every document is up to date, 1 when one is not, 2 when the environment or the arguments are wrong.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+from rich.console import Console
+from rich.text import Text
+
+from operations import environment
+from operations.call_store import CallStore
+from operations.environment import Environment, UnusableEnvironment
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3.client import S3Client
+
+_PREFIX = "transcripts/"
+# The function may take two minutes (constructs_lib, `TranscriptionWorkflow`); a document takes a fraction of a second.
+_LONGEST_SECONDS = 150.0
+# Leaves the account's concurrency to the calls that come in.
+_AT_ONCE = 4
+_DONE = ("rebuilt", "current")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Result:
+    """What became of one document.
+
+    Args:
+        key: The document in the archive.
+        outcome: ``rebuilt``, ``current``, ``impossible``, ``changed`` (by somebody else, at this moment) or ``failed``.
+        reason: Why it is not up to date.
+    """
+
+    key: str
+    outcome: str
+    reason: str = ""
+
+
+class Rebuild:
+    """Has older documents of one environment written anew.
+
+    Args:
+        target: The environment.
+        dry_run: Only say what would be done.
+
+    Raises:
+        UnusableEnvironment: The archive or the function is not among the outputs of the stacks.
+    """
+
+    def __init__(self, target: Environment, *, dry_run: bool) -> None:
+        self._s3: S3Client = target.s3()
+        self._functions = target.client("lambda", read_timeout_seconds=_LONGEST_SECONDS)
+        self._bucket = target.output("ArchiveBucketName")
+        self._function = target.output("StoreFunctionName")
+        self._dry_run = dry_run
+
+    def run(self, prefixes: Sequence[str]) -> Iterator[Result]:
+        """Rebuild every document below some prefixes of the archive, a few at once; each comes when it is done with.
+
+        Raises:
+            ClientError: The archive cannot be listed.
+        """
+        with ThreadPoolExecutor(_AT_ONCE) as workers:
+            for prefix in prefixes:
+                for page in self._s3.get_paginator("list_objects_v2").paginate(Bucket=self._bucket, Prefix=prefix):
+                    yield from workers.map(self._rebuild, [entry["Key"] for entry in page.get("Contents", [])])
+
+    def _rebuild(self, key: str) -> Result:
+        request = json.dumps({"rebuild": {"key": key, "dry_run": self._dry_run}})
+        try:
+            answer = self._functions.invoke(FunctionName=self._function, Payload=request.encode())
+            told: dict[str, Any] = json.loads(answer["Payload"].read())
+        except (ClientError, BotoCoreError) as error:
+            return Result(key=key, outcome="failed", reason=_code(error))
+        if "FunctionError" in answer:
+            return Result(key=key, outcome="failed", reason=str(told.get("errorMessage", "the function ended")))
+        if "outcome" not in told:
+            return Result(key=key, outcome="failed", reason="the function knows no rebuild: deploy this version first")
+        reason = (
+            "somebody else wrote it at this moment; repeat this" if told["outcome"] == "changed" else told["reason"]
+        )
+        return Result(key=key, outcome=told["outcome"], reason=reason)
+
+
+def _code(error: ClientError | BotoCoreError) -> str:
+    return error.response["Error"]["Code"] if isinstance(error, ClientError) else type(error).__name__
+
+
+def prefixes_of_call(target: Environment, call_id: str) -> list[str]:
+    """Where the documents of a call are, those of superseded recordings and of its automated part among them.
+
+    Raises:
+        ClientError: The table cannot be read.
+    """
+    items = CallStore(table=target.table(), s3=target.s3()).of_call(call_id)
+    keys = {str(item["transcript_key"]) for item in items if item["type"] == "transcript"}
+    return sorted({f"{key.rpartition('/')[0]}/" for key in keys})
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line; the module says what the exit status means."""
+    parser = argparse.ArgumentParser(prog="operations.rebuild", description="Write older documents anew.")
+    environment.add_arguments(parser)
+    which = parser.add_mutually_exclusive_group(required=True)
+    which.add_argument("--clinic", metavar="ID", help="the documents of a clinic")
+    which.add_argument("--call", metavar="ID", help="the documents of one call")
+    which.add_argument("--all", action="store_true", help="all documents of the archive")
+    parser.add_argument("--day", type=environment.day, metavar="yyyy-mm-dd", help="with --clinic: only this day (UTC)")
+    parser.add_argument("--dry-run", action="store_true", help="only say what would be done")
+    arguments = parser.parse_args(argv)
+    if arguments.day and not arguments.clinic:
+        parser.error("--day goes with --clinic")
+    console, errors = Console(), Console(stderr=True)
+    try:
+        target = environment.connect(arguments)
+        rebuild = Rebuild(target, dry_run=arguments.dry_run)
+        return _run(console, rebuild.run(_prefixes(target, arguments)), dry_run=arguments.dry_run)
+    except (UnusableEnvironment, ClientError, BotoCoreError) as error:
+        errors.print(Text(str(error)))
+        return 2
+
+
+def _prefixes(target: Environment, arguments: argparse.Namespace) -> list[str]:
+    if arguments.call:
+        return prefixes_of_call(target, arguments.call)
+    if arguments.all:
+        return [_PREFIX]
+    clinic = f"{_PREFIX}{arguments.clinic}/"
+    return [f"{clinic}{arguments.day}/" if arguments.day else clinic]
+
+
+def _run(console: Console, results: Iterator[Result], *, dry_run: bool) -> int:
+    counts: Counter[str] = Counter()
+    for result in results:
+        counts[result.outcome] += 1
+        if result.outcome not in _DONE:
+            console.print(Text(f"{result.key}: {result.reason}"), soft_wrap=True)
+    left = counts.total() - sum(counts[outcome] for outcome in _DONE)
+    console.print(
+        f"{counts.total()} documents: {counts['rebuilt']} {'would be' if dry_run else 'were'} rebuilt, "
+        f"{counts['current']} are up to date, {left} are as they were."
+    )
+    return int(left > 0)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
