@@ -54,7 +54,13 @@ def test_what_is_no_call_is_ignored(workflow: Workflow, deepgram: FakeDeepgram) 
 
 def test_what_is_no_audio_starts_nothing(workflow: Workflow, deepgram: FakeDeepgram) -> None:
     with pytest.raises(LookupError, match="does not take"):
-        workflow.announce(workflow.upload("recordings/clinic-7/2026-11-20/call-0042.json", b"{}"))
+        workflow.announce(workflow.upload("exports/2026-11-20/call-0042.json", b"{}"))
+
+
+def test_what_stands_beside_recordings_is_ignored_without_a_trace(workflow: Workflow, deepgram: FakeDeepgram) -> None:
+    execution = workflow.run(workflow.upload("recordings/clinic-7/2026-11-20/call-0042.json", b"{}"))
+    assert execution.states[-1] == "NothingToDo"
+    assert (workflow.claims(), deepgram.requests) == ([], [])
 
 
 def test_a_claim_whose_execution_died_is_taken_over_after_its_lease(workflow: Workflow, deepgram: FakeDeepgram) -> None:
