@@ -184,6 +184,7 @@ class Stage:
         until: int | None = None,
         lost: Sequence[int] = (),
         pace: float = 1.0,
+        change: Callable[[int, Fragment], Fragment] = lambda _, fragment: fragment,
     ) -> None:
         """Speak a contact into its stream, as fast as it would be spoken.
 
@@ -194,6 +195,7 @@ class Stage:
             until: Index of the first fragment that is not spoken.
             lost: Indices of fragments that never arrive.
             pace: How much faster than speech.
+            change: Returns what arrives of a fragment, given its index.
         """
         loop = asyncio.get_running_loop()
         fragments: list[Fragment] = list(played.fragments())[first:until]
@@ -203,7 +205,8 @@ class Stage:
         for index, fragment in enumerate(fragments, first):
             await asyncio.sleep(began + (fragment.end_ms - fragments[0].start_ms) / 1000 / pace - loop.time())
             if index not in lost:
-                self.stream(stream).append(fragment, seconds=(fragment.end_ms - fragment.start_ms) / 1000 / pace)
+                seconds = (fragment.end_ms - fragment.start_ms) / 1000 / pace
+                self.stream(stream).append(change(index, fragment), seconds=seconds)
 
     async def hang_up(self, call_id: str = "") -> None:
         """Note that a contact is over, when it has said all that was played, as Connect's event does."""
