@@ -275,7 +275,7 @@ class Hearing:
         if not text and self._unheard(channel, max(start, watermark), end):
             self._ask_again(channel)
             gap = self._gap(channel, watermark if gap else max(start, watermark), end, GapReason.UNHEARD)
-        if start > watermark:
+        if start > watermark + ROUNDING:
             self._note_passed(channel, watermark, start)
         else:
             passed = self._passed[channel]
@@ -313,7 +313,7 @@ class Hearing:
     def _pass(self, channel: int, end: int, gap: Gap | None) -> Heard:
         watermark = self.watermarks[channel]
         self._note_passed(channel, watermark, end)
-        self._suspect[channel] = False
+        self._suspect[channel] &= gap is None
         self._move(channel, end)
         return _nothing_said(channel, watermark, end), gap
 

@@ -476,6 +476,15 @@ def test_what_is_passed_over_is_silence_until_words_of_it_come() -> None:
     assert early.text == "yes"
 
 
+def test_a_result_that_may_be_lost_is_still_missed_behind_silence() -> None:
+    hearing = listening(audio=Noise(silent=[(0, 80_000)]))
+    hearing.suspect()
+    hearing.pass_over(0, 78_000)
+    assert hearing.final(results(12, 13, ("two", 12.1, 12.5)), sent=SENT) == []
+    with pytest.raises(ResultMissing):
+        list(hearing.settle(0))
+
+
 def test_what_is_given_up_is_asked_for_first() -> None:
     with pytest.raises(ResultMissing):
         listening().give_up(1, 80_000)

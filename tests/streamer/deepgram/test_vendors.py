@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from streamer.deepgram.failures import DeepgramUnavailable
+from streamer.deepgram.session import SessionLimits
 from tests.streamer.deepgram.calls import Call, assert_whole, everybody, nobody, transcribe
 from tests.streamer.deepgram.fake_deepgram import Behaviour, FakeDeepgram, Message, Sent, go_mute
 from tests.streamer.deepgram.simulated_time import simulate
@@ -64,6 +65,13 @@ def test_a_call_in_which_nobody_speaks_needs_no_answer(edit: Edit) -> None:
     outcome = simulate(transcribe(call, always(edit)))
     assert_whole(outcome, call)
     assert len(outcome.server.streams) == 1
+
+
+@pytest.mark.parametrize("noise", [0, 8])
+def test_a_small_buffer_is_never_full_of_silence(noise: int) -> None:
+    call = Call(60, the_customer_alone, noise=noise)
+    outcome = simulate(transcribe(call, always(silent_about_silence), limits=SessionLimits(buffer=8.0)), limit=90)
+    assert_whole(outcome, call)
 
 
 def test_speech_after_a_long_silence_has_its_own_time_for_an_answer() -> None:
@@ -146,9 +154,19 @@ def test_words_shown_and_never_said_are_gaps_also_at_the_end() -> None:
     assert [final for final in outcome.sink.finals if final.text] == []
 
 
-def test_deepgram_that_never_says_anything_is_unavailable() -> None:
+@pytest.mark.parametrize("spoken", [Call(0).spoken, the_customer_alone])
+def test_deepgram_that_never_says_anything_is_unavailable(spoken: Callable[[int, int], bool]) -> None:
+    # Silence that is passed over meanwhile is no sign of life.
     with pytest.raises(DeepgramUnavailable):
-        simulate(transcribe(Call(400), always(nothing)), limit=400)
+        simulate(transcribe(Call(400, spoken), always(nothing)), limit=330)
+
+
+def test_what_is_left_out_is_asked_for_without_delay() -> None:
+    outcome = simulate(transcribe(Call(60), always(no_last_words), jitter=lambda: 1.0))
+    ends = [stream.arrivals[-1][0] for stream in outcome.server.streams]
+    begins = [at for at, _ in outcome.server.handshakes]
+    assert len(begins) > 5
+    assert all(begin - end < 1 for end, begin in zip(ends, begins[1:], strict=False))
 
 
 # A slow Deepgram.
