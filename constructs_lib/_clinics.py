@@ -19,13 +19,14 @@ from constructs_lib.transcript_table import CALL_INDEX
 CONFLICTS_METRIC: Final = "ClinicConflicts"
 """Counts what named another clinic than the call's."""
 
+ATTRIBUTES: Final = ("PK", "SK", "GSI1PK", "GSI1SK", "type", "status", "clinic_id", "clinic_source", "created_at")
+"""What a decision is looked up by: names of a call and of its items, never words."""
+
 _QUEUE_ARN: Final = re.compile(r"(?P<instance>arn:[\w-]+:connect:[\w-]+:\d{12}:instance/[\w-]+)/queue/(?P<id>[\w-]+)")
 # ITU-T Recommendation E.164: up to 15 digits, the country code first, which never begins with 0.
 _E164: Final = re.compile(r"\+[1-9][0-9]{1,14}")
 # Bytes. All variables of a function together may take 4 KB (AWS: "Lambda quotas"); the others need less than the rest.
 _LONGEST: Final = 3072
-# What a decision is looked up by: names of a call, never its words.
-_ATTRIBUTES: Final = ("PK", "SK", "GSI1PK", "GSI1SK", "type", "status", "clinic_id", "created_at")
 
 
 def clinics_setting(
@@ -84,21 +85,19 @@ def clinics_setting(
 
 
 def allow_decisions(role: iam.Role, table: dynamodb.ITableV2) -> None:
-    """Allow *role* to look up and keep whose calls they are; it reads no words for that."""
+    """Allow *role* to look up and keep whose calls they are, and to note calls; it reads no words for that."""
+    calls = {"dynamodb:LeadingKeys": ["CALL#*"]}
     _private.allow_items(
-        role,
-        table,
-        *("dynamodb:Query", "dynamodb:PutItem", "dynamodb:UpdateItem"),
-        conditions={"ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["CALL#*"]}},
+        role, table, "dynamodb:PutItem", "dynamodb:UpdateItem", conditions={"ForAllValues:StringLike": calls}
     )
     iam.Grant.add_to_principal(
         grantee=role,
         actions=["dynamodb:Query"],
-        resource_arns=[f"{table.table_arn}/index/{CALL_INDEX}"],
+        resource_arns=[table.table_arn, f"{table.table_arn}/index/{CALL_INDEX}"],
         # DynamoDB Developer Guide, "Using IAM policy conditions for fine-grained access control".
         conditions={
-            "ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["CALL#*"]},
-            "ForAllValues:StringEquals": {"dynamodb:Attributes": [*_ATTRIBUTES]},
+            "ForAllValues:StringLike": calls,
+            "ForAllValues:StringEquals": {"dynamodb:Attributes": [*ATTRIBUTES]},
             "StringEqualsIfExists": {"dynamodb:Select": "SPECIFIC_ATTRIBUTES"},
         },
     )

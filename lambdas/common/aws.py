@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 # "standard" retries throttling and transient errors with exponential backoff and jitter.
 CONFIG = Config(connect_timeout=3, read_timeout=10, retries={"mode": "standard", "total_max_attempts": 4})
 # For functions that somebody waits for, above all a contact flow (8 seconds). Standard retries pause up to a second
-# before the second attempt, so that two calls of which the first succeeds late and the second hangs end within 6.
+# before the second attempt, so that a call that hangs ends within 4. A function that makes several calls which are all
+# late is ended by its own timeout, which the flow takes as any other failure.
 PROMPT_CONFIG = CONFIG.merge(
     Config(connect_timeout=0.5, read_timeout=1, retries={"mode": "standard", "total_max_attempts": 2})
 )

@@ -37,6 +37,8 @@ if TYPE_CHECKING:
 CONFLICTS_METRIC = "ClinicConflicts"
 """Counts the evidence that named another clinic than the call's."""
 
+# So many different statements about one call are noted. More would tell nobody more.
+_MOST_CONFLICTS = 20
 # A lost conditional write means that the decision is there, unless it expired in that moment.
 _MAX_ROUNDS = 3
 # Claims of recordings that have words, or will have: with any other nothing stands under its clinic.
@@ -128,6 +130,7 @@ class Clinics:
         found = self._table.query(
             KeyConditionExpression=Key("PK").eq(call_partition(call_id)) & Key("SK").between(first, last),
             ProjectionExpression="SK, clinic_id, clinic_source",
+            Select="SPECIFIC_ATTRIBUTES",
             ConsistentRead=True,
         )["Items"]
         items = {str(item["SK"]): item for item in found}
@@ -145,7 +148,6 @@ class Clinics:
             page = self._table.query(
                 IndexName=CALL_INDEX,
                 KeyConditionExpression=Key("GSI1PK").eq(call_partition(call_id)),
-                # No words: the function that a contact flow invokes may not read any.
                 ProjectionExpression="#type, #status, clinic_id, created_at",
                 ExpressionAttributeNames={"#type": "type", "#status": "status"},
                 Select="SPECIFIC_ATTRIBUTES",
@@ -180,15 +182,21 @@ class Clinics:
         return True
 
     def _note_conflict(self, call_id: str, statement: ClinicEvidence, *, now: datetime) -> bool:
-        """Note evidence against the decision; False if that is known."""
+        """Note evidence against the decision; False if that is known, or too much is."""
         key = clinic_key(call_id, disputed_on=now.date().isoformat())
         try:
             self._table.update_item(
                 Key=key.primary(),
                 UpdateExpression="SET conflicts.#statement = :now, GSI1PK = :listed, GSI1SK = :call",
-                ConditionExpression="attribute_exists(PK) AND attribute_not_exists(conflicts.#statement)",
+                ConditionExpression="attribute_exists(PK) AND attribute_not_exists(conflicts.#statement)"
+                " AND size(conflicts) < :most",
                 ExpressionAttributeNames={"#statement": _name(statement)},
-                ExpressionAttributeValues={":now": now.isoformat(), ":listed": key.gsi1pk, ":call": key.gsi1sk},
+                ExpressionAttributeValues={
+                    ":now": now.isoformat(),
+                    ":listed": key.gsi1pk,
+                    ":call": key.gsi1sk,
+                    ":most": _MOST_CONFLICTS,
+                },
             )
         except ClientError as error:
             if error_code(error) == "ConditionalCheckFailedException":

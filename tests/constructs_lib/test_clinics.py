@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -14,6 +15,8 @@ from aws_cdk import aws_lambda as lambda_
 from aws_cdk.assertions import Template
 
 from constructs_lib import LiveStreamer, TranscriptionWorkflow
+from constructs_lib._clinics import ATTRIBUTES, CONFLICTS_METRIC
+from tests.conftest import ROOT
 from tests.constructs_lib.live_parts import new_streamer
 from tests.constructs_lib.parts import environment, logical_id, new_workflow, permissions, properties
 from transcription.clinics import ClinicRules, ContactFacts, decide
@@ -150,15 +153,21 @@ def test_whose_call_it_is_is_looked_up_without_reading_words(stack: Stack, new: 
     role: iam.IRole | None = deciding(half).role
     assert role is not None
     found = [p for p in permissions(Template.from_stack(stack), role) if "dynamodb:Query" in p.actions]
-    conditions = {
-        "index" if next(iter(p.resources)).endswith("/index/GSI1") else "table": json.loads(p.condition) for p in found
-    }
-    calls = {"dynamodb:LeadingKeys": ["CALL#*"]}
-    assert conditions["table"] == {"ForAllValues:StringLike": calls}
-    assert conditions["index"]["ForAllValues:StringLike"] == calls
-    assert conditions["index"]["StringEqualsIfExists"] == {"dynamodb:Select": "SPECIFIC_ATTRIBUTES"}
-    attributes = conditions["index"]["ForAllValues:StringEquals"]["dynamodb:Attributes"]
-    assert not {"utterances", "full_transcript", "summary", "flag_evidence", "quality"} & {*attributes}
+    [(resources, condition)] = [(p.resources, json.loads(p.condition)) for p in found]
+    assert {resource.rpartition(">")[2] for resource in resources} == {"", "/index/GSI1"}
+    assert condition["ForAllValues:StringLike"] == {"dynamodb:LeadingKeys": ["CALL#*"]}
+    assert condition["StringEqualsIfExists"] == {"dynamodb:Select": "SPECIFIC_ATTRIBUTES"}
+    attributes = {*condition["ForAllValues:StringEquals"]["dynamodb:Attributes"]}
+    assert not {"text", "utterances", "full_transcript", "summary", "flag_evidence", "quality"} & attributes
+
+
+def test_what_is_looked_up_is_what_may_be(stack: Stack) -> None:
+    source = (ROOT / "lambdas" / "common" / "clinics.py").read_text(encoding="utf-8")
+    projections = re.findall(r'ProjectionExpression="([^"]+)"', source)
+    assert len(projections) == source.count("self._table.query(") == source.count('Select="SPECIFIC_ATTRIBUTES"')
+    looked_up = {name.strip(" #") for projection in projections for name in projection.split(",")}
+    assert looked_up | {"PK", "SK", "GSI1PK", "GSI1SK"} == {*ATTRIBUTES}
+    assert f'CONFLICTS_METRIC = "{CONFLICTS_METRIC}"' in source
 
 
 @BOTH

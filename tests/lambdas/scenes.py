@@ -157,7 +157,6 @@ def _score_quality(stage: Stage) -> dict[str, Any]:
 
 def _start_live_call(stage: Stage) -> dict[str, Any]:
     stage.environment.setenv("CALLS_QUEUE_URL", stage.queue("calls"))
-    stage.environment.setenv("DEFAULT_CLINIC_ID", "")
     return contact_flow_event()
 
 

@@ -134,6 +134,12 @@ def test_a_conflict_is_counted_once_however_often_it_is_met(register: Register, 
     assert [met(ATTRIBUTE), met(ATTRIBUTE, PREFIX), met(ATTRIBUTE, PREFIX), met(PREFIX), met(QUEUE)] == [0, 1, 0, 0, 1]
 
 
+def test_so_many_conflicts_of_one_call_are_noted_and_no_more(register: Register, metrics: Mock) -> None:
+    for number in range(30):
+        register.settle(says(ClinicSource.ATTRIBUTE, f"clinic-{number}"))
+    assert len(register.item()["conflicts"]) == len(metrics.add_metric.mock_calls) == 20
+
+
 def test_a_dispute_names_clinics_and_sources_in_the_log(register: Register, output: Callable[[], str]) -> None:
     register.settle(ATTRIBUTE, PREFIX)
     assert '"clinic_id":"lakeside","named":"hilltop","source":"prefix"' in output()
