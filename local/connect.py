@@ -55,8 +55,11 @@ class PhoneCall:
         self.started_at = datetime.fromtimestamp(self._start_ms / 1000, UTC)
         self.answer = self.announce()
 
-    def announce(self) -> dict[str, Any]:
+    def announce(self, *, clinic_id: str | None = None) -> dict[str, Any]:
         """Run the contact flow's Lambda block; returns what it is answered.
+
+        Args:
+            clinic_id: Clinic that the flow names, as when it is run again. Default: the call's.
 
         Raises:
             ConnectFailed: The function failed.
@@ -79,7 +82,7 @@ class PhoneCall:
             "Queue": None,
             "SystemEndpoint": {"Address": "+15550100000", "Type": "TELEPHONE_NUMBER"},
         }
-        details = {"ContactData": contact, "Parameters": {"clinic_id": self.clinic_id}}
+        details = {"ContactData": contact, "Parameters": {"clinic_id": clinic_id or self.clinic_id}}
         return self._instance.run_flow({"Name": "ContactFlowEvent", "Details": details})
 
     @property
@@ -127,9 +130,13 @@ class PhoneCall:
             },
         )
 
-    def deliver_recording(self) -> Call:
-        """Put the recording where the instance stores a clinic's recordings, which starts the batch half."""
-        prefix = RECORDING_PREFIX.format(clinic_id=self.clinic_id)
+    def deliver_recording(self, *, among: str | None = None) -> Call:
+        """Put the recording where the instance stores a clinic's recordings, which starts the batch half.
+
+        Args:
+            among: Clinic under whose prefix it comes to lie. Default: the call's.
+        """
+        prefix = RECORDING_PREFIX.format(clinic_id=among or self.clinic_id)
         call = Call(call_id=self.contact_id, key=connect_key(prefix, self.contact_id, self.started_at))
         put_recording(self._instance.environment, self._recording, call.key)
         return call

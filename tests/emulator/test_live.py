@@ -12,10 +12,11 @@ from local import watch
 from local.connect import CALLER_NUMBER
 from local.streamers import Streamer
 from operations.live_feed import listen
-from tests.emulator.deployment import Deployment, eventually
+from tests.emulator.deployment import CLINIC, Deployment, eventually
 from tests.emulator.live_calls import LiveCalls, frames_of, numbers, write_call
 from tests.emulator.test_privacy import phrases_of, traces
 from transcription.live_call import feed_channel
+from transcription.table_keys import clinic_key
 
 pytestmark = pytest.mark.emulator
 
@@ -91,6 +92,26 @@ def test_a_call_becomes_a_transcript_that_makes_its_recording_needless(
     transcript = live.deployment.transcript(recorded)
     assert [utterance["role"] for utterance in transcript["utterances"]].count("customer") > 1
     assert transcript["word_count"] == len(frames_of("customer") + frames_of("agent"))
+
+
+def test_a_call_stays_with_its_clinic_whatever_flow_and_prefix_say_later(
+    live: LiveCalls, undisturbed: Utterances
+) -> None:
+    call = live.ring(clinic_id="west")
+    live.spoken(call, utterances=1)
+    assert call.announce(clinic_id=CLINIC)["live_transcription"] == "started"
+    live.finished(call)
+    eventually(lambda: any(is_about(event, call.contact_id) for event in live.deployment.announced()))
+
+    recorded = call.deliver_recording(among=CLINIC)
+
+    (claim,) = live.deployment.ended(recorded)
+    assert (claim["status"], claim["clinic_id"], claim["clinic_source"]) == ("covered", "west", "parameter")
+    store = live.deployment.environment.table()
+    decision: dict[str, Any] = store.get_item(Key=clinic_key(call.contact_id).primary())["Item"]
+    assert set(decision["conflicts"]) == {f"parameter#{CLINIC}", f"prefix#{CLINIC}"}
+    assert {item["clinic_id"] for item in live.store.utterances(call.contact_id)} == {"west"}
+    assert live.utterances(call) == undisturbed
 
 
 def test_a_call_that_is_over_is_shown_from_its_beginning(
