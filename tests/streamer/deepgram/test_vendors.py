@@ -70,7 +70,7 @@ def test_a_call_in_which_nobody_speaks_needs_no_answer(edit: Edit) -> None:
 @pytest.mark.parametrize("noise", [0, 8])
 def test_a_small_buffer_is_never_full_of_silence(noise: int) -> None:
     call = Call(60, the_customer_alone, noise=noise)
-    outcome = simulate(transcribe(call, always(silent_about_silence), limits=SessionLimits(buffer=8.0)), limit=90)
+    outcome = simulate(transcribe(call, always(silent_about_silence), limits=SessionLimits(buffer=8.0)), limit=180)
     assert_whole(outcome, call)
 
 
