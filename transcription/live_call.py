@@ -108,8 +108,8 @@ class LiveStatus(StrEnum):
 class EndReason(OpenEnum):
     """The evidence by which a call was taken to be over.
 
-    The first three prove the end. After `idle` and `limit` something may have been said that was never streamed, so
-    that the transcript counts as incomplete.
+    After the first three no more can come, after `idle` and `limit` something may. Whether all that came was heard, to
+    the end, is another question (`transcription.live_coverage`).
     """
 
     OTHER_CONTACT = "other-contact"

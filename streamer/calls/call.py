@@ -46,6 +46,8 @@ if TYPE_CHECKING:
 _FEED_SECONDS: Final = 5.0
 """How long what is still to be published may hold up the end of a call."""
 
+_ASK_SECONDS: Final = 1.0
+
 _MOST_FAILURES: Final = 3
 """Failures in a row that nobody foresaw, at which a call has failed. Deliveries of its message are no measure: they
 count hand-overs and streamers that died as well."""
@@ -343,8 +345,7 @@ class CallRun:
         return True
 
     async def _complete(self, end: EndReason) -> Result:
-        # What Connect has told last decides whether something is missing.
-        self._hints = await self._services.store.hints(self._call.call_id)
+        self._hints = await self._last_hints(end)
         checkpoint = self._current(gaps=[*self._found_gaps, *self._media.take_gaps()])
         ended = completion(
             checkpoint,
@@ -370,6 +371,16 @@ class CallRun:
             },
         )
         return Result(outcome=Outcome.COMPLETED, item=item)
+
+    async def _last_hints(self, end: EndReason) -> EndHints:
+        """Return what Connect has told at last, which decides whether something is missing at the end."""
+        clock = asyncio.get_running_loop().time
+        until = clock() + (self._services.end_limits.word if end.proven else 0)
+        while True:
+            hints = await self._services.store.hints(self._call.call_id)
+            if hints.streaming.end.told_at_ms is not None or clock() >= until:
+                return hints
+            await asyncio.sleep(_ASK_SECONDS)
 
     async def _fail(self, error: SafeError) -> Result:
         _log.error("the call cannot be transcribed", extra=failure(error))

@@ -21,12 +21,15 @@ class EndLimits:
         idle: Silence of the stream after which a call counts as over though nothing proves it.
         start_wait: How long a stream may take to bring the contact's first audio.
         call: Longest call.
+        word: How long a call whose end the stream has shown waits for Connect's word of when it was. Connect's event
+            takes a moment, and another contact may have the stream by then.
     """
 
     settle: float = 4.0
     idle: float = 120.0
     start_wait: float = 60.0
     call: float = 4 * 3600.0
+    word: float = 15.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -92,6 +92,7 @@ async def test_a_stream_that_other_contacts_use_before_and_after(stage: Stage, u
     async with stage.streamer():
         await stage.announce()
         await stage.play(stage.contact())
+        await stage.hang_up()
         await stage.play(after, until=3)
         item = await stage.ended()
     assert await stage.transcript() == undisturbed
@@ -106,6 +107,7 @@ async def test_two_contacts_one_after_the_other_on_a_stream_are_both_followed(
     async with stage.streamer():
         await stage.announce()
         await stage.play(stage.contact())
+        await stage.hang_up()
         await stage.announce(second, started_at_ms=later)
         await stage.play(stage.contact(second, start_ms=later))
         await stage.hang_up(second)

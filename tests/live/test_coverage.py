@@ -106,6 +106,22 @@ async def test_last_fragments_that_were_lost_are_no_silence(stage: Stage) -> Non
     assert (item["complete"], item["incomplete_reasons"]) == (False, ["end-missing"])
 
 
+@pytest.mark.parametrize(("after", "reasons"), [(5.0, []), (60.0, ["end-not-proven"])])
+async def test_connect_s_word_of_an_end_that_the_stream_has_shown_is_waited_for(
+    stage: Stage, after: float, reasons: list[str]
+) -> None:
+    """Another contact has the stream before the event of the end arrives."""
+    later = stage.contact("call-after", start_ms=stage.started_at_ms + round(SECONDS * 1000) + 100)
+    async with stage.streamer():
+        await stage.announce()
+        await stage.play(stage.contact())
+        await stage.play(later, until=1)
+        await asyncio.sleep(after)
+        await stage.hang_up()
+        item = await stage.ended()
+    assert (item["end_reason"], item["incomplete_reasons"]) == ("other-contact", reasons)
+
+
 async def test_the_time_of_a_whole_call_is_one_interval(stage: Stage) -> None:
     async with stage.streamer():
         item = await stage.follow()

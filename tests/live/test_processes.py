@@ -77,8 +77,9 @@ async def running(stage: Stage, directory: Path, name: str) -> AsyncIterator[Str
 
 
 async def talk(stage: Stage, call_id: str) -> None:
-    """Speak a call into a stream of its own, on which another contact follows."""
+    """Speak a call into a stream of its own, hang up, and let another contact follow."""
     await stage.play(stage.contact(call_id), stream=call_id, pace=PACE)
+    await stage.hang_up(call_id)
     later = stage.started_at_ms + round(SECONDS * 1000) + 1_000
     await stage.play(stage.contact(f"{call_id}-after", start_ms=later), stream=call_id, until=1, pace=100)
 

@@ -76,7 +76,7 @@ async def test_another_contact_does_not_prove_that_the_end_was_heard(stage: Stag
     stage.play(stream, contact(CALL, speech(0, 1), start_ms=stage.started_at_ms))
     stage.play(stream, contact(OTHER, speech(700, 1), start_ms=stage.started_at_ms + 20_000))
     await stage.announce(stage.call(stream, CALL))
-    async with stage.streamer():
+    async with stage.streamer(end_limits=EndLimits(word=0.5)):
         item = await stage.until(CALL, status="completed")
     assert (item["end_reason"], item["incomplete_reasons"]) == ("other-contact", ["end-not-proven"])
 
