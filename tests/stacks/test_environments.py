@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -32,6 +33,62 @@ def test_a_clinic_is_a_file(tmp_path: Path) -> None:
     clinics = Clinics.load(tmp_path)
     assert clinics.clinic_by_prefix == {"connect/lakeside/": "lakeside", "old/": "lakeside"}
     assert clinics.vocabulary == {"hilltop": (), "lakeside": ("glaucoma",)}
+
+
+INSTANCE = "arn:aws:connect:us-east-1:111122223333:instance/12345678-1234-1234-1234-123456789012"
+QUEUE = f"{INSTANCE}/queue/2f1a7c8e-0001-4000-8000-00000000000a"
+SHARED = {"recording_prefixes": [], "vocabulary": [], "queues": [QUEUE], "dialled_numbers": ["+493012345678"]}
+
+
+def test_clinics_that_share_an_instance_have_queues_and_numbers(tmp_path: Path) -> None:
+    (tmp_path / "lakeside.json").write_text(json.dumps(SHARED), encoding="utf-8")
+    clinics = Clinics.load(tmp_path)
+    assert clinics.clinic_by_queue == {QUEUE: "lakeside"}
+    assert clinics.clinic_by_dialled_number == {"+493012345678": "lakeside"}
+
+
+@pytest.mark.parametrize("instance_arn", [None, INSTANCE])
+def test_recordings_are_told_apart_by_queue_and_number_where_the_instance_is_known(
+    tmp_path: Path, instance_arn: str | None
+) -> None:
+    (tmp_path / "lakeside.json").write_text(json.dumps(SHARED), encoding="utf-8")
+    live = replace(dev().live, connect_instance_arn=instance_arn)
+    template = _batch(replace(dev(), clinics=Clinics.load(tmp_path), live=live))
+    settings = [
+        variables
+        for function in template.find_resources("AWS::Lambda::Function").values()
+        if "CLINICS" in (variables := function["Properties"]["Environment"]["Variables"])
+    ]
+    [admit] = settings
+    clinics = json.loads(admit["CLINICS"])
+    known = [clinics["clinic_by_queue"], clinics["clinic_by_dialled_number"]]
+    assert [list(clinic.values()) for clinic in known] == ([["lakeside"], ["lakeside"]] if instance_arn else [[], []])
+    assert admit["CONNECT_INSTANCE_ARN"] == (instance_arn or "")
+
+
+@pytest.mark.parametrize(
+    ("file", "message"),
+    [
+        (
+            {"recording_prefixes": [], "vocabulary": [], "queues": ["arn:of-hilltop"]},
+            r"lakeside.json claims the queue 'arn:of-hilltop' of hilltop.json: a queue belongs to one clinic",
+        ),
+        (
+            {"recording_prefixes": [], "vocabulary": [], "dialled_numbers": ["+4930"]},
+            r"lakeside.json claims the number '\+4930' of hilltop.json: a number belongs to one clinic",
+        ),
+        (
+            {"recording_prefixes": [], "vocabulary": [], "dialled_numbers": "+4930"},
+            r"lakeside.json: 'dialled_numbers' must be a list",
+        ),
+    ],
+)
+def test_fails_for_what_two_clinics_claim(tmp_path: Path, file: dict[str, Any], message: str) -> None:
+    first = {"recording_prefixes": [], "vocabulary": [], "queues": ["arn:of-hilltop"], "dialled_numbers": ["+4930"]}
+    (tmp_path / "hilltop.json").write_text(json.dumps(first), encoding="utf-8")
+    (tmp_path / "lakeside.json").write_text(json.dumps(file), encoding="utf-8")
+    with pytest.raises(ValueError, match=message):
+        Clinics.load(tmp_path)
 
 
 @pytest.mark.parametrize(

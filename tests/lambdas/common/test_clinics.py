@@ -11,6 +11,7 @@ import pytest
 from lambdas.common import clinics
 from lambdas.common.clinics import Clinics, KnownClinic
 from lambdas.common.errors import TransientError
+from tests.contracts.golden import Golden, golden
 from tests.lambdas.cloud import NOW, AtomicTable, Cloud
 from tests.transcription.live_calls import live_item
 from transcription.clinics import ClinicDecision, ClinicEvidence, ClinicSource
@@ -176,6 +177,20 @@ def test_words_that_stand_under_a_clinic_stay_there(cloud: Cloud, register: Regi
     decision = register.settle(ATTRIBUTE)
     assert decision is not None
     assert (decision.clinic_id, decision.source) == ("hilltop", ClinicSource.RECORDING)
+
+
+STANDING = [one for kind in ("transcript-item", "claim-item", "live-call-item*") for one in golden(kind)]
+
+
+@pytest.mark.parametrize("written", STANDING, ids=str)
+def test_whatever_an_earlier_version_wrote_of_a_call_says_whose_it_is(cloud: Cloud, written: Golden) -> None:
+    item = written.item()
+    cloud.table.put_item(Item=item)
+    clinics_of = Clinics(table=cloud.table, retention=None)
+    known = clinics_of.known(item["call_id"])
+    decision = clinics_of.settle(item["call_id"], known, [ATTRIBUTE], now=NOW)
+    assert decision is not None
+    assert (decision.clinic_id, known.settled) == (item["clinic_id"], True)
 
 
 def test_of_two_clinics_from_before_the_older_words_decide(cloud: Cloud, register: Register) -> None:
