@@ -204,7 +204,7 @@ class Hearing:
         held = self._held[channel]
         if (held and final.start >= held[0].start) or self._missing(channel, final.start) is not None:
             insort(held, final, key=attrgetter("start"))
-            if best.words or best.transcript:
+            if best.words or _says_something(best.transcript):
                 self._note(channel, final.start, final.end, best.words, best.transcript)
             return []
         return [*self._take(channel, final, None), *self._released(channel)]
@@ -353,7 +353,7 @@ class Hearing:
             )
             for word in words[:MAX_WORDS]
         ]
-        if text.strip() and not found:
+        if text and not found:
             found = [Shown(start, end, start)]
         known = self._evidence.words[channel]
         others = [word for word in known if word.start >= end or word.middle < start]
@@ -521,7 +521,12 @@ def _best(results: Results) -> Alternative:
 def _text(best: Alternative, words: list[Word]) -> str:
     """Return the text of a result's new words; as Deepgram formatted it where they are all new."""
     whole = len(words) == len(best.words)
-    return best.transcript if whole and best.transcript.strip() else _written(words)
+    return best.transcript if whole and _says_something(best.transcript) else _written(words)
+
+
+def _says_something(text: str) -> bool:
+    """Whether there is anything in a text that can be seen."""
+    return any(character.isprintable() for character in text if not character.isspace())
 
 
 def _written(words: list[Word]) -> str:

@@ -174,9 +174,12 @@ def test_a_confidence_is_one_or_unknown(confidence: float | None) -> None:
     assert final.confidence == (None if confidence is None else round(confidence, 6))
 
 
-def test_words_come_before_a_text_that_is_none() -> None:
-    final, _ = heard(listening(), results(0, 1, ("yes", 0.1, 0.4), text=" "))
+@pytest.mark.parametrize("text", [" ", "\u200b", "\u2060\n"])
+def test_words_come_before_a_text_that_is_none(text: str) -> None:
+    final, _ = heard(listening(), results(0, 1, ("yes", 0.1, 0.4), text=text))
     assert (final.text, final.word_count) == ("Yes", 1)
+    final, _ = heard(listening(), results(0, 1, text=text))
+    assert (final.text, final.word_count) == ("", 0)
 
 
 def test_a_text_without_words_is_kept() -> None:
