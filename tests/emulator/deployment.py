@@ -25,7 +25,7 @@ from operations.call_store import CallStore
 
 DAY = date(2026, 11, 20)
 CLINIC = "demo-clinic"
-_ENDED = ("completed", "failed", "rejected", "superseded", "kept", "covered")
+_ENDED = ("completed", "failed", "rejected", "superseded", "kept", "covered", "duplicate")
 
 
 def recording(*, seconds: float = 1.0, channels: int = 2, encoding: str = "WAV/PCM_16") -> bytes:

@@ -50,6 +50,17 @@ def test_a_new_version_supersedes_the_old_one(deployment: Deployment) -> None:
     assert [claim["status"] for claim in deployment.claims(call)] == ["completed", "completed"]
 
 
+def test_the_same_bytes_put_twice_are_transcribed_once(deployment: Deployment) -> None:
+    call, content = new_call(), recording()
+    first, again = deployment.put(call, content), deployment.put(call, content)
+    assert first["VersionId"] != again["VersionId"]
+
+    deployment.ended(call, claims=2)
+
+    assert sorted(claim["status"] for claim in deployment.claims(call)) == ["completed", "duplicate"]
+    assert len(deployment.requests(call)) == 1
+
+
 def test_a_worker_killed_after_deepgram_answered_does_not_ask_again(deployment: Deployment) -> None:
     call = new_call()
 
