@@ -15,6 +15,7 @@ from enum import StrEnum
 from typing import Final
 
 from transcription.clinics import ClinicDecision, ClinicEvidence, ClinicRules, ClinicSource
+from transcription.codec import OpenEnum
 
 AUDIO_EXTENSIONS: Final = frozenset({"wav", "mp3", "flac", "ogg", "opus", "m4a"})
 """What names of recordings end with. Only the audio itself says whether it can be read."""
@@ -69,7 +70,7 @@ class CallKind(StrEnum):
     IVR = "ivr"
 
 
-class StartSource(StrEnum):
+class StartSource(OpenEnum):
     """Where the begin of a call is known from, the more exact first.
 
     `live`: from the call itself, while it was streamed. `metadata`: whoever stored the recording wrote it down.

@@ -12,14 +12,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from botocore.exceptions import ClientError
 
 from lambdas.common.errors import SafeError, TransientError, error_code
-from transcription.codec import SCHEMA_VERSION
+from transcription.codec import SCHEMA_VERSION, OpenEnum
 from transcription.table_keys import ItemKey, claim_key, failed_listing
 
 if TYPE_CHECKING:
@@ -28,8 +27,8 @@ if TYPE_CHECKING:
     from transcription.recordings import CallRecording
 
 
-class ClaimStatus(StrEnum):
-    """How far the work on a recording has come."""
+class ClaimStatus(OpenEnum):
+    """How far the work on a recording has come. One that a later version knows is its own to go on with."""
 
     CLAIMED = "claimed"
     TRANSCRIBED = "transcribed"
@@ -227,7 +226,7 @@ class Claims:
                 return Taken()
             repeated = status in REPEATABLE or (status in _STOOD_FOR and ended_execution is not None)
             if not repeated and status not in IN_PROGRESS:
-                return Duplicate(reason=_REASON_BY_FINAL_STATUS[status])
+                return Duplicate(reason=_REASON_BY_FINAL_STATUS.get(status, status.value))
             if self._take_over(existing, candidate, execution=execution, now=now, lease=lease):
                 return Taken()
         raise TransientError("Claim.Contention", "the claim was changed by others all the time")

@@ -51,6 +51,17 @@ def leaves(value: Any) -> Iterator[Any]:
         yield float(value)
 
 
+def enums(kind: Any) -> Iterator[type[Enum]]:
+    """The enums in a type, however deep."""
+    if is_dataclass(kind):
+        for hint in get_type_hints(kind, localns=_NAMES).values():
+            yield from enums(hint)
+    elif isinstance(kind, type) and issubclass(kind, Enum):
+        yield kind
+    for part in get_args(kind):
+        yield from enums(part)
+
+
 def _default(field: Field[Any]) -> Any:
     if field.default_factory is not MISSING:
         return field.default_factory()

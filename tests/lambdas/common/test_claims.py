@@ -175,7 +175,12 @@ def test_of_five_simultaneous_redrives_one_gets_the_claim(cloud: Cloud) -> None:
 
 @pytest.mark.parametrize(
     ("status", "reason"),
-    [("completed", "already-transcribed"), ("superseded", "superseded"), ("kept", "kept-earlier-version")],
+    [
+        ("completed", "already-transcribed"),
+        ("superseded", "superseded"),
+        ("kept", "kept-earlier-version"),
+        ("of-a-later-version", "of-a-later-version"),
+    ],
 )
 def test_a_finished_recording_is_a_duplicate_for_ever(claims: Claims, cloud: Cloud, status: str, reason: str) -> None:
     take(claims)
