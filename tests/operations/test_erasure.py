@@ -11,7 +11,8 @@ import pytest
 
 from tests.conftest import ROOT
 from tests.operations.conftest import REGION, SESSION, Deployed
-from tests.operations.recorded_calls import follow_live, store_claim, store_transcript
+from tests.operations.recorded_calls import CHANGED_AT, follow_live, store_claim, store_transcript
+from transcription.table_keys import failed_admission_key, failed_listing
 
 CALL, OTHER = "contact-1", "contact-12"
 KEYS = {call: f"connect/acme/CallRecordings/2026/11/20/{call}_20261120T14:05_UTC.wav" for call in (CALL, OTHER)}
@@ -49,11 +50,23 @@ def test_nothing_of_a_call_with_two_versions_is_left(
             ):
                 deployed.s3.put_object(Bucket="archive", Key=key, Body=b"words")
             status = "superseded" if version == "1" else "completed"
-            store_claim(deployed, recording_id, call_id=call, status=status, bucket="recordings", s3_key=KEYS[call])
+            store_claim(
+                deployed,
+                recording_id,
+                call_id=call,
+                status=status,
+                version_id=f"v-{version}",
+                bucket="recordings",
+                s3_key=KEYS[call],
+            )
     # Words from before a clinic's map was mended, and a deleted document whose versions are still there.
     deployed.s3.put_object(Bucket="archive", Key=f"transcripts/other/2026-11-19/{CALL}/x.json.gz", Body=b"words")
     deployed.s3.delete_object(Bucket="archive", Key=f"transcripts/other/2026-11-19/{CALL}/x.json.gz")
     follow_live(deployed, transcribed=False, call_id=CALL)
+    for call in (CALL, OTHER):
+        for content, listing in (("v-1", failed_listing(KEYS[call], CHANGED_AT)), ("v-2", {})):
+            admission = failed_admission_key("recordings", KEYS[call], content).primary()
+            deployed.table.put_item(Item={**admission, "type": "failed-admission", "s3_key": KEYS[call], **listing})
 
     monkeypatch.setattr(boto3, "client", SESSION.client)
     monkeypatch.setattr(boto3, "resource", SESSION.resource)
@@ -63,7 +76,7 @@ def test_nothing_of_a_call_with_two_versions_is_left(
     left = deployed.table.scan()["Items"]
     assert left
     assert {item["call_id"] for item in left if "call_id" in item} == {OTHER}
-    assert not [item for item in left if CALL in (str(item["PK"]).split("#") + str(item["SK"]).split("#"))]
+    assert not [item for item in left if CALL in re.split(r"[#/_]", f"{item['PK']}#{item['SK']}")]
     assert objects(deployed, "recordings") == {KEYS[OTHER]}
     archived = objects(deployed, "archive")
     assert archived
