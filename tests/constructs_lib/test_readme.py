@@ -18,5 +18,5 @@ def test_the_example_synthesises() -> None:
     app: App = new_app()
     template = Template.from_stack(names["Calls"](app, "Calls", env=Environment(region=REGION)))
     template.resource_count_is("AWS::StepFunctions::StateMachine", 1)
-    template.resource_count_is("AWS::SQS::Queue", 3)
+    template.resource_count_is("AWS::SQS::Queue", 4)
     template.has_resource_properties("AWS::Events::Rule", {"EventPattern": {"detail-type": ["Call Transcribed"]}})
