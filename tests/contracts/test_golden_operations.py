@@ -9,9 +9,10 @@ from typing import Any
 
 import pytest
 
-from operations import backfill, calls
+from lambdas.admit_recording.announcement import AdmitRequest
+from operations import backfill, calls, redrive
 from operations.environment import Environment
-from operations.failed_calls import SendBack, StartAgain, read_message
+from operations.failed_calls import SendBack, StartAgain, read_claim, read_message
 from operations.failed_live_calls import FollowAgain, LiveRepeater, TellAgain, read_live_message
 from operations.rendering import utterance_line
 from tests.contracts.golden import Golden, golden
@@ -106,3 +107,21 @@ def test_where_a_call_was_left_is_known(deployed: Deployed, file: Golden) -> Non
     assert repeater.obstacle(repeat) == "its stream is gone"
     began = datetime.fromtimestamp(int(item["started_at_ms"]) / 1000, UTC)
     assert timedelta() <= repeater._position(repeat.call) - began < timedelta(minutes=1)
+
+
+@pytest.mark.parametrize("file", golden("failed-call-message"), ids=str)
+def test_a_redrive_starts_a_call_again_that_another_version_failed(deployed: Deployed, file: Golden) -> None:
+    deployed.fail(file.text)
+    assert redrive.main([*deployed.arguments]) == 0
+    (started,) = deployed.started()
+    assert AdmitRequest.model_validate({"event": started, "execution": "new"}).event.redrive_of
+    assert started["detail"] == file.json()["event"]["detail"]
+
+
+@pytest.mark.parametrize("file", golden("*claim-item"), ids=str)
+def test_a_claim_says_how_its_call_is_started_again(file: Golden) -> None:
+    call = read_claim(file.item())
+    assert isinstance(call.repeat, StartAgain)
+    event = AdmitRequest.model_validate({"event": call.repeat.input(), "execution": "new"}).event
+    assert (event.bucket, event.announced.key) == (file.item()["bucket"], file.item()["s3_key"])
+    assert call.call_id == file.item()["call_id"]
