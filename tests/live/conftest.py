@@ -13,7 +13,7 @@ from local.server_process import free_port
 from tests.live.calls import Transcript
 from tests.live.fast_loop import FastLoop
 from tests.live.stage import Stage, new_stage
-from tests.streamer.calls.cloud import Cloud, new_cloud
+from tests.streamer.calls.cloud import ACCESS_KEY, Cloud, new_cloud
 
 
 def pytest_asyncio_loop_factories(item: pytest.Function) -> Mapping[str, Callable[[], asyncio.AbstractEventLoop]]:
@@ -24,7 +24,9 @@ def pytest_asyncio_loop_factories(item: pytest.Function) -> Mapping[str, Callabl
 @pytest.fixture(scope="session")
 def emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
     directory = tmp_path_factory.mktemp("emulator")
-    with Emulator(port=free_port(), directory=directory, runtime_python=Path(sys.executable)) as running:
+    with Emulator(
+        port=free_port(), directory=directory, runtime_python=Path(sys.executable), key=ACCESS_KEY
+    ) as running:
         yield running
 
 

@@ -12,6 +12,7 @@ from typing import Any
 
 from aiobotocore.session import AioSession
 
+from local.access.keys import AccessKey
 from streamer.aws import config
 from streamer.calls.attributes import from_attributes, to_attributes
 from streamer.settings import Settings
@@ -21,6 +22,9 @@ from transcription.table_keys import call_partition, live_call_key, utterance_ra
 
 KEY = "0123456789abcdef0123456789abcdef01234567"
 """Deepgram's key, as far as anybody here knows."""
+
+ACCESS_KEY = AccessKey.generate()
+"""One for every emulator of this process: the session below, of which there is one, reads it once."""
 
 _numbers = count(1)
 

@@ -8,14 +8,16 @@ import pytest
 
 from local.emulator.process import Emulator
 from local.server_process import free_port
-from tests.streamer.calls.cloud import Cloud, new_cloud
+from tests.streamer.calls.cloud import ACCESS_KEY, Cloud, new_cloud
 from tests.streamer.calls.stage import Stage, new_stage
 
 
 @pytest.fixture(scope="session")
 def emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
     directory = tmp_path_factory.mktemp("emulator")
-    with Emulator(port=free_port(), directory=directory, runtime_python=Path(sys.executable)) as running:
+    with Emulator(
+        port=free_port(), directory=directory, runtime_python=Path(sys.executable), key=ACCESS_KEY
+    ) as running:
         yield running
 
 
