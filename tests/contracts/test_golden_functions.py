@@ -7,18 +7,23 @@ import json
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, cast
 
+import boto3
 import pytest
 
+from lambdas.admit_recording.contents import Contents, Held
 from lambdas.common.archive import Archive
 from lambdas.common.claims import Candidate, Claims, Duplicate, Taken
+from lambdas.common.clinics import Clinics
 from lambdas.common.recordings import AdmittedRecording
 from lambdas.common.transcript_builder import TranscriptBuilder, document_key
 from lambdas.score_quality import handler as score
+from lambdas.start_live_call import handler as start
 from lambdas.store_live_transcript import handler as store_live
 from lambdas.store_transcript import handler as store
 from lambdas.transcribe_call.work import Work
 from tests.contracts.golden import Golden, golden
-from tests.lambdas.cloud import LEASE, NOW, Cloud, Context
+from tests.fakes.contact_flow import contact_flow_event
+from tests.lambdas.cloud import LEASE, NOW, REGION, Cloud, Context
 from transcription.codec import SCHEMA_VERSION
 from transcription.documents import from_document
 from transcription.options import TranscriptionOptions
@@ -138,3 +143,49 @@ def test_the_end_of_a_live_call_of_any_version_is_stored(cloud: Cloud, bus: Bus,
     assert store_live.handle(file.json(), CONTEXT)["outcome"] == "stored"
     (event,) = bus.announced()
     assert event["detail"]["schema_version"] == SCHEMA_VERSION
+
+
+@pytest.mark.parametrize("file", golden("clinic-decision-item"), ids=str)
+def test_whose_call_it_is_stays_decided(cloud: Cloud, file: Golden) -> None:
+    fill(cloud, file)
+    known = Clinics(table=cloud.table, retention=None).known(file.item()["call_id"])
+    assert known.decision is not None
+    assert known.decision.clinic_id == file.item()["clinic_id"]
+
+
+@pytest.mark.parametrize("file", golden("content-item"), ids=str)
+def test_the_same_content_has_its_holder(cloud: Cloud, file: Golden) -> None:
+    claim = {**file.beside("claim-item").item(), "recording_id": file.item()["recording_id"]}
+    cloud.table.put_item(Item={**claim, "PK": f"RECORDING#{claim['recording_id']}"})
+    fill(cloud, file)
+    checksum, size = file.item()["SK"].rsplit("#", 1)
+    call = recording_in(file.beside("work-message")).call
+    contents = Contents(table=cloud.table, claims=Claims(table=cloud.table), s3=cloud.s3)
+    other = Candidate(
+        recording_id="f" * 64,
+        bucket="b",
+        key="k",
+        version_id="v",
+        etag="e",
+        size_bytes=int(size),
+        call=call,
+        digest=checksum,
+    )
+    assert contents.take(other, call, execution="another", now=NOW) == Held(
+        recording_id=claim["recording_id"], in_progress=False, covered=False
+    )
+
+
+@pytest.mark.parametrize("file", golden("disconnection-item"), ids=str)
+def test_a_call_that_was_over_before_it_was_noted_is_noted_as_over(
+    cloud: Cloud, function_environment: pytest.MonkeyPatch, file: Golden
+) -> None:
+    fill(cloud, file)
+    queue = boto3.client("sqs", region_name=REGION).create_queue(QueueName="calls")["QueueUrl"]
+    function_environment.setenv("CALLS_QUEUE_URL", queue)
+    start._announcer.cache_clear()
+    call_id = file.item()["PK"].removeprefix("CALL#")
+    start.handle(contact_flow_event(ContactId=call_id), CONTEXT)
+    state = cloud.table.get_item(Key={"PK": f"CALL#{call_id}", "SK": "LIVE"})["Item"]
+    assert state["disconnected_at"] == file.item()["disconnected_at"]
+    start._announcer.cache_clear()

@@ -12,11 +12,12 @@ import pytest
 from lambdas.admit_recording.announcement import AdmitRequest
 from operations import backfill, calls, redrive
 from operations.environment import Environment
-from operations.failed_calls import SendBack, StartAgain, read_claim, read_message
+from operations.failed_calls import SendBack, StartAgain, read_claim, read_failed_admission, read_message
 from operations.failed_live_calls import FollowAgain, LiveRepeater, TellAgain, read_live_message
 from operations.rendering import utterance_line
 from tests.contracts.golden import Golden, golden
 from tests.operations.conftest import SESSION, Deployed
+from transcription.table_values import plain
 
 
 def received(body: str, **attributes: Any) -> Any:
@@ -30,12 +31,20 @@ def received(body: str, **attributes: Any) -> Any:
     }
 
 
-@pytest.mark.parametrize("file", golden("failed-call-message"), ids=str)
+@pytest.mark.parametrize("file", [*golden("failed-call-message"), *golden("failed-admission-call-message")], ids=str)
 def test_a_failed_call_is_repeated(file: Golden) -> None:
     call = read_message(received(file.text))
     assert isinstance(call.repeat, StartAgain)
     assert call.repeat.input()["redrive_of"] == file.json()["execution"]
-    assert call.call_id == file.json()["call_id"]
+    assert call.call_id in (file.json()["call_id"], "call-0042")
+
+
+@pytest.mark.parametrize("file", golden("failed-admission-item"), ids=str)
+def test_an_admission_that_failed_is_repeated(file: Golden) -> None:
+    call = read_failed_admission(file.item())
+    assert isinstance(call.repeat, StartAgain)
+    assert AdmitRequest.model_validate({"event": call.repeat.input(), "execution": "new"}).event.redrive_of
+    assert call.error
 
 
 @pytest.mark.parametrize("file", golden("work-message"), ids=str)
@@ -72,6 +81,12 @@ def test_an_item_is_shown(deployed: Deployed, capsys: pytest.CaptureFixture[str]
     if item["type"] == "live-utterance":
         assert item["text"] in utterance_line(item).plain
         return
+    if item["type"] in ("disconnection", "failed-admission", "content"):
+        call_id = item["PK"].split("#")[2 if item["type"] == "content" else 1]
+        shown = ["--failed"] if item["type"] == "failed-admission" else ["--call", call_id]
+        # A call that is over before anything else is known of it is not known to operators.
+        assert calls.main([*deployed.arguments, *shown]) == (item["type"] == "disconnection")
+        return
     if item["type"] == "transcript":
         assert calls.main([*deployed.arguments, "--clinic", item["clinic_id"], "--day", item["day"]]) == 0
     if item.get("status") in ("failed", "rejected") and item["type"] == "claim":
@@ -99,8 +114,9 @@ def test_what_an_item_had_no_room_for_is_shown(
 def test_where_a_call_was_left_is_known(deployed: Deployed, file: Golden) -> None:
     item = file.item()
     deployed.table.put_item(Item=item)
+    announced = {name: plain(item[name]) for name in ("call_id", "started_at_ms")}
     deployed.outputs |= {"LiveCallsQueueUrl": deployed.work, "EventBusName": "default"}
-    message = file.beside("live-call-message").json()
+    message = file.beside("live-call-message").json() | announced
     repeat = read_live_message(received(json.dumps(message))).repeat
     assert isinstance(repeat, FollowAgain)
     repeater = LiveRepeater(Environment(name="Dev", outputs=deployed.outputs, session=SESSION), force=False)

@@ -77,8 +77,8 @@ def test_words_that_the_reply_does_not_time_are_unknown_and_not_none() -> None:
 
 @pytest.mark.parametrize("file", golden("*document"), ids=str)
 def test_words_of_documents_before_schema_version_3_are_unknown(file: Any) -> None:
-    words = {said.words is None for said in from_document(file.json()).utterances}
-    assert words == {file.version < 3}
+    words = [said.words for said in from_document(file.json()).utterances]
+    assert any(words) == (file.version >= 3)
 
 
 def test_an_item_has_no_words_however_small_it_is() -> None:
