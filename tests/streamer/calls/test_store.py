@@ -143,7 +143,7 @@ async def race(store_of: Callable[..., CallStore], cloud: Cloud) -> list[object]
 class TestTaking:
     async def test_a_call_that_nobody_has_is_taken(self, store: CallStore, cloud: Cloud, clock: Clock) -> None:
         mine = await taken(store)
-        told = EndHints(streaming=Streaming(starts_ms=(START_MS,), start_fragment="1"))
+        told = EndHints(stream_arn=CALL.stream_arn, streaming=Streaming(starts_ms=(START_MS,), start_fragment="1"))
         assert (mine.lease.epoch, mine.state.checkpoint, mine.state.hints) == (1, Checkpoint(), told)
         item = await cloud.live("call-7")
         assert item["lease_until"] == int(clock.now.timestamp()) + 30
@@ -259,6 +259,7 @@ class TestTaking:
         assert mine.state.hints == EndHints(
             disconnected=True,
             stop_fragment="9",
+            stream_arn=CALL.stream_arn,
             streaming=Streaming(
                 starts_ms=(START_MS,),
                 stops_ms=(START_MS + 1,),
