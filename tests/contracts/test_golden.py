@@ -147,3 +147,16 @@ def test_no_version_leaves_out_what_an_earlier_one_wrote(name: str) -> None:
         written = {*places(file.item() if "-item" in name else file.json())}
         assert earlier - written == set()
         earlier |= written
+
+
+@pytest.mark.parametrize("file", golden("live-call-item-completed"), ids=str)
+def test_a_state_of_a_version_that_is_yet_to_come_is_read(file: Golden) -> None:
+    item = file.item() | {"schema_version": SCHEMA_VERSION + 1, "end_reason": "by-telepathy", "mood": {"of": ["music"]}}
+    item["gaps"] = [{"start": 1, "end": 2, "reason": "whispered", "loudness": "low"}]
+    state = LiveState.from_item(item)
+    assert state.coverage.end_reason == "by-telepathy"
+    assert not state.coverage.end_reason.proven
+    checkpoint = checkpoint_in(plain(item))
+    assert [gap.reason for gap in checkpoint.gaps] == ["whispered"]
+    # A streamer that takes the call gives the reason on as it is.
+    assert checkpoint.attributes()["gaps"][0]["reason"] == "whispered"

@@ -20,6 +20,7 @@ from transcription.documents import (
     to_document,
     to_item,
 )
+from transcription.quality import load_rubric, score
 from transcription.recordings import CallKind
 from transcription.transcript import Label, Role, Transcript, Utterance
 
@@ -130,6 +131,7 @@ def test_names_that_came_later_are_kept() -> None:
     read = from_document(document)
     assert read.roles.method == "voice-print"
     assert read.utterances[0].role not in Role.__members__.values()
+    assert score(read, load_rubric()).criteria
     assert json.loads(json.dumps(to_document(read))) == document | {"full_transcript": read.full_transcript}
 
 
