@@ -116,7 +116,7 @@ class Rebuilder:
         call_id, version = earlier.recording.call_id, document["schema_version"]
         item = self._item_that_shows(key, earlier)
         old_item = item is not None and item["schema_version"] < SCHEMA_VERSION
-        if version >= SCHEMA_VERSION and not old_item:
+        if version > SCHEMA_VERSION or (version == SCHEMA_VERSION and not old_item):
             return Rebuilt(outcome=Outcome.CURRENT, call_id=call_id)
         try:
             built = self._build(key, earlier)
@@ -124,7 +124,7 @@ class Rebuilder:
             return Rebuilt(outcome=Outcome.IMPOSSIBLE, reason=str(impossible), call_id=call_id)
         if dry_run:
             return Rebuilt(outcome=Outcome.REBUILT, call_id=call_id)
-        written = version >= SCHEMA_VERSION or self._archive.write_over(archived, key, built.form.document)
+        written = version == SCHEMA_VERSION or self._archive.write_over(archived, key, built.form.document)
         if written and item is not None and old_item:
             written = self._put(built, item)
         return Rebuilt(outcome=Outcome.REBUILT if written else Outcome.CHANGED, call_id=call_id)

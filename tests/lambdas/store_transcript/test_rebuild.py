@@ -202,6 +202,12 @@ def test_a_document_of_this_version_or_a_later_one_is_left_alone(shelf: Shelf, v
     assert shelf.versions() == 2
 
 
+def test_a_document_of_a_later_version_is_left_alone_whatever_its_item_is(shelf: Shelf) -> None:
+    shelf.leave({**shelf.earlier, "schema_version": SCHEMA_VERSION + 1})
+    assert shelf.rebuild().outcome is Outcome.CURRENT
+    assert (shelf.shown(), shelf.versions()) == (shelf.item, 2)
+
+
 def _without_reply(shelf: Shelf) -> None:
     shelf.cloud.s3.delete_object(Bucket="archive", Key=shelf.item["reply_key"])
 
