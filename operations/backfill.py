@@ -21,15 +21,13 @@ from rich.console import Console
 from rich.text import Text
 
 from operations import environment
-from operations.call_store import items_of
+from operations.call_store import FAILED_STATUSES, items_of
 from operations.environment import UnusableEnvironment
 from transcription.recordings import CallKind
 from transcription.table_keys import failed_listing, transcript_listing
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.service_resource import Table
-
-_FAILED = ("failed", "rejected")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,7 +68,7 @@ def backfill(table: Table, *, dry_run: bool) -> Backfilled:
         ClientError: The table cannot be read or written.
     """
     wanted = Attr("GSI2PK").not_exists() & (
-        Attr("type").eq("transcript") | (Attr("type").eq("claim") & Attr("status").is_in(list(_FAILED)))
+        Attr("type").eq("transcript") | (Attr("type").eq("claim") & Attr("status").is_in([*FAILED_STATUSES]))
     )
     listed = unreadable = 0
     for item in items_of(lambda **start: table.scan(FilterExpression=wanted, **start)):

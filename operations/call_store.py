@@ -27,7 +27,8 @@ if TYPE_CHECKING:
 
 FAILED_ADMISSION = "failed-admission"
 """Type of the item of an admission that failed; there may be no claim."""
-_FAILED = ("failed", "rejected")
+FAILED_STATUSES = ("failed", "rejected")
+"""Statuses of a claim whose recording is not transcribed until somebody repeats it."""
 _IN_PROGRESS = ("claimed", "transcribed", "stored")
 # A day of speech is less: one hour of two channels is about 4 MB.
 _LARGEST_DOCUMENT = 128 * 1024 * 1024
@@ -101,7 +102,9 @@ class CallStore:
 
     def unfinished(self) -> Iterator[dict[str, Any]]:
         """What failed or was rejected, and the claims in progress, in no order. Reads the whole table."""
-        condition = Attr("type").is_in(["claim", FAILED_ADMISSION]) & Attr("status").is_in([*_FAILED, *_IN_PROGRESS])
+        condition = Attr("type").is_in(["claim", FAILED_ADMISSION]) & Attr("status").is_in(
+            [*FAILED_STATUSES, *_IN_PROGRESS]
+        )
 
         def page(**start: Any) -> Mapping[str, Any]:
             return self._table.scan(FilterExpression=condition, **start)
