@@ -27,7 +27,7 @@ _TIMEOUT_SECONDS = 120
 _PATIENT = Config(read_timeout=300, retries={"total_max_attempts": 1}, max_pool_connections=RECORDINGS)
 _MEMORY_MIB = 512
 _HANDLER = Path(__file__).parent / "plain_handler" / "handler.py"
-_NOT_NEEDED = {"lambdas", "transcription", "numpy", "numpy.libs", "aws_lambda_powertools"}
+_NOT_NEEDED = {"lambdas", "callscribe", "numpy", "numpy.libs", "aws_lambda_powertools"}
 # What a running copy takes on this machine, and the part of its memory that all of them may take.
 _BYTES_PER_COPY = 70 * 2**20
 _PART_OF_MEMORY = 3

@@ -11,7 +11,7 @@ _ASSETS = _HERE / "_assets"
 ROOT = _ASSETS if _ASSETS.is_dir() else _HERE.parent
 """The folder that holds :data:`PACKAGES`."""
 
-PACKAGES = ("lambdas", "transcription")
+PACKAGES = ("lambdas", "callscribe")
 """The top-level packages of the Lambda asset."""
 
 LOCK = ROOT / "lambdas" / "requirements.txt"

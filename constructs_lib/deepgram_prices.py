@@ -11,7 +11,7 @@ from typing import Any, Final
 from constructs_lib import _sources
 from constructs_lib._private import quoted
 
-_FOLDER: Final = _sources.ROOT / "transcription" / "prices"
+_FOLDER: Final = _sources.ROOT / "callscribe" / "prices"
 # Bytes. All variables of a function together may take 4 KB (AWS: "Lambda quotas").
 _LONGEST: Final = 2048
 
@@ -31,7 +31,7 @@ class DeepgramPrices:
     plan: str = "pay-as-you-go"
     """A plan of that list, or of *rates*. Default: without a commitment."""
     rates: Mapping[str, Any] | None = None
-    """A contract's own rates, in the form of the files in ``transcription/prices``. Default: those of *price_list*."""
+    """A contract's own rates, in the form of the files in ``callscribe/prices``. Default: those of *price_list*."""
 
     def __post_init__(self) -> None:
         """Check that the rates can be read."""
@@ -58,7 +58,7 @@ class DeepgramPrices:
             amounts = [Decimal(amount) for table in tables for amount in table.values()]
         except (AttributeError, InvalidOperation, KeyError, TypeError) as error:
             raise ValueError(
-                "rates do not have the form of a price list: take transcription/prices/deepgram-2026-08.json as a "
+                "rates do not have the form of a price list: take callscribe/prices/deepgram-2026-08.json as a "
                 "model, with every amount as text"
             ) from error
         if any(not amount.is_finite() or amount < 0 for amount in amounts):

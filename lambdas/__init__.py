@@ -1,1 +1,1 @@
-"""The functions of the batch pipeline: thin handlers around the pure core in `transcription`."""
+"""The functions of the batch pipeline: thin handlers around the pure core in `callscribe`."""

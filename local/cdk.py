@@ -16,7 +16,7 @@ STAGE = "Local"
 
 _COMMAND_LINE = ROOT / "node_modules" / "aws-cdk" / "bin" / "cdk"
 _SETTINGS = ("cdk.json", "package-lock.json", "requirements.txt")
-_CODE = ("app.py", "stacks", "constructs_lib", "lambdas", "transcription")
+_CODE = ("app.py", "stacks", "constructs_lib", "lambdas", "callscribe")
 _KEPT_ASSEMBLIES = 3
 _TIMEOUT_SECONDS = 300
 _REPORTED_LINES = 20

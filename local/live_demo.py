@@ -16,6 +16,7 @@ from typing import Any
 from rich.console import Console
 from rich.text import Text
 
+from callscribe.live_call import LiveStatus
 from local.calls import Call, CallFailed, TooSlow, claim_item
 from local.connect import Instance, PhoneCall
 from local.ring import CLINIC, end
@@ -25,7 +26,6 @@ from operations.call_store import CallStore
 from operations.live_calls import LiveCallStore
 from operations.rendering import transcript_view
 from operations.watch import Watcher, screen_on
-from transcription.live_call import LiveStatus
 
 _KILL_AFTER_SECONDS = 18.0
 """Of the call: in the middle of a sentence of the sample."""

@@ -20,11 +20,11 @@ from botocore.exceptions import BotoCoreError, ClientError
 from rich.console import Console
 from rich.text import Text
 
+from callscribe.recordings import CallKind
+from callscribe.table_keys import failed_listing, transcript_listing
 from operations import environment
 from operations.call_store import FAILED_STATUSES, items_of
 from operations.environment import UnusableEnvironment
-from transcription.recordings import CallKind
-from transcription.table_keys import failed_listing, transcript_listing
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.service_resource import Table

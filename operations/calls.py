@@ -22,12 +22,12 @@ from botocore.exceptions import BotoCoreError, ClientError
 from rich.console import Console
 from rich.text import Text
 
+from callscribe.table_values import plain
 from operations import environment
 from operations.call_store import CallStore
 from operations.environment import UnusableEnvironment
 from operations.live_calls import LiveCallStore
 from operations.rendering import calls_table, claims_table, clinics_table, live_calls_table, transcript_view
-from transcription.table_values import plain
 
 _DEFAULT_MAX = 50
 _UNLISTED = (

@@ -14,10 +14,10 @@ from datetime import UTC, datetime
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Protocol, TypeAlias, TypeVar
 
+from callscribe.identity import recording_id
+from callscribe.json_text import UnreadableJson, read_json
+from callscribe.recordings import NotACall, UnknownExtension, UnknownLayout, parse_key
 from operations.rendering import object_name
-from transcription.identity import recording_id
-from transcription.json_text import UnreadableJson, read_json
-from transcription.recordings import NotACall, UnknownExtension, UnknownLayout, parse_key
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs.type_defs import MessageTypeDef

@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 
 from botocore.exceptions import ClientError
 
+from callscribe.json_text import read_json
+from callscribe.live_call import SAMPLE_RATE, InvalidLiveCall, LiveCall
 from operations.failed_calls import FailedCall
 from operations.live_calls import LiveCallStore
-from transcription.json_text import read_json
-from transcription.live_call import SAMPLE_RATE, InvalidLiveCall, LiveCall
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs.type_defs import MessageTypeDef

@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from boto3.dynamodb.conditions import Key
 
-from operations.call_store import items_of
-from transcription.live_call import LiveStatus
-from transcription.table_keys import (
+from callscribe.live_call import LiveStatus
+from callscribe.table_keys import (
     CALL_INDEX,
     call_partition,
     live_call_key,
@@ -19,6 +18,7 @@ from transcription.table_keys import (
     utterance_key,
     utterance_range,
 )
+from operations.call_store import items_of
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.service_resource import Table

@@ -23,13 +23,13 @@ from rich.console import Console, Group
 from rich.live import Live
 from rich.text import Text
 
+from callscribe.live_call import LiveStatus, feed_channel
 from operations import environment
 from operations.environment import Environment, UnusableEnvironment
 from operations.live_calls import LiveCallStore
 from operations.live_feed import FeedUnavailable, Subscriptions, listen
 from operations.live_transcript import LiveTranscript
 from operations.rendering import at_least_seconds, is_proven, reasons_of, utterance_line
-from transcription.live_call import LiveStatus, feed_channel
 
 _RECEIVE_SECONDS = 0.25
 # How often the table is asked for new calls, for ends, and for words that the feed lost.

@@ -6,11 +6,11 @@ import json
 from collections.abc import Mapping
 from typing import Any, Final
 
-from transcription.codec import SCHEMA_VERSION
-from transcription.failures import SafeError
-from transcription.live_call import SAMPLE_RATE
-from transcription.live_coverage import covered_seconds
-from transcription.table_keys import live_call_key
+from callscribe.codec import SCHEMA_VERSION
+from callscribe.failures import SafeError
+from callscribe.live_call import SAMPLE_RATE
+from callscribe.live_coverage import covered_seconds
+from callscribe.table_keys import live_call_key
 
 SOURCE: Final = "callscribe"
 DETAIL_TYPE: Final = "Live Call Transcribed"

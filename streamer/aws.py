@@ -12,8 +12,8 @@ from aiobotocore.config import AioConfig
 from botocore.exceptions import ClientError, CredentialRetrievalError, HTTPClientError
 from botocore.exceptions import ConnectionError as AwsConnectionError
 
+from callscribe import aws_refusals
 from streamer.logs import failure
-from transcription import aws_refusals
 
 _FIRST_DELAY: Final = 0.2
 _LONGEST_DELAY: Final = 10.0

@@ -9,8 +9,8 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
+from callscribe.deepgram_key import MAX_AGE_SECONDS, key_in, missing
 from streamer.aws import error_code
-from transcription.deepgram_key import MAX_AGE_SECONDS, key_in, missing
 
 
 class DeepgramKey:

@@ -21,11 +21,11 @@ from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.exceptions import BotoCoreError, NoCredentialsError
 
+from callscribe.codec import SCHEMA_VERSION, encode
+from callscribe.live_call import CHANNEL_ROLES, LiveStatus, LiveUtterance
 from streamer.deepgram.results import InterimResult
 from streamer.logs import failure
 from streamer.metrics import Count, Metrics
-from transcription.codec import SCHEMA_VERSION, encode
-from transcription.live_call import CHANNEL_ROLES, LiveStatus, LiveUtterance
 
 MAX_EVENTS: Final = 5
 MAX_WAITING: Final = 1_000

@@ -19,8 +19,8 @@ from typing import Any, Final, Self
 import aiohttp
 from botocore.exceptions import BotoCoreError, ClientError
 
+from callscribe.failures import SafeError
 from streamer.aws import config, error_code
-from transcription.failures import SafeError
 
 _READ_BYTES: Final = 65_536
 _READ_SECONDS: Final = 10.0

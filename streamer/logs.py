@@ -15,7 +15,7 @@ from typing import Any, Final, TextIO
 
 import orjson
 
-from transcription.failures import SafeError, describe
+from callscribe.failures import SafeError, describe
 
 CALL_ID: Final[ContextVar[str]] = ContextVar("call_id", default="")
 """The call that the current task works on; on every line it logs."""

@@ -9,8 +9,8 @@ from datetime import timedelta
 from ipaddress import ip_address
 from typing import Final, TypeVar
 
+from callscribe.options import InvalidOptions, TranscriptionOptions
 from streamer import health
-from transcription.options import InvalidOptions, TranscriptionOptions
 
 _MAX_SLOTS: Final = 1_000
 _LONGEST_CALL: Final = timedelta(hours=11, minutes=45)

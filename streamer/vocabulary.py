@@ -11,8 +11,8 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
+from callscribe.vocabulary import MAX_AGE_SECONDS, parameter_names, terms_in
 from streamer.aws import error_code
-from transcription.vocabulary import MAX_AGE_SECONDS, parameter_names, terms_in
 
 
 class Vocabulary:

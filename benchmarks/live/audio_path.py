@@ -16,6 +16,8 @@ from typing import Any
 import uvloop
 from aiobotocore.session import AioSession
 
+from callscribe.live_call import LiveCall, LiveUtterance
+from callscribe.options import TranscriptionOptions
 from streamer.__main__ import settle_garbage_collector
 from streamer.calls.call import CallRun, Services
 from streamer.calls.ending import EndLimits
@@ -24,8 +26,6 @@ from streamer.calls.store import Taken
 from streamer.deepgram.session import SessionLimits
 from streamer.kinesis_video import KinesisVideo
 from streamer.metrics import Metrics
-from transcription.live_call import LiveCall, LiveUtterance
-from transcription.options import TranscriptionOptions
 
 _CLINIC = "benchmark"
 _REGION = "us-east-1"

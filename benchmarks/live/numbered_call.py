@@ -9,8 +9,8 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
+from callscribe.live_call import SAMPLE_RATE
 from local.speech.engines.frames import FRAME_SAMPLES, encode_frame
-from transcription.live_call import SAMPLE_RATE
 
 _AGENT_NUMBERS = 30_000
 # Both say two seconds of numbers, then are silent for half a second.

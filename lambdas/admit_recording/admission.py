@@ -22,21 +22,11 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
 
-from lambdas.admit_recording.contents import Contents, Ours, digest_in
-from lambdas.admit_recording.decision import Decision, Verdict
-from lambdas.admit_recording.live_policy import LiveEvidence
-from lambdas.admit_recording.object_stream import ObjectChanged, ObjectStream
-from lambdas.admit_recording.waiting import pause_seconds
-from lambdas.common.claims import Candidate, Claims, Duplicate, Taken
-from lambdas.common.clinics import Clinics
-from lambdas.common.errors import SafeError, error_code
-from lambdas.common.live_calls import live_state_of
-from lambdas.common.recordings import AdmittedRecording
-from transcription.audio import AudioFacts, UnusableAudio, probe
-from transcription.clinics import ClinicDecision, ClinicRules, InvalidClinic, decide
-from transcription.identity import recording_id
-from transcription.recorded_time import possible_time
-from transcription.recordings import (
+from callscribe.audio import AudioFacts, UnusableAudio, probe
+from callscribe.clinics import ClinicDecision, ClinicRules, InvalidClinic, decide
+from callscribe.identity import recording_id
+from callscribe.recorded_time import possible_time
+from callscribe.recordings import (
     CONNECT,
     CallKind,
     CallRecording,
@@ -48,7 +38,17 @@ from transcription.recordings import (
     parse_key,
     with_start,
 )
-from transcription.table_keys import failed_admission_key, transcript_key
+from callscribe.table_keys import failed_admission_key, transcript_key
+from lambdas.admit_recording.contents import Contents, Ours, digest_in
+from lambdas.admit_recording.decision import Decision, Verdict
+from lambdas.admit_recording.live_policy import LiveEvidence
+from lambdas.admit_recording.object_stream import ObjectChanged, ObjectStream
+from lambdas.admit_recording.waiting import pause_seconds
+from lambdas.common.claims import Candidate, Claims, Duplicate, Taken
+from lambdas.common.clinics import Clinics
+from lambdas.common.errors import SafeError, error_code
+from lambdas.common.live_calls import live_state_of
+from lambdas.common.recordings import AdmittedRecording
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -56,10 +56,10 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb.service_resource import Table
     from mypy_boto3_s3 import S3Client
 
+    from callscribe.live_state import LiveState
     from lambdas.admit_recording.announcement import Announcement
     from lambdas.admit_recording.contacts import Contacts
     from lambdas.admit_recording.live_policy import LivePolicy
-    from transcription.live_state import LiveState
 
 # Status of a failed admission that needs nothing more.
 _REPEATED = "repeated"

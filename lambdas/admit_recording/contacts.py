@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Final
 
 from botocore.exceptions import ClientError
 
+from callscribe.clinics import ATTRIBUTE, ContactFacts
 from lambdas.common.errors import SafeError, error_code
-from transcription.clinics import ATTRIBUTE, ContactFacts
 
 if TYPE_CHECKING:
     from mypy_boto3_connect import ConnectClient

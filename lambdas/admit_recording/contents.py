@@ -23,11 +23,11 @@ from typing import TYPE_CHECKING, Any, Final
 from boto3.dynamodb.conditions import Key
 from botocore.exceptions import ClientError
 
+from callscribe.aws_refusals import cancellation_codes
+from callscribe.codec import SCHEMA_VERSION
+from callscribe.table_keys import CALL_INDEX, call_partition, claim_key, claim_range, content_key
 from lambdas.common.claims import IN_PROGRESS, REPEATABLE, ClaimStatus
 from lambdas.common.errors import TransientError, error_code
-from transcription.aws_refusals import cancellation_codes
-from transcription.codec import SCHEMA_VERSION
-from transcription.table_keys import CALL_INDEX, call_partition, claim_key, claim_range, content_key
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -36,9 +36,9 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb.service_resource import Table
     from mypy_boto3_s3 import S3Client
 
+    from callscribe.recordings import CallRecording
+    from callscribe.table_keys import ItemKey
     from lambdas.common.claims import Candidate, Claims
-    from transcription.recordings import CallRecording
-    from transcription.table_keys import ItemKey
 
 # The strongest first; as a rule S3 keeps a checksum of one kind (Amazon S3 User Guide, "Checking object integrity").
 _ALGORITHMS: Final = (

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.parser import ValidationError, parse
 
+from callscribe.clinics import ClinicRules
 from lambdas.admit_recording.admission import Admission, NewVersionPolicy
 from lambdas.admit_recording.announcement import AdmitRequest
 from lambdas.admit_recording.contacts import Contacts
@@ -18,7 +19,6 @@ from lambdas.common import aws, settings
 from lambdas.common.claims import Claims
 from lambdas.common.clinics import Clinics
 from lambdas.common.observability import correlate, entry_point, logger, metrics
-from transcription.clinics import ClinicRules
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext

@@ -10,15 +10,15 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
+from callscribe.codec import SCHEMA_VERSION
 from lambdas.common.errors import SafeError, error_code
-from transcription.codec import SCHEMA_VERSION
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from mypy_boto3_s3 import S3Client
 
-    from transcription.options import OptionsRecord, TranscriptionOptions
+    from callscribe.options import OptionsRecord, TranscriptionOptions
 
 MAX_OBJECT_BYTES = 128 * 1024 * 1024
 """Largest uncompressed document read or written: a stereo hour is about 4 MB, so this is more than a day of speech."""

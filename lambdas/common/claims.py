@@ -17,14 +17,14 @@ from uuid import uuid4
 
 from botocore.exceptions import ClientError
 
+from callscribe.codec import SCHEMA_VERSION, OpenEnum
+from callscribe.table_keys import ItemKey, claim_key, failed_listing
 from lambdas.common.errors import SafeError, TransientError, error_code
-from transcription.codec import SCHEMA_VERSION, OpenEnum
-from transcription.table_keys import ItemKey, claim_key, failed_listing
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.service_resource import Table
 
-    from transcription.recordings import CallRecording
+    from callscribe.recordings import CallRecording
 
 
 class ClaimStatus(OpenEnum):

@@ -14,10 +14,7 @@ from aws_lambda_powertools.metrics import MetricUnit
 from boto3.dynamodb.conditions import Key
 from botocore.exceptions import ClientError
 
-from lambdas.common.claims import ClaimStatus
-from lambdas.common.errors import TransientError, error_code
-from lambdas.common.observability import logger, metrics
-from transcription.clinics import (
+from callscribe.clinics import (
     ClinicDecision,
     ClinicEvidence,
     ClinicSource,
@@ -25,8 +22,11 @@ from transcription.clinics import (
     decide,
     known_source,
 )
-from transcription.codec import SCHEMA_VERSION
-from transcription.table_keys import CALL_INDEX, call_partition, clinic_key, live_call_key
+from callscribe.codec import SCHEMA_VERSION
+from callscribe.table_keys import CALL_INDEX, call_partition, clinic_key, live_call_key
+from lambdas.common.claims import ClaimStatus
+from lambdas.common.errors import TransientError, error_code
+from lambdas.common.observability import logger, metrics
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

@@ -11,8 +11,8 @@ from typing import Final, Literal
 from aws_lambda_powertools.utilities.parser import BaseModel, Field
 from pydantic import ConfigDict
 
-from transcription.clinics import ATTRIBUTE, ContactFacts
-from transcription.live_call import LATEST_MS, LONGEST_FRAGMENT
+from callscribe.clinics import ATTRIBUTE, ContactFacts
+from callscribe.live_call import LATEST_MS, LONGEST_FRAGMENT
 
 _TELEPHONE: Final = "TELEPHONE_NUMBER"
 """Type of an endpoint that is a telephone number."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 from botocore.exceptions import ClientError, HTTPClientError, IncompleteReadError
 from botocore.exceptions import ConnectionError as AwsConnectionError
 
-from transcription import aws_refusals
-from transcription.failures import SafeError, UnexpectedError, describe
+from callscribe import aws_refusals
+from callscribe.failures import SafeError, UnexpectedError, describe
 
 __all__ = ["SafeError", "TransientError", "UnexpectedError", "describe", "error_code", "is_transient"]
 

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from callscribe.live_state import InvalidLiveState, LiveState
+from callscribe.recordings import CallKind
+from callscribe.table_keys import live_call_key
 from lambdas.common.observability import logger
-from transcription.live_state import InvalidLiveState, LiveState
-from transcription.recordings import CallKind
-from transcription.table_keys import live_call_key
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.service_resource import Table
 
-    from transcription.recordings import CallRecording
+    from callscribe.recordings import CallRecording
 
 
 def live_state(table: Table, call_id: str) -> LiveState | None:

@@ -4,10 +4,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from transcription.audio_facts import AudioFacts
-from transcription.codec import decode, encode
-from transcription.recordings import CallRecording
-from transcription.transcript import Provenance
+from callscribe.audio_facts import AudioFacts
+from callscribe.codec import decode, encode
+from callscribe.recordings import CallRecording
+from callscribe.transcript import Provenance
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -15,7 +15,7 @@ class AdmittedRecording:
     """One exact object, the call it belongs to and the audio in it.
 
     Attributes:
-        recording_id: Identity of the object's content (see `transcription.identity`).
+        recording_id: Identity of the object's content (see `callscribe.identity`).
         bucket: Bucket of the object.
         key: Key of the object.
         version_id: Version of the object; `None` where the bucket keeps no versions.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from transcription.foreign import valid_text
+from callscribe.foreign import valid_text
 
 MAX_LENGTH = 500
 """Longest text let through, in characters: enough for Deepgram's longest documented message."""

@@ -6,7 +6,7 @@ import json
 import os
 from datetime import timedelta
 
-from transcription.conversation import Role
+from callscribe.conversation import Role
 
 
 def seconds(name: str) -> timedelta:

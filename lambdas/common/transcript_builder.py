@@ -9,21 +9,21 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Protocol
 
+from callscribe.documents import ArchivePointers, StoredForm, stored_form
+from callscribe.options import TranscriptionOptions
+from callscribe.recordings import CallKind
+from callscribe.reply import parse_reply
+from callscribe.transcript import build_transcript
 from lambdas.common.archive import REFUSED_REQUESTS, VOCABULARY_TERMS, asked_of
-from transcription.documents import ArchivePointers, StoredForm, stored_form
-from transcription.options import TranscriptionOptions
-from transcription.recordings import CallKind
-from transcription.reply import parse_reply
-from transcription.transcript import build_transcript
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from callscribe.audio_facts import AudioFacts
+    from callscribe.cost import PriceList
+    from callscribe.recordings import CallRecording
+    from callscribe.transcript import Provenance, Role, Transcript
     from lambdas.common.archive import ArchivedObject
-    from transcription.audio_facts import AudioFacts
-    from transcription.cost import PriceList
-    from transcription.recordings import CallRecording
-    from transcription.transcript import Provenance, Role, Transcript
 
 
 class Recorded(Protocol):

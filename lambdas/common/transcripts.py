@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from decimal import Decimal
 
-    from transcription.documents import ArchivePointers
-    from transcription.table_keys import ItemKey
-    from transcription.transcript import Transcript
+    from callscribe.documents import ArchivePointers
+    from callscribe.table_keys import ItemKey
+    from callscribe.transcript import Transcript
 
 
 def place_of(key: ItemKey, pointers: ArchivePointers) -> dict[str, str]:

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 from botocore.exceptions import ClientError
 
+from callscribe.codec import SCHEMA_VERSION
+from callscribe.table_keys import disconnection_key, live_call_key
 from lambdas.common.errors import error_code
-from transcription.codec import SCHEMA_VERSION
-from transcription.table_keys import disconnection_key, live_call_key
 
 if TYPE_CHECKING:
     from collections.abc import Callable

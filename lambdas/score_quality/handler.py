@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 from aws_lambda_powertools.metrics import MetricUnit
 
+from callscribe.quality import load_rubric
 from lambdas.common import aws
 from lambdas.common.archive import Archive
 from lambdas.common.observability import correlate, entry_point, logger, metrics
 from lambdas.score_quality.scoring import Scoring
-from transcription.quality import load_rubric
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext

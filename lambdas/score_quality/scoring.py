@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
 
+from callscribe.documents import from_document, quality_attribute
+from callscribe.quality import QualityScore, Rubric, score
 from lambdas.common.errors import SafeError, error_code
 from lambdas.common.observability import logger
-from transcription.documents import from_document, quality_attribute
-from transcription.quality import QualityScore, Rubric, score
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.service_resource import Table

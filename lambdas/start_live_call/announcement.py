@@ -5,19 +5,19 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+from callscribe.clinics import InvalidClinic
+from callscribe.codec import SCHEMA_VERSION
+from callscribe.live_call import InvalidLiveCall, LiveCall, LiveStatus
+from callscribe.table_keys import disconnection_key, live_call_key
 from lambdas.common.observability import correlate
-from transcription.clinics import InvalidClinic
-from transcription.codec import SCHEMA_VERSION
-from transcription.live_call import InvalidLiveCall, LiveCall, LiveStatus
-from transcription.table_keys import disconnection_key, live_call_key
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.service_resource import Table
     from mypy_boto3_sqs import SQSClient
 
+    from callscribe.clinics import ClinicRules, ClinicSource
     from lambdas.common.clinics import Clinics
     from lambdas.common.contact_flow import ContactFlowEvent, MediaStream
-    from transcription.clinics import ClinicRules, ClinicSource
 
 
 class Refused(Exception):

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any
 from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.parser import ValidationError, parse
 
+from callscribe.clinics import ClinicRules
 from lambdas.common import aws, settings
 from lambdas.common.clinics import Clinics
 from lambdas.common.contact_flow import ContactFlowEvent, answer
 from lambdas.common.observability import entry_point, logger, metrics
 from lambdas.start_live_call.announcement import Announcer, Refused
-from transcription.clinics import ClinicRules
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext

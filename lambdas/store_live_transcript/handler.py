@@ -11,16 +11,16 @@ from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.parser import BaseModel, Field, ValidationError, parse
 from pydantic import AwareDatetime, ConfigDict
 
+from callscribe.codec import SCHEMA_VERSION
+from callscribe.cost import prices_from_json
+from callscribe.options import TranscriptionOptions
+from callscribe.quality import load_rubric
 from lambdas.common import aws, settings
 from lambdas.common.archive import Archive
 from lambdas.common.errors import TransientError
 from lambdas.common.observability import correlate, entry_point, logger, metrics
 from lambdas.common.transcripts import figures_of, place_of
 from lambdas.store_live_transcript.store import LiveTranscriptStore, StoredLiveTranscript
-from transcription.codec import SCHEMA_VERSION
-from transcription.cost import prices_from_json
-from transcription.options import TranscriptionOptions
-from transcription.quality import load_rubric
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext

@@ -12,26 +12,26 @@ from typing import TYPE_CHECKING, Any
 from boto3.dynamodb.conditions import Key
 from botocore.exceptions import ClientError
 
+from callscribe.codec import decode
+from callscribe.documents import ArchivePointers, StoredForm, quality_attribute, stored_form
+from callscribe.live_call import LiveStatus, LiveUtterance
+from callscribe.live_transcript import MissingUtterances, build_live_transcript
+from callscribe.quality import QualityScore, Rubric, score
+from callscribe.table_keys import ItemKey, call_partition, transcript_key, utterance_range
+from callscribe.table_values import plain
+from callscribe.transcript import LIVE, Transcript
 from lambdas.common.errors import SafeError, error_code
 from lambdas.common.live_calls import live_state
-from transcription.codec import decode
-from transcription.documents import ArchivePointers, StoredForm, quality_attribute, stored_form
-from transcription.live_call import LiveStatus, LiveUtterance
-from transcription.live_transcript import MissingUtterances, build_live_transcript
-from transcription.quality import QualityScore, Rubric, score
-from transcription.table_keys import ItemKey, call_partition, transcript_key, utterance_range
-from transcription.table_values import plain
-from transcription.transcript import LIVE, Transcript
 
 if TYPE_CHECKING:
     from datetime import datetime, timedelta
 
     from mypy_boto3_dynamodb.service_resource import Table
 
+    from callscribe.cost import PriceList
+    from callscribe.live_state import LiveState
+    from callscribe.options import TranscriptionOptions
     from lambdas.common.archive import Archive
-    from transcription.cost import PriceList
-    from transcription.live_state import LiveState
-    from transcription.options import TranscriptionOptions
 
 
 class LiveCallUnusable(SafeError):

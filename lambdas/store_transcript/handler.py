@@ -9,6 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from aws_lambda_powertools.metrics import MetricUnit
 
+from callscribe.cost import prices_from_json
+from callscribe.options import TranscriptionOptions
+from callscribe.quality import load_rubric
 from lambdas.common import aws, settings
 from lambdas.common.archive import Archive
 from lambdas.common.claims import Claims
@@ -18,9 +21,6 @@ from lambdas.common.transcript_builder import TranscriptBuilder
 from lambdas.common.transcripts import figures_of, place_of
 from lambdas.store_transcript.rebuild import Outcome, Rebuilder
 from lambdas.store_transcript.store import TranscriptStore
-from transcription.cost import prices_from_json
-from transcription.options import TranscriptionOptions
-from transcription.quality import load_rubric
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext

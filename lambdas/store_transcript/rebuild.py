@@ -14,26 +14,26 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
+from callscribe.codec import SCHEMA_VERSION
+from callscribe.documents import InvalidDocument, Unstorable, from_document, quality_attribute
+from callscribe.quality import score
+from callscribe.reply import InvalidReply
+from callscribe.table_keys import transcript_key
 from lambdas.common.archive import reply_key
 from lambdas.common.errors import error_code
-from transcription.codec import SCHEMA_VERSION
-from transcription.documents import InvalidDocument, Unstorable, from_document, quality_attribute
-from transcription.quality import score
-from transcription.reply import InvalidReply
-from transcription.table_keys import transcript_key
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from mypy_boto3_dynamodb.service_resource import Table
 
+    from callscribe.audio_facts import AudioFacts
+    from callscribe.cost import Cost
+    from callscribe.quality import Rubric
+    from callscribe.recordings import CallRecording
+    from callscribe.transcript import Provenance, Transcript
     from lambdas.common.archive import Archive
     from lambdas.common.transcript_builder import BuiltTranscript, TranscriptBuilder
-    from transcription.audio_facts import AudioFacts
-    from transcription.cost import Cost
-    from transcription.quality import Rubric
-    from transcription.recordings import CallRecording
-    from transcription.transcript import Provenance, Transcript
 
 _TRANSCRIPTS = "transcripts/"
 # What stands on an item beside its transcript and its score.

@@ -16,17 +16,17 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
+from callscribe.aws_refusals import cancellation_codes
+from callscribe.codec import encode
+from callscribe.documents import ArchivePointers, Unstorable
+from callscribe.reply import InvalidReply
+from callscribe.table_keys import ItemKey, claim_key, transcript_key
+from callscribe.table_values import attribute
+from callscribe.transcript import LIVE, Transcript
 from lambdas.common.claims import ClaimLost, ClaimStatus
 from lambdas.common.errors import SafeError
 from lambdas.common.live_calls import live_state_of
 from lambdas.common.transcript_builder import BuiltTranscript, TranscriptBuilder
-from transcription.aws_refusals import cancellation_codes
-from transcription.codec import encode
-from transcription.documents import ArchivePointers, Unstorable
-from transcription.reply import InvalidReply
-from transcription.table_keys import ItemKey, claim_key, transcript_key
-from transcription.table_values import attribute
-from transcription.transcript import LIVE, Transcript
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -34,12 +34,12 @@ if TYPE_CHECKING:
 
     from mypy_boto3_dynamodb.service_resource import Table
 
+    from callscribe.cost import PriceList
+    from callscribe.options import TranscriptionOptions
+    from callscribe.transcript import Role
     from lambdas.common.archive import Archive, ArchivedObject
     from lambdas.common.claims import Claims
     from lambdas.common.recordings import AdmittedRecording
-    from transcription.cost import PriceList
-    from transcription.options import TranscriptionOptions
-    from transcription.transcript import Role
 
 _CONDITION_FAILED = "ConditionalCheckFailed"
 _CONFLICT = "TransactionConflict"

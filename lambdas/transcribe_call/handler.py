@@ -13,6 +13,7 @@ from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, pro
 from aws_lambda_powertools.utilities.parameters import SecretsProvider, SSMProvider
 from botocore.exceptions import ClientError
 
+from callscribe.options import TranscriptionOptions
 from lambdas.common import aws, settings
 from lambdas.common.archive import Archive
 from lambdas.common.claims import Claims
@@ -25,7 +26,6 @@ from lambdas.transcribe_call.report import Report, StaleTask
 from lambdas.transcribe_call.vocabulary import Vocabulary
 from lambdas.transcribe_call.work import MalformedMessage, Work
 from lambdas.transcribe_call.worker import RetryLater, RetryLimits, Worker
-from transcription.options import TranscriptionOptions
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord

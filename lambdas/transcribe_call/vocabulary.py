@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 from aws_lambda_powertools.utilities.parameters.exceptions import GetParameterError
 from botocore.exceptions import ClientError
 
+from callscribe.vocabulary import MAX_AGE_SECONDS, parameter_names, terms_in
 from lambdas.common.errors import error_code
-from transcription.vocabulary import MAX_AGE_SECONDS, parameter_names, terms_in
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.parameters import SSMProvider

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from callscribe.codec import Undecodable
+from callscribe.json_text import UnreadableJson, read_json
 from lambdas.common.recordings import AdmittedRecording
-from transcription.codec import Undecodable
-from transcription.json_text import UnreadableJson, read_json
 
 UNTOLD_WAIT = timedelta(days=1)
 """How long an execution is taken to wait whose message does not tell, as none did before schema version 3."""

@@ -37,6 +37,15 @@ from typing import TYPE_CHECKING
 from aws_lambda_powertools.metrics import MetricUnit
 from botocore.exceptions import BotoCoreError, ClientError
 
+from callscribe.documents import Unstorable
+from callscribe.options import (
+    InvalidOptions,
+    QueryParameters,
+    TranscriptionOptions,
+    merged_vocabulary,
+    query_parameters,
+)
+from callscribe.reply import InvalidReply
 from lambdas.common.archive import REFUSED_REQUESTS, ArchivedObject, reply_key, request_metadata
 from lambdas.common.claims import (
     AlreadyAnswered,
@@ -54,25 +63,16 @@ from lambdas.transcribe_call.deepgram_request import DeepgramApi, DeepgramFailur
 from lambdas.transcribe_call.kept_replies import Clock, KeptReplies, Place, ReplyChanged, ReplyNotStored, lost
 from lambdas.transcribe_call.report import Report, StaleTask
 from lambdas.transcribe_call.retry_policy import pause_before_next_try
-from transcription.documents import Unstorable
-from transcription.options import (
-    InvalidOptions,
-    QueryParameters,
-    TranscriptionOptions,
-    merged_vocabulary,
-    query_parameters,
-)
-from transcription.reply import InvalidReply
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from callscribe.transcript import Role
     from lambdas.common.archive import Archive
     from lambdas.transcribe_call.deepgram_key import DeepgramKey
     from lambdas.transcribe_call.presigning import Presigner
     from lambdas.transcribe_call.vocabulary import Vocabulary
     from lambdas.transcribe_call.work import Work
-    from transcription.transcript import Role
 
 TIME_TO_KEEP = timedelta(seconds=40)
 """What must be left of a process when Deepgram's time for an answer is over: to keep the reply and to tell of it."""

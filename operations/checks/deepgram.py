@@ -9,8 +9,8 @@ from urllib.parse import urlsplit, urlunsplit
 import httpx
 from botocore.exceptions import ClientError
 
+from callscribe.deepgram_key import KeyUnusable, key_in, missing
 from operations.checks.findings import Examined, Finding, failed, ok, unknown, warning
-from transcription.deepgram_key import KeyUnusable, key_in, missing
 
 _HOSTED: Final = "wss://api.deepgram.com"
 _TIMEOUT_SECONDS: Final = 10

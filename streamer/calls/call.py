@@ -15,6 +15,11 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
+from callscribe.failures import SafeError, describe
+from callscribe.live_call import CHANNEL_ROLES, LiveCall, LiveStatus, LiveUtterance, feed_channel
+from callscribe.live_coverage import without_pauses
+from callscribe.live_gaps import merged
+from callscribe.options import InvalidOptions, TranscriptionOptions, live_query_parameters, merged_vocabulary
 from streamer.aws import is_transient
 from streamer.calls.reader import StreamReader
 from streamer.calls.state import completion
@@ -26,13 +31,9 @@ from streamer.feed import CallFeed, Publisher
 from streamer.logs import failure
 from streamer.media.call_media import CallMedia, UnsupportedAudio
 from streamer.metrics import Count, Metrics
-from transcription.failures import SafeError, describe
-from transcription.live_call import CHANNEL_ROLES, LiveCall, LiveStatus, LiveUtterance, feed_channel
-from transcription.live_coverage import without_pauses
-from transcription.live_gaps import merged
-from transcription.options import InvalidOptions, TranscriptionOptions, live_query_parameters, merged_vocabulary
 
 if TYPE_CHECKING:
+    from callscribe.live_call import EndReason, Gap
     from streamer.calls.ending import EndLimits
     from streamer.calls.reader import Streams
     from streamer.calls.state import Checkpoint, EndHints
@@ -41,7 +42,6 @@ if TYPE_CHECKING:
     from streamer.deepgram.session import ApiKey, SessionLimits
     from streamer.media.stereo import StereoAudio
     from streamer.vocabulary import Vocabulary
-    from transcription.live_call import EndReason, Gap
 
 _FEED_SECONDS: Final = 5.0
 """How long what is still to be published may hold up the end of a call."""

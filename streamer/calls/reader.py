@@ -9,6 +9,8 @@ from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
 from typing import TYPE_CHECKING, Final, Protocol
 
+from callscribe.failures import SafeError
+from callscribe.live_call import SAMPLE_RATE, EndReason
 from streamer.calls.ending import EndLimits, Evidence, end_of, never_started
 from streamer.kinesis_video import (
     FromTime,
@@ -20,8 +22,6 @@ from streamer.kinesis_video import (
 )
 from streamer.media.call_media import UnsupportedAudio
 from streamer.media.matroska import MatroskaError
-from transcription.failures import SafeError
-from transcription.live_call import SAMPLE_RATE, EndReason
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

@@ -7,11 +7,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from streamer.media.call_media import ResumePoint
-from streamer.media.clock import ClockStep
-from transcription.codec import decode, encode
-from transcription.live_call import SAMPLE_RATE, EndReason, Gap
-from transcription.live_coverage import (
+from callscribe.codec import decode, encode
+from callscribe.live_call import SAMPLE_RATE, EndReason, Gap
+from callscribe.live_coverage import (
     Bound,
     Heard,
     Interval,
@@ -21,7 +19,9 @@ from transcription.live_coverage import (
     intervals_of,
     reasons_of,
 )
-from transcription.options import OptionsRecord
+from callscribe.options import OptionsRecord
+from streamer.media.call_media import ResumePoint
+from streamer.media.clock import ClockStep
 
 _SAMPLES_PER_MS: Final = SAMPLE_RATE // 1000
 _WITH_WORDS: Final = frozenset(

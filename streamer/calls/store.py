@@ -20,6 +20,10 @@ from uuid import uuid4
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from callscribe.codec import SCHEMA_VERSION, decode, encode
+from callscribe.failures import SafeError
+from callscribe.live_call import LiveCall, LiveStatus, LiveUtterance
+from callscribe.table_keys import call_partition, live_call_key, utterance_key
 from streamer.aws import cancellation_codes, error_code, persist
 from streamer.calls.attributes import from_attributes, to_attributes
 from streamer.calls.state import (
@@ -34,10 +38,6 @@ from streamer.calls.state import (
     utc_day,
 )
 from streamer.logs import failure
-from transcription.codec import SCHEMA_VERSION, decode, encode
-from transcription.failures import SafeError
-from transcription.live_call import LiveCall, LiveStatus, LiveUtterance
-from transcription.table_keys import call_partition, live_call_key, utterance_key
 
 _PERSIST_SECONDS: Final = 540.0
 """How long an outage of the table is borne. DynamoDB knows a transaction's token for 10 minutes."""

@@ -8,6 +8,7 @@ import math
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, Protocol
 
+from callscribe.live_call import SAMPLE_RATE
 from streamer.deepgram.connection import MAX_AUDIO_BYTES, ConnectionLost
 from streamer.deepgram.hearing import CHANNELS, ROUNDING, ResultMissing
 from streamer.deepgram.messages import (
@@ -25,16 +26,15 @@ from streamer.deepgram.messages import (
 )
 from streamer.deepgram.pacing import Pacer
 from streamer.media.stereo import FRAME_BYTES
-from transcription.live_call import SAMPLE_RATE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
+    from callscribe.live_call import Gap
     from streamer.deepgram.connection import Connection
     from streamer.deepgram.hearing import Heard, Hearing
     from streamer.deepgram.replay import ReplayBuffer
     from streamer.deepgram.results import FinalResult, InterimResult
-    from transcription.live_call import Gap
 
 _TICK_SECONDS: Final = 1.0
 _MAX_SAMPLES: Final = MAX_AUDIO_BYTES // FRAME_BYTES

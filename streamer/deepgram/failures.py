@@ -1,6 +1,6 @@
 """Why a session ends before its call does."""
 
-from transcription.failures import SafeError
+from callscribe.failures import SafeError
 
 
 class DeepgramRefused(SafeError):

@@ -13,10 +13,10 @@ from itertools import pairwise
 from operator import attrgetter
 from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
+from callscribe.conversation import TimedWord
+from callscribe.live_call import CHANNEL_ROLES, SAMPLE_RATE, Gap, GapReason
 from streamer.deepgram.messages import Alternative, MalformedMessage
 from streamer.deepgram.results import FinalResult, InterimResult
-from transcription.conversation import TimedWord
-from transcription.live_call import CHANNEL_ROLES, SAMPLE_RATE, Gap, GapReason
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence

@@ -16,7 +16,7 @@ from typing import Annotated, Any, Final
 
 import msgspec
 
-from transcription.foreign import bounded_text, finite, valid_text
+from callscribe.foreign import bounded_text, finite, valid_text
 
 KEEP_ALIVE: Final = '{"type":"KeepAlive"}'
 FINALIZE: Final = '{"type":"Finalize"}'

@@ -8,8 +8,8 @@ from collections import deque
 from operator import attrgetter
 from typing import TYPE_CHECKING, Final
 
+from callscribe.live_call import CHANNEL_ROLES, SAMPLE_RATE
 from streamer.media.stereo import FRAME_BYTES
-from transcription.live_call import CHANNEL_ROLES, SAMPLE_RATE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

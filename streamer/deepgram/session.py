@@ -20,20 +20,20 @@ from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Final, Protocol
 
+from callscribe.live_call import SAMPLE_RATE
 from streamer.deepgram.connection import ConnectionLost, HandshakeFailed, KeyRefused, open_connection
 from streamer.deepgram.conversation import Conversation, Counts, Patience
 from streamer.deepgram.failures import DeepgramRefused, DeepgramUnavailable, SessionOver
 from streamer.deepgram.hearing import Evidence, Hearing, ResultMissing
 from streamer.deepgram.replay import ReplayBuffer
-from transcription.live_call import SAMPLE_RATE
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from callscribe.live_call import Gap
     from streamer.deepgram.connection import Connection
     from streamer.deepgram.results import FinalResult, Sink
     from streamer.media.stereo import StereoAudio
-    from transcription.live_call import Gap
 
 MAX_COMMIT: Final = 50
 """Most final results in one commit: each is an item of a transaction, which takes 100."""

@@ -19,11 +19,11 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final, NamedTuple
 
+from callscribe.live_call import SAMPLE_RATE, EndReason, Gap
+from callscribe.live_gaps import merged
 from streamer.media.clock import SAMPLES_PER_MS, SMALLEST_GAP, CallClock, ClockState, ClockStep
 from streamer.media.matroska import Audio, Cluster, Damage, Demuxer, Document, Segment, Tags
 from streamer.media.stereo import SAMPLE_BYTES, StereoAligner, StereoAudio
-from transcription.live_call import SAMPLE_RATE, EndReason, Gap
-from transcription.live_gaps import merged
 
 CHANNELS: Final = {"AUDIO_FROM_CUSTOMER": 0, "Track_audio/L16": 0, "AUDIO_TO_CUSTOMER": 1}
 """Channel of a track by its name. Numbers of tracks, and the tags that repeat them, differ from call to call."""

@@ -8,6 +8,14 @@ import pytest
 from aws_cdk.assertions import Template
 from jsonata.jsonata import Jsonata
 
+from callscribe import options as core_options
+from callscribe import vocabulary
+from callscribe.clinics import ClinicRules
+from callscribe.codec import SCHEMA_VERSION
+from callscribe.options import TranscriptionOptions
+from callscribe.quality import load_rubric
+from callscribe.table_keys import failed_admission_key
+from callscribe.transcript import Role
 from constructs_lib import DeepgramOptions, TranscriptionWorkflow, _private, _state_machine
 from constructs_lib._state_machine import CALL_TRANSCRIBED, EVENT_SOURCE
 from constructs_lib._vocabulary import DEFAULT_VOCABULARY
@@ -20,14 +28,6 @@ from lambdas.admit_recording.announcement import Announcement
 from lambdas.common.archive import reply_key
 from tests.conftest import ROOT
 from tests.constructs_lib.parts import environment, new_stack, new_workflow, properties
-from transcription import options as core_options
-from transcription import vocabulary
-from transcription.clinics import ClinicRules
-from transcription.codec import SCHEMA_VERSION
-from transcription.options import TranscriptionOptions
-from transcription.quality import load_rubric
-from transcription.table_keys import failed_admission_key
-from transcription.transcript import Role
 
 LAMBDAS = ROOT / "lambdas"
 

@@ -14,12 +14,12 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk.assertions import Template
 
+from callscribe.clinics import ClinicRules, ContactFacts, decide
 from constructs_lib import LiveStreamer, TranscriptionWorkflow
 from constructs_lib._clinics import ATTRIBUTES, CONFLICTS_METRIC
 from tests.conftest import ROOT
 from tests.constructs_lib.live_parts import new_streamer
 from tests.constructs_lib.parts import environment, logical_id, new_workflow, permissions, properties
-from transcription.clinics import ClinicRules, ContactFacts, decide
 
 INSTANCE = "arn:aws:connect:eu-central-1:111122223333:instance/12345678-1234-1234-1234-123456789012"
 QUEUE = f"{INSTANCE}/queue/2f1a7c8e-0001-4000-8000-00000000000a"

@@ -8,10 +8,10 @@ from aws_cdk.assertions import Annotations, Match
 from deepgram.listen.v1.client import V1Client
 from deepgram.listen.v1.media.client import MediaClient
 
+from callscribe.options import TranscriptionOptions, query_parameters
 from constructs_lib import DeepgramOptions
 from constructs_lib.deepgram_options import _PARAMETERS, _STREAM_PARAMETERS, check_vocabulary, estimated_tokens
 from tests.constructs_lib.parts import new_stack
-from transcription.options import TranscriptionOptions, query_parameters
 
 NO_INTELLIGENCE: dict[str, Any] = {"sentiment": False, "topics": False, "intents": False, "summarize": False}
 LONG_WORDS = tuple(f"hydroxychloroquine-{number:02}" for number in range(80))

@@ -3,11 +3,11 @@ from typing import Any
 
 import pytest
 
+from callscribe.cost import load_prices, prices_from_json
 from constructs_lib import DeepgramPrices
 from tests.conftest import ROOT
-from transcription.cost import load_prices, prices_from_json
 
-SHIPPED: dict[str, Any] = json.loads((ROOT / "transcription/prices/deepgram-2026-08.json").read_text("utf-8"))
+SHIPPED: dict[str, Any] = json.loads((ROOT / "callscribe/prices/deepgram-2026-08.json").read_text("utf-8"))
 OWN = {
     **SHIPPED,
     "name": "our-contract",

@@ -7,6 +7,9 @@ from typing import Any
 import pytest
 from aws_cdk.assertions import Template
 
+from callscribe.live_call import InvalidLiveCall, LiveCall, feed_channel
+from callscribe.quality import load_rubric
+from callscribe.table_keys import live_call_key, live_calls_partition, utterance_key
 from constructs_lib import LiveStreamer, LiveTranscriptFeed, _live_monitoring, _private
 from constructs_lib._state_machine import EVENT_SOURCE
 from constructs_lib.live_streamer import LIVE_CALL_TRANSCRIBED
@@ -16,9 +19,6 @@ from streamer.settings import Settings
 from tests.conftest import ROOT
 from tests.constructs_lib.live_parts import container, new_streamer, variables
 from tests.constructs_lib.parts import environment, new_stack
-from transcription.live_call import InvalidLiveCall, LiveCall, feed_channel
-from transcription.quality import load_rubric
-from transcription.table_keys import live_call_key, live_calls_partition, utterance_key
 
 
 @pytest.fixture(scope="module")

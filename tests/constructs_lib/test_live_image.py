@@ -61,7 +61,7 @@ def test_the_base_can_be_named_by_its_digest(synthesised: SynthesisedImage) -> N
 def test_the_build_context_holds_sources_lock_and_recipe_and_nothing_else(synthesised: SynthesisedImage) -> None:
     sources = {
         path.relative_to(ROOT).as_posix()
-        for package in ("streamer", "transcription")
+        for package in ("streamer", "callscribe")
         for path in (ROOT / package).rglob("*")
         if path.is_file() and path.suffix in (".py", ".json")
     }

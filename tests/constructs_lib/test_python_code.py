@@ -21,7 +21,7 @@ def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         "lambdas/requirements.txt": "anyio==1\n",
         "lambdas/requirements.in": "anyio\n",
         "lambdas/admit_recording/handler.py": "def handle(): ...\n",
-        "transcription/rubrics/one.json": "{}",
+        "callscribe/rubrics/one.json": "{}",
     }.items():
         (tmp_path / file).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / file).write_text(text, encoding="utf-8")
@@ -53,13 +53,13 @@ def test_the_hash_is_the_same_from_another_folder(checkout: Path, monkeypatch: p
     before = asset_hash()
     moved = checkout / "moved"
     shutil.copytree(checkout / "lambdas", moved / "lambdas")
-    shutil.copytree(checkout / "transcription", moved / "transcription")
+    shutil.copytree(checkout / "callscribe", moved / "callscribe")
     monkeypatch.setattr(_sources, "ROOT", moved)
     assert asset_hash() == before
 
 
 @pytest.mark.parametrize(
-    "file", ["lambdas/admit_recording/handler.py", "lambdas/requirements.txt", "transcription/rubrics/one.json"]
+    "file", ["lambdas/admit_recording/handler.py", "lambdas/requirements.txt", "callscribe/rubrics/one.json"]
 )
 def test_the_hash_follows_sources_data_and_lock(checkout: Path, file: str) -> None:
     before = asset_hash()
@@ -99,7 +99,7 @@ def test_the_bundle_holds_the_code_and_wheels_for_the_target(bundle: Path) -> No
     names = {path.as_posix() for path in files}
     for module in ("admit_recording", "transcribe_call", "store_transcript", "score_quality"):
         assert f"lambdas/{module}/handler.py" in names
-    assert "transcription/rubrics/clinic-call-v1.json" in names
+    assert "callscribe/rubrics/clinic-call-v1.json" in names
     assert {path.parts[0] for path in files} >= {"deepgram", "aws_lambda_powertools", "soundfile.py", "numpy"}
     native = [name for name in names if name.endswith(".so") and "cpython" in name]
     assert native

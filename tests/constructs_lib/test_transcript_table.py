@@ -3,12 +3,12 @@ from aws_cdk import App, RemovalPolicy, Stack
 from aws_cdk import aws_kms as kms
 from aws_cdk.assertions import Template
 
+from callscribe import table_keys
+from callscribe.documents import ArchivePointers, to_item
 from constructs_lib import TranscriptTable
 from constructs_lib.transcript_table import FAILED_PARTITION, LISTING_INDEX
+from tests.callscribe.replies import APPOINTMENT, stereo, transcript_of
 from tests.constructs_lib.parts import Permission, logical_id, permissions, properties, reader
-from tests.transcription.replies import APPOINTMENT, stereo, transcript_of
-from transcription import table_keys
-from transcription.documents import ArchivePointers, to_item
 
 
 def test_items_are_keyed_by_clinic_and_day_and_by_call(stack: Stack) -> None:

@@ -10,6 +10,13 @@ from typing import Any
 
 import pytest
 
+from callscribe.codec import OpenEnum, decode, encode
+from callscribe.documents import ArchivePointers, from_document, to_document, to_item
+from callscribe.live_call import LiveCall, LiveUtterance
+from callscribe.live_state import LiveCoverage, LiveState
+from callscribe.options import TranscriptionOptions, live_query_parameters, query_parameters
+from callscribe.table_values import attribute, plain
+from callscribe.transcript import Transcript
 from constructs_lib import DeepgramOptions, DeepgramPrices
 from constructs_lib.deepgram_options import _STAYING
 from lambdas.common.claims import Candidate, Claims
@@ -17,16 +24,9 @@ from lambdas.common.recordings import AdmittedRecording
 from lambdas.transcribe_call.work import Work
 from streamer.calls.attributes import from_attributes, to_attributes
 from streamer.calls.state import Checkpoint, checkpoint_in
+from tests.callscribe.live_calls import live_item
 from tests.conftest import ROOT
 from tests.contracts.fields import enums, filled, leaves, other_value
-from tests.transcription.live_calls import live_item
-from transcription.codec import OpenEnum, decode, encode
-from transcription.documents import ArchivePointers, from_document, to_document, to_item
-from transcription.live_call import LiveCall, LiveUtterance
-from transcription.live_state import LiveCoverage, LiveState
-from transcription.options import TranscriptionOptions, live_query_parameters, query_parameters
-from transcription.table_values import attribute, plain
-from transcription.transcript import Transcript
 
 TRANSCRIPT = filled(Transcript)
 
@@ -224,7 +224,7 @@ COVERED = {
 def test_whatever_the_code_reads_is_covered_here() -> None:
     read = {
         node.args[0].id
-        for package in ("transcription", "lambdas", "streamer", "operations")
+        for package in ("callscribe", "lambdas", "streamer", "operations")
         for path in (ROOT / package).rglob("*.py")
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
         if isinstance(node, ast.Call)

@@ -12,19 +12,19 @@ from typing import Any
 
 import pytest
 
+from callscribe.codec import SCHEMA_VERSION, decode
+from callscribe.documents import ArchivePointers, from_document, stored_form
+from callscribe.live_call import LiveCall, LiveUtterance
+from callscribe.live_state import LiveState
+from callscribe.quality import load_rubric, score
+from callscribe.reply import parse_reply
+from callscribe.table_values import plain
 from operations.live_transcript import LiveTranscript
 from streamer.announcer import detail
 from streamer.calls.attributes import from_attributes
 from streamer.calls.state import checkpoint_in, hints_in
 from streamer.calls.store import CallStore, Finished, Taken
 from tests.contracts.golden import FOLDER, Golden, golden, places
-from transcription.codec import SCHEMA_VERSION, decode
-from transcription.documents import ArchivePointers, from_document, stored_form
-from transcription.live_call import LiveCall, LiveUtterance
-from transcription.live_state import LiveState
-from transcription.quality import load_rubric, score
-from transcription.reply import parse_reply
-from transcription.table_values import plain
 
 
 def test_what_was_written_stays_as_it_was() -> None:

@@ -10,6 +10,10 @@ from typing import TYPE_CHECKING, Any, cast
 import boto3
 import pytest
 
+from callscribe.codec import SCHEMA_VERSION
+from callscribe.documents import from_document
+from callscribe.options import TranscriptionOptions
+from callscribe.transcript import Role
 from lambdas.admit_recording.contents import Contents, Held
 from lambdas.common.archive import Archive
 from lambdas.common.claims import Candidate, Claims, Duplicate, Taken
@@ -24,10 +28,6 @@ from lambdas.transcribe_call.work import Work
 from tests.contracts.golden import Golden, golden
 from tests.fakes.contact_flow import contact_flow_event
 from tests.lambdas.cloud import LEASE, NOW, REGION, Cloud, Context
-from transcription.codec import SCHEMA_VERSION
-from transcription.documents import from_document
-from transcription.options import TranscriptionOptions
-from transcription.transcript import Role
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext

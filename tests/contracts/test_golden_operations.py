@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from callscribe.table_values import plain
 from lambdas.admit_recording.announcement import AdmitRequest
 from operations import backfill, calls, redrive
 from operations.environment import Environment
@@ -17,7 +18,6 @@ from operations.failed_live_calls import FollowAgain, LiveRepeater, TellAgain, r
 from operations.rendering import utterance_line
 from tests.contracts.golden import Golden, golden
 from tests.operations.conftest import SESSION, Deployed
-from transcription.table_values import plain
 
 
 def received(body: str, **attributes: Any) -> Any:

@@ -8,9 +8,9 @@ import json
 import pytest
 from aws_cdk.assertions import Template
 
+from callscribe.codec import SCHEMA_VERSION
 from tests.conftest import ROOT
 from tests.constructs_lib.parts import new_stack, new_workflow
-from transcription.codec import SCHEMA_VERSION
 
 # The feed states it for all its events at one place (`_written`).
 ONE_PLACE = {"streamer/feed.py"}
@@ -19,7 +19,7 @@ ONE_PLACE = {"streamer/feed.py"}
 def kinds() -> list[tuple[str, str, set[str]]]:
     """Every literal with a `type`, such as an item of the table: where it is, what it is and its names."""
     found = []
-    for package in ("transcription", "lambdas", "streamer"):
+    for package in ("callscribe", "lambdas", "streamer"):
         for path in sorted((ROOT / package).rglob("*.py")):
             place = path.relative_to(ROOT).as_posix()
             for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):

@@ -7,13 +7,13 @@ from itertools import chain, zip_longest
 from pathlib import Path
 from typing import Any
 
+from callscribe.live_call import SAMPLE_RATE
 from local.connect import Instance, PhoneCall
 from local.session import speech_server
 from local.speech.engines.frames import FRAME_SAMPLES, encode_frame
 from local.streamers import Streamer
 from operations.live_calls import LiveCallStore
 from tests.emulator.deployment import CLINIC, Deployment, eventually
-from transcription.live_call import SAMPLE_RATE
 
 _SPEECH_PORT = 8791
 # As fast as Deepgram takes audio.

@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from callscribe.live_call import feed_channel
+from callscribe.table_keys import clinic_key
 from local import watch
 from local.connect import CALLER_NUMBER
 from local.streamers import Streamer
@@ -15,8 +17,6 @@ from operations.live_feed import listen
 from tests.emulator.deployment import CLINIC, Deployment, eventually
 from tests.emulator.live_calls import LiveCalls, frames_of, numbers, write_call
 from tests.emulator.test_privacy import phrases_of, traces
-from transcription.live_call import feed_channel
-from transcription.table_keys import clinic_key
 
 pytestmark = pytest.mark.emulator
 

@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING, Any, Final
 import boto3
 from botocore.exceptions import ClientError
 
+from callscribe.audio_facts import AudioFacts
+from callscribe.identity import recording_id
+from callscribe.recordings import CallKind, CallRecording
 from lambdas.common.claims import Candidate
 from lambdas.common.recordings import AdmittedRecording
 from tests.fakes.table import create_transcript_table
-from transcription.audio_facts import AudioFacts
-from transcription.identity import recording_id
-from transcription.recordings import CallKind, CallRecording
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.service_resource import DynamoDBServiceResource, Table

@@ -18,11 +18,11 @@ from botocore.client import BaseClient
 
 from lambdas.common.archive import VOCABULARY_TERMS, Archive
 from lambdas.common.claims import Claims
+from tests.callscribe.live_calls import CALL_ID, CONVERSATION, live_item, utterance_item
 from tests.conftest import ROOT
 from tests.fakes.contact_flow import CONTACT_ID, contact_event, contact_flow_event
 from tests.fakes.deepgram import Answer, FakeDeepgram, transcription
 from tests.lambdas.cloud import EXECUTION, LEASE, NOW, REGION, Cloud, Context, Tasks, candidate_of, recording
-from tests.transcription.live_calls import CALL_ID, CONVERSATION, live_item, utterance_item
 
 FUNCTIONS: Final = sorted(path.parent.name for path in (ROOT / "lambdas").glob("*/handler.py"))
 """Every function there is, by its folder."""

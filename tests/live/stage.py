@@ -21,6 +21,7 @@ from aiobotocore.config import AioConfig
 from aiobotocore.session import AioSession
 from botocore.exceptions import ConnectTimeoutError
 
+from callscribe.live_call import LiveCall, feed_channel
 from local.emulator.process import Emulator
 from local.kinesis_video.admission import Admission
 from local.kinesis_video.app import create_app as create_streams_app
@@ -44,7 +45,6 @@ from tests.live.fast_loop import speed
 from tests.live.feed import Feed
 from tests.streamer.calls.cloud import KEY, Cloud
 from tests.streamer.calls.stage import ended_ms
-from transcription.live_call import LiveCall, feed_channel
 
 CLINIC: Final = "harbour"
 

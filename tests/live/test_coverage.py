@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
+from callscribe.live_call import SAMPLE_RATE
 from tests.live.calls import FRAGMENT_SAMPLES, SECONDS, numbers
 from tests.live.stage import Stage
-from transcription.live_call import SAMPLE_RATE
 
 FRAGMENT_MS = FRAGMENT_SAMPLES * 1000 // SAMPLE_RATE
 

@@ -3,9 +3,9 @@
 import asyncio
 from typing import Any
 
+from callscribe.live_call import feed_channel
 from tests.live.calls import Transcript
 from tests.live.stage import CLINIC, Stage
-from transcription.live_call import feed_channel
 
 
 async def assert_all_heard(stage: Stage) -> None:

@@ -11,6 +11,9 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+from callscribe.live_call import LiveCall, LiveUtterance
+from callscribe.live_coverage import Streaming
+from callscribe.options import TranscriptionOptions
 from local.kinesis_video.fragments import AGENT_TRACK, CUSTOMER_TRACK, Contact, Source, fragment_number
 from local.speech.app import SERVER_OPTIONS, create_frames_app
 from local.speech.engines.frames import FramesEngine
@@ -25,9 +28,6 @@ from streamer.metrics import Metrics
 from tests.fakes.serving import serving
 from tests.live.calls import speech
 from tests.streamer.deepgram.simulated_time import simulate
-from transcription.live_call import LiveCall, LiveUtterance
-from transcription.live_coverage import Streaming
-from transcription.options import TranscriptionOptions
 
 MINUTES = 60
 FRAGMENT_SECONDS = 1.024

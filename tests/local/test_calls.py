@@ -2,10 +2,10 @@
 
 from datetime import UTC, date, datetime, timedelta, timezone
 
+from callscribe.clinics import ClinicRules, decide
+from callscribe.recordings import parse_key
 from local.calls import connect_key, own_key
 from stacks.environments import Clinics
-from transcription.clinics import ClinicRules, decide
-from transcription.recordings import parse_key
 
 
 def test_a_recording_in_connects_layout_is_the_clinics_call() -> None:

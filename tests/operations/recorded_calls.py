@@ -5,20 +5,20 @@ import json
 from datetime import UTC, datetime
 from typing import Any
 
+from callscribe.audio_facts import AudioFacts
+from callscribe.clinics import ClinicDecision, ClinicSource
+from callscribe.conversation import Role
+from callscribe.documents import MAX_ITEM_BYTES, ArchivePointers, quality_attribute, to_document, to_item
+from callscribe.live_state import LiveState
+from callscribe.live_transcript import build_live_transcript
+from callscribe.options import TranscriptionOptions
+from callscribe.quality import load_rubric, score
+from callscribe.recordings import parse_key
+from callscribe.reply import parse_reply
+from callscribe.table_keys import claim_key, failed_listing
+from callscribe.transcript import Provenance, build_transcript
+from tests.callscribe.live_calls import CONVERSATION, live_item
 from tests.operations.conftest import Deployed
-from tests.transcription.live_calls import CONVERSATION, live_item
-from transcription.audio_facts import AudioFacts
-from transcription.clinics import ClinicDecision, ClinicSource
-from transcription.conversation import Role
-from transcription.documents import MAX_ITEM_BYTES, ArchivePointers, quality_attribute, to_document, to_item
-from transcription.live_state import LiveState
-from transcription.live_transcript import build_live_transcript
-from transcription.options import TranscriptionOptions
-from transcription.quality import load_rubric, score
-from transcription.recordings import parse_key
-from transcription.reply import parse_reply
-from transcription.table_keys import claim_key, failed_listing
-from transcription.transcript import Provenance, build_transcript
 
 TURNS = (
     (1, 0.0, "Good morning, Lakeside eye clinic, this is Mary. How can I help you?"),

@@ -5,12 +5,12 @@ from typing import Any
 
 import pytest
 
+from callscribe.table_keys import clinic_key
 from operations import calls
 from operations.call_store import CallStore
+from tests.callscribe.live_calls import CALL_ID, intervals
 from tests.operations.conftest import Deployed
 from tests.operations.recorded_calls import TURNS, follow_live, store_claim, store_transcript
-from tests.transcription.live_calls import CALL_ID, intervals
-from transcription.table_keys import clinic_key
 
 CONTACT = "connect/acme/CallRecordings/2026/11/20/contact-1_20261120T14:05_UTC.wav"
 CONTACT_IVR = "connect/acme/CallRecordings/ivr/2026/11/20/contact-1_20261120T14:05_UTC.wav"

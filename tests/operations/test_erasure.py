@@ -9,10 +9,10 @@ from typing import Any
 import boto3
 import pytest
 
+from callscribe.table_keys import failed_admission_key, failed_listing
 from tests.conftest import ROOT
 from tests.operations.conftest import REGION, SESSION, Deployed
 from tests.operations.recorded_calls import CHANGED_AT, follow_live, store_claim, store_transcript
-from transcription.table_keys import failed_admission_key, failed_listing
 
 CALL, OTHER = "contact-1", "contact-12"
 KEYS = {call: f"connect/acme/CallRecordings/2026/11/20/{call}_20261120T14:05_UTC.wav" for call in (CALL, OTHER)}

@@ -5,12 +5,12 @@ from typing import Any
 
 import pytest
 
+from callscribe.identity import recording_id
+from callscribe.table_keys import failed_admission_key, failed_listing
 from lambdas.admit_recording.announcement import AdmitRequest
 from operations import calls, redrive
 from tests.operations.conftest import Deployed, announcement
 from tests.operations.recorded_calls import CHANGED_AT, store_claim
-from transcription.identity import recording_id
-from transcription.table_keys import failed_admission_key, failed_listing
 
 GONE = "arn:aws:states:eu-central-1:123456789012:execution:workflow:gone"
 

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 import boto3
 import pytest
 
+from callscribe.live_call import SAMPLE_RATE, LiveCall
 from operations import redrive
 from operations.environment import Environment
-from tests.transcription.live_calls import CALL_ID, CLINIC_ID, live_item
-from transcription.live_call import SAMPLE_RATE, LiveCall
+from tests.callscribe.live_calls import CALL_ID, CLINIC_ID, live_item
 
 if TYPE_CHECKING:
     from tests.operations.conftest import Deployed

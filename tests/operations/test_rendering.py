@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 from rich.console import Console, RenderableType
 
+from callscribe.documents import ArchivePointers, to_item
+from callscribe.options import TranscriptionOptions
 from operations.rendering import calls_table, claims_table, transcript_view
-from tests.transcription.replies import APPOINTMENT, stereo, transcript_of
-from transcription.documents import ArchivePointers, to_item
-from transcription.options import TranscriptionOptions
+from tests.callscribe.replies import APPOINTMENT, stereo, transcript_of
 
 SHOWN = {
     "call_id": "c",

@@ -11,13 +11,13 @@ import pytest
 from rich.console import Console
 from rich.text import Text
 
+from callscribe.live_call import LiveStatus
+from callscribe.table_keys import live_call_key, utterance_key
 from operations import watch
 from operations.environment import Environment
 from operations.live_feed import FeedUnavailable
 from operations.watch import Watcher
 from tests.operations.conftest import SESSION, Deployed
-from transcription.live_call import LiveStatus
-from transcription.table_keys import live_call_key, utterance_key
 
 CALL, CLINIC = "call-1", "harbour"
 

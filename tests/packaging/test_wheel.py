@@ -64,15 +64,15 @@ def foreign(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, 
     return found
 
 
-def test_the_wheel_installs_one_package_and_carries_the_functions_code(wheel: Path) -> None:
+def test_the_wheel_installs_constructs_and_core_and_carries_the_functions_code(wheel: Path) -> None:
     names = zipfile.ZipFile(wheel).namelist()
-    assert {name.partition("/")[0] for name in names if ".dist-info/" not in name} == {"constructs_lib"}
+    assert {name.partition("/")[0] for name in names if ".dist-info/" not in name} == {"callscribe", "constructs_lib"}
     shipped = {f"constructs_lib/_assets/{file.as_posix()}" for file in _sources.runtime_files()}
     assert shipped <= set(names)
     assert "constructs_lib/_assets/lambdas/requirements.txt" in names
     assert {f"constructs_lib/_assets/{DOCKERFILE}{suffix}" for suffix in ("", ".dockerignore")} <= set(names)
     assert "constructs_lib/_live_feed.js" in names
-    assert "constructs_lib/py.typed" in names
+    assert {"callscribe/py.typed", "constructs_lib/py.typed"} <= set(names)
     assert not [name for name in names if "__pycache__" in name or name.endswith(".pyc")]
 
 

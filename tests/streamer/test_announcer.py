@@ -3,8 +3,8 @@ from typing import Any
 
 import pytest
 
+from callscribe.codec import SCHEMA_VERSION
 from streamer.announcer import Announcer, NotAnnounced, detail
-from transcription.codec import SCHEMA_VERSION
 
 ITEM = {
     "call_id": "call-7",

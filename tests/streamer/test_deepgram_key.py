@@ -4,8 +4,8 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
+from callscribe.deepgram_key import KeyUnusable
 from streamer.deepgram_key import DeepgramKey
-from transcription.deepgram_key import KeyUnusable
 
 
 class Secrets:

@@ -14,13 +14,13 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
+from callscribe.codec import SCHEMA_VERSION
+from callscribe.conversation import Role
+from callscribe.live_call import LiveStatus, LiveUtterance
 from streamer.deepgram.results import InterimResult
 from streamer.feed import MAX_WAITING, AppSyncPublisher, CallFeed, NotPublished
 from streamer.metrics import Count, Metrics
 from tests.fakes.serving import serving
-from transcription.codec import SCHEMA_VERSION
-from transcription.conversation import Role
-from transcription.live_call import LiveStatus, LiveUtterance
 
 
 def utterance(seq: int, *, channel: int = 0) -> LiveUtterance:

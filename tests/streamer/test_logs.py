@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
+from callscribe.failures import SafeError
 from streamer import logs
-from transcription.failures import SafeError
 
 SECRET = "four score and seven"
 

@@ -4,8 +4,8 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
+from callscribe.vocabulary import MAX_AGE_SECONDS, VocabularyMalformed
 from streamer.vocabulary import Vocabulary
-from transcription.vocabulary import MAX_AGE_SECONDS, VocabularyMalformed
 
 
 class Parameters:

@@ -10,14 +10,14 @@ from typing import Any
 import boto3
 import pytest
 
+from callscribe.live_call import LiveCall
+from tests.callscribe.live_calls import live_item
 from tests.fakes.contact_flow import contact_flow_event
 from tests.fakes.deepgram import FakeDeepgram
-from tests.transcription.live_calls import live_item
 from tests.workflow.conftest import HARBOUR_NUMBER, INSTANCE_ARN, QUEUE_ID
 from tests.workflow.functions import Function
 from tests.workflow.harness import Execution, Workflow
 from tests.workflow.recordings import recording
-from transcription.live_call import LiveCall
 
 LAKESIDE, HARBOUR, HILLTOP, NOBODY = (f"{n:08x}-0f9a-4c55-9d43-2f1a5b7c9e10" for n in range(1, 5))
 CLINICS = {LAKESIDE: "lakeside", HARBOUR: "harbour", HILLTOP: "hilltop", NOBODY: "main"}

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
+from tests.callscribe.live_calls import intervals, live_item, moment
 from tests.fakes.deepgram import FakeDeepgram
-from tests.transcription.live_calls import intervals, live_item, moment
 from tests.workflow.harness import Workflow
 from tests.workflow.recordings import recording
 

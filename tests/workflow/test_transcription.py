@@ -8,11 +8,11 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
+from callscribe.codec import SCHEMA_VERSION
 from tests.fakes.deepgram import TELLING_WORDS, Answer, FakeDeepgram, transcription
 from tests.workflow.conftest import API_KEY
 from tests.workflow.harness import Workflow
 from tests.workflow.recordings import CONNECT_KEY, KEY, recording
-from transcription.codec import SCHEMA_VERSION
 
 
 def test_a_recording_becomes_an_item_by_clinic_and_day(workflow: Workflow, deepgram: FakeDeepgram) -> None:

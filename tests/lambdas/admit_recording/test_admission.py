@@ -9,6 +9,8 @@ from unittest.mock import Mock
 import pytest
 from botocore.exceptions import ClientError
 
+from callscribe.clinics import ClinicRules
+from callscribe.recordings import CallKind
 from lambdas.admit_recording.admission import Admission, NewVersionPolicy
 from lambdas.admit_recording.announcement import Announcement
 from lambdas.admit_recording.contacts import Contacts
@@ -18,8 +20,6 @@ from lambdas.common.claims import Claims
 from lambdas.common.clinics import Clinics
 from lambdas.common.recordings import AdmittedRecording
 from tests.lambdas.cloud import EXECUTION, KEY, LEASE, NOW, OTHER_EXECUTION, AtomicTable, Cloud, wav
-from transcription.clinics import ClinicRules
-from transcription.recordings import CallKind
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.service_resource import Table

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
+from callscribe.clinics import ClinicRules, ContactFacts
+from callscribe.recordings import CallKind
+from callscribe.table_keys import transcript_key
 from lambdas.admit_recording import handler
+from tests.callscribe.live_calls import live_item
 from tests.lambdas.admit_recording.test_admission import Door, outcome
 from tests.lambdas.cloud import EXECUTION, OTHER_EXECUTION, Cloud, Context, wav
-from tests.transcription.live_calls import live_item
-from transcription.clinics import ClinicRules, ContactFacts
-from transcription.recordings import CallKind
-from transcription.table_keys import transcript_key
 
 if TYPE_CHECKING:
     from collections.abc import Callable

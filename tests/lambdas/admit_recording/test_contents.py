@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
+from callscribe.identity import recording_id
 from lambdas.admit_recording.admission import NewVersionPolicy
 from lambdas.admit_recording.contents import digest_in
 from lambdas.common.claims import Claims
 from lambdas.common.recordings import AdmittedRecording
 from tests.lambdas.admit_recording.test_admission import Door, outcome
 from tests.lambdas.cloud import EXECUTION, KEY, NOW, OTHER_EXECUTION, AtomicTable, Cloud, wav
-from transcription.identity import recording_id
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.service_resource import Table

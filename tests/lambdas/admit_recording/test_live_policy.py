@@ -10,17 +10,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from callscribe.clinics import ClinicDecision
+from callscribe.live_coverage import TOLERANCE_MS
+from callscribe.live_state import LiveState
+from callscribe.recorded_time import possible_time
+from callscribe.recordings import START_METADATA, CallKind, parse_key
+from callscribe.table_keys import transcript_key
 from lambdas.admit_recording.admission import NewVersionPolicy
 from lambdas.admit_recording.live_policy import LiveEvidence, LivePolicy, LiveTranscripts
+from tests.callscribe.live_calls import intervals, live_item, moment
 from tests.lambdas.admit_recording.test_admission import CONNECT_KEY, Door, outcome
 from tests.lambdas.cloud import EXECUTION, NOW, OTHER_EXECUTION, Cloud, wav
-from tests.transcription.live_calls import intervals, live_item, moment
-from transcription.clinics import ClinicDecision
-from transcription.live_coverage import TOLERANCE_MS
-from transcription.live_state import LiveState
-from transcription.recorded_time import possible_time
-from transcription.recordings import START_METADATA, CallKind, parse_key
-from transcription.table_keys import transcript_key
 
 if TYPE_CHECKING:
     from lambdas.admit_recording.decision import Decision

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 import pytest
 from botocore.exceptions import ClientError
 
+from callscribe.codec import SCHEMA_VERSION
+from callscribe.options import TranscriptionOptions
 from lambdas.common import archive as archive_module
 from lambdas.common.archive import Archive, ArchivedObject, TooLarge, asked_of, refused, request_metadata
 from tests.lambdas.cloud import NOW
-from transcription.codec import SCHEMA_VERSION
-from transcription.options import TranscriptionOptions
 
 if TYPE_CHECKING:
     from tests.lambdas.cloud import Cloud

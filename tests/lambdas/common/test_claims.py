@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
+from callscribe.recordings import CallKind
+from callscribe.table_keys import ItemKey
 from lambdas.common.claims import (
     AlreadyAnswered,
     AttemptsSpent,
@@ -20,8 +22,6 @@ from lambdas.common.claims import (
 )
 from lambdas.common.errors import SafeError
 from tests.lambdas.cloud import EXECUTION, LEASE, NOW, OTHER_EXECUTION, AtomicTable, Cloud, ForgetfulTable, candidate
-from transcription.recordings import CallKind
-from transcription.table_keys import ItemKey
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.service_resource import Table

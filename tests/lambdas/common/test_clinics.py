@@ -8,16 +8,16 @@ from unittest.mock import Mock
 
 import pytest
 
+from callscribe.clinics import ClinicDecision, ClinicEvidence, ClinicSource
+from callscribe.codec import SCHEMA_VERSION
+from callscribe.recordings import CallKind
+from callscribe.table_keys import claim_key, disputed_clinics_partition, transcript_key
 from lambdas.common import clinics
 from lambdas.common.clinics import Clinics, KnownClinic
 from lambdas.common.errors import TransientError
+from tests.callscribe.live_calls import live_item
 from tests.contracts.golden import Golden, golden
 from tests.lambdas.cloud import NOW, AtomicTable, Cloud
-from tests.transcription.live_calls import live_item
-from transcription.clinics import ClinicDecision, ClinicEvidence, ClinicSource
-from transcription.codec import SCHEMA_VERSION
-from transcription.recordings import CallKind
-from transcription.table_keys import claim_key, disputed_clinics_partition, transcript_key
 
 if TYPE_CHECKING:
     from collections.abc import Callable

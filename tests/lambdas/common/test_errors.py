@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 import pytest
 from botocore.exceptions import ClientError
 
+from callscribe.clinics import ClinicRules
 from lambdas.common.errors import describe
-from transcription.clinics import ClinicRules
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
+from callscribe.codec import SCHEMA_VERSION
 from lambdas.common.errors import UnexpectedError
 from lambdas.end_live_call import handler
 from lambdas.end_live_call.hints import EndHints
 from tests.fakes.contact_flow import CONTACT_ID, CUSTOMER_NUMBER, audio, contact_event, contact_flow_event
 from tests.lambdas.cloud import Cloud, Context
-from transcription.codec import SCHEMA_VERSION
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

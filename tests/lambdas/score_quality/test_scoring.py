@@ -4,11 +4,11 @@ from typing import Any
 
 import pytest
 
+from callscribe.quality import QualityScore, load_rubric
 from lambdas.common.archive import Archive
 from lambdas.score_quality.scoring import Scoring, TranscriptMissing
 from tests.lambdas.cloud import NOW, Cloud, recording
 from tests.lambdas.store_transcript.test_store import TRANSCRIPT_KEY, Shelf
-from transcription.quality import QualityScore, load_rubric
 
 RUBRIC = "clinic-call-v1"
 

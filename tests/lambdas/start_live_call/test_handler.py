@@ -8,6 +8,10 @@ from typing import TYPE_CHECKING, Any, cast
 import boto3
 import pytest
 
+from callscribe.codec import SCHEMA_VERSION
+from callscribe.live_call import LiveCall
+from callscribe.recordings import CallKind
+from callscribe.table_keys import ItemKey, transcript_key
 from lambdas.common import aws
 from lambdas.common.errors import TransientError, UnexpectedError
 from lambdas.start_live_call import handler
@@ -23,10 +27,6 @@ from tests.fakes.contact_flow import (
     contact_flow_event,
 )
 from tests.lambdas.cloud import REGION, Cloud, Context
-from transcription.codec import SCHEMA_VERSION
-from transcription.live_call import LiveCall
-from transcription.recordings import CallKind
-from transcription.table_keys import ItemKey, transcript_key
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING, Any, cast
 import boto3
 import pytest
 
+from callscribe.codec import SCHEMA_VERSION
 from lambdas.common import aws
 from lambdas.common.errors import SafeError
 from lambdas.store_live_transcript.handler import _store, handle
+from tests.callscribe.live_calls import CALL_ID, CONVERSATION, live_item, utterance_item
 from tests.lambdas.cloud import REGION, Cloud, Context
-from tests.transcription.live_calls import CALL_ID, CONVERSATION, live_item, utterance_item
-from transcription.codec import SCHEMA_VERSION
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

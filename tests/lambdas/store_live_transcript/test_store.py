@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Any, cast
 import pytest
 from botocore.exceptions import ClientError
 
+from callscribe.cost import load_prices
+from callscribe.documents import from_document
+from callscribe.options import TranscriptionOptions
+from callscribe.quality import load_rubric
 from lambdas.common.archive import Archive
 from lambdas.store_live_transcript.store import LiveCallUnusable, LiveTranscriptStore, StoredLiveTranscript
+from tests.callscribe.live_calls import CALL_ID, CONVERSATION, live_item, utterance, utterance_item
 from tests.lambdas.cloud import NOW, Cloud
-from tests.transcription.live_calls import CALL_ID, CONVERSATION, live_item, utterance, utterance_item
-from transcription.cost import load_prices
-from transcription.documents import from_document
-from transcription.options import TranscriptionOptions
-from transcription.quality import load_rubric
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.service_resource import Table

@@ -10,17 +10,17 @@ from typing import TYPE_CHECKING, Any, cast
 import pytest
 from botocore.exceptions import ClientError
 
+from callscribe.codec import SCHEMA_VERSION
+from callscribe.documents import from_document
+from callscribe.options import TranscriptionOptions
+from callscribe.quality import load_rubric
+from callscribe.transcript import Role
 from lambdas.common.archive import Archive
 from lambdas.common.transcript_builder import TranscriptBuilder
 from lambdas.store_transcript import handler
 from lambdas.store_transcript.rebuild import Outcome, Rebuilder, Rebuilt
 from tests.contracts.golden import Golden, golden
 from tests.lambdas.cloud import Cloud, Context
-from transcription.codec import SCHEMA_VERSION
-from transcription.documents import from_document
-from transcription.options import TranscriptionOptions
-from transcription.quality import load_rubric
-from transcription.transcript import Role
 
 if TYPE_CHECKING:
     from collections.abc import Callable

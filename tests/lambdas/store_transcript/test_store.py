@@ -10,17 +10,17 @@ from typing import TYPE_CHECKING, Any, cast
 import pytest
 from botocore.exceptions import ClientError
 
+from callscribe.cost import load_prices
+from callscribe.documents import from_document
+from callscribe.options import TranscriptionOptions
+from callscribe.recordings import CallKind
+from callscribe.transcript import Role
 from lambdas.common.archive import VOCABULARY_TERMS, Archive
 from lambdas.common.claims import ClaimLost, Claims
 from lambdas.store_transcript.store import ReplyUnusable, StoredTranscript, TranscriptStore
+from tests.callscribe.live_calls import live_item
 from tests.fakes.deepgram import REQUEST_ID, TELLING_WORDS, transcription
 from tests.lambdas.cloud import EXECUTION, LEASE, NOW, Cloud, call, candidate_of, recording
-from tests.transcription.live_calls import live_item
-from transcription.cost import load_prices
-from transcription.documents import from_document
-from transcription.options import TranscriptionOptions
-from transcription.recordings import CallKind
-from transcription.transcript import Role
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.service_resource import Table

@@ -4,9 +4,9 @@ import pytest
 from aws_lambda_powertools.utilities.parameters import SecretsProvider
 from botocore.exceptions import ClientError
 
+from callscribe.deepgram_key import KeyUnusable
 from lambdas.transcribe_call.deepgram_key import DeepgramKey
 from tests.lambdas.cloud import Cloud, secrets_manager
-from transcription.deepgram_key import KeyUnusable
 
 VALUE = "0123456789abcdef0123456789abcdef01234567"
 

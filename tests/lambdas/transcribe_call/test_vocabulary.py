@@ -4,9 +4,9 @@ import pytest
 from aws_lambda_powertools.utilities.parameters import SSMProvider
 from botocore.exceptions import ClientError
 
+from callscribe.vocabulary import VocabularyMalformed
 from lambdas.transcribe_call.vocabulary import Vocabulary
 from tests.lambdas.cloud import Cloud, parameter_store
-from transcription.vocabulary import VocabularyMalformed
 
 PATH = "/callscribe/vocabulary/"
 

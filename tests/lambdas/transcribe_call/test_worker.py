@@ -11,6 +11,9 @@ from typing import TYPE_CHECKING, Any, cast
 import pytest
 from botocore.exceptions import ClientError
 
+from callscribe.codec import SCHEMA_VERSION
+from callscribe.cost import load_prices
+from callscribe.options import TranscriptionOptions
 from lambdas.common.archive import Archive
 from lambdas.common.claims import Claims, Taken
 from lambdas.store_transcript.store import TranscriptStore
@@ -18,6 +21,7 @@ from lambdas.transcribe_call.deepgram_request import DeepgramApi
 from lambdas.transcribe_call.report import Report
 from lambdas.transcribe_call.work import Work
 from lambdas.transcribe_call.worker import RetryLater, RetryLimits, Worker
+from tests.callscribe.replies import CHANNEL_ROLES
 from tests.fakes.deepgram import REQUEST_ID, Answer, FakeDeepgram, refusal, transcription
 from tests.lambdas.cloud import (
     EXECUTION,
@@ -30,10 +34,6 @@ from tests.lambdas.cloud import (
     candidate_of,
     recording,
 )
-from tests.transcription.replies import CHANNEL_ROLES
-from transcription.codec import SCHEMA_VERSION
-from transcription.cost import load_prices
-from transcription.options import TranscriptionOptions
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -9,12 +9,12 @@ from typing import Any
 import httpx
 import pytest
 
+from callscribe.live_call import EndReason
 from local.kinesis_video.fragments import AGENT_TRACK, CUSTOMER_TRACK, fragment_number
 from local.kinesis_video.producer import CallInProgress, Calls
 from local.kinesis_video.streams import Streams
 from streamer.media.call_media import CallMedia
 from tests.streamer.media.calls import AGENT_PCM, CALL, CUSTOMER_PCM, OTHER_CALL, contact, pcm_of, read, silence, stereo
-from transcription.live_call import EndReason
 
 WHOLE = stereo(CUSTOMER_PCM, AGENT_PCM)
 FAST = 1_000_000

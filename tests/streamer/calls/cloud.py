@@ -12,13 +12,13 @@ from typing import Any
 
 from aiobotocore.session import AioSession
 
+from callscribe.options import TranscriptionOptions
+from callscribe.table_keys import call_partition, live_call_key, utterance_range
 from local.access.keys import AccessKey
 from streamer.aws import config
 from streamer.calls.attributes import from_attributes, to_attributes
 from streamer.settings import Settings
 from tests.fakes.table import table_definition
-from transcription.options import TranscriptionOptions
-from transcription.table_keys import call_partition, live_call_key, utterance_range
 
 KEY = "0123456789abcdef0123456789abcdef01234567"
 """Deepgram's key, as far as anybody here knows."""

@@ -24,6 +24,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from callscribe.live_call import LiveCall
 from local.access.keys import AccessKey
 from local.kinesis_video.admission import Admission
 from local.kinesis_video.app import create_app as create_streams_app
@@ -40,7 +41,6 @@ from streamer.settings import Settings
 from tests.fakes.serving import serving
 from tests.fakes.signing import SigV4
 from tests.streamer.calls.cloud import KEY, Cloud
-from transcription.live_call import LiveCall
 
 SECONDS = 60.0
 """Longest wait of a test for anything."""

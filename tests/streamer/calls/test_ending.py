@@ -2,8 +2,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from callscribe.live_call import EndReason
 from streamer.calls.ending import EndLimits, Evidence, end_of, never_started
-from transcription.live_call import EndReason
 
 LIMITS = EndLimits(settle=4, idle=120, start_wait=60, call=3600)
 OF_THE_STREAM = (EndReason.OTHER_CONTACT, EndReason.STOP_FRAGMENT)

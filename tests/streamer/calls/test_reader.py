@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from callscribe.live_call import EndReason
 from local.kinesis_video.fragments import error_document, fragment_number
 from streamer.calls.ending import EndLimits
 from streamer.calls.reader import StreamNeverStarted, StreamReader
@@ -14,7 +15,6 @@ from streamer.kinesis_video import FromTime, FromToken, StreamNotFound, StreamRe
 from streamer.media.call_media import CallMedia
 from streamer.media.stereo import StereoAudio
 from tests.streamer.calls.stage import contact, speech
-from transcription.live_call import EndReason
 
 CALL = "call-7"
 START_MS = 1_795_000_000_000

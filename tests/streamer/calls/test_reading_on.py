@@ -11,6 +11,8 @@ from typing import Any
 
 import pytest
 
+from callscribe.failures import SafeError
+from callscribe.live_call import EndReason, Gap, GapReason
 from local.kinesis_video.fragments import Fragment, error_document, fragment_number
 from streamer.calls.ending import EndLimits
 from streamer.calls.reader import StreamNeverStarted, StreamReader
@@ -21,8 +23,6 @@ from streamer.media.clock import ClockState
 from streamer.media.stereo import StereoAudio
 from tests.streamer.calls.stage import contact, speech
 from tests.streamer.deepgram.simulated_time import simulate
-from transcription.failures import SafeError
-from transcription.live_call import EndReason, Gap, GapReason
 
 CALL, OTHER = "call-7", "call-8"
 START_MS = 1_795_000_000_000

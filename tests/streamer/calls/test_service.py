@@ -9,12 +9,12 @@ from typing import Any, NoReturn
 
 import pytest
 
+from callscribe.codec import SCHEMA_VERSION
 from streamer.calls.ending import EndLimits
 from streamer.calls.queue import CallQueue, Message
 from streamer.calls.state import Lease
 from streamer.calls.store import CallStore
 from tests.streamer.calls.stage import SECONDS, Stage, contact, numbers, speech
-from transcription.codec import SCHEMA_VERSION
 
 CALL = "call-7"
 OTHER = "call-8"

@@ -5,16 +5,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from callscribe.codec import encode
+from callscribe.conversation import Role, TimedWord
+from callscribe.documents import item_size
+from callscribe.live_call import EndReason, Gap, GapReason, LiveUtterance
+from callscribe.live_coverage import Bound, Interval, Streaming
+from callscribe.table_values import attribute
 from streamer.calls.attributes import from_attributes, to_attributes
 from streamer.calls.state import Checkpoint, Completion, EndHints, checkpoint_in, completion, hints_in
 from streamer.deepgram.hearing import MAX_TEXT, MAX_WORDS
 from streamer.deepgram.session import MAX_COMMIT
-from transcription.codec import encode
-from transcription.conversation import Role, TimedWord
-from transcription.documents import item_size
-from transcription.live_call import EndReason, Gap, GapReason, LiveUtterance
-from transcription.live_coverage import Bound, Interval, Streaming
-from transcription.table_values import attribute
 
 START_MS = 1_795_000_000_000
 MISSING = Gap(start=8_000, end=16_000, reason=GapReason.MISSING)

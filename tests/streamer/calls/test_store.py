@@ -8,6 +8,11 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError, CredentialRetrievalError, ReadTimeoutError
 
+from callscribe.conversation import Role
+from callscribe.failures import SafeError
+from callscribe.live_call import EndReason, Gap, GapReason, LiveCall, LiveUtterance
+from callscribe.live_coverage import Bound, Interval, Streaming
+from callscribe.live_state import LiveState
 from streamer.calls.state import Checkpoint, Completion, EndHints, Lease
 from streamer.calls.store import (
     AlreadyRunning,
@@ -21,11 +26,6 @@ from streamer.calls.store import (
 from streamer.deepgram.hearing import MAX_TEXT, MAX_WORDS
 from streamer.deepgram.session import MAX_COMMIT
 from tests.streamer.calls.cloud import Cloud
-from transcription.conversation import Role
-from transcription.failures import SafeError
-from transcription.live_call import EndReason, Gap, GapReason, LiveCall, LiveUtterance
-from transcription.live_coverage import Bound, Interval, Streaming
-from transcription.live_state import LiveState
 
 START_MS = 1_795_000_000_000
 CALL = LiveCall(

@@ -6,12 +6,12 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 
+from callscribe.live_call import Gap
 from local.speech.engines.frames import FRAME_SAMPLES, encode_frame
 from streamer.deepgram.results import FinalResult, InterimResult
 from streamer.deepgram.session import DeepgramSession, SessionLimits
 from streamer.media.stereo import StereoAudio
 from tests.streamer.deepgram.fake_deepgram import FakeDeepgram
-from transcription.live_call import Gap
 
 KEY = "0123456789abcdef0123456789abcdef01234567"
 FRAMES_PER_SECOND = 50

@@ -5,6 +5,7 @@ from urllib.parse import parse_qsl, urlsplit
 import pytest
 import uvloop
 
+from callscribe.options import TranscriptionOptions, live_query_parameters
 from streamer.deepgram.connection import (
     Connection,
     ConnectionLost,
@@ -17,7 +18,6 @@ from streamer.deepgram.failures import DeepgramRefused
 from tests.streamer.deepgram.calls import KEY, Call, assert_whole, transcribe
 from tests.streamer.deepgram.fake_deepgram import Behaviour, FakeDeepgram, close, go_dead, reset
 from tests.streamer.deepgram.simulated_time import simulate
-from transcription.options import TranscriptionOptions, live_query_parameters
 
 
 def test_a_url_carries_every_parameter_as_deepgram_reads_it() -> None:

@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from callscribe.live_call import Gap, GapReason
 from streamer.deepgram.conversation import Patience
 from streamer.deepgram.failures import DeepgramRefused, DeepgramUnavailable, SessionOver
 from streamer.deepgram.results import FinalResult
@@ -42,7 +43,6 @@ from tests.streamer.deepgram.fake_deepgram import (
     reset,
 )
 from tests.streamer.deepgram.simulated_time import simulate
-from transcription.live_call import Gap, GapReason
 
 CALL = Call(24)
 

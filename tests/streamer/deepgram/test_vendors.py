@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from callscribe.live_call import GapReason
 from streamer.deepgram.failures import DeepgramUnavailable
 from streamer.deepgram.session import SessionLimits
 from tests.streamer.deepgram.calls import Call, assert_whole, everybody, nobody, transcribe
@@ -29,7 +30,6 @@ from tests.streamer.deepgram.vendors import (
     with_words,
     words,
 )
-from transcription.live_call import GapReason
 
 
 def the_customer_alone(channel: int, frame: int) -> bool:

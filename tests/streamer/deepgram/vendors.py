@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from random import Random
 
+from callscribe.live_gaps import merged
 from local.speech.engines.frames import FRAME_SAMPLES
 from tests.streamer.deepgram.calls import Call, Outcome
 from tests.streamer.deepgram.fake_deepgram import Message, Sent
-from transcription.live_gaps import merged
 
 Edit = Callable[[Message], list[Sent]]
 

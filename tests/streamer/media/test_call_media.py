@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from callscribe.live_call import EndReason, Gap, GapReason
 from local.kinesis_video.fragments import (
     AGENT_TRACK,
     BLOCK_MS,
@@ -33,7 +34,6 @@ from tests.streamer.media.calls import (
     silence,
     stereo,
 )
-from transcription.live_call import EndReason, Gap, GapReason
 
 WHOLE = stereo(CUSTOMER_PCM, AGENT_PCM)
 FRAGMENT = 16 * BLOCK_MS * 8

@@ -4,8 +4,8 @@ from itertools import pairwise
 
 import pytest
 
+from callscribe.live_call import Gap, GapReason
 from streamer.media.clock import JITTER, LONGEST_HOLE, STEP, CallClock, ClockState, ClockStep
-from transcription.live_call import Gap, GapReason
 
 START_MS = 1_726_677_688_724
 BLOCK_MS, BLOCK = 64, 512

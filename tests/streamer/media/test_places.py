@@ -13,6 +13,8 @@ from itertools import groupby, pairwise
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from callscribe.live_call import Gap
+from callscribe.live_gaps import merged
 from local.kinesis_video.fragments import (
     AGENT_TRACK,
     BLOCK_MS,
@@ -27,8 +29,6 @@ from streamer.media.call_media import CallMedia
 from streamer.media.matroska import MatroskaError
 from streamer.media.stereo import StereoAudio
 from tests.streamer.media.calls import CALL, START_MS, contact
-from transcription.live_call import Gap
-from transcription.live_gaps import merged
 
 BLOCK = BLOCK_MS * 8
 FRAGMENTS = 9

@@ -1,8 +1,8 @@
 from __future__ import annotations
 
+from callscribe.live_call import Gap, GapReason
 from streamer.media.stereo import LONGEST_SILENCE, LONGEST_WAIT, MOST_SILENCE, SKEW, StereoAligner, StereoAudio
 from tests.streamer.media.calls import counting, pcm_of, silence, stereo
-from transcription.live_call import Gap, GapReason
 
 BLOCK = 512
 LEFT, RIGHT = counting(40 * BLOCK), counting(40 * BLOCK, first=20_000)

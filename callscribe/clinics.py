@@ -1,0 +1,216 @@
+"""Whose call it is: one rule for calls that are transcribed while they run and for recordings.
+
+Amazon Connect's id of a contact is unique, so its clinic is decided once, by the most specific evidence there is, and
+kept. Evidence that says otherwise later changes nothing: it is noted as a contradiction.
+"""
+
+import json
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from callscribe.codec import OpenEnum
+
+ATTRIBUTE: Final = "clinic_id"
+"""Name of the contact's attribute, and of the flow block's parameter, that names the clinic."""
+
+# It becomes part of object keys, by which access is given, of table keys and of parameter names.
+_CLINIC_ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+_QUEUE: Final = "/queue/"
+
+
+class InvalidClinic(ValueError):
+    """Something names a clinic that cannot be one; the message names the source, never the value."""
+
+
+class ClinicSource(OpenEnum):
+    """What says whose call it is, the most specific first.
+
+    `live-call`, `recording`: what is already there of the same contact, from before decisions were kept. `parameter`:
+    of the flow block. `attribute`: of the contact. `queue`, `dialled-number`: the settings, by what the contact came
+    to. `key`: the object's key names the clinic itself. `prefix`: the settings, by the object's key. `default`: nothing
+    else did.
+    """
+
+    LIVE_CALL = "live-call"
+    RECORDING = "recording"
+    PARAMETER = "parameter"
+    ATTRIBUTE = "attribute"
+    QUEUE = "queue"
+    DIALLED_NUMBER = "dialled-number"
+    KEY = "key"
+    PREFIX = "prefix"
+    DEFAULT = "default"
+
+
+_RANK: Final = {source: rank for rank, source in enumerate(ClinicSource)}
+
+
+def known_source(value: Any) -> ClinicSource | None:
+    """Read a source that was stored; None where there is none."""
+    try:
+        return ClinicSource(value)
+    except ValueError:
+        return None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClinicEvidence:
+    """One statement about whose call it is.
+
+    Attributes:
+        source: what says so.
+        clinic_id: the clinic that it names.
+    """
+
+    source: ClinicSource
+    clinic_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClinicDecision:
+    """Whose call it is.
+
+    Attributes:
+        clinic_id: the clinic.
+        source: what it was decided by; None where that is not known.
+        contradictions: evidence that named another clinic.
+    """
+
+    clinic_id: str
+    source: ClinicSource | None
+    contradictions: tuple[ClinicEvidence, ...] = ()
+
+
+def decide(evidence: Iterable[ClinicEvidence]) -> ClinicDecision | None:
+    """Decide by the most specific evidence; of two equally specific ones by the first. None without any."""
+    statements = sorted(evidence, key=lambda statement: _RANK[statement.source])
+    if not statements:
+        return None
+    best = statements[0]
+    return ClinicDecision(
+        clinic_id=best.clinic_id, source=best.source, contradictions=contradictions(best.clinic_id, statements)
+    )
+
+
+def contradictions(clinic_id: str, evidence: Iterable[ClinicEvidence]) -> tuple[ClinicEvidence, ...]:
+    """Return the evidence against a clinic, each statement once. The default contradicts nothing: it only fills in."""
+    return tuple(
+        dict.fromkeys(
+            statement
+            for statement in evidence
+            if statement.clinic_id != clinic_id and statement.source is not ClinicSource.DEFAULT
+        )
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class ContactFacts:
+    """What Amazon Connect knows of a contact that tells whose it is.
+
+    Attributes:
+        parameter: `clinic_id` among the parameters of the flow's block.
+        attribute: `clinic_id` among the contact's attributes.
+        queue: ARN of the queue that the contact is, or was, in.
+        dialled_number: the number that was dialled, or shown to whom the clinic called; never the other party's.
+    """
+
+    parameter: str | None = None
+    attribute: str | None = None
+    queue: str | None = None
+    dialled_number: str | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClinicRules:
+    """The settings that say whose a call is where neither flow nor key do.
+
+    Attributes:
+        clinic_by_queue: clinic ids by the ARN or the id of a queue of Amazon Connect.
+        clinic_by_dialled_number: clinic ids by the number that callers dial, in E.164 form.
+        clinic_by_prefix: clinic ids by key prefix (whole folders; the longest wins) or by the name of the folder that
+            holds `CallRecordings`, which is the alias of the Connect instance unless configured otherwise.
+        default_clinic_id: clinic for everything else; None for no such clinic.
+
+    Raises:
+        ValueError: A name is empty, or a clinic id cannot stand in keys.
+    """
+
+    clinic_by_queue: Mapping[str, str] = field(default_factory=dict)
+    clinic_by_dialled_number: Mapping[str, str] = field(default_factory=dict, repr=False)
+    clinic_by_prefix: Mapping[str, str] = field(default_factory=dict)
+    default_clinic_id: str | None = None
+
+    def __post_init__(self) -> None:
+        maps = (self.clinic_by_queue, self.clinic_by_dialled_number, self.clinic_by_prefix)
+        clinics: list[Any] = [clinic for clinics in maps for clinic in clinics.values()]
+        if self.default_clinic_id is not None:
+            clinics.append(self.default_clinic_id)
+        if not all(isinstance(clinic, str) and _CLINIC_ID.fullmatch(clinic) for clinic in clinics):
+            raise ValueError("a clinic id must be 1 to 64 letters, digits, '.', '_' and '-', a letter or digit first")
+        if not all(prefix.strip("/") for prefix in self.clinic_by_prefix):
+            raise ValueError("an empty prefix matches every recording: use default_clinic_id")
+        if not all([*self.clinic_by_queue, *self.clinic_by_dialled_number]):
+            raise ValueError("an empty queue or number matches no call: use default_clinic_id")
+
+    @classmethod
+    def from_json(cls, text: str) -> "ClinicRules":
+        """Read an object with the attributes' names; each of them is optional.
+
+        Raises:
+            ValueError: The text is no such object.
+        """
+        value = json.loads(text)
+        maps = ("clinic_by_queue", "clinic_by_dialled_number", "clinic_by_prefix")
+        if not isinstance(value, dict) or value.keys() - {*maps, "default_clinic_id"}:
+            raise ValueError(f"the clinics must be an object with {', '.join(maps)} and default_clinic_id")
+        clinics = {name: value.get(name) or {} for name in maps}
+        for name in maps:
+            if not isinstance(clinics[name], dict):
+                raise ValueError(f"{name} must be an object")
+        return cls(**clinics, default_clinic_id=value.get("default_clinic_id"))
+
+    def by_contact(self, facts: ContactFacts) -> tuple[ClinicEvidence, ...]:
+        """Return what the contact, and the settings about it, say.
+
+        Raises:
+            InvalidClinic: The flow names a clinic that cannot be one. Whatever is less specific would be a guess then.
+        """
+        queues = {queue_id(queue): clinic for queue, clinic in self.clinic_by_queue.items()}
+        return _evidence(
+            (ClinicSource.PARAMETER, _named(ClinicSource.PARAMETER, facts.parameter)),
+            (ClinicSource.ATTRIBUTE, _named(ClinicSource.ATTRIBUTE, facts.attribute)),
+            (ClinicSource.QUEUE, queues.get(queue_id(facts.queue or ""))),
+            (ClinicSource.DIALLED_NUMBER, self.clinic_by_dialled_number.get(facts.dialled_number or "")),
+        )
+
+    def by_folders(self, folders: Sequence[str]) -> tuple[ClinicEvidence, ...]:
+        """Return what the folders above `CallRecordings` say."""
+        by_prefix = {tuple(prefix.strip("/").split("/")): clinic for prefix, clinic in self.clinic_by_prefix.items()}
+        for length in range(len(folders), 0, -1):
+            clinic = by_prefix.get(tuple(folders[:length]))
+            if clinic is not None:
+                return _evidence((ClinicSource.PREFIX, clinic))
+        return _evidence((ClinicSource.PREFIX, by_prefix.get((folders[-1],)) if folders else None))
+
+    def by_default(self) -> tuple[ClinicEvidence, ...]:
+        """Return the clinic of calls that nothing else names one for."""
+        return _evidence((ClinicSource.DEFAULT, self.default_clinic_id))
+
+
+def _evidence(*found: tuple[ClinicSource, str | None]) -> tuple[ClinicEvidence, ...]:
+    return tuple(ClinicEvidence(source=source, clinic_id=clinic) for source, clinic in found if clinic is not None)
+
+
+def _named(source: ClinicSource, clinic_id: str | None) -> str | None:
+    if not clinic_id:
+        return None
+    if not _CLINIC_ID.fullmatch(clinic_id):
+        raise InvalidClinic(f"the {source} {ATTRIBUTE} must be 1 to 64 letters, digits, '.', '_' and '-'")
+    return clinic_id
+
+
+def queue_id(queue: str) -> str:
+    """Return the id of a queue: it is unique, and all that Connect's API tells of a contact's queue."""
+    return queue.rpartition(_QUEUE)[2]

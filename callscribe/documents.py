@@ -1,0 +1,262 @@
+"""A transcript as JSON document for S3 and as item for DynamoDB."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any, Final
+
+from callscribe.codec import SCHEMA_VERSION, decode, encode
+from callscribe.conversation import Utterance
+from callscribe.foreign import bounded_text
+from callscribe.quality import QualityScore
+from callscribe.table_keys import transcript_key, transcript_listing
+from callscribe.table_values import attribute
+from callscribe.transcript import Provenance, Transcript
+
+MAX_ITEM_BYTES: Final = 350_000
+MAX_DOCUMENT_BYTES: Final = 128 * 1024 * 1024
+"""Largest document that is written, before it is packed: a stereo hour is about 4 MB, so this is more than a day."""
+MAX_SUMMARY_CHARACTERS: Final = 4_000
+"""Most of a summary that an item holds; Deepgram's have a few hundred characters."""
+
+# What can grow with the call or its reply, in the order in which it leaves an item that is too large.
+_DROPPABLE: Final = (
+    ("utterances", "full_transcript"),
+    ("entities", "topics", "intents", "flag_evidence"),
+    ("roles", "warnings", "options"),
+)
+
+# What DynamoDB takes (Developer Guide, "Supported data types and naming rules", "Number"; "Item size").
+_DYNAMODB_ITEM_BYTES: Final = 400_000
+_DYNAMODB_DIGITS: Final = 38
+_DYNAMODB_EXPONENTS: Final = range(-130, 126)
+
+
+class Unstorable(Exception):
+    """A transcript cannot be written as a document and an item. The message names the place, never the words."""
+
+
+class InvalidDocument(ValueError):
+    """The document is no transcript. The message names the place, never the words."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ArchivePointers:
+    """Where the whole document and Deepgram's raw reply are kept; a live transcript has no reply."""
+
+    bucket: str
+    transcript_key: str
+    reply_key: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredForm:
+    """A transcript as it is written: the document's bytes, before they are packed, and the item."""
+
+    document: bytes
+    item: dict[str, Any]
+
+
+def stored_form(transcript: Transcript, *, archive: ArchivePointers) -> StoredForm:
+    """Write a transcript in both forms, and make sure that S3 and DynamoDB can take them.
+
+    The same transcript always gives the same bytes.
+
+    Raises:
+        Unstorable: they cannot; nothing that `parse_reply` lets through is known to lead here.
+    """
+    try:
+        document = json.dumps(
+            to_document(transcript), ensure_ascii=False, sort_keys=True, separators=(",", ":"), allow_nan=False
+        ).encode()
+    except ValueError:
+        # Not chained: an encoding error holds the text.
+        raise Unstorable("the document cannot be written as JSON in UTF-8") from None
+    if len(document) > MAX_DOCUMENT_BYTES:
+        raise Unstorable(f"the document has more than {MAX_DOCUMENT_BYTES} bytes")
+    item = to_item(transcript, archive=archive)
+    check_item(item)
+    return StoredForm(document=document, item=item)
+
+
+def check_item(item: Mapping[str, Any]) -> None:
+    """Make sure that DynamoDB takes an item.
+
+    Raises:
+        Unstorable: it does not.
+    """
+    try:
+        size = item_size(item)
+    except ValueError:
+        raise Unstorable("the item holds a text that is no Unicode") from None
+    if size > _DYNAMODB_ITEM_BYTES:
+        raise Unstorable(f"the item has more than {_DYNAMODB_ITEM_BYTES} bytes")
+    for name, value in item.items():
+        if not _numbers_fit(value):
+            raise Unstorable(f"{name} holds a number that is none of DynamoDB's")
+
+
+def _numbers_fit(value: Any) -> bool:
+    if isinstance(value, Mapping):
+        return all(map(_numbers_fit, value.values()))
+    if isinstance(value, list):
+        return all(map(_numbers_fit, value))
+    if not isinstance(value, Decimal):
+        return True
+    digits = len(value.as_tuple().digits)
+    return value.is_finite() and digits <= _DYNAMODB_DIGITS and value.adjusted() in _DYNAMODB_EXPONENTS
+
+
+def to_document(transcript: Transcript) -> dict[str, Any]:
+    """Write a transcript as an object `json.dumps` takes; nothing is lost."""
+    return {
+        "type": "transcript",
+        "schema_version": SCHEMA_VERSION,
+        **encode(transcript),
+        "full_transcript": transcript.full_transcript,
+    }
+
+
+def from_document(document: Any) -> Transcript:
+    """Read what `to_document` wrote, in this version, an earlier or a later one.
+
+    What an earlier version did not know has its default; what only a later one knows is passed over.
+
+    Raises:
+        InvalidDocument: the document states no schema version, or is no transcript.
+    """
+    version = document.get("schema_version") if isinstance(document, dict) else None
+    if type(version) is not int or version < 1:
+        raise InvalidDocument("the document states no schema version")
+    try:
+        return decode(Transcript, document, "transcript")
+    except ValueError as error:
+        raise InvalidDocument(str(error)) from error
+
+
+def to_item(transcript: Transcript, *, archive: ArchivePointers, max_bytes: int = MAX_ITEM_BYTES) -> dict[str, Any]:
+    """Write a transcript as DynamoDB item, in the types boto3's table resource takes (numbers are Decimal).
+
+    The limit leaves room below DynamoDB's 400 KB for what is added to the item later. An item above it keeps its
+    summary and pointers but neither `utterances` nor `full_transcript`: `utterances_in` is then "s3", not "item". If
+    that is not enough, what else can grow goes as well; `only_in_s3` names all that is missing. A summary of more than
+    `MAX_SUMMARY_CHARACTERS` is cut, ends in an ellipsis and is named there, too.
+    """
+    item = _whole_item(transcript, archive)
+    missing: list[str] = []
+    if len(item["summary"]) > MAX_SUMMARY_CHARACTERS:
+        missing.append("summary")
+        item |= {"summary": bounded_text(item["summary"], MAX_SUMMARY_CHARACTERS), "only_in_s3": list(missing)}
+    for droppable in _DROPPABLE:
+        if item_size(item) <= max_bytes:
+            break
+        for name in droppable:
+            del item[name]
+        missing.extend(droppable)
+        item |= {"utterances_in": "s3", "only_in_s3": list(missing)}
+    return item
+
+
+def _whole_item(transcript: Transcript, archive: ArchivePointers) -> dict[str, Any]:
+    recording, summary = transcript.recording, transcript.summary
+    key = transcript_key(recording.clinic_id, recording.day, recording.call_id, recording.kind)
+    attributes = {
+        "type": "transcript",
+        "schema_version": SCHEMA_VERSION,
+        "source": transcript.source,
+        "created_at": transcript.created_at,
+        "clinic_id": recording.clinic_id,
+        "clinic_source": recording.clinic_source,
+        "call_id": recording.call_id,
+        "kind": recording.kind,
+        "started_at": recording.started_at,
+        "started_at_source": recording.started_at_source,
+        "day": recording.day,
+        "layout": recording.layout,
+        **_provenance(transcript.provenance),
+        "live": transcript.live,
+        "archive_bucket": archive.bucket,
+        "transcript_key": archive.transcript_key,
+        "reply_key": archive.reply_key,
+        "audio": transcript.audio,
+        "duration_seconds": transcript.duration_seconds,
+        "request_id": transcript.request_id,
+        "model": transcript.model,
+        "options": transcript.options,
+        "language": transcript.language,
+        "languages": transcript.languages,
+        "speech": transcript.speech,
+        "full_transcript": transcript.full_transcript,
+        "utterances": [_without_words(utterance) for utterance in transcript.utterances],
+        "utterances_in": "item",
+        "word_count": transcript.word_count,
+        "confidence": transcript.confidence,
+        "roles": transcript.roles,
+        "sentiment": transcript.sentiment,
+        "topics": transcript.topics,
+        "intents": transcript.intents,
+        "entities": transcript.entities,
+        "summary": summary.text,
+        "summary_source": summary.source,
+        **{flag.name: flag.raised for flag in summary.flags},
+        "flag_evidence": summary.flags,
+        "cost": transcript.cost,
+        "warnings": transcript.warnings,
+    }
+    written = {name: attribute(encode(value)) for name, value in attributes.items() if value is not None}
+    listing = transcript_listing(recording.clinic_id, recording.started_at, recording.call_id, recording.kind)
+    return {**key.attributes(), **listing, **written}
+
+
+def _without_words(utterance: Utterance) -> dict[str, Any]:
+    """An item has the text of an utterance; its single words are in the document only."""
+    return {name: value for name, value in encode(utterance).items() if name != "words"}
+
+
+def _provenance(provenance: Provenance | None) -> dict[str, Any]:
+    if provenance is None:
+        return {}
+    return {
+        "recording_id": provenance.recording_id,
+        "bucket": provenance.bucket,
+        "s3_key": provenance.key,
+        "version_id": provenance.version_id,
+        "etag": provenance.etag,
+        "recording_last_modified": provenance.last_modified,
+        "recording_sequencer": provenance.sequencer,
+    }
+
+
+def quality_attribute(quality: QualityScore) -> dict[str, Any]:
+    """Write a score as it stands on a transcript's item. A score of None stays: it says that nothing was judged."""
+    written: dict[str, Any] = json.loads(json.dumps(quality.to_dict()), parse_float=Decimal)
+    return written
+
+
+def item_size(item: Mapping[str, Any]) -> int:
+    """Bytes of an item as DynamoDB counts them (DynamoDB Developer Guide, "DynamoDB item sizes and formats").
+
+    Args:
+        item: attributes in the types boto3's table resource takes: texts, Decimal, bool, None, lists and maps.
+    """
+    return sum(len(name.encode()) + _value_size(value) for name, value in item.items())
+
+
+def _value_size(value: Any) -> int:
+    if isinstance(value, str):
+        return len(value.encode())
+    if isinstance(value, Decimal):
+        return _number_size(value)
+    # A list or map takes 3 bytes and each of its elements 1 more.
+    if isinstance(value, Mapping):
+        return 3 + len(value) + item_size(value)
+    if isinstance(value, list):
+        return 3 + len(value) + sum(_value_size(part) for part in value)
+    return 1
+
+
+def _number_size(value: Decimal) -> int:
+    """One byte for two significant digits, one for the exponent and one for a sign; zeros around do not count."""
+    digits = len("".join(str(digit) for digit in value.as_tuple().digits).strip("0"))
+    return (digits + 1) // 2 + 1 + (value < 0)

@@ -1,0 +1,296 @@
+"""The transcript of a call: a Deepgram reply, normalised."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from callscribe.alignment import SegmentMap
+from callscribe.audio_facts import AudioFacts
+from callscribe.call_summary import CallSummary, summarise
+from callscribe.conversation import Role, Sentiment, SentimentLabel, TimedWord, Utterance, mean_confidence
+from callscribe.cost import Cost, PriceList, cost_of, load_prices
+from callscribe.live_state import LiveCoverage
+from callscribe.options import OptionsRecord, TranscriptionOptions, merged_vocabulary
+from callscribe.phrases import spoken
+from callscribe.recordings import CallRecording
+from callscribe.reply import Entity, Mention, Reply, Word
+from callscribe.roles import RoleAssignment, assign_roles, speaker_name
+from callscribe.sentiment import utterance_sentiments
+
+__all__ = [
+    "BATCH",
+    "LIVE",
+    "Label",
+    "Provenance",
+    "Role",
+    "Sentiment",
+    "SentimentLabel",
+    "Transcript",
+    "Utterance",
+    "build_transcript",
+]
+
+BATCH: Final = "batch"
+LIVE: Final = "live"
+"""What a transcript was made from: the call's recording, or its audio while it ran."""
+
+_TOLERANCE: Final = 0.01
+_MIN_ECHOED_UTTERANCES: Final = 3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Provenance:
+    """The object a transcript was made from.
+
+    Attributes:
+        bucket: bucket of the recording.
+        key: key of the recording.
+        version_id: None where the bucket is not versioned.
+        etag: ETag of the recording.
+        recording_id: identity of this content, from `identity.recording_id`.
+        last_modified: when S3 got the recording, UTC, to the second.
+        sequencer: S3's hexadecimal text that orders the writes of one key, also within a second; "" where unknown.
+    """
+
+    bucket: str
+    key: str
+    version_id: str | None
+    etag: str
+    recording_id: str
+    last_modified: datetime
+    sequencer: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Label:
+    """A topic or intent of the call.
+
+    Attributes:
+        label: as Deepgram wrote it.
+        confidence: the highest Deepgram gave it, 0 to 1; None where it gave none. Low values are common and say little.
+        mentions: how many pieces of the call have it.
+    """
+
+    label: str
+    confidence: float | None
+    mentions: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Transcript:
+    """A call in words.
+
+    Attributes:
+        recording: the call.
+        provenance: the object it was made from; None for a live transcript, which has none.
+        audio: what the object, or the stream, holds.
+        source: `batch` or `live`.
+        created_at: when the transcript was made, UTC.
+        request_id: Deepgram's name of the request; "" for a live transcript, which can take several.
+        model: name of the model that answered.
+        options: what was asked, as noted then.
+        language: language of the call: the detected one, else the one of most words, else the one asked for.
+        duration_seconds: length of the audio.
+        live: how much of the call a live transcript holds; None for one of a recording.
+        languages: every language that was heard, the one of most words first; None where Deepgram did not say, as it
+            does for `multi` only.
+        utterances: in order of time; empty where nobody spoke.
+        word_count: words of all utterances.
+        confidence: 0 to 1, mean over the words for which Deepgram said it; None where it did for none, 0 where nobody
+            spoke.
+        roles: who is who, and how it was found.
+        sentiment: mood of the whole call, where Deepgram gave one.
+        topics: topics, most frequent first.
+        intents: intents, most frequent first.
+        entities: entities, where asked for.
+        summary: text and flags.
+        cost: what Deepgram charges.
+        warnings: Deepgram's warnings, what is odd about the file, and what looked odd while normalising.
+    """
+
+    recording: CallRecording
+    provenance: Provenance | None
+    audio: AudioFacts
+    source: str
+    created_at: datetime
+    request_id: str
+    model: str
+    options: OptionsRecord
+    language: str
+    duration_seconds: float
+    utterances: tuple[Utterance, ...]
+    word_count: int
+    confidence: float | None
+    roles: RoleAssignment
+    sentiment: Sentiment | None
+    topics: tuple[Label, ...]
+    intents: tuple[Label, ...]
+    entities: tuple[Entity, ...]
+    summary: CallSummary
+    cost: Cost
+    warnings: tuple[str, ...]
+    live: LiveCoverage | None = None
+    languages: tuple[str, ...] | None = None
+
+    @property
+    def speech(self) -> bool:
+        """Whether anybody spoke."""
+        return bool(self.utterances)
+
+    @property
+    def full_transcript(self) -> str:
+        """The whole call as text, one line for each utterance, with the role before it."""
+        return "\n".join(f"{utterance.role.capitalize()}: {utterance.text}" for utterance in self.utterances)
+
+
+def build_transcript(
+    *,
+    recording: CallRecording,
+    reply: Reply,
+    options: TranscriptionOptions,
+    audio: AudioFacts,
+    channel_roles: Mapping[int, Role],
+    provenance: Provenance | None,
+    created_at: datetime,
+    asked: OptionsRecord | None = None,
+    live: LiveCoverage | None = None,
+    deepgram_requests: int = 1,
+    refused_requests: int | None = None,
+    vocabulary_terms: int | None = None,
+    prices: PriceList | None = None,
+) -> Transcript:
+    """Normalise a reply.
+
+    Args:
+        recording: the call.
+        reply: from `reply.parse_reply`.
+        options: what was asked.
+        audio: from `audio.probe`.
+        channel_roles: role by channel of a recording with a channel for each speaker.
+        provenance: the object the recording came from; None where the call was transcribed live.
+        created_at: now, UTC.
+        asked: what was asked, as it was noted then; None notes the options.
+        live: how much of the call was transcribed live; None for a recording.
+        deepgram_requests: requests sent for this recording so far, as noted in the cost.
+        refused_requests: those of them that Deepgram answered with an error; None where that is not known.
+        vocabulary_terms: terms sent with the request, which Deepgram charges for; None counts the options' own.
+        prices: rates; None takes the pay-as-you-go rates of the newest list.
+    """
+    roles = assign_roles(reply, channel_roles)
+    segments = SegmentMap(reply)
+    utterances = _utterances(reply, roles, segments)
+    word_count = sum(utterance.word_count for utterance in utterances)
+    duration_seconds = audio.duration_seconds if reply.duration_seconds is None else reply.duration_seconds
+    record = options.record() if asked is None else asked
+    if vocabulary_terms is not None:
+        record = {**record, "vocabulary_terms": vocabulary_terms}
+    else:
+        vocabulary_terms = len(merged_vocabulary(options, ()))
+    return Transcript(
+        recording=recording,
+        provenance=provenance,
+        audio=audio,
+        source=BATCH if live is None else LIVE,
+        created_at=created_at,
+        request_id=reply.request_id,
+        model=reply.model or options.model,
+        options=record,
+        language=reply.language or next(iter(reply.languages), options.language),
+        languages=reply.languages or None,
+        duration_seconds=duration_seconds,
+        utterances=utterances,
+        word_count=word_count,
+        confidence=_mean_confidence(utterances),
+        roles=roles,
+        sentiment=reply.average_sentiment,
+        topics=_labels(reply.topics),
+        intents=_labels(reply.intents),
+        entities=reply.entities,
+        summary=summarise(utterances, reply, segments),
+        cost=cost_of(
+            duration_seconds=duration_seconds,
+            channels=audio.channels,
+            options=options,
+            vocabulary_terms=vocabulary_terms,
+            usage=reply.usage,
+            requests=deepgram_requests,
+            refused=refused_requests,
+            prices=prices or load_prices(),
+            streamed=live is not None,
+        ),
+        live=live,
+        warnings=(*reply.warnings, *audio.warnings, *_oddities(reply, options, audio, utterances)),
+    )
+
+
+def _utterances(reply: Reply, roles: RoleAssignment, segments: SegmentMap) -> tuple[Utterance, ...]:
+    by_speaker = {assigned.speaker: assigned for assigned in roles.speakers}
+    utterances = []
+    for said, mood in zip(reply.utterances, utterance_sentiments(reply, segments), strict=True):
+        speaker = by_speaker[speaker_name(reply, said)]
+        utterances.append(
+            Utterance(
+                speaker=speaker.speaker,
+                channel=said.channel,
+                role=speaker.role,
+                role_confidence=speaker.confidence,
+                text=said.text,
+                start=said.start,
+                end=said.end,
+                confidence=said.confidence,
+                word_count=len(said.words) or len(said.text.split()),
+                sentiment=mood,
+                words=_timed(said.words),
+            )
+        )
+    return tuple(utterances)
+
+
+def _timed(words: Sequence[Word]) -> tuple[TimedWord, ...] | None:
+    return tuple(TimedWord(word.text, word.start, word.end, word.confidence) for word in words) or None
+
+
+def _mean_confidence(utterances: Sequence[Utterance]) -> float | None:
+    if not utterances:
+        return 0.0
+    return mean_confidence((said.confidence, said.word_count) for said in utterances)
+
+
+def _labels(mentions: Sequence[Mention]) -> tuple[Label, ...]:
+    """Count equal labels; the most frequent come first, then the surest, then by name."""
+    found: dict[str, list[float | None]] = {}
+    for mention in mentions:
+        found.setdefault(mention.label, []).append(mention.confidence)
+    labels = [
+        Label(label=label, confidence=max((one for one in all_ if one is not None), default=None), mentions=len(all_))
+        for label, all_ in found.items()
+    ]
+    return tuple(sorted(labels, key=lambda label: (-label.mentions, -(label.confidence or 0.0), label.label)))
+
+
+def _oddities(
+    reply: Reply, options: TranscriptionOptions, audio: AudioFacts, utterances: Sequence[Utterance]
+) -> Iterator[str]:
+    """What a reader should know before trusting the transcript."""
+    if not utterances:
+        yield "no-speech"
+    heard = reply.duration_seconds
+    if heard is not None and abs(heard - audio.duration_seconds) > max(1.0, _TOLERANCE * audio.duration_seconds):
+        yield "duration-differs-from-audio"
+    if options.separates_channels(audio.channels) and reply.channel_count != audio.channels:
+        yield "channels-differ-from-audio"
+    if _echoes(utterances):
+        yield "same-words-on-both-channels"
+
+
+def _echoes(utterances: Sequence[Utterance]) -> bool:
+    """Whether one channel repeats the other, as when both carry the same mix: the roles mean nothing then."""
+    said: dict[int, set[str]] = {}
+    for utterance in utterances:
+        said.setdefault(utterance.channel, set()).add(spoken(utterance.text).text)
+    if len(said) != 2:
+        return False
+    one, other = said.values()
+    smaller = min(len(one), len(other))
+    return smaller >= _MIN_ECHOED_UTTERANCES and 2 * len(one & other) > smaller
