@@ -14,7 +14,8 @@ after that requests are answered as usual. An entry has:
 - or ``action``: ``answer`` (the real answer, useful with `delay`), ``reset`` (connection reset before any header),
   ``reset-mid-body``, ``hang`` (no answer until the client leaves), ``empty-object``, ``malformed-json``,
   ``error-json`` (an error with status 200), ``accepted`` (a request id only), ``no-speech`` (a reply without words).
-- and in any case ``delay``, seconds to wait first.
+- and in any case ``parallel``: first wait until so many requests are in progress at once, this one included, though
+  no longer than a minute; and ``delay``, seconds to wait then.
 """
 
 from __future__ import annotations
@@ -37,7 +38,8 @@ Action = Literal[
 ]
 ACTIONS: tuple[Action, ...] = get_args(Action)
 MAX_DELAY = 3600.0
-_FIELDS = {"action", "status", "headers", "body", "text", "delay", "times"}
+MAX_PARALLEL_SECONDS = 60.0
+_FIELDS = {"action", "status", "headers", "body", "text", "parallel", "delay", "times"}
 
 
 class InvalidFault(ValueError):
@@ -53,6 +55,7 @@ class Fault:
     headers: dict[str, str] = field(default_factory=dict)
     body: Any = None
     text: str | None = None
+    parallel: int = 1
     delay: float = 0.0
     times: int | None = 1
 
@@ -77,12 +80,15 @@ class Fault:
             raise InvalidFault(f"an entry of `then` is an object with some of {', '.join(sorted(_FIELDS))}")
         action = entry.get("action", "status" if "status" in entry else None)
         status = entry.get("status", 200)
+        parallel = entry.get("parallel", 1)
         delay = entry.get("delay", 0)
         times = entry.get("times", 1)
         if action not in ACTIONS:
             raise InvalidFault(f"`action` is one of {', '.join(ACTIONS)}; or give `status`")
         if not isinstance(status, int) or not 200 <= status <= 599:
             raise InvalidFault("`status` is a number from 200 to 599")
+        if not isinstance(parallel, int) or parallel < 1:
+            raise InvalidFault("`parallel` is a number from 1")
         if not isinstance(delay, int | float) or not 0 <= delay <= MAX_DELAY:
             raise InvalidFault(f"`delay` is seconds from 0 to {MAX_DELAY:.0f}")
         if times is not None and (not isinstance(times, int) or times < 1):
@@ -91,7 +97,8 @@ class Fault:
         if not isinstance(headers, dict):
             raise InvalidFault("`headers` is an object")
         headers = {str(name): str(value) for name, value in headers.items()}
-        return cls(action, status, headers, entry.get("body"), entry.get("text"), float(delay), times)
+        body, text = entry.get("body"), entry.get("text")
+        return cls(action, status, headers, body, text, parallel, float(delay), times)
 
 
 class _Countable(Protocol):

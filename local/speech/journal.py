@@ -5,6 +5,7 @@ Kept for tests and benchmarks. It holds no words of a call, no key and no query 
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections import deque
 from collections.abc import Iterator
@@ -70,6 +71,7 @@ class Slots:
         self._running = 0
         self._peak = 0
         self._refused = 0
+        self._waiting: dict[asyncio.Event, int] = {}
 
     @property
     def with_next(self) -> int:
@@ -88,10 +90,24 @@ class Slots:
             self._refused += 1
             raise ListenError.documented(429)
         self._running += 1
+        for reached, running in self._waiting.items():
+            if self._running >= running:
+                reached.set()
         try:
             yield
         finally:
             self._running -= 1
+
+    async def reach(self, running: int) -> None:
+        """Wait until so many have been in progress at once."""
+        if self._running >= running:
+            return
+        reached = asyncio.Event()
+        self._waiting[reached] = running
+        try:
+            await reached.wait()
+        finally:
+            del self._waiting[reached]
 
     def report(self) -> dict[str, Any]:
         """Return the counts, JSON-ready."""
@@ -140,6 +156,10 @@ class Journal:
         entry.parallel = self._slots.with_next
         with self._slots.take():
             yield
+
+    async def reach(self, running: int) -> None:
+        """Wait until so many requests have been in progress at once."""
+        await self._slots.reach(running)
 
     def report(self) -> dict[str, Any]:
         """Return everything recorded, JSON-ready."""

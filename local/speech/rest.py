@@ -7,7 +7,7 @@ import hashlib
 import json
 import uuid
 from collections.abc import Coroutine
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -19,7 +19,7 @@ from local.speech.authentication import authenticate
 from local.speech.engines import Engine
 from local.speech.engines.deaf import Deaf
 from local.speech.errors import ListenError
-from local.speech.faults import Faults
+from local.speech.faults import MAX_PARALLEL_SECONDS, Faults
 from local.speech.faulty_answers import carry_out
 from local.speech.journal import Entry, Journal
 from local.speech.parameters import ListenOptions, parse_options
@@ -85,6 +85,9 @@ class ListenService:
             engine = self.engine
             if fault := self.faults.take(entry.audio or "", entry.sha256):
                 entry.fault, entry.unanswered = fault.label, not fault.answers
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(MAX_PARALLEL_SECONDS):
+                        await self.journal.reach(fault.parallel)
                 if (answer := await carry_out(fault, request, entry.request_id)) is not None:
                     return answer
                 if fault.action == "no-speech":

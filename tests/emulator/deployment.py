@@ -195,9 +195,15 @@ class Deployment:
 
     # The speech server
 
-    def fail(self, call: Call, *then: dict[str, Any]) -> None:
-        """Have the speech server answer the next requests for a call so, and as usual after that."""
-        self._speech("/_local/faults", {"match": call.call_id, "then": list(then)})
+    def fail(self, calls: Call | str, *then: dict[str, Any]) -> None:
+        """Have the speech server answer the next requests so, and as usual after that.
+
+        Args:
+            calls: A call, or the name of many.
+            then: How, in order (`local.speech.faults`).
+        """
+        match = calls if isinstance(calls, str) else calls.call_id
+        self._speech("/_local/faults", {"match": match, "then": list(then)})
 
     def heard(self) -> dict[str, Any]:
         """What the speech server was asked."""

@@ -49,6 +49,7 @@ def test_reset_forgets_what_was_ordered() -> None:
         {"match": "x", "then": [{"status": 99}]},
         {"match": "x", "then": [{"status": 500, "times": 0}]},
         {"match": "x", "then": [{"status": 500, "delay": -1}]},
+        {"match": "x", "then": [{"status": 500, "parallel": 0}]},
         {"match": "x", "then": [{"status": 500, "headers": []}]},
         {"match": "x", "then": [{"status": 500, "unknown": 1}]},
     ],

@@ -110,7 +110,7 @@ def test_nothing_is_fetched_from_elsewhere(speech: Speech, url: str) -> None:
 
 
 def test_requests_above_the_limit_are_refused_and_counted(speech: Speech) -> None:
-    speech.order("", {"action": "answer", "delay": 0.4, "times": None})
+    speech.order("", {"action": "answer", "parallel": 3, "delay": 2, "times": 3})
     with ThreadPoolExecutor(5) as pool:
         answers = list(pool.map(lambda _: speech.listen(AUDIO), range(5)))
     assert sorted(answer.status_code for answer in answers) == [200, 200, 200, 429, 429]
@@ -118,6 +118,17 @@ def test_requests_above_the_limit_are_refused_and_counted(speech: Speech) -> Non
     journal = speech.journal()
     assert (journal["parallel_limit"], journal["peak_parallel"], journal["refused"]) == (3, 4, 2)
     assert journal["running"] == 0
+
+
+def test_requests_are_held_until_so_many_are_in_progress(speech: Speech) -> None:
+    speech.order("", {"action": "answer", "parallel": 3, "times": 2})
+    with ThreadPoolExecutor(3) as pool:
+        held = [pool.submit(speech.listen, AUDIO) for _ in range(2)]
+        while speech.journal()["running"] < 2:
+            assert not any(answer.done() for answer in held)
+        assert speech.listen(AUDIO).status_code == 200
+        assert [answer.result().status_code for answer in held] == [200, 200]
+    assert speech.journal()["peak_parallel"] == 3
 
 
 def test_the_journal_shows_what_was_sent_and_nothing_secret(speech: Speech, audio_host: AudioHost) -> None:
