@@ -14,16 +14,18 @@ class Word:
     """One recognised word.
 
     Attributes:
-        text: Lower case, without punctuation.
+        text: Lower case, without the punctuation around it.
         start: Seconds from the start of the audio.
         end: Seconds from the start of the audio.
         confidence: 0 to 1.
+        punctuated: As the engine writes it, with capitals and punctuation; `None` if it writes neither.
     """
 
     text: str
     start: float
     end: float
     confidence: float
+    punctuated: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
