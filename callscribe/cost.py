@@ -9,8 +9,8 @@ from functools import cache
 from typing import Any, Final
 
 from callscribe.data_files import load
-from callscribe.options import DETECT, TranscriptionOptions
-from callscribe.reply import TokenUsage
+from callscribe.deepgram.options import DETECT, TranscriptionOptions
+from callscribe.deepgram.reply import TokenUsage
 
 DEFAULT_PRICE_LIST: Final = "deepgram-2026-08"
 DEFAULT_PLAN: Final = "pay-as-you-go"

@@ -7,10 +7,10 @@ from decimal import Decimal
 from typing import Any, Final
 
 from callscribe.codec import SCHEMA_VERSION, decode, encode
-from callscribe.conversation import Utterance
+from callscribe.contract.table_keys import transcript_key, transcript_listing
+from callscribe.conversation.utterances import Utterance
 from callscribe.foreign import bounded_text
-from callscribe.quality import QualityScore
-from callscribe.table_keys import transcript_key, transcript_listing
+from callscribe.judgement.quality import QualityScore
 from callscribe.table_values import attribute
 from callscribe.transcript import Provenance, Transcript
 

@@ -5,18 +5,18 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from callscribe.alignment import SegmentMap
 from callscribe.audio_facts import AudioFacts
-from callscribe.call_summary import CallSummary, summarise
-from callscribe.conversation import Role, Sentiment, SentimentLabel, TimedWord, Utterance, mean_confidence
+from callscribe.conversation.alignment import SegmentMap
+from callscribe.conversation.phrases import spoken
+from callscribe.conversation.roles import RoleAssignment, assign_roles, speaker_name
+from callscribe.conversation.sentiment import utterance_sentiments
+from callscribe.conversation.utterances import Role, Sentiment, SentimentLabel, TimedWord, Utterance, mean_confidence
 from callscribe.cost import Cost, PriceList, cost_of, load_prices
-from callscribe.live_state import LiveCoverage
-from callscribe.options import OptionsRecord, TranscriptionOptions, merged_vocabulary
-from callscribe.phrases import spoken
-from callscribe.recordings import CallRecording
-from callscribe.reply import Entity, Mention, Reply, Word
-from callscribe.roles import RoleAssignment, assign_roles, speaker_name
-from callscribe.sentiment import utterance_sentiments
+from callscribe.deepgram.options import OptionsRecord, TranscriptionOptions, merged_vocabulary
+from callscribe.deepgram.reply import Entity, Mention, Reply, Word
+from callscribe.judgement.call_summary import CallSummary, summarise
+from callscribe.live.state import LiveCoverage
+from callscribe.recordings.layouts import CallRecording
 
 __all__ = [
     "BATCH",

@@ -16,7 +16,7 @@ from typing import Any
 from rich.console import Console
 from rich.text import Text
 
-from callscribe.live_call import LiveStatus
+from callscribe.live.call import LiveStatus
 from local.calls import Call, CallFailed, TooSlow, claim_item
 from local.connect import Instance, PhoneCall
 from local.ring import CLINIC, end

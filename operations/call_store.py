@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from boto3.dynamodb.conditions import Attr, Key
 
-from callscribe.table_keys import (
+from callscribe.contract.table_keys import (
     CALL_INDEX,
     FAILED_PARTITION,
     LISTING_INDEX,

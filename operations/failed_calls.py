@@ -14,9 +14,9 @@ from datetime import UTC, datetime
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Protocol, TypeAlias, TypeVar
 
-from callscribe.identity import recording_id
 from callscribe.json_text import UnreadableJson, read_json
-from callscribe.recordings import NotACall, UnknownExtension, UnknownLayout, parse_key
+from callscribe.recordings.identity import recording_id
+from callscribe.recordings.layouts import NotACall, UnknownExtension, UnknownLayout, parse_key
 from operations.rendering import object_name
 
 if TYPE_CHECKING:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 from botocore.exceptions import ClientError
 
 from callscribe.json_text import read_json
-from callscribe.live_call import SAMPLE_RATE, InvalidLiveCall, LiveCall
+from callscribe.live.call import SAMPLE_RATE, InvalidLiveCall, LiveCall
 from operations.failed_calls import FailedCall
 from operations.live_calls import LiveCallStore
 

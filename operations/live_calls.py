@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from boto3.dynamodb.conditions import Key
 
-from callscribe.live_call import LiveStatus
-from callscribe.table_keys import (
+from callscribe.contract.table_keys import (
     CALL_INDEX,
     call_partition,
     live_call_key,
@@ -18,6 +17,7 @@ from callscribe.table_keys import (
     utterance_key,
     utterance_range,
 )
+from callscribe.live.call import LiveStatus
 from operations.call_store import items_of
 
 if TYPE_CHECKING:

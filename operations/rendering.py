@@ -12,9 +12,9 @@ from rich.rule import Rule
 from rich.table import Table
 from rich.text import Text
 
-from callscribe.call_summary import FLAGS
-from callscribe.live_call import SAMPLE_RATE
-from callscribe.live_coverage import BEGINNING_NOT_PROVEN, END_NOT_PROVEN, STOP_TIMESTAMP, covered_seconds
+from callscribe.judgement.call_summary import FLAGS
+from callscribe.live.call import SAMPLE_RATE
+from callscribe.live.coverage import BEGINNING_NOT_PROVEN, END_NOT_PROVEN, STOP_TIMESTAMP, covered_seconds
 
 Item = Mapping[str, Any]
 _CLAIM_REASONS = ("failed_step", "error_code", "error_message", "covered_reason", "same_content_as")

@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from callscribe.codec import SCHEMA_VERSION
+from callscribe.contract.table_keys import live_call_key
 from callscribe.failures import SafeError
-from callscribe.live_call import SAMPLE_RATE
-from callscribe.live_coverage import covered_seconds
-from callscribe.table_keys import live_call_key
+from callscribe.live.call import SAMPLE_RATE
+from callscribe.live.coverage import covered_seconds
 
 SOURCE: Final = "callscribe"
 DETAIL_TYPE: Final = "Live Call Transcribed"

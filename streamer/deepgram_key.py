@@ -9,7 +9,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from callscribe.deepgram_key import MAX_AGE_SECONDS, key_in, missing
+from callscribe.deepgram.key import MAX_AGE_SECONDS, key_in, missing
 from streamer.aws import error_code
 
 

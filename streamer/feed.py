@@ -22,7 +22,7 @@ from botocore.awsrequest import AWSRequest
 from botocore.exceptions import BotoCoreError, NoCredentialsError
 
 from callscribe.codec import SCHEMA_VERSION, encode
-from callscribe.live_call import CHANNEL_ROLES, LiveStatus, LiveUtterance
+from callscribe.live.call import CHANNEL_ROLES, LiveStatus, LiveUtterance
 from streamer.deepgram.results import InterimResult
 from streamer.logs import failure
 from streamer.metrics import Count, Metrics

@@ -9,7 +9,7 @@ from datetime import timedelta
 from ipaddress import ip_address
 from typing import Final, TypeVar
 
-from callscribe.options import InvalidOptions, TranscriptionOptions
+from callscribe.deepgram.options import InvalidOptions, TranscriptionOptions
 from streamer import health
 
 _MAX_SLOTS: Final = 1_000

@@ -16,8 +16,8 @@ from typing import Any
 import uvloop
 from aiobotocore.session import AioSession
 
-from callscribe.live_call import LiveCall, LiveUtterance
-from callscribe.options import TranscriptionOptions
+from callscribe.deepgram.options import TranscriptionOptions
+from callscribe.live.call import LiveCall, LiveUtterance
 from streamer.__main__ import settle_garbage_collector
 from streamer.calls.call import CallRun, Services
 from streamer.calls.ending import EndLimits

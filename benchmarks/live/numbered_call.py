@@ -9,7 +9,7 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from callscribe.live_call import SAMPLE_RATE
+from callscribe.live.call import SAMPLE_RATE
 from local.speech.engines.frames import FRAME_SAMPLES, encode_frame
 
 _AGENT_NUMBERS = 30_000

@@ -26,7 +26,7 @@ from aiohttp import WSMsgType, web
 
 from benchmarks.live.recogniser import RESULTS_PER_SECOND, Recogniser
 from benchmarks.live.traffic import Pacing, Traffic
-from callscribe.live_call import LiveCall
+from callscribe.live.call import LiveCall
 
 HOST = "127.0.0.1"
 _CLINIC = "benchmark"

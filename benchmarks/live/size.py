@@ -9,7 +9,7 @@ from benchmarks.cost import price, write_units
 from benchmarks.live.load import Result
 from benchmarks.report import Figures
 from callscribe.cost import load_prices
-from callscribe.options import TranscriptionOptions
+from callscribe.deepgram.options import TranscriptionOptions
 
 _SLOTS, _TASK_VCPU, _TASK_GB = 100, 1, 2
 _FILLED = Decimal("0.7")

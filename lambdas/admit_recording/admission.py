@@ -23,10 +23,10 @@ from typing import TYPE_CHECKING
 from botocore.exceptions import ClientError
 
 from callscribe.audio import AudioFacts, UnusableAudio, probe
-from callscribe.clinics import ClinicDecision, ClinicRules, InvalidClinic, decide
-from callscribe.identity import recording_id
-from callscribe.recorded_time import possible_time
-from callscribe.recordings import (
+from callscribe.contract.table_keys import failed_admission_key, transcript_key
+from callscribe.recordings.clinics import ClinicDecision, ClinicRules, InvalidClinic, decide
+from callscribe.recordings.identity import recording_id
+from callscribe.recordings.layouts import (
     CONNECT,
     CallKind,
     CallRecording,
@@ -38,7 +38,7 @@ from callscribe.recordings import (
     parse_key,
     with_start,
 )
-from callscribe.table_keys import failed_admission_key, transcript_key
+from callscribe.recordings.recorded_time import possible_time
 from lambdas.admit_recording.contents import Contents, Ours, digest_in
 from lambdas.admit_recording.decision import Decision, Verdict
 from lambdas.admit_recording.live_policy import LiveEvidence
@@ -56,7 +56,7 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb.service_resource import Table
     from mypy_boto3_s3 import S3Client
 
-    from callscribe.live_state import LiveState
+    from callscribe.live.state import LiveState
     from lambdas.admit_recording.announcement import Announcement
     from lambdas.admit_recording.contacts import Contacts
     from lambdas.admit_recording.live_policy import LivePolicy

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 from botocore.exceptions import ClientError
 
-from callscribe.clinics import ATTRIBUTE, ContactFacts
+from callscribe.recordings.clinics import ATTRIBUTE, ContactFacts
 from lambdas.common.errors import SafeError, error_code
 
 if TYPE_CHECKING:

@@ -25,7 +25,7 @@ from botocore.exceptions import ClientError
 
 from callscribe.aws_refusals import cancellation_codes
 from callscribe.codec import SCHEMA_VERSION
-from callscribe.table_keys import CALL_INDEX, call_partition, claim_key, claim_range, content_key
+from callscribe.contract.table_keys import CALL_INDEX, call_partition, claim_key, claim_range, content_key
 from lambdas.common.claims import IN_PROGRESS, REPEATABLE, ClaimStatus
 from lambdas.common.errors import TransientError, error_code
 
@@ -36,8 +36,8 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb.service_resource import Table
     from mypy_boto3_s3 import S3Client
 
-    from callscribe.recordings import CallRecording
-    from callscribe.table_keys import ItemKey
+    from callscribe.contract.table_keys import ItemKey
+    from callscribe.recordings.layouts import CallRecording
     from lambdas.common.claims import Candidate, Claims
 
 # The strongest first; as a rule S3 keeps a checksum of one kind (Amazon S3 User Guide, "Checking object integrity").

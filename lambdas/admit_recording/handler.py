@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.parser import ValidationError, parse
 
-from callscribe.clinics import ClinicRules
+from callscribe.recordings.clinics import ClinicRules
 from lambdas.admit_recording.admission import Admission, NewVersionPolicy
 from lambdas.admit_recording.announcement import AdmitRequest
 from lambdas.admit_recording.contacts import Contacts

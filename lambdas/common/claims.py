@@ -18,13 +18,13 @@ from uuid import uuid4
 from botocore.exceptions import ClientError
 
 from callscribe.codec import SCHEMA_VERSION, OpenEnum
-from callscribe.table_keys import ItemKey, claim_key, failed_listing
+from callscribe.contract.table_keys import ItemKey, claim_key, failed_listing
 from lambdas.common.errors import SafeError, TransientError, error_code
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.service_resource import Table
 
-    from callscribe.recordings import CallRecording
+    from callscribe.recordings.layouts import CallRecording
 
 
 class ClaimStatus(OpenEnum):

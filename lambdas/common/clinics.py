@@ -14,7 +14,9 @@ from aws_lambda_powertools.metrics import MetricUnit
 from boto3.dynamodb.conditions import Key
 from botocore.exceptions import ClientError
 
-from callscribe.clinics import (
+from callscribe.codec import SCHEMA_VERSION
+from callscribe.contract.table_keys import CALL_INDEX, call_partition, clinic_key, live_call_key
+from callscribe.recordings.clinics import (
     ClinicDecision,
     ClinicEvidence,
     ClinicSource,
@@ -22,8 +24,6 @@ from callscribe.clinics import (
     decide,
     known_source,
 )
-from callscribe.codec import SCHEMA_VERSION
-from callscribe.table_keys import CALL_INDEX, call_partition, clinic_key, live_call_key
 from lambdas.common.claims import ClaimStatus
 from lambdas.common.errors import TransientError, error_code
 from lambdas.common.observability import logger, metrics

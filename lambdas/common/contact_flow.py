@@ -11,8 +11,8 @@ from typing import Final, Literal
 from aws_lambda_powertools.utilities.parser import BaseModel, Field
 from pydantic import ConfigDict
 
-from callscribe.clinics import ATTRIBUTE, ContactFacts
-from callscribe.live_call import LATEST_MS, LONGEST_FRAGMENT
+from callscribe.live.call import LATEST_MS, LONGEST_FRAGMENT
+from callscribe.recordings.clinics import ATTRIBUTE, ContactFacts
 
 _TELEPHONE: Final = "TELEPHONE_NUMBER"
 """Type of an endpoint that is a telephone number."""

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from callscribe.live_state import InvalidLiveState, LiveState
-from callscribe.recordings import CallKind
-from callscribe.table_keys import live_call_key
+from callscribe.contract.table_keys import live_call_key
+from callscribe.live.state import InvalidLiveState, LiveState
+from callscribe.recordings.layouts import CallKind
 from lambdas.common.observability import logger
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.service_resource import Table
 
-    from callscribe.recordings import CallRecording
+    from callscribe.recordings.layouts import CallRecording
 
 
 def live_state(table: Table, call_id: str) -> LiveState | None:

@@ -6,7 +6,7 @@ from typing import Any
 
 from callscribe.audio_facts import AudioFacts
 from callscribe.codec import decode, encode
-from callscribe.recordings import CallRecording
+from callscribe.recordings.layouts import CallRecording
 from callscribe.transcript import Provenance
 
 
@@ -15,7 +15,7 @@ class AdmittedRecording:
     """One exact object, the call it belongs to and the audio in it.
 
     Attributes:
-        recording_id: Identity of the object's content (see `callscribe.identity`).
+        recording_id: Identity of the object's content (see `callscribe.recordings.identity`).
         bucket: Bucket of the object.
         key: Key of the object.
         version_id: Version of the object; `None` where the bucket keeps no versions.

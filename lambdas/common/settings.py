@@ -6,7 +6,7 @@ import json
 import os
 from datetime import timedelta
 
-from callscribe.conversation import Role
+from callscribe.conversation.utterances import Role
 
 
 def seconds(name: str) -> timedelta:

@@ -9,10 +9,10 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Protocol
 
+from callscribe.deepgram.options import TranscriptionOptions
+from callscribe.deepgram.reply import parse_reply
 from callscribe.documents import ArchivePointers, StoredForm, stored_form
-from callscribe.options import TranscriptionOptions
-from callscribe.recordings import CallKind
-from callscribe.reply import parse_reply
+from callscribe.recordings.layouts import CallKind
 from callscribe.transcript import build_transcript
 from lambdas.common.archive import REFUSED_REQUESTS, VOCABULARY_TERMS, asked_of
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from callscribe.audio_facts import AudioFacts
     from callscribe.cost import PriceList
-    from callscribe.recordings import CallRecording
+    from callscribe.recordings.layouts import CallRecording
     from callscribe.transcript import Provenance, Role, Transcript
     from lambdas.common.archive import ArchivedObject
 

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from decimal import Decimal
 
+    from callscribe.contract.table_keys import ItemKey
     from callscribe.documents import ArchivePointers
-    from callscribe.table_keys import ItemKey
     from callscribe.transcript import Transcript
 
 

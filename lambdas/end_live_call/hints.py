@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 from botocore.exceptions import ClientError
 
 from callscribe.codec import SCHEMA_VERSION
-from callscribe.table_keys import disconnection_key, live_call_key
+from callscribe.contract.table_keys import disconnection_key, live_call_key
 from lambdas.common.errors import error_code
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from aws_lambda_powertools.metrics import MetricUnit
 
-from callscribe.quality import load_rubric
+from callscribe.judgement.quality import load_rubric
 from lambdas.common import aws
 from lambdas.common.archive import Archive
 from lambdas.common.observability import correlate, entry_point, logger, metrics

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from botocore.exceptions import ClientError
 
 from callscribe.documents import from_document, quality_attribute
-from callscribe.quality import QualityScore, Rubric, score
+from callscribe.judgement.quality import QualityScore, Rubric, score
 from lambdas.common.errors import SafeError, error_code
 from lambdas.common.observability import logger
 

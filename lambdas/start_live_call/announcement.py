@@ -5,17 +5,17 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from callscribe.clinics import InvalidClinic
 from callscribe.codec import SCHEMA_VERSION
-from callscribe.live_call import InvalidLiveCall, LiveCall, LiveStatus
-from callscribe.table_keys import disconnection_key, live_call_key
+from callscribe.contract.table_keys import disconnection_key, live_call_key
+from callscribe.live.call import InvalidLiveCall, LiveCall, LiveStatus
+from callscribe.recordings.clinics import InvalidClinic
 from lambdas.common.observability import correlate
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.service_resource import Table
     from mypy_boto3_sqs import SQSClient
 
-    from callscribe.clinics import ClinicRules, ClinicSource
+    from callscribe.recordings.clinics import ClinicRules, ClinicSource
     from lambdas.common.clinics import Clinics
     from lambdas.common.contact_flow import ContactFlowEvent, MediaStream
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.parser import ValidationError, parse
 
-from callscribe.clinics import ClinicRules
+from callscribe.recordings.clinics import ClinicRules
 from lambdas.common import aws, settings
 from lambdas.common.clinics import Clinics
 from lambdas.common.contact_flow import ContactFlowEvent, answer

@@ -13,8 +13,8 @@ from pydantic import AwareDatetime, ConfigDict
 
 from callscribe.codec import SCHEMA_VERSION
 from callscribe.cost import prices_from_json
-from callscribe.options import TranscriptionOptions
-from callscribe.quality import load_rubric
+from callscribe.deepgram.options import TranscriptionOptions
+from callscribe.judgement.quality import load_rubric
 from lambdas.common import aws, settings
 from lambdas.common.archive import Archive
 from lambdas.common.errors import TransientError

@@ -13,11 +13,11 @@ from boto3.dynamodb.conditions import Key
 from botocore.exceptions import ClientError
 
 from callscribe.codec import decode
+from callscribe.contract.table_keys import ItemKey, call_partition, transcript_key, utterance_range
 from callscribe.documents import ArchivePointers, StoredForm, quality_attribute, stored_form
-from callscribe.live_call import LiveStatus, LiveUtterance
-from callscribe.live_transcript import MissingUtterances, build_live_transcript
-from callscribe.quality import QualityScore, Rubric, score
-from callscribe.table_keys import ItemKey, call_partition, transcript_key, utterance_range
+from callscribe.judgement.quality import QualityScore, Rubric, score
+from callscribe.live.call import LiveStatus, LiveUtterance
+from callscribe.live.transcript import MissingUtterances, build_live_transcript
 from callscribe.table_values import plain
 from callscribe.transcript import LIVE, Transcript
 from lambdas.common.errors import SafeError, error_code
@@ -29,8 +29,8 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb.service_resource import Table
 
     from callscribe.cost import PriceList
-    from callscribe.live_state import LiveState
-    from callscribe.options import TranscriptionOptions
+    from callscribe.deepgram.options import TranscriptionOptions
+    from callscribe.live.state import LiveState
     from lambdas.common.archive import Archive
 
 

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 from aws_lambda_powertools.metrics import MetricUnit
 
 from callscribe.cost import prices_from_json
-from callscribe.options import TranscriptionOptions
-from callscribe.quality import load_rubric
+from callscribe.deepgram.options import TranscriptionOptions
+from callscribe.judgement.quality import load_rubric
 from lambdas.common import aws, settings
 from lambdas.common.archive import Archive
 from lambdas.common.claims import Claims

@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import ClientError
 
 from callscribe.codec import SCHEMA_VERSION
+from callscribe.contract.table_keys import transcript_key
+from callscribe.deepgram.reply import InvalidReply
 from callscribe.documents import InvalidDocument, Unstorable, from_document, quality_attribute
-from callscribe.quality import score
-from callscribe.reply import InvalidReply
-from callscribe.table_keys import transcript_key
+from callscribe.judgement.quality import score
 from lambdas.common.archive import reply_key
 from lambdas.common.errors import error_code
 
@@ -29,8 +29,8 @@ if TYPE_CHECKING:
 
     from callscribe.audio_facts import AudioFacts
     from callscribe.cost import Cost
-    from callscribe.quality import Rubric
-    from callscribe.recordings import CallRecording
+    from callscribe.judgement.quality import Rubric
+    from callscribe.recordings.layouts import CallRecording
     from callscribe.transcript import Provenance, Transcript
     from lambdas.common.archive import Archive
     from lambdas.common.transcript_builder import BuiltTranscript, TranscriptBuilder

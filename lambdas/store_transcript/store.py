@@ -18,9 +18,9 @@ from botocore.exceptions import ClientError
 
 from callscribe.aws_refusals import cancellation_codes
 from callscribe.codec import encode
+from callscribe.contract.table_keys import ItemKey, claim_key, transcript_key
+from callscribe.deepgram.reply import InvalidReply
 from callscribe.documents import ArchivePointers, Unstorable
-from callscribe.reply import InvalidReply
-from callscribe.table_keys import ItemKey, claim_key, transcript_key
 from callscribe.table_values import attribute
 from callscribe.transcript import LIVE, Transcript
 from lambdas.common.claims import ClaimLost, ClaimStatus
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb.service_resource import Table
 
     from callscribe.cost import PriceList
-    from callscribe.options import TranscriptionOptions
+    from callscribe.deepgram.options import TranscriptionOptions
     from callscribe.transcript import Role
     from lambdas.common.archive import Archive, ArchivedObject
     from lambdas.common.claims import Claims

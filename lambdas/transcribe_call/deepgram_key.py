@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from aws_lambda_powertools.utilities.parameters.exceptions import GetParameterError
 from botocore.exceptions import ClientError
 
-from callscribe.deepgram_key import MAX_AGE_SECONDS, KeyUnusable, key_in, missing
+from callscribe.deepgram.key import MAX_AGE_SECONDS, KeyUnusable, key_in, missing
 from lambdas.common.errors import error_code
 
 if TYPE_CHECKING:

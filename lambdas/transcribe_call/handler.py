@@ -13,7 +13,7 @@ from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, pro
 from aws_lambda_powertools.utilities.parameters import SecretsProvider, SSMProvider
 from botocore.exceptions import ClientError
 
-from callscribe.options import TranscriptionOptions
+from callscribe.deepgram.options import TranscriptionOptions
 from lambdas.common import aws, settings
 from lambdas.common.archive import Archive
 from lambdas.common.claims import Claims

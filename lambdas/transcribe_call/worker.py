@@ -37,15 +37,15 @@ from typing import TYPE_CHECKING
 from aws_lambda_powertools.metrics import MetricUnit
 from botocore.exceptions import BotoCoreError, ClientError
 
-from callscribe.documents import Unstorable
-from callscribe.options import (
+from callscribe.deepgram.options import (
     InvalidOptions,
     QueryParameters,
     TranscriptionOptions,
     merged_vocabulary,
     query_parameters,
 )
-from callscribe.reply import InvalidReply
+from callscribe.deepgram.reply import InvalidReply
+from callscribe.documents import Unstorable
 from lambdas.common.archive import REFUSED_REQUESTS, ArchivedObject, reply_key, request_metadata
 from lambdas.common.claims import (
     AlreadyAnswered,

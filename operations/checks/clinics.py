@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
-from callscribe.clinics import ClinicRules, queue_id
-from callscribe.table_keys import CALL_INDEX, disputed_clinics_partition
+from callscribe.contract.table_keys import CALL_INDEX, disputed_clinics_partition
+from callscribe.recordings.clinics import ClinicRules, queue_id
 from operations.checks.findings import Examined, Finding, ok, skipped, warning
 
 _GUIDE: Final = "see docs/operations.md, “Whose call it is”"

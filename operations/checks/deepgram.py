@@ -9,7 +9,7 @@ from urllib.parse import urlsplit, urlunsplit
 import httpx
 from botocore.exceptions import ClientError
 
-from callscribe.deepgram_key import KeyUnusable, key_in, missing
+from callscribe.deepgram.key import KeyUnusable, key_in, missing
 from operations.checks.findings import Examined, Finding, failed, ok, unknown, warning
 
 _HOSTED: Final = "wss://api.deepgram.com"

@@ -15,11 +15,11 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
+from callscribe.deepgram.options import InvalidOptions, TranscriptionOptions, live_query_parameters, merged_vocabulary
 from callscribe.failures import SafeError, describe
-from callscribe.live_call import CHANNEL_ROLES, LiveCall, LiveStatus, LiveUtterance, feed_channel
-from callscribe.live_coverage import without_pauses
-from callscribe.live_gaps import merged
-from callscribe.options import InvalidOptions, TranscriptionOptions, live_query_parameters, merged_vocabulary
+from callscribe.live.call import CHANNEL_ROLES, LiveCall, LiveStatus, LiveUtterance, feed_channel
+from callscribe.live.coverage import without_pauses
+from callscribe.live.gaps import merged
 from streamer.aws import is_transient
 from streamer.calls.reader import StreamReader
 from streamer.calls.state import completion
@@ -33,7 +33,7 @@ from streamer.media.call_media import CallMedia, UnsupportedAudio
 from streamer.metrics import Count, Metrics
 
 if TYPE_CHECKING:
-    from callscribe.live_call import EndReason, Gap
+    from callscribe.live.call import EndReason, Gap
     from streamer.calls.ending import EndLimits
     from streamer.calls.reader import Streams
     from streamer.calls.state import Checkpoint, EndHints

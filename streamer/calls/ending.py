@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from callscribe.live_call import EndReason
+from callscribe.live.call import EndReason
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from callscribe.live_call import InvalidLiveCall, LiveCall
+from callscribe.live.call import InvalidLiveCall, LiveCall
 from streamer.calls.call import CallRun, Outcome, Result, Services
 from streamer.calls.store import AlreadyRunning, Finished, NotYet, Taken
 from streamer.logs import CALL_ID, failure

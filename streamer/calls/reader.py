@@ -10,7 +10,7 @@ from contextlib import AbstractAsyncContextManager
 from typing import TYPE_CHECKING, Final, Protocol
 
 from callscribe.failures import SafeError
-from callscribe.live_call import SAMPLE_RATE, EndReason
+from callscribe.live.call import SAMPLE_RATE, EndReason
 from streamer.calls.ending import EndLimits, Evidence, end_of, never_started
 from streamer.kinesis_video import (
     FromTime,

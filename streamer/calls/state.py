@@ -8,8 +8,9 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from callscribe.codec import decode, encode
-from callscribe.live_call import SAMPLE_RATE, EndReason, Gap
-from callscribe.live_coverage import (
+from callscribe.deepgram.options import OptionsRecord
+from callscribe.live.call import SAMPLE_RATE, EndReason, Gap
+from callscribe.live.coverage import (
     Bound,
     Heard,
     Interval,
@@ -19,7 +20,6 @@ from callscribe.live_coverage import (
     intervals_of,
     reasons_of,
 )
-from callscribe.options import OptionsRecord
 from streamer.media.call_media import ResumePoint
 from streamer.media.clock import ClockStep
 

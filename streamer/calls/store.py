@@ -21,9 +21,9 @@ from uuid import uuid4
 from botocore.exceptions import BotoCoreError, ClientError
 
 from callscribe.codec import SCHEMA_VERSION, decode, encode
+from callscribe.contract.table_keys import call_partition, live_call_key, utterance_key
 from callscribe.failures import SafeError
-from callscribe.live_call import LiveCall, LiveStatus, LiveUtterance
-from callscribe.table_keys import call_partition, live_call_key, utterance_key
+from callscribe.live.call import LiveCall, LiveStatus, LiveUtterance
 from streamer.aws import cancellation_codes, error_code, persist
 from streamer.calls.attributes import from_attributes, to_attributes
 from streamer.calls.state import (

@@ -16,7 +16,7 @@ from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidSta
 from streamer.deepgram.failures import DeepgramRefused
 
 if TYPE_CHECKING:
-    from callscribe.options import QueryParameters
+    from callscribe.deepgram.options import QueryParameters
 
 MAX_AUDIO_BYTES: Final = 8_000
 """Largest audio message: a quarter of a second, so that one never holds up what must go out between two."""

@@ -8,7 +8,7 @@ import math
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, Protocol
 
-from callscribe.live_call import SAMPLE_RATE
+from callscribe.live.call import SAMPLE_RATE
 from streamer.deepgram.connection import MAX_AUDIO_BYTES, ConnectionLost
 from streamer.deepgram.hearing import CHANNELS, ROUNDING, ResultMissing
 from streamer.deepgram.messages import (
@@ -30,7 +30,7 @@ from streamer.media.stereo import FRAME_BYTES
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from callscribe.live_call import Gap
+    from callscribe.live.call import Gap
     from streamer.deepgram.connection import Connection
     from streamer.deepgram.hearing import Heard, Hearing
     from streamer.deepgram.replay import ReplayBuffer

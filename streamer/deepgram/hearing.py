@@ -13,8 +13,8 @@ from itertools import pairwise
 from operator import attrgetter
 from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
-from callscribe.conversation import TimedWord
-from callscribe.live_call import CHANNEL_ROLES, SAMPLE_RATE, Gap, GapReason
+from callscribe.conversation.utterances import TimedWord
+from callscribe.live.call import CHANNEL_ROLES, SAMPLE_RATE, Gap, GapReason
 from streamer.deepgram.messages import Alternative, MalformedMessage
 from streamer.deepgram.results import FinalResult, InterimResult
 

@@ -8,7 +8,7 @@ from collections import deque
 from operator import attrgetter
 from typing import TYPE_CHECKING, Final
 
-from callscribe.live_call import CHANNEL_ROLES, SAMPLE_RATE
+from callscribe.live.call import CHANNEL_ROLES, SAMPLE_RATE
 from streamer.media.stereo import FRAME_BYTES
 
 if TYPE_CHECKING:

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from callscribe.conversation import TimedWord
-from callscribe.live_call import Gap
+from callscribe.conversation.utterances import TimedWord
+from callscribe.live.call import Gap
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -20,7 +20,7 @@ from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Final, Protocol
 
-from callscribe.live_call import SAMPLE_RATE
+from callscribe.live.call import SAMPLE_RATE
 from streamer.deepgram.connection import ConnectionLost, HandshakeFailed, KeyRefused, open_connection
 from streamer.deepgram.conversation import Conversation, Counts, Patience
 from streamer.deepgram.failures import DeepgramRefused, DeepgramUnavailable, SessionOver
@@ -30,7 +30,7 @@ from streamer.deepgram.replay import ReplayBuffer
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from callscribe.live_call import Gap
+    from callscribe.live.call import Gap
     from streamer.deepgram.connection import Connection
     from streamer.deepgram.results import FinalResult, Sink
     from streamer.media.stereo import StereoAudio

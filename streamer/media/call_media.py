@@ -19,8 +19,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final, NamedTuple
 
-from callscribe.live_call import SAMPLE_RATE, EndReason, Gap
-from callscribe.live_gaps import merged
+from callscribe.live.call import SAMPLE_RATE, EndReason, Gap
+from callscribe.live.gaps import merged
 from streamer.media.clock import SAMPLES_PER_MS, SMALLEST_GAP, CallClock, ClockState, ClockStep
 from streamer.media.matroska import Audio, Cluster, Damage, Demuxer, Document, Segment, Tags
 from streamer.media.stereo import SAMPLE_BYTES, StereoAligner, StereoAudio

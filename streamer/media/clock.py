@@ -14,8 +14,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
-from callscribe.live_call import CHANNEL_ROLES, SAMPLE_RATE, Gap, GapReason
-from callscribe.live_gaps import merged
+from callscribe.live.call import CHANNEL_ROLES, SAMPLE_RATE, Gap, GapReason
+from callscribe.live.gaps import merged
 
 SAMPLES_PER_MS: Final = SAMPLE_RATE / 1000
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from callscribe.live_call import CHANNEL_ROLES, SAMPLE_RATE, Gap, GapReason
+from callscribe.live.call import CHANNEL_ROLES, SAMPLE_RATE, Gap, GapReason
 
 SAMPLE_BYTES: Final = 2
 FRAME_BYTES: Final = 2 * SAMPLE_BYTES

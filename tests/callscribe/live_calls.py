@@ -4,9 +4,9 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
-from callscribe.conversation import Role
-from callscribe.live_call import CHANNEL_ROLES, LiveUtterance
-from callscribe.table_keys import live_call_key, utterance_key
+from callscribe.contract.table_keys import live_call_key, utterance_key
+from callscribe.conversation.utterances import Role
+from callscribe.live.call import CHANNEL_ROLES, LiveUtterance
 
 CALL_ID = "0d3c1f52-9a7e-4b38-8c62-51f0e7d4ab19"
 CLINIC_ID = "harbour"

@@ -7,9 +7,9 @@ from datetime import UTC, datetime
 from typing import Any
 
 from callscribe.audio_facts import AudioFacts
-from callscribe.options import TranscriptionOptions
-from callscribe.recordings import CallKind, CallRecording
-from callscribe.reply import parse_reply
+from callscribe.deepgram.options import TranscriptionOptions
+from callscribe.deepgram.reply import parse_reply
+from callscribe.recordings.layouts import CallKind, CallRecording
 from callscribe.transcript import Provenance, Role, Transcript, build_transcript
 
 CUSTOMER, AGENT = 0, 1

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from callscribe.cost import Cost, InvalidPriceList, cost_of, load_prices, prices_from_json
-from callscribe.options import TranscriptionOptions
-from callscribe.reply import TokenUsage
+from callscribe.deepgram.options import TranscriptionOptions
+from callscribe.deepgram.reply import TokenUsage
 
 PLAIN = TranscriptionOptions()
 

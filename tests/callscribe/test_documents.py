@@ -10,7 +10,7 @@ from boto3.dynamodb.types import TypeSerializer
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from callscribe.conversation import Sentiment
+from callscribe.conversation.utterances import Sentiment
 from callscribe.documents import (
     ArchivePointers,
     InvalidDocument,
@@ -19,8 +19,8 @@ from callscribe.documents import (
     to_document,
     to_item,
 )
-from callscribe.quality import load_rubric, score
-from callscribe.recordings import CallKind
+from callscribe.judgement.quality import load_rubric, score
+from callscribe.recordings.layouts import CallKind
 from callscribe.transcript import Label, Role, Transcript, Utterance
 from tests.callscribe.replies import APPOINTMENT, RECORDING, Turn, mono, silent, stereo, transcript_of
 

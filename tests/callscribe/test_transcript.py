@@ -3,9 +3,9 @@ from decimal import Decimal
 import pytest
 
 from callscribe.audio_facts import AudioFacts
-from callscribe.options import TranscriptionOptions
-from callscribe.reply import parse_reply
-from callscribe.roles import RoleMethod
+from callscribe.conversation.roles import RoleMethod
+from callscribe.deepgram.options import TranscriptionOptions
+from callscribe.deepgram.reply import parse_reply
 from callscribe.transcript import Label, Role, build_transcript
 from tests.callscribe.replies import (
     AGENT,

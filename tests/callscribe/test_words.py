@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
-from callscribe.conversation import TimedWord
+from callscribe.conversation.utterances import TimedWord
+from callscribe.deepgram.options import TranscriptionOptions
 from callscribe.documents import ArchivePointers, from_document, stored_form, to_document
-from callscribe.live_call import LiveUtterance
-from callscribe.live_state import LiveState
-from callscribe.live_transcript import build_live_transcript
-from callscribe.options import TranscriptionOptions
+from callscribe.live.call import LiveUtterance
+from callscribe.live.state import LiveState
+from callscribe.live.transcript import build_live_transcript
 from callscribe.transcript import Transcript
 from tests.callscribe.live_calls import CONVERSATION, live_item
 from tests.callscribe.replies import APPOINTMENT, mono, stereo, transcript_of

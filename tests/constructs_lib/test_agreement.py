@@ -8,13 +8,13 @@ import pytest
 from aws_cdk.assertions import Template
 from jsonata.jsonata import Jsonata
 
-from callscribe import options as core_options
-from callscribe import vocabulary
-from callscribe.clinics import ClinicRules
 from callscribe.codec import SCHEMA_VERSION
-from callscribe.options import TranscriptionOptions
-from callscribe.quality import load_rubric
-from callscribe.table_keys import failed_admission_key
+from callscribe.contract.table_keys import failed_admission_key
+from callscribe.deepgram import options as core_options
+from callscribe.deepgram import vocabulary
+from callscribe.deepgram.options import TranscriptionOptions
+from callscribe.judgement.quality import load_rubric
+from callscribe.recordings.clinics import ClinicRules
 from callscribe.transcript import Role
 from constructs_lib import DeepgramOptions, TranscriptionWorkflow, _private, _state_machine
 from constructs_lib._state_machine import CALL_TRANSCRIBED, EVENT_SOURCE

@@ -14,7 +14,7 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk.assertions import Template
 
-from callscribe.clinics import ClinicRules, ContactFacts, decide
+from callscribe.recordings.clinics import ClinicRules, ContactFacts, decide
 from constructs_lib import LiveStreamer, TranscriptionWorkflow
 from constructs_lib._clinics import ATTRIBUTES, CONFLICTS_METRIC
 from tests.conftest import ROOT

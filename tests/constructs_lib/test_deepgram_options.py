@@ -8,7 +8,7 @@ from aws_cdk.assertions import Annotations, Match
 from deepgram.listen.v1.client import V1Client
 from deepgram.listen.v1.media.client import MediaClient
 
-from callscribe.options import TranscriptionOptions, query_parameters
+from callscribe.deepgram.options import TranscriptionOptions, query_parameters
 from constructs_lib import DeepgramOptions
 from constructs_lib.deepgram_options import _PARAMETERS, _STREAM_PARAMETERS, check_vocabulary, estimated_tokens
 from tests.constructs_lib.parts import new_stack

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 from aws_cdk.assertions import Template
 
-from callscribe.live_call import InvalidLiveCall, LiveCall, feed_channel
-from callscribe.quality import load_rubric
-from callscribe.table_keys import live_call_key, live_calls_partition, utterance_key
+from callscribe.contract.table_keys import live_call_key, live_calls_partition, utterance_key
+from callscribe.judgement.quality import load_rubric
+from callscribe.live.call import InvalidLiveCall, LiveCall, feed_channel
 from constructs_lib import LiveStreamer, LiveTranscriptFeed, _live_monitoring, _private
 from constructs_lib._state_machine import EVENT_SOURCE
 from constructs_lib.live_streamer import LIVE_CALL_TRANSCRIBED

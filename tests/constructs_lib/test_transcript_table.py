@@ -3,7 +3,7 @@ from aws_cdk import App, RemovalPolicy, Stack
 from aws_cdk import aws_kms as kms
 from aws_cdk.assertions import Template
 
-from callscribe import table_keys
+from callscribe.contract import table_keys
 from callscribe.documents import ArchivePointers, to_item
 from constructs_lib import TranscriptTable
 from constructs_lib.transcript_table import FAILED_PARTITION, LISTING_INDEX

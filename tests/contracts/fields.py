@@ -12,7 +12,7 @@ from enum import Enum
 from itertools import count
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
-from callscribe.recordings import CallRecording
+from callscribe.recordings.layouts import CallRecording
 
 # What modules import for the type checker alone.
 _NAMES = {"CallRecording": CallRecording}

@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 
 from callscribe.codec import OpenEnum, decode, encode
+from callscribe.deepgram.options import TranscriptionOptions, live_query_parameters, query_parameters
 from callscribe.documents import ArchivePointers, from_document, to_document, to_item
-from callscribe.live_call import LiveCall, LiveUtterance
-from callscribe.live_state import LiveCoverage, LiveState
-from callscribe.options import TranscriptionOptions, live_query_parameters, query_parameters
+from callscribe.live.call import LiveCall, LiveUtterance
+from callscribe.live.state import LiveCoverage, LiveState
 from callscribe.table_values import attribute, plain
 from callscribe.transcript import Transcript
 from constructs_lib import DeepgramOptions, DeepgramPrices

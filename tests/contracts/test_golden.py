@@ -13,11 +13,11 @@ from typing import Any
 import pytest
 
 from callscribe.codec import SCHEMA_VERSION, decode
+from callscribe.deepgram.reply import parse_reply
 from callscribe.documents import ArchivePointers, from_document, stored_form
-from callscribe.live_call import LiveCall, LiveUtterance
-from callscribe.live_state import LiveState
-from callscribe.quality import load_rubric, score
-from callscribe.reply import parse_reply
+from callscribe.judgement.quality import load_rubric, score
+from callscribe.live.call import LiveCall, LiveUtterance
+from callscribe.live.state import LiveState
 from callscribe.table_values import plain
 from operations.live_transcript import LiveTranscript
 from streamer.announcer import detail

@@ -11,8 +11,8 @@ import boto3
 import pytest
 
 from callscribe.codec import SCHEMA_VERSION
+from callscribe.deepgram.options import TranscriptionOptions
 from callscribe.documents import from_document
-from callscribe.options import TranscriptionOptions
 from callscribe.transcript import Role
 from lambdas.admit_recording.contents import Contents, Held
 from lambdas.common.archive import Archive

@@ -7,7 +7,7 @@ from itertools import chain, zip_longest
 from pathlib import Path
 from typing import Any
 
-from callscribe.live_call import SAMPLE_RATE
+from callscribe.live.call import SAMPLE_RATE
 from local.connect import Instance, PhoneCall
 from local.session import speech_server
 from local.speech.engines.frames import FRAME_SAMPLES, encode_frame

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from callscribe.live_call import feed_channel
-from callscribe.table_keys import clinic_key
+from callscribe.contract.table_keys import clinic_key
+from callscribe.live.call import feed_channel
 from local import watch
 from local.connect import CALLER_NUMBER
 from local.streamers import Streamer

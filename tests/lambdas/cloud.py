@@ -15,8 +15,8 @@ import boto3
 from botocore.exceptions import ClientError
 
 from callscribe.audio_facts import AudioFacts
-from callscribe.identity import recording_id
-from callscribe.recordings import CallKind, CallRecording
+from callscribe.recordings.identity import recording_id
+from callscribe.recordings.layouts import CallKind, CallRecording
 from lambdas.common.claims import Candidate
 from lambdas.common.recordings import AdmittedRecording
 from tests.fakes.table import create_transcript_table

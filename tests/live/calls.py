@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from itertools import chain
 from typing import Any, Final
 
-from callscribe.live_call import SAMPLE_RATE
+from callscribe.live.call import SAMPLE_RATE
 from local.kinesis_video.fragments import AGENT_TRACK, CUSTOMER_TRACK, Contact, from_pcm
 from local.speech.engines.frames import FRAME_BYTES, FRAME_SAMPLES, encode_frame
 

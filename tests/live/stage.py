@@ -21,7 +21,7 @@ from aiobotocore.config import AioConfig
 from aiobotocore.session import AioSession
 from botocore.exceptions import ConnectTimeoutError
 
-from callscribe.live_call import LiveCall, feed_channel
+from callscribe.live.call import LiveCall, feed_channel
 from local.emulator.process import Emulator
 from local.kinesis_video.admission import Admission
 from local.kinesis_video.app import create_app as create_streams_app

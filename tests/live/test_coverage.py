@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from callscribe.live_call import SAMPLE_RATE
+from callscribe.live.call import SAMPLE_RATE
 from tests.live.calls import FRAGMENT_SAMPLES, SECONDS, numbers
 from tests.live.stage import Stage
 

@@ -11,9 +11,9 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-from callscribe.live_call import LiveCall, LiveUtterance
-from callscribe.live_coverage import Streaming
-from callscribe.options import TranscriptionOptions
+from callscribe.deepgram.options import TranscriptionOptions
+from callscribe.live.call import LiveCall, LiveUtterance
+from callscribe.live.coverage import Streaming
 from local.kinesis_video.fragments import AGENT_TRACK, CUSTOMER_TRACK, Contact, Source, fragment_number
 from local.speech.app import SERVER_OPTIONS, create_frames_app
 from local.speech.engines.frames import FramesEngine

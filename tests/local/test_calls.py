@@ -2,8 +2,8 @@
 
 from datetime import UTC, date, datetime, timedelta, timezone
 
-from callscribe.clinics import ClinicRules, decide
-from callscribe.recordings import parse_key
+from callscribe.recordings.clinics import ClinicRules, decide
+from callscribe.recordings.layouts import parse_key
 from local.calls import connect_key, own_key
 from stacks.environments import Clinics
 

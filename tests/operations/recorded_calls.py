@@ -6,16 +6,16 @@ from datetime import UTC, datetime
 from typing import Any
 
 from callscribe.audio_facts import AudioFacts
-from callscribe.clinics import ClinicDecision, ClinicSource
-from callscribe.conversation import Role
+from callscribe.contract.table_keys import claim_key, failed_listing
+from callscribe.conversation.utterances import Role
+from callscribe.deepgram.options import TranscriptionOptions
+from callscribe.deepgram.reply import parse_reply
 from callscribe.documents import MAX_ITEM_BYTES, ArchivePointers, quality_attribute, to_document, to_item
-from callscribe.live_state import LiveState
-from callscribe.live_transcript import build_live_transcript
-from callscribe.options import TranscriptionOptions
-from callscribe.quality import load_rubric, score
-from callscribe.recordings import parse_key
-from callscribe.reply import parse_reply
-from callscribe.table_keys import claim_key, failed_listing
+from callscribe.judgement.quality import load_rubric, score
+from callscribe.live.state import LiveState
+from callscribe.live.transcript import build_live_transcript
+from callscribe.recordings.clinics import ClinicDecision, ClinicSource
+from callscribe.recordings.layouts import parse_key
 from callscribe.transcript import Provenance, build_transcript
 from tests.callscribe.live_calls import CONVERSATION, live_item
 from tests.operations.conftest import Deployed

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from callscribe.table_keys import clinic_key
+from callscribe.contract.table_keys import clinic_key
 from operations import calls
 from operations.call_store import CallStore
 from tests.callscribe.live_calls import CALL_ID, intervals

@@ -9,7 +9,7 @@ from typing import Any
 import boto3
 import pytest
 
-from callscribe.table_keys import failed_admission_key, failed_listing
+from callscribe.contract.table_keys import failed_admission_key, failed_listing
 from tests.conftest import ROOT
 from tests.operations.conftest import REGION, SESSION, Deployed
 from tests.operations.recorded_calls import CHANGED_AT, follow_live, store_claim, store_transcript

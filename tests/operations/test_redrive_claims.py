@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from callscribe.identity import recording_id
-from callscribe.table_keys import failed_admission_key, failed_listing
+from callscribe.contract.table_keys import failed_admission_key, failed_listing
+from callscribe.recordings.identity import recording_id
 from lambdas.admit_recording.announcement import AdmitRequest
 from operations import calls, redrive
 from tests.operations.conftest import Deployed, announcement

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import boto3
 import pytest
 
-from callscribe.live_call import SAMPLE_RATE, LiveCall
+from callscribe.live.call import SAMPLE_RATE, LiveCall
 from operations import redrive
 from operations.environment import Environment
 from tests.callscribe.live_calls import CALL_ID, CLINIC_ID, live_item

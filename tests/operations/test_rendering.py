@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from rich.console import Console, RenderableType
 
+from callscribe.deepgram.options import TranscriptionOptions
 from callscribe.documents import ArchivePointers, to_item
-from callscribe.options import TranscriptionOptions
 from operations.rendering import calls_table, claims_table, transcript_view
 from tests.callscribe.replies import APPOINTMENT, stereo, transcript_of
 

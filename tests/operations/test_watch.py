@@ -11,8 +11,8 @@ import pytest
 from rich.console import Console
 from rich.text import Text
 
-from callscribe.live_call import LiveStatus
-from callscribe.table_keys import live_call_key, utterance_key
+from callscribe.contract.table_keys import live_call_key, utterance_key
+from callscribe.live.call import LiveStatus
 from operations import watch
 from operations.environment import Environment
 from operations.live_feed import FeedUnavailable

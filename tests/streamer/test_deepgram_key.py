@@ -4,7 +4,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from callscribe.deepgram_key import KeyUnusable
+from callscribe.deepgram.key import KeyUnusable
 from streamer.deepgram_key import DeepgramKey
 
 

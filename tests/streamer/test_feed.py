@@ -15,8 +15,8 @@ from starlette.responses import JSONResponse
 from starlette.routing import Route
 
 from callscribe.codec import SCHEMA_VERSION
-from callscribe.conversation import Role
-from callscribe.live_call import LiveStatus, LiveUtterance
+from callscribe.conversation.utterances import Role
+from callscribe.live.call import LiveStatus, LiveUtterance
 from streamer.deepgram.results import InterimResult
 from streamer.feed import MAX_WAITING, AppSyncPublisher, CallFeed, NotPublished
 from streamer.metrics import Count, Metrics

@@ -10,7 +10,7 @@ from typing import Any
 import boto3
 import pytest
 
-from callscribe.live_call import LiveCall
+from callscribe.live.call import LiveCall
 from tests.callscribe.live_calls import live_item
 from tests.fakes.contact_flow import contact_flow_event
 from tests.fakes.deepgram import FakeDeepgram

@@ -9,8 +9,8 @@ from unittest.mock import Mock
 import pytest
 from botocore.exceptions import ClientError
 
-from callscribe.clinics import ClinicRules
-from callscribe.recordings import CallKind
+from callscribe.recordings.clinics import ClinicRules
+from callscribe.recordings.layouts import CallKind
 from lambdas.admit_recording.admission import Admission, NewVersionPolicy
 from lambdas.admit_recording.announcement import Announcement
 from lambdas.admit_recording.contacts import Contacts

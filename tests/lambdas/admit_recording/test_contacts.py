@@ -10,7 +10,7 @@ import pytest
 from botocore.exceptions import ClientError
 from botocore.stub import Stubber
 
-from callscribe.clinics import ContactFacts
+from callscribe.recordings.clinics import ContactFacts
 from lambdas.admit_recording.contacts import Contacts, ContactsClosed
 from lambdas.common.errors import is_transient
 from tests.fakes.contact_flow import CONTACT_ID, CUSTOMER_NUMBER, DIALLED_NUMBER, INSTANCE_ARN

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
-from callscribe.identity import recording_id
+from callscribe.recordings.identity import recording_id
 from lambdas.admit_recording.admission import NewVersionPolicy
 from lambdas.admit_recording.contents import digest_in
 from lambdas.common.claims import Claims

@@ -10,12 +10,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from callscribe.clinics import ClinicDecision
-from callscribe.live_coverage import TOLERANCE_MS
-from callscribe.live_state import LiveState
-from callscribe.recorded_time import possible_time
-from callscribe.recordings import START_METADATA, CallKind, parse_key
-from callscribe.table_keys import transcript_key
+from callscribe.contract.table_keys import transcript_key
+from callscribe.live.coverage import TOLERANCE_MS
+from callscribe.live.state import LiveState
+from callscribe.recordings.clinics import ClinicDecision
+from callscribe.recordings.layouts import START_METADATA, CallKind, parse_key
+from callscribe.recordings.recorded_time import possible_time
 from lambdas.admit_recording.admission import NewVersionPolicy
 from lambdas.admit_recording.live_policy import LiveEvidence, LivePolicy, LiveTranscripts
 from tests.callscribe.live_calls import intervals, live_item, moment

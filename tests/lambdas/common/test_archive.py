@@ -7,7 +7,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from callscribe.codec import SCHEMA_VERSION
-from callscribe.options import TranscriptionOptions
+from callscribe.deepgram.options import TranscriptionOptions
 from lambdas.common import archive as archive_module
 from lambdas.common.archive import Archive, ArchivedObject, TooLarge, asked_of, refused, request_metadata
 from tests.lambdas.cloud import NOW

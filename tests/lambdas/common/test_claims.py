@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
-from callscribe.recordings import CallKind
-from callscribe.table_keys import ItemKey
+from callscribe.contract.table_keys import ItemKey
+from callscribe.recordings.layouts import CallKind
 from lambdas.common.claims import (
     AlreadyAnswered,
     AttemptsSpent,

@@ -8,10 +8,10 @@ from unittest.mock import Mock
 
 import pytest
 
-from callscribe.clinics import ClinicDecision, ClinicEvidence, ClinicSource
 from callscribe.codec import SCHEMA_VERSION
-from callscribe.recordings import CallKind
-from callscribe.table_keys import claim_key, disputed_clinics_partition, transcript_key
+from callscribe.contract.table_keys import claim_key, disputed_clinics_partition, transcript_key
+from callscribe.recordings.clinics import ClinicDecision, ClinicEvidence, ClinicSource
+from callscribe.recordings.layouts import CallKind
 from lambdas.common import clinics
 from lambdas.common.clinics import Clinics, KnownClinic
 from lambdas.common.errors import TransientError

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from callscribe.clinics import ContactFacts
+from callscribe.recordings.clinics import ContactFacts
 from lambdas.common.contact_flow import ContactFlowEvent, answer
 from tests.fakes.contact_flow import CUSTOMER_NUMBER, audio, contact_flow_event
 

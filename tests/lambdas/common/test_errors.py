@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import pytest
 from botocore.exceptions import ClientError
 
-from callscribe.clinics import ClinicRules
+from callscribe.recordings.clinics import ClinicRules
 from lambdas.common.errors import describe
 
 if TYPE_CHECKING:

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from callscribe.quality import QualityScore, load_rubric
+from callscribe.judgement.quality import QualityScore, load_rubric
 from lambdas.common.archive import Archive
 from lambdas.score_quality.scoring import Scoring, TranscriptMissing
 from tests.lambdas.cloud import NOW, Cloud, recording

@@ -9,9 +9,9 @@ import boto3
 import pytest
 
 from callscribe.codec import SCHEMA_VERSION
-from callscribe.live_call import LiveCall
-from callscribe.recordings import CallKind
-from callscribe.table_keys import ItemKey, transcript_key
+from callscribe.contract.table_keys import ItemKey, transcript_key
+from callscribe.live.call import LiveCall
+from callscribe.recordings.layouts import CallKind
 from lambdas.common import aws
 from lambdas.common.errors import TransientError, UnexpectedError
 from lambdas.start_live_call import handler

@@ -10,9 +10,9 @@ import pytest
 from botocore.exceptions import ClientError
 
 from callscribe.cost import load_prices
+from callscribe.deepgram.options import TranscriptionOptions
 from callscribe.documents import from_document
-from callscribe.options import TranscriptionOptions
-from callscribe.quality import load_rubric
+from callscribe.judgement.quality import load_rubric
 from lambdas.common.archive import Archive
 from lambdas.store_live_transcript.store import LiveCallUnusable, LiveTranscriptStore, StoredLiveTranscript
 from tests.callscribe.live_calls import CALL_ID, CONVERSATION, live_item, utterance, utterance_item

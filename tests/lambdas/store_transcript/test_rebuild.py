@@ -11,9 +11,9 @@ import pytest
 from botocore.exceptions import ClientError
 
 from callscribe.codec import SCHEMA_VERSION
+from callscribe.deepgram.options import TranscriptionOptions
 from callscribe.documents import from_document
-from callscribe.options import TranscriptionOptions
-from callscribe.quality import load_rubric
+from callscribe.judgement.quality import load_rubric
 from callscribe.transcript import Role
 from lambdas.common.archive import Archive
 from lambdas.common.transcript_builder import TranscriptBuilder

@@ -11,9 +11,9 @@ import pytest
 from botocore.exceptions import ClientError
 
 from callscribe.cost import load_prices
+from callscribe.deepgram.options import TranscriptionOptions
 from callscribe.documents import from_document
-from callscribe.options import TranscriptionOptions
-from callscribe.recordings import CallKind
+from callscribe.recordings.layouts import CallKind
 from callscribe.transcript import Role
 from lambdas.common.archive import VOCABULARY_TERMS, Archive
 from lambdas.common.claims import ClaimLost, Claims

@@ -4,7 +4,7 @@ import pytest
 from aws_lambda_powertools.utilities.parameters import SecretsProvider
 from botocore.exceptions import ClientError
 
-from callscribe.deepgram_key import KeyUnusable
+from callscribe.deepgram.key import KeyUnusable
 from lambdas.transcribe_call.deepgram_key import DeepgramKey
 from tests.lambdas.cloud import Cloud, secrets_manager
 

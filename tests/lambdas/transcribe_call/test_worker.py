@@ -13,7 +13,7 @@ from botocore.exceptions import ClientError
 
 from callscribe.codec import SCHEMA_VERSION
 from callscribe.cost import load_prices
-from callscribe.options import TranscriptionOptions
+from callscribe.deepgram.options import TranscriptionOptions
 from lambdas.common.archive import Archive
 from lambdas.common.claims import Claims, Taken
 from lambdas.store_transcript.store import TranscriptStore

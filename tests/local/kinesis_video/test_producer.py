@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
-from callscribe.live_call import EndReason
+from callscribe.live.call import EndReason
 from local.kinesis_video.fragments import AGENT_TRACK, CUSTOMER_TRACK, fragment_number
 from local.kinesis_video.producer import CallInProgress, Calls
 from local.kinesis_video.streams import Streams

@@ -12,8 +12,8 @@ from typing import Any
 
 from aiobotocore.session import AioSession
 
-from callscribe.options import TranscriptionOptions
-from callscribe.table_keys import call_partition, live_call_key, utterance_range
+from callscribe.contract.table_keys import call_partition, live_call_key, utterance_range
+from callscribe.deepgram.options import TranscriptionOptions
 from local.access.keys import AccessKey
 from streamer.aws import config
 from streamer.calls.attributes import from_attributes, to_attributes

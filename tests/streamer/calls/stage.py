@@ -24,7 +24,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from callscribe.live_call import LiveCall
+from callscribe.live.call import LiveCall
 from local.access.keys import AccessKey
 from local.kinesis_video.admission import Admission
 from local.kinesis_video.app import create_app as create_streams_app

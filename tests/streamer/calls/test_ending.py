@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from callscribe.live_call import EndReason
+from callscribe.live.call import EndReason
 from streamer.calls.ending import EndLimits, Evidence, end_of, never_started
 
 LIMITS = EndLimits(settle=4, idle=120, start_wait=60, call=3600)

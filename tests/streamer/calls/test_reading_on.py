@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from callscribe.failures import SafeError
-from callscribe.live_call import EndReason, Gap, GapReason
+from callscribe.live.call import EndReason, Gap, GapReason
 from local.kinesis_video.fragments import Fragment, error_document, fragment_number
 from streamer.calls.ending import EndLimits
 from streamer.calls.reader import StreamNeverStarted, StreamReader

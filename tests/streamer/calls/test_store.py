@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError, CredentialRetrievalError, ReadTimeoutError
 
-from callscribe.conversation import Role
+from callscribe.conversation.utterances import Role
 from callscribe.failures import SafeError
-from callscribe.live_call import EndReason, Gap, GapReason, LiveCall, LiveUtterance
-from callscribe.live_coverage import Bound, Interval, Streaming
-from callscribe.live_state import LiveState
+from callscribe.live.call import EndReason, Gap, GapReason, LiveCall, LiveUtterance
+from callscribe.live.coverage import Bound, Interval, Streaming
+from callscribe.live.state import LiveState
 from streamer.calls.state import Checkpoint, Completion, EndHints, Lease
 from streamer.calls.store import (
     AlreadyRunning,

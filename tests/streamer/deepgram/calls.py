@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 
-from callscribe.live_call import Gap
+from callscribe.live.call import Gap
 from local.speech.engines.frames import FRAME_SAMPLES, encode_frame
 from streamer.deepgram.results import FinalResult, InterimResult
 from streamer.deepgram.session import DeepgramSession, SessionLimits

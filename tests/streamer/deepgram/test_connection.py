@@ -5,7 +5,7 @@ from urllib.parse import parse_qsl, urlsplit
 import pytest
 import uvloop
 
-from callscribe.options import TranscriptionOptions, live_query_parameters
+from callscribe.deepgram.options import TranscriptionOptions, live_query_parameters
 from streamer.deepgram.connection import (
     Connection,
     ConnectionLost,

@@ -3,7 +3,7 @@ from itertools import pairwise
 
 import pytest
 
-from callscribe.live_call import Gap, GapReason
+from callscribe.live.call import Gap, GapReason
 from streamer.deepgram.hearing import MAX_TEXT, MAX_WORDS, Evidence, Heard, Hearing, ResultMissing, Shown
 from streamer.deepgram.messages import Alternative, Channel, MalformedMessage, Results, Word
 from streamer.deepgram.results import FinalResult, InterimResult

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from callscribe.live_call import Gap, GapReason
+from callscribe.live.call import Gap, GapReason
 from streamer.deepgram.conversation import Patience
 from streamer.deepgram.failures import DeepgramRefused, DeepgramUnavailable, SessionOver
 from streamer.deepgram.results import FinalResult

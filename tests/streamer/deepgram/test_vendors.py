@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from callscribe.live_call import GapReason
+from callscribe.live.call import GapReason
 from streamer.deepgram.failures import DeepgramUnavailable
 from streamer.deepgram.session import SessionLimits
 from tests.streamer.deepgram.calls import Call, assert_whole, everybody, nobody, transcribe

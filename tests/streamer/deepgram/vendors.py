@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from random import Random
 
-from callscribe.live_gaps import merged
+from callscribe.live.gaps import merged
 from local.speech.engines.frames import FRAME_SAMPLES
 from tests.streamer.deepgram.calls import Call, Outcome
 from tests.streamer.deepgram.fake_deepgram import Message, Sent

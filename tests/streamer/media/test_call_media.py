@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from callscribe.live_call import EndReason, Gap, GapReason
+from callscribe.live.call import EndReason, Gap, GapReason
 from local.kinesis_video.fragments import (
     AGENT_TRACK,
     BLOCK_MS,

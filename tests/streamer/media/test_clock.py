@@ -4,7 +4,7 @@ from itertools import pairwise
 
 import pytest
 
-from callscribe.live_call import Gap, GapReason
+from callscribe.live.call import Gap, GapReason
 from streamer.media.clock import JITTER, LONGEST_HOLE, STEP, CallClock, ClockState, ClockStep
 
 START_MS = 1_726_677_688_724

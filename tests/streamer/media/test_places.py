@@ -13,8 +13,8 @@ from itertools import groupby, pairwise
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from callscribe.live_call import Gap
-from callscribe.live_gaps import merged
+from callscribe.live.call import Gap
+from callscribe.live.gaps import merged
 from local.kinesis_video.fragments import (
     AGENT_TRACK,
     BLOCK_MS,

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from callscribe.live_call import Gap, GapReason
+from callscribe.live.call import Gap, GapReason
 from streamer.media.stereo import LONGEST_SILENCE, LONGEST_WAIT, MOST_SILENCE, SKEW, StereoAligner, StereoAudio
 from tests.streamer.media.calls import counting, pcm_of, silence, stereo
 

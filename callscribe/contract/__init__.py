@@ -1,0 +1,1 @@
+"""What infrastructure and run time agree on, each fact once."""

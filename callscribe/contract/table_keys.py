@@ -1,0 +1,151 @@
+"""The keys of the transcript table, in one place."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Final
+
+from callscribe.recordings.layouts import CallKind
+
+CALL_INDEX: Final = "GSI1"
+"""Index of what belongs to a call."""
+
+LISTING_INDEX: Final = "GSI2"
+"""Index of what is listed in order of time: transcripts by clinic, and the claims on recordings that failed."""
+
+FAILED_PARTITION: Final = "FAILED"
+"""GSI2PK of the claims that failed or were rejected."""
+
+
+@dataclass(frozen=True, slots=True)
+class ItemKey:
+    """Primary key of an item and, where it is listed by call, its key in the index GSI1."""
+
+    pk: str
+    sk: str
+    gsi1pk: str | None = None
+    gsi1sk: str | None = None
+
+    def primary(self) -> dict[str, str]:
+        """The primary key alone, to get, update or delete the item."""
+        return {"PK": self.pk, "SK": self.sk}
+
+    def attributes(self) -> dict[str, str]:
+        """All key attributes, to put the item."""
+        index = {"GSI1PK": self.gsi1pk, "GSI1SK": self.gsi1sk}
+        return self.primary() | {name: value for name, value in index.items() if value is not None}
+
+
+def clinic_partition(clinic_id: str) -> str:
+    """PK of a clinic's transcripts."""
+    return f"CLINIC#{clinic_id}"
+
+
+def call_partition(call_id: str) -> str:
+    """GSI1PK of everything that belongs to a call."""
+    return f"CALL#{call_id}"
+
+
+def transcript_range(day: str | None = None) -> str:
+    """Beginning of the SK of all transcripts of a clinic, or of those of one day (yyyy-mm-dd)."""
+    return "TRANSCRIPT#" if day is None else f"TRANSCRIPT#{day}#"
+
+
+def transcript_key(clinic_id: str, day: str, call_id: str, kind: CallKind) -> ItemKey:
+    """Key of a call's transcript; the automated part of a contact stands beside the agent's, not over it."""
+    suffix = "#IVR" if kind is CallKind.IVR else ""
+    return ItemKey(
+        clinic_partition(clinic_id),
+        f"{transcript_range(day)}{call_id}{suffix}",
+        call_partition(call_id),
+        f"TRANSCRIPT{suffix}",
+    )
+
+
+def transcript_listing(clinic_id: str, started_at: datetime, call_id: str, kind: CallKind) -> dict[str, str]:
+    """Attributes that list a transcript of a clinic by the begin of its call."""
+    suffix = "#IVR" if kind is CallKind.IVR else ""
+    return {"GSI2PK": clinic_partition(clinic_id), "GSI2SK": f"{_sortable(started_at)}#{call_id}{suffix}"}
+
+
+def failed_listing(recording_id: str, failed_at: datetime) -> dict[str, str]:
+    """Attributes that list the claim on a recording among those that failed, by the time it did."""
+    return {"GSI2PK": FAILED_PARTITION, "GSI2SK": f"{_sortable(failed_at)}#{recording_id}"}
+
+
+def _sortable(moment: datetime) -> str:
+    """A time whose order as text is its order: to the second, UTC, beginning with the day."""
+    return moment.astimezone(UTC).replace(tzinfo=None, microsecond=0).isoformat() + "Z"
+
+
+def claim_key(recording_id: str, call_id: str | None, kind: CallKind | None) -> ItemKey:
+    """Key of the claim on a recording; a recording whose call is unknown is not listed by call."""
+    if call_id is None or kind is None:
+        return ItemKey(f"RECORDING#{recording_id}", "CLAIM")
+    return ItemKey(f"RECORDING#{recording_id}", "CLAIM", call_partition(call_id), f"{claim_range(kind)}{recording_id}")
+
+
+def claim_range(kind: CallKind) -> str:
+    """Beginning of the GSI1SK of all claims on recordings of a call, of one kind."""
+    return f"CLAIM#{kind}#"
+
+
+def content_key(clinic_id: str, call_id: str, kind: CallKind, size_bytes: int, digest: str) -> ItemKey:
+    """Key of what is noted of one content of a call's recordings, of one kind; listed by call like their claims.
+
+    A call id that is no contact's is of its clinic only.
+    """
+    content = f"{digest}#{size_bytes}"
+    return ItemKey(
+        f"CONTENT#{clinic_id}#{call_id}#{kind}", content, call_partition(call_id), f"CONTENT#{kind}#{content}"
+    )
+
+
+def failed_admission_key(bucket: str, key: str, content: str) -> ItemKey:
+    """Key of what is noted when an announced recording could not be admitted.
+
+    The state machine writes it, which cannot compute the identity of a recording.
+
+    Args:
+        bucket: bucket of the object.
+        key: key of the object.
+        content: its version as announced, else its ETag.
+    """
+    return ItemKey(f"ANNOUNCED#{bucket}/{key}#{content}", "FAILURE")
+
+
+def live_call_key(call_id: str, *, clinic_id: str | None = None, day: str | None = None) -> ItemKey:
+    """Key of a live call's state; with clinic and day (yyyy-mm-dd) also where it is listed."""
+    if clinic_id is None or day is None:
+        return ItemKey(call_partition(call_id), "LIVE")
+    return ItemKey(call_partition(call_id), "LIVE", live_calls_partition(clinic_id, day), call_partition(call_id))
+
+
+def clinic_key(call_id: str, *, disputed_on: str | None = None) -> ItemKey:
+    """Key of the decision whose call it is; a disputed one is listed, by the day (yyyy-mm-dd) of its latest dispute."""
+    listed = None if disputed_on is None else disputed_clinics_partition(disputed_on)
+    return ItemKey(call_partition(call_id), "CLINIC", listed, listed and call_partition(call_id))
+
+
+def disputed_clinics_partition(day: str) -> str:
+    """GSI1PK of the calls whose clinic was disputed last on a day (yyyy-mm-dd, UTC)."""
+    return f"DISPUTED#{day}"
+
+
+def disconnection_key(call_id: str) -> ItemKey:
+    """Key of the note that a contact is over, for a call that stands nowhere yet."""
+    return ItemKey(call_partition(call_id), "DISCONNECTION")
+
+
+def live_calls_partition(clinic_id: str, day: str) -> str:
+    """GSI1PK of a clinic's live calls of one day (yyyy-mm-dd, UTC)."""
+    return f"LIVE#{clinic_id}#{day}"
+
+
+def utterance_range() -> str:
+    """Beginning of the SK of all live utterances of a call."""
+    return "UTTERANCE#"
+
+
+def utterance_key(call_id: str, seq: int) -> ItemKey:
+    """Key of a live utterance; utterances sort by their number."""
+    return ItemKey(call_partition(call_id), f"{utterance_range()}{seq:08d}")

@@ -1,0 +1,1 @@
+"""Who says what: utterances, roles, sentiment, and the phrases that tell."""

@@ -1,0 +1,65 @@
+"""Which utterances a piece of Deepgram's text intelligence speaks of."""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+from callscribe.conversation.phrases import spoken
+from callscribe.deepgram.reply import Reply
+
+_RUN: Final = 4
+
+
+class SegmentMap:
+    """Maps segments of topics, intents and sentiments, which know words but neither time nor channel, to utterances.
+
+    In a reply of one channel the segment's word indexes lead to the times of its words. For several channels Deepgram
+    does not document what the indexes count, so the text decides: an utterance belongs to a segment by the runs of
+    four words that only it has in the whole call, a shorter one by being the segment's whole text and said once.
+    """
+
+    def __init__(self, reply: Reply) -> None:
+        self._turn_of_word = list(_turns_of_words(reply))
+        self._turn_of_run = {} if self._turn_of_word else _distinctive_runs([turn.text for turn in reply.utterances])
+
+    def turns(self, start_word: int, end_word: int, text: str) -> Counter[int]:
+        """Indexes of the utterances a segment covers, weighted by how much of it they hold.
+
+        Args:
+            start_word: first word of the segment.
+            end_word: last word of the segment, inclusive.
+            text: text of the segment.
+        """
+        if self._turn_of_word:
+            covered = self._turn_of_word[start_word : end_word + 1]
+            return Counter(turn for turn in covered if turn is not None)
+        turns = (self._turn_of_run.get(run) for run in _runs(text))
+        return Counter(turn for turn in turns if turn is not None)
+
+
+def _turns_of_words(reply: Reply) -> Iterator[int | None]:
+    """For each word of the only channel, the utterance it was said in."""
+    turn = 0
+    for word in reply.words:
+        while turn + 1 < len(reply.utterances) and reply.utterances[turn + 1].start <= word.start:
+            turn += 1
+        said_in = turn < len(reply.utterances) and reply.utterances[turn].start <= word.start
+        yield turn if said_in and word.start <= reply.utterances[turn].end else None
+
+
+def _distinctive_runs(texts: Sequence[str]) -> dict[tuple[str, ...], int]:
+    owner: dict[tuple[str, ...], int] = {}
+    shared: set[tuple[str, ...]] = set()
+    for index, text in enumerate(texts):
+        for run in _runs(text):
+            if owner.setdefault(run, index) != index:
+                shared.add(run)
+    return {run: index for run, index in owner.items() if run not in shared}
+
+
+def _runs(text: str) -> Iterator[tuple[str, ...]]:
+    words = spoken(text).words
+    if 0 < len(words) < _RUN:
+        yield tuple(words)
+    for start in range(len(words) - _RUN + 1):
+        yield tuple(words[start : start + _RUN])

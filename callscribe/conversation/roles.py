@@ -1,0 +1,176 @@
+"""Who of the speakers is the agent."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from re import Pattern
+
+from callscribe.codec import OpenEnum
+from callscribe.conversation.phrases import phrase, spoken
+from callscribe.conversation.utterances import Role
+from callscribe.data_files import load
+from callscribe.deepgram.reply import Reply, ReplyUtterance
+
+
+class RoleMethod(OpenEnum):
+    """How the roles were found."""
+
+    CHANNEL = "channel"
+    RULE = "diarization-rule"
+    SINGLE_SPEAKER = "single-speaker"
+    NO_SPEECH = "no-speech"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SpeakerRole:
+    """The role of one speaker.
+
+    Attributes:
+        speaker: as in `Utterance.speaker`.
+        role: the part the speaker plays.
+        confidence: 0 to 1; 0 for an unknown role.
+        evidence: what spoke for or against the agent's role, as names of rules of the lexicon.
+    """
+
+    speaker: str
+    role: Role
+    confidence: float
+    evidence: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RoleAssignment:
+    """The roles of all speakers, in order of their first words, and how they were found."""
+
+    method: RoleMethod
+    speakers: tuple[SpeakerRole, ...]
+
+    def of(self, speaker: str) -> SpeakerRole:
+        """The role of one speaker.
+
+        Raises:
+            KeyError: nobody of that name spoke.
+        """
+        for assigned in self.speakers:
+            if assigned.speaker == speaker:
+                return assigned
+        raise KeyError(speaker)
+
+
+def speaker_name(reply: Reply, utterance: ReplyUtterance) -> str:
+    """Name the speaker of an utterance: by channel where there are several, else by diarization."""
+    if reply.channel_count > 1:
+        return f"channel-{utterance.channel}"
+    return f"speaker-{utterance.speaker or 0}"
+
+
+def assign_roles(reply: Reply, channel_roles: Mapping[int, Role]) -> RoleAssignment:
+    """Say who is the agent and who the customer.
+
+    Separate channels leave no doubt: Amazon Connect records the customer on one and the agent on the other, and
+    `channel_roles` says which is which. Voices told apart by diarization are judged by what they say, by who asks more
+    and by who speaks first; the weights are in `lexicons/roles-v1.json`. With more than two voices, as after a
+    transfer, each is judged by itself. A voice too close to the middle, and a single voice, stay unknown.
+    """
+    turns: dict[str, list[ReplyUtterance]] = {}
+    for utterance in reply.utterances:
+        turns.setdefault(speaker_name(reply, utterance), []).append(utterance)
+    if not turns:
+        return RoleAssignment(method=RoleMethod.NO_SPEECH, speakers=())
+    if reply.channel_count > 1:
+        speakers = (_by_channel(name, channel_roles.get(said[0].channel)) for name, said in turns.items())
+        return RoleAssignment(method=RoleMethod.CHANNEL, speakers=tuple(speakers))
+    if len(turns) == 1:
+        return RoleAssignment(
+            method=RoleMethod.SINGLE_SPEAKER, speakers=tuple(_unknown(name, ("single-speaker",)) for name in turns)
+        )
+    return RoleAssignment(method=RoleMethod.RULE, speakers=tuple(_by_rule(turns)))
+
+
+def _by_channel(name: str, role: Role | None) -> SpeakerRole:
+    if role is None or role is Role.UNKNOWN:
+        return _unknown(name, ("channel-not-mapped",))
+    return SpeakerRole(speaker=name, role=role, confidence=1.0, evidence=("channel-map",))
+
+
+def _unknown(name: str, evidence: tuple[str, ...]) -> SpeakerRole:
+    return SpeakerRole(speaker=name, role=Role.UNKNOWN, confidence=0.0, evidence=evidence)
+
+
+@dataclass(frozen=True, slots=True)
+class _Lexicon:
+    # Weights towards the agent: negative ones speak for the customer.
+    rules: tuple[tuple[str, float, Pattern[str]], ...]
+    speaks_first: float
+    asks_more: float
+    min_words: int
+    min_confidence: float
+    max_confidence: float
+
+
+@cache
+def _lexicon() -> _Lexicon:
+    data = load("lexicons", "roles-v1")
+    rules = [
+        (name, sign * weight, phrase(expression))
+        for side, sign in (("agent", 1), ("customer", -1))
+        for name, (weight, expression) in data[side].items()
+    ]
+    weights = {name: data[name] for name in ("speaks_first", "asks_more")}
+    limits = {name: data[name] for name in ("min_words", "min_confidence", "max_confidence")}
+    return _Lexicon(tuple(rules), **weights, **limits)
+
+
+@dataclass(frozen=True, slots=True)
+class _Leaning:
+    """How much a speaker sounds like an agent, and why."""
+
+    score: float
+    evidence: tuple[str, ...]
+    words: int
+
+
+def _by_rule(turns: Mapping[str, Sequence[ReplyUtterance]]) -> list[SpeakerRole]:
+    lexicon = _lexicon()
+    questions = {name: _question_share(said) for name, said in turns.items()}
+    usual = sum(questions.values()) / len(questions)
+    first = next(iter(turns))
+    leanings = {
+        name: _leaning(said, lexicon, first=name == first, asks=questions[name] - usual) for name, said in turns.items()
+    }
+    heard = [leaning.score for leaning in leanings.values() if leaning.words >= lexicon.min_words]
+    if len(heard) < 2:
+        return [_unknown(name, (*leaning.evidence, "too-few-words")) for name, leaning in leanings.items()]
+    middle = (max(heard) + min(heard)) / 2
+    return [_judged(name, leaning, middle, lexicon) for name, leaning in leanings.items()]
+
+
+def _leaning(said: Sequence[ReplyUtterance], lexicon: _Lexicon, *, first: bool, asks: float) -> _Leaning:
+    texts = [spoken(utterance.text).text for utterance in said]
+    score = lexicon.asks_more * asks
+    evidence = ["asks-more"] if asks > 0 else []
+    if first:
+        score += lexicon.speaks_first
+        evidence.append("speaks-first")
+    for name, weight, pattern in lexicon.rules:
+        hits = sum(1 for text in texts if pattern.search(text))
+        score += weight * min(hits, 2)
+        if hits:
+            evidence.append(name)
+    return _Leaning(score, tuple(evidence), sum(len(text.split()) for text in texts))
+
+
+def _judged(name: str, leaning: _Leaning, middle: float, lexicon: _Lexicon) -> SpeakerRole:
+    if leaning.words < lexicon.min_words:
+        return _unknown(name, (*leaning.evidence, "too-few-words"))
+    distance = leaning.score - middle
+    confidence = round(min(lexicon.max_confidence, 1 / (1 + math.exp(-2 * abs(distance)))), 2)
+    if confidence < lexicon.min_confidence:
+        return _unknown(name, (*leaning.evidence, "too-close"))
+    role = Role.AGENT if distance > 0 else Role.CUSTOMER
+    return SpeakerRole(speaker=name, role=role, confidence=confidence, evidence=leaning.evidence)
+
+
+def _question_share(said: Sequence[ReplyUtterance]) -> float:
+    return sum(1 for utterance in said if spoken(utterance.text).question) / len(said)

@@ -1,0 +1,1 @@
+"""Deepgram's pure half: what is asked for, and what its replies mean."""

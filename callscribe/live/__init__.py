@@ -1,0 +1,1 @@
+"""A call while it runs: what is announced, its state, gaps, coverage and transcript."""

@@ -1,0 +1,158 @@
+"""Where a call that is transcribed while it runs stands, as its item in the table tells it to who only reads it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from callscribe.codec import Undecodable, decode, encode
+from callscribe.deepgram.options import OptionsRecord
+from callscribe.live.call import EndReason, Gap, LiveStatus
+from callscribe.live.coverage import BEGINNING_NOT_PROVEN, END_NOT_PROVEN, Bound, Interval, covered_seconds
+from callscribe.recordings.clinics import ClinicSource, known_source
+from callscribe.table_values import plain
+
+_OVER: Final = frozenset({LiveStatus.COMPLETED, LiveStatus.FAILED})
+
+
+class InvalidLiveState(ValueError):
+    """The item is no state of a live call; the message names the place, never a value."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LiveCoverage:
+    """How much of a call was transcribed live.
+
+    Attributes:
+        complete: whether it is proven that nothing that was streamed is missing, at either end or in between.
+        incomplete_reasons: codes of what is missing or not proven; empty for a complete call.
+        end_reason: evidence by which the call was taken to be over; None while it is not.
+        utterances: results stored.
+        gaps: pieces of the call that are not transcribed.
+        duration_seconds: length of the streamed audio, gaps and pauses included.
+        intervals: when something was streamed and all of it was transcribed; empty where that was not noted.
+        beginning: what was heard and told of the beginning; None where that was not noted.
+        end: what was heard and told of the end; None where that was not noted.
+    """
+
+    complete: bool
+    incomplete_reasons: tuple[str, ...]
+    end_reason: EndReason | None
+    utterances: int
+    gaps: tuple[Gap, ...]
+    duration_seconds: float
+    intervals: tuple[Interval, ...] = ()
+    beginning: Bound | None = None
+    end: Bound | None = None
+
+    @property
+    def gap_seconds(self) -> float:
+        """Length of all gaps together."""
+        return sum(gap.seconds for gap in self.gaps)
+
+    @property
+    def covered_seconds(self) -> float | None:
+        """How much is transcribed at least; None where that was not noted."""
+        return None if self.beginning is None else covered_seconds(encode(self.intervals))
+
+    @property
+    def proven(self) -> bool:
+        """Whether it is complete and both ends have their evidence, which earlier versions did not ask for."""
+        ends = (self.beginning, self.end)
+        return self.complete and all(bound is not None and bound.proven for bound in ends)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LiveState:
+    """A live call.
+
+    Attributes:
+        call_id: Connect's contact id.
+        clinic_id: clinic that takes the call.
+        day: date by which the call is filed, UTC, as yyyy-mm-dd.
+        started_at: when streaming began, UTC.
+        status: where the call stands.
+        coverage: how much of it is transcribed.
+        sessions: connections to Deepgram: one more for every reconnect and every hand-over.
+        vocabulary_terms: terms sent to Deepgram; None where the streamer has not noted it.
+        options: what Deepgram was asked for last; None where the streamer has not noted it.
+        model: name of the model that answered; "" where the streamer has not noted it.
+        active_until: until when somebody holds the call, or its last change; UTC.
+        agent_joined_at: when an agent joined the contact, by Connect, UTC; None where that is not known.
+        disconnected_at: when the contact was over, by Connect, UTC; None where that is not known.
+        clinic_source: what the clinic was decided by; None where that is not known.
+    """
+
+    call_id: str
+    clinic_id: str
+    day: str
+    started_at: datetime
+    status: LiveStatus
+    coverage: LiveCoverage
+    sessions: int
+    vocabulary_terms: int | None
+    options: OptionsRecord | None
+    model: str
+    active_until: datetime
+    agent_joined_at: datetime | None = None
+    disconnected_at: datetime | None = None
+    clinic_source: ClinicSource | None = None
+
+    @classmethod
+    def from_item(cls, item: Mapping[str, Any]) -> "LiveState":
+        """Read the item as boto3's table resource returns it. What a call that is not over lacks has its beginning.
+
+        Raises:
+            InvalidLiveState: it is no state of a live call.
+        """
+        value = plain(item)
+        try:
+            changed = datetime.fromisoformat(value["updated_at"])
+            leased = datetime.fromtimestamp(value.get("lease_until", 0), UTC)
+            return cls(
+                call_id=value["call_id"],
+                clinic_id=value["clinic_id"],
+                day=value["day"],
+                started_at=datetime.fromtimestamp(value["started_at_ms"] / 1000, UTC),
+                status=LiveStatus(value["status"]),
+                coverage=_coverage(value),
+                sessions=1 + value.get("reconnects", 0) + value.get("handovers", 0),
+                vocabulary_terms=value.get("vocabulary_terms"),
+                options=value["options"] if isinstance(value.get("options"), dict) else None,
+                model=value.get("model", ""),
+                active_until=max(changed, leased),
+                agent_joined_at=_moment(value.get("agent_joined_at")),
+                disconnected_at=_moment(value.get("disconnected_at")),
+                clinic_source=known_source(value.get("clinic_source")),
+            )
+        except KeyError as error:
+            raise InvalidLiveState(f"the live call has no {error.args[0]}") from None
+        except Undecodable as error:
+            raise InvalidLiveState(str(error)) from None
+        except (TypeError, ValueError, OverflowError):
+            raise InvalidLiveState("a field of the live call has no value of its kind") from None
+
+    @property
+    def over(self) -> bool:
+        """Whether nobody works on it any more."""
+        return self.status in _OVER
+
+
+def _moment(text: str | None) -> datetime | None:
+    return None if text is None else datetime.fromisoformat(text).astimezone(UTC)
+
+
+def _coverage(value: Mapping[str, Any]) -> LiveCoverage:
+    initial: dict[str, Any] = {
+        **{name: [] for name in ("incomplete_reasons", "gaps", "intervals")},
+        **dict.fromkeys(("end_reason", "beginning", "end")),
+        "complete": False,
+        "duration_seconds": 0,
+    }
+    known = {name: value.get(name) or nothing for name, nothing in initial.items()}
+    coverage = decode(LiveCoverage, {**known, "utterances": value.get("next_seq", 1) - 1}, "live call")
+    if coverage.complete and not coverage.proven:
+        # Noted by a version that looked for the end and for gaps only.
+        reasons = (*coverage.incomplete_reasons, BEGINNING_NOT_PROVEN, END_NOT_PROVEN)
+        return replace(coverage, complete=False, incomplete_reasons=reasons)
+    return coverage
