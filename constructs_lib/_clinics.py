@@ -12,8 +12,8 @@ from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_iam as iam
 
-from constructs_lib import _private
-from constructs_lib._runtime_function import RuntimeFunction
+from constructs_lib import _grants, _metrics, _nag
+from constructs_lib._functions import RuntimeFunction
 from constructs_lib.transcript_table import CALL_INDEX
 
 CONFLICTS_METRIC: Final = "ClinicConflicts"
@@ -87,7 +87,7 @@ def clinics_setting(
 def allow_decisions(role: iam.Role, table: dynamodb.ITableV2) -> None:
     """Allow *role* to look up and keep whose calls they are, and to note calls; it reads no words for that."""
     calls = {"dynamodb:LeadingKeys": ["CALL#*"]}
-    _private.allow_items(
+    _grants.allow_items(
         role, table, "dynamodb:PutItem", "dynamodb:UpdateItem", conditions={"ForAllValues:StringLike": calls}
     )
     iam.Grant.add_to_principal(
@@ -109,13 +109,13 @@ def allow_contacts(role: iam.Role, instance_arn: str) -> None:
     iam.Grant.add_to_principal(
         grantee=role, actions=["connect:DescribeContact", "connect:GetContactAttributes"], resource_arns=[contacts]
     )
-    _private.acknowledge_wildcards(role, {contacts: "each call is a contact with an id that Amazon Connect makes"})
+    _nag.acknowledge_wildcards(role, {contacts: "each call is a contact with an id that Amazon Connect makes"})
 
 
 def metric_conflicts(function: RuntimeFunction) -> cloudwatch.Metric:
     """Count what named another clinic than the call's, once for each call and statement; the sum of 5 minutes."""
     return cloudwatch.Metric(
-        namespace=_private.METRICS_NAMESPACE,
+        namespace=_metrics.METRICS_NAMESPACE,
         metric_name=CONFLICTS_METRIC,
         dimensions_map={"service": function.service},
         period=Duration.minutes(5),

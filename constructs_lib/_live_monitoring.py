@@ -10,7 +10,7 @@ from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
-from constructs_lib import _private
+from constructs_lib import _metrics
 from constructs_lib._monitoring import Alarms, add_conflict_alarm, create_dashboard
 
 SLOTS_USED: Final = "SlotsUsed"
@@ -52,7 +52,7 @@ class LiveMetrics:
     def of_streamers(self, name: str, *, statistic: str = "Sum", period: Duration = _MINUTE) -> cloudwatch.Metric:
         """Read a metric that all streamers of the service write."""
         return cloudwatch.Metric(
-            namespace=_private.METRICS_NAMESPACE,
+            namespace=_metrics.METRICS_NAMESPACE,
             metric_name=name,
             dimensions_map={"service": self._service},
             period=period,

@@ -11,7 +11,7 @@ from aws_cdk import aws_kms as kms
 from aws_cdk import aws_sns as sns
 from constructs import Construct
 
-from constructs_lib import _private
+from constructs_lib import _keys
 
 
 class Alarms:
@@ -119,15 +119,15 @@ def add_conflict_alarm(alarms: Alarms, conflicts: cloudwatch.IMetric) -> None:
 def create_alarm_topic(scope: Construct, *, key: kms.IKey) -> sns.Topic:
     """Create the encrypted topic below *scope* that the account's alarms may write to."""
     topic = sns.Topic(scope, "AlarmTopic", master_key=key, enforce_ssl=True)
-    _private.allow_service(
-        key, "cloudwatch.amazonaws.com", "kms:Decrypt", "kms:GenerateDataKey", conditions=_private.same_account()
+    _keys.allow_service(
+        key, "cloudwatch.amazonaws.com", "kms:Decrypt", "kms:GenerateDataKey", conditions=_keys.same_account()
     )
     topic.add_to_resource_policy(
         iam.PolicyStatement(
             actions=["sns:Publish"],
             principals=[iam.ServicePrincipal("cloudwatch.amazonaws.com")],
             resources=[topic.topic_arn],
-            conditions=_private.same_account(),
+            conditions=_keys.same_account(),
         )
     )
     return topic

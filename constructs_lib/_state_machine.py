@@ -14,7 +14,7 @@ from aws_cdk import aws_stepfunctions as sfn
 from aws_cdk import aws_stepfunctions_tasks as tasks
 from constructs import Construct
 
-from constructs_lib._runtime_function import RuntimeFunction
+from constructs_lib._functions import RuntimeFunction
 from constructs_lib.transcript_table import FAILED_PARTITION
 
 EVENT_SOURCE: Final = "callscribe"

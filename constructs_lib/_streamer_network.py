@@ -10,7 +10,7 @@ from aws_cdk import aws_kms as kms
 from aws_cdk import aws_logs as logs
 from constructs import Construct
 
-from constructs_lib import _private
+from constructs_lib import _logs, _nag
 
 _ZONES = 2
 
@@ -44,7 +44,7 @@ def streamer_vpc(
         restrict_default_security_group=False,
     )
     _flow_logs(vpc, key=key, log_retention=log_retention)
-    _private.acknowledge(
+    _nag.acknowledge(
         vpc,
         {
             "HIPAA.Security-VPCDefaultSecurityGroupClosed": "nothing is put into the default security group: streamers "
@@ -57,10 +57,10 @@ def streamer_vpc(
 
 
 def _flow_logs(vpc: ec2.Vpc, *, key: kms.IKey, log_retention: logs.RetentionDays) -> None:
-    group = _private.log_group(vpc, "FlowLogGroup", key=key, retention=log_retention)
+    group = _logs.log_group(vpc, "FlowLogGroup", key=key, retention=log_retention)
     role = iam.Role(vpc, "FlowLogRole", assumed_by=iam.ServicePrincipal("vpc-flow-logs.amazonaws.com"))
     vpc.add_flow_log("FlowLog", destination=ec2.FlowLogDestination.to_cloud_watch_logs(group, role))
-    _private.acknowledge(role, _private.INLINE_POLICY)
+    _nag.acknowledge(role, _nag.INLINE_POLICY)
 
 
 def streamer_security_group(scope: Construct, vpc: ec2.IVpc, *, stream_url: str) -> ec2.SecurityGroup:

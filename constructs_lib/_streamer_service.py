@@ -17,7 +17,7 @@ from aws_cdk import aws_logs as logs
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
-from constructs_lib import _private
+from constructs_lib import _logs, _nag
 
 STOP_TIMEOUT: Final = Duration.seconds(120)
 """What a streamer gets to hand its calls over; Fargate grants no more."""
@@ -94,7 +94,7 @@ class StreamerService(Construct):
             execution_role=self._execution_role(image),
             volumes=[ecs.Volume(name="tmp")],
         )
-        self._add_container(image, environment, _private.log_group(self, "Logs", key=key, retention=log_retention))
+        self._add_container(image, environment, _logs.log_group(self, "Logs", key=key, retention=log_retention))
         self._protect_tasks()
         self.service = ecs.FargateService(
             self,
@@ -118,9 +118,9 @@ class StreamerService(Construct):
 
     def _execution_role(self, image: ecs.ContainerImage) -> iam.Role:
         role = iam.Role(self, "ExecutionRole", assumed_by=iam.ServicePrincipal("ecs-tasks.amazonaws.com"))
-        _private.acknowledge(role, _private.INLINE_POLICY)
+        _nag.acknowledge(role, _nag.INLINE_POLICY)
         if isinstance(image, ecs.AssetImage | ecs.EcrImage):
-            _private.acknowledge_wildcards(
+            _nag.acknowledge_wildcards(
                 role, {"*": "the token with which images are pulled is the registry's, which cannot be named"}
             )
         return role
@@ -152,7 +152,7 @@ class StreamerService(Construct):
             version_consistency=ecs.VersionConsistency.ENABLED,
         )
         container.add_mount_points(ecs.MountPoint(container_path="/tmp", source_volume="tmp", read_only=False))  # noqa: S108
-        _private.acknowledge(
+        _nag.acknowledge(
             self.task_definition,
             {
                 "AwsSolutions-ECS2": "the variables name resources and settings; the one secret, Deepgram's key, is "
@@ -171,7 +171,7 @@ class StreamerService(Construct):
         iam.Grant.add_to_principal(
             grantee=self.role, actions=["ecs:GetTaskProtection", "ecs:UpdateTaskProtection"], resource_arns=[tasks]
         )
-        _private.acknowledge_wildcards(self.role, {tasks: "tasks of this cluster; a task's id is made when it starts"})
+        _nag.acknowledge_wildcards(self.role, {tasks: "tasks of this cluster; a task's id is made when it starts"})
 
     def scale_on_calls(
         self, queue: sqs.IQueue, *, slots: int, min_tasks: int, max_tasks: int

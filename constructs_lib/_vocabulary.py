@@ -11,7 +11,7 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_ssm as ssm
 from constructs import Construct
 
-from constructs_lib import _private
+from constructs_lib import _checks, _nag
 from constructs_lib.deepgram_options import DeepgramOptions, check_vocabulary
 
 DEFAULT_VOCABULARY: Final = "default"
@@ -52,7 +52,7 @@ def add_vocabulary(
             )
         ssm.StringParameter(
             scope,
-            f"Vocabulary-{_private.check_clinic_id(clinic)}",
+            f"Vocabulary-{_checks.check_clinic_id(clinic)}",
             parameter_name=path + clinic,
             description="Words Deepgram should expect in this clinic's calls, a JSON array",
             string_value=value,
@@ -68,6 +68,6 @@ def allow_vocabulary(role: iam.Role, path: str) -> None:
         arn_format=ArnFormat.SLASH_RESOURCE_NAME,
     )
     iam.Grant.add_to_principal(grantee=role, actions=["ssm:GetParameter"], resource_arns=[parameters])
-    _private.acknowledge_wildcards(
+    _nag.acknowledge_wildcards(
         role, {parameters: "a clinic is known by its calls only; one without a vocabulary must read as not found"}
     )

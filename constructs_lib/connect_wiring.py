@@ -13,7 +13,7 @@ from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
-from constructs_lib import _contact_flow, _private
+from constructs_lib import _checks, _contact_flow, _grants, _keys, _nag
 
 # Connect makes "{prefix}-connect-{instance alias}-contact-" of it, of at most 128 characters.
 _STREAM_PREFIX: Final = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,38}[A-Za-z0-9])?")
@@ -91,12 +91,12 @@ class ConnectWiring(Construct):
         removal_policy: RemovalPolicy = RemovalPolicy.RETAIN,
     ) -> None:
         super().__init__(scope, construct_id)
-        self.instance_arn = _private.check_instance(self, instance_arn)
+        self.instance_arn = _checks.check_instance(self, instance_arn)
         self.media_stream_prefix = _checked_stream_prefix(media_stream_prefix)
         self.stream_key = stream_key
         retention_hours = _retention_hours(media_retention or Duration.hours(24))
         if store_media_streams:
-            self.stream_key = stream_key or _private.own_key(
+            self.stream_key = stream_key or _keys.own_key(
                 self, removal_policy=removal_policy, description="Audio of live calls"
             )
             self._store_media_streams(self.stream_key, retention_hours)
@@ -132,9 +132,9 @@ class ConnectWiring(Construct):
             grantee=grantee, actions=["kinesisvideo:GetDataEndpoint", "kinesisvideo:GetMedia"], resource_arns=[arn]
         )
         if self.stream_key:
-            grant = grant.combine(_private.allow_key(grantee, self.stream_key, "kinesisvideo", write=False))
+            grant = grant.combine(_grants.allow_key(grantee, self.stream_key, "kinesisvideo", write=False))
         if isinstance(grantee.grant_principal, Construct):
-            _private.acknowledge_wildcards(
+            _nag.acknowledge_wildcards(
                 grantee.grant_principal,
                 {arn: "Connect makes the streams, one for each call that runs, as they are needed"},
             )

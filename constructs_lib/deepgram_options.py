@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 from aws_cdk import Annotations
 from constructs import IConstruct
 
-from constructs_lib._private import quoted
+from constructs_lib._checks import quoted
 from constructs_lib.deepgram_prices import DeepgramPrices
 
 Region = Literal["us", "eu", "au", "in"]

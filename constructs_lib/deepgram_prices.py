@@ -9,7 +9,7 @@ from decimal import Decimal, InvalidOperation
 from typing import Any, Final
 
 from constructs_lib import _sources
-from constructs_lib._private import quoted
+from constructs_lib._checks import quoted
 
 _FOLDER: Final = _sources.ROOT / "callscribe" / "prices"
 # Bytes. All variables of a function together may take 4 KB (AWS: "Lambda quotas").

@@ -10,7 +10,7 @@ from aws_cdk import aws_kms as kms
 from aws_cdk import aws_secretsmanager as secretsmanager
 from constructs import Construct
 
-from constructs_lib import _private
+from constructs_lib import _grants, _keys, _nag
 
 
 class DeepgramSecret(Construct):
@@ -41,7 +41,7 @@ class DeepgramSecret(Construct):
         removal_policy: RemovalPolicy = RemovalPolicy.RETAIN,
     ) -> None:
         super().__init__(scope, construct_id)
-        self.key = key or _private.own_key(self, removal_policy=removal_policy, description="Deepgram's API key")
+        self.key = key or _keys.own_key(self, removal_policy=removal_policy, description="Deepgram's API key")
         self.secret = secretsmanager.Secret(
             self,
             "Secret",
@@ -57,7 +57,7 @@ class DeepgramSecret(Construct):
             "a function that rotates it would hold a key that may create keys, worth more than the one it rotates; an "
             "operator rotates it without a deployment"
         )
-        _private.acknowledge(
+        _nag.acknowledge(
             self.secret,
             {"AwsSolutions-SMG4": reason, "HIPAA.Security-SecretsManagerRotationEnabled": reason},
         )
@@ -68,4 +68,4 @@ class DeepgramSecret(Construct):
             grantee=grantee,
             actions=["secretsmanager:PutSecretValue"],
             resource_arns=[self.secret.secret_arn],
-        ).combine(_private.allow_key(grantee, self.key, "secretsmanager", write=True))
+        ).combine(_grants.allow_key(grantee, self.key, "secretsmanager", write=True))

@@ -25,10 +25,10 @@ from aws_cdk import aws_sns as sns
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
-from constructs_lib import _clinics, _live_monitoring, _monitoring, _private, _vocabulary
+from constructs_lib import _checks, _clinics, _grants, _keys, _live_monitoring, _monitoring, _nag, _vocabulary
+from constructs_lib._functions import RuntimeFunction
 from constructs_lib._live_monitoring import LiveMetrics
 from constructs_lib._python_code import DEFAULT_ARCHITECTURE, DEFAULT_RUNTIME
-from constructs_lib._runtime_function import RuntimeFunction
 from constructs_lib._state_machine import EVENT_SOURCE
 from constructs_lib._streamer_image import streamer_image
 from constructs_lib._streamer_network import streamer_security_group, streamer_vpc
@@ -225,13 +225,13 @@ class LiveStreamer(Construct):
             (vpc is not None and nat_gateways is not None, "nat_gateways are for the new network: drop them or vpc"),
         )
         if instance_arn is not None:
-            _private.check_instance(self, instance_arn)
+            _checks.check_instance(self, instance_arn)
         lease = lease or Duration.seconds(30)
-        lease_seconds = _private.seconds_within(
+        lease_seconds = _checks.seconds_within(
             "lease", lease, at_least=Duration.seconds(6), at_most=Duration.minutes(5)
         )
 
-        self.key = key or _private.own_key(
+        self.key = key or _keys.own_key(
             self, removal_policy=RemovalPolicy.DESTROY, description="Queues, logs and events of live calls"
         )
         self.secret = secret or DeepgramSecret(self, "DeepgramSecret").secret
@@ -288,7 +288,7 @@ class LiveStreamer(Construct):
                     by_dialled_number=clinic_by_dialled_number,
                     default=default_clinic_id,
                     instance_arn=instance_arn,
-                    check=_private.check_live_clinic_id,
+                    check=_checks.check_live_clinic_id,
                 ),
             },
             timeout=_FLOW_TIMEOUT,
@@ -326,7 +326,7 @@ class LiveStreamer(Construct):
         self._start = start
         _clinics.allow_decisions(start.role, table)  # the right to note the call is among them
         _allow_live_items(start.role, table, "dynamodb:GetItem", write=False)
-        _private.allow_messages(start.role, self.queue, "sqs:SendMessage")
+        _grants.allow_messages(start.role, self.queue, "sqs:SendMessage")
         _allow_live_items(end.role, table, "dynamodb:UpdateItem")
         self._allow_storage(store.role, table, archive)
         self._open_to_flows(instance_arn)
@@ -402,12 +402,12 @@ class LiveStreamer(Construct):
         name = Names.unique_resource_name(self, separator="-", max_length=80)
         stack = Stack.of(self)
         # EventBridge sends events here that it could not hand to a function.
-        _private.allow_service(
+        _keys.allow_service(
             self.key,
             "events.amazonaws.com",
             "kms:Decrypt",
             "kms:GenerateDataKey",
-            conditions=_private.same_account(),
+            conditions=_keys.same_account(),
         )
         failed_calls = sqs.Queue(
             self,
@@ -441,10 +441,10 @@ class LiveStreamer(Construct):
 
     def _allow_storage(self, role: iam.Role, table: dynamodb.ITableV2, archive: s3.IBucket) -> None:
         _allow_live_items(role, table, "dynamodb:GetItem", "dynamodb:Query", write=False)
-        _private.allow_items(role, table, "dynamodb:PutItem")
-        _private.allow_objects(role, archive, "s3:PutObject", prefix=TRANSCRIPTS, write=True)
+        _grants.allow_items(role, table, "dynamodb:PutItem")
+        _grants.allow_objects(role, archive, "s3:PutObject", prefix=TRANSCRIPTS, write=True)
         self._allow_announcements(role)
-        _private.acknowledge_wildcards(
+        _nag.acknowledge_wildcards(
             role, {archive.arn_for_objects(f"{TRANSCRIPTS}*"): "transcripts are named by clinic, day and call"}
         )
 
@@ -495,26 +495,26 @@ class LiveStreamer(Construct):
         role = self.task_role
         self._allow_streams(role, "kinesisvideo:GetDataEndpoint", "kinesisvideo:GetMedia")
         if stream_key:
-            _private.allow_key(role, stream_key, "kinesisvideo", write=False)
+            _grants.allow_key(role, stream_key, "kinesisvideo", write=False)
         _allow_live_items(
             role,
             table,
             # TransactWriteItems asks for the actions it consists of.
             *("dynamodb:GetItem", "dynamodb:Query", "dynamodb:PutItem", "dynamodb:UpdateItem"),
         )
-        _private.allow_messages(
+        _grants.allow_messages(
             role, self.queue, "sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:ChangeMessageVisibility"
         )
-        _private.allow_messages(role, self.failed_calls, "sqs:SendMessage")
-        _private.allow_secret(role, self.secret)
+        _grants.allow_messages(role, self.failed_calls, "sqs:SendMessage")
+        _grants.allow_secret(role, self.secret)
         _vocabulary.allow_vocabulary(role, self.vocabulary_path)
         self._allow_announcements(role)
         if feed:
             feed.grant_publish(role)
-        _private.acknowledge_wildcards(
+        _nag.acknowledge_wildcards(
             role, {self._streams: "Amazon Connect makes streams as it needs them and names them with this prefix"}
         )
-        _private.acknowledge(role, _private.INLINE_POLICY)
+        _nag.acknowledge(role, _nag.INLINE_POLICY)
 
     def _await_way_out(self) -> None:
         """Start tasks once there is a way to their image, lest the circuit breaker give up."""
@@ -573,10 +573,10 @@ class LiveStreamer(Construct):
         announce an ended call again that could not be stored.
         """
         grant = (
-            _private.allow_messages(
+            _grants.allow_messages(
                 grantee, self.failed_calls, "sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:ChangeMessageVisibility"
             )
-            .combine(_private.allow_messages(grantee, self.queue, "sqs:SendMessage"))
+            .combine(_grants.allow_messages(grantee, self.queue, "sqs:SendMessage"))
             .combine(_allow_live_items(grantee, self._table, "dynamodb:GetItem", write=False))
             .combine(self._allow_streams(grantee, "kinesisvideo:DescribeStream"))
         )
@@ -623,7 +623,7 @@ def _allow_live_items(
     grantee: iam.IGrantable, table: dynamodb.ITableV2, *actions: str, write: bool = True
 ) -> iam.Grant:
     """Allow *actions* on calls and their words, not on recordings' claims and clinics' transcripts."""
-    return _private.allow_items(grantee, table, *actions, write=write, conditions=_leading_keys(_CALLS))
+    return _grants.allow_items(grantee, table, *actions, write=write, conditions=_leading_keys(_CALLS))
 
 
 def _leading_keys(*patterns: str) -> dict[str, dict[str, list[str]]]:
@@ -632,7 +632,7 @@ def _leading_keys(*patterns: str) -> dict[str, dict[str, list[str]]]:
 
 def _seconds(name: str, value: Duration | None, default: Duration, *, at_most: Duration | None = None) -> str:
     return str(
-        _private.seconds_within(
+        _checks.seconds_within(
             name, value or default, at_least=Duration.seconds(1), at_most=at_most or Duration.hours(1)
         )
     )

@@ -15,7 +15,7 @@ from aws_cdk import aws_kms as kms
 from aws_cdk import aws_logs as logs
 from constructs import Construct
 
-from constructs_lib import _private
+from constructs_lib import _checks, _keys, _logs, _nag
 
 NAMESPACE: Final = "calls"
 """Channel namespace of the feed; a call's channel is ``/calls/{clinic_id}/{call_id}``."""
@@ -81,7 +81,7 @@ class LiveTranscriptFeed(Construct):
         super().__init__(scope, construct_id)
         if clinic_claim is not None and user_pool is None:
             raise ValueError(f"clinic_claim {clinic_claim!r} without a user_pool: pass the pool whose tokens carry it")
-        self.key = key or _private.own_key(self, removal_policy=RemovalPolicy.DESTROY, description="Logs")
+        self.key = key or _keys.own_key(self, removal_policy=RemovalPolicy.DESTROY, description="Logs")
         self._claim = clinic_claim or "cognito:groups"
         self._roles: list[dict[str, str]] = []
         iam_provider = appsync.AppSyncAuthProvider(authorization_type=appsync.AppSyncAuthorizationType.IAM)
@@ -124,11 +124,11 @@ class LiveTranscriptFeed(Construct):
         cast(appsync.CfnApi, self.api.node.default_child).add_property_override(
             "EventConfig.LogConfig", {"CloudWatchLogsRoleArn": role.role_arn, "LogLevel": "ERROR"}
         )
-        group = _private.log_group(
+        group = _logs.log_group(
             self, "Logs", key=self.key, retention=retention, name=f"/aws/appsync/apis/{self.api.api_id}"
         )
         group.grant(role, "logs:CreateLogStream", "logs:PutLogEvents")
-        _private.acknowledge(role, _private.INLINE_POLICY)
+        _nag.acknowledge(role, _nag.INLINE_POLICY)
 
     def grant_publish(self, grantee: iam.IGrantable) -> iam.Grant:
         """Allow *grantee* to publish to the channel of any call."""
@@ -143,7 +143,7 @@ class LiveTranscriptFeed(Construct):
         Raises:
             ValueError: If *clinic_id* cannot be part of a channel.
         """
-        self._roles.append({"role": role.role_name, "clinic": _private.check_live_clinic_id(clinic_id)})
+        self._roles.append({"role": role.role_name, "clinic": _checks.check_live_clinic_id(clinic_id)})
         return self.namespace.grant_subscribe(role).combine(self.api.grant_connect(role))
 
     def _handler_code(self) -> str:

@@ -28,7 +28,7 @@ from aws_cdk import (
 )
 from cdk_nag import AwsSolutionsChecks, HIPAASecurityChecks, NagPack
 
-from constructs_lib._private import acknowledge, flat
+from constructs_lib._nag import acknowledge, flat
 
 __all__ = ["Report", "TableRules", "acknowledge", "enforce"]
 

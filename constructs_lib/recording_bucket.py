@@ -11,7 +11,7 @@ from aws_cdk import aws_kms as kms
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
-from constructs_lib import _private
+from constructs_lib import _buckets, _grants, _keys
 
 
 class RecordingBucket(Construct):
@@ -45,9 +45,9 @@ class RecordingBucket(Construct):
         removal_policy: RemovalPolicy = RemovalPolicy.RETAIN,
     ) -> None:
         super().__init__(scope, construct_id)
-        self.key = key or _private.own_key(self, removal_policy=removal_policy, description="Call recordings")
-        self.access_logs = access_logs or _private.access_log_bucket(self, removal_policy=removal_policy)
-        self.bucket = _private.private_bucket(
+        self.key = key or _keys.own_key(self, removal_policy=removal_policy, description="Call recordings")
+        self.access_logs = access_logs or _buckets.access_log_bucket(self, removal_policy=removal_policy)
+        self.bucket = _buckets.private_bucket(
             self,
             "Bucket",
             key=self.key,
@@ -62,11 +62,11 @@ class RecordingBucket(Construct):
 
     def grant_read(self, grantee: iam.IGrantable, *, prefix: str = "") -> iam.Grant:
         """Allow *grantee* to read and decrypt recordings whose key begins with *prefix*, in any version."""
-        return _private.allow_objects(grantee, self.bucket, "s3:GetObject", "s3:GetObjectVersion", prefix=prefix)
+        return _grants.allow_objects(grantee, self.bucket, "s3:GetObject", "s3:GetObjectVersion", prefix=prefix)
 
     def grant_put(self, grantee: iam.IGrantable, *, prefix: str = "") -> iam.Grant:
         """Allow *grantee* to add recordings whose key begins with *prefix*."""
-        return _private.allow_objects(grantee, self.bucket, "s3:PutObject", prefix=prefix, write=True)
+        return _grants.allow_objects(grantee, self.bucket, "s3:PutObject", prefix=prefix, write=True)
 
     def on_recording(self, construct_id: str, *, target: events.IRuleTarget, suffix: str = ".wav") -> events.Rule:
         """Send *target* one event for each new recording whose key ends with *suffix*."""

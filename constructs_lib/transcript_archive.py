@@ -10,7 +10,7 @@ from aws_cdk import aws_kms as kms
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
-from constructs_lib import _private
+from constructs_lib import _buckets, _checks, _grants, _keys
 
 REPLIES: Final = "replies/"
 """Key prefix of Deepgram's replies, as they came, gzip."""
@@ -46,17 +46,17 @@ class TranscriptArchive(Construct):
         removal_policy: RemovalPolicy = RemovalPolicy.RETAIN,
     ) -> None:
         super().__init__(scope, construct_id)
-        self.key = key or _private.own_key(self, removal_policy=removal_policy, description="Archived transcripts")
-        self.bucket = _private.private_bucket(
+        self.key = key or _keys.own_key(self, removal_policy=removal_policy, description="Archived transcripts")
+        self.bucket = _buckets.private_bucket(
             self,
             "Bucket",
             key=self.key,
-            access_logs=access_logs or _private.access_log_bucket(self, removal_policy=removal_policy),
+            access_logs=access_logs or _buckets.access_log_bucket(self, removal_policy=removal_policy),
             expire_after=expire_after,
             removal_policy=removal_policy,
         )
 
     def grant_read_transcripts(self, grantee: iam.IGrantable, *, clinic_id: str | None = None) -> iam.Grant:
         """Allow *grantee* to read transcripts, of one clinic or of all, but not Deepgram's replies."""
-        prefix = TRANSCRIPTS if clinic_id is None else f"{TRANSCRIPTS}{_private.check_clinic_id(clinic_id)}/"
-        return _private.allow_objects(grantee, self.bucket, "s3:GetObject", prefix=prefix)
+        prefix = TRANSCRIPTS if clinic_id is None else f"{TRANSCRIPTS}{_checks.check_clinic_id(clinic_id)}/"
+        return _grants.allow_objects(grantee, self.bucket, "s3:GetObject", prefix=prefix)

@@ -10,7 +10,7 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from constructs import Construct
 
-from constructs_lib import _private
+from constructs_lib import _grants, _keys
 
 CALL_INDEX: Final = "GSI1"
 """Name of the index that finds everything about one call."""
@@ -65,7 +65,7 @@ class TranscriptTable(Construct):
                 f"{self.node.path} needs a stack with a region, which CloudFormation wants beside the key of a table: "
                 "pass env=Environment(region=...) to the stack; the account may stay open"
             )
-        self.key = key or _private.own_key(self, removal_policy=removal_policy, description="Transcript table")
+        self.key = key or _keys.own_key(self, removal_policy=removal_policy, description="Transcript table")
 
         def string(name: str) -> dynamodb.Attribute:
             return dynamodb.Attribute(name=name, type=dynamodb.AttributeType.STRING)
@@ -101,7 +101,7 @@ class TranscriptTable(Construct):
 
     def grant_read(self, grantee: iam.IGrantable) -> iam.Grant:
         """Allow *grantee* to read items and to query the table and its indexes, but not to scan it."""
-        grant = _private.allow_items(
+        grant = _grants.allow_items(
             grantee, self.table, "dynamodb:GetItem", "dynamodb:BatchGetItem", "dynamodb:Query", write=False
         )
         return grant.combine(

@@ -21,9 +21,9 @@ from aws_cdk import aws_secretsmanager as secretsmanager
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
-from constructs_lib import _private
+from constructs_lib import _checks, _grants, _keys, _metrics, _nag
+from constructs_lib._functions import RuntimeFunction
 from constructs_lib._python_code import DEFAULT_ARCHITECTURE, DEFAULT_RUNTIME
-from constructs_lib._runtime_function import RuntimeFunction
 from constructs_lib._vocabulary import add_vocabulary, allow_vocabulary, vocabulary_path
 from constructs_lib.deepgram_options import DeepgramOptions
 from constructs_lib.deepgram_secret import DeepgramSecret
@@ -125,10 +125,10 @@ class TranscriptionFunction(Construct):
         super().__init__(scope, construct_id)
         self.options = options or DeepgramOptions()
         self.options.annotate(self)
-        self.key = key or _private.own_key(self, removal_policy=RemovalPolicy.DESTROY, description="Logs")
+        self.key = key or _keys.own_key(self, removal_policy=RemovalPolicy.DESTROY, description="Logs")
         self.secret = secret or DeepgramSecret(self, "DeepgramSecret").secret
         self.vocabulary_path = vocabulary_path(self)
-        answer_within = _private.seconds_within(
+        answer_within = _checks.seconds_within(
             "request_timeout",
             request_timeout or Duration.minutes(11),
             at_least=Duration.seconds(5),
@@ -138,7 +138,7 @@ class TranscriptionFunction(Construct):
             raise ValueError(f"max_attempts of {max_attempts} is out of range: choose 1 to 100")
         retry_delay = ""
         if max_retry_delay is not None:
-            seconds = _private.seconds_within(
+            seconds = _checks.seconds_within(
                 "max_retry_delay",
                 max_retry_delay,
                 at_least=Duration.seconds(1),
@@ -193,28 +193,28 @@ class TranscriptionFunction(Construct):
             description="Signs the URLs from which Deepgram fetches recordings",
             assumed_by=iam.ArnPrincipal(self._runtime_function.role.role_arn),
         )
-        _private.allow_objects(role, recordings, "s3:GetObject", "s3:GetObjectVersion", key=recording_key)
+        _grants.allow_objects(role, recordings, "s3:GetObject", "s3:GetObjectVersion", key=recording_key)
         iam.Grant.add_to_principal(
             grantee=self._runtime_function.role, actions=["sts:AssumeRole"], resource_arns=[role.role_arn]
         )
-        _private.acknowledge_wildcards(
+        _nag.acknowledge_wildcards(
             role,
             {
                 recordings.arn_for_objects("*"): "recordings are named by the contact centre; each session is narrowed "
                 "to the one recording it signs for"
             },
         )
-        _private.acknowledge(role, _private.INLINE_POLICY)
+        _nag.acknowledge(role, _nag.INLINE_POLICY)
         return role
 
     def _allow(self, table: dynamodb.ITableV2, archive: s3.IBucket) -> None:
         role = self._runtime_function.role
-        _private.allow_items(role, table, "dynamodb:GetItem", "dynamodb:UpdateItem")
-        _private.allow_objects(role, archive, "s3:GetObject", "s3:PutObject", prefix=REPLIES, write=True)
-        _private.allow_listing(role, archive)
-        _private.allow_secret(role, self.secret)
+        _grants.allow_items(role, table, "dynamodb:GetItem", "dynamodb:UpdateItem")
+        _grants.allow_objects(role, archive, "s3:GetObject", "s3:PutObject", prefix=REPLIES, write=True)
+        _grants.allow_listing(role, archive)
+        _grants.allow_secret(role, self.secret)
         allow_vocabulary(role, self.vocabulary_path)
-        _private.acknowledge_wildcards(
+        _nag.acknowledge_wildcards(
             role,
             {archive.arn_for_objects(f"{REPLIES}*"): "replies are named by the recording's hash, made at run time"},
         )
@@ -233,7 +233,7 @@ class TranscriptionFunction(Construct):
         self.function.add_environment("QUEUE_URL", queue.queue_url)
         if failed_calls is not None:
             self.function.add_environment("FAILED_CALLS_QUEUE_URL", failed_calls.queue_url)
-            _private.allow_messages(self._runtime_function.role, failed_calls, "sqs:SendMessage")
+            _grants.allow_messages(self._runtime_function.role, failed_calls, "sqs:SendMessage")
         self.function.add_event_source(
             event_sources.SqsEventSource(
                 queue,
@@ -245,21 +245,21 @@ class TranscriptionFunction(Construct):
 
     def grant_set_vocabulary(self, grantee: iam.IGrantable, clinic_id: str) -> iam.Grant:
         """Allow *grantee* to change the vocabulary of one clinic."""
-        name = f"{self.vocabulary_path.removeprefix('/')}{_private.check_clinic_id(clinic_id)}"
+        name = f"{self.vocabulary_path.removeprefix('/')}{_checks.check_clinic_id(clinic_id)}"
         arn = Stack.of(self).format_arn(service="ssm", resource="parameter", resource_name=name)
         return iam.Grant.add_to_principal(grantee=grantee, actions=["ssm:PutParameter"], resource_arns=[arn])
 
     def metric_rate_limited(self) -> cloudwatch.Metric:
         """Count the times Deepgram refused a request because too many were in flight; the sum of 5 minutes."""
-        return self._metric(_private.RATE_LIMITED_METRIC)
+        return self._metric(_metrics.RATE_LIMITED_METRIC)
 
     def metric_requests(self) -> cloudwatch.Metric:
         """Count the requests sent to Deepgram, refused and failed ones included; the sum of 5 minutes."""
-        return self._metric(_private.REQUESTS_METRIC)
+        return self._metric(_metrics.REQUESTS_METRIC)
 
     def metric_audio_seconds(self) -> cloudwatch.Metric:
         """Count the seconds of audio transcribed, whatever its channels; the sum of 5 minutes."""
-        return self._metric(_private.AUDIO_METRIC)
+        return self._metric(_metrics.AUDIO_METRIC)
 
     def metric_troubled_call_age(self) -> cloudwatch.Metric:
         """Tell how long calls have waited that could not be transcribed once more, in seconds; the longest in an hour.
@@ -267,11 +267,11 @@ class TranscriptionFunction(Construct):
         SQS does not: its age of the oldest message leaves out messages that were received more than three times (Amazon
         SQS Developer Guide, "Available CloudWatch metrics for Amazon SQS").
         """
-        return self._metric(_private.TROUBLED_CALL_AGE_METRIC, period=Duration.hours(1), statistic="Maximum")
+        return self._metric(_metrics.TROUBLED_CALL_AGE_METRIC, period=Duration.hours(1), statistic="Maximum")
 
     def _metric(self, name: str, *, period: Duration | None = None, statistic: str = "Sum") -> cloudwatch.Metric:
         return cloudwatch.Metric(
-            namespace=_private.METRICS_NAMESPACE,
+            namespace=_metrics.METRICS_NAMESPACE,
             metric_name=name,
             dimensions_map={"service": self._runtime_function.service},
             period=period or Duration.minutes(5),

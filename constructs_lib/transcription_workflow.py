@@ -24,9 +24,9 @@ from aws_cdk import aws_sqs as sqs
 from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
 
-from constructs_lib import _clinics, _monitoring, _private
+from constructs_lib import _checks, _clinics, _grants, _keys, _logs, _monitoring, _nag
+from constructs_lib._functions import RuntimeFunction
 from constructs_lib._python_code import DEFAULT_ARCHITECTURE, DEFAULT_RUNTIME
-from constructs_lib._runtime_function import RuntimeFunction
 from constructs_lib._state_machine import CALL_TRANSCRIBED, EVENT_SOURCE, UNREACHABLE, Definition
 from constructs_lib.deepgram_options import DeepgramOptions
 from constructs_lib.transcript_archive import REPLIES, TRANSCRIPTS
@@ -200,15 +200,15 @@ class TranscriptionWorkflow(Construct):
             )
         options = options or DeepgramOptions()
         wait = Duration.seconds(
-            _private.seconds_within(
+            _checks.seconds_within(
                 "max_wait", max_wait or Duration.days(1), at_least=Duration.minutes(1), at_most=_LONGEST_WAIT
             )
         )
-        longest_call = _private.seconds_within(
+        longest_call = _checks.seconds_within(
             "max_duration", max_duration or Duration.hours(4), at_least=Duration.seconds(1), at_most=_LONGEST_CALL
         )
         patience = Duration.seconds(
-            _private.seconds_within(
+            _checks.seconds_within(
                 "live_patience",
                 live_patience or Duration.minutes(15),
                 at_least=Duration.minutes(1),
@@ -216,7 +216,7 @@ class TranscriptionWorkflow(Construct):
             )
         )
         if instance_arn is not None:
-            _private.check_instance(self, instance_arn)
+            _checks.check_instance(self, instance_arn)
         elif clinic_by_queue or clinic_by_dialled_number:
             raise ValueError(
                 "clinic_by_queue and clinic_by_dialled_number without instance_arn: a recording's key tells neither "
@@ -224,7 +224,7 @@ class TranscriptionWorkflow(Construct):
             )
         retention_days = "" if retain_for is None else str(retain_for.to_days())
 
-        self.key = key or _private.own_key(
+        self.key = key or _keys.own_key(
             self, removal_policy=RemovalPolicy.DESTROY, description="Queues, logs and events"
         )
         self.failed_calls, self.stranded_calls = self._failed_calls(), self._stranded_calls()
@@ -269,7 +269,7 @@ class TranscriptionWorkflow(Construct):
                     by_prefix=clinic_by_prefix,
                     default=default_clinic_id,
                     instance_arn=instance_arn,
-                    check=_private.check_clinic_id,
+                    check=_checks.check_clinic_id,
                 ),
                 "CONNECT_INSTANCE_ARN": instance_arn or "",
                 "MAX_DURATION_SECONDS": str(longest_call),
@@ -376,8 +376,8 @@ class TranscriptionWorkflow(Construct):
 
     def _failed_calls(self) -> sqs.Queue:
         # EventBridge sends events here that it could not start an execution for.
-        _private.allow_service(
-            self.key, "events.amazonaws.com", "kms:Decrypt", "kms:GenerateDataKey", conditions=_private.same_account()
+        _keys.allow_service(
+            self.key, "events.amazonaws.com", "kms:Decrypt", "kms:GenerateDataKey", conditions=_keys.same_account()
         )
         return sqs.Queue(
             self,
@@ -410,9 +410,9 @@ class TranscriptionWorkflow(Construct):
         table: dynamodb.ITableV2,
         instance_arn: str | None,
     ) -> None:
-        _private.allow_objects(role, recordings, "s3:GetObject", "s3:GetObjectVersion", key=recording_key)
-        _private.allow_listing(role, recordings)
-        _private.allow_items(
+        _grants.allow_objects(role, recordings, "s3:GetObject", "s3:GetObjectVersion", key=recording_key)
+        _grants.allow_listing(role, recordings)
+        _grants.allow_items(
             role,
             table,
             *("dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:ConditionCheckItem"),
@@ -420,17 +420,17 @@ class TranscriptionWorkflow(Construct):
         _clinics.allow_decisions(role, table)
         if instance_arn is not None:
             _clinics.allow_contacts(role, instance_arn)
-        _private.acknowledge_wildcards(
+        _nag.acknowledge_wildcards(
             role, {recordings.arn_for_objects("*"): "recordings are named by the contact centre"}
         )
 
     def _allow_storage(self, role: iam.Role, table: dynamodb.ITableV2, archive: s3.IBucket) -> None:
-        _private.allow_objects(role, archive, "s3:GetObject", prefix=REPLIES)
+        _grants.allow_objects(role, archive, "s3:GetObject", prefix=REPLIES)
         # Read when an older document is written anew.
-        _private.allow_objects(role, archive, "s3:GetObject", "s3:PutObject", prefix=TRANSCRIPTS, write=True)
-        _private.allow_listing(role, archive)
-        _private.allow_items(role, table, "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem")
-        _private.acknowledge_wildcards(
+        _grants.allow_objects(role, archive, "s3:GetObject", "s3:PutObject", prefix=TRANSCRIPTS, write=True)
+        _grants.allow_listing(role, archive)
+        _grants.allow_items(role, table, "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem")
+        _nag.acknowledge_wildcards(
             role,
             {
                 archive.arn_for_objects(f"{REPLIES}*"): "replies are named by the recording's hash, made at run time",
@@ -439,10 +439,10 @@ class TranscriptionWorkflow(Construct):
         )
 
     def _allow_scoring(self, role: iam.Role, table: dynamodb.ITableV2, archive: s3.IBucket) -> None:
-        _private.allow_objects(role, archive, "s3:GetObject", prefix=TRANSCRIPTS)
-        _private.allow_listing(role, archive)
-        _private.allow_items(role, table, "dynamodb:UpdateItem")
-        _private.acknowledge_wildcards(
+        _grants.allow_objects(role, archive, "s3:GetObject", prefix=TRANSCRIPTS)
+        _grants.allow_listing(role, archive)
+        _grants.allow_items(role, table, "dynamodb:UpdateItem")
+        _nag.acknowledge_wildcards(
             role, {archive.arn_for_objects(f"{TRANSCRIPTS}*"): "transcripts are named by clinic, day and call"}
         )
 
@@ -459,7 +459,7 @@ class TranscriptionWorkflow(Construct):
         name = Names.unique_resource_name(self, separator="-", max_length=80)
         role = iam.Role(self, "Role", assumed_by=iam.ServicePrincipal("states.amazonaws.com"))
         if table.encryption_key:
-            _private.allow_key(role, table.encryption_key, "dynamodb", write=True)
+            _grants.allow_key(role, table.encryption_key, "dynamodb", write=True)
         machine = sfn.StateMachine(
             self,
             "StateMachine",
@@ -475,24 +475,24 @@ class TranscriptionWorkflow(Construct):
             encryption_configuration=sfn.AwsOwnedEncryptionConfiguration(),
             logs=sfn.LogOptions(
                 # The prefix keeps the log group out of CloudWatch's resource policy, which is limited in size.
-                destination=_private.log_group(
+                destination=_logs.log_group(
                     self, "Logs", key=self.key, retention=log_retention, name=f"/aws/vendedlogs/states/{name}"
                 ),
                 include_execution_data=False,
                 level=sfn.LogLevel.ALL,
             ),
         )
-        _private.acknowledge_wildcards(
+        _nag.acknowledge_wildcards(
             role,
             {
                 "*": "X-Ray and the delivery of vended logs have no resources to name",
                 **{f"{step.function.function_arn}:*": "versions of this one function" for step in functions},
             },
         )
-        _private.acknowledge(
+        _nag.acknowledge(
             role,
             {
-                **_private.INLINE_POLICY,
+                **_nag.INLINE_POLICY,
                 "AwsSolutions-IAM5[Action::kms:GenerateDataKey*]": "with or without plaintext, for the one key of the "
                 "queues",
             },
@@ -501,7 +501,7 @@ class TranscriptionWorkflow(Construct):
 
     def _rule(self, recordings: s3.IBucket, key_prefixes: Sequence[str]) -> events.Rule:
         if wild := [prefix for prefix in key_prefixes if "*" in prefix or not prefix]:
-            raise ValueError(f"key_prefixes {_private.quoted(wild)} are not prefixes: name them without '*'")
+            raise ValueError(f"key_prefixes {_checks.quoted(wild)} are not prefixes: name them without '*'")
         keys = [key for prefix in key_prefixes or [""] for key in _keys_of_recordings(prefix)]
         if len(json.dumps(keys)) > _LONGEST_PATTERN - 300:
             raise ValueError(
@@ -528,7 +528,7 @@ class TranscriptionWorkflow(Construct):
                 max_event_age=_LONGEST_DELIVERY,
             )
         )
-        _private.acknowledge(role, _private.INLINE_POLICY)
+        _nag.acknowledge(role, _nag.INLINE_POLICY)
         return rule
 
     def _stranded_calls(self) -> sqs.Queue:
@@ -540,7 +540,7 @@ class TranscriptionWorkflow(Construct):
             enforce_ssl=True,
             retention_period=_QUEUE_RETENTION,
         )
-        _private.acknowledge(queue, {"AwsSolutions-SQS3": "it is itself the last place for what reached no other"})
+        _nag.acknowledge(queue, {"AwsSolutions-SQS3": "it is itself the last place for what reached no other"})
         return queue
 
     def _collect_silent_ends(self) -> None:
@@ -610,9 +610,9 @@ class TranscriptionWorkflow(Construct):
         """
         taking = ("sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:ChangeMessageVisibility")
         return (
-            _private.allow_messages(grantee, self.failed_calls, *taking)
-            .combine(_private.allow_messages(grantee, self.stranded_calls, *taking))
-            .combine(_private.allow_messages(grantee, self.queue, "sqs:SendMessage"))
+            _grants.allow_messages(grantee, self.failed_calls, *taking)
+            .combine(_grants.allow_messages(grantee, self.stranded_calls, *taking))
+            .combine(_grants.allow_messages(grantee, self.queue, "sqs:SendMessage"))
             .combine(self.state_machine.grant_start_execution(grantee))
             .combine(self.state_machine.grant_execution(grantee, "states:DescribeExecution"))
         )
@@ -622,7 +622,7 @@ class TranscriptionWorkflow(Construct):
 
         To find the documents of one call, it takes the right to read the table as well.
         """
-        return _private.allow_listing(grantee, self._archive).combine(
+        return _grants.allow_listing(grantee, self._archive).combine(
             iam.Grant.add_to_principal(
                 grantee=grantee,
                 actions=["lambda:InvokeFunction"],

@@ -20,7 +20,7 @@ from constructs_lib import (
     TranscriptionWorkflow,
     TranscriptTable,
 )
-from constructs_lib._private import flat
+from constructs_lib._nag import flat
 from tests.conftest import REGION, new_app
 
 

@@ -16,7 +16,7 @@ from callscribe.deepgram.options import TranscriptionOptions
 from callscribe.judgement.quality import load_rubric
 from callscribe.recordings.clinics import ClinicRules
 from callscribe.transcript import Role
-from constructs_lib import DeepgramOptions, TranscriptionWorkflow, _private, _state_machine
+from constructs_lib import DeepgramOptions, TranscriptionWorkflow, _metrics, _nag, _state_machine
 from constructs_lib._state_machine import CALL_TRANSCRIBED, EVENT_SOURCE
 from constructs_lib._vocabulary import DEFAULT_VOCABULARY
 from constructs_lib.deepgram_options import MAX_TERM_TOKENS, MAX_TERMS, estimated_tokens
@@ -88,7 +88,7 @@ def test_the_live_setting_is_known_on_both_sides() -> None:
     assert set(get_args(LiveTranscripts)) == {setting.value for setting in live_policy.LiveTranscripts}
 
 
-@pytest.mark.parametrize("name", [_private.RATE_LIMITED_METRIC, _private.REQUESTS_METRIC, _private.AUDIO_METRIC])
+@pytest.mark.parametrize("name", [_metrics.RATE_LIMITED_METRIC, _metrics.REQUESTS_METRIC, _metrics.AUDIO_METRIC])
 def test_metrics_are_written_under_the_name_they_are_read_by(name: str) -> None:
     sources = [Path(source).read_text(encoding="utf-8") for source in (LAMBDAS / "transcribe_call").rglob("*.py")]
     assert any(f'name="{name}"' in source for source in sources)
@@ -106,7 +106,7 @@ def test_a_failed_admission_is_found_where_the_workflow_notes_it(
     deployed: tuple[TranscriptionWorkflow, Template], announced: dict[str, str], content: str
 ) -> None:
     workflow, template = deployed
-    machine = json.loads(_private.flat(properties(template, workflow.state_machine)["DefinitionString"]))
+    machine = json.loads(_nag.flat(properties(template, workflow.state_machine)["DefinitionString"]))
     key = machine["States"]["RecordFailedAdmission"]["Arguments"]["Key"]
     event = {"detail": {"bucket": {"name": "recordings"}, "object": announced}}
     expression = key["PK"]["S"].removeprefix("{%").removesuffix("%}").replace("$states", "states")

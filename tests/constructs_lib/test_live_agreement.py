@@ -10,7 +10,7 @@ from aws_cdk.assertions import Template
 from callscribe.contract.table_keys import live_call_key, live_calls_partition, utterance_key
 from callscribe.judgement.quality import load_rubric
 from callscribe.live.call import InvalidLiveCall, LiveCall, feed_channel
-from constructs_lib import LiveStreamer, LiveTranscriptFeed, _live_monitoring, _private
+from constructs_lib import LiveStreamer, LiveTranscriptFeed, _checks, _live_monitoring, _metrics
 from constructs_lib._state_machine import EVENT_SOURCE
 from constructs_lib.live_streamer import LIVE_CALL_TRANSCRIBED
 from constructs_lib.live_transcript_feed import NAMESPACE
@@ -67,7 +67,7 @@ WRITTEN = {name: value for name, value in vars(_live_monitoring).items() if name
 def test_metrics_are_written_under_the_name_they_are_read_by(name: str) -> None:
     source = (ROOT / "streamer" / "metrics.py").read_text(encoding="utf-8")
     assert f'"{name}"' in source
-    assert metrics.NAMESPACE == _private.METRICS_NAMESPACE
+    assert metrics.NAMESPACE == _metrics.METRICS_NAMESPACE
 
 
 def test_ends_of_calls_are_announced_under_the_name_that_is_listened_for() -> None:
@@ -89,7 +89,7 @@ def test_whoever_is_granted_a_clinic_is_granted_one_that_calls_can_have(clinic: 
             return False
         return True
 
-    assert accepted() == bool(_private.CHANNEL_SEGMENT.fullmatch(clinic))
+    assert accepted() == bool(_checks.CHANNEL_SEGMENT.fullmatch(clinic))
 
 
 def test_the_items_of_calls_are_those_that_streamers_may_touch() -> None:

@@ -9,7 +9,7 @@ from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
 from constructs_lib import TranscriptTable
-from constructs_lib._private import acknowledge_wildcards
+from constructs_lib._nag import acknowledge_wildcards
 from constructs_lib.policies import Report, acknowledge, enforce
 from tests.conftest import REGION
 

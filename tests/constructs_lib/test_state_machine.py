@@ -10,7 +10,7 @@ from aws_cdk.assertions import Template
 from hypothesis import given
 from hypothesis import strategies as st
 
-from constructs_lib._private import flat
+from constructs_lib._nag import flat
 from constructs_lib._state_machine import UNREACHABLE
 from lambdas.admit_recording.waiting import pause_seconds
 from lambdas.common.errors import TransientError

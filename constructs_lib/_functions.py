@@ -15,7 +15,7 @@ from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
-from constructs_lib import _private
+from constructs_lib import _grants, _logs, _metrics, _nag
 from constructs_lib._python_code import runtime_code
 
 # What Lambda does for a function in a VPC (AWS: "Giving Lambda functions access to resources in an Amazon VPC").
@@ -90,7 +90,7 @@ class RuntimeFunction(Construct):
         self.timeout = timeout
         self.service = Names.unique_resource_name(self, separator="-", max_length=80)
         self.role = iam.Role(self, "Role", assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"))
-        log_group = _private.log_group(self, "Logs", key=key, retention=log_retention)
+        log_group = _logs.log_group(self, "Logs", key=key, retention=log_retention)
         self.function = lambda_.Function(
             self,
             "Function",
@@ -103,7 +103,7 @@ class RuntimeFunction(Construct):
                 "TABLE_NAME": table.table_name,
                 **({"ARCHIVE_BUCKET": archive.bucket_name} if archive else {}),
                 "POWERTOOLS_SERVICE_NAME": self.service,
-                "POWERTOOLS_METRICS_NAMESPACE": _private.METRICS_NAMESPACE,
+                "POWERTOOLS_METRICS_NAMESPACE": _metrics.METRICS_NAMESPACE,
                 **environment,
             },
             timeout=timeout,
@@ -125,9 +125,9 @@ class RuntimeFunction(Construct):
             # Not part of `role=`: CDK adds these to the roles it makes itself only.
             self.role.add_to_policy(iam.PolicyStatement(actions=[*_NETWORK_INTERFACE_ACTIONS], resources=["*"]))
             reasons["*"] += "; Lambda itself makes the network interfaces, whose ids are not known before"
-        _private.acknowledge_wildcards(self.role, reasons)
-        _private.acknowledge(self.role, _private.INLINE_POLICY)
-        _private.acknowledge(
+        _nag.acknowledge_wildcards(self.role, reasons)
+        _nag.acknowledge(self.role, _nag.INLINE_POLICY)
+        _nag.acknowledge(
             self.function,
             {
                 "HIPAA.Security-LambdaConcurrency": "the queue in front of Deepgram limits the calls in work; reserved "
@@ -135,11 +135,11 @@ class RuntimeFunction(Construct):
             },
         )
         if failed_events is None:
-            _private.acknowledge(self.function, {"HIPAA.Security-LambdaDLQ": without_failed_events})
+            _nag.acknowledge(self.function, {"HIPAA.Security-LambdaDLQ": without_failed_events})
         elif failed_events.encryption_master_key:
-            _private.allow_key(self.role, failed_events.encryption_master_key, "sqs", write=True)
+            _grants.allow_key(self.role, failed_events.encryption_master_key, "sqs", write=True)
         if vpc is None:
-            _private.acknowledge(
+            _nag.acknowledge(
                 self.function,
                 {
                     "HIPAA.Security-LambdaInsideVPC": "the function reaches AWS and Deepgram by TLS with its role's "

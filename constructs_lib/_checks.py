@@ -1,0 +1,88 @@
+"""Checks of what constructs are given; each error names the fix."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Final
+
+from aws_cdk import Duration, Stack, Token
+from constructs import Construct
+
+CHANNEL_SEGMENT: Final = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,48}[A-Za-z0-9])?")
+"""What stands between two slashes of a channel (AppSync Events Developer Guide, "Understanding channel namespaces")."""
+
+_INSTANCE_ARN = re.compile(r"arn:[\w-]+:connect:(?P<region>[\w-]+):\d{12}:instance/[\w-]+")
+
+_CLINIC_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+
+
+def check_clinic_id(clinic_id: str) -> str:
+    """Return *clinic_id*, which becomes part of object keys, table keys and parameter names.
+
+    Raises:
+        ValueError: If it holds anything but letters, digits, ``.``, ``_`` and ``-``.
+    """
+    if not _CLINIC_ID.fullmatch(clinic_id):
+        raise ValueError(
+            f"clinic id {clinic_id!r} cannot be part of a key: use 1 to 64 letters, digits, '.', '_' and '-', "
+            "beginning with a letter or digit"
+        )
+    return clinic_id
+
+
+def check_live_clinic_id(clinic_id: str) -> str:
+    """Return *clinic_id*, which becomes part of the channels of live calls.
+
+    Raises:
+        ValueError: If it does not fit in a channel.
+    """
+    if not CHANNEL_SEGMENT.fullmatch(clinic_id):
+        raise ValueError(
+            f"clinic id {clinic_id!r} cannot be part of a channel: use 1 to 50 letters, digits and dashes, no dash "
+            "first or last"
+        )
+    return clinic_id
+
+
+def check_instance(scope: Construct, arn: str) -> str:
+    """Return *arn*, which names the Amazon Connect instance that *scope* works with.
+
+    Raises:
+        ValueError: If it is not the ARN of an instance, or of one in another region.
+    """
+    if Token.is_unresolved(arn):
+        return arn
+    found = _INSTANCE_ARN.fullmatch(arn)
+    if not found:
+        raise ValueError(
+            f"instance_arn {arn!r} is not the ARN of an Amazon Connect instance: "
+            "use arn:aws:connect:{region}:{account}:instance/{instance id}, as the console's overview shows it"
+        )
+    region = Stack.of(scope).region
+    if not Token.is_unresolved(region) and found["region"] != region:
+        raise ValueError(
+            f"the instance is in {found['region']} and this stack in {region}: Connect takes streams, keys and "
+            "functions of its own region only; deploy the stack there"
+        )
+    return arn
+
+
+def seconds_within(name: str, value: Duration, *, at_least: Duration, at_most: Duration) -> int:
+    """Return *value* in seconds.
+
+    Raises:
+        ValueError: If it lies outside the two bounds.
+    """
+    seconds = int(value.to_seconds())
+    if not at_least.to_seconds() <= seconds <= at_most.to_seconds():
+        raise ValueError(
+            f"{name} of {value.to_human_string()} is out of range: choose {at_least.to_human_string()} to "
+            f"{at_most.to_human_string()}"
+        )
+    return seconds
+
+
+def quoted(values: Sequence[str]) -> str:
+    """Write *values* for an error message: ``'a', 'b'``."""
+    return ", ".join(map(repr, values))

@@ -1,0 +1,91 @@
+"""Permissions for roles: the fewest actions, with the use of the key that goes with them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Literal
+
+from aws_cdk import Stack
+from aws_cdk import aws_dynamodb as dynamodb
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_kms as kms
+from aws_cdk import aws_s3 as s3
+from aws_cdk import aws_secretsmanager as secretsmanager
+from aws_cdk import aws_sqs as sqs
+
+
+def allow_objects(
+    grantee: iam.IGrantable,
+    bucket: s3.IBucket,
+    *actions: str,
+    prefix: str = "",
+    key: kms.IKey | None = None,
+    write: bool = False,
+) -> iam.Grant:
+    """Allow object-level *actions* under *prefix*, and the use of the bucket's key that goes with them.
+
+    ``s3.IBucket.grant_read`` and its like also allow listing and every present and future ``Get*`` action.
+    """
+    grant = iam.Grant.add_to_principal(
+        grantee=grantee, actions=list(actions), resource_arns=[bucket.arn_for_objects(f"{prefix}*")]
+    )
+    key = key or bucket.encryption_key
+    return grant.combine(allow_key(grantee, key, "s3", write=write)) if key else grant
+
+
+def allow_listing(grantee: iam.IGrantable, bucket: s3.IBucket) -> iam.Grant:
+    """Allow listing, without which S3 answers 403 instead of 404 for an object that is not there.
+
+    Not narrowed to a prefix: a request for an object has none to compare with.
+    """
+    return iam.Grant.add_to_principal(grantee=grantee, actions=["s3:ListBucket"], resource_arns=[bucket.bucket_arn])
+
+
+def allow_items(
+    grantee: iam.IGrantable,
+    table: dynamodb.ITableV2,
+    *actions: str,
+    write: bool = True,
+    conditions: Mapping[str, Mapping[str, Any]] | None = None,
+) -> iam.Grant:
+    """Allow *actions* on the items of *table* under *conditions*, and the use of its key that goes with them."""
+    grant = iam.Grant.add_to_principal(
+        grantee=grantee, actions=list(actions), resource_arns=[table.table_arn], conditions=conditions
+    )
+    key = table.encryption_key
+    return grant.combine(allow_key(grantee, key, "dynamodb", write=write)) if key else grant
+
+
+def allow_key(
+    grantee: iam.IGrantable,
+    key: kms.IKey,
+    service: Literal["dynamodb", "kinesisvideo", "s3", "secretsmanager", "sqs"],
+    *,
+    write: bool,
+) -> iam.Grant:
+    """Allow the use of *key* through *service* and no other way."""
+    return iam.Grant.add_to_principal(
+        grantee=grantee,
+        actions=["kms:Decrypt", "kms:GenerateDataKey"] if write else ["kms:Decrypt"],
+        resource_arns=[key.key_arn],
+        conditions={"StringEquals": {"kms:ViaService": f"{service}.{Stack.of(key).region}.amazonaws.com"}},
+    )
+
+
+def allow_secret(grantee: iam.IGrantable, secret: secretsmanager.ISecret) -> iam.Grant:
+    """Allow reading *secret*, and the use of its key that goes with it."""
+    grant = iam.Grant.add_to_principal(
+        grantee=grantee, actions=["secretsmanager:GetSecretValue"], resource_arns=[secret.secret_arn]
+    )
+    key = secret.encryption_key
+    return grant.combine(allow_key(grantee, key, "secretsmanager", write=False)) if key else grant
+
+
+def allow_messages(grantee: iam.IGrantable, queue: sqs.IQueue, *actions: str) -> iam.Grant:
+    """Allow *actions* on the messages of *queue*, and the use of its key that goes with them.
+
+    ``sqs.IQueue.grant_*`` also allow every way of using the key.
+    """
+    grant = iam.Grant.add_to_principal(grantee=grantee, actions=list(actions), resource_arns=[queue.queue_arn])
+    key = queue.encryption_master_key
+    return grant.combine(allow_key(grantee, key, "sqs", write="sqs:SendMessage" in actions)) if key else grant
