@@ -9,7 +9,7 @@ from operations.checks.findings import Examined, Finding, failed, ok, skipped, w
 
 _NO_INSTANCE: Final = "no Amazon Connect instance was named"
 _NAME_IT: Final = "pass --instance arn:aws:connect:…"
-_GUIDE: Final = "see docs/connect.md"
+_GUIDE: Final = "see docs/how-to/connect-amazon-connect.md"
 # Enough to know; an account may have 10,000 (Kinesis Video Streams Developer Guide, "Quotas").
 _MOST_STREAMS: Final = 1_000
 

@@ -15,7 +15,7 @@ from operations.checks.findings import Examined, Finding, failed, ok, unknown, w
 _HOSTED: Final = "wss://api.deepgram.com"
 _TIMEOUT_SECONDS: Final = 10
 _LOOPBACK: Final = frozenset({"127.0.0.1", "localhost", "::1"})
-_FILL: Final = "put Deepgram's key into it: docs/operations.md, 'Fill the secret' ({arn})"
+_FILL: Final = "put Deepgram's key into it: docs/how-to/operate.md, 'Fill the secret' ({arn})"
 
 
 def check_key(examined: Examined) -> Iterator[Finding]:
