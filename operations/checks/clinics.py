@@ -10,7 +10,7 @@ from callscribe.contract.table_keys import CALL_INDEX, disputed_clinics_partitio
 from callscribe.recordings.clinics import ClinicRules, queue_id
 from operations.checks.findings import Examined, Finding, ok, skipped, warning
 
-_GUIDE: Final = "see docs/how-to/operate.md, “Whose call it is”"
+_GUIDE: Final = "see docs/how-to/add-a-clinic.md, “Whose call it is”"
 
 
 def check_disputes(examined: Examined) -> Iterator[Finding]:

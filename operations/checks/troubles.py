@@ -39,6 +39,6 @@ def check_alarms(examined: Examined) -> Iterator[Finding]:
         for alarm in page.get("MetricAlarms", [])
     ]
     for alarm in ringing:
-        yield failed(f"alarm {alarm['AlarmName']}", alarm.get("AlarmDescription") or "see docs/how-to/operate.md")
+        yield failed(f"alarm {alarm['AlarmName']}", alarm.get("AlarmDescription") or "see docs/reference/alarms.md")
     if not ringing:
         yield ok("no alarm rings")
