@@ -20,8 +20,7 @@ KEYS = {call: f"connect/acme/CallRecordings/2026/11/20/{call}_20261120T14:05_UTC
 
 def recipe() -> str:
     text = (ROOT / "docs/how-to/delete-a-call.md").read_text(encoding="utf-8")
-    section = text[text.index("## Delete a call") :]
-    found = re.search(r"<<'PYTHON'\n(.*?)\nPYTHON\n", section, re.DOTALL)
+    found = re.search(r"<<'PYTHON'\n(.*?)\nPYTHON\n", text, re.DOTALL)
     assert found
     return found[1]
 
