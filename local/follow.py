@@ -12,7 +12,7 @@ from rich.text import Text
 
 from local.calls import STEPS, Call, transcript_item, watch
 from operations.environment import Environment
-from operations.rendering import transcript_view
+from operations.rendering import calls_table, transcript_view
 
 _TIMEOUT_SECONDS = 600
 _NOTHING = "$0.0000"
@@ -46,7 +46,7 @@ class _Timings:
 
 
 def follow(console: Console, environment: Environment, calls: Mapping[str, Call]) -> None:
-    """Show each step of the calls, and then each transcript.
+    """Show each step of the calls, then the first transcript whole and the others in one line each.
 
     Args:
         console: Where to show it. On a terminal a table fills up, elsewhere each step is a line.
@@ -68,9 +68,12 @@ def follow(console: Console, environment: Environment, calls: Mapping[str, Call]
     else:
         for call, step in steps:
             console.print(timings.note(call, step))
-    for call in calls.values():
+    first, *others = calls.values()
+    console.print()
+    console.print(_report(transcript_item(environment, first), timings.of(first)))
+    if others:
         console.print()
-        console.print(_report(transcript_item(environment, call), timings.of(call)))
+        console.print(calls_table(transcript_item(environment, call) for call in others))
 
 
 def _report(item: Mapping[str, Any], seconds: Mapping[str, float]) -> RenderableType:

@@ -24,7 +24,7 @@ from local.session import LocalSession
 from local.streamers import Streamer
 from operations.call_store import CallStore
 from operations.live_calls import LiveCallStore
-from operations.rendering import transcript_view
+from operations.rendering import calls_table
 from operations.watch import Watcher, screen_on
 
 _KILL_AFTER_SECONDS = 18.0
@@ -73,7 +73,7 @@ def play_live(console: Console, session: LocalSession, recording: Path) -> None:
     check(item, utterances, turns)
     calls = CallStore(table=environment.table(), s3=environment.s3())
     console.print()
-    console.print(transcript_view(_eventually(calls, call.contact_id)))
+    console.print(calls_table([_eventually(calls, call.contact_id)]))
     console.print(Text(_conclusion(item, utterances, turns, dead, gap_seconds), style="bold green"))
     recorded = Call(call_id=call.contact_id, key="")
     console.print(Text(f"Its recording, which came after the call: {_fate(session, recorded)}"))
