@@ -18,7 +18,7 @@ MAX_ITEM_BYTES: Final = 350_000
 MAX_DOCUMENT_BYTES: Final = 128 * 1024 * 1024
 """Largest document that is written, before it is packed: a stereo hour is about 4 MB, so this is more than a day."""
 MAX_SUMMARY_CHARACTERS: Final = 4_000
-"""Most of a summary that an item holds; Deepgram's have a few hundred characters."""
+"""Most of a summary that an item holds; a service's have a few hundred characters."""
 
 # What can grow with the call or its reply, in the order in which it leaves an item that is too large.
 _DROPPABLE: Final = (
@@ -43,7 +43,7 @@ class InvalidDocument(ValueError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ArchivePointers:
-    """Where the whole document and Deepgram's raw reply are kept; a live transcript has no reply."""
+    """Where the whole document and the service's raw reply are kept; a live transcript has no reply."""
 
     bucket: str
     transcript_key: str

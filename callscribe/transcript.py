@@ -1,4 +1,4 @@
-"""The transcript of a call: a Deepgram reply, normalised."""
+"""The transcript of a call: what a speech service heard, normalised."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -10,12 +10,21 @@ from callscribe.conversation.alignment import SegmentMap
 from callscribe.conversation.phrases import spoken
 from callscribe.conversation.roles import RoleAssignment, assign_roles, speaker_name
 from callscribe.conversation.sentiment import utterance_sentiments
-from callscribe.conversation.utterances import Role, Sentiment, SentimentLabel, TimedWord, Utterance, mean_confidence
-from callscribe.cost import Cost, PriceList, cost_of, load_prices
-from callscribe.deepgram.options import OptionsRecord, TranscriptionOptions, merged_vocabulary
-from callscribe.deepgram.reply import Entity, Mention, Reply, Word
+from callscribe.conversation.utterances import Role, TimedWord, Utterance, mean_confidence
+from callscribe.cost import Cost
 from callscribe.judgement.call_summary import CallSummary, summarise
 from callscribe.live.state import LiveCoverage
+from callscribe.recognition import (
+    Entity,
+    Mention,
+    OptionsRecord,
+    Recognition,
+    Request,
+    Sentiment,
+    SentimentLabel,
+    Transcription,
+    Word,
+)
 from callscribe.recordings.layouts import CallRecording
 
 __all__ = [
@@ -67,8 +76,9 @@ class Label:
     """A topic or intent of the call.
 
     Attributes:
-        label: as Deepgram wrote it.
-        confidence: the highest Deepgram gave it, 0 to 1; None where it gave none. Low values are common and say little.
+        label: as the service wrote it.
+        confidence: the highest the service gave it, 0 to 1; None where it gave none. Low values are common and say
+            little.
         mentions: how many pieces of the call have it.
     """
 
@@ -87,26 +97,26 @@ class Transcript:
         audio: what the object, or the stream, holds.
         source: `batch` or `live`.
         created_at: when the transcript was made, UTC.
-        request_id: Deepgram's name of the request; "" for a live transcript, which can take several.
+        request_id: the service's name of the request; "" for a live transcript, which can take several.
         model: name of the model that answered.
         options: what was asked, as noted then.
         language: language of the call: the detected one, else the one of most words, else the one asked for.
         duration_seconds: length of the audio.
         live: how much of the call a live transcript holds; None for one of a recording.
-        languages: every language that was heard, the one of most words first; None where Deepgram did not say, as it
-            does for `multi` only.
+        languages: every language that was heard, the one of most words first; None where the service did not say,
+            as Deepgram does for `multi` only.
         utterances: in order of time; empty where nobody spoke.
         word_count: words of all utterances.
-        confidence: 0 to 1, mean over the words for which Deepgram said it; None where it did for none, 0 where nobody
-            spoke.
+        confidence: 0 to 1, mean over the words for which the service said it; None where it did for none, 0 where
+            nobody spoke.
         roles: who is who, and how it was found.
-        sentiment: mood of the whole call, where Deepgram gave one.
+        sentiment: mood of the whole call, where the service gave one.
         topics: topics, most frequent first.
         intents: intents, most frequent first.
         entities: entities, where asked for.
         summary: text and flags.
-        cost: what Deepgram charges.
-        warnings: Deepgram's warnings, what is odd about the file, and what looked odd while normalising.
+        cost: what the service charges.
+        warnings: the service's warnings, what is odd about the file, and what looked odd while normalising.
     """
 
     recording: CallRecording
@@ -147,88 +157,61 @@ class Transcript:
 def build_transcript(
     *,
     recording: CallRecording,
-    reply: Reply,
-    options: TranscriptionOptions,
+    transcription: Transcription,
     audio: AudioFacts,
     channel_roles: Mapping[int, Role],
     provenance: Provenance | None,
     created_at: datetime,
-    asked: OptionsRecord | None = None,
     live: LiveCoverage | None = None,
-    deepgram_requests: int = 1,
-    refused_requests: int | None = None,
-    vocabulary_terms: int | None = None,
-    prices: PriceList | None = None,
 ) -> Transcript:
-    """Normalise a reply.
+    """Normalise what a speech service heard.
 
     Args:
         recording: the call.
-        reply: from `reply.parse_reply`.
-        options: what was asked.
+        transcription: what was asked, what was heard and what it costs.
         audio: from `audio.probe`.
         channel_roles: role by channel of a recording with a channel for each speaker.
         provenance: the object the recording came from; None where the call was transcribed live.
         created_at: now, UTC.
-        asked: what was asked, as it was noted then; None notes the options.
         live: how much of the call was transcribed live; None for a recording.
-        deepgram_requests: requests sent for this recording so far, as noted in the cost.
-        refused_requests: those of them that Deepgram answered with an error; None where that is not known.
-        vocabulary_terms: terms sent with the request, which Deepgram charges for; None counts the options' own.
-        prices: rates; None takes the pay-as-you-go rates of the newest list.
     """
-    roles = assign_roles(reply, channel_roles)
-    segments = SegmentMap(reply)
-    utterances = _utterances(reply, roles, segments)
-    word_count = sum(utterance.word_count for utterance in utterances)
-    duration_seconds = audio.duration_seconds if reply.duration_seconds is None else reply.duration_seconds
-    record = options.record() if asked is None else asked
-    if vocabulary_terms is not None:
-        record = {**record, "vocabulary_terms": vocabulary_terms}
-    else:
-        vocabulary_terms = len(merged_vocabulary(options, ()))
+    request, recognition = transcription.request, transcription.recognition
+    heard = recognition.duration_seconds
+    roles = assign_roles(recognition, channel_roles)
+    segments = SegmentMap(recognition)
+    utterances = _utterances(recognition, roles, segments)
     return Transcript(
         recording=recording,
         provenance=provenance,
         audio=audio,
         source=BATCH if live is None else LIVE,
         created_at=created_at,
-        request_id=reply.request_id,
-        model=reply.model or options.model,
-        options=record,
-        language=reply.language or next(iter(reply.languages), options.language),
-        languages=reply.languages or None,
-        duration_seconds=duration_seconds,
+        request_id=recognition.request_id,
+        model=recognition.model or request.model,
+        options=request.options,
+        language=recognition.language or next(iter(recognition.languages), request.language),
+        languages=recognition.languages or None,
+        duration_seconds=audio.duration_seconds if heard is None else heard,
         utterances=utterances,
-        word_count=word_count,
+        word_count=sum(utterance.word_count for utterance in utterances),
         confidence=_mean_confidence(utterances),
         roles=roles,
-        sentiment=reply.average_sentiment,
-        topics=_labels(reply.topics),
-        intents=_labels(reply.intents),
-        entities=reply.entities,
-        summary=summarise(utterances, reply, segments),
-        cost=cost_of(
-            duration_seconds=duration_seconds,
-            channels=audio.channels,
-            options=options,
-            vocabulary_terms=vocabulary_terms,
-            usage=reply.usage,
-            requests=deepgram_requests,
-            refused=refused_requests,
-            prices=prices or load_prices(),
-            streamed=live is not None,
-        ),
+        sentiment=recognition.average_sentiment,
+        topics=_labels(recognition.topics),
+        intents=_labels(recognition.intents),
+        entities=recognition.entities,
+        summary=summarise(utterances, recognition, segments),
+        cost=transcription.cost,
         live=live,
-        warnings=(*reply.warnings, *audio.warnings, *_oddities(reply, options, audio, utterances)),
+        warnings=(*recognition.warnings, *audio.warnings, *_oddities(recognition, request, audio, utterances)),
     )
 
 
-def _utterances(reply: Reply, roles: RoleAssignment, segments: SegmentMap) -> tuple[Utterance, ...]:
+def _utterances(recognition: Recognition, roles: RoleAssignment, segments: SegmentMap) -> tuple[Utterance, ...]:
     by_speaker = {assigned.speaker: assigned for assigned in roles.speakers}
     utterances = []
-    for said, mood in zip(reply.utterances, utterance_sentiments(reply, segments), strict=True):
-        speaker = by_speaker[speaker_name(reply, said)]
+    for said, mood in zip(recognition.utterances, utterance_sentiments(recognition, segments), strict=True):
+        speaker = by_speaker[speaker_name(recognition, said)]
         utterances.append(
             Utterance(
                 speaker=speaker.speaker,
@@ -270,15 +253,15 @@ def _labels(mentions: Sequence[Mention]) -> tuple[Label, ...]:
 
 
 def _oddities(
-    reply: Reply, options: TranscriptionOptions, audio: AudioFacts, utterances: Sequence[Utterance]
+    recognition: Recognition, request: Request, audio: AudioFacts, utterances: Sequence[Utterance]
 ) -> Iterator[str]:
     """What a reader should know before trusting the transcript."""
     if not utterances:
         yield "no-speech"
-    heard = reply.duration_seconds
+    heard = recognition.duration_seconds
     if heard is not None and abs(heard - audio.duration_seconds) > max(1.0, _TOLERANCE * audio.duration_seconds):
         yield "duration-differs-from-audio"
-    if options.separates_channels(audio.channels) and reply.channel_count != audio.channels:
+    if request.separate_channels and recognition.channel_count != audio.channels:
         yield "channels-differ-from-audio"
     if _echoes(utterances):
         yield "same-words-on-both-channels"

@@ -8,8 +8,8 @@ from decimal import Decimal
 from benchmarks.cost import price, write_units
 from benchmarks.live.load import Result
 from benchmarks.report import Figures
-from callscribe.cost import load_prices
 from callscribe.deepgram.options import TranscriptionOptions
+from callscribe.deepgram.prices import load_prices
 
 _SLOTS, _TASK_VCPU, _TASK_GB = 100, 1, 2
 _FILLED = Decimal("0.7")

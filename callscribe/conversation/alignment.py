@@ -1,11 +1,11 @@
-"""Which utterances a piece of Deepgram's text intelligence speaks of."""
+"""Which utterances a topic, intent or mood of a piece of the call speaks of."""
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Final
 
 from callscribe.conversation.phrases import spoken
-from callscribe.deepgram.reply import Reply
+from callscribe.recognition import Recognition
 
 _RUN: Final = 4
 
@@ -13,14 +13,16 @@ _RUN: Final = 4
 class SegmentMap:
     """Maps segments of topics, intents and sentiments, which know words but neither time nor channel, to utterances.
 
-    In a reply of one channel the segment's word indexes lead to the times of its words. For several channels Deepgram
-    does not document what the indexes count, so the text decides: an utterance belongs to a segment by the runs of
-    four words that only it has in the whole call, a shorter one by being the segment's whole text and said once.
+    With one channel the segment's word indexes lead to the times of its words. With several it is not known what the
+    indexes count, so the text decides: an utterance belongs to a segment by the runs of four words that only it has in
+    the whole call, a shorter one by being the segment's whole text and said once.
     """
 
-    def __init__(self, reply: Reply) -> None:
-        self._turn_of_word = list(_turns_of_words(reply))
-        self._turn_of_run = {} if self._turn_of_word else _distinctive_runs([turn.text for turn in reply.utterances])
+    def __init__(self, recognition: Recognition) -> None:
+        self._turn_of_word = list(_turns_of_words(recognition))
+        self._turn_of_run = (
+            {} if self._turn_of_word else _distinctive_runs([turn.text for turn in recognition.utterances])
+        )
 
     def turns(self, start_word: int, end_word: int, text: str) -> Counter[int]:
         """Indexes of the utterances a segment covers, weighted by how much of it they hold.
@@ -37,14 +39,14 @@ class SegmentMap:
         return Counter(turn for turn in turns if turn is not None)
 
 
-def _turns_of_words(reply: Reply) -> Iterator[int | None]:
+def _turns_of_words(recognition: Recognition) -> Iterator[int | None]:
     """For each word of the only channel, the utterance it was said in."""
     turn = 0
-    for word in reply.words:
-        while turn + 1 < len(reply.utterances) and reply.utterances[turn + 1].start <= word.start:
+    for word in recognition.words:
+        while turn + 1 < len(recognition.utterances) and recognition.utterances[turn + 1].start <= word.start:
             turn += 1
-        said_in = turn < len(reply.utterances) and reply.utterances[turn].start <= word.start
-        yield turn if said_in and word.start <= reply.utterances[turn].end else None
+        said_in = turn < len(recognition.utterances) and recognition.utterances[turn].start <= word.start
+        yield turn if said_in and word.start <= recognition.utterances[turn].end else None
 
 
 def _distinctive_runs(texts: Sequence[str]) -> dict[tuple[str, ...], int]:

@@ -10,7 +10,7 @@ from callscribe.codec import OpenEnum
 from callscribe.conversation.phrases import phrase, spoken
 from callscribe.conversation.utterances import Role
 from callscribe.data_files import load
-from callscribe.deepgram.reply import Reply, ReplyUtterance
+from callscribe.recognition import RecognisedUtterance, Recognition
 
 
 class RoleMethod(OpenEnum):
@@ -58,14 +58,14 @@ class RoleAssignment:
         raise KeyError(speaker)
 
 
-def speaker_name(reply: Reply, utterance: ReplyUtterance) -> str:
+def speaker_name(recognition: Recognition, utterance: RecognisedUtterance) -> str:
     """Name the speaker of an utterance: by channel where there are several, else by diarization."""
-    if reply.channel_count > 1:
+    if recognition.channel_count > 1:
         return f"channel-{utterance.channel}"
     return f"speaker-{utterance.speaker or 0}"
 
 
-def assign_roles(reply: Reply, channel_roles: Mapping[int, Role]) -> RoleAssignment:
+def assign_roles(recognition: Recognition, channel_roles: Mapping[int, Role]) -> RoleAssignment:
     """Say who is the agent and who the customer.
 
     Separate channels leave no doubt: Amazon Connect records the customer on one and the agent on the other, and
@@ -73,12 +73,12 @@ def assign_roles(reply: Reply, channel_roles: Mapping[int, Role]) -> RoleAssignm
     and by who speaks first; the weights are in `lexicons/roles-v1.json`. With more than two voices, as after a
     transfer, each is judged by itself. A voice too close to the middle, and a single voice, stay unknown.
     """
-    turns: dict[str, list[ReplyUtterance]] = {}
-    for utterance in reply.utterances:
-        turns.setdefault(speaker_name(reply, utterance), []).append(utterance)
+    turns: dict[str, list[RecognisedUtterance]] = {}
+    for utterance in recognition.utterances:
+        turns.setdefault(speaker_name(recognition, utterance), []).append(utterance)
     if not turns:
         return RoleAssignment(method=RoleMethod.NO_SPEECH, speakers=())
-    if reply.channel_count > 1:
+    if recognition.channel_count > 1:
         speakers = (_by_channel(name, channel_roles.get(said[0].channel)) for name, said in turns.items())
         return RoleAssignment(method=RoleMethod.CHANNEL, speakers=tuple(speakers))
     if len(turns) == 1:
@@ -131,7 +131,7 @@ class _Leaning:
     words: int
 
 
-def _by_rule(turns: Mapping[str, Sequence[ReplyUtterance]]) -> list[SpeakerRole]:
+def _by_rule(turns: Mapping[str, Sequence[RecognisedUtterance]]) -> list[SpeakerRole]:
     lexicon = _lexicon()
     questions = {name: _question_share(said) for name, said in turns.items()}
     usual = sum(questions.values()) / len(questions)
@@ -146,7 +146,7 @@ def _by_rule(turns: Mapping[str, Sequence[ReplyUtterance]]) -> list[SpeakerRole]
     return [_judged(name, leaning, middle, lexicon) for name, leaning in leanings.items()]
 
 
-def _leaning(said: Sequence[ReplyUtterance], lexicon: _Lexicon, *, first: bool, asks: float) -> _Leaning:
+def _leaning(said: Sequence[RecognisedUtterance], lexicon: _Lexicon, *, first: bool, asks: float) -> _Leaning:
     texts = [spoken(utterance.text).text for utterance in said]
     score = lexicon.asks_more * asks
     evidence = ["asks-more"] if asks > 0 else []
@@ -172,5 +172,5 @@ def _judged(name: str, leaning: _Leaning, middle: float, lexicon: _Lexicon) -> S
     return SpeakerRole(speaker=name, role=role, confidence=confidence, evidence=leaning.evidence)
 
 
-def _question_share(said: Sequence[ReplyUtterance]) -> float:
+def _question_share(said: Sequence[RecognisedUtterance]) -> float:
     return sum(1 for utterance in said if spoken(utterance.text).question) / len(said)

@@ -1,23 +1,22 @@
-"""The mood of each utterance, from wherever a reply tells it."""
+"""The mood of each utterance, from wherever the service tells it."""
 
 from callscribe.conversation.alignment import SegmentMap
-from callscribe.conversation.utterances import Sentiment
-from callscribe.deepgram.reply import Reply, ReplyUtterance
+from callscribe.recognition import RecognisedUtterance, Recognition, Sentiment
 
 
-def utterance_sentiments(reply: Reply, segments: SegmentMap) -> list[Sentiment | None]:
-    """Find the mood of each utterance of a reply, in order.
+def utterance_sentiments(recognition: Recognition, segments: SegmentMap) -> list[Sentiment | None]:
+    """Find the mood of each utterance, in order.
 
     The first that there is counts: the utterance's own mood; the mean over its words, if at least half of them have
     one; the mean over the segments that cover it, weighted by how much of them it holds. Deepgram documents moods for
     words, sentences, utterances and paragraphs (page "Sentiment Analysis"), but not every model sends them.
     """
-    moods = [utterance.sentiment or _mean_of_words(utterance) for utterance in reply.utterances]
+    moods = [utterance.sentiment or _mean_of_words(utterance) for utterance in recognition.utterances]
     if all(mood is not None for mood in moods):
         return moods
     totals = [0.0] * len(moods)
     weights = [0] * len(moods)
-    for segment in reply.sentiments:
+    for segment in recognition.sentiments:
         for turn, weight in segments.turns(segment.start_word, segment.end_word, segment.text).items():
             totals[turn] += segment.sentiment.score * weight
             weights[turn] += weight
@@ -27,7 +26,7 @@ def utterance_sentiments(reply: Reply, segments: SegmentMap) -> list[Sentiment |
     ]
 
 
-def _mean_of_words(utterance: ReplyUtterance) -> Sentiment | None:
+def _mean_of_words(utterance: RecognisedUtterance) -> Sentiment | None:
     scores = [word.sentiment_score for word in utterance.words if word.sentiment_score is not None]
     if not scores or 2 * len(scores) < len(utterance.words):
         return None

@@ -2,13 +2,10 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from enum import StrEnum
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
 from callscribe.codec import OpenEnum
-
-LABEL_THRESHOLD: Final = 0.3333
-"""Scores above this are positive, below its negative are negative (Deepgram docs, page "Sentiment Analysis")."""
+from callscribe.recognition import Sentiment
 
 
 class Role(OpenEnum):
@@ -19,38 +16,6 @@ class Role(OpenEnum):
     UNKNOWN = "unknown"
 
 
-class SentimentLabel(StrEnum):
-    """Deepgram's three sentiment labels."""
-
-    POSITIVE = "positive"
-    NEUTRAL = "neutral"
-    NEGATIVE = "negative"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Sentiment:
-    """A mood.
-
-    Attributes:
-        label: positive, neutral or negative.
-        score: -1 (negative) to 1 (positive).
-    """
-
-    label: SentimentLabel
-    score: float
-
-    @classmethod
-    def of(cls, score: float) -> "Sentiment":
-        """Label a score by Deepgram's own thresholds; the score is kept to four decimals."""
-        if score > LABEL_THRESHOLD:
-            label = SentimentLabel.POSITIVE
-        elif score < -LABEL_THRESHOLD:
-            label = SentimentLabel.NEGATIVE
-        else:
-            label = SentimentLabel.NEUTRAL
-        return cls(label=label, score=round(score, 4))
-
-
 class TimedWord(NamedTuple):
     """One word and when it was said; in a document a list, `["Tuesday", 12.34, 12.71, 0.98]`.
 
@@ -58,7 +23,7 @@ class TimedWord(NamedTuple):
         text: the word as it stands in a text, with its punctuation.
         start: seconds from the beginning of the recording, or of the call.
         end: seconds from the same.
-        confidence: 0 to 1, how sure Deepgram is of it; None where it did not say.
+        confidence: 0 to 1, how sure the service is of it; None where it did not say.
     """
 
     text: str
@@ -76,12 +41,12 @@ class Utterance:
         channel: audio channel, counted from 0.
         role: the part the speaker plays.
         role_confidence: 0 to 1, how sure the role is; 0 for an unknown role.
-        text: the words as Deepgram formatted them.
+        text: the words as the service formatted them.
         start: seconds from the beginning of the recording.
         end: seconds from the beginning of the recording.
-        confidence: 0 to 1, how sure Deepgram is of the words; None where it did not say.
+        confidence: 0 to 1, how sure the service is of the words; None where it did not say.
         word_count: number of words in the text.
-        sentiment: None where Deepgram gave none for these words.
+        sentiment: None where the service gave none for these words.
         words: each word with its times, in order; None where they are not known.
     """
 

@@ -5,10 +5,11 @@ import math
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, fields
-from typing import Any, Final, TypeAlias
+from typing import Any, Final
 
 from callscribe.codec import encode
 from callscribe.live.call import CHANNEL_ROLES, SAMPLE_RATE
+from callscribe.recognition import OptionsRecord
 
 MAX_VOCABULARY_TERMS: Final = 100
 MAX_KEYTERM_TOKENS: Final = 500
@@ -26,14 +27,6 @@ _KEYWORD_MODELS: Final = ("nova-2", "nova-general", "nova-phonecall", "nova-medi
 SPEAKER_POLICIES: Final = ("auto", "multichannel", "diarize")
 
 QueryParameters = dict[str, str | bool | list[str]]
-
-OptionsRecord: TypeAlias = Mapping[str, Any]
-"""What was asked for one transcript, as noted then: the options by name, in the types of JSON, and `vocabulary_terms`,
-the number of terms that Deepgram was told to expect.
-
-Unlike `TranscriptionOptions` it is never checked, for it tells of the past. An option that is not in it is unknown; one
-that this code does not know is kept.
-"""
 
 
 class InvalidOptions(ValueError):

@@ -1,4 +1,4 @@
-"""Deepgram's reply to a pre-recorded request, checked and put in order.
+"""Deepgram's reply to a pre-recorded request, checked, put in order and read as what was recognised.
 
 A reply is paid for. What is needed of it are the words, with their times and channels: they are read strictly, and a
 reply without them is refused, never read as silence. Everything else costs only itself when it is missing or odd.
@@ -11,12 +11,24 @@ from dataclasses import dataclass
 from typing import Any, Final, TypeVar
 
 from callscribe import loose_json
-from callscribe.conversation.utterances import Sentiment
 from callscribe.foreign import bounded_text, finite, share
 from callscribe.loose_json import AmbiguousObject
+from callscribe.recognition import (
+    UTTERANCE_GAP_SECONDS,
+    Entity,
+    InvalidReply,
+    Mention,
+    RecognisedUtterance,
+    Recognition,
+    Sentiment,
+    SentimentSegment,
+    ServiceSummary,
+    TokenUsage,
+    Word,
+)
 
-UTTERANCE_GAP_SECONDS: Final = 0.8
-"""Pause that ends an utterance: Deepgram's own default (docs, page "Utterance Split")."""
+SERVICE: Final = "deepgram"
+"""`ServiceSummary.service` of what Deepgram wrote."""
 
 MAX_PARTS: Final = 10_000
 """Most segments of one feature of text intelligence that are read, and most labels in all of them: a day of talk has
@@ -36,141 +48,7 @@ _NAMED_CHANNELS: Final = 8
 _Extra = TypeVar("_Extra")
 
 
-class InvalidReply(Exception):
-    """The body is no transcription. The message names the place, never the words.
-
-    Attributes:
-        code: `EmptyReply`, `MalformedJson`, `ErrorReply`, `AcceptedOnly`, `NoResults`, `NoChannels`,
-            `IncompleteReply` or `UnexpectedShape`.
-    """
-
-    def __init__(self, code: str, message: str) -> None:
-        super().__init__(message)
-        self.code = code
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Word:
-    """One word; times in seconds, confidence 0 to 1 and sentiment_score -1 to 1 where Deepgram gave them."""
-
-    text: str
-    start: float
-    end: float
-    confidence: float | None
-    speaker: int | None
-    sentiment_score: float | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ReplyUtterance:
-    """One utterance as Deepgram cut it, or as it was put together from words or paragraphs.
-
-    `confidence` is None where Deepgram does not say.
-    """
-
-    channel: int
-    speaker: int | None
-    text: str
-    start: float
-    end: float
-    confidence: float | None
-    words: tuple[Word, ...]
-    sentiment: Sentiment | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Entity:
-    """Something named in the call; the word indexes count within the channel, end_word is exclusive."""
-
-    label: str
-    value: str
-    confidence: float | None
-    channel: int
-    start_word: int
-    end_word: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Mention:
-    """A topic or intent found in a piece of the call; the word indexes are inclusive."""
-
-    label: str
-    confidence: float | None
-    text: str
-    start_word: int
-    end_word: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SentimentSegment:
-    """The mood of a piece of the call; the word indexes are inclusive."""
-
-    sentiment: Sentiment
-    text: str
-    start_word: int
-    end_word: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ReplySummary:
-    """Deepgram's summary: `succeeded` False means text explains why there is none."""
-
-    succeeded: bool
-    text: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TokenUsage:
-    """Tokens one intelligence feature (`summary`, `sentiment`, `topics`, `intents`) used."""
-
-    feature: str
-    input_tokens: int
-    output_tokens: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Reply:
-    """A reply of any shape, put in order.
-
-    Attributes:
-        request_id: Deepgram's name of the request; "" where the reply has none.
-        duration_seconds: audio Deepgram heard; None where the reply does not say.
-        channel_count: channels Deepgram transcribed.
-        model: name of the model that answered; "" where the reply has none.
-        language: language Deepgram detected; None unless detection was asked for.
-        languages: languages Deepgram heard, the one of most words first; empty unless it was asked for several.
-        utterances: in order of time over all channels; empty where nobody spoke.
-        words: words of the only channel in order of time, which the indexes of topics, intents and sentiments of a
-            mono reply count; empty for several channels, where Deepgram does not document what they count.
-        entities: entities of all channels.
-        topics: topics as Deepgram segmented them.
-        intents: intents as Deepgram segmented them.
-        sentiments: moods as Deepgram segmented them.
-        average_sentiment: mood of the whole call.
-        summary: None unless a summary was asked for.
-        usage: tokens, by intelligence feature.
-        warnings: Deepgram's warnings, and what of the reply could not be read, each named once.
-    """
-
-    request_id: str
-    duration_seconds: float | None
-    channel_count: int
-    model: str
-    language: str | None
-    utterances: tuple[ReplyUtterance, ...]
-    words: tuple[Word, ...]
-    entities: tuple[Entity, ...]
-    topics: tuple[Mention, ...]
-    intents: tuple[Mention, ...]
-    sentiments: tuple[SentimentSegment, ...]
-    average_sentiment: Sentiment | None
-    summary: ReplySummary | None
-    usage: tuple[TokenUsage, ...]
-    warnings: tuple[str, ...]
-    languages: tuple[str, ...] = ()
-
-
-def parse_reply(raw: bytes) -> Reply:
+def parse_reply(raw: bytes) -> Recognition:
     """Read a reply to a pre-recorded request.
 
     The words are read strictly: a shape that is not Deepgram's is refused, never read as silence. A channel's words
@@ -207,7 +85,7 @@ def parse_reply(raw: bytes) -> Reply:
         texts = [piece.text for piece in (*topics, *intents)] + [piece.text for piece in sentiments]
         if not heard or any(texts) or (summary is not None and summary.succeeded):
             raise InvalidReply("IncompleteReply", "the reply has no words, and does not say that nobody spoke")
-    return Reply(
+    return Recognition(
         request_id=notes.request_id(metadata.get("request_id")),
         duration_seconds=heard,
         channel_count=len(channels),
@@ -415,10 +293,10 @@ def _word(value: Any, place: str, notes: _Notes) -> Word:
 
 def _utterances(
     results: dict[str, Any], channels: Sequence[_Channel], duration: float, notes: _Notes
-) -> list[ReplyUtterance]:
+) -> list[RecognisedUtterance]:
     """Take each channel's words from where all of them are, and order them by time."""
     values = _list(results.get("utterances") or [], "results.utterances")
-    told: dict[int, list[ReplyUtterance]] = {channel.index: [] for channel in channels}
+    told: dict[int, list[RecognisedUtterance]] = {channel.index: [] for channel in channels}
     for index, value in enumerate(values):
         utterance = _utterance(value, f"results.utterances[{index}]", notes)
         told.setdefault(utterance.channel, []).append(utterance)
@@ -430,12 +308,12 @@ def _utterances(
     return utterances
 
 
-def _utterance(value: Any, place: str, notes: _Notes) -> ReplyUtterance:
+def _utterance(value: Any, place: str, notes: _Notes) -> RecognisedUtterance:
     utterance = _object(value, place, needs=("channel", "start", "end", "transcript", "words"))
     start, end = _span(utterance, place)
     words = _words(utterance.get("words"), f"{place}.words", notes)
     mood = notes.mood(utterance)
-    return ReplyUtterance(
+    return RecognisedUtterance(
         channel=_count(utterance.get("channel", 0), f"{place}.channel"),
         speaker=notes.speaker(utterance.get("speaker")),
         text=_text(utterance.get("transcript"), f"{place}.transcript"),
@@ -447,7 +325,9 @@ def _utterance(value: Any, place: str, notes: _Notes) -> ReplyUtterance:
     )
 
 
-def _fullest(channel: _Channel, told: list[ReplyUtterance], duration: float, notes: _Notes) -> list[ReplyUtterance]:
+def _fullest(
+    channel: _Channel, told: list[RecognisedUtterance], duration: float, notes: _Notes
+) -> list[RecognisedUtterance]:
     """Choose the form of a channel's words: the one that says most of them by itself, of those that lack none."""
     whole = max(_letters([channel.transcript]), _letters(word.text for word in channel.words))
     if told and _letters(utterance.text for utterance in told) >= whole:
@@ -464,7 +344,7 @@ def _fullest(channel: _Channel, told: list[ReplyUtterance], duration: float, not
     if not channel.transcript:
         return []
     return [
-        ReplyUtterance(
+        RecognisedUtterance(
             channel=channel.index,
             speaker=None,
             text=channel.transcript,
@@ -496,8 +376,8 @@ def _breaths(words: tuple[Word, ...]) -> list[list[Word]]:
     return breaths
 
 
-def _joined(channel: _Channel, words: list[Word]) -> ReplyUtterance:
-    return ReplyUtterance(
+def _joined(channel: _Channel, words: list[Word]) -> RecognisedUtterance:
+    return RecognisedUtterance(
         channel=channel.index,
         speaker=next((word.speaker for word in words if word.speaker is not None), None),
         text=" ".join(word.text for word in words).strip(),
@@ -514,7 +394,7 @@ def _mean_confidence(words: Sequence[Word]) -> float | None:
     return round(sum(known) / len(known), 4) if known else None
 
 
-def _sentences(channel: _Channel, notes: _Notes) -> list[ReplyUtterance]:
+def _sentences(channel: _Channel, notes: _Notes) -> list[RecognisedUtterance]:
     """Read Deepgram's paragraphs; where they are not as they should be, the bare transcript is left."""
     if not isinstance(channel.paragraphs, dict):
         return []
@@ -532,11 +412,13 @@ def _sentences(channel: _Channel, notes: _Notes) -> list[ReplyUtterance]:
         return []
 
 
-def _sentence(channel: _Channel, paragraph: dict[str, Any], value: Any, place: str, notes: _Notes) -> ReplyUtterance:
+def _sentence(
+    channel: _Channel, paragraph: dict[str, Any], value: Any, place: str, notes: _Notes
+) -> RecognisedUtterance:
     sentence = _object(value, place, needs=("text", "start", "end"))
     start, end = _span(sentence, place)
     mood = notes.mood(sentence)
-    return ReplyUtterance(
+    return RecognisedUtterance(
         channel=channel.index,
         speaker=notes.speaker(paragraph.get("speaker")),
         text=_text(sentence.get("text"), f"{place} text"),
@@ -627,13 +509,13 @@ class _Extras:
 
         return self._read("sentiments.average", read, None)
 
-    def summary(self, results: dict[str, Any]) -> ReplySummary | None:
-        def read() -> ReplySummary | None:
+    def summary(self, results: dict[str, Any]) -> ServiceSummary | None:
+        def read() -> ServiceSummary | None:
             value = results.get("summary")
             if value is None:
                 return None
             text = _text(value.get("short", ""), "summary")
-            return ReplySummary(succeeded=value["result"] == "success" and bool(text), text=text)
+            return ServiceSummary(service=SERVICE, succeeded=value["result"] == "success" and bool(text), text=text)
 
         return self._read("summary", read, None)
 

@@ -11,7 +11,7 @@ from callscribe.conversation.alignment import SegmentMap
 from callscribe.conversation.phrases import Spoken, negation, phrase, spoken
 from callscribe.conversation.utterances import Role, Utterance
 from callscribe.data_files import load
-from callscribe.deepgram.reply import Mention, Reply
+from callscribe.recognition import Mention, Recognition
 
 FLAGS: Final = (
     "appointment_requested",
@@ -23,9 +23,8 @@ FLAGS: Final = (
 
 
 class SummarySource(OpenEnum):
-    """Who wrote the summary."""
+    """Who wrote the summary: one of these, or the speech service by its name, such as `deepgram`."""
 
-    DEEPGRAM = "deepgram"
     EXTRACT = "extract"
     NONE = "none"
 
@@ -83,16 +82,21 @@ class CallSummary:
         raise KeyError(name)
 
 
-def summarise(utterances: Sequence[Utterance], reply: Reply, segments: SegmentMap) -> CallSummary:
-    """Sum up a call: Deepgram's summary where there is one, else the customer's concern and the agent's last word.
+def summarise(utterances: Sequence[Utterance], recognition: Recognition, segments: SegmentMap) -> CallSummary:
+    """Sum up a call: the service's summary where there is one, else the customer's concern and the agent's last word.
 
-    Flags come from phrases (`lexicons/flags-v1.json`), mainly the customer's, and from Deepgram's intents and topics.
-    A negated phrase does not count where the lexicon says so, nor does an intent or topic found in the same turn.
+    Flags come from phrases (`lexicons/flags-v1.json`), mainly the customer's, and from the service's intents and
+    topics. A negated phrase does not count where the lexicon says so, nor does an intent or topic found in the same
+    turn.
     """
     speech = [spoken(utterance.text) for utterance in utterances]
-    flags = tuple(_flag(name, rules, utterances, speech, reply, segments) for name, rules in _flag_rules().items())
-    if reply.summary is not None and reply.summary.succeeded:
-        return CallSummary(text=reply.summary.text, source=SummarySource.DEEPGRAM, flags=flags)
+    flags = tuple(
+        _flag(name, rules, utterances, speech, recognition, segments) for name, rules in _flag_rules().items()
+    )
+    if recognition.summary is not None and recognition.summary.succeeded:
+        return CallSummary(
+            text=recognition.summary.text, source=SummarySource(recognition.summary.service), flags=flags
+        )
     if not utterances:
         return CallSummary(text=_NO_SPEECH, source=SummarySource.NONE, flags=flags)
     return CallSummary(text=_extract(utterances, speech), source=SummarySource.EXTRACT, flags=flags)
@@ -144,7 +148,7 @@ def _flag(
     rules: _FlagRules,
     utterances: Sequence[Utterance],
     speech: Sequence[Spoken],
-    reply: Reply,
+    recognition: Recognition,
     segments: SegmentMap,
 ) -> Flag:
     evidence: list[FlagEvidence] = []
@@ -157,8 +161,8 @@ def _flag(
             evidence.append(FlagEvidence(turn=turn, source="phrase", rule=first))
         elif False in answers.values():
             denied.add(turn)
-    evidence.extend(_labelled("intent", rules.intents, reply.intents, segments, denied))
-    evidence.extend(_labelled("topic", rules.topics, reply.topics, segments, denied))
+    evidence.extend(_labelled("intent", rules.intents, recognition.intents, segments, denied))
+    evidence.extend(_labelled("topic", rules.topics, recognition.topics, segments, denied))
     return Flag(name=name, evidence=tuple(evidence))
 
 

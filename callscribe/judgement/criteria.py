@@ -13,7 +13,8 @@ from typing import Final, Protocol
 
 from callscribe.conversation.phrases import Spoken, phrase, spoken
 from callscribe.conversation.roles import RoleMethod
-from callscribe.conversation.utterances import Role, SentimentLabel, Utterance
+from callscribe.conversation.utterances import Role, Utterance
+from callscribe.recognition import SentimentLabel
 from callscribe.transcript import Transcript
 
 SPEAKERS: Final = {"agent": (Role.AGENT,), "customer": (Role.CUSTOMER, Role.UNKNOWN), "anyone": tuple(Role)}
@@ -374,7 +375,7 @@ class Interruptions:
 class Empathy:
     """The agent answers trouble with a kind word.
 
-    Trouble is a customer's utterance Deepgram found negative, or one with an expression of `trouble`. Utterances of
+    Trouble is a customer's utterance that was found negative, or one with an expression of `trouble`. Utterances of
     trouble without an agent's between them count as one. The answer counts in the agent's next `within` utterances.
     """
 

@@ -18,7 +18,7 @@ SAMPLE_RATE: Final = 8_000
 """Samples per second and channel (Amazon Connect Administrator Guide, "Plan for live media streaming")."""
 
 CHANNEL_ROLES: Final = (Role.CUSTOMER, Role.AGENT)
-"""Who is on channel 0 and 1 of the audio that goes to Deepgram. Tracks are told apart by their names."""
+"""Who is on channel 0 and 1 of the audio that is transcribed. Tracks are told apart by their names."""
 
 LONGEST_FRAGMENT: Final = 128
 """Most characters of a fragment's number (Amazon Kinesis Video Streams API reference, "StartSelector")."""
@@ -128,7 +128,7 @@ class GapReason(OpenEnum):
     """Why a piece of a call is not transcribed.
 
     `missing`: the stream has no audio for it. `unreadable`: it could not be read, even when asked for again, be it the
-    stream's bytes or Deepgram's result. `unheard`: Deepgram's final results pass over it, even when asked again,
+    stream's bytes or the service's result. `unheard`: the service's final results pass over it, even when asked again,
     although its interim results had words there, or nothing was said of it at all. `unidentified`: the stream does not
     say whose audio it is.
     """
@@ -163,20 +163,20 @@ class Gap:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LiveUtterance:
-    """Words that Deepgram will not change any more: one of its final results with something said in it.
+    """Words that the service will not change any more: one of its final results with something said in it.
 
     Attributes:
         seq: number within the call, from 1, without holes, in the order of storing.
         channel: 0 the customer, 1 the agent.
         role: the part the speaker plays.
-        text: the words as Deepgram formatted them.
+        text: the words as the service formatted them.
         start: seconds from the origin of the call.
         end: seconds from the origin of the call.
-        confidence: 0 to 1, how sure Deepgram is of the words; None where it does not say.
+        confidence: 0 to 1, how sure the service is of the words; None where it does not say.
         word_count: number of words.
         speech_final: whether the speaker paused here; otherwise the next utterance of the channel continues this one.
         words: each word with its times, in order; None where they are not known.
-        languages: languages of the words, the one of most words first; empty where Deepgram does not say.
+        languages: languages of the words, the one of most words first; empty where the service does not say.
     """
 
     seq: int

@@ -6,9 +6,9 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from callscribe.codec import Undecodable, decode, encode
-from callscribe.deepgram.options import OptionsRecord
 from callscribe.live.call import EndReason, Gap, LiveStatus
 from callscribe.live.coverage import BEGINNING_NOT_PROVEN, END_NOT_PROVEN, Bound, Interval, covered_seconds
+from callscribe.recognition import OptionsRecord
 from callscribe.recordings.clinics import ClinicSource, known_source
 from callscribe.table_values import plain
 
@@ -73,9 +73,9 @@ class LiveState:
         started_at: when streaming began, UTC.
         status: where the call stands.
         coverage: how much of it is transcribed.
-        sessions: connections to Deepgram: one more for every reconnect and every hand-over.
-        vocabulary_terms: terms sent to Deepgram; None where the streamer has not noted it.
-        options: what Deepgram was asked for last; None where the streamer has not noted it.
+        sessions: connections to the speech service: one more for every reconnect and every hand-over.
+        vocabulary_terms: terms sent to the service; None where the streamer has not noted it.
+        options: what the service was asked for last; None where the streamer has not noted it.
         model: name of the model that answered; "" where the streamer has not noted it.
         active_until: until when somebody holds the call, or its last change; UTC.
         agent_joined_at: when an agent joined the contact, by Connect, UTC; None where that is not known.

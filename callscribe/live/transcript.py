@@ -2,17 +2,14 @@
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 from datetime import datetime
 from typing import Final
 
 from callscribe.audio_facts import AudioFacts
 from callscribe.conversation.utterances import mean_confidence
-from callscribe.cost import PriceList
-from callscribe.deepgram.options import TranscriptionOptions
-from callscribe.deepgram.reply import UTTERANCE_GAP_SECONDS, Reply, ReplyUtterance, Word
 from callscribe.live.call import CHANNEL_ROLES, SAMPLE_RATE, LiveUtterance
 from callscribe.live.state import LiveState
+from callscribe.recognition import UTTERANCE_GAP_SECONDS, RecognisedUtterance, Recognition, Transcription, Word
 from callscribe.recordings.layouts import CallKind, CallRecording, StartSource
 from callscribe.transcript import Transcript, build_transcript
 
@@ -31,9 +28,9 @@ class MissingUtterances(ValueError):
 def turns(utterances: Iterable[LiveUtterance]) -> list[Turn]:
     """Join each channel's results into turns.
 
-    Deepgram gives a long sentence in several results, of which only the last has `speech_final` (docs, page
-    "Endpointing & Interim Results With Live Streaming"). A turn also ends at a pause that would end an utterance of a
-    recording: the result that carried `speech_final` may have had no words, and is then not among these.
+    A long sentence comes in several results, of which only the last has `speech_final`. A turn also ends at
+    a pause that would end an utterance of a recording: the result that carried `speech_final` may have had no words,
+    and is then not among these.
 
     Returns:
         Every result in exactly one turn, turns in order of their begin.
@@ -50,31 +47,35 @@ def turns(utterances: Iterable[LiveUtterance]) -> list[Turn]:
     return sorted(finished, key=lambda turn: (turn[0].start, turn[0].seq))
 
 
-def build_live_transcript(
-    *,
-    state: LiveState,
-    utterances: Sequence[LiveUtterance],
-    options: TranscriptionOptions,
-    created_at: datetime,
-    prices: PriceList | None = None,
-) -> Transcript:
-    """Normalise what was stored of a live call.
+def recognition_of(state: LiveState, utterances: Sequence[LiveUtterance]) -> Recognition:
+    """Put together what the service heard of a live call, from the results that were stored.
 
     Args:
         state: the call.
         utterances: its results, in any order.
-        options: options of the deployment, for a call whose streamer did not note its own. What Deepgram offers for
-            recordings only counts as not asked for.
-        created_at: when the transcript was made, UTC.
-        prices: rates; None takes the pay-as-you-go rates of the newest list.
 
     Raises:
         MissingUtterances: the results are not numbered 1 to the number that the state tells.
     """
-    asked = options if state.options is None else TranscriptionOptions.from_record(state.options)
-    streamed = streamed_options(asked)
     if sorted(said.seq for said in utterances) != list(range(1, state.coverage.utterances + 1)):
         raise MissingUtterances(f"the results are not numbered 1 to {state.coverage.utterances}")
+    return Recognition(
+        duration_seconds=state.coverage.duration_seconds,
+        channel_count=len(CHANNEL_ROLES),
+        model=state.model,
+        languages=_languages(utterances),
+        utterances=tuple(_joined(turn) for turn in turns(utterances)),
+    )
+
+
+def build_live_transcript(*, state: LiveState, transcription: Transcription, created_at: datetime) -> Transcript:
+    """Normalise what was stored of a live call.
+
+    Args:
+        state: the call.
+        transcription: what was asked, what was heard (`recognition_of`) and what it costs.
+        created_at: when the transcript was made, UTC.
+    """
     return build_transcript(
         recording=CallRecording(
             clinic_id=state.clinic_id,
@@ -85,9 +86,7 @@ def build_live_transcript(
             started_at_source=StartSource.LIVE,
             layout=LAYOUT,
         ),
-        reply=_reply(state, utterances),
-        options=streamed,
-        asked={**(state.options or {}), **streamed.record()},
+        transcription=transcription,
         audio=AudioFacts(
             format="L16",
             subtype="PCM_16",
@@ -99,25 +98,6 @@ def build_live_transcript(
         provenance=None,
         created_at=created_at,
         live=state.coverage,
-        deepgram_requests=state.sessions,
-        vocabulary_terms=state.vocabulary_terms,
-        prices=prices,
-    )
-
-
-def streamed_options(options: TranscriptionOptions) -> TranscriptionOptions:
-    """The options as far as they hold for a stream.
-
-    Each speaker has a channel, and text intelligence is for recordings only (Deepgram docs, page "Text Intelligence").
-    """
-    return replace(
-        options,
-        speakers="multichannel",
-        sentiment=False,
-        topics=False,
-        intents=False,
-        summarize=False,
-        detect_entities=False,
     )
 
 
@@ -130,38 +110,14 @@ def _continues(turn: Sequence[LiveUtterance], said: LiveUtterance) -> bool:
     )
 
 
-def _reply(state: LiveState, utterances: Sequence[LiveUtterance]) -> Reply:
-    """What Deepgram would have answered, had it been asked about a recording and for words only."""
-    return Reply(
-        request_id="",
-        duration_seconds=state.coverage.duration_seconds,
-        channel_count=len(CHANNEL_ROLES),
-        model=state.model,
-        language=None,
-        utterances=tuple(_joined(turn) for turn in turns(utterances)),
-        words=(),
-        entities=(),
-        topics=(),
-        intents=(),
-        sentiments=(),
-        average_sentiment=None,
-        summary=None,
-        usage=(),
-        warnings=(),
-        languages=_languages(utterances),
-    )
-
-
-def _joined(turn: Turn) -> ReplyUtterance:
-    return ReplyUtterance(
+def _joined(turn: Turn) -> RecognisedUtterance:
+    return RecognisedUtterance(
         channel=turn[0].channel,
-        speaker=None,
         text=" ".join(said.text for said in turn),
         start=turn[0].start,
         end=max(said.end for said in turn),
         confidence=mean_confidence((said.confidence, said.word_count) for said in turn),
         words=_words(turn),
-        sentiment=None,
     )
 
 
@@ -170,7 +126,7 @@ def _words(turn: Turn) -> tuple[Word, ...]:
     if not all(said.words for said in turn):
         return ()
     timed = (word for said in turn for word in said.words or ())
-    return tuple(Word(**word._asdict(), speaker=None, sentiment_score=None) for word in timed)
+    return tuple(Word(**word._asdict()) for word in timed)
 
 
 def _languages(utterances: Iterable[LiveUtterance]) -> tuple[str, ...]:

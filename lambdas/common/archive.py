@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 
     from mypy_boto3_s3 import S3Client
 
-    from callscribe.deepgram.options import OptionsRecord, TranscriptionOptions
+    from callscribe.deepgram.options import TranscriptionOptions
+    from callscribe.recognition import OptionsRecord
 
 MAX_OBJECT_BYTES = 128 * 1024 * 1024
 """Largest uncompressed document read or written: a stereo hour is about 4 MB, so this is more than a day of speech."""

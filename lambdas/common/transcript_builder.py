@@ -9,8 +9,6 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Protocol
 
-from callscribe.deepgram.options import TranscriptionOptions
-from callscribe.deepgram.reply import parse_reply
 from callscribe.documents import ArchivePointers, StoredForm, stored_form
 from callscribe.recordings.layouts import CallKind
 from callscribe.transcript import build_transcript
@@ -20,10 +18,38 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from callscribe.audio_facts import AudioFacts
-    from callscribe.cost import PriceList
+    from callscribe.recognition import OptionsRecord, Transcription
     from callscribe.recordings.layouts import CallRecording
     from callscribe.transcript import Provenance, Role, Transcript
     from lambdas.common.archive import ArchivedObject
+
+
+class Transcriptions(Protocol):
+    """Reads the replies of a speech service."""
+
+    def of_reply(
+        self,
+        reply: bytes,
+        *,
+        audio: AudioFacts,
+        noted: OptionsRecord | None,
+        vocabulary_terms: int | None,
+        requests: int,
+        refused: int | None,
+    ) -> Transcription:
+        """Read a reply about a recording.
+
+        Args:
+            reply: The reply, as it came.
+            audio: The recording.
+            noted: What was asked, as noted then; `None` takes what the deployment asks for.
+            vocabulary_terms: Terms sent with the request; `None` where that was not noted.
+            requests: Requests sent for the recording.
+            refused: Those of them that the service answered with an error; `None` where that is not known.
+
+        Raises:
+            InvalidReply: The reply holds no transcription.
+        """
 
 
 class Recorded(Protocol):
@@ -62,23 +88,14 @@ class TranscriptBuilder:
 
     Args:
         bucket: The archive.
-        options: What is asked of Deepgram, for replies that do not tell what they were asked.
+        transcriptions: Reads the speech service's replies.
         channel_roles: Who speaks on which channel of a recording with a channel for each speaker.
-        prices: By which the cost is reckoned; `None` takes the newest list, pay-as-you-go.
     """
 
-    def __init__(
-        self,
-        *,
-        bucket: str,
-        options: TranscriptionOptions,
-        channel_roles: Mapping[int, Role],
-        prices: PriceList | None = None,
-    ) -> None:
+    def __init__(self, *, bucket: str, transcriptions: Transcriptions, channel_roles: Mapping[int, Role]) -> None:
         self._bucket = bucket
-        self._options = options
+        self._transcriptions = transcriptions
         self._channel_roles = channel_roles
-        self._prices = prices
 
     def build(
         self,
@@ -86,16 +103,16 @@ class TranscriptBuilder:
         reply: ArchivedObject,
         *,
         reply_key: str,
-        deepgram_requests: int,
+        requests: int,
         earlier: Transcript | None = None,
     ) -> BuiltTranscript:
         """Build the transcript of a recording; the same reply always gives the same bytes.
 
         Args:
             recording: The recording.
-            reply: Deepgram's reply, as it is in the archive.
+            reply: The service's reply, as it is in the archive.
             reply_key: Where it is there.
-            deepgram_requests: Requests sent for the recording.
+            requests: Requests sent for the recording.
             earlier: An earlier transcript of the same reply, which knows when it was made, what was asked and what it
                 cost by the prices of then.
 
@@ -103,21 +120,21 @@ class TranscriptBuilder:
             InvalidReply: The reply holds no transcription.
             Unstorable: What it holds cannot be stored.
         """
-        asked = asked_of(reply) or (None if earlier is None else earlier.options)
+        transcription = self._transcriptions.of_reply(
+            reply.content,
+            audio=recording.audio,
+            noted=asked_of(reply) or (None if earlier is None else earlier.options),
+            vocabulary_terms=_count(reply, VOCABULARY_TERMS),
+            requests=requests,
+            refused=_count(reply, REFUSED_REQUESTS),
+        )
         transcript = build_transcript(
             recording=recording.call,
-            reply=parse_reply(reply.content),
-            # The deployment's own may have changed since.
-            options=self._options if asked is None else TranscriptionOptions.from_record(asked),
-            asked=asked,
+            transcription=transcription,
             audio=recording.audio,
             channel_roles=self._channel_roles,
             provenance=recording.provenance,
             created_at=reply.last_modified,
-            deepgram_requests=deepgram_requests,
-            refused_requests=_count(reply, REFUSED_REQUESTS),
-            vocabulary_terms=_count(reply, VOCABULARY_TERMS),
-            prices=self._prices,
         )
         if earlier is not None:
             transcript = replace(transcript, created_at=earlier.created_at, cost=earlier.cost)

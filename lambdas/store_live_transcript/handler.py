@@ -12,8 +12,9 @@ from aws_lambda_powertools.utilities.parser import BaseModel, Field, ValidationE
 from pydantic import AwareDatetime, ConfigDict
 
 from callscribe.codec import SCHEMA_VERSION
-from callscribe.cost import prices_from_json
 from callscribe.deepgram.options import TranscriptionOptions
+from callscribe.deepgram.prices import prices_from_json
+from callscribe.deepgram.transcription import DeepgramTranscriptions
 from callscribe.judgement.quality import load_rubric
 from lambdas.common import aws, settings
 from lambdas.common.archive import Archive
@@ -50,8 +51,10 @@ def _store() -> LiveTranscriptStore:
     return LiveTranscriptStore(
         table=aws.table(),
         archive=Archive(s3=aws.s3(), bucket=os.environ["ARCHIVE_BUCKET"]),
-        options=TranscriptionOptions.from_json(os.environ["DEEPGRAM_OPTIONS"]),
-        prices=prices_from_json(os.environ["DEEPGRAM_PRICES"]),
+        transcriptions=DeepgramTranscriptions(
+            options=TranscriptionOptions.from_json(os.environ["DEEPGRAM_OPTIONS"]),
+            prices=prices_from_json(os.environ["DEEPGRAM_PRICES"]),
+        ),
         rubric=load_rubric(os.environ["RUBRIC"]),
         retention=settings.days("RETENTION_DAYS"),
     )

@@ -7,7 +7,7 @@ one of its recording is there: that of the recording is never written over.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from boto3.dynamodb.conditions import Key
 from botocore.exceptions import ClientError
@@ -17,7 +17,7 @@ from callscribe.contract.table_keys import ItemKey, call_partition, transcript_k
 from callscribe.documents import ArchivePointers, StoredForm, quality_attribute, stored_form
 from callscribe.judgement.quality import QualityScore, Rubric, score
 from callscribe.live.call import LiveStatus, LiveUtterance
-from callscribe.live.transcript import MissingUtterances, build_live_transcript
+from callscribe.live.transcript import MissingUtterances, build_live_transcript, recognition_of
 from callscribe.table_values import plain
 from callscribe.transcript import LIVE, Transcript
 from lambdas.common.errors import SafeError, error_code
@@ -28,10 +28,16 @@ if TYPE_CHECKING:
 
     from mypy_boto3_dynamodb.service_resource import Table
 
-    from callscribe.cost import PriceList
-    from callscribe.deepgram.options import TranscriptionOptions
     from callscribe.live.state import LiveState
+    from callscribe.recognition import Recognition, Transcription
     from lambdas.common.archive import Archive
+
+
+class Transcriptions(Protocol):
+    """Tells of the uses of a speech service."""
+
+    def of_call(self, state: LiveState, recognition: Recognition) -> Transcription:
+        """Tell what was asked for a live call, and what it costs."""
 
 
 class LiveCallUnusable(SafeError):
@@ -64,8 +70,7 @@ class LiveTranscriptStore:
     Args:
         table: The table of transcripts and live calls.
         archive: Where documents are kept.
-        options: What was asked of Deepgram.
-        prices: By which the cost is reckoned.
+        transcriptions: Tells what was asked of the speech service and what it costs.
         rubric: By which calls are judged.
         retention: How long an item is kept after the transcript was made; `None` keeps it for ever.
     """
@@ -75,15 +80,13 @@ class LiveTranscriptStore:
         *,
         table: Table,
         archive: Archive,
-        options: TranscriptionOptions,
-        prices: PriceList,
+        transcriptions: Transcriptions,
         rubric: Rubric,
         retention: timedelta | None,
     ) -> None:
         self._table = table
         self._archive = archive
-        self._options = options
-        self._prices = prices
+        self._transcriptions = transcriptions
         self._rubric = rubric
         self._retention = retention
 
@@ -127,11 +130,11 @@ class LiveTranscriptStore:
         # What was said since the state was read belongs to the next end of the call.
         said = [one for one in self._utterances(state.call_id) if one.seq <= state.coverage.utterances]
         try:
-            return build_live_transcript(
-                state=state, utterances=said, options=self._options, prices=self._prices, created_at=created_at
-            )
+            recognition = recognition_of(state, said)
         except MissingUtterances as missing:
             raise LiveCallUnusable("LiveCall.Hole", str(missing)) from None
+        transcription = self._transcriptions.of_call(state, recognition)
+        return build_live_transcript(state=state, transcription=transcription, created_at=created_at)
 
     def _utterances(self, call_id: str) -> list[LiveUtterance]:
         condition = Key("PK").eq(call_partition(call_id)) & Key("SK").begins_with(utterance_range())

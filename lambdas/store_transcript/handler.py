@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from aws_lambda_powertools.metrics import MetricUnit
 
-from callscribe.cost import prices_from_json
 from callscribe.deepgram.options import TranscriptionOptions
+from callscribe.deepgram.prices import prices_from_json
+from callscribe.deepgram.transcription import DeepgramTranscriptions
 from callscribe.judgement.quality import load_rubric
 from lambdas.common import aws, settings
 from lambdas.common.archive import Archive
@@ -26,15 +27,21 @@ if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
 
+def _deepgram() -> DeepgramTranscriptions:
+    return DeepgramTranscriptions(
+        options=TranscriptionOptions.from_json(os.environ["DEEPGRAM_OPTIONS"]),
+        prices=prices_from_json(os.environ["DEEPGRAM_PRICES"]),
+    )
+
+
 @cache
 def _store() -> TranscriptStore:
     return TranscriptStore(
         table=aws.table(),
         claims=Claims(table=aws.table()),
         archive=Archive(s3=aws.s3(), bucket=os.environ["ARCHIVE_BUCKET"]),
-        options=TranscriptionOptions.from_json(os.environ["DEEPGRAM_OPTIONS"]),
+        transcriptions=_deepgram(),
         channel_roles=settings.channel_roles(),
-        prices=prices_from_json(os.environ["DEEPGRAM_PRICES"]),
         retention=settings.days("TRANSCRIPT_RETENTION_DAYS"),
     )
 
@@ -46,9 +53,7 @@ def _rebuilder() -> Rebuilder:
         table=aws.table(),
         archive=archive,
         builder=TranscriptBuilder(
-            bucket=archive.bucket,
-            options=TranscriptionOptions.from_json(os.environ["DEEPGRAM_OPTIONS"]),
-            channel_roles=settings.channel_roles(),
+            bucket=archive.bucket, transcriptions=_deepgram(), channel_roles=settings.channel_roles()
         ),
         rubric=load_rubric(os.environ["RUBRIC"]),
     )
@@ -75,7 +80,7 @@ def handle(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:  # 
     stored = _store().store(
         recording,
         reply_key=event["reply"]["key"],
-        deepgram_requests=event["deepgram_requests"],
+        requests=event["deepgram_requests"],
         now=datetime.now(UTC),
     )
     name = "TranscriptsSuperseded" if stored.superseded else "TranscriptsStored"

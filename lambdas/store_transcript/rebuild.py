@@ -16,9 +16,9 @@ from botocore.exceptions import ClientError
 
 from callscribe.codec import SCHEMA_VERSION
 from callscribe.contract.table_keys import transcript_key
-from callscribe.deepgram.reply import InvalidReply
 from callscribe.documents import InvalidDocument, Unstorable, from_document, quality_attribute
 from callscribe.judgement.quality import score
+from callscribe.recognition import InvalidReply
 from lambdas.common.archive import reply_key
 from lambdas.common.errors import error_code
 
@@ -149,7 +149,7 @@ class Rebuilder:
                 recording,
                 reply,
                 reply_key=archived_key,
-                deepgram_requests=earlier.cost.requests,
+                requests=earlier.cost.requests,
                 earlier=replace(earlier, cost=_as_of_now(earlier.cost)),
             )
         except InvalidReply as invalid:

@@ -19,14 +19,14 @@ from botocore.exceptions import ClientError
 from callscribe.aws_refusals import cancellation_codes
 from callscribe.codec import encode
 from callscribe.contract.table_keys import ItemKey, claim_key, transcript_key
-from callscribe.deepgram.reply import InvalidReply
 from callscribe.documents import ArchivePointers, Unstorable
+from callscribe.recognition import InvalidReply
 from callscribe.table_values import attribute
 from callscribe.transcript import LIVE, Transcript
 from lambdas.common.claims import ClaimLost, ClaimStatus
 from lambdas.common.errors import SafeError
 from lambdas.common.live_calls import live_state_of
-from lambdas.common.transcript_builder import BuiltTranscript, TranscriptBuilder
+from lambdas.common.transcript_builder import BuiltTranscript, TranscriptBuilder, Transcriptions
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -34,8 +34,6 @@ if TYPE_CHECKING:
 
     from mypy_boto3_dynamodb.service_resource import Table
 
-    from callscribe.cost import PriceList
-    from callscribe.deepgram.options import TranscriptionOptions
     from callscribe.transcript import Role
     from lambdas.common.archive import Archive, ArchivedObject
     from lambdas.common.claims import Claims
@@ -78,8 +76,7 @@ class TranscriptStore:
         table: The table of transcripts and claims.
         claims: The claims in that table.
         archive: Where replies and documents are kept.
-        options: What is asked of Deepgram, for replies that do not tell what they were asked.
-        prices: By which the cost is reckoned.
+        transcriptions: Reads the speech service's replies.
         channel_roles: Who speaks on which channel of a recording with a channel for each speaker.
         retention: How long an item is kept after the transcript was made; `None` keeps it for ever.
         sleep: Waits for some seconds.
@@ -92,8 +89,7 @@ class TranscriptStore:
         table: Table,
         claims: Claims,
         archive: Archive,
-        options: TranscriptionOptions,
-        prices: PriceList,
+        transcriptions: Transcriptions,
         channel_roles: Mapping[int, Role],
         retention: timedelta | None,
         sleep: Callable[[float], None] = time.sleep,
@@ -103,21 +99,19 @@ class TranscriptStore:
         self._claims = claims
         self._archive = archive
         self._builder = TranscriptBuilder(
-            bucket=archive.bucket, options=options, channel_roles=channel_roles, prices=prices
+            bucket=archive.bucket, transcriptions=transcriptions, channel_roles=channel_roles
         )
         self._retention = retention
         self._sleep = sleep
         self._jitter = jitter
 
-    def store(
-        self, recording: AdmittedRecording, *, reply_key: str, deepgram_requests: int, now: datetime
-    ) -> StoredTranscript:
+    def store(self, recording: AdmittedRecording, *, reply_key: str, requests: int, now: datetime) -> StoredTranscript:
         """Build the transcript of a recording from its archived reply and store it.
 
         Args:
             recording: The recording.
-            reply_key: Where Deepgram's reply is in the archive.
-            deepgram_requests: Requests sent for the recording.
+            reply_key: Where the service's reply is in the archive.
+            requests: Requests sent for the recording.
             now: The time, for the claim only: the transcript carries the time its reply was archived, so that a
                 repetition writes the same bytes.
 
@@ -128,7 +122,7 @@ class TranscriptStore:
         archived = self._archive.read(reply_key)
         if archived is None:
             raise ReplyUnusable("Reply.Missing", "the archived reply is gone; redrive the call to ask again")
-        built = self._build(recording, archived, reply_key=reply_key, deepgram_requests=deepgram_requests)
+        built = self._build(recording, archived, reply_key=reply_key, requests=requests)
         call = recording.call
         self._archive.write(built.pointers.transcript_key, built.form.document)
         superseded = not self._put(recording, self._item(built), now=now)
@@ -142,10 +136,10 @@ class TranscriptStore:
         )
 
     def _build(
-        self, recording: AdmittedRecording, archived: ArchivedObject, *, reply_key: str, deepgram_requests: int
+        self, recording: AdmittedRecording, archived: ArchivedObject, *, reply_key: str, requests: int
     ) -> BuiltTranscript:
         try:
-            return self._builder.build(recording, archived, reply_key=reply_key, deepgram_requests=deepgram_requests)
+            return self._builder.build(recording, archived, reply_key=reply_key, requests=requests)
         except InvalidReply as invalid:
             raise ReplyUnusable(f"Deepgram.InvalidReply.{invalid.code}", "the archived reply is unusable") from None
         except Unstorable as unstorable:

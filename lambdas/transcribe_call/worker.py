@@ -44,8 +44,9 @@ from callscribe.deepgram.options import (
     merged_vocabulary,
     query_parameters,
 )
-from callscribe.deepgram.reply import InvalidReply
+from callscribe.deepgram.transcription import DeepgramTranscriptions
 from callscribe.documents import Unstorable
+from callscribe.recognition import InvalidReply
 from lambdas.common.archive import REFUSED_REQUESTS, ArchivedObject, reply_key, request_metadata
 from lambdas.common.claims import (
     AlreadyAnswered,
@@ -182,7 +183,11 @@ class Worker:
         self._claims = claims
         self._bucket = archive.bucket
         self._replies = KeptReplies(archive, clock=process_clock, jitter=jitter)
-        self._builder = TranscriptBuilder(bucket=archive.bucket, options=options, channel_roles=channel_roles)
+        self._builder = TranscriptBuilder(
+            bucket=archive.bucket,
+            transcriptions=DeepgramTranscriptions(options=options),
+            channel_roles=channel_roles,
+        )
         self._deepgram = deepgram
         self._key = key
         self._presigner = presigner
@@ -470,7 +475,7 @@ class Worker:
         about = f"(request {request_id or 'unknown'})"
         try:
             built = self._builder.build(
-                work.recording, reply, reply_key=reply_key(work.recording.recording_id), deepgram_requests=1
+                work.recording, reply, reply_key=reply_key(work.recording.recording_id), requests=1
             )
         except InvalidReply as invalid:
             packed = f"; it came packed as {encoding}" if encoding else ""

@@ -8,7 +8,6 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from callscribe.codec import decode, encode
-from callscribe.deepgram.options import OptionsRecord
 from callscribe.live.call import SAMPLE_RATE, EndReason, Gap
 from callscribe.live.coverage import (
     Bound,
@@ -20,6 +19,7 @@ from callscribe.live.coverage import (
     intervals_of,
     reasons_of,
 )
+from callscribe.recognition import OptionsRecord
 from streamer.media.call_media import ResumePoint
 from streamer.media.clock import ClockStep
 

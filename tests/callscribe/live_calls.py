@@ -1,12 +1,18 @@
 """Live calls as a streamer leaves them in the table."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
 from callscribe.contract.table_keys import live_call_key, utterance_key
 from callscribe.conversation.utterances import Role
+from callscribe.deepgram.options import TranscriptionOptions
+from callscribe.deepgram.transcription import DeepgramTranscriptions
 from callscribe.live.call import CHANNEL_ROLES, LiveUtterance
+from callscribe.live.state import LiveState
+from callscribe.live.transcript import build_live_transcript, recognition_of
+from callscribe.transcript import Transcript
 
 CALL_ID = "0d3c1f52-9a7e-4b38-8c62-51f0e7d4ab19"
 CLINIC_ID = "harbour"
@@ -130,3 +136,16 @@ def utterance_item(said: LiveUtterance, *, call_id: str = CALL_ID, clinic_id: st
         "speech_final": said.speech_final,
         "created_at": UPDATED_AT,
     }
+
+
+def live_transcript(
+    state: LiveState,
+    utterances: Sequence[LiveUtterance],
+    *,
+    created_at: datetime,
+    options: TranscriptionOptions | None = None,
+) -> Transcript:
+    """The transcript of a call that Deepgram heard."""
+    deepgram = DeepgramTranscriptions(options=options or TranscriptionOptions())
+    transcription = deepgram.of_call(state, recognition_of(state, utterances))
+    return build_live_transcript(state=state, transcription=transcription, created_at=created_at)

@@ -9,6 +9,7 @@ from typing import Any
 from callscribe.audio_facts import AudioFacts
 from callscribe.deepgram.options import TranscriptionOptions
 from callscribe.deepgram.reply import parse_reply
+from callscribe.deepgram.transcription import DeepgramTranscriptions
 from callscribe.recordings.layouts import CallKind, CallRecording
 from callscribe.transcript import Provenance, Role, Transcript, build_transcript
 
@@ -188,22 +189,21 @@ def transcript_from(
     audio_warnings: tuple[str, ...] = (),
 ) -> Transcript:
     parsed = parse_reply(raw)
+    audio = AudioFacts(
+        format="WAV",
+        subtype="PCM_16",
+        channels=max(1, parsed.channel_count),
+        sample_rate=8000,
+        duration_seconds=parsed.duration_seconds or 0.0,
+        warnings=audio_warnings,
+    )
     return build_transcript(
         recording=recording,
-        reply=parsed,
-        options=options or TranscriptionOptions(),
-        audio=AudioFacts(
-            format="WAV",
-            subtype="PCM_16",
-            channels=max(1, parsed.channel_count),
-            sample_rate=8000,
-            duration_seconds=parsed.duration_seconds or 0.0,
-            warnings=audio_warnings,
+        transcription=DeepgramTranscriptions(options=options or TranscriptionOptions()).of_reply(
+            raw, audio=audio, requests=deepgram_requests, refused=refused_requests, vocabulary_terms=vocabulary_terms
         ),
+        audio=audio,
         channel_roles=CHANNEL_ROLES,
         provenance=PROVENANCE,
         created_at=datetime(2026, 3, 2, 11, tzinfo=UTC),
-        deepgram_requests=deepgram_requests,
-        refused_requests=refused_requests,
-        vocabulary_terms=vocabulary_terms,
     )

@@ -10,7 +10,6 @@ from boto3.dynamodb.types import TypeSerializer
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from callscribe.conversation.utterances import Sentiment
 from callscribe.documents import (
     ArchivePointers,
     InvalidDocument,
@@ -20,6 +19,7 @@ from callscribe.documents import (
     to_item,
 )
 from callscribe.judgement.quality import load_rubric, score
+from callscribe.recognition import Sentiment
 from callscribe.recordings.layouts import CallKind
 from callscribe.transcript import Label, Role, Transcript, Utterance
 from tests.callscribe.replies import APPOINTMENT, RECORDING, Turn, mono, silent, stereo, transcript_of

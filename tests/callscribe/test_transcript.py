@@ -6,6 +6,7 @@ from callscribe.audio_facts import AudioFacts
 from callscribe.conversation.roles import RoleMethod
 from callscribe.deepgram.options import TranscriptionOptions
 from callscribe.deepgram.reply import parse_reply
+from callscribe.deepgram.transcription import DeepgramTranscriptions
 from callscribe.transcript import Label, Role, build_transcript
 from tests.callscribe.replies import (
     AGENT,
@@ -110,19 +111,20 @@ def test_both_channels_with_the_same_words_are_noted() -> None:
 def test_a_reply_that_does_not_fit_the_audio_is_noted(
     channels: int, extra_seconds: float, warnings: tuple[str, ...]
 ) -> None:
-    reply = parse_reply(body(stereo(APPOINTMENT)))
-    assert reply.duration_seconds is not None
+    reply = body(stereo(APPOINTMENT))
+    heard = parse_reply(reply).duration_seconds
+    assert heard is not None
+    audio = AudioFacts(
+        format="WAV",
+        subtype="PCM_16",
+        channels=channels,
+        sample_rate=8000,
+        duration_seconds=heard + extra_seconds,
+    )
     transcript = build_transcript(
         recording=RECORDING,
-        reply=reply,
-        options=TranscriptionOptions(),
-        audio=AudioFacts(
-            format="WAV",
-            subtype="PCM_16",
-            channels=channels,
-            sample_rate=8000,
-            duration_seconds=reply.duration_seconds + extra_seconds,
-        ),
+        transcription=DeepgramTranscriptions(options=TranscriptionOptions()).of_reply(reply, audio=audio),
+        audio=audio,
         channel_roles={},
         provenance=PROVENANCE,
         created_at=PROVENANCE.last_modified,

@@ -13,9 +13,8 @@ from callscribe.deepgram.options import TranscriptionOptions
 from callscribe.documents import ArchivePointers, from_document, stored_form, to_document
 from callscribe.live.call import LiveUtterance
 from callscribe.live.state import LiveState
-from callscribe.live.transcript import build_live_transcript
 from callscribe.transcript import Transcript
-from tests.callscribe.live_calls import CONVERSATION, live_item
+from tests.callscribe.live_calls import CONVERSATION, live_item, live_transcript
 from tests.callscribe.replies import APPOINTMENT, mono, stereo, transcript_of
 from tests.contracts.golden import golden
 
@@ -24,12 +23,7 @@ ARCHIVE = ArchivePointers(bucket="archive", transcript_key="t", reply_key="r")
 
 def live(*utterances: LiveUtterance) -> Transcript:
     state = LiveState.from_item(live_item(utterances=len(utterances)))
-    return build_live_transcript(
-        state=state,
-        utterances=utterances,
-        options=TranscriptionOptions(),
-        created_at=datetime(2026, 11, 20, 9, 6, tzinfo=UTC),
-    )
+    return live_transcript(state, utterances, created_at=datetime(2026, 11, 20, 9, 6, tzinfo=UTC))
 
 
 def timed(said: LiveUtterance) -> LiveUtterance:
@@ -164,12 +158,7 @@ def test_a_live_call_tells_its_languages() -> None:
 def test_a_live_call_has_the_options_that_its_streamer_asked_for() -> None:
     record = {**TranscriptionOptions(model="nova-2", redact=("pci",)).record(), "numerals": True}
     state = LiveState.from_item(live_item(options=record, vocabulary_terms=2))
-    transcript = build_live_transcript(
-        state=state,
-        utterances=CONVERSATION,
-        options=TranscriptionOptions(),
-        created_at=datetime(2026, 11, 20, 9, 6, tzinfo=UTC),
-    )
+    transcript = live_transcript(state, CONVERSATION, created_at=datetime(2026, 11, 20, 9, 6, tzinfo=UTC))
     assert (transcript.options["model"], transcript.options["numerals"]) == ("nova-2", True)
     assert transcript.options["sentiment"] is False
     assert transcript.options["vocabulary_terms"] == 2

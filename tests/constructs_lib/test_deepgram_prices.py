@@ -3,7 +3,7 @@ from typing import Any
 
 import pytest
 
-from callscribe.cost import load_prices, prices_from_json
+from callscribe.deepgram.prices import load_prices, prices_from_json
 from constructs_lib import DeepgramPrices
 from tests.conftest import ROOT
 

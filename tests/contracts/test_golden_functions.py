@@ -12,6 +12,7 @@ import pytest
 
 from callscribe.codec import SCHEMA_VERSION
 from callscribe.deepgram.options import TranscriptionOptions
+from callscribe.deepgram.transcription import DeepgramTranscriptions
 from callscribe.documents import from_document
 from callscribe.transcript import Role
 from lambdas.admit_recording.contents import Contents, Held
@@ -106,9 +107,11 @@ def test_a_stored_reply_of_any_version_becomes_a_transcript(cloud: Cloud, file: 
     archived = Archive(s3=cloud.s3, bucket="archive").read("replies/r.json.gz")
     assert archived is not None
     builder = TranscriptBuilder(
-        bucket="archive", options=TranscriptionOptions(), channel_roles={0: Role.CUSTOMER, 1: Role.AGENT}
+        bucket="archive",
+        transcriptions=DeepgramTranscriptions(options=TranscriptionOptions()),
+        channel_roles={0: Role.CUSTOMER, 1: Role.AGENT},
     )
-    built = builder.build(recording, archived, reply_key="replies/r.json.gz", deepgram_requests=1)
+    built = builder.build(recording, archived, reply_key="replies/r.json.gz", requests=1)
     before = from_document(file.beside("document").json())
     assert built.transcript.full_transcript == before.full_transcript
     assert document_key(recording) == file.beside("transcript-item").item()["transcript_key"]

@@ -9,15 +9,14 @@ from callscribe.audio_facts import AudioFacts
 from callscribe.contract.table_keys import claim_key, failed_listing
 from callscribe.conversation.utterances import Role
 from callscribe.deepgram.options import TranscriptionOptions
-from callscribe.deepgram.reply import parse_reply
+from callscribe.deepgram.transcription import DeepgramTranscriptions
 from callscribe.documents import MAX_ITEM_BYTES, ArchivePointers, quality_attribute, to_document, to_item
 from callscribe.judgement.quality import load_rubric, score
 from callscribe.live.state import LiveState
-from callscribe.live.transcript import build_live_transcript
 from callscribe.recordings.clinics import ClinicDecision, ClinicSource
 from callscribe.recordings.layouts import parse_key
 from callscribe.transcript import Provenance, build_transcript
-from tests.callscribe.live_calls import CONVERSATION, live_item
+from tests.callscribe.live_calls import CONVERSATION, live_item, live_transcript
 from tests.operations.conftest import Deployed
 
 TURNS = (
@@ -74,11 +73,11 @@ def store_transcript(deployed: Deployed, key: str, *, max_bytes: int = MAX_ITEM_
     recording = parsed.of(ClinicDecision(clinic_id=clinic, source=ClinicSource.PREFIX))
     path = f"transcripts/{recording.clinic_id}/{recording.day}/{recording.call_id}/{'r' * 64}.json.gz"
     pointers = ArchivePointers(bucket="archive", transcript_key=path, reply_key="replies/r")
+    audio = AudioFacts(format="WAV", subtype="PCM_16", channels=2, sample_rate=8000, duration_seconds=66.0)
     transcript = build_transcript(
         recording=recording,
-        reply=parse_reply(_reply()),
-        options=TranscriptionOptions(),
-        audio=AudioFacts(format="WAV", subtype="PCM_16", channels=2, sample_rate=8000, duration_seconds=66.0),
+        transcription=DeepgramTranscriptions(options=TranscriptionOptions()).of_reply(_reply(), audio=audio),
+        audio=audio,
         channel_roles={0: Role.CUSTOMER, 1: Role.AGENT},
         provenance=Provenance(
             bucket="recordings",
@@ -126,12 +125,8 @@ def follow_live(deployed: Deployed, *, transcribed: bool = True, **changes: Any)
     item = live_item(**changes)
     deployed.table.put_item(Item=item)
     if transcribed:
-        transcript = build_live_transcript(
-            state=LiveState.from_item(item),
-            utterances=CONVERSATION,
-            options=TranscriptionOptions(),
-            created_at=datetime(2026, 11, 20, tzinfo=UTC),
-        )
+        state = LiveState.from_item(item)
+        transcript = live_transcript(state, CONVERSATION, created_at=datetime(2026, 11, 20, tzinfo=UTC))
         pointers = ArchivePointers(bucket="archive", transcript_key="transcripts/live.json.gz", reply_key=None)
         deployed.table.put_item(Item=to_item(transcript, archive=pointers))
     return item

@@ -6,8 +6,8 @@ from hypothesis import strategies as st
 
 from callscribe.conversation.alignment import SegmentMap
 from callscribe.conversation.sentiment import utterance_sentiments
-from callscribe.conversation.utterances import Sentiment, SentimentLabel
 from callscribe.deepgram.reply import parse_reply
+from callscribe.recognition import Sentiment, SentimentLabel
 from tests.callscribe.replies import AGENT, CUSTOMER, body, mono, stereo, talk
 
 LINES = talk(

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from callscribe.conversation.utterances import SentimentLabel
-from callscribe.deepgram.reply import InvalidReply, Reply, parse_reply
+from callscribe.deepgram.reply import parse_reply
+from callscribe.recognition import InvalidReply, Recognition, SentimentLabel
 from tests.callscribe.replies import (
     AGENT,
     APPOINTMENT,
@@ -24,7 +24,7 @@ from tests.callscribe.replies import (
 SECRET = "xyzzy"
 
 
-def parsed(reply: Any) -> Reply:
+def parsed(reply: Any) -> Recognition:
     return parse_reply(body(reply))
 
 
@@ -515,5 +515,5 @@ def letters_of(turns: list[Turn]) -> int:
     return sum(map(str.isalnum, "".join(turn.text for turn in turns)))
 
 
-def letters(reply: Reply) -> int:
+def letters(reply: Recognition) -> int:
     return sum(map(str.isalnum, "".join(said.text for said in reply.utterances)))

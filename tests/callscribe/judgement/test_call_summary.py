@@ -130,7 +130,7 @@ def test_deepgrams_summary_is_taken_where_there_is_one() -> None:
     reply = stereo(BILLING)
     reply["results"]["summary"] = {"result": "success", "short": "A bill is disputed."}
     summary = transcript_of(reply).summary
-    assert (summary.text, summary.source) == ("A bill is disputed.", SummarySource.DEEPGRAM)
+    assert (summary.text, summary.source) == ("A bill is disputed.", SummarySource("deepgram"))
 
 
 @pytest.mark.parametrize(

@@ -15,9 +15,9 @@ from callscribe.documents import ArchivePointers, from_document, to_document, to
 from callscribe.judgement.quality import load_rubric, score
 from callscribe.live.call import LiveUtterance
 from callscribe.live.state import LiveState
-from callscribe.live.transcript import MissingUtterances, build_live_transcript, turns
+from callscribe.live.transcript import MissingUtterances, recognition_of, turns
 from callscribe.transcript import Role, Transcript
-from tests.callscribe.live_calls import CONVERSATION, live_item, utterance
+from tests.callscribe.live_calls import CONVERSATION, live_item, live_transcript, utterance
 
 NOW = datetime(2026, 11, 20, 9, 6, tzinfo=UTC)
 STATE = LiveState.from_item(live_item())
@@ -27,9 +27,7 @@ def transcript_of(
     *utterances: LiveUtterance, state: LiveState = STATE, options: TranscriptionOptions | None = None
 ) -> Transcript:
     counted = replace(state, coverage=replace(state.coverage, utterances=len(utterances)))
-    return build_live_transcript(
-        state=counted, utterances=utterances, options=options or TranscriptionOptions(), created_at=NOW
-    )
+    return live_transcript(counted, utterances, options=options, created_at=NOW)
 
 
 def texts(*utterances: LiveUtterance) -> list[str]:
@@ -201,7 +199,7 @@ def test_what_streams_do_not_offer_counts_as_not_asked_for() -> None:
 )
 def test_results_that_are_not_all_there_are_no_transcript(stored: tuple[LiveUtterance, ...]) -> None:
     with pytest.raises(MissingUtterances, match="not numbered 1 to 5"):
-        build_live_transcript(state=STATE, utterances=stored, options=TranscriptionOptions(), created_at=NOW)
+        recognition_of(STATE, stored)
 
 
 # As document and item

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, cast
 import pytest
 from botocore.exceptions import ClientError
 
-from callscribe.cost import load_prices
 from callscribe.deepgram.options import TranscriptionOptions
+from callscribe.deepgram.transcription import DeepgramTranscriptions
 from callscribe.documents import from_document
 from callscribe.judgement.quality import load_rubric
 from lambdas.common.archive import Archive
@@ -33,8 +33,7 @@ class Desk:
         self.store = LiveTranscriptStore(
             table=table or cloud.table,
             archive=Archive(s3=cloud.s3, bucket="archive"),
-            prices=load_prices(),
-            options=TranscriptionOptions(),
+            transcriptions=DeepgramTranscriptions(options=TranscriptionOptions()),
             rubric=load_rubric(),
             retention=retention,
         )

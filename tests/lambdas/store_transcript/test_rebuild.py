@@ -12,6 +12,7 @@ from botocore.exceptions import ClientError
 
 from callscribe.codec import SCHEMA_VERSION
 from callscribe.deepgram.options import TranscriptionOptions
+from callscribe.deepgram.transcription import DeepgramTranscriptions
 from callscribe.documents import from_document
 from callscribe.judgement.quality import load_rubric
 from callscribe.transcript import Role
@@ -58,7 +59,7 @@ class Shelf:
             builder=TranscriptBuilder(
                 bucket="archive",
                 # Not what was asked then.
-                options=TranscriptionOptions(model="nova-2", redact=("pci",)),
+                transcriptions=DeepgramTranscriptions(options=TranscriptionOptions(model="nova-2", redact=("pci",))),
                 channel_roles={0: Role.CUSTOMER, 1: Role.AGENT},
             ),
             rubric=load_rubric(),

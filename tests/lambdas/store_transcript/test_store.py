@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, cast
 import pytest
 from botocore.exceptions import ClientError
 
-from callscribe.cost import load_prices
 from callscribe.deepgram.options import TranscriptionOptions
+from callscribe.deepgram.transcription import DeepgramTranscriptions
 from callscribe.documents import from_document
 from callscribe.recordings.layouts import CallKind
 from callscribe.transcript import Role
@@ -42,8 +42,7 @@ class Shelf:
             table=table or cloud.table,
             claims=self.claims,
             archive=self.archive,
-            prices=load_prices(),
-            options=TranscriptionOptions(),
+            transcriptions=DeepgramTranscriptions(options=TranscriptionOptions()),
             channel_roles={0: Role.CUSTOMER, 1: Role.AGENT},
             retention=retention,
             sleep=self.waits.append,
@@ -59,7 +58,7 @@ class Shelf:
 
     def put(self, admitted: AdmittedRecording, reply: Any = None) -> StoredTranscript:
         self.add(admitted, reply)
-        return self.store.store(admitted, reply_key=reply_key(admitted), deepgram_requests=1, now=NOW)
+        return self.store.store(admitted, reply_key=reply_key(admitted), requests=1, now=NOW)
 
     def item(self) -> dict[str, Any]:
         return self.cloud.table.get_item(Key=TRANSCRIPT_KEY)["Item"]
@@ -187,14 +186,14 @@ def test_a_finished_claim_is_not_moved_back(shelf: Shelf, status: str) -> None:
         ExpressionAttributeValues={":s": status},
     )
     with pytest.raises(ClaimLost):
-        shelf.store.store(recording(), reply_key=reply_key(recording()), deepgram_requests=1, now=NOW)
+        shelf.store.store(recording(), reply_key=reply_key(recording()), requests=1, now=NOW)
     assert shelf.cloud.claim(recording().recording_id)["status"] == status
 
 
 def test_without_a_claim_nothing_is_stored(shelf: Shelf, cloud: Cloud) -> None:
     shelf.archive.write(reply_key(recording()), json.dumps(transcription()).encode())
     with pytest.raises(ClaimLost):
-        shelf.store.store(recording(), reply_key=reply_key(recording()), deepgram_requests=1, now=NOW)
+        shelf.store.store(recording(), reply_key=reply_key(recording()), requests=1, now=NOW)
     assert cloud.items() == []
 
 
@@ -216,13 +215,13 @@ def test_the_automated_part_of_a_live_call_has_nothing_of_it(shelf: Shelf) -> No
 
 def test_a_reply_that_is_gone_is_an_error(shelf: Shelf) -> None:
     with pytest.raises(ReplyUnusable, match=r"Reply\.Missing"):
-        shelf.store.store(recording(), reply_key="replies/none.json.gz", deepgram_requests=1, now=NOW)
+        shelf.store.store(recording(), reply_key="replies/none.json.gz", requests=1, now=NOW)
 
 
 def test_a_reply_that_is_no_transcription_never_becomes_an_empty_transcript(shelf: Shelf) -> None:
     shelf.add(recording(), {"unexpected": 1})
     with pytest.raises(ReplyUnusable, match=r"Deepgram\.InvalidReply"):
-        shelf.store.store(recording(), reply_key=reply_key(recording()), deepgram_requests=1, now=NOW)
+        shelf.store.store(recording(), reply_key=reply_key(recording()), requests=1, now=NOW)
     assert not shelf.cloud.archived("transcripts/")
 
 

@@ -12,8 +12,8 @@ import pytest
 from botocore.exceptions import ClientError
 
 from callscribe.codec import SCHEMA_VERSION
-from callscribe.cost import load_prices
 from callscribe.deepgram.options import TranscriptionOptions
+from callscribe.deepgram.transcription import DeepgramTranscriptions
 from lambdas.common.archive import Archive
 from lambdas.common.claims import Claims, Taken
 from lambdas.store_transcript.store import TranscriptStore
@@ -732,11 +732,10 @@ def test_a_reply_that_passes_the_judge_can_be_stored(site: Site, body: bytes) ->
         table=site.cloud.table,
         claims=site.claims,
         archive=site.archive,
-        options=TranscriptionOptions(),
+        transcriptions=DeepgramTranscriptions(options=TranscriptionOptions()),
         channel_roles=CHANNEL_ROLES,
-        prices=load_prices(),
         retention=None,
-    ).store(site.recording, reply_key=result["reply"]["key"], deepgram_requests=1, now=site.now)
+    ).store(site.recording, reply_key=result["reply"]["key"], requests=1, now=site.now)
     item: dict[str, Any] = site.cloud.table.get_item(Key=stored.key.primary())["Item"]
     assert (item["call_id"], item["cost"]["requests"], item["cost"]["refused"]) == ("call-7", 1, 0)
 

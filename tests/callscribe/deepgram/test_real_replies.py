@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
-from callscribe.deepgram.reply import InvalidReply, parse_reply
+from callscribe.deepgram.reply import parse_reply
 from callscribe.documents import from_document, to_document
+from callscribe.recognition import InvalidReply
 from tests.callscribe.replies import body, transcript_of
 
 FOLDER = os.environ.get("CALLSCRIBE_DEEPGRAM_FIXTURES")

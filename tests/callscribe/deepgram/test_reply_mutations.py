@@ -10,7 +10,7 @@ from boto3.dynamodb.types import TypeSerializer
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from callscribe.deepgram.reply import InvalidReply, parse_reply
+from callscribe.deepgram.reply import parse_reply
 from callscribe.documents import (
     MAX_ITEM_BYTES,
     MAX_SUMMARY_CHARACTERS,
@@ -22,6 +22,7 @@ from callscribe.documents import (
     stored_form,
 )
 from callscribe.judgement.quality import load_rubric, score
+from callscribe.recognition import InvalidReply
 from tests.callscribe.replies import APPOINTMENT, BILLING, body, mono, stereo, transcript_from
 
 ARCHIVE = ArchivePointers(bucket="archive", transcript_key="transcripts/c-1.json.gz", reply_key="replies/a.json.gz")

@@ -6,9 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from callscribe.cost import Cost, InvalidPriceList, cost_of, load_prices, prices_from_json
+from callscribe.cost import Cost
 from callscribe.deepgram.options import TranscriptionOptions
-from callscribe.deepgram.reply import TokenUsage
+from callscribe.deepgram.prices import InvalidPriceList, cost_of, load_prices, prices_from_json
+from callscribe.recognition import TokenUsage
 
 PLAIN = TranscriptionOptions()
 

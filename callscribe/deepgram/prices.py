@@ -1,0 +1,194 @@
+"""Deepgram's dated price lists, and what one of its transcriptions costs by them."""
+
+import json
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from decimal import ROUND_HALF_UP, Decimal
+from functools import cache
+from typing import Any, Final
+
+from callscribe.cost import Cost, CostLine
+from callscribe.data_files import load
+from callscribe.deepgram.options import DETECT, TranscriptionOptions
+from callscribe.recognition import TokenUsage
+
+DEFAULT_PRICE_LIST: Final = "deepgram-2026-08"
+DEFAULT_PLAN: Final = "pay-as-you-go"
+
+_MICRO_USD: Final = Decimal("0.000001")
+
+
+class InvalidPriceList(ValueError):
+    """There is no such price list or plan, or the file does not fit."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class PriceList:
+    """The rates of one plan at one date.
+
+    Attributes:
+        name: name of the file in `prices/`.
+        plan: Deepgram plan.
+        note: what to mind when quoting.
+        models: price class by model, for one language.
+        multilingual_models: price class by model, for language `multi`.
+        batch: USD for one minute of one channel of a recording, by price class.
+        stream: USD for one minute of one channel of a stream, by price class.
+        add_ons: USD on top for one minute of one channel, by feature.
+        tokens: USD for 1,000 tokens of text intelligence, by direction (`input`, `output`).
+    """
+
+    name: str
+    plan: str
+    note: str
+    models: Mapping[str, str]
+    multilingual_models: Mapping[str, str]
+    batch: Mapping[str, Decimal]
+    stream: Mapping[str, Decimal]
+    add_ons: Mapping[str, Decimal]
+    tokens: Mapping[str, Decimal]
+
+
+@cache
+def load_prices(name: str = DEFAULT_PRICE_LIST, plan: str = DEFAULT_PLAN) -> PriceList:
+    """Read `prices/{name}.json`.
+
+    Raises:
+        InvalidPriceList: there is no such price list or plan, or the file does not fit.
+    """
+    try:
+        data = load("prices", name)
+    except FileNotFoundError as error:
+        raise InvalidPriceList(f"there is no price list {name}") from error
+    return _price_list(data, name, plan)
+
+
+def prices_from_json(text: str) -> PriceList:
+    """Read which rates a deployment pays: `{"plan", "price_list"}`, or `{"plan", "rates"}` for a list of its own.
+
+    A list of its own has the form of the files in `prices/`. What is left out has its default.
+
+    Raises:
+        InvalidPriceList: the text is no such object, there is no such list or plan, or the list does not fit.
+    """
+    try:
+        value = json.loads(text)
+        plan, rates = value.get("plan", DEFAULT_PLAN), value.get("rates")
+    except (AttributeError, ValueError) as error:
+        raise InvalidPriceList("the price settings are no JSON object") from error
+    if rates is None:
+        return load_prices(value.get("price_list", DEFAULT_PRICE_LIST), plan)
+    return _price_list(rates, "of the deployment", plan)
+
+
+def _price_list(data: Any, name: str, plan: str) -> PriceList:
+    try:
+        rates = data["plans"][plan]
+        return PriceList(
+            name=data["name"],
+            plan=plan,
+            note=data.get("note", ""),
+            models=data["models"],
+            multilingual_models=data["multilingual_models"],
+            batch=_rates(rates["batch_usd_per_channel_minute"]),
+            stream=_rates(rates["stream_usd_per_channel_minute"]),
+            add_ons=_rates(rates["add_on_usd_per_channel_minute"]),
+            tokens=_rates(data["intelligence_usd_per_1000_tokens"]),
+        )
+    except (ArithmeticError, AttributeError, KeyError, TypeError, ValueError) as error:
+        raise InvalidPriceList(f"price list {name}, plan {plan}: {error!r}") from error
+
+
+def _rates(values: Mapping[str, Any]) -> dict[str, Decimal]:
+    return {item: Decimal(rate) for item, rate in values.items()}
+
+
+def cost_of(
+    *,
+    duration_seconds: float,
+    channels: int,
+    options: TranscriptionOptions,
+    vocabulary_terms: int,
+    usage: Sequence[TokenUsage],
+    requests: int,
+    prices: PriceList,
+    refused: int | None = None,
+    streamed: bool = False,
+) -> Cost:
+    """Write the bill of one successful request, or of one call that was streamed.
+
+    Deepgram bills by the second, each channel of a multichannel request by itself, add-ons by the same time, and text
+    intelligence by tokens (pricing page). A started second counts in full here.
+
+    Args:
+        duration_seconds: audio Deepgram heard.
+        channels: channels of the recording or stream.
+        options: what was asked.
+        vocabulary_terms: terms sent with the request.
+        usage: tokens, as the reply tells them.
+        requests: requests sent for this recording.
+        prices: rates.
+        refused: those of the requests that Deepgram answered with an error; None where that is not known.
+        streamed: whether the audio was streamed, which has other rates than a recording.
+    """
+    seconds = math.ceil(duration_seconds)
+    billed_channels = channels if options.separates_channels(channels) else 1
+    minutes = (Decimal(seconds * billed_channels) / 60).quantize(_MICRO_USD, ROUND_HALF_UP)
+    lines: list[CostLine] = []
+    unpriced: list[str] = []
+    for item, rate in _rated_items(options, channels, vocabulary_terms, prices, streamed=streamed):
+        if rate is None:
+            unpriced.append(item)
+        else:
+            lines.append(_line(item, minutes, "channel-minute", rate))
+    for item, thousands, rate in _token_items(usage, prices):
+        if rate is None:
+            unpriced.append(item)
+        else:
+            lines.append(_line(item, thousands, "1000 tokens", rate))
+    known = sum((line.amount_usd for line in lines), Decimal(0))
+    return Cost(
+        price_list=prices.name,
+        plan=prices.plan,
+        billed_seconds=seconds,
+        channels=billed_channels,
+        lines=tuple(lines),
+        total_usd=None if unpriced else known,
+        unpriced=tuple(unpriced),
+        requests=requests,
+        refused=refused,
+        at_least_usd=known,
+    )
+
+
+def _rated_items(
+    options: TranscriptionOptions, channels: int, vocabulary_terms: int, prices: PriceList, *, streamed: bool
+) -> Iterator[tuple[str, Decimal | None]]:
+    classes = prices.multilingual_models if options.language == "multi" else prices.models
+    rates = prices.stream if streamed else prices.batch
+    # No list says what a language that Deepgram found out costs.
+    price_class = None if options.language == DETECT else classes.get(options.model)
+    yield f"transcription {options.model}", None if price_class is None else rates.get(price_class)
+    add_ons = {
+        "redaction": bool(options.redact),
+        # Keywords of older models cost nothing extra.
+        "keyterm": vocabulary_terms > 0 and options.vocabulary_parameter == "keyterm",
+        "entities": options.detect_entities,
+        "diarization": options.diarizes(channels),
+    }
+    for item, used in add_ons.items():
+        if used:
+            yield item, prices.add_ons.get(item)
+
+
+def _token_items(usage: Sequence[TokenUsage], prices: PriceList) -> Iterator[tuple[str, Decimal, Decimal | None]]:
+    for used in usage:
+        for direction, tokens in (("input", used.input_tokens), ("output", used.output_tokens)):
+            if tokens:
+                yield f"{used.feature} {direction}", Decimal(tokens) / 1000, prices.tokens.get(direction)
+
+
+def _line(item: str, quantity: Decimal, unit: str, rate: Decimal) -> CostLine:
+    amount = (quantity * rate).quantize(_MICRO_USD, ROUND_HALF_UP)
+    return CostLine(item=item, quantity=quantity, unit=unit, rate_usd=rate, amount_usd=amount)
