@@ -20,6 +20,8 @@ HOST = "127.0.0.1"
 PORT = 8787
 MAX_BYTES = 512 * 1024 * 1024
 SHUTDOWN_SECONDS = 5
+# Folder of a Whisper model for CTranslate2, instead of the one that is installed with the rest.
+MODEL_VARIABLE = "CALLSCRIBE_WHISPER_MODEL"
 SAMPLES = Path(__file__).parents[1] / "samples"
 
 
@@ -31,18 +33,31 @@ def arguments() -> argparse.ArgumentParser:
     parser.add_argument("--port", type=int, default=PORT, help="0 takes a free one (default: %(default)s)")
     parser.add_argument(
         "--engine",
-        choices=["pocketsphinx", "scripted", "frames"],
-        default="pocketsphinx",
-        help="scripted and frames are test equipment: they recognise no speech",
+        choices=["whisper", "pocketsphinx", "scripted", "frames"],
+        help="default: whisper where it is installed, otherwise pocketsphinx; scripted and frames are test equipment: "
+        "they recognise no speech",
     )
     parser.add_argument(
         "--workers", type=int, default=min(2, os.cpu_count() or 1), help="recognition processes (default: %(default)s)"
     )
     parser.add_argument(
+        "--threads",
+        type=int,
+        metavar="N",
+        help="whisper: threads of each process (default: the machine's cores divided by the processes)",
+    )
+    parser.add_argument(
+        "--whisper-model",
+        type=Path,
+        metavar="FOLDER",
+        default=os.environ.get(MODEL_VARIABLE) or None,
+        help=f"whisper: folder of a model for CTranslate2 (default: {MODEL_VARIABLE}, or else tiny.en)",
+    )
+    parser.add_argument(
         "--language-model",
         choices=["clinic", "general"],
         default="clinic",
-        help="clinic knows the sample calls; general does better on recordings of your own, and takes longer",
+        help="pocketsphinx: clinic knows the sample calls; general is better on your own recordings, and slower",
     )
     parser.add_argument(
         "--parallel-limit", type=int, metavar="N", help="answer 429 above N requests at once (default: no limit)"
@@ -86,7 +101,8 @@ def arguments() -> argparse.ArgumentParser:
 
 def main() -> None:
     """Run the server; print one line when it answers."""
-    options = arguments().parse_args()
+    parser = arguments()
+    options = parser.parse_args()
 
     import uvicorn
 
@@ -95,7 +111,7 @@ def main() -> None:
     from local.speech.authentication import key_of_this_process
     from local.speech.engines import Engine, StreamEngine
     from local.speech.engines.frames import FramesEngine
-    from local.speech.engines.pocketsphinx import PocketsphinxEngine
+    from local.speech.engines.installed import choose
     from local.speech.engines.scripted import ScriptedEngine
     from local.speech.faults import Faults
     from local.speech.journal import Journal
@@ -112,7 +128,19 @@ def main() -> None:
     elif options.engine == "frames":
         engine = streaming = FramesEngine()
     else:
-        engine = streaming = PocketsphinxEngine(workers=options.workers, language_model=options.language_model)
+        try:
+            chosen = choose(
+                options.engine,
+                workers=options.workers,
+                threads=options.threads,
+                whisper_model=options.whisper_model,
+                language_model=options.language_model,
+            )
+        except ValueError as problem:
+            parser.error(str(problem))
+        engine, streaming = chosen.engine, chosen.streaming
+        if chosen.warning:
+            sys.stderr.write(f"{chosen.warning}\n")
 
     class Server(uvicorn.Server):
         async def startup(self, sockets: list[socket.socket] | None = None) -> None:

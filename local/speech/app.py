@@ -73,9 +73,13 @@ def create_app(service: ListenService, live: LiveService) -> ASGIApp:
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
-        await service.engine.start()
+        engines = list({id(engine): engine for engine in (service.engine, live.engine) if engine is not None}.values())
+        for engine in engines:
+            await engine.start()
         yield
         await service.close()
+        for engine in engines:
+            await engine.close()
 
     def steering(path: str, handler: Handler, *methods: str) -> Route:
         return Route(path, _for_the_key(service.key, handler), methods=list(methods))

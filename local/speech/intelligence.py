@@ -176,7 +176,8 @@ def entities(spoken: Sequence[SpokenWord]) -> list[Json]:
     `end_word` is exclusive, unlike the segments' (Deepgram's streaming specification).
     """
     texts = [word.text for word in spoken]
-    found = [("CARDINAL", span.start, span.end) for span in number_spans(texts) if span.end - span.start > 1]
+    numbers = (span for span in number_spans(texts) if span.end - span.start > 1 or not span.spelled)
+    found = [("CARDINAL", span.start, span.end) for span in numbers]
     for position, text in enumerate(texts):
         if _DATE.fullmatch(text):
             found.append(("DATE", position, position + 1))
@@ -189,7 +190,7 @@ def entities(spoken: Sequence[SpokenWord]) -> list[Json]:
     return [
         {
             "label": label,
-            "value": " ".join(word.written.rstrip(".,?") for word in spoken[start:end]),
+            "value": " ".join(word.written.rstrip(".,?!") for word in spoken[start:end]),
             "raw_value": " ".join(texts[start:end]),
             "confidence": round(min(word.confidence for word in spoken[start:end]), 6),
             "start_word": start,

@@ -66,12 +66,11 @@ class ListenService:
         return response
 
     async def close(self) -> None:
-        """Give up callbacks that are still to be delivered, then stop the engine."""
+        """Give up callbacks that are still to be delivered."""
         for job in self._jobs:
             job.cancel()
         await asyncio.gather(*self._jobs, return_exceptions=True)
         await self.remote.close()
-        await self.engine.close()
 
     async def _answer(self, request: Request, entry: Entry) -> Response:
         with ExitStack() as end:

@@ -1,4 +1,4 @@
-"""Where a sentence ends, by rule of thumb: the recogniser gives neither punctuation nor reliable pauses."""
+"""Where a sentence ends: where the engine's punctuation says so, or by rule of thumb if it gives none."""
 
 from __future__ import annotations
 
@@ -12,6 +12,13 @@ STARTER_PAUSE = 0.16
 SUBJECT_PAUSE = 0.03
 # "How long" and "what time" go on with a verb that would otherwise begin a question of its own.
 _QUESTION_LEAD = 2
+_TITLES = frozenset({"dr.", "mr.", "mrs.", "ms.", "st."})
+
+
+def ends_sentence(word: str, after: str) -> bool:
+    """Whether a sentence ends between two words that an engine has punctuated."""
+    closed = word.rstrip("\"')")
+    return closed.endswith((".", "?", "!")) and closed.lower() not in _TITLES and not after[:1].islower()
 
 
 def begins_sentence(before: Sequence[str], word: str, after: str | None, pause: float) -> bool:

@@ -1,7 +1,8 @@
-"""Numbers in spoken words: finding them, writing them as numerals, redacting them."""
+"""Numbers in recognised words, spelled out or in numerals: finding, writing and redacting them."""
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -20,15 +21,25 @@ _SCALES = {"hundred": 100, "thousand": 1000}
 _SMALL = _DIGITS | _TEENS | _TENS
 
 CARD_DIGITS = range(12, 20)
+# An ordinal, or what is there in place of a redacted number.
+_NO_NUMBER = re.compile(r"\d+(?:st|nd|rd|th)|\[.*\]")
 
 
 @dataclass(frozen=True)
 class NumberSpan:
-    """Consecutive words that say one number: ``words[start:end]`` in numerals."""
+    """Consecutive words that say one number: ``words[start:end]``.
+
+    Attributes:
+        start: Of the first word.
+        end: After the last word.
+        numerals: The number in numerals.
+        spelled: Whether all words are spelled out, so that writing them as numerals changes something.
+    """
 
     start: int
     end: int
     numerals: str
+    spelled: bool = True
 
 
 def number_spans(texts: Sequence[str]) -> Iterator[NumberSpan]:
@@ -36,13 +47,29 @@ def number_spans(texts: Sequence[str]) -> Iterator[NumberSpan]:
     position = 0
     while position < len(texts):
         parts: list[tuple[int, int]] = []
+        digits: list[str] = []
         end = position
-        while (part := _quantity(texts, end)) is not None:
-            value, end = part
-            parts.append((value, end))
-        if parts:
+        while end < len(texts):
+            if (numerals := _digits(texts[end])) is not None:
+                digits.append(numerals)
+                end += 1
+            elif (part := _quantity(texts, end)) is not None:
+                value, end = part
+                parts.append((value, end))
+                digits.append(str(value))
+            else:
+                break
+        if len(digits) > len(parts):
+            yield NumberSpan(position, end, "".join(digits), spelled=False)
+        elif parts:
             yield from _spans(position, parts)
         position = max(end, position + 1)
+
+
+def _digits(text: str) -> str | None:
+    """Return the digits in a word (``$1,200``, ``9:30``, ``a12345``); `None` if it is no number."""
+    digits = re.sub(r"\D", "", text)
+    return digits if digits and not _NO_NUMBER.fullmatch(text) else None
 
 
 def _quantity(texts: Sequence[str], position: int) -> tuple[int, int] | None:
@@ -80,7 +107,10 @@ def _spans(start: int, parts: list[tuple[int, int]]) -> Iterator[NumberSpan]:
 
 
 def as_numerals(words: list[SpokenWord], *, currency: bool) -> list[SpokenWord]:
-    """Write numbers from ten up as numerals, and with `currency` dollars as amounts. One number becomes one word."""
+    """Write numbers from ten up as numerals, and with `currency` dollars as amounts. One number becomes one word.
+
+    Numerals that the engine has written stay as they are.
+    """
     texts = [word.text for word in words]
     written: list[SpokenWord] = []
     position = 0
@@ -91,7 +121,7 @@ def as_numerals(words: list[SpokenWord], *, currency: bool) -> list[SpokenWord]:
         if dollars:
             position += 1
             written.append(merge(words[span.start : position], f"${int(span.numerals):,}"))
-        elif len(span.numerals) > 1:
+        elif span.spelled and len(span.numerals) > 1:
             written.append(merge(words[span.start : span.end], span.numerals))
         else:
             written += words[span.start : span.end]
@@ -101,7 +131,7 @@ def as_numerals(words: list[SpokenWord], *, currency: bool) -> list[SpokenWord]:
 class Redaction:
     """Redacts numbers as `redact` asks, each label counted through the whole reply (``[NUMBER_1]``).
 
-    Only spoken numbers are found. ``numbers`` takes three or more consecutive numerals, ``aggressive_numbers`` every
+    ``numbers`` takes three or more consecutive numerals, ``aggressive_numbers`` every
     number (Deepgram's documentation page "Redaction"); ``pci``, ``ssn``, ``pii`` and ``phone_number`` go by the count
     of digits, which is a guess that Deepgram's models do not have to make.
     """

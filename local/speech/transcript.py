@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from itertools import zip_longest
 
 from local.speech.engines import Word
-from local.speech.sentence_breaks import begins_sentence
+from local.speech.sentence_breaks import begins_sentence, ends_sentence
 
 
 @dataclass(slots=True)
@@ -23,6 +23,7 @@ class SpokenWord:
         speaker: Speaker number, with diarization.
         speaker_confidence: 0 to 1, with diarization.
         sentiment: Score from -1 to 1, with sentiment.
+        punctuated: As the engine writes it; `None` if it writes neither capitals nor punctuation.
     """
 
     text: str
@@ -30,6 +31,7 @@ class SpokenWord:
     start: float
     end: float
     confidence: float
+    punctuated: str | None = None
     speaker: int | None = None
     speaker_confidence: float = 0.0
     sentiment: float | None = None
@@ -37,13 +39,27 @@ class SpokenWord:
     @classmethod
     def of(cls, word: Word) -> SpokenWord:
         """Take a word from the engine."""
-        return cls(word.text, word.text, word.start, word.end, word.confidence)
+        return cls(word.text, word.text, word.start, word.end, word.confidence, word.punctuated)
+
+    def reword(self, text: str) -> None:
+        """Put another text in place of the word; the engine's punctuation around it stays."""
+        before, after = self.marks
+        self.text = self.written = text
+        self.punctuated = None if self.punctuated is None else f"{before}{text}{after}"
+
+    @property
+    def marks(self) -> tuple[str, str]:
+        """The punctuation that the engine has put before and after the word."""
+        before, found, after = (self.punctuated or "").lower().partition(self.text)
+        return (before, after) if found else ("", "")
 
 
 def merge(spoken: list[SpokenWord], text: str) -> SpokenWord:
     """Return one word with the given text in place of several consecutive ones."""
+    first, last = spoken[0], spoken[-1]
     confidence = sum(word.confidence for word in spoken) / len(spoken)
-    return SpokenWord(text, text, spoken[0].start, spoken[-1].end, confidence, spoken[0].speaker)
+    punctuated = None if last.punctuated is None else f"{first.marks[0]}{text}{last.marks[1]}"
+    return SpokenWord(text, text, first.start, last.end, confidence, punctuated, first.speaker)
 
 
 @dataclass
@@ -115,15 +131,19 @@ def utterances(spoken: Sequence[SpokenWord], channel: int, gap: float) -> list[U
     for word, after in zip_longest(spoken, (following.text for following in spoken[1:])):
         if last is None or word.start - last.end >= gap or word.speaker != last.speaker:
             found.append(Utterance(channel, [Sentence([word])]))
+        elif _begins_sentence(found[-1].sentences[-1], word, after):
+            found[-1].sentences.append(Sentence([word]))
         else:
-            sentence = found[-1].sentences[-1]
-            before = [earlier.text for earlier in sentence.words]
-            if begins_sentence(before, word.text, after, word.start - last.end):
-                found[-1].sentences.append(Sentence([word]))
-            else:
-                sentence.words.append(word)
+            found[-1].sentences[-1].words.append(word)
         last = word
     return found
+
+
+def _begins_sentence(sentence: Sentence, word: SpokenWord, after: str | None) -> bool:
+    last = sentence.words[-1]
+    if last.punctuated is not None and word.punctuated is not None:
+        return ends_sentence(last.punctuated, word.punctuated)
+    return begins_sentence([earlier.text for earlier in sentence.words], word.text, after, word.start - last.end)
 
 
 def confidence(spoken: list[SpokenWord]) -> float:

@@ -1,4 +1,4 @@
-"""Words as they would be written: capitals and full stops, by rule of thumb."""
+"""Words as they would be written: with the engine's capitals and punctuation, or with some by rule of thumb."""
 
 from __future__ import annotations
 
@@ -9,7 +9,11 @@ from local.speech.transcript import Sentence, SpokenWord
 
 
 def write(sentence: Sentence) -> None:
-    """Give a sentence its capitals and its closing mark."""
+    """Give a sentence its capitals and its punctuation."""
+    if all(word.punctuated is not None for word in sentence.words):
+        for word in sentence.words:
+            word.written = word.punctuated or ""
+        return
     for word in sentence.words:
         word.written = _capital(word.text) if _is_name(word.text) else word.text
     first, last = sentence.words[0], sentence.words[-1]
@@ -39,7 +43,7 @@ def replace_terms(spoken: list[SpokenWord], rules: Sequence[str]) -> list[Spoken
     found = {find.lower(): new for find, separator, new in (rule.partition(":") for rule in rules) if separator}
     for word in spoken:
         if word.text in found:
-            word.text = word.written = found[word.text]
+            word.reword(found[word.text])
     return [word for word in spoken if word.text]
 
 

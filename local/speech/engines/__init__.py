@@ -8,6 +8,9 @@ from typing import Any, Protocol
 
 from local.speech.audio import Channel
 
+# Language codes under which English is asked for; "multi" covers it.
+ENGLISH = frozenset({"en", "en-US", "en-GB", "en-AU", "en-IN", "en-NZ", "multi"})
+
 
 @dataclass(frozen=True, slots=True)
 class Word:
@@ -161,6 +164,12 @@ class StreamEngine(Protocol):
     arch: str
     languages: frozenset[str] | None
     writes: bool
+
+    async def start(self) -> None:
+        """Begin whatever takes time. Does not wait for it."""
+
+    async def close(self) -> None:
+        """Stop every process and task of the engine."""
 
     def open_stream(self, request: StreamRequest) -> ChannelStream:
         """Begin one channel. Does not wait for anything."""

@@ -5,15 +5,10 @@ Each process serves one request at a time, because the binding holds the interpr
 
 from __future__ import annotations
 
-import os
 import re
-import signal
 import tempfile
-import threading
 from collections import OrderedDict
 from collections.abc import Iterator
-from multiprocessing import parent_process
-from multiprocessing.connection import wait
 from pathlib import Path
 from typing import Literal
 
@@ -35,19 +30,6 @@ MAX_DECODERS = 2
 LanguageModel = Literal["clinic", "general"]
 
 _decoders: OrderedDict[tuple[LanguageModel, tuple[str, ...]], Decoder] = OrderedDict()
-
-
-def prepare(language_model: LanguageModel) -> None:
-    """Set the process up: leave Ctrl-C to the server, end with it, and load the language model."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    threading.Thread(target=_end_with_parent, daemon=True).start()
-    decoder_for(language_model, ())
-
-
-def _end_with_parent() -> None:
-    if parent := parent_process():
-        wait([parent.sentinel])
-        os._exit(1)
 
 
 def decoder_for(language_model: LanguageModel, spoken_terms: tuple[str, ...]) -> Decoder:

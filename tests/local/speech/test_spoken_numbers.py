@@ -28,6 +28,7 @@ def texts(words: list[SpokenWord]) -> str:
         ("at two o'clock", "at two o'clock"),
         ("it is a hundred", "it is a hundred"),
         ("thousand times hundred thousand", "thousand times hundred thousand"),
+        ("471,562 on the 10th at 9:30 for $200", "471,562 on the 10th at 9:30 for $200"),
         ("five hundred twenty one and thirty", "521 and 30"),
         ("", ""),
     ],
@@ -38,6 +39,20 @@ def test_spoken_numbers_are_written_as_numerals(spoken: str, written: str) -> No
 
 def test_amounts_are_written_with_their_currency() -> None:
     assert texts(as_numerals(said("a bill for two thousand dollars today"), currency=True)) == "a bill for $2,000 today"
+
+
+def test_numerals_of_the_engine_become_amounts_too() -> None:
+    assert texts(as_numerals(said("all of the 2000 dollars"), currency=True)) == "all of the $2,000"
+
+
+def test_a_redacted_number_is_no_number_any_more() -> None:
+    words = Redaction(["numbers"]).apply(said("two hundred dollars"))
+    assert texts(as_numerals(words, currency=True)) == "[NUMBER_1] dollars"
+
+
+def test_the_punctuation_around_a_number_stays() -> None:
+    words = [SpokenWord.of(Word(*word)) for word in (("471", 0, 1, 0.9, "(471"), ("562", 1, 2, 0.9, "562)."))]
+    assert [word.punctuated for word in Redaction(["numbers"]).apply(words)] == ["([NUMBER_1])."]
 
 
 def test_a_number_keeps_the_time_of_all_its_words() -> None:
@@ -58,6 +73,11 @@ def test_a_number_keeps_the_time_of_all_its_words() -> None:
         (["pii", "numbers"], "six six six", "[NUMBER_1]"),
         (["pii"], "nineteen fifty two", "[NUMERICAL_PII_1]"),
         (["phi"], "six six six", "six six six"),
+        (["numbers"], "number 471.562 on the 10th", "number [NUMBER_1] on the 10th"),
+        (["numbers"], "471 five six two", "[NUMBER_1]"),
+        (["numbers"], "$20 or $200", "$20 or [NUMBER_1]"),
+        (["pii"], "call 555-123 4567 now", "call [PHONE_NUMBER_1] now"),
+        (["numbers"], "policy a12345", "policy [NUMBER_1]"),
         ([], "six six six", "six six six"),
     ],
 )

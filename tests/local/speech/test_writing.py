@@ -61,6 +61,35 @@ def test_no_words_are_no_utterances() -> None:
     assert utterances([], 0, 0.8) == []
 
 
+def punctuated(text: str) -> list[SpokenWord]:
+    """Words as an engine that punctuates gives them."""
+    spoken = (
+        Word(word.lower().strip(".,?!"), at * 0.3, at * 0.3 + 0.2, 0.9, word) for at, word in enumerate(text.split())
+    )
+    return [SpokenWord.of(word) for word in spoken]
+
+
+@pytest.mark.parametrize(
+    "sentences",
+    [
+        ["This is Dr. Miller.", "Can I have your name?", "2 o'clock is fine."],
+        ["well I think so"],
+        ["He said no.", '"Really?"', "Yes!"],
+        ["It is the U.S. government."],
+    ],
+)
+def test_the_punctuation_of_the_engine_is_kept_and_ends_sentences(sentences: list[str]) -> None:
+    (utterance,) = utterances(punctuated(" ".join(sentences)), 0, 0.8)
+    for sentence in utterance.sentences:
+        write(sentence)
+    assert [sentence.text for sentence in utterance.sentences] == sentences
+
+
+def test_a_replaced_word_keeps_its_punctuation() -> None:
+    words = replace_terms(punctuated("The copay, please."), ["copay:co-payment", "please:"])
+    assert [word.punctuated for word in words] == ["The", "co-payment,"]
+
+
 def test_terms_are_replaced_and_removed() -> None:
     words = replace_terms(spoken("the copay is due"), ["Copay:co-payment", "the:", "nonsense"])
     assert [word.text for word in words] == ["co-payment", "is", "due"]

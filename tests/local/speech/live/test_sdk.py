@@ -13,7 +13,8 @@ from deepgram.environment import DeepgramClientEnvironment
 from deepgram.listen.v1.types import ListenV1Metadata, ListenV1Results, ListenV1SpeechStarted
 
 from local.speech.live.connection import StreamLimits
-from tests.local.speech.calls import NAMES, options, plain_words, recording, turns, word_errors
+from local.wer import word_errors
+from tests.local.speech.calls import NAMES, options, plain_words, recording, turns
 from tests.local.speech.conftest import Speech
 from tests.local.speech.live.audio import SECOND, spoken, stereo, words
 from tests.local.speech.live.conftest import PATIENCE, Streams
