@@ -48,6 +48,10 @@ check: install ## Lint, format, types and import layers
 	mypy
 	lint-imports
 
+.PHONY: reference
+reference: install ## Write the generated pages of docs/reference
+	python -m docs.reference.generate_constructs
+
 .PHONY: format
 format: install ## Format and fix what can be fixed
 	ruff check --fix .
