@@ -20,7 +20,7 @@ from starlette.types import Message, Send
 from local.kinesis_video.errors import ServiceError
 from local.kinesis_video.faults import Fault
 from local.kinesis_video.fragments import error_document
-from local.kinesis_video.streams import Settings, StoredFragment, Stream
+from local.kinesis_video.streams import Settings, StoredFragment, Stream, now
 from local.speech.faults import OrderBook
 
 MAX_ENTRIES = 10_000
@@ -50,14 +50,14 @@ class Session:
     last: str | None = None
     fragments: int = 0
     bytes: int = 0
-    started: float = field(default_factory=time.monotonic)
+    started: float = field(default_factory=now)
     finished: float | None = None
 
     def finish(self, status: str) -> None:
         """Note that it is over."""
         if self.finished is None:
             self.status = status
-            self.finished = time.monotonic()
+            self.finished = now()
 
 
 class Sessions:
@@ -150,7 +150,7 @@ class _Delivery:
         self._fault = fault
         self._settings = settings
         self._serial = serial
-        self._earliest = time.monotonic()
+        self._earliest = now()
 
     async def chunks(self) -> AsyncGenerator[bytes]:
         """Yield the body, piece by piece."""
@@ -180,17 +180,17 @@ class _Delivery:
 
     async def _next(self, serial: int) -> StoredFragment | None:
         """Wait for a fragment, as long as the service would, and until it may be sent."""
-        left = self._session.started + self._settings.session_seconds - time.monotonic()
+        left = self._session.started + self._settings.session_seconds - now()
         stored = None
         if left > 0:
             stored = await self._stream.wait_for(serial, min(left, self._settings.idle_seconds))
         if stored is None:
             self._session.finish("idle" if left > self._settings.idle_seconds else "session-limit")
             return None
-        await asyncio.sleep(self._earliest - time.monotonic())
+        await asyncio.sleep(self._earliest - now())
         # What was not used within the last second may be caught up.
         interval = min(1.0, stored.seconds or 1.0) / self._settings.fragments_per_second
-        self._earliest = max(self._earliest, time.monotonic() - 1) + interval
+        self._earliest = max(self._earliest, now() - 1) + interval
         return stored
 
     async def _send(self, stored: StoredFragment, fault: Fault | None) -> AsyncGenerator[bytes]:

@@ -17,6 +17,11 @@ _HOST_BUFFER_SECONDS = 300
 _HOST_BUFFER_BYTES = 200_000_000
 
 
+def now() -> float:
+    """Seconds on the clock by which the service waits, which never goes back."""
+    return asyncio.get_running_loop().time()
+
+
 @dataclass(kw_only=True)
 class Settings:
     """How the service behaves. Limits are those of the Kinesis Video Streams Developer Guide, "Quotas".
@@ -132,12 +137,12 @@ class Stream:
         Raises:
             ServiceError: There were too many within a second.
         """
-        now = time.monotonic()
-        while self._requests and now - self._requests[0] >= 1:
+        at = now()
+        while self._requests and at - self._requests[0] >= 1:
             self._requests.popleft()
         if len(self._requests) >= limit:
             raise ServiceError("ClientLimitExceededException", "Rate of GetMedia requests exceeded")
-        self._requests.append(now)
+        self._requests.append(at)
 
     def description(self) -> dict[str, Any]:
         """What DescribeStream and ListStreams say."""

@@ -8,8 +8,8 @@ import json
 import logging
 import re
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence, Set
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import cache
@@ -18,6 +18,7 @@ from typing import Any, Final
 
 import httpx
 from aiobotocore.config import AioConfig
+from aiobotocore.httpsession import AIOHTTPSession
 from aiobotocore.session import AioSession
 from botocore.exceptions import ConnectTimeoutError
 
@@ -30,7 +31,6 @@ from local.kinesis_video.streams import Settings as StreamSettings
 from local.kinesis_video.streams import Stream, Streams
 from local.speech.app import SERVER_OPTIONS, create_frames_app
 from local.speech.engines.frames import FramesEngine
-from local.speech.live.connection import StreamLimits
 from local.speech.live.service import LiveService
 from streamer import logs
 from streamer.aws import config
@@ -41,15 +41,16 @@ from streamer.settings import Settings
 from tests.fakes.serving import serving
 from tests.fakes.signing import SigV4
 from tests.live.calls import WORD, Transcript, contact
-from tests.live.fast_loop import speed
+from tests.live.fast_loop import at_wall_speed
 from tests.live.feed import Feed
 from tests.streamer.calls.cloud import KEY, Cloud
 from tests.streamer.calls.stage import ended_ms
 
 CLINIC: Final = "harbour"
 
-# Longest wait of a test for anything, on the wall's clock.
-_WALL_SECONDS: Final = 60.0
+# Longest wait of a test for anything, and how often it looks, on the loop's clock.
+_PATIENCE_SECONDS: Final = 600.0
+_LOOK_SECONDS: Final = 0.25
 _PHONE_NUMBER: Final = re.compile(r"\+\d{7,15}\b")
 _AWS: Final = frozenset({"dynamodb", "sqs", "secretsmanager", "ssm", "events"})
 # The most audio that may come beyond 1.25 times real time: what a `Pacer` lets out at once, and a busy machine adds.
@@ -72,32 +73,65 @@ class Network:
 
 
 class Session(AioSession):
-    """aiobotocore's session: the emulator, which knows no fast clock, has the time on the wall that AWS would have."""
+    """aiobotocore's session: the emulator, which knows no fast clock, has the time on the wall that AWS would have.
 
-    def __init__(self, network: Network, streams_url: str) -> None:
+    Args:
+        network: The way to the emulator.
+        streams_url: Kinesis video streams.
+        stalled: Operations that are left unheard, as requests name them: for those nobody has to wait.
+    """
+
+    def __init__(self, network: Network, streams_url: str, stalled: Set[bytes] = frozenset()) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self.register_component("data_loader", _descriptions())
         self._network = network
         self._streams_url = streams_url
+        self._http = _http_session(stalled)
 
     def create_client(self, service_name: str, *, config: AioConfig, **options: Any) -> Any:  # type: ignore[override]
         """Return a client, as `AioSession` does."""
         if service_name == "kinesisvideo":
             options["endpoint_url"] = self._streams_url
         elif service_name in _AWS:
-            times = {name: getattr(config, name) * speed() for name in ("connect_timeout", "read_timeout")}
-            config = config.merge(AioConfig(**times))  # type: ignore[no-untyped-call]
+            config = config.merge(AioConfig(http_session_cls=self._http))  # type: ignore[no-untyped-call]
         return self._client(super().create_client(service_name, config=config, **options))  # type: ignore[no-untyped-call]
 
     @asynccontextmanager
     async def _client(self, creator: Any) -> AsyncIterator[Any]:
         async with creator as client:
             client.meta.events.register("before-send", self._before_send)
+            if client.meta.service_model.service_name == "sqs":
+                client.receive_message = _long_poll(client.receive_message)
             yield client
 
     def _before_send(self, request: Any, **_: Any) -> None:
         if self._network.cut:
             raise ConnectTimeoutError(endpoint_url=request.url)
+
+
+def _http_session(stalled: Set[bytes]) -> type[AIOHTTPSession]:
+    class HttpSession(AIOHTTPSession):
+        async def send(self, request: Any) -> Any:
+            heard = request.headers.get("X-Amz-Target") not in stalled
+            with at_wall_speed() if heard else nullcontext():
+                return await super().send(request)  # type: ignore[no-untyped-call]
+
+    return HttpSession
+
+
+def _long_poll(receive: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
+    """Wait for messages by the loop's clock, where the emulator would by its own."""
+
+    async def receive_message(*, WaitTimeSeconds: int = 0, **options: Any) -> Any:  # noqa: N803
+        loop = asyncio.get_running_loop()
+        until = loop.time() + WaitTimeSeconds
+        while True:
+            response = await receive(**options)
+            if response.get("Messages") or loop.time() >= until:
+                return response
+            await asyncio.sleep(_LOOK_SECONDS)
+
+    return receive_message
 
 
 @dataclass(kw_only=True)
@@ -134,8 +168,19 @@ class Stage:
     _running: dict[Service, asyncio.Task[None]] = field(default_factory=dict)
     _played_until: dict[str, int] = field(default_factory=dict)
     _received: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
+    _stalled: set[bytes] = field(default_factory=set)
 
     # What is disturbed.
+
+    @contextmanager
+    def stall(self, operation: str) -> Iterator[Callable[[], int]]:
+        """Leave requests of an operation unheard (`Emulator.stall`), by streamers of this process."""
+        self._stalled.add(operation.encode())
+        try:
+            with self.emulator.stall(operation) as waiting:
+                yield waiting
+        finally:
+            self._stalled.remove(operation.encode())
 
     def deepgram_fails(self, *then: dict[str, Any]) -> None:
         """Order failures of Deepgram's (`local.speech.live.faults`)."""
@@ -259,9 +304,9 @@ class Stage:
 
     async def wait(self, condition: Callable[[], Awaitable[bool]]) -> None:
         """Wait until a condition holds."""
-        async with asyncio.timeout(_WALL_SECONDS * speed()):
+        async with asyncio.timeout(_PATIENCE_SECONDS):
             while not await condition():
-                await asyncio.sleep(0.02 * speed())
+                await asyncio.sleep(_LOOK_SECONDS)
 
     async def transcript(self, call_id: str = "") -> Transcript:
         """Return what is stored of a call."""
@@ -324,7 +369,7 @@ class Stage:
         """Run a streamer; at the end it is stopped as by a crash, unless it has ended."""
         service = Service(
             self.settings(**changes),
-            session=Session(network or Network(), self.streams_url),
+            session=Session(network or Network(), self.streams_url, self._stalled),
             end_limits=end_limits,
             session_limits=session_limits,
             metrics_stream=self.metrics,
@@ -370,12 +415,8 @@ async def new_stage(emulator: Emulator, table: Cloud) -> AsyncIterator[Stage]:
         emulator: AWS.
         table: What calls share there; queues are new for each stage.
     """
-    # Times that the simulator takes from the wall's clock are shortened by hand.
-    settings = StreamSettings(
-        fragments_per_second=5 * speed(), requests_per_second=round(5 * speed()), session_seconds=45 * 60 / speed()
-    )
-    streams, feed, log = Streams(settings), Feed(), io.StringIO()
-    deepgram = LiveService(engine=FramesEngine(), key=KEY, limits=StreamLimits(speed=speed()))
+    streams, feed, log = Streams(StreamSettings()), Feed(), io.StringIO()
+    deepgram = LiveService(engine=FramesEngine(), key=KEY)
     async with AsyncExitStack() as stack:
         urls = [
             await stack.enter_async_context(serving(app, timeout_keep_alive=3600, **options))

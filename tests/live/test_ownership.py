@@ -121,7 +121,7 @@ async def test_a_table_that_is_out_of_reach_delays_and_loses_nothing(stage: Stag
     await stage.announce()
     async with stage.streamer():
         await stage.words(2)
-        with stage.emulator.stall("DynamoDB_20120810.TransactWriteItems") as waiting:
+        with stage.stall("DynamoDB_20120810.TransactWriteItems") as waiting:
 
             async def stalled() -> bool:
                 return waiting() > 0

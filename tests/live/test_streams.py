@@ -6,7 +6,6 @@ from typing import Any
 import pytest
 
 from tests.live.calls import FRAGMENT_SAMPLES, SECONDS, Transcript, numbers
-from tests.live.fast_loop import speed
 from tests.live.stage import Stage
 
 Order = dict[str, Any]
@@ -70,7 +69,7 @@ async def test_tokens_may_mean_their_fragment_or_the_next(
 
 
 async def test_a_body_that_reaches_its_longest_time(stage: Stage, undisturbed: Transcript) -> None:
-    stage.streams.settings.session_seconds = 4.0 / speed()
+    stage.streams.settings.session_seconds = 4.0
     async with stage.streamer():
         item = await stage.follow()
     assert await stage.transcript() == undisturbed

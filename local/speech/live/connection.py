@@ -57,12 +57,10 @@ class StreamLimits:
             audio must come (page "Audio Keep Alive").
         max_ahead: Seconds of audio beyond the pace that Deepgram takes for which a stream is closed; `None` only notes
             it in the journal.
-        speed: Factor by which a test runs faster than in life, for that pace.
     """
 
     idle_seconds: float = 10.0
     max_ahead: float | None = None
-    speed: float = 1.0
 
 
 class _Over(Exception):
@@ -131,7 +129,7 @@ class Connection:
         self._entry = entry
         self._limits = limits
         self._decoder = SampleDecoder(options)
-        self._pace = PaceMeter(speed=limits.speed)
+        self._pace = PaceMeter(clock=asyncio.get_running_loop().time)
         self._digest = hashlib.sha256()
         self._finals = 0
         self._outbox = Outbox(socket.send_text, WebSocketDisconnect)

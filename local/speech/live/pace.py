@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 
 REAL_TIMES = 1.25
@@ -12,16 +11,14 @@ class PaceMeter:
     """Measures how much audio comes beyond the pace that Deepgram takes, as a bucket that leaks at that pace.
 
     Args:
-        speed: Factor by which everything runs faster than in life.
         clock: Seconds on a monotonic clock.
 
     Attributes:
         ahead: The most audio, in seconds, that was ever too early: the burst that an allowance must cover.
     """
 
-    def __init__(self, *, speed: float = 1.0, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, *, clock: Callable[[], float]) -> None:
         self.ahead = 0.0
-        self._pace = REAL_TIMES * speed
         self._clock = clock
         self._level = 0.0
         self._at = clock()
@@ -29,6 +26,6 @@ class PaceMeter:
     def take(self, seconds: float) -> None:
         """Count audio that has arrived."""
         now = self._clock()
-        self._level = max(0.0, self._level - (now - self._at) * self._pace) + seconds
+        self._level = max(0.0, self._level - (now - self._at) * REAL_TIMES) + seconds
         self._at = now
         self.ahead = max(self.ahead, self._level)
