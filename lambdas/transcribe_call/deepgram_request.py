@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import json
 import re
 import socket
 import threading
@@ -18,9 +17,8 @@ from typing import TYPE_CHECKING, Any
 import httpx
 from deepgram import DeepgramClient, DeepgramClientEnvironment
 
+from callscribe.deepgram.errors import Refusal, refusal, request_id
 from lambdas.common.errors import SafeError
-from lambdas.common.scrubbing import scrub
-from lambdas.transcribe_call.retry_policy import parse_retry_after
 
 if TYPE_CHECKING:
     import ssl
@@ -37,10 +35,6 @@ kept, and be paid for again."""
 _MAX_REFUSAL_BYTES = 64 * 1024
 
 _CONNECT_TIMEOUT_SECONDS = 10.0
-
-# What Deepgram's SDK would repeat as well; all of it speaks of the moment, not of the request.
-_RETRIABLE_STATUS = frozenset({HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.CONFLICT, HTTPStatus.TOO_MANY_REQUESTS})
-_REQUEST_ID = re.compile(r"[A-Za-z0-9-]{1,64}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -226,16 +220,24 @@ class _Capture:
             raise RuntimeError("the SDK returned without a request")
         packed = self.response.content
         if not self.response.is_success:
-            raise _refusal(self.response, _unpacked(packed, self._encoding, most=_MAX_REFUSAL_BYTES) or b"")
+            raise _failure(
+                refusal(
+                    self.response.status_code,
+                    self.response.headers,
+                    _unpacked(packed, self._encoding, most=_MAX_REFUSAL_BYTES) or b"",
+                    reason=self.response.reason_phrase,
+                    now=datetime.now(UTC),
+                )
+            )
         content = _unpacked(packed, self._encoding, most=MAX_REPLY_BYTES)
-        request_id = _request_id(self.response, {})
+        name = request_id(self.response.headers, {})
         if content is None:
             # It is paid for: what cannot be unpacked here is kept as it is, and a person may still unpack it.
             encoding = re.sub(r"[^a-z0-9, -]", "", self._encoding.lower())[:32]
-            return RawReply(content=packed, request_id=request_id, encoding=encoding or "unknown")
+            return RawReply(content=packed, request_id=name, encoding=encoding or "unknown")
         if len(content) > MAX_REPLY_BYTES:
             raise _too_large()
-        return RawReply(content=content, request_id=request_id)
+        return RawReply(content=content, request_id=name)
 
 
 class _BoundedStream(httpx.SyncByteStream):
@@ -312,33 +314,14 @@ def _unpacked(content: bytes, encoding: str, *, most: int) -> bytes | None:
     return None
 
 
-def _refusal(response: httpx.Response, content: bytes) -> DeepgramFailure:
-    """Turn a reply with another status into an error with Deepgram's code and request id.
-
-    Two forms are documented (Deepgram docs, "API Errors"): `err_code` with `err_msg`, and `category` with `message`.
-    """
-    status = response.status_code
-    try:
-        decoded = json.loads(content)
-    except (ValueError, RecursionError):
-        decoded = None
-    body = decoded if isinstance(decoded, dict) else {}
-    code = re.sub(r"[^A-Za-z0-9_.-]", "", str(body.get("err_code") or body.get("category") or ""))[:64]
-    message = scrub(str(body.get("err_msg") or body.get("message") or response.reason_phrase))
-    request_id = _request_id(response, body)
+def _failure(refused: Refusal) -> DeepgramFailure:
     return DeepgramFailure(
-        f"Deepgram.{code or f'HTTP{status}'}",
-        f"{status} {message} (request {request_id or 'unknown'})",
-        status=status,
-        retriable=status in _RETRIABLE_STATUS or status >= HTTPStatus.INTERNAL_SERVER_ERROR,
-        retry_after=parse_retry_after(response.headers.get("Retry-After"), now=datetime.now(UTC)),
+        refused.code,
+        refused.message,
+        status=refused.status,
+        retriable=refused.retriable,
+        retry_after=refused.retry_after,
     )
-
-
-def _request_id(response: httpx.Response, body: Mapping[str, Any]) -> str:
-    headers = response.headers
-    candidates = (headers.get("dg-request-id"), headers.get("x-dg-request-id"), body.get("request_id"))
-    return next((value for value in candidates if isinstance(value, str) and _REQUEST_ID.fullmatch(value)), "")
 
 
 def _keywords(function: Callable[..., object]) -> frozenset[str]:

@@ -8,8 +8,6 @@ long or short it is, and during it a call is asked for less and less often.
 from __future__ import annotations
 
 import math
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -58,24 +56,3 @@ def pause_before_next_try(
     bound = min(cap, BASE_DELAY_SECONDS * 2.0 ** min(tries - 1, 60))
     pause = (retry_after or 0.0) + bound * (1 + random()) / 2
     return math.ceil(min(pause, remaining, MAX_VISIBILITY_SECONDS))
-
-
-def parse_retry_after(value: str | None, *, now: datetime) -> float | None:
-    """Return the seconds a `Retry-After` header asks for, given as seconds or as an HTTP date (RFC 9110, 10.2.3).
-
-    Anything else, and a date in the past, counts as no header.
-    """
-    if value is None:
-        return None
-    text = value.strip()
-    if text.isascii() and text.isdigit():
-        # Longer than SQS can wait anyway, and int() of thousands of digits is slow.
-        return float(text) if len(text) <= 9 else float(MAX_VISIBILITY_SECONDS)
-    try:
-        moment = parsedate_to_datetime(text)
-    except (ValueError, OverflowError):
-        return None
-    if moment.tzinfo is None:
-        moment = moment.replace(tzinfo=UTC)
-    seconds = (moment - now).total_seconds()
-    return seconds if seconds > 0 else None

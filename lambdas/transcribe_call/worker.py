@@ -30,13 +30,13 @@ import random
 import time
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from http import HTTPStatus
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from aws_lambda_powertools.metrics import MetricUnit
 from botocore.exceptions import BotoCoreError, ClientError
 
+from callscribe.deepgram.errors import KEY_REFUSED, RATE_LIMITED
 from callscribe.deepgram.options import (
     InvalidOptions,
     QueryParameters,
@@ -47,6 +47,7 @@ from callscribe.deepgram.options import (
 from callscribe.deepgram.transcription import DeepgramTranscriptions
 from callscribe.documents import Unstorable
 from callscribe.recognition import InvalidReply
+from callscribe.scrubbing import scrub
 from lambdas.common.archive import REFUSED_REQUESTS, ArchivedObject, reply_key, request_metadata
 from lambdas.common.claims import (
     AlreadyAnswered,
@@ -58,7 +59,6 @@ from lambdas.common.claims import (
 )
 from lambdas.common.errors import SafeError, TransientError, describe
 from lambdas.common.observability import logger, metrics
-from lambdas.common.scrubbing import scrub
 from lambdas.common.transcript_builder import TranscriptBuilder
 from lambdas.transcribe_call.deepgram_request import DeepgramApi, DeepgramFailure, RawReply
 from lambdas.transcribe_call.kept_replies import Clock, KeptReplies, Place, ReplyChanged, ReplyNotStored, lost
@@ -228,7 +228,7 @@ class Worker:
             logger.info("looking again: the reply's place has changed")
             raise RetryLater(1) from None
         except DeepgramFailure as failure:
-            if failure.status == HTTPStatus.TOO_MANY_REQUESTS:
+            if failure.status == RATE_LIMITED:
                 metrics.add_metric(name="DeepgramRateLimited", unit=MetricUnit.Count, value=1)
             if failure.retriable:
                 self._ask_again_or_fail(delivery, failure)
@@ -319,7 +319,7 @@ class Worker:
         try:
             request_id = self._ask(delivery, place, api_key=api_key)
         except DeepgramFailure as failure:
-            if failure.status != HTTPStatus.UNAUTHORIZED:
+            if failure.status != KEY_REFUSED:
                 raise
             newer_key = self._key.read(refresh=True)
             if newer_key == api_key:

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import logging
-import re
 import ssl
+from datetime import UTC, datetime
 from functools import cache
-from http import HTTPStatus
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlencode
 
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus
 
+from callscribe.deepgram.errors import KEY_REFUSED, close_code, refusal
 from streamer.deepgram.failures import DeepgramRefused
 
 if TYPE_CHECKING:
@@ -29,12 +29,6 @@ _PING_SECONDS: Final = 20.0
 # A result of a minute has 50 kB. What is longer than this breaks the connection, and would break the next one too.
 _MAX_MESSAGE_BYTES: Final = 16 << 20
 _MAX_QUEUED_FRAMES: Final = 64
-
-# What a pause mends (Deepgram docs, "API Errors"); everything else of the 4xx speaks of the request.
-_RETRIABLE_STATUS: Final = frozenset(
-    {HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.CONFLICT, HTTPStatus.TOO_EARLY, HTTPStatus.TOO_MANY_REQUESTS}
-)
-_MAX_DETAIL: Final = 200
 
 # At level DEBUG the library would write down headers, and with them the key, and messages, and with them the words.
 _library_logger = logging.getLogger("streamer.deepgram.websockets")
@@ -157,35 +151,19 @@ async def open_connection(url: str, *, key: str) -> Connection:
 
 
 def _refusal(refused: InvalidStatus, *, key: str) -> Exception:
-    """Turn an HTTP answer into an error with what Deepgram says in its headers.
-
-    Deepgram docs, "Troubleshooting WebSocket, DATA, and NET Errors When Live Streaming Audio".
-    """
-    status, headers = refused.response.status_code, refused.response.headers
-    if status in _RETRIABLE_STATUS or not HTTPStatus.BAD_REQUEST <= status < HTTPStatus.INTERNAL_SERVER_ERROR:
-        return HandshakeFailed(f"HTTP {status}", status=status, retry_after=_seconds(headers.get("Retry-After")))
-    detail = _shown(headers.get("dg-error", ""), key=key)
-    request_id = re.sub(r"[^A-Za-z0-9-]", "", headers.get("dg-request-id", ""))[:64]
-    kind = KeyRefused if status == HTTPStatus.UNAUTHORIZED else DeepgramRefused
-    return kind(f"Deepgram.HTTP{status}", f"{status} {detail or 'refused'} (request {request_id or 'unknown'})")
-
-
-def _shown(text: str, *, key: str) -> str:
-    printable = "".join(character for character in text.replace(key, "[key]") if character.isprintable())
-    return printable[:_MAX_DETAIL]
-
-
-def _seconds(value: str | None) -> float | None:
-    """Read `Retry-After` where it is in seconds; a date would be of another clock."""
-    return float(value) if value is not None and value.isascii() and value.isdigit() and len(value) < 10 else None
+    """Turn an HTTP answer into an error with what Deepgram says of it."""
+    response = refused.response
+    headers = {name.lower(): value.replace(key, "[key]") for name, value in response.headers.raw_items()}
+    content = bytes(response.body or b"").replace(key.encode(), b"[key]")
+    meant = refusal(response.status_code, headers, content, reason=response.reason_phrase, now=datetime.now(UTC))
+    if meant.retriable:
+        return HandshakeFailed(f"HTTP {meant.status}", status=meant.status, retry_after=meant.retry_after)
+    return (KeyRefused if meant.status == KEY_REFUSED else DeepgramRefused)(meant.code, meant.message)
 
 
 def _lost(closed: ConnectionClosed) -> ConnectionLost:
     frame = closed.rcvd
-    if frame is None:
-        return ConnectionLost(1006, "")
-    named = re.match(r"[A-Z]+-\d+", frame.reason)
-    return ConnectionLost(frame.code, named[0] if named else "")
+    return ConnectionLost(1006, "") if frame is None else ConnectionLost(frame.code, close_code(frame.reason))
 
 
 @cache

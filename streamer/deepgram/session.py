@@ -17,9 +17,9 @@ import logging
 import random
 from collections import Counter
 from dataclasses import dataclass, field
-from http import HTTPStatus
 from typing import TYPE_CHECKING, Final, Protocol
 
+from callscribe.deepgram.errors import AUDIO_REFUSED, RATE_LIMITED
 from callscribe.live.call import SAMPLE_RATE
 from streamer.deepgram.connection import ConnectionLost, HandshakeFailed, KeyRefused, open_connection
 from streamer.deepgram.conversation import Conversation, Counts, Patience
@@ -48,7 +48,6 @@ _REPLAYED_SHARE: Final = 0.25
 _SHORTEST_REPLAY: Final = 5.0
 _MAX_STRETCH: Final = 8.0
 _MAX_REJECTIONS: Final = 3
-_POLICY_VIOLATION: Final = 1008
 
 _logger = logging.getLogger(__name__)
 
@@ -244,7 +243,7 @@ class DeepgramSession:
         try:
             connection = await self._open()
         except HandshakeFailed as failed:
-            if failed.status == HTTPStatus.TOO_MANY_REQUESTS:
+            if failed.status == RATE_LIMITED:
                 self.counts.rate_limited += 1
             await self._pause(str(failed), retry_after=failed.retry_after)
             return
@@ -279,7 +278,7 @@ class DeepgramSession:
             reason = "a result is missing"
         except ConnectionLost as lost:
             reason = str(lost)
-            if lost.code == _POLICY_VIOLATION and before == tuple(self._heard):
+            if lost.code == AUDIO_REFUSED and before == tuple(self._heard):
                 self._note_rejection(lost)
         else:
             self._trouble_since, self._attempts = None, 0

@@ -79,7 +79,7 @@ def test_whatever_comes_with_a_status_of_success_is_kept_byte_for_byte(deepgram:
     assert reply.request_id == REQUEST_ID
 
 
-@pytest.mark.parametrize("status", [408, 409, 429, 500, 502, 503, 504])
+@pytest.mark.parametrize("status", [408, 409, 425, 429, 500, 502, 503, 504])
 def test_a_passing_refusal_may_be_retried_but_is_not_repeated_here(deepgram: FakeDeepgram, status: int) -> None:
     refused = failure(deepgram, refusal(status, "SOME_CODE"))
     assert (refused.retriable, refused.status, refused.code) == (True, status, "Deepgram.SOME_CODE")

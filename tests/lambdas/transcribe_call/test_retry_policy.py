@@ -1,8 +1,7 @@
 from __future__ import annotations
 
 import math
-from datetime import UTC, datetime, timedelta
-from email.utils import format_datetime
+from datetime import UTC, datetime
 from itertools import pairwise
 from random import Random
 
@@ -13,7 +12,6 @@ from hypothesis import strategies as st
 from lambdas.transcribe_call.retry_policy import (
     BASE_DELAY_SECONDS,
     MAX_VISIBILITY_SECONDS,
-    parse_retry_after,
     pause_before_next_try,
 )
 
@@ -178,29 +176,3 @@ def test_an_outage_spends_few_requests_and_is_left_soon_after_it_ends(
     late = sorted((outage.asked[-1] - outage.length) / 60 for outage in outages)
     assert sent[len(sent) // 2] <= requests
     assert late[len(late) * 95 // 100] <= late_minutes
-
-
-@pytest.mark.parametrize(
-    ("header", "seconds"),
-    [
-        ("120", 120.0),
-        (" 7 ", 7.0),
-        ("0", 0.0),
-        (format_datetime(NOW + timedelta(seconds=90), usegmt=True), 90.0),
-        ("Fri, 20 Nov 2026 10:01:30 -0000", 90.0),
-        (format_datetime(NOW - timedelta(seconds=90), usegmt=True), None),
-        ("9" * 5000, float(MAX_VISIBILITY_SECONDS)),
-        ("-5", None),
-        ("1.5", None),
-        ("soon", None),
-        ("", None),
-        (None, None),
-    ],
-)
-def test_retry_after_is_read_as_seconds_or_as_a_date(header: str | None, seconds: float | None) -> None:
-    assert parse_retry_after(header, now=NOW) == seconds
-
-
-@given(st.text(max_size=60))
-def test_no_header_breaks_the_reader(header: str) -> None:
-    assert (parse_retry_after(header, now=NOW) or 0.0) >= 0.0

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lambdas.common.scrubbing import MAX_LENGTH, scrub
+from callscribe.scrubbing import MAX_LENGTH, scrub
 
 
 @pytest.mark.parametrize(
