@@ -16,7 +16,7 @@ from local import cdk
 from local.access.keys import AccessKey
 from local.emulator.process import Emulator
 from local.emulator.runtime import install_runtime
-from local.emulator.server import ACCOUNT_ID, REGION
+from local.emulator.settings import ACCOUNT_ID, REGION
 from local.server_process import HOST, ServerProcess, require_free_port
 from local.speech.authentication import KEY_VARIABLE
 from local.streamers import Streamer

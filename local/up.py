@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.text import Text
 
 from local.cdk import CdkFailed
-from local.emulator.server import REGION
+from local.emulator.settings import REGION
 from local.server_process import ROOT, ServerDidNotStart
 from local.session import LocalSession, interactive_session
 

@@ -8,7 +8,8 @@ import argparse
 from pathlib import Path
 
 from local.access.keys import AccessKey
-from local.emulator.server import EmulatorSettings, run
+from local.emulator.server import run
+from local.emulator.settings import EmulatorSettings
 
 
 def main() -> None:

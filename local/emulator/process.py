@@ -12,7 +12,7 @@ from typing import Any
 from local.access.keys import AccessKey
 from local.access.signatures import signed
 from local.emulator.gateway import HEALTH_PATH, STALLS_PATH, WORKERS_PATH
-from local.emulator.server import REGION
+from local.emulator.settings import REGION
 from local.server_process import ServerProcess
 
 

@@ -14,7 +14,7 @@ from local.access.keys import AccessKey
 from local.access.signatures import Claim, Refused, SignedRequest
 from local.emulator.gateway import Answer
 from local.emulator.patches import events, functions, identity, live_feed, tasks
-from local.emulator.server import REGION
+from local.emulator.settings import REGION
 
 _CUSTOM_RESOURCE_PATH = "/_ministack/cfn-response/"
 

@@ -27,7 +27,7 @@ from ministack.services import lambda_svc, sts
 
 from local.access.signatures import Refused
 from local.emulator.patches.workflows import state_machine_of
-from local.emulator.server import ACCOUNT_ID
+from local.emulator.settings import ACCOUNT_ID
 
 
 def apply() -> None:

@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from ministack.services import iam
 
 from local.emulator.patches.identity import open_session
-from local.emulator.server import ACCOUNT_ID
+from local.emulator.settings import ACCOUNT_ID
 
 _PRINCIPAL = "ecs-tasks.amazonaws.com"
 _VALID_FOR = timedelta(hours=6)
