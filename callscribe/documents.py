@@ -11,8 +11,9 @@ from callscribe.contract.table_keys import transcript_key, transcript_listing
 from callscribe.conversation.utterances import Utterance
 from callscribe.foreign import bounded_text
 from callscribe.judgement.quality import QualityScore
+from callscribe.recordings.recording import Provenance
 from callscribe.table_values import attribute
-from callscribe.transcript import Provenance, Transcript
+from callscribe.transcript import Transcript
 
 MAX_ITEM_BYTES: Final = 350_000
 MAX_DOCUMENT_BYTES: Final = 128 * 1024 * 1024

@@ -26,12 +26,12 @@ from callscribe.recognition import (
     Word,
 )
 from callscribe.recordings.layouts import CallRecording
+from callscribe.recordings.recording import Provenance
 
 __all__ = [
     "BATCH",
     "LIVE",
     "Label",
-    "Provenance",
     "Role",
     "Sentiment",
     "SentimentLabel",
@@ -46,29 +46,6 @@ LIVE: Final = "live"
 
 _TOLERANCE: Final = 0.01
 _MIN_ECHOED_UTTERANCES: Final = 3
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Provenance:
-    """The object a transcript was made from.
-
-    Attributes:
-        bucket: bucket of the recording.
-        key: key of the recording.
-        version_id: None where the bucket is not versioned.
-        etag: ETag of the recording.
-        recording_id: identity of this content, from `identity.recording_id`.
-        last_modified: when S3 got the recording, UTC, to the second.
-        sequencer: S3's hexadecimal text that orders the writes of one key, also within a second; "" where unknown.
-    """
-
-    bucket: str
-    key: str
-    version_id: str | None
-    etag: str
-    recording_id: str
-    last_modified: datetime
-    sequencer: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

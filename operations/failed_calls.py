@@ -15,8 +15,8 @@ from hashlib import sha256
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Protocol, TypeAlias, TypeVar
 
 from callscribe.json_text import UnreadableJson, read_json
-from callscribe.recordings.identity import recording_id
 from callscribe.recordings.layouts import NotACall, UnknownExtension, UnknownLayout, parse_key
+from callscribe.recordings.recording import recording_id
 from operations.rendering import object_name
 
 if TYPE_CHECKING:

@@ -1,1 +1,1 @@
-"""A recording: its place, its call, its clinic, its time and its identity."""
+"""A recording: what its key says, its call, its clinic, its time, and its way from announcement to transcript."""

@@ -11,6 +11,8 @@ from datetime import datetime
 from aws_lambda_powertools.utilities.parser import BaseModel, Field
 from pydantic import ConfigDict
 
+from callscribe.recordings.recording import RecordingObject, recording_id
+
 
 class _Model(BaseModel):
     # An error must not quote what it refuses: keys can hold names and numbers.
@@ -21,36 +23,16 @@ class _Bucket(_Model):
     name: str = Field(min_length=1)
 
 
-class AnnouncedObject(_Model):
-    """The object, as S3 announced it.
-
-    Attributes:
-        key: Key of the object.
-        etag: ETag of its content.
-        version: Its version as announced; "null" for the one version without an id that a bucket has which stopped
-            keeping versions.
-        sequencer: Hexadecimal text that orders the events of one key; "" where the event has none.
-    """
-
+class _Object(_Model):
     key: str = Field(min_length=1)
     etag: str = Field(min_length=1)
     version: str | None = Field(default=None, alias="version-id")
     sequencer: str = ""
 
-    @property
-    def version_id(self) -> str | None:
-        """The version that stays what it is; `None` where the next upload replaces the content."""
-        return None if self.version in (None, "", "null") else self.version
-
-    @property
-    def content(self) -> str:
-        """What tells this content of the object from others, as announced."""
-        return self.version or self.etag
-
 
 class _Detail(_Model):
     bucket: _Bucket
-    announced: AnnouncedObject = Field(alias="object")
+    object: _Object
 
 
 class Announcement(_Model):
@@ -64,14 +46,27 @@ class Announcement(_Model):
     redrive_of: str | None = Field(default=None, min_length=1)
 
     @property
-    def bucket(self) -> str:
-        """Bucket of the announced object."""
-        return self.detail.bucket.name
+    def recording(self) -> RecordingObject:
+        """The announced object.
+
+        Its version is one that stays what it is. "null" is the one version without an id of a bucket that has stopped
+        keeping versions, and the next upload replaces its content.
+        """
+        bucket, announced = self.detail.bucket.name, self.detail.object
+        version_id = None if announced.version in (None, "", "null") else announced.version
+        return RecordingObject(
+            recording_id=recording_id(bucket, announced.key, version_id, announced.etag),
+            bucket=bucket,
+            key=announced.key,
+            version_id=version_id,
+            etag=announced.etag.strip('"'),
+            sequencer=announced.sequencer,
+        )
 
     @property
-    def announced(self) -> AnnouncedObject:
-        """The announced object."""
-        return self.detail.announced
+    def content(self) -> str:
+        """What tells this content of the object from others, as announced."""
+        return self.detail.object.version or self.detail.object.etag
 
 
 class AdmitRequest(_Model):

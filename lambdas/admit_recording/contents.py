@@ -16,7 +16,6 @@ objects in buckets encrypted with KMS), and two objects whose checksums are of d
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -26,6 +25,7 @@ from botocore.exceptions import ClientError
 from callscribe.aws_refusals import cancellation_codes
 from callscribe.codec import SCHEMA_VERSION
 from callscribe.contract.table_keys import CALL_INDEX, call_partition, claim_key, claim_range, content_key
+from lambdas.admit_recording.objects import digest_in
 from lambdas.common.claims import IN_PROGRESS, REPEATABLE, ClaimStatus
 from lambdas.common.errors import TransientError, error_code
 
@@ -38,42 +38,14 @@ if TYPE_CHECKING:
 
     from callscribe.contract.table_keys import ItemKey
     from callscribe.recordings.layouts import CallRecording
-    from lambdas.common.claims import Candidate, Claims
-
-# The strongest first; as a rule S3 keeps a checksum of one kind (Amazon S3 User Guide, "Checking object integrity").
-_ALGORITHMS: Final = (
-    *("SHA512", "SHA256", "SHA1", "XXHASH128", "MD5"),
-    *("CRC64NVME", "XXHASH3", "XXHASH64", "CRC32C", "CRC32"),
-)
-_FULL: Final = "FULL_OBJECT"
-# The number of its parts, behind a checksum of checksums.
-_COMPOSITE: Final = re.compile(r"-\d+")
-_MD5: Final = re.compile(r"[0-9a-f]{32}")
+    from lambdas.admit_recording.objects import StoredObject
+    from lambdas.common.claims import Claims
 
 # A lost conditional write means somebody else made progress, so a few rounds always suffice.
 _MAX_ROUNDS: Final = 5
 _CONDITION_FAILED: Final = "ConditionalCheckFailed"
 # A claim of these has no transcript, and none is to be expected of it.
 _WITHOUT_TRANSCRIPT: Final = REPEATABLE | {ClaimStatus.KEPT, ClaimStatus.DUPLICATE}
-
-
-def digest_in(head: Mapping[str, Any]) -> str | None:
-    """Return what tells an object's content from any other, as `{algorithm}:{value}`; `None` if S3 knows nothing.
-
-    Args:
-        head: The answer to a HEAD with `ChecksumMode` enabled.
-    """
-    # Before checksums had a type, and where a server of another make gives none, a composite one still tells its parts.
-    if head.get("ChecksumType", _FULL) == _FULL:
-        for algorithm in _ALGORITHMS:
-            value = head.get(f"Checksum{algorithm}")
-            if value and not _COMPOSITE.search(value):
-                return f"{algorithm}:{value}"
-    # Amazon S3 API reference, "Object": the MD5 of the content, unless KMS or a customer's key encrypts it or it was
-    # uploaded in parts.
-    etag = str(head.get("ETag", "")).strip('"')
-    plain = head.get("ServerSideEncryption", "AES256") == "AES256" and "SSECustomerAlgorithm" not in head
-    return f"MD5:{etag}" if plain and _MD5.fullmatch(etag) else None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -117,11 +89,11 @@ class Contents:
         self._claims = claims
         self._s3 = s3
 
-    def take(self, candidate: Candidate, call: CallRecording, *, execution: str, now: datetime) -> Ours | Held:
+    def take(self, stored: StoredObject, call: CallRecording, *, execution: str, now: datetime) -> Ours | Held:
         """Make a claimed recording the holder of its content, unless another one is that with good reason.
 
         Args:
-            candidate: The recording, which our execution has claimed.
+            stored: The recording, which our execution has claimed.
             call: Its call.
             execution: Our execution, which works on no other recording any more.
             now: The time.
@@ -129,26 +101,27 @@ class Contents:
         Raises:
             TransientError: Others kept changing the holder.
         """
-        if candidate.digest is None:
+        if stored.digest is None:
             return Ours()
-        key = content_key(call.clinic_id, call.call_id, call.kind, candidate.size_bytes, candidate.digest)
+        ours = stored.provenance.recording_id
+        key = content_key(call.clinic_id, call.call_id, call.kind, stored.size_bytes, stored.digest)
         for _ in range(_MAX_ROUNDS):
             item = self._table.get_item(Key=key.primary(), ConsistentRead=True).get("Item")
             if item is None:
-                self._create(key, self._earlier(candidate, call) or candidate.recording_id, now=now)
+                self._create(key, self._earlier(stored, call) or ours, now=now)
                 continue
             holder = str(item["recording_id"])
-            if holder == candidate.recording_id:
+            if holder == ours:
                 earlier = item.get("earlier_holder")
                 return Ours(earlier_holder=None if earlier is None else str(earlier))
             claim = self._claims.get(holder)
             if claim is not None and not _given_up(claim, execution=execution, now=now):
                 return _held(claim)
-            if self._pass_on(key, holder, claim, candidate.recording_id, now=now):
+            if self._pass_on(key, holder, claim, ours, now=now):
                 return Ours(earlier_holder=holder)
         raise TransientError("Content.Contention", "the holder of the recording's content was changed all the time")
 
-    def _earlier(self, candidate: Candidate, call: CallRecording) -> str | None:
+    def _earlier(self, stored: StoredObject, call: CallRecording) -> str | None:
         """Return a recording of the call with this content that was claimed before contents were noted."""
         index = self._table.query(
             IndexName=CALL_INDEX,
@@ -159,11 +132,11 @@ class Contents:
         )
         for found in index["Items"]:
             claim = self._claims.get(str(found["PK"]).partition("#")[2])
-            if claim is None or claim["recording_id"] == candidate.recording_id or "digest" in claim:
+            if claim is None or claim["recording_id"] == stored.provenance.recording_id or "digest" in claim:
                 continue
             if claim["clinic_id"] != call.clinic_id:
                 continue
-            if claim["size_bytes"] == candidate.size_bytes and self._digest_of(claim) == candidate.digest:
+            if claim["size_bytes"] == stored.size_bytes and self._digest_of(claim) == stored.digest:
                 return str(claim["recording_id"])
         return None
 

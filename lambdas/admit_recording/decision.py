@@ -6,6 +6,12 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
+from lambdas.common.errors import SafeError
+
+
+class Rejected(SafeError):
+    """The recording cannot be transcribed; code and message say why."""
+
 
 class Verdict(StrEnum):
     """The outcomes the state machine chooses by.

@@ -12,9 +12,12 @@ from aws_lambda_powertools.utilities.parser import ValidationError, parse
 from callscribe.recordings.clinics import ClinicRules
 from lambdas.admit_recording.admission import Admission, NewVersionPolicy
 from lambdas.admit_recording.announcement import AdmitRequest
+from lambdas.admit_recording.calls import Calls
 from lambdas.admit_recording.contacts import Contacts
+from lambdas.admit_recording.contents import Contents
 from lambdas.admit_recording.decision import Decision, Verdict
 from lambdas.admit_recording.live_policy import LivePolicy, LiveTranscripts
+from lambdas.admit_recording.objects import Objects
 from lambdas.common import aws, settings
 from lambdas.common.claims import Claims
 from lambdas.common.clinics import Clinics
@@ -27,14 +30,17 @@ if TYPE_CHECKING:
 @cache
 def _admission() -> Admission:
     instance = os.environ.get("CONNECT_INSTANCE_ARN")
+    claims = Claims(table=aws.table(), retention=settings.days("RETENTION_DAYS"))
     return Admission(
-        s3=aws.s3(),
+        objects=Objects(s3=aws.s3(), max_duration_seconds=float(os.environ["MAX_DURATION_SECONDS"])),
+        calls=Calls(
+            clinics=Clinics(table=aws.table(), retention=settings.days("RETENTION_DAYS")),
+            rules=ClinicRules.from_json(os.environ["CLINICS"]),
+            contacts=Contacts(connect=aws.connect(), instance_arn=instance) if instance else None,
+        ),
         table=aws.table(),
-        claims=Claims(table=aws.table(), retention=settings.days("RETENTION_DAYS")),
-        clinics=Clinics(table=aws.table(), retention=settings.days("RETENTION_DAYS")),
-        clinic_rules=ClinicRules.from_json(os.environ["CLINICS"]),
-        contacts=Contacts(connect=aws.connect(), instance_arn=instance) if instance else None,
-        max_duration_seconds=float(os.environ["MAX_DURATION_SECONDS"]),
+        claims=claims,
+        contents=Contents(table=aws.table(), claims=claims, s3=aws.s3()),
         claim_lease=settings.seconds("CLAIM_LEASE_SECONDS"),
         on_new_version=NewVersionPolicy(os.environ.get("ON_NEW_VERSION") or NewVersionPolicy.SUPERSEDE),
         live_policy=LivePolicy(

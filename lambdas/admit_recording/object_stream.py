@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
     from mypy_boto3_s3 import S3Client
 
+    from callscribe.recordings.recording import RecordingObject
+
 CHUNK_BYTES = 1024 * 1024
 MAX_CHUNKS = 8
 
@@ -31,25 +33,17 @@ class ObjectStream(io.RawIOBase):
 
     Args:
         s3: Client to read with.
-        bucket: Bucket of the object.
-        key: Key of the object.
-        version_id: Version of the object, if the bucket keeps versions.
-        etag: ETag the content must have.
+        source: The object, its version if the bucket keeps versions, and the ETag its content must have.
         size_bytes: Size of the object.
 
     Raises:
         ObjectChanged: On a read, when the object is gone or has another content.
     """
 
-    def __init__(
-        self, *, s3: S3Client, bucket: str, key: str, version_id: str | None, etag: str, size_bytes: int
-    ) -> None:
+    def __init__(self, *, s3: S3Client, source: RecordingObject, size_bytes: int) -> None:
         super().__init__()
         self._s3 = s3
-        self._bucket = bucket
-        self._key = key
-        self._version_id = version_id
-        self._etag = etag
+        self._source = source
         self._size = size_bytes
         self._position = 0
         self._chunks: OrderedDict[int, bytes] = OrderedDict()
@@ -100,13 +94,14 @@ class ObjectStream(io.RawIOBase):
         return chunk
 
     def _fetch(self, start: int, end: int) -> bytes:
-        version = {} if self._version_id is None else {"VersionId": self._version_id}
+        source = self._source
+        version = {} if source.version_id is None else {"VersionId": source.version_id}
         try:
             response = self._s3.get_object(
-                Bucket=self._bucket,
-                Key=self._key,
+                Bucket=source.bucket,
+                Key=source.key,
                 Range=f"bytes={start}-{end - 1}",
-                IfMatch=f'"{self._etag}"',  # RFC 9110, 8.8.3: the quotes are part of an ETag
+                IfMatch=f'"{source.etag}"',  # RFC 9110, 8.8.3: the quotes are part of an ETag
                 **version,  # type: ignore[arg-type]
             )
         except ClientError as error:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb.service_resource import Table
 
     from callscribe.recordings.layouts import CallRecording
+    from callscribe.recordings.recording import RecordingObject
 
 
 class ClaimStatus(OpenEnum):
@@ -48,55 +49,15 @@ IN_PROGRESS = frozenset({ClaimStatus.CLAIMED, ClaimStatus.TRANSCRIBED, ClaimStat
 # Something else than a transcript of their own stands for them.
 _STOOD_FOR = frozenset({ClaimStatus.COVERED, ClaimStatus.DUPLICATE})
 
+# What whoever takes a claim over writes anew. Which call it is, too: it may have become known only now, once its layout
+# or clinic was configured.
+_TAKEN_OVER = (
+    *("execution", "lease_until", "updated_at", "size_bytes", "digest", "schema_version"),
+    *("GSI1PK", "GSI1SK", "clinic_id", "clinic_source", "call_id", "kind"),
+)
+
 # A lost conditional write means somebody else made progress, so a few rounds always suffice.
 _MAX_ROUNDS = 5
-
-
-@dataclass(frozen=True, kw_only=True)
-class Candidate:
-    """A recording that wants to be claimed.
-
-    Attributes:
-        recording_id: Identity of the object's content.
-        bucket: Bucket of the object.
-        key: Key of the object.
-        version_id: Version of the object, if the bucket keeps versions.
-        etag: ETag of the content.
-        size_bytes: Size of the object.
-        sequencer: Orders the events of one key, so that a repetition from the claim knows its place; "" where the event
-            has none.
-        digest: What tells the content from any other (see `lambdas.admit_recording.contents`); `None` if nothing does.
-        call: The call the recording belongs to; `None` when its key tells none.
-    """
-
-    recording_id: str
-    bucket: str
-    key: str
-    version_id: str | None
-    etag: str
-    size_bytes: int
-    sequencer: str = ""
-    digest: str | None = None
-    call: CallRecording | None
-
-    @property
-    def item_key(self) -> ItemKey:
-        """Keys of the claim in the table."""
-        if self.call is None:
-            return claim_key(self.recording_id, None, None)
-        return claim_key(self.recording_id, self.call.call_id, self.call.kind)
-
-    def call_attributes(self) -> dict[str, str]:
-        """Attributes of the claim that name the call."""
-        if self.call is None:
-            return {}
-        source = self.call.clinic_source
-        return {
-            "clinic_id": self.call.clinic_id,
-            "call_id": self.call.call_id,
-            "kind": self.call.kind.value,
-            **({} if source is None else {"clinic_source": source.value}),
-        }
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -186,8 +147,11 @@ class Claims:
 
     def take(
         self,
-        candidate: Candidate,
+        recording: RecordingObject,
         *,
+        call: CallRecording | None,
+        size_bytes: int = 0,
+        digest: str | None = None,
         execution: str,
         now: datetime,
         lease: timedelta,
@@ -201,7 +165,11 @@ class Claims:
         purpose.
 
         Args:
-            candidate: The recording.
+            recording: The recording.
+            call: The call it belongs to; `None` when its key tells none.
+            size_bytes: Size of the object; 0 where nobody could look at it.
+            digest: What tells the content from any other (see `lambdas.admit_recording.contents`); `None` if nothing
+                does.
             execution: Our execution.
             now: The time.
             lease: How long our execution can live at most.
@@ -211,10 +179,11 @@ class Claims:
         Raises:
             TransientError: Others kept changing the claim.
         """
+        item = self._new(recording, call, size_bytes, digest, execution=execution, now=now, lease=lease)
         for _ in range(_MAX_ROUNDS):
-            if self._create(candidate, status=ClaimStatus.CLAIMED, execution=execution, now=now, lease=lease):
+            if self._create(item):
                 return Taken()
-            existing = self.get(candidate.recording_id)
+            existing = self.get(recording.recording_id)
             if existing is None:  # expired between the two calls
                 continue
             status = ClaimStatus(str(existing["status"]))
@@ -227,14 +196,24 @@ class Claims:
             repeated = status in REPEATABLE or (status in _STOOD_FOR and ended_execution is not None)
             if not repeated and status not in IN_PROGRESS:
                 return Duplicate(reason=_REASON_BY_FINAL_STATUS.get(status, status.value))
-            if self._take_over(existing, candidate, execution=execution, now=now, lease=lease):
+            if self._take_over(existing, item):
                 return Taken()
         raise TransientError("Claim.Contention", "the claim was changed by others all the time")
 
-    def keep_earlier(self, candidate: Candidate, *, execution: str, now: datetime, lease: timedelta) -> Duplicate:
+    def keep_earlier(
+        self,
+        recording: RecordingObject,
+        *,
+        call: CallRecording,
+        size_bytes: int,
+        digest: str | None,
+        execution: str,
+        now: datetime,
+        lease: timedelta,
+    ) -> None:
         """Note that a newer version of a call was left alone, because the policy keeps the earlier one."""
-        self._create(candidate, status=ClaimStatus.KEPT, execution=execution, now=now, lease=lease)
-        return Duplicate(reason="kept-earlier-version")
+        item = self._new(recording, call, size_bytes, digest, execution=execution, now=now, lease=lease)
+        self._create({**item, "status": ClaimStatus.KEPT})
 
     def cover(self, recording_id: str, *, execution: str, reason: str, live: ItemKey, now: datetime) -> None:
         """Note on our claim that the call's live transcript stands for the recording.
@@ -445,20 +424,28 @@ class Claims:
         """Return a claim as it is now (strongly consistent)."""
         return self._table.get_item(Key=_primary(recording_id), ConsistentRead=True).get("Item")
 
-    def _create(
-        self, candidate: Candidate, *, status: ClaimStatus, execution: str, now: datetime, lease: timedelta
-    ) -> bool:
+    def _new(
+        self,
+        recording: RecordingObject,
+        call: CallRecording | None,
+        size_bytes: int,
+        digest: str | None,
+        *,
+        execution: str,
+        now: datetime,
+        lease: timedelta,
+    ) -> dict[str, Any]:
+        """Return a claim as it begins."""
         item: dict[str, Any] = {
-            **candidate.item_key.attributes(),
-            **candidate.call_attributes(),
+            **_call_attributes(recording.recording_id, call),
             "type": "claim",
             "schema_version": SCHEMA_VERSION,
-            "status": status,
-            "recording_id": candidate.recording_id,
-            "bucket": candidate.bucket,
-            "s3_key": candidate.key,
-            "etag": candidate.etag,
-            "size_bytes": candidate.size_bytes,
+            "status": ClaimStatus.CLAIMED,
+            "recording_id": recording.recording_id,
+            "bucket": recording.bucket,
+            "s3_key": recording.key,
+            "etag": recording.etag,
+            "size_bytes": size_bytes,
             "execution": execution,
             "lease_until": _epoch(now + lease),
             "attempts": 1,
@@ -466,14 +453,17 @@ class Claims:
             "created_at": now.isoformat(),
             "updated_at": now.isoformat(),
         }
-        if candidate.version_id is not None:
-            item["version_id"] = candidate.version_id
-        if candidate.sequencer:
-            item["sequencer"] = candidate.sequencer
-        if candidate.digest is not None:
-            item["digest"] = candidate.digest
+        if recording.version_id is not None:
+            item["version_id"] = recording.version_id
+        if recording.sequencer:
+            item["sequencer"] = recording.sequencer
+        if digest is not None:
+            item["digest"] = digest
         if self.retention is not None:
             item["expires_at"] = _epoch(now + self.retention)
+        return item
+
+    def _create(self, item: dict[str, Any]) -> bool:
         try:
             self._table.put_item(Item=item, ConditionExpression="attribute_not_exists(PK)")
         except ClientError as error:
@@ -482,39 +472,27 @@ class Claims:
             raise
         return True
 
-    def _take_over(
-        self, existing: dict[str, Any], candidate: Candidate, *, execution: str, now: datetime, lease: timedelta
-    ) -> bool:
-        # Which call it is may have become known only now, once its layout or clinic was configured.
-        named = {
-            name: value
-            for name, value in (candidate.item_key.attributes() | candidate.call_attributes()).items()
-            if name not in candidate.item_key.primary()
-        }
-        if candidate.digest is not None:
-            named["digest"] = candidate.digest
-        naming = "".join(f", {name} = :{name}" for name in named)
+    def _take_over(self, existing: dict[str, Any], ours: dict[str, Any]) -> bool:
+        """Write over a claim what ours says, provided that it has not changed since it was read."""
+        written = {name: ours[name] for name in _TAKEN_OVER if name in ours}
+        # The request lease stays: a request of the earlier execution may still be under way.
+        update = (
+            "SET #status = :status" + "".join(f", {name} = :{name}" for name in written) + " ADD attempts :one"
+            " REMOVE error_code, error_message, failed_step, covered_reason, live_transcript, same_content_as,"
+            " execution_requests, GSI2PK, GSI2SK"
+        )
         try:
             self._change(
-                candidate.recording_id,
-                update="SET #status = :status, execution = :execution, lease_until = :until, updated_at = :now,"
-                f" size_bytes = :size, schema_version = :version{naming} ADD attempts :one"
-                # The request lease stays: a request of the earlier execution may still be under way.
-                " REMOVE error_code, error_message, failed_step, covered_reason, live_transcript, same_content_as,"
-                " execution_requests, GSI2PK, GSI2SK",
+                str(ours["recording_id"]),
+                update=update,
                 condition="#status = :old_status AND execution = :old_execution AND lease_until = :old_until",
                 values={
-                    ":status": ClaimStatus.CLAIMED,
-                    ":execution": execution,
-                    ":until": _epoch(now + lease),
-                    ":now": now.isoformat(),
-                    ":size": candidate.size_bytes,
-                    ":version": SCHEMA_VERSION,
+                    **{f":{name}": value for name, value in written.items()},
+                    ":status": ours["status"],
                     ":one": 1,
                     ":old_status": existing["status"],
                     ":old_execution": existing["execution"],
                     ":old_until": existing["lease_until"],
-                    **{f":{name}": value for name, value in named.items()},
                 },
             )
         except ClaimLost:
@@ -563,6 +541,20 @@ def _no_lease(
         return AttemptsSpent(attempts=attempts)
     # What was in the way is gone meanwhile.
     return RequestInFlight(until=_epoch(now))
+
+
+def _call_attributes(recording_id: str, call: CallRecording | None) -> dict[str, str]:
+    """Return the attributes of a claim that say what it is on: its keys and its call."""
+    if call is None:
+        return claim_key(recording_id, None, None).attributes()
+    source = {} if call.clinic_source is None else {"clinic_source": call.clinic_source.value}
+    return {
+        **claim_key(recording_id, call.call_id, call.kind).attributes(),
+        "clinic_id": call.clinic_id,
+        "call_id": call.call_id,
+        "kind": call.kind.value,
+        **source,
+    }
 
 
 def _primary(recording_id: str) -> dict[str, str]:

@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from callscribe.audio_facts import AudioFacts
     from callscribe.recognition import OptionsRecord, Transcription
     from callscribe.recordings.layouts import CallRecording
-    from callscribe.transcript import Provenance, Role, Transcript
+    from callscribe.recordings.recording import Provenance
+    from callscribe.transcript import Role, Transcript
     from lambdas.common.archive import ArchivedObject
 
 
@@ -50,22 +51,6 @@ class Transcriptions(Protocol):
         Raises:
             InvalidReply: The reply holds no transcription.
         """
-
-
-class Recorded(Protocol):
-    """What a transcript tells of its recording."""
-
-    @property
-    def call(self) -> CallRecording:
-        """The call."""
-
-    @property
-    def audio(self) -> AudioFacts:
-        """What was recorded."""
-
-    @property
-    def provenance(self) -> Provenance:
-        """The object."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,9 +84,11 @@ class TranscriptBuilder:
 
     def build(
         self,
-        recording: Recorded,
-        reply: ArchivedObject,
         *,
+        call: CallRecording,
+        audio: AudioFacts,
+        provenance: Provenance,
+        reply: ArchivedObject,
         reply_key: str,
         requests: int,
         earlier: Transcript | None = None,
@@ -109,7 +96,9 @@ class TranscriptBuilder:
         """Build the transcript of a recording; the same reply always gives the same bytes.
 
         Args:
-            recording: The recording.
+            call: The call.
+            audio: What was recorded.
+            provenance: The recording.
             reply: The service's reply, as it is in the archive.
             reply_key: Where it is there.
             requests: Requests sent for the recording.
@@ -122,31 +111,32 @@ class TranscriptBuilder:
         """
         transcription = self._transcriptions.of_reply(
             reply.content,
-            audio=recording.audio,
+            audio=audio,
             noted=asked_of(reply) or (None if earlier is None else earlier.options),
             vocabulary_terms=_count(reply, VOCABULARY_TERMS),
             requests=requests,
             refused=_count(reply, REFUSED_REQUESTS),
         )
         transcript = build_transcript(
-            recording=recording.call,
+            recording=call,
             transcription=transcription,
-            audio=recording.audio,
+            audio=audio,
             channel_roles=self._channel_roles,
-            provenance=recording.provenance,
+            provenance=provenance,
             created_at=reply.last_modified,
         )
         if earlier is not None:
             transcript = replace(transcript, created_at=earlier.created_at, cost=earlier.cost)
-        pointers = ArchivePointers(bucket=self._bucket, transcript_key=document_key(recording), reply_key=reply_key)
+        pointers = ArchivePointers(
+            bucket=self._bucket, transcript_key=document_key(call, provenance.recording_id), reply_key=reply_key
+        )
         return BuiltTranscript(transcript=transcript, pointers=pointers, form=stored_form(transcript, archive=pointers))
 
 
-def document_key(recording: Recorded) -> str:
+def document_key(call: CallRecording, recording_id: str) -> str:
     """Return where the full transcript of a recording is kept in the archive."""
-    call = recording.call
     name = f"{call.call_id}.ivr" if call.kind is CallKind.IVR else call.call_id
-    return f"transcripts/{call.clinic_id}/{call.day}/{name}/{recording.provenance.recording_id}.json.gz"
+    return f"transcripts/{call.clinic_id}/{call.day}/{name}/{recording_id}.json.gz"
 
 
 def _count(reply: ArchivedObject, name: str) -> int | None:

@@ -13,11 +13,11 @@ from callscribe.deepgram.options import TranscriptionOptions
 from callscribe.deepgram.prices import prices_from_json
 from callscribe.deepgram.transcription import DeepgramTranscriptions
 from callscribe.judgement.quality import load_rubric
+from callscribe.recordings.recording import AdmittedRecording
 from lambdas.common import aws, settings
 from lambdas.common.archive import Archive
 from lambdas.common.claims import Claims
 from lambdas.common.observability import correlate, entry_point, logger, metrics
-from lambdas.common.recordings import AdmittedRecording
 from lambdas.common.transcript_builder import TranscriptBuilder
 from lambdas.common.transcripts import figures_of, place_of
 from lambdas.store_transcript.rebuild import Outcome, Rebuilder

@@ -27,11 +27,9 @@ if TYPE_CHECKING:
 
     from mypy_boto3_dynamodb.service_resource import Table
 
-    from callscribe.audio_facts import AudioFacts
     from callscribe.cost import Cost
     from callscribe.judgement.quality import Rubric
-    from callscribe.recordings.layouts import CallRecording
-    from callscribe.transcript import Provenance, Transcript
+    from callscribe.transcript import Transcript
     from lambdas.common.archive import Archive
     from lambdas.common.transcript_builder import BuiltTranscript, TranscriptBuilder
 
@@ -70,15 +68,6 @@ class Rebuilt:
 
 class _Impossible(Exception):
     """The document cannot be rebuilt; the text says why, without its words."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Recording:
-    """What an earlier document tells of its recording."""
-
-    call: CallRecording
-    audio: AudioFacts
-    provenance: Provenance
 
 
 class Rebuilder:
@@ -143,11 +132,12 @@ class Rebuilder:
         reply = self._archive.read(archived_key)
         if reply is None:
             raise _Impossible("Deepgram's reply is not in the archive any more")
-        recording = _Recording(call=earlier.recording, audio=earlier.audio, provenance=earlier.provenance)
         try:
             built = self._builder.build(
-                recording,
-                reply,
+                call=earlier.recording,
+                audio=earlier.audio,
+                provenance=earlier.provenance,
+                reply=reply,
                 reply_key=archived_key,
                 requests=earlier.cost.requests,
                 earlier=replace(earlier, cost=_as_of_now(earlier.cost)),

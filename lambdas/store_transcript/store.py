@@ -34,10 +34,10 @@ if TYPE_CHECKING:
 
     from mypy_boto3_dynamodb.service_resource import Table
 
+    from callscribe.recordings.recording import AdmittedRecording
     from callscribe.transcript import Role
     from lambdas.common.archive import Archive, ArchivedObject
     from lambdas.common.claims import Claims
-    from lambdas.common.recordings import AdmittedRecording
 
 _CONDITION_FAILED = "ConditionalCheckFailed"
 _CONFLICT = "TransactionConflict"
@@ -139,7 +139,14 @@ class TranscriptStore:
         self, recording: AdmittedRecording, archived: ArchivedObject, *, reply_key: str, requests: int
     ) -> BuiltTranscript:
         try:
-            return self._builder.build(recording, archived, reply_key=reply_key, requests=requests)
+            return self._builder.build(
+                call=recording.call,
+                audio=recording.audio,
+                provenance=recording.provenance,
+                reply=archived,
+                reply_key=reply_key,
+                requests=requests,
+            )
         except InvalidReply as invalid:
             raise ReplyUnusable(f"Deepgram.InvalidReply.{invalid.code}", "the archived reply is unusable") from None
         except Unstorable as unstorable:

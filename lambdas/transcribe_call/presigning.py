@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_sts import STSClient
 
-    from lambdas.common.recordings import AdmittedRecording
+    from callscribe.recordings.recording import RecordingObject
 
 # IAM User Guide, "IAM and AWS STS quotas".
 _MAX_POLICY_CHARACTERS = 2048
@@ -48,7 +48,7 @@ class Presigner:
         self._region = region
         self._lifetime = lifetime
 
-    def presign(self, recording: AdmittedRecording) -> str:
+    def presign(self, recording: RecordingObject) -> str:
         """Return a URL for a GET of exactly this recording.
 
         The object is looked at first, since a call may have waited for hours: a request that could only fail, or
@@ -75,7 +75,7 @@ class Presigner:
             raise RecordingUnavailable("RecordingReplaced", "the recording was replaced; the new one has its own event")
         return s3.generate_presigned_url("get_object", Params=target, ExpiresIn=int(self._lifetime.total_seconds()))
 
-    def _narrowed_client(self, recording: AdmittedRecording) -> S3Client:
+    def _narrowed_client(self, recording: RecordingObject) -> S3Client:
         credentials = self._sts.assume_role(
             RoleArn=self._role_arn,
             RoleSessionName=f"callscribe-{recording.recording_id[:40]}",
@@ -92,7 +92,7 @@ class Presigner:
         )
 
 
-def session_policy(recording: AdmittedRecording, *, partition: str, region: str) -> str:
+def session_policy(recording: RecordingObject, *, partition: str, region: str) -> str:
     """Return the policy that leaves of the presigning role only the right to read this recording.
 
     A key too long for a session policy ends in a wildcard. In a bucket with versions the policy still fits the one
@@ -110,7 +110,7 @@ def session_policy(recording: AdmittedRecording, *, partition: str, region: str)
     return policy
 
 
-def _policy(recording: AdmittedRecording, *, resource: str, region: str) -> str:
+def _policy(recording: RecordingObject, *, resource: str, region: str) -> str:
     read: dict[str, Any] = {"Effect": "Allow", "Action": "s3:GetObject", "Resource": resource}
     if recording.version_id is not None:
         read["Action"] = "s3:GetObjectVersion"

@@ -9,7 +9,7 @@ from typing import Any
 
 from callscribe.codec import Undecodable
 from callscribe.json_text import UnreadableJson, read_json
-from lambdas.common.recordings import AdmittedRecording
+from callscribe.recordings.recording import AdmittedRecording
 
 UNTOLD_WAIT = timedelta(days=1)
 """How long an execution is taken to wait whose message does not tell, as none did before schema version 3."""

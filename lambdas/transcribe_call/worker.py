@@ -357,7 +357,7 @@ class Worker:
             parameters = query_parameters(self._options, channels=recording.audio.channels, vocabulary=vocabulary)
         except InvalidOptions as invalid:
             raise SafeError("DeepgramOptions.Invalid", str(invalid)) from None
-        url = self._presigner.presign(recording)
+        url = self._presigner.presign(recording.provenance)
         self._replies.make_room(place)
         lease = self._lease(delivery)
         reply = self._send(delivery, lease, url, parameters=parameters, api_key=api_key)
@@ -471,11 +471,16 @@ class Worker:
             UnusableReply: The reply holds no transcription.
             UnbuildableTranscript: It may hold one, but our code breaks on it.
         """
-        request_id = reply.metadata.get(_REQUEST_ID, "")
+        recording, request_id = work.recording, reply.metadata.get(_REQUEST_ID, "")
         about = f"(request {request_id or 'unknown'})"
         try:
             built = self._builder.build(
-                work.recording, reply, reply_key=reply_key(work.recording.recording_id), requests=1
+                call=recording.call,
+                audio=recording.audio,
+                provenance=recording.provenance,
+                reply=reply,
+                reply_key=reply_key(recording.recording_id),
+                requests=1,
             )
         except InvalidReply as invalid:
             packed = f"; it came packed as {encoding}" if encoding else ""

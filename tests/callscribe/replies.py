@@ -11,7 +11,8 @@ from callscribe.deepgram.options import TranscriptionOptions
 from callscribe.deepgram.reply import parse_reply
 from callscribe.deepgram.transcription import DeepgramTranscriptions
 from callscribe.recordings.layouts import CallKind, CallRecording
-from callscribe.transcript import Provenance, Role, Transcript, build_transcript
+from callscribe.recordings.recording import Provenance
+from callscribe.transcript import Role, Transcript, build_transcript
 
 CUSTOMER, AGENT = 0, 1
 CHANNEL_ROLES = {CUSTOMER: Role.CUSTOMER, AGENT: Role.AGENT}

@@ -113,4 +113,4 @@ def test_a_failed_admission_is_found_where_the_workflow_notes_it(
     written = Jsonata(expression).evaluate({"states": {"context": {"Execution": {"Input": event}}}})
     found = failed_admission_key("recordings", announced["key"], content)
     assert (found.pk, found.sk) == (written, key["SK"]["S"])
-    assert Announcement.model_validate(event | {"redrive_of": "arn"}).announced.content == content
+    assert Announcement.model_validate(event | {"redrive_of": "arn"}).content == content

@@ -15,12 +15,13 @@ from callscribe.deepgram.options import TranscriptionOptions, live_query_paramet
 from callscribe.documents import ArchivePointers, from_document, to_document, to_item
 from callscribe.live.call import LiveCall, LiveUtterance
 from callscribe.live.state import LiveCoverage, LiveState
+from callscribe.recordings.layouts import CallRecording
+from callscribe.recordings.recording import AdmittedRecording, RecordingObject
 from callscribe.table_values import attribute, plain
 from callscribe.transcript import Transcript
 from constructs_lib import DeepgramOptions, DeepgramPrices
 from constructs_lib.deepgram_options import _STAYING
-from lambdas.common.claims import Candidate, Claims
-from lambdas.common.recordings import AdmittedRecording
+from lambdas.common.claims import Claims
 from lambdas.transcribe_call.work import Work
 from streamer.calls.attributes import from_attributes, to_attributes
 from streamer.calls.state import Checkpoint, checkpoint_in
@@ -136,13 +137,19 @@ class Puts:
         self.item = Item
 
 
-def test_a_claim_keeps_every_field_of_its_candidate() -> None:
-    table, candidate = Puts(), filled(Candidate)
+def test_a_claim_keeps_every_field_of_its_recording_and_the_call_by_name() -> None:
+    table, recording, call = Puts(), filled(RecordingObject), filled(CallRecording)
     Claims(table=table).take(  # type: ignore[arg-type]
-        candidate, execution="execution", now=datetime(2026, 11, 20, tzinfo=UTC), lease=timedelta(hours=1)
+        recording,
+        call=call,
+        size_bytes=7,
+        digest="MD5:d",
+        execution="execution",
+        now=datetime(2026, 11, 20, tzinfo=UTC),
+        lease=timedelta(hours=1),
     )
-    call = candidate.call_attributes().values()
-    assert {*leaves(encode(replace(candidate, call=None))), *call} <= {*leaves(table.item)}
+    named = {call.clinic_id, str(call.clinic_source), call.call_id, call.kind.value}
+    assert {*leaves(encode(recording)), *named, 7.0, "MD5:d"} <= {*leaves(table.item)}
 
 
 # Options: from the constructs by the functions' settings to Deepgram.

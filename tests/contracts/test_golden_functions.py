@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, cast
 
@@ -14,12 +15,13 @@ from callscribe.codec import SCHEMA_VERSION
 from callscribe.deepgram.options import TranscriptionOptions
 from callscribe.deepgram.transcription import DeepgramTranscriptions
 from callscribe.documents import from_document
+from callscribe.recordings.recording import AdmittedRecording, RecordingObject
 from callscribe.transcript import Role
 from lambdas.admit_recording.contents import Contents, Held
+from lambdas.admit_recording.objects import StoredObject
 from lambdas.common.archive import Archive
-from lambdas.common.claims import Candidate, Claims, Duplicate, Taken
+from lambdas.common.claims import Claims, Duplicate, Taken
 from lambdas.common.clinics import Clinics
-from lambdas.common.recordings import AdmittedRecording
 from lambdas.common.transcript_builder import TranscriptBuilder, document_key
 from lambdas.score_quality import handler as score
 from lambdas.start_live_call import handler as start
@@ -111,26 +113,34 @@ def test_a_stored_reply_of_any_version_becomes_a_transcript(cloud: Cloud, file: 
         transcriptions=DeepgramTranscriptions(options=TranscriptionOptions()),
         channel_roles={0: Role.CUSTOMER, 1: Role.AGENT},
     )
-    built = builder.build(recording, archived, reply_key="replies/r.json.gz", requests=1)
+    built = builder.build(
+        call=recording.call,
+        audio=recording.audio,
+        provenance=recording.provenance,
+        reply=archived,
+        reply_key="replies/r.json.gz",
+        requests=1,
+    )
     before = from_document(file.beside("document").json())
     assert built.transcript.full_transcript == before.full_transcript
-    assert document_key(recording) == file.beside("transcript-item").item()["transcript_key"]
+    document = document_key(recording.call, recording.recording_id)
+    assert document == file.beside("transcript-item").item()["transcript_key"]
 
 
 @pytest.mark.parametrize("file", golden("*claim-item"), ids=str)
 def test_a_claim_of_any_version_still_counts(cloud: Cloud, file: Golden) -> None:
     fill(cloud, file)
     claim = file.item()
-    candidate = Candidate(
+    announced = RecordingObject(
         recording_id=claim["recording_id"],
         bucket=claim["bucket"],
         key=claim["s3_key"],
         version_id=claim.get("version_id"),
         etag=claim["etag"],
-        size_bytes=int(claim["size_bytes"]),
-        call=None,
+        sequencer="",
     )
-    taken = Claims(table=cloud.table).take(candidate, execution="another", now=NOW + timedelta(days=9), lease=LEASE)
+    later = NOW + timedelta(days=9)
+    taken = Claims(table=cloud.table).take(announced, call=None, execution="another", now=later, lease=LEASE)
     expected = Taken() if claim["status"] == "failed" else Duplicate(reason="already-transcribed")
     assert taken == expected
 
@@ -162,19 +172,16 @@ def test_the_same_content_has_its_holder(cloud: Cloud, file: Golden) -> None:
     cloud.table.put_item(Item={**claim, "PK": f"RECORDING#{claim['recording_id']}"})
     fill(cloud, file)
     checksum, size = file.item()["SK"].rsplit("#", 1)
-    call = recording_in(file.beside("work-message")).call
+    recording = recording_in(file.beside("work-message"))
     contents = Contents(table=cloud.table, claims=Claims(table=cloud.table), s3=cloud.s3)
-    other = Candidate(
-        recording_id="f" * 64,
-        bucket="b",
-        key="k",
-        version_id="v",
-        etag="e",
+    other = StoredObject(
+        provenance=replace(recording.provenance, recording_id="f" * 64),
         size_bytes=int(size),
-        call=call,
         digest=checksum,
+        metadata={},
+        replaced=False,
     )
-    assert contents.take(other, call, execution="another", now=NOW) == Held(
+    assert contents.take(other, recording.call, execution="another", now=NOW) == Held(
         recording_id=claim["recording_id"], in_progress=False, covered=False
     )
 

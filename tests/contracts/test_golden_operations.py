@@ -139,5 +139,5 @@ def test_a_claim_says_how_its_call_is_started_again(file: Golden) -> None:
     call = read_claim(file.item())
     assert isinstance(call.repeat, StartAgain)
     event = AdmitRequest.model_validate({"event": call.repeat.input(), "execution": "new"}).event
-    assert (event.bucket, event.announced.key) == (file.item()["bucket"], file.item()["s3_key"])
+    assert (event.recording.bucket, event.recording.key) == (file.item()["bucket"], file.item()["s3_key"])
     assert call.call_id == file.item()["call_id"]

@@ -15,10 +15,8 @@ import boto3
 from botocore.exceptions import ClientError
 
 from callscribe.audio_facts import AudioFacts
-from callscribe.recordings.identity import recording_id
 from callscribe.recordings.layouts import CallKind, CallRecording
-from lambdas.common.claims import Candidate
-from lambdas.common.recordings import AdmittedRecording
+from callscribe.recordings.recording import AdmittedRecording, Provenance, RecordingObject, recording_id
 from tests.fakes.table import create_transcript_table
 
 if TYPE_CHECKING:
@@ -27,6 +25,8 @@ if TYPE_CHECKING:
     from mypy_boto3_secretsmanager import SecretsManagerClient
     from mypy_boto3_ssm import SSMClient
     from mypy_boto3_sts import STSClient
+
+    from lambdas.common.claims import Claims, Duplicate, Taken
 
 REGION: Final = "eu-central-1"
 ACCOUNT = "123456789012"
@@ -218,16 +218,15 @@ def call(*, call_id: str = "call-7", kind: CallKind = CallKind.AGENT) -> CallRec
     )
 
 
-def candidate(*, version_id: str | None = "v1", of: CallRecording | None = None) -> Candidate:
-    """Return a recording of that call that wants to be claimed."""
-    return Candidate(
+def announced(*, version_id: str | None = "v1") -> RecordingObject:
+    """Return a recording of that call, as it is announced."""
+    return RecordingObject(
         recording_id=recording_id("recordings", KEY, version_id, "e1"),
         bucket="recordings",
         key=KEY,
         version_id=version_id,
         etag="e1",
-        size_bytes=64044,
-        call=of or call(),
+        sequencer="",
     )
 
 
@@ -240,37 +239,40 @@ def recording(
     version_id: str | None = "v1",
 ) -> AdmittedRecording:
     """Return an admitted recording, of an announced object or of one that does not exist."""
-    announced: dict[str, Any] = (
+    stored: dict[str, Any] = (
         {"key": KEY, "etag": "e1", "size": 64044} | ({} if version_id is None else {"version-id": version_id})
         if announcement is None
         else announcement["detail"]["object"]
     )
     bucket = "recordings" if announcement is None else announcement["detail"]["bucket"]["name"]
-    version = announced.get("version-id")
+    version = stored.get("version-id")
     return AdmittedRecording(
-        recording_id=recording_id(bucket, announced["key"], version, announced["etag"]),
-        bucket=bucket,
-        key=announced["key"],
-        version_id=version,
-        etag=announced["etag"],
-        size_bytes=announced["size"],
-        last_modified=last_modified,
-        sequencer=sequencer,
+        provenance=Provenance(
+            recording_id=recording_id(bucket, stored["key"], version, stored["etag"]),
+            bucket=bucket,
+            key=stored["key"],
+            version_id=version,
+            etag=stored["etag"],
+            last_modified=last_modified,
+            sequencer=sequencer,
+        ),
+        size_bytes=stored["size"],
         call=of or call(),
         audio=AudioFacts(format="WAV", subtype="PCM_16", channels=2, sample_rate=8000, duration_seconds=31.0),
     )
 
 
-def candidate_of(admitted: AdmittedRecording) -> Candidate:
-    """Return the admitted recording as it was before it was claimed."""
-    return Candidate(
-        recording_id=admitted.recording_id,
-        bucket=admitted.bucket,
-        key=admitted.key,
-        version_id=admitted.version_id,
-        etag=admitted.etag,
-        size_bytes=admitted.size_bytes,
+def take_claim(
+    claims: Claims, admitted: AdmittedRecording, *, execution: str = EXECUTION, now: datetime = NOW
+) -> Taken | Duplicate:
+    """Claim a recording as its admission has."""
+    return claims.take(
+        admitted.provenance,
         call=admitted.call,
+        size_bytes=admitted.size_bytes,
+        execution=execution,
+        now=now,
+        lease=LEASE,
     )
 
 

@@ -22,7 +22,7 @@ from tests.callscribe.live_calls import CALL_ID, CONVERSATION, live_item, uttera
 from tests.conftest import ROOT
 from tests.fakes.contact_flow import CONTACT_ID, contact_event, contact_flow_event
 from tests.fakes.deepgram import Answer, FakeDeepgram, transcription
-from tests.lambdas.cloud import EXECUTION, LEASE, NOW, REGION, Cloud, Context, Tasks, candidate_of, recording
+from tests.lambdas.cloud import EXECUTION, REGION, Cloud, Context, Tasks, recording, take_claim
 
 FUNCTIONS: Final = sorted(path.parent.name for path in (ROOT / "lambdas").glob("*/handler.py"))
 """Every function there is, by its folder."""
@@ -125,7 +125,7 @@ def _transcribe_call(stage: Stage) -> dict[str, Any]:
         stage.environment.setenv(name, value)
     stage.deepgram.answer(then=Answer(body=_reply()))
     admitted = recording(stage.cloud.upload(bucket="unversioned"))
-    Claims(table=stage.cloud.table).take(candidate_of(admitted), execution=EXECUTION, now=NOW, lease=LEASE)
+    take_claim(Claims(table=stage.cloud.table), admitted)
     body = {"task_token": "token", "execution": EXECUTION, "recording": admitted.to_payload()}
     record = {
         "messageId": "m-1",
@@ -142,7 +142,7 @@ def _transcribe_call(stage: Stage) -> dict[str, Any]:
 
 def _store_transcript(stage: Stage) -> dict[str, Any]:
     admitted = recording(stage.cloud.upload(bucket="unversioned"))
-    Claims(table=stage.cloud.table).take(candidate_of(admitted), execution=EXECUTION, now=NOW, lease=LEASE)
+    take_claim(Claims(table=stage.cloud.table), admitted)
     key = f"replies/{admitted.recording_id}.json.gz"
     archive = Archive(s3=stage.cloud.s3, bucket="archive")
     archive.write(key, json.dumps(_reply()).encode(), metadata={VOCABULARY_TERMS: "3"})

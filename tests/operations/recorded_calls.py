@@ -15,7 +15,8 @@ from callscribe.judgement.quality import load_rubric, score
 from callscribe.live.state import LiveState
 from callscribe.recordings.clinics import ClinicDecision, ClinicSource
 from callscribe.recordings.layouts import parse_key
-from callscribe.transcript import Provenance, build_transcript
+from callscribe.recordings.recording import Provenance
+from callscribe.transcript import build_transcript
 from tests.callscribe.live_calls import CONVERSATION, live_item, live_transcript
 from tests.operations.conftest import Deployed
 

@@ -212,9 +212,9 @@ def test_a_covered_recording_is_started_as_a_repetition(
     assert redrive.main([*deployed.arguments, "--covered", "call-1"]) == 0
     [started] = deployed.started()
     assert started["redrive_of"] == "arn:covered"
-    request = AdmitRequest.model_validate({"event": started, "execution": "arn:new"})
-    assert request.event.announced.version_id == version.get("version_id")
-    assert (request.event.bucket, request.event.announced.etag) == ("recordings", "e")
+    recording = AdmitRequest.model_validate({"event": started, "execution": "arn:new"}).event.recording
+    assert recording.version_id == version.get("version_id")
+    assert (recording.bucket, recording.etag) == ("recordings", "e")
     assert "live-complete" in capsys.readouterr().out
 
 

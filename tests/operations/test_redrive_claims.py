@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from callscribe.contract.table_keys import failed_admission_key, failed_listing
-from callscribe.recordings.identity import recording_id
+from callscribe.recordings.recording import recording_id
 from lambdas.admit_recording.announcement import AdmitRequest
 from operations import calls, redrive
 from tests.operations.conftest import Deployed, announcement

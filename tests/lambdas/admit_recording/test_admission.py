@@ -11,14 +11,17 @@ from botocore.exceptions import ClientError
 
 from callscribe.recordings.clinics import ClinicRules
 from callscribe.recordings.layouts import CallKind
+from callscribe.recordings.recording import AdmittedRecording
 from lambdas.admit_recording.admission import Admission, NewVersionPolicy
 from lambdas.admit_recording.announcement import Announcement
+from lambdas.admit_recording.calls import Calls
 from lambdas.admit_recording.contacts import Contacts
+from lambdas.admit_recording.contents import Contents
 from lambdas.admit_recording.decision import Decision
 from lambdas.admit_recording.live_policy import LivePolicy
+from lambdas.admit_recording.objects import Objects
 from lambdas.common.claims import Claims
 from lambdas.common.clinics import Clinics
-from lambdas.common.recordings import AdmittedRecording
 from tests.lambdas.cloud import EXECUTION, KEY, LEASE, NOW, OTHER_EXECUTION, AtomicTable, Cloud, wav
 
 if TYPE_CHECKING:
@@ -43,15 +46,18 @@ class Door:
         rules: ClinicRules | None = None,
         contacts: Contacts | None = None,
     ) -> None:
-        table = table or cloud.table
+        s3, table = s3 or cloud.s3, table or cloud.table
+        claims = Claims(table=table)
         self._admission = Admission(
-            s3=s3 or cloud.s3,
+            objects=Objects(s3=s3, max_duration_seconds=max_duration_seconds),
+            calls=Calls(
+                clinics=Clinics(table=table, retention=None),
+                rules=rules or ClinicRules(clinic_by_prefix={"connect/harbour": "harbour"}),
+                contacts=contacts,
+            ),
             table=table,
-            claims=Claims(table=table),
-            clinics=Clinics(table=table, retention=None),
-            clinic_rules=rules or ClinicRules(clinic_by_prefix={"connect/harbour": "harbour"}),
-            contacts=contacts,
-            max_duration_seconds=max_duration_seconds,
+            claims=claims,
+            contents=Contents(table=table, claims=claims, s3=s3),
             claim_lease=LEASE,
             on_new_version=on_new_version,
             live_policy=live_policy or LivePolicy(),
@@ -79,9 +85,10 @@ def test_a_recording_is_claimed_and_described(cloud: Cloud, door: Door) -> None:
     assert outcome(decision) == ("claimed", "new")
     admitted = AdmittedRecording.from_payload(decision.recording)
     announced = event["detail"]["object"]
-    assert (admitted.bucket, admitted.key, admitted.version_id) == ("recordings", KEY, announced["version-id"])
-    assert (admitted.etag, admitted.size_bytes) == (announced["etag"], announced["size"])
-    assert admitted.sequencer == announced["sequencer"]
+    source = admitted.provenance
+    assert (source.bucket, source.key, source.version_id) == ("recordings", KEY, announced["version-id"])
+    assert (source.etag, admitted.size_bytes) == (announced["etag"], announced["size"])
+    assert source.sequencer == announced["sequencer"]
     assert (admitted.call.clinic_id, admitted.call.day, admitted.call.call_id) == ("harbour", "2026-11-20", "call-7")
     assert (admitted.audio.channels, admitted.audio.duration_seconds) == (2, 3.0)
     assert cloud.claim(admitted.recording_id)["status"] == "claimed"

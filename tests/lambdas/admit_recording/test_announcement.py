@@ -19,13 +19,13 @@ def event(**announced: Any) -> dict[str, Any]:
     "key", ["recordings/a b/2026-11-20/c.wav", "a+b.wav", "a%20b.wav", "T09:30_UTC.wav", "喂/ü.wav", "%3A"]
 )
 def test_the_key_is_taken_as_it_is(key: str) -> None:
-    assert AdmitRequest.model_validate(event(key=key)).event.announced.key == key
+    assert AdmitRequest.model_validate(event(key=key)).event.recording.key == key
 
 
 @pytest.mark.parametrize(("announced", "known"), [("v1", "v1"), ("null", None), ("", None), (None, None)])
 def test_only_a_lasting_version_counts(announced: str | None, known: str | None) -> None:
     request = AdmitRequest.model_validate(event(**{"version-id": announced}))
-    assert request.event.announced.version_id == known
+    assert request.event.recording.version_id == known
 
 
 @pytest.mark.parametrize("broken", [{"key": ""}, {"etag": ""}, {"key": None}])

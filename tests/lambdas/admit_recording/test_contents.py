@@ -9,11 +9,10 @@ from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
-from callscribe.recordings.identity import recording_id
+from callscribe.recordings.recording import AdmittedRecording, recording_id
 from lambdas.admit_recording.admission import NewVersionPolicy
-from lambdas.admit_recording.contents import digest_in
+from lambdas.admit_recording.objects import digest_in
 from lambdas.common.claims import Claims
-from lambdas.common.recordings import AdmittedRecording
 from tests.lambdas.admit_recording.test_admission import Door, outcome
 from tests.lambdas.cloud import EXECUTION, KEY, NOW, OTHER_EXECUTION, AtomicTable, Cloud, wav
 
@@ -227,7 +226,7 @@ class TestOtherRecordings:
     def test_of_which_s3_keeps_no_checksum_are_told_by_their_version_alone(
         self, cloud: Cloud, door: Door, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr("lambdas.admit_recording.admission.digest_in", lambda _: None)
+        monkeypatch.setattr("lambdas.admit_recording.objects.digest_in", lambda _: None)
         first, again = cloud.upload(), cloud.upload()
         door.decide(first)
         finish(cloud, first)
@@ -301,7 +300,7 @@ class TestAnEventWithoutAVersion:
         decision = door.decide(self.without_version(event))
         assert decision.verdict == "claimed"
         admitted = AdmittedRecording.from_payload(decision.recording)
-        assert admitted.version_id == event["detail"]["object"]["version-id"]
+        assert admitted.provenance.version_id == event["detail"]["object"]["version-id"]
         assert outcome(second(door, event)) == ("duplicate", "in-progress")
 
     def test_is_a_duplicate_of_the_event_with_it(self, cloud: Cloud, door: Door) -> None:

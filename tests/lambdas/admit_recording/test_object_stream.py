@@ -8,7 +8,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from lambdas.admit_recording import object_stream
+from lambdas.admit_recording.announcement import Announcement
 from lambdas.admit_recording.object_stream import ObjectChanged, ObjectStream
+from tests.lambdas.cloud import announced
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -19,15 +21,8 @@ CONTENT = bytes(range(256)) * 40
 
 
 def open_stream(s3: S3Client, event: dict[str, Any]) -> ObjectStream:
-    announced = event["detail"]["object"]
-    return ObjectStream(
-        s3=s3,
-        bucket=event["detail"]["bucket"]["name"],
-        key=announced["key"],
-        version_id=announced.get("version-id"),
-        etag=announced["etag"],
-        size_bytes=announced["size"],
-    )
+    source = Announcement.model_validate(event).recording
+    return ObjectStream(s3=s3, source=source, size_bytes=event["detail"]["object"]["size"])
 
 
 @pytest.mark.parametrize("bucket", ["recordings", "unversioned"])
@@ -52,7 +47,7 @@ class Counting:
 
 def counted() -> tuple[Counting, ObjectStream]:
     s3: Any = Counting()
-    return s3, ObjectStream(s3=s3, bucket="b", key="k", version_id=None, etag="e", size_bytes=len(CONTENT))
+    return s3, ObjectStream(s3=s3, source=announced(), size_bytes=len(CONTENT))
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=50)
@@ -85,7 +80,7 @@ def test_many_small_reads_fetch_each_part_once(monkeypatch: pytest.MonkeyPatch) 
 def test_every_part_must_be_of_the_announced_content() -> None:
     s3, stream = counted()
     stream.read(10)
-    assert s3.contents == {'"e"'}
+    assert s3.contents == {'"e1"'}
 
 
 def test_only_the_last_used_parts_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:

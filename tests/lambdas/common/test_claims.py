@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import dataclasses
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
@@ -21,7 +20,17 @@ from lambdas.common.claims import (
     Taken,
 )
 from lambdas.common.errors import SafeError
-from tests.lambdas.cloud import EXECUTION, LEASE, NOW, OTHER_EXECUTION, AtomicTable, Cloud, ForgetfulTable, candidate
+from tests.lambdas.cloud import (
+    EXECUTION,
+    LEASE,
+    NOW,
+    OTHER_EXECUTION,
+    AtomicTable,
+    Cloud,
+    ForgetfulTable,
+    announced,
+    call,
+)
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.service_resource import Table
@@ -35,12 +44,12 @@ def claims(cloud: Cloud) -> Claims:
 
 
 def take(claims: Claims, *, execution: str = EXECUTION, at: timedelta = timedelta(0)) -> Taken | Duplicate:
-    return claims.take(candidate(), execution=execution, now=NOW + at, lease=LEASE)
+    return claims.take(announced(), call=call(), execution=execution, now=NOW + at, lease=LEASE)
 
 
 def set_status(cloud: Cloud, status: str) -> None:
     cloud.table.update_item(
-        Key={"PK": f"RECORDING#{candidate().recording_id}", "SK": "CLAIM"},
+        Key={"PK": f"RECORDING#{announced().recording_id}", "SK": "CLAIM"},
         UpdateExpression="SET #s = :s",
         ExpressionAttributeNames={"#s": "status"},
         ExpressionAttributeValues={":s": status},
@@ -49,38 +58,38 @@ def set_status(cloud: Cloud, status: str) -> None:
 
 def test_a_new_claim_says_whose_recording_it_is(claims: Claims, cloud: Cloud) -> None:
     assert take(claims) == Taken()
-    claim = cloud.claim(candidate().recording_id)
+    claim = cloud.claim(announced().recording_id)
     assert claim["status"] == "claimed"
     assert claim["execution"] == EXECUTION
     assert claim["lease_until"] == int((NOW + LEASE).timestamp())
     assert (claim["clinic_id"], claim["call_id"], claim["kind"]) == ("harbour", "call-7", "agent")
-    assert (claim["bucket"], claim["s3_key"], claim["version_id"]) == ("recordings", candidate().key, "v1")
+    assert (claim["bucket"], claim["s3_key"], claim["version_id"]) == ("recordings", announced().key, "v1")
     assert (claim["attempts"], claim["deepgram_requests"]) == (1, 0)
     assert "expires_at" not in claim
 
 
 def test_claims_are_listed_by_call(claims: Claims, cloud: Cloud) -> None:
     take(claims)
-    claim = cloud.claim(candidate().recording_id)
-    assert (claim["GSI1PK"], claim["GSI1SK"]) == ("CALL#call-7", f"CLAIM#agent#{candidate().recording_id}")
+    claim = cloud.claim(announced().recording_id)
+    assert (claim["GSI1PK"], claim["GSI1SK"]) == ("CALL#call-7", f"CLAIM#agent#{announced().recording_id}")
 
 
 def test_a_rejected_claim_is_listed_until_somebody_takes_it(claims: Claims, cloud: Cloud) -> None:
     take(claims)
-    assert "GSI2PK" not in cloud.claim(candidate().recording_id)
-    claims.reject(candidate().recording_id, execution=EXECUTION, error=SafeError("TooLong", "too long"), now=NOW)
-    rejected = cloud.claim(candidate().recording_id)
+    assert "GSI2PK" not in cloud.claim(announced().recording_id)
+    claims.reject(announced().recording_id, execution=EXECUTION, error=SafeError("TooLong", "too long"), now=NOW)
+    rejected = cloud.claim(announced().recording_id)
     assert (rejected["GSI2PK"], rejected["GSI2SK"]) == (
         "FAILED",
-        f"{NOW:%Y-%m-%dT%H:%M:%SZ}#{candidate().recording_id}",
+        f"{NOW:%Y-%m-%dT%H:%M:%SZ}#{announced().recording_id}",
     )
     take(claims, execution=OTHER_EXECUTION)
-    assert "GSI2PK" not in cloud.claim(candidate().recording_id)
+    assert "GSI2PK" not in cloud.claim(announced().recording_id)
 
 
 def test_a_claim_expires_with_the_retention(cloud: Cloud) -> None:
     take(Claims(table=cloud.table, retention=timedelta(days=30)))
-    assert cloud.claim(candidate().recording_id)["expires_at"] == int((NOW + timedelta(days=30)).timestamp())
+    assert cloud.claim(announced().recording_id)["expires_at"] == int((NOW + timedelta(days=30)).timestamp())
 
 
 def test_of_five_simultaneous_executions_one_gets_the_claim(cloud: Cloud) -> None:
@@ -100,7 +109,7 @@ def test_of_five_simultaneous_executions_one_gets_the_claim(cloud: Cloud) -> Non
 def test_the_execution_that_holds_a_claim_can_take_it_again(claims: Claims, cloud: Cloud) -> None:
     take(claims)
     assert take(claims) == Taken()
-    assert cloud.claim(candidate().recording_id)["attempts"] == 1
+    assert cloud.claim(announced().recording_id)["attempts"] == 1
 
 
 @pytest.mark.parametrize("status", ["claimed", "transcribed", "stored"])
@@ -115,7 +124,7 @@ def test_a_claim_is_taken_over_after_its_lease(claims: Claims, cloud: Cloud, sta
     take(claims)
     set_status(cloud, status)
     assert take(claims, execution=OTHER_EXECUTION, at=LEASE + timedelta(seconds=1)) == Taken()
-    claim = cloud.claim(candidate().recording_id)
+    claim = cloud.claim(announced().recording_id)
     assert (claim["execution"], claim["status"], claim["attempts"]) == (OTHER_EXECUTION, "claimed", 2)
 
 
@@ -125,35 +134,36 @@ def test_a_redrive_takes_the_claim_of_the_execution_it_repeats_before_its_lease_
 ) -> None:
     take(claims)
     set_status(cloud, status)
-    redriven = claims.take(candidate(), execution=OTHER_EXECUTION, now=NOW, lease=LEASE, ended_execution=EXECUTION)
+    redriven = claims.take(
+        announced(), call=call(), execution=OTHER_EXECUTION, now=NOW, lease=LEASE, ended_execution=EXECUTION
+    )
     assert redriven == Taken()
-    assert cloud.claim(candidate().recording_id)["execution"] == OTHER_EXECUTION
+    assert cloud.claim(announced().recording_id)["execution"] == OTHER_EXECUTION
 
 
 def test_a_redrive_leaves_the_claim_of_a_third_execution_alone(claims: Claims) -> None:
     take(claims, execution=OTHER_EXECUTION)
     redriven = claims.take(
-        candidate(), execution=f"{EXECUTION}-redriven", now=NOW, lease=LEASE, ended_execution=EXECUTION
+        announced(), call=call(), execution=f"{EXECUTION}-redriven", now=NOW, lease=LEASE, ended_execution=EXECUTION
     )
     assert redriven == Duplicate(reason="in-progress")
 
 
 def test_a_claim_learns_its_call_once_the_layout_is_known(claims: Claims, cloud: Cloud) -> None:
-    unknown = dataclasses.replace(candidate(), call=None)
-    claims.take(unknown, execution=EXECUTION, now=NOW, lease=LEASE)
+    claims.take(announced(), call=None, execution=EXECUTION, now=NOW, lease=LEASE)
     set_status(cloud, "rejected")
     take(claims, execution=OTHER_EXECUTION)
-    claim = cloud.claim(candidate().recording_id)
+    claim = cloud.claim(announced().recording_id)
     assert (claim["GSI1PK"], claim["clinic_id"], claim["kind"]) == ("CALL#call-7", "harbour", "agent")
 
 
 @pytest.mark.parametrize("status", ["failed", "rejected"])
 def test_a_failed_recording_can_be_claimed_again(claims: Claims, cloud: Cloud, status: str) -> None:
     take(claims)
-    claims.reject(candidate().recording_id, execution=EXECUTION, error=SafeError("TooLong", "cut it"), now=NOW)
+    claims.reject(announced().recording_id, execution=EXECUTION, error=SafeError("TooLong", "cut it"), now=NOW)
     set_status(cloud, status)
     assert take(claims, execution=OTHER_EXECUTION) == Taken()
-    claim = cloud.claim(candidate().recording_id)
+    claim = cloud.claim(announced().recording_id)
     assert (claim["status"], claim["attempts"]) == ("claimed", 2)
     assert "error_code" not in claim
 
@@ -191,19 +201,21 @@ def test_a_finished_recording_is_a_duplicate_for_ever(claims: Claims, cloud: Clo
 def cover(claims: Claims) -> None:
     take(claims)
     claims.cover(
-        candidate().recording_id, execution=EXECUTION, reason="live-complete", live=ItemKey("CLINIC#c", "T"), now=NOW
+        announced().recording_id, execution=EXECUTION, reason="live-complete", live=ItemKey("CLINIC#c", "T"), now=NOW
     )
 
 
 def test_a_covered_recording_is_claimed_again_only_on_purpose(claims: Claims, cloud: Cloud) -> None:
     cover(claims)
-    claim = cloud.claim(candidate().recording_id)
+    claim = cloud.claim(announced().recording_id)
     assert (claim["status"], claim["live_transcript"]) == ("covered", {"pk": "CLINIC#c", "sk": "T"})
     assert take(claims, execution=OTHER_EXECUTION) == Duplicate(reason="covered-by-live-transcript")
     assert take(claims) == Taken()
-    on_purpose = claims.take(candidate(), execution=OTHER_EXECUTION, now=NOW, lease=LEASE, ended_execution=EXECUTION)
+    on_purpose = claims.take(
+        announced(), call=call(), execution=OTHER_EXECUTION, now=NOW, lease=LEASE, ended_execution=EXECUTION
+    )
     assert on_purpose == Taken()
-    assert cloud.claim(candidate().recording_id)["status"] == "claimed"
+    assert cloud.claim(announced().recording_id)["status"] == "claimed"
 
 
 def test_only_the_execution_that_holds_a_claim_can_cover_it(claims: Claims) -> None:
@@ -213,17 +225,15 @@ def test_only_the_execution_that_holds_a_claim_can_cover_it(claims: Claims) -> N
 
 
 def test_the_two_recordings_of_one_contact_have_claims_of_their_own(claims: Claims) -> None:
-    from tests.lambdas.cloud import call
-
-    ivr = candidate(version_id="v-ivr", of=call(kind=CallKind.IVR))
+    ivr, other = call(kind=CallKind.IVR), announced(version_id="v-ivr")
     assert take(claims) == Taken()
-    assert claims.take(ivr, execution=OTHER_EXECUTION, now=NOW, lease=LEASE) == Taken()
+    assert claims.take(other, call=ivr, execution=OTHER_EXECUTION, now=NOW, lease=LEASE) == Taken()
 
 
 def test_a_rejection_says_why(claims: Claims, cloud: Cloud) -> None:
     take(claims)
-    claims.reject(candidate().recording_id, execution=EXECUTION, error=SafeError("TooLong", "cut it"), now=NOW)
-    claim = cloud.claim(candidate().recording_id)
+    claims.reject(announced().recording_id, execution=EXECUTION, error=SafeError("TooLong", "cut it"), now=NOW)
+    claim = cloud.claim(announced().recording_id)
     assert (claim["status"], claim["error_code"], claim["error_message"]) == ("rejected", "TooLong", "cut it")
 
 
@@ -232,14 +242,14 @@ def test_requests_are_counted_before_they_are_sent(claims: Claims, cloud: Cloud)
     lease = begin(claims)
     assert isinstance(lease, RequestLease)
     assert (lease.until, lease.requests) == (int((NOW + REQUEST_LEASE).timestamp()), 1)
-    assert cloud.claim(candidate().recording_id)["deepgram_requests"] == 1
+    assert cloud.claim(announced().recording_id)["deepgram_requests"] == 1
 
 
 def test_a_request_in_flight_keeps_a_second_one_back(claims: Claims, cloud: Cloud) -> None:
     take(claims)
     begin(claims)
     assert begin(claims, at=REQUEST_LEASE) == RequestInFlight(until=int((NOW + REQUEST_LEASE).timestamp()))
-    assert cloud.claim(candidate().recording_id)["deepgram_requests"] == 1
+    assert cloud.claim(announced().recording_id)["deepgram_requests"] == 1
 
 
 def test_a_request_is_sent_again_after_the_lease_of_a_dead_one(claims: Claims) -> None:
@@ -254,7 +264,7 @@ def test_a_request_is_sent_again_after_one_that_failed(claims: Claims) -> None:
     take(claims)
     first = begin(claims)
     assert isinstance(first, RequestLease)
-    claims.end_request(candidate().recording_id, execution=EXECUTION, lease=first, now=NOW, replied=False)
+    claims.end_request(announced().recording_id, execution=EXECUTION, lease=first, now=NOW, replied=False)
     again = begin(claims)
     assert isinstance(again, RequestLease)
     assert again.requests == 2
@@ -279,14 +289,14 @@ def test_a_write_whose_answer_got_lost_is_known_as_our_own(cloud: Cloud) -> None
     assert take(claims) == Taken()
     first = begin(claims)
     assert isinstance(first, RequestLease)
-    claims.end_request(candidate().recording_id, execution=EXECUTION, lease=first, now=NOW, replied=False)
+    claims.end_request(announced().recording_id, execution=EXECUTION, lease=first, now=NOW, replied=False)
     again = begin(claims)
     assert isinstance(again, RequestLease)
     assert again.requests == 2
-    claims.record_reply(candidate().recording_id, execution=EXECUTION, reply_key="k", request_id="r", now=NOW)
+    claims.record_reply(announced().recording_id, execution=EXECUTION, reply_key="k", request_id="r", now=NOW)
     set_status(cloud, "failed")
     assert take(claims, execution=OTHER_EXECUTION) == Taken()
-    assert cloud.claim(candidate().recording_id)["attempts"] == 2
+    assert cloud.claim(announced().recording_id)["attempts"] == 2
 
 
 def test_a_lease_that_another_delivery_has_taken_since_is_not_given_back(claims: Claims) -> None:
@@ -295,7 +305,7 @@ def test_a_lease_that_another_delivery_has_taken_since_is_not_given_back(claims:
     assert isinstance(first, RequestLease)
     begin(claims, at=REQUEST_LEASE * 2)
     with pytest.raises(ClaimLost):
-        claims.end_request(candidate().recording_id, execution=EXECUTION, lease=first, now=NOW, replied=False)
+        claims.end_request(announced().recording_id, execution=EXECUTION, lease=first, now=NOW, replied=False)
 
 
 def test_an_execution_that_lost_its_claim_may_not_send(claims: Claims) -> None:
@@ -317,9 +327,9 @@ def test_a_reply_is_noted_and_ends_the_request(claims: Claims, cloud: Cloud) -> 
     take(claims)
     begin(claims)
     requests = claims.record_reply(
-        candidate().recording_id, execution=EXECUTION, reply_key="replies/x.json.gz", request_id="r-1", now=NOW
+        announced().recording_id, execution=EXECUTION, reply_key="replies/x.json.gz", request_id="r-1", now=NOW
     )
-    claim = cloud.claim(candidate().recording_id)
+    claim = cloud.claim(announced().recording_id)
     assert requests == 1
     assert (claim["status"], claim["reply_key"], claim["request_id"]) == ("transcribed", "replies/x.json.gz", "r-1")
     assert "request_lease_until" not in claim
@@ -329,9 +339,9 @@ def test_an_execution_that_has_its_reply_may_not_send_again(claims: Claims) -> N
     take(claims)
     lease = begin(claims)
     assert isinstance(lease, RequestLease)
-    claims.end_request(candidate().recording_id, execution=EXECUTION, lease=lease, now=NOW, replied=True)
+    claims.end_request(announced().recording_id, execution=EXECUTION, lease=lease, now=NOW, replied=True)
     assert begin(claims) == AlreadyAnswered()
-    claims.record_reply(candidate().recording_id, execution=EXECUTION, reply_key="k", request_id="r", now=NOW)
+    claims.record_reply(announced().recording_id, execution=EXECUTION, reply_key="k", request_id="r", now=NOW)
     assert begin(claims) == AlreadyAnswered()
 
 
@@ -339,7 +349,7 @@ def test_a_later_execution_may_send_again(claims: Claims, cloud: Cloud) -> None:
     take(claims)
     lease = begin(claims)
     assert isinstance(lease, RequestLease)
-    claims.end_request(candidate().recording_id, execution=EXECUTION, lease=lease, now=NOW, replied=True)
+    claims.end_request(announced().recording_id, execution=EXECUTION, lease=lease, now=NOW, replied=True)
     set_status(cloud, "failed")
     take(claims, execution=OTHER_EXECUTION)
     assert isinstance(begin(claims, execution=OTHER_EXECUTION), RequestLease)
@@ -349,14 +359,14 @@ def test_a_claim_that_is_gone_cannot_be_changed(claims: Claims) -> None:
     with pytest.raises(ClaimLost):
         begin(claims)
     with pytest.raises(ClaimLost):
-        claims.supersede(candidate().recording_id, now=NOW)
+        claims.supersede(announced().recording_id, now=NOW)
 
 
 def begin(
     claims: Claims, *, execution: str = EXECUTION, at: timedelta = timedelta(0), most: int | None = None
 ) -> RequestLease | RequestInFlight | AlreadyAnswered | AttemptsSpent:
     return claims.begin_request(
-        candidate().recording_id, execution=execution, now=NOW + at, lease=REQUEST_LEASE, most=most
+        announced().recording_id, execution=execution, now=NOW + at, lease=REQUEST_LEASE, most=most
     )
 
 
@@ -365,7 +375,7 @@ def ask(claims: Claims, *, refused: bool = False, **about: Any) -> RequestLease:
     lease = begin(claims, **about)
     assert isinstance(lease, RequestLease)
     claims.end_request(
-        candidate().recording_id,
+        announced().recording_id,
         execution=about.get("execution", EXECUTION),
         lease=lease,
         now=NOW,
@@ -379,7 +389,7 @@ def test_an_execution_sends_as_many_requests_as_it_may(claims: Claims, cloud: Cl
     take(claims)
     assert [ask(claims, most=3).attempts for _ in range(3)] == [1, 2, 3]
     assert begin(claims, most=3) == AttemptsSpent(attempts=3)
-    assert cloud.claim(candidate().recording_id)["deepgram_requests"] == 3
+    assert cloud.claim(announced().recording_id)["deepgram_requests"] == 3
     set_status(cloud, "failed")
     take(claims, execution=OTHER_EXECUTION)
     again = ask(claims, execution=OTHER_EXECUTION, most=3)
@@ -401,7 +411,7 @@ def test_an_answer_that_is_noted_keeps_its_execution_from_asking_again_once_the_
     take(claims)
     lease = begin(claims)
     assert isinstance(lease, RequestLease)
-    claims.note_answer(candidate().recording_id, execution=EXECUTION, lease=lease, now=NOW)
+    claims.note_answer(announced().recording_id, execution=EXECUTION, lease=lease, now=NOW)
     assert isinstance(begin(claims), RequestInFlight)
     assert begin(claims, at=REQUEST_LEASE + timedelta(seconds=1)) == AlreadyAnswered()
 
@@ -412,4 +422,4 @@ def test_only_who_asked_may_note_the_answer(claims: Claims) -> None:
     assert isinstance(lease, RequestLease)
     ask(claims, at=REQUEST_LEASE + timedelta(seconds=1))
     with pytest.raises(ClaimLost):
-        claims.note_answer(candidate().recording_id, execution=EXECUTION, lease=lease, now=NOW)
+        claims.note_answer(announced().recording_id, execution=EXECUTION, lease=lease, now=NOW)

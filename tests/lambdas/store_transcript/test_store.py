@@ -20,12 +20,12 @@ from lambdas.common.claims import ClaimLost, Claims
 from lambdas.store_transcript.store import ReplyUnusable, StoredTranscript, TranscriptStore
 from tests.callscribe.live_calls import live_item
 from tests.fakes.deepgram import REQUEST_ID, TELLING_WORDS, transcription
-from tests.lambdas.cloud import EXECUTION, LEASE, NOW, Cloud, call, candidate_of, recording
+from tests.lambdas.cloud import NOW, Cloud, call, recording, take_claim
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.service_resource import Table
 
-    from lambdas.common.recordings import AdmittedRecording
+    from callscribe.recordings.recording import AdmittedRecording
 
 TRANSCRIPT_KEY = {"PK": "CLINIC#harbour", "SK": "TRANSCRIPT#2026-11-20#call-7"}
 
@@ -51,7 +51,7 @@ class Shelf:
 
     def add(self, admitted: AdmittedRecording, reply: Any = None) -> None:
         """Claim the recording and archive its reply, unless that was done before."""
-        self.claims.take(candidate_of(admitted), execution=EXECUTION, now=NOW, lease=LEASE)
+        take_claim(self.claims, admitted)
         if not self.cloud.archived(reply_key(admitted)):
             content = json.dumps(transcription() if reply is None else reply).encode()
             self.archive.write(reply_key(admitted), content, metadata={VOCABULARY_TERMS: "3"})
@@ -82,7 +82,7 @@ def test_the_transcript_is_in_the_table_with_its_origin(shelf: Shelf) -> None:
     stored = shelf.put(admitted)
     item = shelf.item()
     assert item["GSI1PK"] == "CALL#call-7"
-    assert (item["call_id"], item["s3_key"], item["version_id"]) == ("call-7", admitted.key, "v1")
+    assert (item["call_id"], item["s3_key"], item["version_id"]) == ("call-7", admitted.provenance.key, "v1")
     assert (item["recording_id"], item["request_id"], item["source"]) == (admitted.recording_id, REQUEST_ID, "batch")
     assert [turn["role"] for turn in item["utterances"]][:2] == ["agent", "customer"]
     assert all(word in item["full_transcript"] for word in TELLING_WORDS)

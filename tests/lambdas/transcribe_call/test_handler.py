@@ -12,15 +12,13 @@ from lambdas.transcribe_call.handler import handle
 from tests.fakes.deepgram import FakeDeepgram, refusal
 from tests.lambdas.cloud import (
     EXECUTION,
-    LEASE,
-    NOW,
     REGION,
     Cloud,
     Context,
     Tasks,
-    candidate_of,
     recording,
     secrets_manager,
+    take_claim,
 )
 
 if TYPE_CHECKING:
@@ -28,7 +26,7 @@ if TYPE_CHECKING:
 
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
-    from lambdas.common.recordings import AdmittedRecording
+    from callscribe.recordings.recording import AdmittedRecording
 
 CONTEXT = cast("LambdaContext", Context())
 
@@ -100,7 +98,7 @@ def admitted(cloud: Cloud, function_environment: pytest.MonkeyPatch) -> Admitted
     from lambdas.common.claims import Claims
 
     admitted = recording(cloud.upload())
-    Claims(table=cloud.table).take(candidate_of(admitted), execution=EXECUTION, now=NOW, lease=LEASE)
+    take_claim(Claims(table=cloud.table), admitted)
     return admitted
 
 
@@ -247,9 +245,9 @@ def test_a_secret_without_a_usable_key_fails_the_task_at_once(
 def test_a_recording_deleted_while_it_waited_fails_the_task_unpaid(
     queue: Queue, tasks: Tasks, admitted: AdmittedRecording, cloud: Cloud, deepgram: FakeDeepgram
 ) -> None:
-    version = admitted.version_id
+    version = admitted.provenance.version_id
     assert version is not None
-    cloud.s3.delete_object(Bucket="recordings", Key=admitted.key, VersionId=version)
+    cloud.s3.delete_object(Bucket="recordings", Key=admitted.provenance.key, VersionId=version)
     queue.send(message(admitted))
     queue.deliver()
     assert tasks.failures["token"][0] == "RecordingMissing"

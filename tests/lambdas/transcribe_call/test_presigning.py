@@ -46,8 +46,8 @@ def make(sts: RecordingSts, *, seconds: int = 600) -> Presigner:
 
 
 def policy(key: str = KEY, version_id: str | None = "v1", partition: str = "aws") -> dict[str, Any]:
-    admitted = replace(recording(), key=key, version_id=version_id)
-    text = session_policy(admitted, partition=partition, region=REGION)
+    announced = replace(recording().provenance, key=key, version_id=version_id)
+    text = session_policy(announced, partition=partition, region=REGION)
     assert len(text) <= 2048
     document: dict[str, Any] = json.loads(text)
     return document
@@ -55,7 +55,7 @@ def policy(key: str = KEY, version_id: str | None = "v1", partition: str = "aws"
 
 def test_the_url_is_signed_for_the_version_by_the_regional_host(cloud: Cloud, presigner: Presigner) -> None:
     event = cloud.upload()
-    url = urlsplit(presigner.presign(recording(event)))
+    url = urlsplit(presigner.presign(recording(event).provenance))
     query = parse_qs(url.query)
     assert url.netloc == f"recordings.s3.{REGION}.amazonaws.com"
     assert unquote(url.path) == f"/{KEY}"
@@ -66,25 +66,25 @@ def test_the_url_is_signed_for_the_version_by_the_regional_host(cloud: Cloud, pr
 
 
 def test_a_recording_without_versions_is_signed_by_its_key(cloud: Cloud, presigner: Presigner) -> None:
-    url = presigner.presign(recording(cloud.upload(bucket="unversioned")))
+    url = presigner.presign(recording(cloud.upload(bucket="unversioned")).provenance)
     assert "versionId" not in url
 
 
 @pytest.mark.parametrize("key", ["recordings/a b/c+d%20e.wav", "診所/ü.wav", "x_20261120T09:30_UTC.wav"])
 def test_unusual_keys_are_signed_as_they_are(cloud: Cloud, presigner: Presigner, key: str) -> None:
-    assert unquote(urlsplit(presigner.presign(recording(cloud.upload(key=key)))).path) == f"/{key}"
+    assert unquote(urlsplit(presigner.presign(recording(cloud.upload(key=key)).provenance)).path) == f"/{key}"
 
 
 @pytest.mark.parametrize(("lifetime", "session"), [(60, 900), (900, 900), (1800, 1800)])
 def test_the_session_lasts_as_long_as_the_url(cloud: Cloud, sts: RecordingSts, lifetime: int, session: int) -> None:
-    make(sts, seconds=lifetime).presign(recording(cloud.upload()))
+    make(sts, seconds=lifetime).presign(recording(cloud.upload()).provenance)
     assert sts.asked[0]["DurationSeconds"] == session
 
 
 def test_each_url_has_a_session_of_its_own(cloud: Cloud, sts: RecordingSts, presigner: Presigner) -> None:
-    admitted = recording(cloud.upload())
-    presigner.presign(admitted)
-    presigner.presign(admitted)
+    source = recording(cloud.upload()).provenance
+    presigner.presign(source)
+    presigner.presign(source)
     assert len(sts.asked) == 2
     assert sts.asked[0]["RoleArn"] == PRESIGNER_ROLE
     assert json.loads(sts.asked[0]["Policy"])["Statement"][0]["Resource"] == f"arn:aws:s3:::recordings/{KEY}"
@@ -133,23 +133,23 @@ def test_a_deleted_version_is_not_signed(cloud: Cloud, presigner: Presigner) -> 
     event = cloud.upload()
     cloud.s3.delete_object(Bucket="recordings", Key=KEY, VersionId=event["detail"]["object"]["version-id"])
     with pytest.raises(RecordingUnavailable, match="RecordingMissing"):
-        presigner.presign(recording(event))
+        presigner.presign(recording(event).provenance)
 
 
 def test_replaced_content_is_not_signed(cloud: Cloud, presigner: Presigner) -> None:
     event = cloud.upload(bucket="unversioned")
     cloud.upload(wav(seconds=9), bucket="unversioned")
     with pytest.raises(RecordingUnavailable, match="RecordingReplaced"):
-        presigner.presign(recording(event))
+        presigner.presign(recording(event).provenance)
 
 
 def test_a_newer_version_does_not_matter(cloud: Cloud, presigner: Presigner) -> None:
     event = cloud.upload()
     cloud.upload(wav(seconds=9))
-    assert event["detail"]["object"]["version-id"] in presigner.presign(recording(event))
+    assert event["detail"]["object"]["version-id"] in presigner.presign(recording(event).provenance)
 
 
 def test_a_bucket_that_is_gone_is_an_error_and_no_verdict(cloud: Cloud, presigner: Presigner) -> None:
     event = cloud.upload()
     with pytest.raises((ClientError, RecordingUnavailable)):
-        presigner.presign(replace(recording(event), bucket="gone"))
+        presigner.presign(replace(recording(event).provenance, bucket="gone"))

@@ -31,8 +31,8 @@ from tests.lambdas.cloud import (
     AtomicTable,
     Cloud,
     Tasks,
-    candidate_of,
     recording,
+    take_claim,
 )
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb.service_resource import Table
     from mypy_boto3_stepfunctions import SFNClient
 
-    from lambdas.common.recordings import AdmittedRecording
+    from callscribe.recordings.recording import AdmittedRecording
     from lambdas.transcribe_call.deepgram_key import DeepgramKey
     from lambdas.transcribe_call.presigning import Presigner
     from lambdas.transcribe_call.vocabulary import Vocabulary
@@ -123,7 +123,7 @@ class Site:
         self.take(EXECUTION)
 
     def take(self, execution: str) -> None:
-        taken = self.claims.take(candidate_of(self.recording), execution=execution, now=self.now, lease=LEASE)
+        taken = take_claim(self.claims, self.recording, execution=execution, now=self.now)
         assert taken == Taken()
 
     def fail(self) -> None:
