@@ -14,8 +14,7 @@ from enum import Enum, StrEnum
 from functools import cache
 from typing import Any, Final, Self, TypeVar, Union, get_args, get_origin, get_type_hints
 
-SCHEMA_VERSION: Final = 3
-"""Version of everything this code writes: documents, items, events, messages. Docs: architecture, "Schema versions"."""
+from callscribe.contract.schema import SCHEMA_VERSION as SCHEMA_VERSION
 
 _NAME: Final = re.compile(r"[a-z][a-z0-9-]{0,63}")
 

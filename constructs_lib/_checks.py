@@ -4,17 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import Final
 
 from aws_cdk import Duration, Stack, Token
 from constructs import Construct
 
-CHANNEL_SEGMENT: Final = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,48}[A-Za-z0-9])?")
-"""What stands between two slashes of a channel (AppSync Events Developer Guide, "Understanding channel namespaces")."""
+from callscribe.contract.identifiers import CHANNEL_SEGMENT, CHANNEL_SEGMENT_RULE, CLINIC_ID, CLINIC_ID_RULE
 
 _INSTANCE_ARN = re.compile(r"arn:[\w-]+:connect:(?P<region>[\w-]+):\d{12}:instance/[\w-]+")
-
-_CLINIC_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 
 def check_clinic_id(clinic_id: str) -> str:
@@ -23,11 +19,8 @@ def check_clinic_id(clinic_id: str) -> str:
     Raises:
         ValueError: If it holds anything but letters, digits, ``.``, ``_`` and ``-``.
     """
-    if not _CLINIC_ID.fullmatch(clinic_id):
-        raise ValueError(
-            f"clinic id {clinic_id!r} cannot be part of a key: use 1 to 64 letters, digits, '.', '_' and '-', "
-            "beginning with a letter or digit"
-        )
+    if not CLINIC_ID.fullmatch(clinic_id):
+        raise ValueError(f"clinic id {clinic_id!r} cannot be part of a key: use {CLINIC_ID_RULE}")
     return clinic_id
 
 
@@ -38,10 +31,7 @@ def check_live_clinic_id(clinic_id: str) -> str:
         ValueError: If it does not fit in a channel.
     """
     if not CHANNEL_SEGMENT.fullmatch(clinic_id):
-        raise ValueError(
-            f"clinic id {clinic_id!r} cannot be part of a channel: use 1 to 50 letters, digits and dashes, no dash "
-            "first or last"
-        )
+        raise ValueError(f"clinic id {clinic_id!r} cannot be part of a channel: use {CHANNEL_SEGMENT_RULE}")
     return clinic_id
 
 

@@ -12,15 +12,10 @@ from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_iam as iam
 
-from constructs_lib import _grants, _metrics, _nag
+from callscribe.contract import metrics
+from callscribe.contract.table_keys import CALL_INDEX, CALLS, CLINIC_EVIDENCE
+from constructs_lib import _grants, _nag
 from constructs_lib._functions import RuntimeFunction
-from constructs_lib.transcript_table import CALL_INDEX
-
-CONFLICTS_METRIC: Final = "ClinicConflicts"
-"""Counts what named another clinic than the call's."""
-
-ATTRIBUTES: Final = ("PK", "SK", "GSI1PK", "GSI1SK", "type", "status", "clinic_id", "clinic_source", "created_at")
-"""What a decision is looked up by: names of a call and of its items, never words."""
 
 _QUEUE_ARN: Final = re.compile(r"(?P<instance>arn:[\w-]+:connect:[\w-]+:\d{12}:instance/[\w-]+)/queue/(?P<id>[\w-]+)")
 # ITU-T Recommendation E.164: up to 15 digits, the country code first, which never begins with 0.
@@ -86,7 +81,7 @@ def clinics_setting(
 
 def allow_decisions(role: iam.Role, table: dynamodb.ITableV2) -> None:
     """Allow *role* to look up and keep whose calls they are, and to note calls; it reads no words for that."""
-    calls = {"dynamodb:LeadingKeys": ["CALL#*"]}
+    calls = {"dynamodb:LeadingKeys": [f"{CALLS}*"]}
     _grants.allow_items(
         role, table, "dynamodb:PutItem", "dynamodb:UpdateItem", conditions={"ForAllValues:StringLike": calls}
     )
@@ -97,7 +92,7 @@ def allow_decisions(role: iam.Role, table: dynamodb.ITableV2) -> None:
         # DynamoDB Developer Guide, "Using IAM policy conditions for fine-grained access control".
         conditions={
             "ForAllValues:StringLike": calls,
-            "ForAllValues:StringEquals": {"dynamodb:Attributes": [*ATTRIBUTES]},
+            "ForAllValues:StringEquals": {"dynamodb:Attributes": ["PK", "SK", "GSI1PK", "GSI1SK", *CLINIC_EVIDENCE]},
             "StringEqualsIfExists": {"dynamodb:Select": "SPECIFIC_ATTRIBUTES"},
         },
     )
@@ -115,9 +110,9 @@ def allow_contacts(role: iam.Role, instance_arn: str) -> None:
 def metric_conflicts(function: RuntimeFunction) -> cloudwatch.Metric:
     """Count what named another clinic than the call's, once for each call and statement; the sum of 5 minutes."""
     return cloudwatch.Metric(
-        namespace=_metrics.METRICS_NAMESPACE,
-        metric_name=CONFLICTS_METRIC,
-        dimensions_map={"service": function.service},
+        namespace=metrics.NAMESPACE,
+        metric_name=metrics.FunctionMetric.CLINIC_CONFLICTS,
+        dimensions_map={metrics.SERVICE_DIMENSION: function.service},
         period=Duration.minutes(5),
         statistic="Sum",
     )

@@ -15,7 +15,8 @@ from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
-from constructs_lib import _grants, _logs, _metrics, _nag
+from callscribe.contract import metrics
+from constructs_lib import _grants, _logs, _nag
 from constructs_lib._python_code import runtime_code
 
 # What Lambda does for a function in a VPC (AWS: "Giving Lambda functions access to resources in an Amazon VPC").
@@ -103,7 +104,7 @@ class RuntimeFunction(Construct):
                 "TABLE_NAME": table.table_name,
                 **({"ARCHIVE_BUCKET": archive.bucket_name} if archive else {}),
                 "POWERTOOLS_SERVICE_NAME": self.service,
-                "POWERTOOLS_METRICS_NAMESPACE": _metrics.METRICS_NAMESPACE,
+                "POWERTOOLS_METRICS_NAMESPACE": metrics.NAMESPACE,
                 **environment,
             },
             timeout=timeout,

@@ -2,32 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Final
-
 from aws_cdk import Duration
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
-from constructs_lib import _metrics
+from callscribe.contract.metrics import NAMESPACE, SERVICE_DIMENSION, StreamerCount, StreamerGauge, StreamerMaximum
 from constructs_lib._monitoring import Alarms, add_conflict_alarm, create_dashboard
-
-SLOTS_USED: Final = "SlotsUsed"
-SLOTS_TOTAL: Final = "SlotsTotal"
-CALLS_STARTED: Final = "CallsStarted"
-CALLS_COMPLETED: Final = "CallsCompleted"
-CALLS_INCOMPLETE: Final = "CallsIncomplete"
-CALLS_FAILED: Final = "CallsFailed"
-HAND_OVERS: Final = "HandOvers"
-RECONNECTS: Final = "Reconnects"
-GAPS: Final = "Gaps"
-BEHIND_LIVE: Final = "BehindLiveMs"
-WAITED: Final = "WaitedMs"
-RATE_LIMITED: Final = "RateLimited"
-UTTERANCES: Final = "UtterancesCommitted"
-FEED_DROPPED: Final = "FeedDropped"
-LEASES_LOST: Final = "LeasesLost"
 
 _MINUTE = Duration.minutes(1)
 _MOSTLY_TAKEN_PERCENT = 90
@@ -52,9 +34,9 @@ class LiveMetrics:
     def of_streamers(self, name: str, *, statistic: str = "Sum", period: Duration = _MINUTE) -> cloudwatch.Metric:
         """Read a metric that all streamers of the service write."""
         return cloudwatch.Metric(
-            namespace=_metrics.METRICS_NAMESPACE,
+            namespace=NAMESPACE,
             metric_name=name,
-            dimensions_map={"service": self._service},
+            dimensions_map={SERVICE_DIMENSION: self._service},
             period=period,
             statistic=statistic,
         )
@@ -72,8 +54,8 @@ class LiveMetrics:
         return cloudwatch.MathExpression(
             expression="100 * used / total",
             using_metrics={
-                "used": self.of_streamers(SLOTS_USED, statistic="Average"),
-                "total": self.of_streamers(SLOTS_TOTAL, statistic="Average"),
+                "used": self.of_streamers(StreamerGauge.SLOTS_USED, statistic="Average"),
+                "total": self.of_streamers(StreamerGauge.SLOTS_TOTAL, statistic="Average"),
             },
             label="Slots taken (%)",
             period=_MINUTE,
@@ -110,7 +92,7 @@ def create_live_alarms(
     )
     alarms.add(
         "LongWait",
-        metrics.of_streamers(WAITED, statistic="Maximum"),
+        metrics.of_streamers(StreamerMaximum.WAITED_MS, statistic="Maximum"),
         "New calls wait long for a streamer, and their first words come late: more tasks are needed sooner",
         above=_LONG_WAIT_MS,
     )
@@ -123,33 +105,33 @@ def create_live_alarms(
     )
     alarms.add(
         "Reconnects",
-        metrics.of_streamers(RECONNECTS, period=five_minutes),
+        metrics.of_streamers(StreamerCount.RECONNECTS, period=five_minutes),
         "Connections to Deepgram or Kinesis Video Streams break again and again: see the streamers' logs for the codes",
         above=_MANY_RECONNECTS,
     )
     alarms.add(
         "Gaps",
-        metrics.of_streamers(GAPS, period=five_minutes),
+        metrics.of_streamers(StreamerCount.GAPS, period=five_minutes),
         "Pieces of calls are missing in their transcripts: the streams lack audio, or Deepgram's results were unusable",
         above=0,
     )
     alarms.add(
         "BehindLive",
-        metrics.of_streamers(BEHIND_LIVE, statistic="Maximum"),
+        metrics.of_streamers(StreamerMaximum.BEHIND_LIVE_MS, statistic="Maximum"),
         "Transcripts lag behind their calls: Deepgram is slow or out of reach, or the tasks are overloaded",
         above=_FAR_BEHIND_MS,
         periods=3,
     )
     alarms.add(
         "RateLimited",
-        metrics.of_streamers(RATE_LIMITED, period=five_minutes),
+        metrics.of_streamers(StreamerCount.RATE_LIMITED, period=five_minutes),
         "Deepgram keeps refusing streams: something else uses the project, or its limit is below max_tasks x slots",
         above=0,
         periods=3,
     )
     alarms.add_silence(
         "NoStreamer",
-        metrics.of_streamers(SLOTS_TOTAL, statistic="SampleCount"),
+        metrics.of_streamers(StreamerGauge.SLOTS_TOTAL, statistic="SampleCount"),
         "No streamer is running: see the service's events and the logs of its last tasks",
         periods=3,
     )
@@ -167,10 +149,29 @@ def create_live_dashboard(
         graphs={
             "Calls": [metrics.waiting_calls(), metrics.running_calls()],
             "Streamers": [tasks, metrics.slots_taken()],
-            "Ends": [sums(name) for name in (CALLS_STARTED, CALLS_COMPLETED, CALLS_INCOMPLETE, CALLS_FAILED)],
-            "Behind live, waited (ms)": [sums(name, statistic="Maximum") for name in (BEHIND_LIVE, WAITED)],
-            "Trouble": [sums(name) for name in (RECONNECTS, RATE_LIMITED, GAPS, HAND_OVERS, LEASES_LOST)],
-            "Words": [sums(UTTERANCES), sums(FEED_DROPPED)],
+            "Ends": [
+                sums(name)
+                for name in (
+                    StreamerCount.CALLS_STARTED,
+                    StreamerCount.CALLS_COMPLETED,
+                    StreamerCount.CALLS_INCOMPLETE,
+                    StreamerCount.CALLS_FAILED,
+                )
+            ],
+            "Behind live, waited (ms)": [
+                sums(name, statistic="Maximum") for name in (StreamerMaximum.BEHIND_LIVE_MS, StreamerMaximum.WAITED_MS)
+            ],
+            "Trouble": [
+                sums(name)
+                for name in (
+                    StreamerCount.RECONNECTS,
+                    StreamerCount.RATE_LIMITED,
+                    StreamerCount.GAPS,
+                    StreamerCount.HAND_OVERS,
+                    StreamerCount.LEASES_LOST,
+                )
+            ],
+            "Words": [sums(StreamerCount.UTTERANCES_COMMITTED), sums(StreamerCount.FEED_DROPPED)],
         },
         alarms=alarms,
     )

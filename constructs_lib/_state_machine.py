@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -14,19 +15,15 @@ from aws_cdk import aws_stepfunctions as sfn
 from aws_cdk import aws_stepfunctions_tasks as tasks
 from constructs import Construct
 
+from callscribe.contract.events import CALL_TRANSCRIBED, EVENT_SOURCE
+from callscribe.contract.schema import SCHEMA_VERSION
+from callscribe.contract.table_keys import EXPIRY, FAILED_PARTITION, ItemKey, claim_key, failed_admission_key
 from constructs_lib._functions import RuntimeFunction
-from constructs_lib.transcript_table import FAILED_PARTITION
-
-EVENT_SOURCE: Final = "callscribe"
-"""``source`` of the events that the workflow puts on its bus."""
-CALL_TRANSCRIBED: Final = "Call Transcribed"
-"""``detail-type`` of the event that announces a transcript."""
-SCHEMA_VERSION: Final = 3
-"""Version of the messages and events of the workflow, as of everything else that is written."""
 
 UNREACHABLE: Final = "FailedCalls.Unreachable"
 """Error of an execution that failed and could not put its call with the failed ones."""
 
+_FILLED_IN: Final = re.compile("<<(.*?)>>")
 _INPUT: Final = "$states.context.Execution.Input"
 _EXECUTION: Final = "{% $states.context.Execution.Id %}"
 # What an invocation takes beyond the function's own run: Lambda makes an environment for it.
@@ -359,7 +356,7 @@ class Definition:
     def _build_record_failed_admission(self, retain_for: Duration | None) -> sfn.TaskStateBase:
         """Note the failure of an admission, which may not have come to write a claim."""
         announced = f"{_INPUT}.detail.object"
-        expiry = {} if retain_for is None else {"expires_at": retain_for}
+        expiry = {} if retain_for is None else {EXPIRY: retain_for}
         names = (
             *("type", "schema_version", "status", "bucket", "s3_key", "event", "execution", "updated_at"),
             *("error_code", "error_message", "failed_step", "GSI2PK", "GSI2SK"),
@@ -370,13 +367,13 @@ class Definition:
             "RecordFailedAdmission",
             table=self._table,
             # Whatever the execution, one item for each announced content.
-            key={
-                "PK": string(
-                    f"{{% 'ANNOUNCED#' & {_INPUT}.detail.bucket.name & '/' & {announced}.key & '#' & "
-                    f"({announced}.`version-id` ? {announced}.`version-id` : {announced}.etag) %}}"
-                ),
-                "SK": string("FAILURE"),
-            },
+            key=_key(
+                failed_admission_key(
+                    _filled_in(f"{_INPUT}.detail.bucket.name"),
+                    _filled_in(f"{announced}.key"),
+                    _filled_in(f"({announced}.`version-id` ? {announced}.`version-id` : {announced}.etag)"),
+                )
+            ),
             update_expression="SET " + ", ".join(f"#{name} = :{name}" for name in (*names, *expiry)),
             expression_attribute_names={f"#{name}": name for name in (*names, *expiry)},
             expression_attribute_values={
@@ -478,7 +475,7 @@ class Definition:
             self._scope,
             name,
             table=self._table,
-            key={"PK": string("{% 'RECORDING#' & $recording.recording_id %}"), "SK": string("CLAIM")},
+            key=_key(claim_key(_filled_in("$recording.recording_id"), None, None)),
             update_expression=update,
             condition_expression="#execution = :execution",
             expression_attribute_names={f"#{attribute}": attribute for attribute in (*names, "execution")},
@@ -502,6 +499,24 @@ class Definition:
 
     def _or_record_failure(self, state: sfn.TaskStateBase, step: str) -> sfn.TaskStateBase:
         return state.add_catch(self._record_failure, errors=["States.ALL"], assign={"failure": _failure(step)})
+
+
+def _filled_in(expression: str) -> str:
+    """Stand in for the value of a JSONata *expression* where the core puts a key together (:func:`_key`)."""
+    return f"<<{expression}>>"
+
+
+def _key(key: ItemKey) -> dict[str, tasks.DynamoAttributeValue]:
+    """The primary key of an item, whose parts that only an execution knows are filled in by it."""
+    return {name: tasks.DynamoAttributeValue.from_string(_joined(value)) for name, value in key.primary().items()}
+
+
+def _joined(text: str) -> str:
+    texts_and_expressions = _FILLED_IN.split(text)
+    if len(texts_and_expressions) == 1:
+        return text
+    parts = [part if place % 2 else f"'{part}'" for place, part in enumerate(texts_and_expressions) if part]
+    return f"{{% {' & '.join(parts)} %}}"
 
 
 def _text(value: str) -> str:

@@ -4,18 +4,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from typing import Final
 
 from aws_cdk import ArnFormat, Names, Stack
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_ssm as ssm
 from constructs import Construct
 
+from callscribe.deepgram.vocabulary import DEFAULT_NAME
 from constructs_lib import _checks, _nag
 from constructs_lib.deepgram_options import DeepgramOptions, check_vocabulary
-
-DEFAULT_VOCABULARY: Final = "default"
-"""Name of the vocabulary of clinics that have none of their own."""
 
 # A standard parameter (AWS: "Managing parameter tiers").
 _PARAMETER_BYTES = 4096
@@ -34,10 +31,10 @@ def add_vocabulary(
     Raises:
         ValueError: If a vocabulary is not one Deepgram takes, or too long for a parameter.
     """
-    if DEFAULT_VOCABULARY in vocabulary:
-        raise ValueError(f"{DEFAULT_VOCABULARY!r} is not a clinic: pass the words of all clinics as options.keyterms")
+    if DEFAULT_NAME in vocabulary:
+        raise ValueError(f"{DEFAULT_NAME!r} is not a clinic: pass the words of all clinics as options.keyterms")
     common = options.keyterms
-    by_clinic = {DEFAULT_VOCABULARY: common} if common else {}
+    by_clinic = {DEFAULT_NAME: common} if common else {}
     by_clinic |= {clinic: tuple(dict.fromkeys((*common, *terms))) for clinic, terms in vocabulary.items() if terms}
     for clinic, terms in by_clinic.items():
         try:

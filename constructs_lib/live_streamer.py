@@ -25,22 +25,20 @@ from aws_cdk import aws_sns as sns
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
+from callscribe.contract.events import EVENT_SOURCE, LIVE_CALL_TRANSCRIBED
+from callscribe.contract.metrics import StreamerCount, StreamerMaximum
+from callscribe.contract.object_keys import TRANSCRIPTS
+from callscribe.contract.table_keys import CALL_INDEX, CALLS, LIVE_CALLS
 from constructs_lib import _checks, _clinics, _grants, _keys, _live_monitoring, _monitoring, _nag, _vocabulary
 from constructs_lib._functions import RuntimeFunction
 from constructs_lib._live_monitoring import LiveMetrics
 from constructs_lib._python_code import DEFAULT_ARCHITECTURE, DEFAULT_RUNTIME
-from constructs_lib._state_machine import EVENT_SOURCE
 from constructs_lib._streamer_image import streamer_image
 from constructs_lib._streamer_network import streamer_security_group, streamer_vpc
 from constructs_lib._streamer_service import StreamerService, streamer_cluster
 from constructs_lib.deepgram_options import DETECT, DeepgramOptions
 from constructs_lib.deepgram_secret import DeepgramSecret
 from constructs_lib.live_transcript_feed import LiveTranscriptFeed
-from constructs_lib.transcript_archive import TRANSCRIPTS
-from constructs_lib.transcript_table import CALL_INDEX
-
-LIVE_CALL_TRANSCRIBED: Final = "Live Call Transcribed"
-"""``detail-type`` of the event that announces the end of a live transcript."""
 
 _RUBRIC: Final = "clinic-call-v1"
 # So many were measured to be more than one processor should have.
@@ -59,8 +57,6 @@ _FLOW_TIMEOUT = Duration.seconds(7)
 # Both names of the event (Amazon Connect was renamed), and both spellings of its fields, occur.
 _CONTACT_EVENTS = ["Amazon Connect Contact Event", "Connect Customer Contact Event"]
 _STREAM_PREFIX = re.compile(r"[A-Za-z0-9_.-]{1,200}")
-_CALLS = "CALL#*"
-_LIVE_CALLS = "LIVE#*"
 
 
 class LiveStreamer(Construct):
@@ -562,7 +558,7 @@ class LiveStreamer(Construct):
                 grantee=grantee,
                 actions=["dynamodb:Query"],
                 resource_arns=[f"{self._table.table_arn}/index/{CALL_INDEX}"],
-                conditions=_leading_keys(_LIVE_CALLS),
+                conditions=_leading_keys(LIVE_CALLS),
             )
         )
 
@@ -600,34 +596,34 @@ class LiveStreamer(Construct):
 
     def metric_waited(self) -> cloudwatch.Metric:
         """Tell how many milliseconds a new call waited for a streamer; the most within a minute."""
-        return self._metrics.of_streamers(_live_monitoring.WAITED, statistic="Maximum")
+        return self._metrics.of_streamers(StreamerMaximum.WAITED_MS, statistic="Maximum")
 
     def metric_behind_live(self) -> cloudwatch.Metric:
         """Tell by how many milliseconds the slowest call lags behind what is said; the most within a minute."""
-        return self._metrics.of_streamers(_live_monitoring.BEHIND_LIVE, statistic="Maximum")
+        return self._metrics.of_streamers(StreamerMaximum.BEHIND_LIVE_MS, statistic="Maximum")
 
     def metric_gaps(self) -> cloudwatch.Metric:
         """Count the pieces of calls that are missing in their transcripts; the sum of a minute."""
-        return self._metrics.of_streamers(_live_monitoring.GAPS)
+        return self._metrics.of_streamers(StreamerCount.GAPS)
 
     def metric_reconnects(self) -> cloudwatch.Metric:
         """Count the connections that had to be made anew; the sum of a minute."""
-        return self._metrics.of_streamers(_live_monitoring.RECONNECTS)
+        return self._metrics.of_streamers(StreamerCount.RECONNECTS)
 
     def metric_rate_limited(self) -> cloudwatch.Metric:
         """Count the streams that Deepgram refused because too many ran; the sum of a minute."""
-        return self._metrics.of_streamers(_live_monitoring.RATE_LIMITED)
+        return self._metrics.of_streamers(StreamerCount.RATE_LIMITED)
 
 
 def _allow_live_items(
     grantee: iam.IGrantable, table: dynamodb.ITableV2, *actions: str, write: bool = True
 ) -> iam.Grant:
     """Allow *actions* on calls and their words, not on recordings' claims and clinics' transcripts."""
-    return _grants.allow_items(grantee, table, *actions, write=write, conditions=_leading_keys(_CALLS))
+    return _grants.allow_items(grantee, table, *actions, write=write, conditions=_leading_keys(CALLS))
 
 
-def _leading_keys(*patterns: str) -> dict[str, dict[str, list[str]]]:
-    return {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": [*patterns]}}
+def _leading_keys(partitions: str) -> dict[str, dict[str, list[str]]]:
+    return {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": [f"{partitions}*"]}}
 
 
 def _seconds(name: str, value: Duration | None, default: Duration, *, at_most: Duration | None = None) -> str:

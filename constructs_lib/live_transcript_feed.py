@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Final, cast
+from typing import cast
 
 import jsii
 from aws_cdk import IStableStringProducer, Lazy, Names, RemovalPolicy, Stack
@@ -15,10 +15,8 @@ from aws_cdk import aws_kms as kms
 from aws_cdk import aws_logs as logs
 from constructs import Construct
 
+from callscribe.contract.identifiers import FEED_NAMESPACE
 from constructs_lib import _checks, _keys, _logs, _nag
-
-NAMESPACE: Final = "calls"
-"""Channel namespace of the feed; a call's channel is ``/calls/{clinic_id}/{call_id}``."""
 
 _HANDLER = Path(__file__).with_name("_live_feed.js")
 
@@ -109,7 +107,7 @@ class LiveTranscriptFeed(Construct):
         self._add_logs(log_retention)
         self.namespace = self.api.add_channel_namespace(
             "Calls",
-            channel_namespace_name=NAMESPACE,
+            channel_namespace_name=FEED_NAMESPACE,
             authorization_config=appsync.NamespaceAuthConfig(
                 publish_auth_mode_types=publishers, subscribe_auth_mode_types=subscribers
             ),

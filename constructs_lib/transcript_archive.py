@@ -2,20 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Final
-
 from aws_cdk import Duration, RemovalPolicy
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
+from callscribe.contract.object_keys import TRANSCRIPTS
 from constructs_lib import _buckets, _checks, _grants, _keys
-
-REPLIES: Final = "replies/"
-"""Key prefix of Deepgram's replies, as they came, gzip."""
-TRANSCRIPTS: Final = "transcripts/"
-"""Key prefix of the transcript documents, gzip."""
 
 
 class TranscriptArchive(Construct):

@@ -10,14 +10,9 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from constructs import Construct
 
+from callscribe.contract.table_keys import CALL_INDEX, EXPIRY, LISTING_INDEX
 from constructs_lib import _grants, _keys
 
-CALL_INDEX: Final = "GSI1"
-"""Name of the index that finds everything about one call."""
-LISTING_INDEX: Final = "GSI2"
-"""Name of the index that lists in order of time: transcripts by clinic, and the claims on recordings that failed."""
-FAILED_PARTITION: Final = "FAILED"
-"""Partition of that index for what failed or was rejected."""
 LISTED_ATTRIBUTES: Final = (
     *("type", "clinic_id", "call_id", "kind", "source", "live", "started_at", "started_at_source"),
     *("duration_seconds", "word_count", "confidence", "quality", "cost", "s3_key"),
@@ -25,8 +20,6 @@ LISTED_ATTRIBUTES: Final = (
 )
 """What the listing has of an item: figures and names, no words. DynamoDB projects at most 20 attributes (API Reference,
 "Projection")."""
-EXPIRY_ATTRIBUTE: Final = "expires_at"
-"""Attribute that holds the time, in epoch seconds, at which DynamoDB deletes an item."""
 
 
 class TranscriptTable(Construct):
@@ -96,7 +89,7 @@ class TranscriptTable(Construct):
                 point_in_time_recovery_enabled=point_in_time_recovery
             ),
             removal_policy=removal_policy,
-            time_to_live_attribute=EXPIRY_ATTRIBUTE,
+            time_to_live_attribute=EXPIRY,
         )
 
     def grant_read(self, grantee: iam.IGrantable) -> iam.Grant:

@@ -21,13 +21,14 @@ from aws_cdk import aws_secretsmanager as secretsmanager
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
-from constructs_lib import _checks, _grants, _keys, _metrics, _nag
+from callscribe.contract import metrics
+from callscribe.contract.object_keys import REPLIES
+from constructs_lib import _checks, _grants, _keys, _nag
 from constructs_lib._functions import RuntimeFunction
 from constructs_lib._python_code import DEFAULT_ARCHITECTURE, DEFAULT_RUNTIME
 from constructs_lib._vocabulary import add_vocabulary, allow_vocabulary, vocabulary_path
 from constructs_lib.deepgram_options import DeepgramOptions
 from constructs_lib.deepgram_secret import DeepgramSecret
-from constructs_lib.transcript_archive import REPLIES
 
 Role = Literal["agent", "customer"]
 """Who speaks on a channel."""
@@ -251,15 +252,15 @@ class TranscriptionFunction(Construct):
 
     def metric_rate_limited(self) -> cloudwatch.Metric:
         """Count the times Deepgram refused a request because too many were in flight; the sum of 5 minutes."""
-        return self._metric(_metrics.RATE_LIMITED_METRIC)
+        return self._metric(metrics.FunctionMetric.RATE_LIMITED)
 
     def metric_requests(self) -> cloudwatch.Metric:
         """Count the requests sent to Deepgram, refused and failed ones included; the sum of 5 minutes."""
-        return self._metric(_metrics.REQUESTS_METRIC)
+        return self._metric(metrics.FunctionMetric.REQUESTS)
 
     def metric_audio_seconds(self) -> cloudwatch.Metric:
         """Count the seconds of audio transcribed, whatever its channels; the sum of 5 minutes."""
-        return self._metric(_metrics.AUDIO_METRIC)
+        return self._metric(metrics.FunctionMetric.AUDIO_SECONDS)
 
     def metric_troubled_call_age(self) -> cloudwatch.Metric:
         """Tell how long calls have waited that could not be transcribed once more, in seconds; the longest in an hour.
@@ -267,13 +268,13 @@ class TranscriptionFunction(Construct):
         SQS does not: its age of the oldest message leaves out messages that were received more than three times (Amazon
         SQS Developer Guide, "Available CloudWatch metrics for Amazon SQS").
         """
-        return self._metric(_metrics.TROUBLED_CALL_AGE_METRIC, period=Duration.hours(1), statistic="Maximum")
+        return self._metric(metrics.FunctionMetric.TROUBLED_CALL_AGE, period=Duration.hours(1), statistic="Maximum")
 
     def _metric(self, name: str, *, period: Duration | None = None, statistic: str = "Sum") -> cloudwatch.Metric:
         return cloudwatch.Metric(
-            namespace=_metrics.METRICS_NAMESPACE,
+            namespace=metrics.NAMESPACE,
             metric_name=name,
-            dimensions_map={"service": self._runtime_function.service},
+            dimensions_map={metrics.SERVICE_DIMENSION: self._runtime_function.service},
             period=period or Duration.minutes(5),
             statistic=statistic,
         )

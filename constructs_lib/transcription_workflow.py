@@ -24,12 +24,14 @@ from aws_cdk import aws_sqs as sqs
 from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
 
+from callscribe.contract.events import CALL_TRANSCRIBED, EVENT_SOURCE
+from callscribe.contract.object_keys import REPLIES, TRANSCRIPTS
+from callscribe.recordings.layouts import AUDIO_EXTENSIONS, CONNECT_FOLDER, OWN_FOLDER
 from constructs_lib import _checks, _clinics, _grants, _keys, _logs, _monitoring, _nag
 from constructs_lib._functions import RuntimeFunction
 from constructs_lib._python_code import DEFAULT_ARCHITECTURE, DEFAULT_RUNTIME
-from constructs_lib._state_machine import CALL_TRANSCRIBED, EVENT_SOURCE, UNREACHABLE, Definition
+from constructs_lib._state_machine import UNREACHABLE, Definition
 from constructs_lib.deepgram_options import DeepgramOptions
-from constructs_lib.transcript_archive import REPLIES, TRANSCRIPTS
 from constructs_lib.transcription_function import Role, TranscriptionFunction, channel_roles_setting
 
 OnNewVersion = Literal["supersede", "keep"]
@@ -37,10 +39,8 @@ OnNewVersion = Literal["supersede", "keep"]
 LiveTranscripts = Literal["always", "when-incomplete", "never"]
 """When the recording of a call is transcribed that was transcribed live."""
 
-AUDIO_SUFFIXES: Final = (".wav", ".mp3", ".flac", ".ogg", ".opus", ".m4a")
-"""What the key of a recording ends with, in lower or upper case."""
-_OWN_LAYOUT: Final = "recordings/"
-_CONNECTS_LAYOUT: Final = "CallRecordings/"
+_OWN_LAYOUT: Final = f"{OWN_FOLDER}/"
+_CONNECTS_LAYOUT: Final = f"{CONNECT_FOLDER}/"
 
 _RUBRIC: Final = "clinic-call-v1"
 # SQS keeps a message for 14 days at most, and a call must not vanish from the queue while its execution waits for it.
@@ -660,6 +660,6 @@ def _keys_of_recordings(prefix: str) -> list[dict[str, str]]:
     if prefix.startswith(_OWN_LAYOUT) or _CONNECTS_LAYOUT in prefix:
         return [{"prefix": prefix}]
     own = [{"prefix": _OWN_LAYOUT}] if _OWN_LAYOUT.startswith(prefix) else []
-    suffixes = [case for suffix in AUDIO_SUFFIXES for case in (suffix, suffix.upper())]
+    suffixes = [case for extension in AUDIO_EXTENSIONS for case in (f".{extension}", f".{extension.upper()}")]
     elsewhere = [{"wildcard": f"{prefix}*{suffix}"} if prefix else {"suffix": suffix} for suffix in suffixes]
     return [*own, {"wildcard": f"{prefix}*{_CONNECTS_LAYOUT}*"}, *elsewhere]

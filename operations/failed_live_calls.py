@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 
 from botocore.exceptions import ClientError
 
+from callscribe.contract.events import LIVE_CALL_TRANSCRIBED
 from callscribe.json_text import read_json
 from callscribe.live.call import SAMPLE_RATE, InvalidLiveCall, LiveCall
 from operations.failed_calls import FailedCall
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
 
     from operations.environment import Environment
 
-_ENDED = "Live Call Transcribed"
 # As the streamer, EventBridge and Lambda name it.
 _ERROR_ATTRIBUTES = ("error_code", "ERROR_CODE", "ErrorCode")
 
@@ -83,7 +83,7 @@ def read_live_message(message: MessageTypeDef) -> FailedCall[LiveRepeat]:
 def _ended(text: str) -> TellAgain | None:
     try:
         event = read_json(text)
-        if event["detail-type"] != _ENDED:
+        if event["detail-type"] != LIVE_CALL_TRANSCRIBED:
             return None
         detail = event["detail"]
         return TellAgain(detail=json.dumps(detail), source=str(event["source"]), call_id=str(detail["call_id"]))
@@ -129,7 +129,12 @@ class LiveRepeater:
         if isinstance(repeat, FollowAgain):
             self._sqs.send_message(QueueUrl=self._queue_url, MessageBody=repeat.call.to_json())
             return
-        entry = {"EventBusName": self._bus, "Source": repeat.source, "DetailType": _ENDED, "Detail": repeat.detail}
+        entry = {
+            "EventBusName": self._bus,
+            "Source": repeat.source,
+            "DetailType": LIVE_CALL_TRANSCRIBED,
+            "Detail": repeat.detail,
+        }
         answer = self._events.put_events(Entries=[entry])
         # A refused entry is no error of the call (Amazon EventBridge API Reference, PutEvents).
         if answer["FailedEntryCount"]:

@@ -26,6 +26,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from rich.console import Console
 from rich.text import Text
 
+from callscribe.contract.object_keys import TRANSCRIPTS, clinic_transcripts
 from operations import environment
 from operations.call_store import CallStore
 from operations.environment import Environment, UnusableEnvironment
@@ -33,7 +34,6 @@ from operations.environment import Environment, UnusableEnvironment
 if TYPE_CHECKING:
     from mypy_boto3_s3.client import S3Client
 
-_PREFIX = "transcripts/"
 # The function may take two minutes (constructs_lib, `TranscriptionWorkflow`); a document takes a fraction of a second.
 _LONGEST_SECONDS = 150.0
 # Leaves the account's concurrency to the calls that come in.
@@ -144,8 +144,8 @@ def _prefixes(target: Environment, arguments: argparse.Namespace) -> list[str]:
     if arguments.call:
         return prefixes_of_call(target, arguments.call)
     if arguments.all:
-        return [_PREFIX]
-    clinic = f"{_PREFIX}{arguments.clinic}/"
+        return [TRANSCRIPTS]
+    clinic = clinic_transcripts(arguments.clinic)
     return [f"{clinic}{arguments.day}/" if arguments.day else clinic]
 
 

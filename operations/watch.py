@@ -23,7 +23,8 @@ from rich.console import Console, Group
 from rich.live import Live
 from rich.text import Text
 
-from callscribe.live.call import LiveStatus, feed_channel
+from callscribe.contract.identifiers import feed_channel
+from callscribe.live.call import LiveStatus
 from operations import environment
 from operations.environment import Environment, UnusableEnvironment
 from operations.live_calls import LiveCallStore

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any
 
-from callscribe.codec import SCHEMA_VERSION
+from callscribe.contract.events import EVENT_SOURCE, LIVE_CALL_TRANSCRIBED
+from callscribe.contract.schema import SCHEMA_VERSION
 from callscribe.contract.table_keys import live_call_key
 from callscribe.failures import SafeError
 from callscribe.live.call import SAMPLE_RATE
 from callscribe.live.coverage import covered_seconds
-
-SOURCE: Final = "callscribe"
-DETAIL_TYPE: Final = "Live Call Transcribed"
 
 
 class NotAnnounced(SafeError):
@@ -45,8 +43,8 @@ class Announcer:
             Entries=[
                 {
                     "EventBusName": self._bus_name,
-                    "Source": SOURCE,
-                    "DetailType": DETAIL_TYPE,
+                    "Source": EVENT_SOURCE,
+                    "DetailType": LIVE_CALL_TRANSCRIBED,
                     "Detail": json.dumps(detail(item), separators=(",", ":")),
                 }
             ]

@@ -22,10 +22,11 @@ from botocore.awsrequest import AWSRequest
 from botocore.exceptions import BotoCoreError, NoCredentialsError
 
 from callscribe.codec import SCHEMA_VERSION, encode
+from callscribe.contract.metrics import StreamerCount
 from callscribe.live.call import CHANNEL_ROLES, LiveStatus, LiveUtterance
 from streamer.deepgram.results import InterimResult
 from streamer.logs import failure
-from streamer.metrics import Count, Metrics
+from streamer.metrics import Metrics
 
 MAX_EVENTS: Final = 5
 MAX_WAITING: Final = 1_000
@@ -181,7 +182,7 @@ class CallFeed:
             return
         if len(self._lasting) >= MAX_WAITING:
             self._lasting.popleft()
-            self._metrics.add(Count.FEED_DROPPED)
+            self._metrics.add(StreamerCount.FEED_DROPPED)
         self._lasting.append((seq, _written(event)))
         self._something.set()
 
@@ -203,7 +204,7 @@ class CallFeed:
                 continue
             self.published_seq = max([self.published_seq, *(seq for seq, _ in lasting)])
             return
-        self._metrics.add(Count.FEED_DROPPED, len(lasting) or len(interims))
+        self._metrics.add(StreamerCount.FEED_DROPPED, len(lasting) or len(interims))
 
 
 def _now() -> float:

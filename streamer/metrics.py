@@ -10,47 +10,21 @@ import asyncio
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable
-from enum import StrEnum
+from collections.abc import Callable, Mapping
 from typing import Any, Final, TextIO
 
 import orjson
 
-NAMESPACE: Final = "CallScribe"
+from callscribe.contract.metrics import NAMESPACE, SERVICE_DIMENSION, StreamerCount, StreamerGauge, StreamerMaximum
+
 FLUSH_SECONDS: Final = 20.0
 
 
-class Count(StrEnum):
-    """What is counted; the sum since the last line is written, if it is not 0."""
-
-    CALLS_STARTED = "CallsStarted"
-    CALLS_COMPLETED = "CallsCompleted"
-    CALLS_INCOMPLETE = "CallsIncomplete"
-    CALLS_FAILED = "CallsFailed"
-    HAND_OVERS = "HandOvers"
-    RECONNECTS = "Reconnects"
-    GAPS = "Gaps"
-    GAP_SECONDS = "GapSeconds"
-    CLOCK_STEPS = "ClockSteps"
-    RATE_LIMITED = "RateLimited"
-    STALLS = "Stalls"
-    UNKNOWN_MESSAGES = "UnknownMessages"
-    UNREADABLE_MESSAGES = "UnreadableMessages"
-    ODD_MESSAGES = "OddMessages"
-    UTTERANCES_COMMITTED = "UtterancesCommitted"
-    FEED_DROPPED = "FeedDropped"
-    LEASES_LOST = "LeasesLost"
-    MESSAGES_REFUSED = "MessagesRefused"
-
-
-class Most(StrEnum):
-    """What is measured; the largest since the last line is written, if there was any."""
-
-    BEHIND_LIVE_MS = "BehindLiveMs"
-    WAITED_MS = "WaitedMs"
-
-
-_UNITS: Final = {"GapSeconds": "Seconds", "BehindLiveMs": "Milliseconds", "WaitedMs": "Milliseconds"}
+_UNITS: Final[Mapping[str, str]] = {
+    StreamerCount.GAP_SECONDS: "Seconds",
+    StreamerMaximum.BEHIND_LIVE_MS: "Milliseconds",
+    StreamerMaximum.WAITED_MS: "Milliseconds",
+}
 
 
 class Metrics:
@@ -71,24 +45,27 @@ class Metrics:
         self._slots = slots
         self._stream = stream
         self._clock = clock
-        self._counts: Counter[Count] = Counter()
-        self._most: dict[Most, int] = {}
+        self._counts: Counter[StreamerCount] = Counter()
+        self._most: dict[StreamerMaximum, int] = {}
 
-    def add(self, name: Count, value: float = 1) -> None:
+    def add(self, name: StreamerCount, value: float = 1) -> None:
         """Count something."""
         self._counts[name] += value  # type: ignore[assignment]  # seconds may be fractions
 
     def behind_live(self, milliseconds: int) -> None:
         """Note how far behind the present the audio of a call is; the largest is written."""
-        self._note(Most.BEHIND_LIVE_MS, milliseconds)
+        self._note(StreamerMaximum.BEHIND_LIVE_MS, milliseconds)
 
     def waited(self, milliseconds: int) -> None:
         """Note how long a new call has waited for a streamer; the largest is written."""
-        self._note(Most.WAITED_MS, milliseconds)
+        self._note(StreamerMaximum.WAITED_MS, milliseconds)
 
     def flush(self) -> None:
         """Write one line and begin anew."""
-        values: dict[str, float] = {"SlotsUsed": self.slots_used, "SlotsTotal": self._slots}
+        values: dict[str, float] = {
+            StreamerGauge.SLOTS_USED.value: self.slots_used,
+            StreamerGauge.SLOTS_TOTAL.value: self._slots,
+        }
         values |= {name.value: value for name, value in self._counts.items() if value}
         values |= {name.value: value for name, value in self._most.items()}
         self._counts.clear()
@@ -98,16 +75,16 @@ class Metrics:
             "_aws": {
                 "Timestamp": int(self._clock() * 1000),
                 "CloudWatchMetrics": [
-                    {"Namespace": NAMESPACE, "Dimensions": [["service"]], "Metrics": definitions},
+                    {"Namespace": NAMESPACE, "Dimensions": [[SERVICE_DIMENSION]], "Metrics": definitions},
                 ],
             },
-            "service": self._service,
+            SERVICE_DIMENSION: self._service,
             **values,
         }
         self._stream.write(orjson.dumps(line).decode() + "\n")
         self._stream.flush()
 
-    def _note(self, name: Most, value: int) -> None:
+    def _note(self, name: StreamerMaximum, value: int) -> None:
         self._most[name] = max(value, self._most.get(name, 0))
 
     async def run(self, *, every: float = FLUSH_SECONDS) -> None:

@@ -15,6 +15,18 @@ LISTING_INDEX: Final = "GSI2"
 FAILED_PARTITION: Final = "FAILED"
 """GSI2PK of the claims that failed or were rejected."""
 
+EXPIRY: Final = "expires_at"
+"""Attribute with the time, in epoch seconds, at which DynamoDB deletes an item."""
+
+CALLS: Final = "CALL#"
+"""Beginning of the partitions of calls: PK of a live call and its utterances, GSI1PK of all that belongs to a call."""
+
+LIVE_CALLS: Final = "LIVE#"
+"""Beginning of the GSI1PK that lists the live calls of a clinic by day."""
+
+CLINIC_EVIDENCE: Final = ("type", "status", "clinic_id", "clinic_source", "created_at")
+"""Attributes, beside keys, of a call's items that tell whose call it is. Whoever decides that may read no others."""
+
 
 @dataclass(frozen=True, slots=True)
 class ItemKey:
@@ -42,7 +54,7 @@ def clinic_partition(clinic_id: str) -> str:
 
 def call_partition(call_id: str) -> str:
     """GSI1PK of everything that belongs to a call."""
-    return f"CALL#{call_id}"
+    return f"{CALLS}{call_id}"
 
 
 def transcript_range(day: str | None = None) -> str:
@@ -138,7 +150,7 @@ def disconnection_key(call_id: str) -> ItemKey:
 
 def live_calls_partition(clinic_id: str, day: str) -> str:
     """GSI1PK of a clinic's live calls of one day (yyyy-mm-dd, UTC)."""
-    return f"LIVE#{clinic_id}#{day}"
+    return f"{LIVE_CALLS}{clinic_id}#{day}"
 
 
 def utterance_range() -> str:

@@ -5,12 +5,13 @@ samples (8,000 to the second), so that two streamers that read the same call nam
 """
 
 import json
-import re
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-from callscribe.codec import SCHEMA_VERSION, OpenEnum, Undecodable, decode, encode
+from callscribe.codec import OpenEnum, Undecodable, decode, encode
+from callscribe.contract.identifiers import CHANNEL_SEGMENT, CHANNEL_SEGMENT_RULE
+from callscribe.contract.schema import SCHEMA_VERSION
 from callscribe.conversation.utterances import Role, TimedWord
 from callscribe.json_text import UnreadableJson, read_json
 
@@ -28,10 +29,6 @@ LATEST_MS: Final = 4_102_444_800_000
 
 # Amazon Kinesis Video Streams API reference, "DescribeStream".
 _LONGEST_ARN: Final = 1024
-
-# What the segment of a channel may be (AWS AppSync Developer Guide, "Understanding channel namespaces"). Two clinics
-# must never share a channel, so nothing is replaced or cut.
-_ID: Final = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,48}[A-Za-z0-9])?")
 
 
 class InvalidLiveCall(ValueError):
@@ -61,8 +58,8 @@ class LiveCall:
 
     def __post_init__(self) -> None:
         for name in ("call_id", "clinic_id"):
-            if not _ID.fullmatch(getattr(self, name)):
-                raise InvalidLiveCall(f"{name} must be 1 to 50 letters, digits and dashes, no dash first or last")
+            if not CHANNEL_SEGMENT.fullmatch(getattr(self, name)):
+                raise InvalidLiveCall(f"{name} must be {CHANNEL_SEGMENT_RULE}")
         if ":kinesisvideo:" not in self.stream_arn or len(self.stream_arn) > _LONGEST_ARN:
             raise InvalidLiveCall("stream_arn is not the ARN of a Kinesis video stream")
         if len(self.start_fragment) > LONGEST_FRAGMENT:
@@ -190,8 +187,3 @@ class LiveUtterance:
     speech_final: bool
     words: tuple[TimedWord, ...] | None = None
     languages: tuple[str, ...] = ()
-
-
-def feed_channel(clinic_id: str, call_id: str) -> str:
-    """Channel of a call's live feed: `/calls/{clinic_id}/{call_id}`."""
-    return f"/calls/{clinic_id}/{call_id}"

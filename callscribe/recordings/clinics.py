@@ -5,18 +5,16 @@ kept. Evidence that says otherwise later changes nothing: it is noted as a contr
 """
 
 import json
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 from callscribe.codec import OpenEnum
+from callscribe.contract.identifiers import CLINIC_ID, CLINIC_ID_RULE
 
 ATTRIBUTE: Final = "clinic_id"
 """Name of the contact's attribute, and of the flow block's parameter, that names the clinic."""
 
-# It becomes part of object keys, by which access is given, of table keys and of parameter names.
-_CLINIC_ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _QUEUE: Final = "/queue/"
 
 
@@ -147,8 +145,8 @@ class ClinicRules:
         clinics: list[Any] = [clinic for clinics in maps for clinic in clinics.values()]
         if self.default_clinic_id is not None:
             clinics.append(self.default_clinic_id)
-        if not all(isinstance(clinic, str) and _CLINIC_ID.fullmatch(clinic) for clinic in clinics):
-            raise ValueError("a clinic id must be 1 to 64 letters, digits, '.', '_' and '-', a letter or digit first")
+        if not all(isinstance(clinic, str) and CLINIC_ID.fullmatch(clinic) for clinic in clinics):
+            raise ValueError(f"a clinic id must be {CLINIC_ID_RULE}")
         if not all(prefix.strip("/") for prefix in self.clinic_by_prefix):
             raise ValueError("an empty prefix matches every recording: use default_clinic_id")
         if not all([*self.clinic_by_queue, *self.clinic_by_dialled_number]):
@@ -206,8 +204,8 @@ def _evidence(*found: tuple[ClinicSource, str | None]) -> tuple[ClinicEvidence, 
 def _named(source: ClinicSource, clinic_id: str | None) -> str | None:
     if not clinic_id:
         return None
-    if not _CLINIC_ID.fullmatch(clinic_id):
-        raise InvalidClinic(f"the {source} {ATTRIBUTE} must be 1 to 64 letters, digits, '.', '_' and '-'")
+    if not CLINIC_ID.fullmatch(clinic_id):
+        raise InvalidClinic(f"the {source} {ATTRIBUTE} must be {CLINIC_ID_RULE}")
     return clinic_id
 
 

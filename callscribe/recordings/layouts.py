@@ -17,8 +17,14 @@ from typing import Final
 from callscribe.codec import OpenEnum
 from callscribe.recordings.clinics import ClinicDecision, ClinicEvidence, ClinicRules, ClinicSource
 
-AUDIO_EXTENSIONS: Final = frozenset({"wav", "mp3", "flac", "ogg", "opus", "m4a"})
-"""What names of recordings end with. Only the audio itself says whether it can be read."""
+AUDIO_EXTENSIONS: Final = ("wav", "mp3", "flac", "ogg", "opus", "m4a")
+"""What names of recordings end with, in lower or upper case. Only the audio itself says whether it can be read."""
+
+OWN_FOLDER: Final = "recordings"
+"""First folder of the project's own layout."""
+
+CONNECT_FOLDER: Final = "CallRecordings"
+"""Folder below which Amazon Connect puts recordings."""
 
 # What stands beside recordings and holds no audio. Anything else may be a call and is not passed over in silence.
 _OTHER_EXTENSIONS: Final = frozenset(
@@ -215,8 +221,8 @@ def parse_key(key: str) -> RecordingKey:
     *folders, name = key.split("/")
     if not name:
         raise NotACall("folder")
-    own = len(folders) == 3 and folders[0] == "recordings" and _DAY.fullmatch(folders[2]) is not None
-    connects = "CallRecordings" in folders
+    own = len(folders) == 3 and folders[0] == OWN_FOLDER and _DAY.fullmatch(folders[2]) is not None
+    connects = CONNECT_FOLDER in folders
     if "Analysis" in folders and not own:
         raise NotACall("redacted-copy" if "Redacted" in folders else "analysis-file")
     if not own and not connects:
@@ -286,7 +292,7 @@ def _parse_own(folders: list[str], stem: str) -> RecordingKey:
 
 
 def _parse_connect(folders: list[str], stem: str) -> RecordingKey:
-    root = len(folders) - 1 - folders[::-1].index("CallRecordings")
+    root = len(folders) - 1 - folders[::-1].index(CONNECT_FOLDER)
     below = folders[root + 1 :]
     kind = CallKind.AGENT
     if below and below[0] == CallKind.IVR:

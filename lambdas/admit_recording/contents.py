@@ -24,7 +24,7 @@ from botocore.exceptions import ClientError
 
 from callscribe.aws_refusals import cancellation_codes
 from callscribe.codec import SCHEMA_VERSION
-from callscribe.contract.table_keys import CALL_INDEX, call_partition, claim_key, claim_range, content_key
+from callscribe.contract.table_keys import CALL_INDEX, EXPIRY, call_partition, claim_key, claim_range, content_key
 from lambdas.admit_recording.objects import digest_in
 from lambdas.common.claims import IN_PROGRESS, REPEATABLE, ClaimStatus
 from lambdas.common.errors import TransientError, error_code
@@ -160,7 +160,7 @@ class Contents:
             "updated_at": now.isoformat(),
         }
         if self._claims.retention is not None:
-            item["expires_at"] = int((now + self._claims.retention).timestamp())
+            item[EXPIRY] = int((now + self._claims.retention).timestamp())
         try:
             self._table.put_item(Item=item, ConditionExpression="attribute_not_exists(PK)")
         except ClientError as error:

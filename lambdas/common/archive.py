@@ -160,8 +160,3 @@ def asked_of(reply: ArchivedObject) -> OptionsRecord | None:
     except ValueError:
         return None
     return record if isinstance(record, dict) else None
-
-
-def reply_key(recording_id: str) -> str:
-    """Return where Deepgram's reply to a recording is kept, gzip, as it came."""
-    return f"replies/{recording_id}.json.gz"

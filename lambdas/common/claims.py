@@ -18,7 +18,7 @@ from uuid import uuid4
 from botocore.exceptions import ClientError
 
 from callscribe.codec import SCHEMA_VERSION, OpenEnum
-from callscribe.contract.table_keys import ItemKey, claim_key, failed_listing
+from callscribe.contract.table_keys import EXPIRY, ItemKey, claim_key, failed_listing
 from lambdas.common.errors import SafeError, TransientError, error_code
 
 if TYPE_CHECKING:
@@ -460,7 +460,7 @@ class Claims:
         if digest is not None:
             item["digest"] = digest
         if self.retention is not None:
-            item["expires_at"] = _epoch(now + self.retention)
+            item[EXPIRY] = _epoch(now + self.retention)
         return item
 
     def _create(self, item: dict[str, Any]) -> bool:

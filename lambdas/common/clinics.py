@@ -15,7 +15,15 @@ from boto3.dynamodb.conditions import Key
 from botocore.exceptions import ClientError
 
 from callscribe.codec import SCHEMA_VERSION
-from callscribe.contract.table_keys import CALL_INDEX, call_partition, clinic_key, live_call_key
+from callscribe.contract.metrics import FunctionMetric
+from callscribe.contract.table_keys import (
+    CALL_INDEX,
+    CLINIC_EVIDENCE,
+    EXPIRY,
+    call_partition,
+    clinic_key,
+    live_call_key,
+)
 from callscribe.recordings.clinics import (
     ClinicDecision,
     ClinicEvidence,
@@ -34,13 +42,18 @@ if TYPE_CHECKING:
 
     from mypy_boto3_dynamodb.service_resource import Table
 
-CONFLICTS_METRIC = "ClinicConflicts"
-"""Counts the evidence that named another clinic than the call's."""
-
 # So many different statements about one call are noted. More would tell nobody more.
 _MOST_CONFLICTS = 20
 # A lost conditional write means that the decision is there, unless it expired in that moment.
 _MAX_ROUNDS = 3
+
+# IAM allows the functions that decide no other attributes (`constructs_lib._clinics`).
+_READ = ("SK", *CLINIC_EVIDENCE)
+_EVIDENCE: dict[str, Any] = {
+    "ProjectionExpression": ", ".join(f"#{name}" for name in _READ),
+    "ExpressionAttributeNames": {f"#{name}": name for name in _READ},
+    "Select": "SPECIFIC_ATTRIBUTES",
+}
 # Claims of recordings that have words, or will have: with any other nothing stands under its clinic.
 _BINDING_CLAIMS = frozenset(
     {ClaimStatus.CLAIMED, ClaimStatus.TRANSCRIBED, ClaimStatus.STORED, ClaimStatus.COMPLETED, ClaimStatus.SUPERSEDED}
@@ -129,9 +142,8 @@ class Clinics:
         first, last = clinic_key(call_id).sk, live_call_key(call_id).sk
         found = self._table.query(
             KeyConditionExpression=Key("PK").eq(call_partition(call_id)) & Key("SK").between(first, last),
-            ProjectionExpression="SK, clinic_id, clinic_source",
-            Select="SPECIFIC_ATTRIBUTES",
             ConsistentRead=True,
+            **_EVIDENCE,
         )["Items"]
         items = {str(item["SK"]): item for item in found}
         return items.get(first), items.get(last)
@@ -148,9 +160,7 @@ class Clinics:
             page = self._table.query(
                 IndexName=CALL_INDEX,
                 KeyConditionExpression=Key("GSI1PK").eq(call_partition(call_id)),
-                ProjectionExpression="#type, #status, clinic_id, created_at",
-                ExpressionAttributeNames={"#type": "type", "#status": "status"},
-                Select="SPECIFIC_ATTRIBUTES",
+                **_EVIDENCE,
                 **start,
             )
             yield from page["Items"]
@@ -172,7 +182,7 @@ class Clinics:
         if decision.source is not None:
             item["clinic_source"] = decision.source
         if self._retention is not None:
-            item["expires_at"] = int((now + self._retention).timestamp())
+            item[EXPIRY] = int((now + self._retention).timestamp())
         try:
             self._table.put_item(Item=item, ConditionExpression="attribute_not_exists(PK)")
         except ClientError as error:
@@ -224,7 +234,7 @@ def _name(statement: ClinicEvidence) -> str:
 
 def _count(clinic_id: str, disputed: Iterable[ClinicEvidence]) -> None:
     for statement in disputed:
-        metrics.add_metric(name=CONFLICTS_METRIC, unit=MetricUnit.Count, value=1)
+        metrics.add_metric(name=FunctionMetric.CLINIC_CONFLICTS, unit=MetricUnit.Count, value=1)
         logger.warning(
             "the clinic is disputed", clinic_id=clinic_id, named=statement.clinic_id, source=statement.source.value
         )

@@ -9,8 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Protocol
 
+from callscribe.contract import object_keys
 from callscribe.documents import ArchivePointers, StoredForm, stored_form
-from callscribe.recordings.layouts import CallKind
 from callscribe.transcript import build_transcript
 from lambdas.common.archive import REFUSED_REQUESTS, VOCABULARY_TERMS, asked_of
 
@@ -135,8 +135,7 @@ class TranscriptBuilder:
 
 def document_key(call: CallRecording, recording_id: str) -> str:
     """Return where the full transcript of a recording is kept in the archive."""
-    name = f"{call.call_id}.ivr" if call.kind is CallKind.IVR else call.call_id
-    return f"transcripts/{call.clinic_id}/{call.day}/{name}/{recording_id}.json.gz"
+    return object_keys.document_key(call.clinic_id, call.day, call.call_id, call.kind, recording_id)
 
 
 def _count(reply: ArchivedObject, name: str) -> int | None:

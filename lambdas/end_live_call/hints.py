@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 from botocore.exceptions import ClientError
 
 from callscribe.codec import SCHEMA_VERSION
-from callscribe.contract.table_keys import disconnection_key, live_call_key
+from callscribe.contract.table_keys import EXPIRY, disconnection_key, live_call_key
 from lambdas.common.errors import error_code
 
 if TYPE_CHECKING:
@@ -91,7 +91,7 @@ class EndHints:
             **told,
             "type": "disconnection",
             "schema_version": SCHEMA_VERSION,
-            "expires_at": int((self._clock() + _KEPT).timestamp()),
+            EXPIRY: int((self._clock() + _KEPT).timestamp()),
         }
         self._table.update_item(
             Key=disconnection_key(call_id).primary(),

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from callscribe.codec import SCHEMA_VERSION
-from callscribe.contract.table_keys import disconnection_key, live_call_key
+from callscribe.contract.table_keys import EXPIRY, disconnection_key, live_call_key
 from callscribe.live.call import InvalidLiveCall, LiveCall, LiveStatus
 from callscribe.recordings.clinics import InvalidClinic
 from lambdas.common.observability import correlate
@@ -149,7 +149,7 @@ class Announcer:
             "updated_at": now.isoformat(),
         }
         if self._retention is not None:
-            state["expires_at"] = int((now + self._retention).timestamp())
+            state[EXPIRY] = int((now + self._retention).timestamp())
         times = {"starts_ms": {call.started_at_ms}}
         if stopped_at_ms is not None:
             times["stops_ms"] = {stopped_at_ms}

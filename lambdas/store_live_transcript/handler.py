@@ -11,7 +11,8 @@ from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.parser import BaseModel, Field, ValidationError, parse
 from pydantic import AwareDatetime, ConfigDict
 
-from callscribe.codec import SCHEMA_VERSION
+from callscribe.contract.events import CALL_TRANSCRIBED, EVENT_SOURCE
+from callscribe.contract.schema import SCHEMA_VERSION
 from callscribe.deepgram.options import TranscriptionOptions
 from callscribe.deepgram.prices import prices_from_json
 from callscribe.deepgram.transcription import DeepgramTranscriptions
@@ -25,10 +26,6 @@ from lambdas.store_live_transcript.store import LiveTranscriptStore, StoredLiveT
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
-
-EVENT_SOURCE = "callscribe"
-CALL_TRANSCRIBED = "Call Transcribed"
-"""The event that announces any transcript, as the batch workflow sends it."""
 
 
 class _Model(BaseModel):

@@ -13,7 +13,8 @@ from boto3.dynamodb.conditions import Key
 from botocore.exceptions import ClientError
 
 from callscribe.codec import decode
-from callscribe.contract.table_keys import ItemKey, call_partition, transcript_key, utterance_range
+from callscribe.contract.object_keys import live_document_key
+from callscribe.contract.table_keys import EXPIRY, ItemKey, call_partition, transcript_key, utterance_range
 from callscribe.documents import ArchivePointers, StoredForm, quality_attribute, stored_form
 from callscribe.judgement.quality import QualityScore, Rubric, score
 from callscribe.live.call import LiveStatus, LiveUtterance
@@ -113,7 +114,7 @@ class LiveTranscriptStore:
         call = transcript.recording
         pointers = ArchivePointers(
             bucket=self._archive.bucket,
-            transcript_key=f"transcripts/{call.clinic_id}/{call.day}/{call.call_id}/live.json.gz",
+            transcript_key=live_document_key(call.clinic_id, call.day, call.call_id),
             reply_key=None,
         )
         form = stored_form(transcript, archive=pointers)
@@ -150,7 +151,7 @@ class LiveTranscriptStore:
     def _item(self, transcript: Transcript, quality: QualityScore, form: StoredForm) -> dict[str, Any]:
         item = {**form.item, "quality": quality_attribute(quality)}
         if self._retention is not None:
-            item["expires_at"] = int((transcript.created_at + self._retention).timestamp())
+            item[EXPIRY] = int((transcript.created_at + self._retention).timestamp())
         return item
 
     def _put(self, item: dict[str, Any]) -> bool:

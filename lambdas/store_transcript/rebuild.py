@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import ClientError
 
 from callscribe.codec import SCHEMA_VERSION
-from callscribe.contract.table_keys import transcript_key
+from callscribe.contract.object_keys import TRANSCRIPTS, reply_key
+from callscribe.contract.table_keys import EXPIRY, transcript_key
 from callscribe.documents import InvalidDocument, Unstorable, from_document, quality_attribute
 from callscribe.judgement.quality import score
 from callscribe.recognition import InvalidReply
-from lambdas.common.archive import reply_key
 from lambdas.common.errors import error_code
 
 if TYPE_CHECKING:
@@ -33,9 +33,8 @@ if TYPE_CHECKING:
     from lambdas.common.archive import Archive
     from lambdas.common.transcript_builder import BuiltTranscript, TranscriptBuilder
 
-_TRANSCRIPTS = "transcripts/"
 # What stands on an item beside its transcript and its score.
-_STAYING = ("live", "expires_at")
+_STAYING = ("live", EXPIRY)
 
 
 class Outcome(StrEnum):
@@ -93,7 +92,7 @@ class Rebuilder:
             key: The document in the archive.
             dry_run: Only say what would be done.
         """
-        archived = self._archive.read(key) if key.startswith(_TRANSCRIPTS) else None
+        archived = self._archive.read(key) if key.startswith(TRANSCRIPTS) else None
         if archived is None:
             return Rebuilt(outcome=Outcome.IMPOSSIBLE, reason="there is no such document")
         try:

@@ -18,7 +18,7 @@ from botocore.exceptions import ClientError
 
 from callscribe.aws_refusals import cancellation_codes
 from callscribe.codec import encode
-from callscribe.contract.table_keys import ItemKey, claim_key, transcript_key
+from callscribe.contract.table_keys import EXPIRY, ItemKey, claim_key, transcript_key
 from callscribe.documents import ArchivePointers, Unstorable
 from callscribe.recognition import InvalidReply
 from callscribe.table_values import attribute
@@ -157,7 +157,7 @@ class TranscriptStore:
         if live := live_state_of(self._table, built.transcript.recording):
             item["live"] = attribute(encode(live.coverage))
         if self._retention is not None:
-            item["expires_at"] = int((built.transcript.created_at + self._retention).timestamp())
+            item[EXPIRY] = int((built.transcript.created_at + self._retention).timestamp())
         return item
 
     def _put(self, recording: AdmittedRecording, item: dict[str, Any], *, now: datetime) -> bool:

@@ -13,6 +13,7 @@ from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, pro
 from aws_lambda_powertools.utilities.parameters import SecretsProvider, SSMProvider
 from botocore.exceptions import ClientError
 
+from callscribe.contract.metrics import FunctionMetric
 from callscribe.deepgram.options import TranscriptionOptions
 from lambdas.common import aws, settings
 from lambdas.common.archive import Archive
@@ -100,7 +101,7 @@ def _refuse(record: SQSRecord, malformed: MalformedMessage) -> None:
     """Settle a message that nobody can work on: fail the task that waits for it, else put it with the failed calls."""
     failure = SafeError("WorkMessage.Malformed", f"{malformed.problem}; a redrive starts from the recording's event")
     logger.error("a message is refused", error_code=failure.code, error_message=failure.message)
-    metrics.add_metric(name="MessagesRefused", unit=MetricUnit.Count, value=1)
+    metrics.add_metric(name=FunctionMetric.MESSAGES_REFUSED, unit=MetricUnit.Count, value=1)
     if malformed.task_token is not None:
         try:
             Report(step_functions=aws.step_functions()).failure(malformed.task_token, failure)
@@ -130,4 +131,4 @@ def _return(record: SQSRecord, *, seconds: int) -> None:
 
 
 def _count_returned() -> None:
-    metrics.add_metric(name="MessagesReturned", unit=MetricUnit.Count, value=1)
+    metrics.add_metric(name=FunctionMetric.MESSAGES_RETURNED, unit=MetricUnit.Count, value=1)

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Protocol
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from lambdas.common.archive import refused, reply_key
+from callscribe.contract.object_keys import reply_key
+from lambdas.common.archive import refused
 from lambdas.common.errors import SafeError, error_code
 from lambdas.common.observability import logger
 

@@ -36,6 +36,8 @@ from typing import TYPE_CHECKING
 from aws_lambda_powertools.metrics import MetricUnit
 from botocore.exceptions import BotoCoreError, ClientError
 
+from callscribe.contract.metrics import FunctionMetric
+from callscribe.contract.object_keys import reply_key
 from callscribe.deepgram.errors import KEY_REFUSED, RATE_LIMITED
 from callscribe.deepgram.options import (
     InvalidOptions,
@@ -48,7 +50,7 @@ from callscribe.deepgram.transcription import DeepgramTranscriptions
 from callscribe.documents import Unstorable
 from callscribe.recognition import InvalidReply
 from callscribe.scrubbing import scrub
-from lambdas.common.archive import REFUSED_REQUESTS, ArchivedObject, reply_key, request_metadata
+from lambdas.common.archive import REFUSED_REQUESTS, ArchivedObject, request_metadata
 from lambdas.common.claims import (
     AlreadyAnswered,
     AttemptsSpent,
@@ -229,7 +231,7 @@ class Worker:
             raise RetryLater(1) from None
         except DeepgramFailure as failure:
             if failure.status == RATE_LIMITED:
-                metrics.add_metric(name="DeepgramRateLimited", unit=MetricUnit.Count, value=1)
+                metrics.add_metric(name=FunctionMetric.RATE_LIMITED, unit=MetricUnit.Count, value=1)
             if failure.retriable:
                 self._ask_again_or_fail(delivery, failure)
             else:
@@ -281,7 +283,7 @@ class Worker:
         # A single refusal of a call that has only waited for its turn is no trouble.
         if tries >= _LASTING_TRIES:
             waited = self._waited(delivery.work).total_seconds()
-            metrics.add_metric(name="TroubledCallAge", unit=MetricUnit.Seconds, value=waited)
+            metrics.add_metric(name=FunctionMetric.TROUBLED_CALL_AGE, unit=MetricUnit.Seconds, value=waited)
         raise RetryLater(pause)
 
     def _waited(self, work: Work) -> timedelta:
@@ -298,7 +300,7 @@ class Worker:
 
     def _fail(self, work: Work, failure: SafeError) -> None:
         logger.error("the call cannot be transcribed", error_code=failure.code, error_message=failure.message)
-        metrics.add_metric(name="DeepgramFailures", unit=MetricUnit.Count, value=1)
+        metrics.add_metric(name=FunctionMetric.FAILURES, unit=MetricUnit.Count, value=1)
         self._report.failure(work.task_token, failure)
 
     def _transcribe(self, delivery: _Delivery) -> None:
@@ -377,7 +379,9 @@ class Worker:
         except (ReplyNotStored, UnusableReply, UnbuildableTranscript):
             self._end_request(delivery, lease, replied=True)
             raise
-        metrics.add_metric(name="AudioSeconds", unit=MetricUnit.Seconds, value=recording.audio.duration_seconds)
+        metrics.add_metric(
+            name=FunctionMetric.AUDIO_SECONDS, unit=MetricUnit.Seconds, value=recording.audio.duration_seconds
+        )
         return request_id
 
     def _lease(self, delivery: _Delivery) -> RequestLease:
@@ -413,7 +417,7 @@ class Worker:
     def _send(
         self, delivery: _Delivery, lease: RequestLease, url: str, *, parameters: QueryParameters, api_key: str
     ) -> RawReply:
-        metrics.add_metric(name="DeepgramRequests", unit=MetricUnit.Count, value=1)
+        metrics.add_metric(name=FunctionMetric.REQUESTS, unit=MetricUnit.Count, value=1)
         started = time.monotonic()
         try:
             return self._deepgram.transcribe(url, parameters=parameters, api_key=api_key)
@@ -425,7 +429,9 @@ class Worker:
             raise
         finally:
             milliseconds = (time.monotonic() - started) * 1000
-            metrics.add_metric(name="RequestMilliseconds", unit=MetricUnit.Milliseconds, value=milliseconds)
+            metrics.add_metric(
+                name=FunctionMetric.REQUEST_MILLISECONDS, unit=MetricUnit.Milliseconds, value=milliseconds
+            )
 
     def _keep(self, delivery: _Delivery, lease: RequestLease, reply: ArchivedObject) -> None:
         """Write a reply into the archive: it is paid for, so for as long as this process may live.
@@ -438,7 +444,7 @@ class Worker:
             self._replies.keep(recording_id, reply.content, metadata=reply.metadata)
         except (ClientError, BotoCoreError) as error:
             logger.error("the reply is held: the archive does not take it", error=describe(error))
-            metrics.add_metric(name="RepliesHeld", unit=MetricUnit.Count, value=1)
+            metrics.add_metric(name=FunctionMetric.REPLIES_HELD, unit=MetricUnit.Count, value=1)
         else:
             return
         # Whatever becomes of this process: there was an answer, and this execution must not pay for another one.
@@ -518,4 +524,4 @@ class Worker:
 
 def _drop(reason: str) -> None:
     logger.warning("the message is dropped", reason=reason)
-    metrics.add_metric(name="MessagesDropped", unit=MetricUnit.Count, value=1)
+    metrics.add_metric(name=FunctionMetric.MESSAGES_DROPPED, unit=MetricUnit.Count, value=1)

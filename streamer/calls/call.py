@@ -15,9 +15,11 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
+from callscribe.contract.identifiers import feed_channel
+from callscribe.contract.metrics import StreamerCount
 from callscribe.deepgram.options import InvalidOptions, TranscriptionOptions, live_query_parameters, merged_vocabulary
 from callscribe.failures import SafeError, describe
-from callscribe.live.call import CHANNEL_ROLES, LiveCall, LiveStatus, LiveUtterance, feed_channel
+from callscribe.live.call import CHANNEL_ROLES, LiveCall, LiveStatus, LiveUtterance
 from callscribe.live.coverage import without_pauses
 from callscribe.live.gaps import merged
 from streamer.aws import is_transient
@@ -30,7 +32,7 @@ from streamer.deepgram.session import DeepgramSession
 from streamer.feed import CallFeed, Publisher
 from streamer.logs import failure
 from streamer.media.call_media import CallMedia, UnsupportedAudio
-from streamer.metrics import Count, Metrics
+from streamer.metrics import Metrics
 
 if TYPE_CHECKING:
     from callscribe.live.call import EndReason, Gap
@@ -182,7 +184,7 @@ class CallRun:
         try:
             return await self._run()
         except LeaseLost:
-            self._services.metrics.add(Count.LEASES_LOST)
+            self._services.metrics.add(StreamerCount.LEASES_LOST)
             _log.warning("the call was taken by another streamer")
             return Result(outcome=Outcome.LOST)
         finally:
@@ -244,7 +246,7 @@ class CallRun:
         self._checkpoint = checkpoint
         self._found_gaps = [gap for gap in self._found_gaps if gap.end > reached]
         self._feed.finals(utterances)
-        self._services.metrics.add(Count.UTTERANCES_COMMITTED, len(utterances))
+        self._services.metrics.add(StreamerCount.UTTERANCES_COMMITTED, len(utterances))
         self._count_trouble()
 
     async def _transcribe(self) -> EndReason | None:
@@ -324,14 +326,14 @@ class CallRun:
     def _note_clock_steps(self) -> None:
         steps = self._media.clock_steps
         for step in steps[self._clock_steps :]:
-            self._services.metrics.add(Count.CLOCK_STEPS)
+            self._services.metrics.add(StreamerCount.CLOCK_STEPS)
             _log.warning("the producer's clock was set", extra={"milliseconds": step.milliseconds})
         self._clock_steps = len(steps)
 
     async def _release(self) -> Result:
         await self._services.store.release(self.lease, self._current())
         self._feed.state(LiveStatus.RELEASED)
-        self._services.metrics.add(Count.HAND_OVERS)
+        self._services.metrics.add(StreamerCount.HAND_OVERS)
         _log.info("the call is handed over", extra={"watermarks": self._checkpoint.watermarks})
         return Result(outcome=Outcome.HANDED_OVER)
 
@@ -357,10 +359,10 @@ class CallRun:
         item = await self._services.store.complete(self.lease, checkpoint, ended)
         self._feed.state(LiveStatus.COMPLETED, complete=ended.complete)
         metrics = self._services.metrics
-        metrics.add(Count.CALLS_COMPLETED)
-        metrics.add(Count.CALLS_INCOMPLETE, not ended.complete)
-        metrics.add(Count.GAPS, len(checkpoint.gaps))
-        metrics.add(Count.GAP_SECONDS, sum(gap.seconds for gap in checkpoint.gaps))
+        metrics.add(StreamerCount.CALLS_COMPLETED)
+        metrics.add(StreamerCount.CALLS_INCOMPLETE, not ended.complete)
+        metrics.add(StreamerCount.GAPS, len(checkpoint.gaps))
+        metrics.add(StreamerCount.GAP_SECONDS, sum(gap.seconds for gap in checkpoint.gaps))
         _log.info(
             "the call is completed",
             extra={
@@ -387,7 +389,7 @@ class CallRun:
         # Whoever repeats the call gives it new attempts.
         await self._services.store.fail(self.lease, replace(self._current(), failures=0), error)
         self._feed.state(LiveStatus.FAILED)
-        self._services.metrics.add(Count.CALLS_FAILED)
+        self._services.metrics.add(StreamerCount.CALLS_FAILED)
         return Result(outcome=Outcome.FAILED, error_code=error.code)
 
     async def _publish(self) -> None:
@@ -445,12 +447,12 @@ class CallRun:
             return
         counts, before = self._session.counts, self._counted
         for name, now, then in (
-            (Count.RECONNECTS, counts.reconnects, before.reconnects),
-            (Count.RATE_LIMITED, counts.rate_limited, before.rate_limited),
-            (Count.STALLS, counts.stalls, before.stalls),
-            (Count.UNKNOWN_MESSAGES, counts.unknown_messages, before.unknown_messages),
-            (Count.UNREADABLE_MESSAGES, counts.malformed_messages, before.malformed_messages),
-            (Count.ODD_MESSAGES, counts.odd_messages, before.odd_messages),
+            (StreamerCount.RECONNECTS, counts.reconnects, before.reconnects),
+            (StreamerCount.RATE_LIMITED, counts.rate_limited, before.rate_limited),
+            (StreamerCount.STALLS, counts.stalls, before.stalls),
+            (StreamerCount.UNKNOWN_MESSAGES, counts.unknown_messages, before.unknown_messages),
+            (StreamerCount.UNREADABLE_MESSAGES, counts.malformed_messages, before.malformed_messages),
+            (StreamerCount.ODD_MESSAGES, counts.odd_messages, before.odd_messages),
         ):
             self._services.metrics.add(name, now - then)
         self._counted = replace(counts)

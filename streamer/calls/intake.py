@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Final
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from callscribe.contract.metrics import StreamerCount
 from callscribe.live.call import InvalidLiveCall, LiveCall
 from streamer.calls.call import CallRun, Outcome, Result, Services
 from streamer.calls.store import AlreadyRunning, Finished, NotYet, Taken
 from streamer.logs import CALL_ID, failure
-from streamer.metrics import Count
 
 if TYPE_CHECKING:
     from streamer.announcer import Announcer
@@ -229,14 +229,14 @@ class Intake:
 
     async def _refuse(self, message: Message, *, code: str, **details: str) -> None:
         """Put a message aside that nobody can work on, instead of receiving it again and again."""
-        self._metrics.add(Count.MESSAGES_REFUSED)
+        self._metrics.add(StreamerCount.MESSAGES_REFUSED)
         _log.error("a message is refused", extra={"message_id": message.message_id, **details, "error_code": code})
         await self._queue.to_failed_calls(message, code=code)
 
     async def _run(self, work: _Work, call: LiveCall, taken: Taken) -> None:
         run = work.run = CallRun(call=call, taken=taken, services=self._services)
         if taken.lease.epoch == 1:
-            self._metrics.add(Count.CALLS_STARTED)
+            self._metrics.add(StreamerCount.CALLS_STARTED)
             self._metrics.waited(round(self._clock() * 1000) - work.message.sent_at_ms)
         _log.info("the call is taken", extra={"epoch": taken.lease.epoch, "receive_count": work.message.receive_count})
         if self._draining.is_set():

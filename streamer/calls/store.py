@@ -21,7 +21,7 @@ from uuid import uuid4
 from botocore.exceptions import BotoCoreError, ClientError
 
 from callscribe.codec import SCHEMA_VERSION, decode, encode
-from callscribe.contract.table_keys import call_partition, live_call_key, utterance_key
+from callscribe.contract.table_keys import EXPIRY, call_partition, live_call_key, utterance_key
 from callscribe.failures import SafeError
 from callscribe.live.call import LiveCall, LiveStatus, LiveUtterance
 from streamer.aws import cancellation_codes, error_code, persist
@@ -498,7 +498,7 @@ class CallStore:
         return {"updated_at": now.isoformat(), **self._expiry(now)}
 
     def _expiry(self, now: datetime) -> dict[str, int]:
-        return {} if self._retention is None else {"expires_at": int((now + self._retention).timestamp())}
+        return {} if self._retention is None else {EXPIRY: int((now + self._retention).timestamp())}
 
     def _lease_until(self) -> int:
         return math.ceil((self._clock() + self._lease).timestamp())

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Callable
 from typing import Any
 
@@ -16,8 +15,6 @@ from aws_cdk.assertions import Template
 
 from callscribe.recordings.clinics import ClinicRules, ContactFacts, decide
 from constructs_lib import LiveStreamer, TranscriptionWorkflow
-from constructs_lib._clinics import ATTRIBUTES, CONFLICTS_METRIC
-from tests.conftest import ROOT
 from tests.constructs_lib.live_parts import new_streamer
 from tests.constructs_lib.parts import environment, logical_id, new_workflow, permissions, properties
 
@@ -159,15 +156,6 @@ def test_whose_call_it_is_is_looked_up_without_reading_words(stack: Stack, new: 
     assert condition["StringEqualsIfExists"] == {"dynamodb:Select": "SPECIFIC_ATTRIBUTES"}
     attributes = {*condition["ForAllValues:StringEquals"]["dynamodb:Attributes"]}
     assert not {"text", "utterances", "full_transcript", "summary", "flag_evidence", "quality"} & attributes
-
-
-def test_what_is_looked_up_is_what_may_be(stack: Stack) -> None:
-    source = (ROOT / "lambdas" / "common" / "clinics.py").read_text(encoding="utf-8")
-    projections = re.findall(r'ProjectionExpression="([^"]+)"', source)
-    assert len(projections) == source.count("self._table.query(") == source.count('Select="SPECIFIC_ATTRIBUTES"')
-    looked_up = {name.strip(" #") for projection in projections for name in projection.split(",")}
-    assert looked_up | {"PK", "SK", "GSI1PK", "GSI1SK"} == {*ATTRIBUTES}
-    assert f'CONFLICTS_METRIC = "{CONFLICTS_METRIC}"' in source
 
 
 @BOTH

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
+from callscribe.contract.identifiers import feed_channel
 from callscribe.contract.table_keys import clinic_key
-from callscribe.live.call import feed_channel
 from local import watch
 from local.connect import CALLER_NUMBER
 from local.streamers import Streamer

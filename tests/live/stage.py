@@ -22,7 +22,8 @@ from aiobotocore.httpsession import AIOHTTPSession
 from aiobotocore.session import AioSession
 from botocore.exceptions import ConnectTimeoutError
 
-from callscribe.live.call import LiveCall, feed_channel
+from callscribe.contract.identifiers import feed_channel
+from callscribe.live.call import LiveCall
 from local.emulator.process import Emulator
 from local.kinesis_video.admission import Admission
 from local.kinesis_video.app import create_app as create_streams_app

@@ -3,7 +3,7 @@
 import asyncio
 from typing import Any
 
-from callscribe.live.call import feed_channel
+from callscribe.contract.identifiers import feed_channel
 from tests.live.calls import Transcript
 from tests.live.stage import CLINIC, Stage
 

@@ -15,11 +15,12 @@ from starlette.responses import JSONResponse
 from starlette.routing import Route
 
 from callscribe.codec import SCHEMA_VERSION
+from callscribe.contract.metrics import StreamerCount
 from callscribe.conversation.utterances import Role
 from callscribe.live.call import LiveStatus, LiveUtterance
 from streamer.deepgram.results import InterimResult
 from streamer.feed import MAX_WAITING, AppSyncPublisher, CallFeed, NotPublished
-from streamer.metrics import Count, Metrics
+from streamer.metrics import Metrics
 from tests.fakes.serving import serving
 
 
@@ -73,7 +74,7 @@ def feed(subscribers: Subscribers, metrics: Metrics) -> CallFeed:
 
 
 def dropped(metrics: Metrics) -> float:
-    return metrics._counts[Count.FEED_DROPPED]
+    return metrics._counts[StreamerCount.FEED_DROPPED]
 
 
 async def finish(feed: CallFeed) -> None:

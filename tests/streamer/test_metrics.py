@@ -3,7 +3,8 @@ import io
 import json
 from typing import Any
 
-from streamer.metrics import Count, Metrics
+from callscribe.contract.metrics import StreamerCount
+from streamer.metrics import Metrics
 
 
 def lines(stream: io.StringIO) -> list[dict[str, Any]]:
@@ -14,10 +15,10 @@ def test_a_line_holds_what_has_happened_since_the_last_one() -> None:
     stream = io.StringIO()
     metrics = Metrics(service="live", slots=150, stream=stream, clock=lambda: 1_795_000_000.5)
     metrics.slots_used = 3
-    metrics.add(Count.RECONNECTS)
-    metrics.add(Count.RECONNECTS)
-    metrics.add(Count.GAP_SECONDS, 1.5)
-    metrics.add(Count.GAPS, 0)
+    metrics.add(StreamerCount.RECONNECTS)
+    metrics.add(StreamerCount.RECONNECTS)
+    metrics.add(StreamerCount.GAP_SECONDS, 1.5)
+    metrics.add(StreamerCount.GAPS, 0)
     metrics.behind_live(900)
     metrics.behind_live(300)
     metrics.waited(20)
@@ -58,7 +59,7 @@ async def test_the_last_line_is_written_on_the_way_out() -> None:
     metrics = Metrics(service="live", slots=1, stream=stream)
     running = asyncio.create_task(metrics.run(every=3600))
     await asyncio.sleep(0)
-    metrics.add(Count.HAND_OVERS)
+    metrics.add(StreamerCount.HAND_OVERS)
     running.cancel()
     await asyncio.wait({running})
     assert [line["HandOvers"] for line in lines(stream)] == [1]

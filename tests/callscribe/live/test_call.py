@@ -5,8 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from callscribe.contract.identifiers import feed_channel
 from callscribe.contract.table_keys import live_call_key, utterance_key, utterance_range
-from callscribe.live.call import EndReason, Gap, GapReason, InvalidLiveCall, LiveCall, feed_channel
+from callscribe.live.call import EndReason, Gap, GapReason, InvalidLiveCall, LiveCall
 
 STREAM = "arn:aws:kinesisvideo:eu-central-1:123456789012:stream/live-1/1700000000000"
 CALL = LiveCall(

@@ -108,7 +108,7 @@ def test_a_queue_is_known_by_its_arn_and_by_its_id() -> None:
 @pytest.mark.parametrize("where", ["parameter", "attribute"])
 def test_a_flow_that_names_no_possible_clinic_is_not_passed_over(where: str, clinic: str) -> None:
     with pytest.raises(
-        InvalidClinic, match=f"^the {where} clinic_id must be 1 to 64 letters, digits, '.', '_' and '-'$"
+        InvalidClinic, match=f"^the {where} clinic_id must be 1 to 64 letters, digits, '.', '_' and '-', beg"
     ):
         RULES.by_contact(ContactFacts(**{where: clinic}))
 

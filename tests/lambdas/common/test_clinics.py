@@ -9,7 +9,7 @@ from unittest.mock import Mock
 import pytest
 
 from callscribe.codec import SCHEMA_VERSION
-from callscribe.contract.table_keys import claim_key, disputed_clinics_partition, transcript_key
+from callscribe.contract.table_keys import CLINIC_EVIDENCE, claim_key, disputed_clinics_partition, transcript_key
 from callscribe.recordings.clinics import ClinicDecision, ClinicEvidence, ClinicSource
 from callscribe.recordings.layouts import CallKind
 from lambdas.common import clinics
@@ -82,6 +82,22 @@ def transcript(cloud: Cloud, clinic_id: str, *, kind: CallKind = CallKind.AGENT,
 def claim(cloud: Cloud, clinic_id: str, status: str) -> None:
     key = claim_key(f"{clinic_id}-{status}", CALL, CallKind.AGENT)
     cloud.table.put_item(Item={**key.attributes(), "type": "claim", "clinic_id": clinic_id, "status": status})
+
+
+def test_what_is_looked_up_is_what_may_be_and_no_words(register: Register, cloud: Cloud) -> None:
+    asked: list[dict[str, Any]] = []
+    cloud.table.meta.client.meta.events.register(
+        "provide-client-params.dynamodb.Query", lambda params, **_: asked.append(params)
+    )
+    transcript(cloud, "lakeside")
+    assert register.settle(QUEUE) == ClinicDecision(
+        clinic_id="lakeside", source=ClinicSource.RECORDING, contradictions=(QUEUE,)
+    )
+    assert {query.get("IndexName") for query in asked} == {None, "GSI1"}
+    for query in asked:
+        assert query["Select"] == "SPECIFIC_ATTRIBUTES"
+        names = query["ExpressionAttributeNames"]
+        assert {names[name.strip()] for name in query["ProjectionExpression"].split(",")} <= {"SK", *CLINIC_EVIDENCE}
 
 
 def test_the_first_decision_is_kept_whatever_is_said_later(register: Register) -> None:

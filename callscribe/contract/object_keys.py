@@ -1,0 +1,32 @@
+"""The keys of the archive, in one place."""
+
+from typing import Final
+
+from callscribe.recordings.layouts import CallKind
+
+REPLIES: Final = "replies/"
+"""Key prefix of Deepgram's replies, as they came, gzip."""
+
+TRANSCRIPTS: Final = "transcripts/"
+"""Key prefix of the transcript documents, gzip."""
+
+
+def reply_key(recording_id: str) -> str:
+    """Key of Deepgram's reply about a recording."""
+    return f"{REPLIES}{recording_id}.json.gz"
+
+
+def clinic_transcripts(clinic_id: str) -> str:
+    """Key prefix of the transcripts of one clinic."""
+    return f"{TRANSCRIPTS}{clinic_id}/"
+
+
+def document_key(clinic_id: str, day: str, call_id: str, kind: CallKind, recording_id: str) -> str:
+    """Key of the transcript document of a recording, below its clinic and day (yyyy-mm-dd)."""
+    name = f"{call_id}.ivr" if kind is CallKind.IVR else call_id
+    return f"{clinic_transcripts(clinic_id)}{day}/{name}/{recording_id}.json.gz"
+
+
+def live_document_key(clinic_id: str, day: str, call_id: str) -> str:
+    """Key of the transcript document of a live call, beside those of its recordings."""
+    return f"{clinic_transcripts(clinic_id)}{day}/{call_id}/live.json.gz"
