@@ -25,6 +25,7 @@ import numpy as np
 import soundfile
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from local.server_process import ServerDidNotStart, ServerProcess, free_port
 from local.speech.authentication import KEY_VARIABLE
@@ -147,7 +148,7 @@ def _turns(path: Path) -> list[tuple[str, str]]:
             return [(str(int(turn["channel"])), str(turn["text"])) for turn in json.loads(text)]
         except (ValueError, TypeError, KeyError) as problem:
             raise UnusableScript(f"{path} is no list of turns with a channel and a text: {problem!r}") from problem
-    lines = [re.fullmatch(r"(?:([^\W\d][\w .'-]{0,30}):)?\s*(.*)", line) for line in text.splitlines() if line.strip()]
+    lines = [re.fullmatch(r"(?:([^\W\d][\w .'-]{0,30}):\s+)?(.*)", line) for line in text.splitlines() if line.strip()]
     return [((line[1] or "").strip().lower(), line[2]) for line in lines if line]
 
 
@@ -201,7 +202,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         with tempfile.TemporaryDirectory() as folder:
             _measure(console, pairs, server_arguments, Path(folder) / "speech.log")
     except (OSError, UnusableScript, ServerDidNotStart, httpx.HTTPError) as problem:
-        errors.print(str(problem), style="red", markup=False)
+        errors.print(Text(str(problem), style="red"), soft_wrap=True)
         return 1
     return 0
 

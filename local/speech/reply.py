@@ -96,7 +96,7 @@ def _warnings(options: ListenOptions, unknown_terms: bool) -> list[dict[str, str
             {
                 "parameter": "keyterm",
                 "type": "unsupported_locally",
-                "message": "The local recogniser has no pronunciation for some of the terms.",
+                "message": "The local recogniser cannot use some of the terms.",
             }
         )
     if not options.english:

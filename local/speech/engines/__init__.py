@@ -37,7 +37,7 @@ class Recognition:
 
     Attributes:
         words: In order of time.
-        unknown_terms: Terms of the requested vocabulary that the engine has no pronunciation for.
+        unknown_terms: Terms of the requested vocabulary that the engine cannot use.
     """
 
     words: tuple[Word, ...]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
@@ -10,6 +11,9 @@ from local.speech.audio import Channel
 from local.speech.engines import ENGLISH, Recognition, Word
 from local.speech.engines.process import RecognitionProcesses
 from local.speech.engines.weights import bundled_model, check_model
+
+# Whisper takes 223 tokens of what it should expect and leaves out the rest. A rare name has one in every three letters.
+MAX_TERM_CHARACTERS = 600
 
 
 def prepare(folder: Path, threads: int) -> None:
@@ -58,8 +62,16 @@ class WhisperEngine:
         Raises:
             ListenError: 500, the process died twice over the same audio.
         """
-        return Recognition(await self._processes.recognise(self._recognise, channel, vocabulary))
+        used = expected_terms(vocabulary)
+        words = await self._processes.recognise(self._recognise, channel, used)
+        return Recognition(words, vocabulary[len(used) :])
 
     async def close(self) -> None:
         """Stop the processes; what they decode at this moment is lost."""
         await self._processes.close()
+
+
+def expected_terms(vocabulary: tuple[str, ...]) -> tuple[str, ...]:
+    """Return as many of the terms, from the first on, as Whisper can take."""
+    lengths = itertools.accumulate(len(term) + len(", ") for term in vocabulary)
+    return vocabulary[: sum(length <= MAX_TERM_CHARACTERS for length in lengths)]

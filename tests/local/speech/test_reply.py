@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 from pydantic import BaseModel
 
 from local.speech.audio import decode
+from local.speech.engines import Recognition
 from local.speech.engines.scripted import ScriptedEngine
-from local.speech.reply import transcribe
+from local.speech.reply import build_reply, transcribe
 from tests.local.speech.calls import NAMES, SAMPLES, encoded, options, plain_words, recording, tone, turns
 
 CALL = NAMES[0]
@@ -95,6 +96,15 @@ def test_every_combination_of_options_passes_the_sdks_own_models(parameters: dic
         times = [(word["start"], word["end"]) for word in channel["alternatives"][0]["words"]]
         assert times == sorted(times)
         assert all(start <= end for start, end in times)
+
+
+def test_terms_that_the_engine_cannot_use_are_a_warning_that_does_not_quote_them() -> None:
+    asked = options(keyterm="zyxqwv")
+    heard = [Recognition((), ("zyxqwv",)) for _ in recording(CALL, asked).channels]
+    answer = build_reply(recording(CALL, asked), heard, ENGINE, asked, "request-1")
+    assert unknown_to(strictly(answer)) <= DOCUMENTED
+    assert [warning["parameter"] for warning in answer["metadata"]["warnings"]] == ["keyterm"]
+    assert "zyxqwv" not in str(answer)
 
 
 @pytest.mark.parametrize("parameters", [{}, EVERYTHING])
