@@ -1,17 +1,19 @@
 """A transcript as JSON document for S3 and as item for DynamoDB."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
-from callscribe.codec import SCHEMA_VERSION, decode, encode
+import msgspec
+
+from callscribe.contract.schema import SCHEMA_VERSION
 from callscribe.contract.table_keys import transcript_key, transcript_listing
 from callscribe.conversation.utterances import Utterance
 from callscribe.foreign import bounded_text
 from callscribe.judgement.quality import QualityScore
 from callscribe.recordings.recording import Provenance
+from callscribe.serialization import InvalidData, decode_json, encode, encode_json
 from callscribe.table_values import attribute
 from callscribe.transcript import Transcript
 
@@ -32,6 +34,8 @@ _DROPPABLE: Final = (
 _DYNAMODB_ITEM_BYTES: Final = 400_000
 _DYNAMODB_DIGITS: Final = 38
 _DYNAMODB_EXPONENTS: Final = range(-130, 126)
+
+_WITH_DECIMALS: Final = msgspec.json.Decoder(float_hook=Decimal)
 
 
 class Unstorable(Exception):
@@ -68,9 +72,7 @@ def stored_form(transcript: Transcript, *, archive: ArchivePointers) -> StoredFo
         Unstorable: they cannot; nothing that `parse_reply` lets through is known to lead here.
     """
     try:
-        document = json.dumps(
-            to_document(transcript), ensure_ascii=False, sort_keys=True, separators=(",", ":"), allow_nan=False
-        ).encode()
+        document = msgspec.json.encode(to_document(transcript), order="sorted")
     except ValueError:
         # Not chained: an encoding error holds the text.
         raise Unstorable("the document cannot be written as JSON in UTF-8") from None
@@ -110,7 +112,7 @@ def _numbers_fit(value: Any) -> bool:
 
 
 def to_document(transcript: Transcript) -> dict[str, Any]:
-    """Write a transcript as an object `json.dumps` takes; nothing is lost."""
+    """Write a transcript in the types of JSON; nothing is lost."""
     return {
         "type": "transcript",
         "schema_version": SCHEMA_VERSION,
@@ -119,21 +121,35 @@ def to_document(transcript: Transcript) -> dict[str, Any]:
     }
 
 
-def from_document(document: Any) -> Transcript:
-    """Read what `to_document` wrote, in this version, an earlier or a later one.
+class _Versioned(msgspec.Struct):
+    schema_version: Annotated[int, msgspec.Meta(ge=1)]
 
-    What an earlier version did not know has its default; what only a later one knows is passed over.
+
+def from_document(content: bytes | str) -> Transcript:
+    """Read a document of this version, an earlier or a later one.
+
+    What an earlier version did not know has its default; what only a later one knows is ignored.
 
     Raises:
         InvalidDocument: the document states no schema version, or is no transcript.
     """
-    version = document.get("schema_version") if isinstance(document, dict) else None
-    if type(version) is not int or version < 1:
-        raise InvalidDocument("the document states no schema version")
+    schema_version_of(content)
     try:
-        return decode(Transcript, document, "transcript")
-    except ValueError as error:
-        raise InvalidDocument(str(error)) from error
+        return decode_json(Transcript, content, "transcript")
+    except InvalidData as error:
+        raise InvalidDocument(str(error)) from None
+
+
+def schema_version_of(content: bytes | str) -> int:
+    """Read the schema version of a document.
+
+    Raises:
+        InvalidDocument: it states none.
+    """
+    try:
+        return decode_json(_Versioned, content, "the document").schema_version
+    except InvalidData:
+        raise InvalidDocument("the document states no schema version") from None
 
 
 def to_item(transcript: Transcript, *, archive: ArchivePointers, max_bytes: int = MAX_ITEM_BYTES) -> dict[str, Any]:
@@ -231,7 +247,7 @@ def _provenance(provenance: Provenance | None) -> dict[str, Any]:
 
 def quality_attribute(quality: QualityScore) -> dict[str, Any]:
     """Write a score as it stands on a transcript's item. A score of None stays: it says that nothing was judged."""
-    written: dict[str, Any] = json.loads(json.dumps(quality.to_dict()), parse_float=Decimal)
+    written: dict[str, Any] = _WITH_DECIMALS.decode(encode_json(quality))
     return written
 
 

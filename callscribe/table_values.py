@@ -20,11 +20,16 @@ def attribute(value: Any) -> Any:
 
 
 def plain(value: Any) -> Any:
-    """Turn what boto3's table resource returns into the types of JSON: its numbers are Decimal."""
+    """Turn what boto3's table resource returns, or a state machine sends, into the types of JSON.
+
+    A table's numbers are Decimal, and a state machine may write 3 as 3.0: what is whole becomes int.
+    """
     if isinstance(value, Mapping):
         return {name: plain(part) for name, part in value.items()}
     if isinstance(value, Decimal):
         return int(value) if value == value.to_integral_value() else float(value)
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
     if isinstance(value, Iterable) and not isinstance(value, str | bytes):
         return [plain(part) for part in value]
     return value

@@ -64,7 +64,7 @@ class Label:
     mentions: int
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Transcript:
     """A call in words.
 

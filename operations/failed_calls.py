@@ -14,9 +14,9 @@ from datetime import UTC, datetime
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Protocol, TypeAlias, TypeVar
 
-from callscribe.json_text import UnreadableJson, read_json
 from callscribe.recordings.layouts import NotACall, UnknownExtension, UnknownLayout, parse_key
 from callscribe.recordings.recording import recording_id
+from callscribe.serialization import InvalidData, decode_json
 from operations.rendering import object_name
 
 if TYPE_CHECKING:
@@ -114,9 +114,7 @@ def read_message(message: MessageTypeDef) -> FailedCall[Repeat]:
     )
     text = message["Body"]
     try:
-        body = read_json(text)
-        if not isinstance(body, dict):
-            raise _UnknownForm("the body is not a JSON object")
+        body = decode_json(dict[str, Any], text, "the body")
         if "task_token" in body:
             recording = _mapping(body, "recording")
             return replace(
@@ -138,9 +136,7 @@ def read_message(message: MessageTypeDef) -> FailedCall[Repeat]:
             error=failure.error or delivery_error,
             step=body.get("step"),
         )
-    except UnreadableJson as unreadable:
-        return replace(call, problem=f"the body {unreadable}")
-    except _UnknownForm as error:
+    except (InvalidData, _UnknownForm) as error:
         return replace(call, problem=str(error))
 
 
@@ -176,7 +172,10 @@ def read_claim(claim: Mapping[str, Any]) -> FailedCall[Repeat]:
 
 def read_failed_admission(item: Mapping[str, Any]) -> FailedCall[Repeat]:
     """Read what is noted of an admission that failed as a call to be started again with its event."""
-    body = json.dumps({name: item[column] for name, column in _NOTED.items()} | {"event": read_json(item["event"])})
+    body = json.dumps(
+        {name: item[column] for name, column in _NOTED.items()}
+        | {"event": decode_json(dict[str, Any], item["event"], "the event")}
+    )
     execution = str(item["execution"])
     return read_message(
         {
@@ -204,7 +203,7 @@ def _failure(body: Mapping[str, Any]) -> _Failure:
     if body.get("detail-type") == _EXECUTION_ENDED:
         ended = _mapping(body, "detail")
         return _Failure(
-            event=_mapping({"input": read_json(_text(ended, "input"))}, "input"),
+            event=decode_json(dict[str, Any], _text(ended, "input"), "the input"),
             execution=_text(ended, "executionArn"),
             error=ended.get("error") or ended.get("status"),
         )

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 from botocore.exceptions import ClientError
 
 from callscribe.contract.events import LIVE_CALL_TRANSCRIBED
-from callscribe.json_text import read_json
 from callscribe.live.call import SAMPLE_RATE, InvalidLiveCall, LiveCall
+from callscribe.serialization import decode_json
 from operations.failed_calls import FailedCall
 from operations.live_calls import LiveCallStore
 
@@ -82,7 +82,7 @@ def read_live_message(message: MessageTypeDef) -> FailedCall[LiveRepeat]:
 
 def _ended(text: str) -> TellAgain | None:
     try:
-        event = read_json(text)
+        event = decode_json(dict[str, Any], text, "the event")
         if event["detail-type"] != LIVE_CALL_TRANSCRIBED:
             return None
         detail = event["detail"]

@@ -21,9 +21,10 @@ from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.exceptions import BotoCoreError, NoCredentialsError
 
-from callscribe.codec import SCHEMA_VERSION, encode
 from callscribe.contract.metrics import StreamerCount
+from callscribe.contract.schema import SCHEMA_VERSION
 from callscribe.live.call import CHANNEL_ROLES, LiveStatus, LiveUtterance
+from callscribe.serialization import encode
 from streamer.deepgram.results import InterimResult
 from streamer.logs import failure
 from streamer.metrics import Metrics

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from functools import cache
 from re import Pattern
 
-from callscribe.codec import OpenEnum
 from callscribe.conversation.phrases import phrase, spoken
 from callscribe.conversation.utterances import Role
 from callscribe.data_files import load
 from callscribe.recognition import RecognisedUtterance, Recognition
+from callscribe.serialization import OpenEnum
 
 
 class RoleMethod(OpenEnum):

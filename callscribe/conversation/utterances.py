@@ -2,10 +2,11 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import NamedTuple
 
-from callscribe.codec import OpenEnum
+import msgspec
+
 from callscribe.recognition import Sentiment
+from callscribe.serialization import OpenEnum
 
 
 class Role(OpenEnum):
@@ -16,7 +17,7 @@ class Role(OpenEnum):
     UNKNOWN = "unknown"
 
 
-class TimedWord(NamedTuple):
+class TimedWord(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """One word and when it was said; in a document a list, `["Tuesday", 12.34, 12.71, 0.98]`.
 
     Attributes:

@@ -7,9 +7,9 @@ from contextlib import suppress
 from dataclasses import dataclass, field, fields
 from typing import Any, Final
 
-from callscribe.codec import encode
 from callscribe.live.call import CHANNEL_ROLES, SAMPLE_RATE
 from callscribe.recognition import OptionsRecord
+from callscribe.serialization import encode
 
 MAX_VOCABULARY_TERMS: Final = 100
 MAX_KEYTERM_TOKENS: Final = 500
@@ -37,7 +37,7 @@ class VocabularyTooLarge(InvalidOptions):
     """More terms or tokens than Deepgram takes in one request. Nothing is cut: the list must be shortened."""
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TranscriptionOptions:
     """The options of a deployment.
 

@@ -6,12 +6,12 @@ from functools import cache
 from re import Pattern
 from typing import Final
 
-from callscribe.codec import OpenEnum
 from callscribe.conversation.alignment import SegmentMap
 from callscribe.conversation.phrases import Spoken, negation, phrase, spoken
 from callscribe.conversation.utterances import Role, Utterance
 from callscribe.data_files import load
 from callscribe.recognition import Mention, Recognition
+from callscribe.serialization import OpenEnum
 
 FLAGS: Final = (
     "appointment_requested",

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any, Final
 
-from callscribe.codec import Undecodable, decode, encode, field_names
 from callscribe.conversation.utterances import Role
 from callscribe.data_files import load
 from callscribe.judgement.criteria import KINDS, Call, Criterion, Finding
 from callscribe.recordings.layouts import CallKind
+from callscribe.serialization import InvalidData, decode, encode
 from callscribe.transcript import Transcript
 
 DEFAULT_RUBRIC: Final = "clinic-call-v1"
@@ -24,7 +24,7 @@ class InvalidRubric(ValueError):
     """A rubric file does not fit the schema; the message names the place."""
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Rubric:
     """A rubric as read from its file.
 
@@ -133,12 +133,12 @@ def _criterion(value: Any, place: str) -> Criterion:
     kind = KINDS.get(str(value.get("kind"))) if isinstance(value, dict) else None
     if kind is None:
         raise InvalidRubric(f"{place}: kind must be one of {', '.join(KINDS)}")
-    unknown = value.keys() - {"kind", *field_names(kind)}
+    unknown = value.keys() - {"kind", *kind.__annotations__}
     if unknown:
         raise InvalidRubric(f"{place}: unknown field {', '.join(sorted(unknown))}")
     try:
         criterion = decode(kind, value, place)
-    except Undecodable as error:
+    except InvalidData as error:
         raise InvalidRubric(str(error)) from error
     try:
         criterion.check()

@@ -4,16 +4,14 @@ The clock of a call counts samples of each channel from the call's *origin*, the
 samples (8,000 to the second), so that two streamers that read the same call name the same sound alike.
 """
 
-import json
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-from callscribe.codec import OpenEnum, Undecodable, decode, encode
 from callscribe.contract.identifiers import CHANNEL_SEGMENT, CHANNEL_SEGMENT_RULE
 from callscribe.contract.schema import SCHEMA_VERSION
 from callscribe.conversation.utterances import Role, TimedWord
-from callscribe.json_text import UnreadableJson, read_json
+from callscribe.serialization import InvalidData, OpenEnum, decode_json, encode, encode_json
 
 SAMPLE_RATE: Final = 8_000
 """Samples per second and channel (Amazon Connect Administrator Guide, "Plan for live media streaming")."""
@@ -69,7 +67,7 @@ class LiveCall:
 
     def to_json(self) -> str:
         """Write the message. `version` is for readers of before `schema_version`, which refuse a message without it."""
-        return json.dumps({"version": "1", "schema_version": SCHEMA_VERSION, **encode(self)}, separators=(",", ":"))
+        return encode_json({"version": "1", "schema_version": SCHEMA_VERSION, **encode(self)}).decode()
 
     @classmethod
     def from_json(cls, text: str) -> "LiveCall":
@@ -79,12 +77,8 @@ class LiveCall:
             InvalidLiveCall: it is not one.
         """
         try:
-            value = read_json(text)
-        except UnreadableJson as unreadable:
-            raise InvalidLiveCall(f"the message {unreadable}") from None
-        try:
-            return decode(cls, value, "live call")
-        except Undecodable as error:
+            return decode_json(cls, text, "live call")
+        except InvalidData as error:
             raise InvalidLiveCall(str(error)) from None
 
 

@@ -3,13 +3,15 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
-from callscribe.codec import Undecodable, decode, encode
-from callscribe.live.call import EndReason, Gap, LiveStatus
+from msgspec import Meta
+
+from callscribe.live.call import LATEST_MS, EndReason, Gap, LiveStatus
 from callscribe.live.coverage import BEGINNING_NOT_PROVEN, END_NOT_PROVEN, Bound, Interval, covered_seconds
 from callscribe.recognition import OptionsRecord
-from callscribe.recordings.clinics import ClinicSource, known_source
+from callscribe.recordings.clinics import ClinicSource
+from callscribe.serialization import InvalidData, decode, encode
 from callscribe.table_values import plain
 
 _OVER: Final = frozenset({LiveStatus.COMPLETED, LiveStatus.FAILED})
@@ -105,32 +107,26 @@ class LiveState:
         Raises:
             InvalidLiveState: it is no state of a live call.
         """
-        value = plain(item)
         try:
-            changed = datetime.fromisoformat(value["updated_at"])
-            leased = datetime.fromtimestamp(value.get("lease_until", 0), UTC)
-            return cls(
-                call_id=value["call_id"],
-                clinic_id=value["clinic_id"],
-                day=value["day"],
-                started_at=datetime.fromtimestamp(value["started_at_ms"] / 1000, UTC),
-                status=LiveStatus(value["status"]),
-                coverage=_coverage(value),
-                sessions=1 + value.get("reconnects", 0) + value.get("handovers", 0),
-                vocabulary_terms=value.get("vocabulary_terms"),
-                options=value["options"] if isinstance(value.get("options"), dict) else None,
-                model=value.get("model", ""),
-                active_until=max(changed, leased),
-                agent_joined_at=_moment(value.get("agent_joined_at")),
-                disconnected_at=_moment(value.get("disconnected_at")),
-                clinic_source=known_source(value.get("clinic_source")),
-            )
-        except KeyError as error:
-            raise InvalidLiveState(f"the live call has no {error.args[0]}") from None
-        except Undecodable as error:
+            read = decode(_LiveItem, plain(item), "live call")
+        except InvalidData as error:
             raise InvalidLiveState(str(error)) from None
-        except (TypeError, ValueError, OverflowError):
-            raise InvalidLiveState("a field of the live call has no value of its kind") from None
+        return cls(
+            call_id=read.call_id,
+            clinic_id=read.clinic_id,
+            day=read.day,
+            started_at=datetime.fromtimestamp(read.started_at_ms / 1000, UTC),
+            status=read.status,
+            coverage=read.coverage,
+            sessions=1 + read.reconnects + read.handovers,
+            vocabulary_terms=read.vocabulary_terms,
+            options=read.options,
+            model=read.model,
+            active_until=max(read.updated_at, datetime.fromtimestamp(read.lease_until, UTC)),
+            agent_joined_at=_utc(read.agent_joined_at),
+            disconnected_at=_utc(read.disconnected_at),
+            clinic_source=read.clinic_source,
+        )
 
     @property
     def over(self) -> bool:
@@ -138,21 +134,54 @@ class LiveState:
         return self.status in _OVER
 
 
-def _moment(text: str | None) -> datetime | None:
-    return None if text is None else datetime.fromisoformat(text).astimezone(UTC)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _LiveItem:
+    """What is read of the item. What a call that is not over lacks is missing, or None."""
+
+    call_id: str
+    clinic_id: str
+    day: str
+    started_at_ms: Annotated[int, Meta(ge=0, lt=LATEST_MS)]
+    status: LiveStatus
+    updated_at: Annotated[datetime, Meta(tz=True)]
+    lease_until: Annotated[int, Meta(ge=0, lt=LATEST_MS // 1000)] = 0
+    reconnects: int = 0
+    handovers: int = 0
+    vocabulary_terms: int | None = None
+    options: OptionsRecord | None = None
+    model: str = ""
+    agent_joined_at: datetime | None = None
+    disconnected_at: datetime | None = None
+    clinic_source: ClinicSource | None = None
+    next_seq: int = 1
+    complete: bool | None = None
+    incomplete_reasons: tuple[str, ...] | None = None
+    end_reason: EndReason | None = None
+    gaps: tuple[Gap, ...] | None = None
+    duration_seconds: float | None = None
+    intervals: tuple[Interval, ...] | None = None
+    beginning: Bound | None = None
+    end: Bound | None = None
+
+    @property
+    def coverage(self) -> LiveCoverage:
+        coverage = LiveCoverage(
+            complete=self.complete or False,
+            incomplete_reasons=self.incomplete_reasons or (),
+            end_reason=self.end_reason,
+            utterances=self.next_seq - 1,
+            gaps=self.gaps or (),
+            duration_seconds=self.duration_seconds or 0,
+            intervals=self.intervals or (),
+            beginning=self.beginning,
+            end=self.end,
+        )
+        if coverage.complete and not coverage.proven:
+            # Noted by a version that looked for the end and for gaps only.
+            reasons = (*coverage.incomplete_reasons, BEGINNING_NOT_PROVEN, END_NOT_PROVEN)
+            return replace(coverage, complete=False, incomplete_reasons=reasons)
+        return coverage
 
 
-def _coverage(value: Mapping[str, Any]) -> LiveCoverage:
-    initial: dict[str, Any] = {
-        **{name: [] for name in ("incomplete_reasons", "gaps", "intervals")},
-        **dict.fromkeys(("end_reason", "beginning", "end")),
-        "complete": False,
-        "duration_seconds": 0,
-    }
-    known = {name: value.get(name) or nothing for name, nothing in initial.items()}
-    coverage = decode(LiveCoverage, {**known, "utterances": value.get("next_seq", 1) - 1}, "live call")
-    if coverage.complete and not coverage.proven:
-        # Noted by a version that looked for the end and for gaps only.
-        reasons = (*coverage.incomplete_reasons, BEGINNING_NOT_PROVEN, END_NOT_PROVEN)
-        return replace(coverage, complete=False, incomplete_reasons=reasons)
-    return coverage
+def _utc(moment: datetime | None) -> datetime | None:
+    return None if moment is None else moment.astimezone(UTC)

@@ -5,6 +5,8 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Final
 
+import msgspec
+
 from callscribe.audio_facts import AudioFacts
 from callscribe.conversation.utterances import mean_confidence
 from callscribe.live.call import CHANNEL_ROLES, SAMPLE_RATE, LiveUtterance
@@ -126,7 +128,7 @@ def _words(turn: Turn) -> tuple[Word, ...]:
     if not all(said.words for said in turn):
         return ()
     timed = (word for said in turn for word in said.words or ())
-    return tuple(Word(**word._asdict()) for word in timed)
+    return tuple(Word(**msgspec.structs.asdict(word)) for word in timed)
 
 
 def _languages(utterances: Iterable[LiveUtterance]) -> tuple[str, ...]:

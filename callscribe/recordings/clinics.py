@@ -9,8 +9,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from callscribe.codec import OpenEnum
 from callscribe.contract.identifiers import CLINIC_ID, CLINIC_ID_RULE
+from callscribe.serialization import OpenEnum
 
 ATTRIBUTE: Final = "clinic_id"
 """Name of the contact's attribute, and of the flow block's parameter, that names the clinic."""
@@ -103,7 +103,7 @@ def contradictions(clinic_id: str, evidence: Iterable[ClinicEvidence]) -> tuple[
     )
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ContactFacts:
     """What Amazon Connect knows of a contact that tells whose it is.
 
@@ -120,7 +120,7 @@ class ContactFacts:
     dialled_number: str | None = field(default=None, repr=False)
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ClinicRules:
     """The settings that say whose a call is where neither flow nor key do.
 

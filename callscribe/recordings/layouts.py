@@ -14,8 +14,8 @@ from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Final
 
-from callscribe.codec import OpenEnum
 from callscribe.recordings.clinics import ClinicDecision, ClinicEvidence, ClinicRules, ClinicSource
+from callscribe.serialization import OpenEnum
 
 AUDIO_EXTENSIONS: Final = ("wav", "mp3", "flac", "ogg", "opus", "m4a")
 """What names of recordings end with, in lower or upper case. Only the audio itself says whether it can be read."""

@@ -6,8 +6,9 @@ from datetime import datetime
 from typing import Any
 
 from callscribe.audio_facts import AudioFacts
-from callscribe.codec import decode, encode
 from callscribe.recordings.layouts import CallRecording
+from callscribe.serialization import decode, encode
+from callscribe.table_values import plain
 
 
 def recording_id(bucket: str, key: str, version_id: str | None, etag: str) -> str:
@@ -98,6 +99,8 @@ class AdmittedRecording:
         """Read the JSON form back, as this version, an earlier or a later one has written it.
 
         Raises:
-            Undecodable: A field is missing, or has another form than `to_payload` gives it.
+            InvalidData: A field is missing, or has another form than `to_payload` gives it.
         """
-        return decode(cls, {**payload, "provenance": payload, "call": payload}, "recording")
+        # Numbers that went through a state machine may have come to be written as fractions.
+        sent = plain(payload)
+        return decode(cls, {**sent, "provenance": sent, "call": sent}, "recording")

@@ -23,7 +23,7 @@ from boto3.dynamodb.conditions import Key
 from botocore.exceptions import ClientError
 
 from callscribe.aws_refusals import cancellation_codes
-from callscribe.codec import SCHEMA_VERSION
+from callscribe.contract.schema import SCHEMA_VERSION
 from callscribe.contract.table_keys import CALL_INDEX, EXPIRY, call_partition, claim_key, claim_range, content_key
 from lambdas.admit_recording.objects import digest_in
 from lambdas.common.claims import IN_PROGRESS, REPEATABLE, ClaimStatus

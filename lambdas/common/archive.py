@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
-from callscribe.codec import SCHEMA_VERSION
+from callscribe.contract.schema import SCHEMA_VERSION
 from lambdas.common.errors import SafeError, error_code
 
 if TYPE_CHECKING:

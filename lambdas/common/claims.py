@@ -17,8 +17,9 @@ from uuid import uuid4
 
 from botocore.exceptions import ClientError
 
-from callscribe.codec import SCHEMA_VERSION, OpenEnum
+from callscribe.contract.schema import SCHEMA_VERSION
 from callscribe.contract.table_keys import EXPIRY, ItemKey, claim_key, failed_listing
+from callscribe.serialization import OpenEnum
 from lambdas.common.errors import SafeError, TransientError, error_code
 
 if TYPE_CHECKING:

@@ -14,8 +14,8 @@ from aws_lambda_powertools.metrics import MetricUnit
 from boto3.dynamodb.conditions import Key
 from botocore.exceptions import ClientError
 
-from callscribe.codec import SCHEMA_VERSION
 from callscribe.contract.metrics import FunctionMetric
+from callscribe.contract.schema import SCHEMA_VERSION
 from callscribe.contract.table_keys import (
     CALL_INDEX,
     CLINIC_EVIDENCE,

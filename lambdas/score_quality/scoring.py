@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
@@ -47,7 +46,7 @@ class Scoring:
         archived = self._archive.read(document_key)
         if archived is None:
             raise TranscriptMissing("Transcript.Missing", "the archived transcript is gone; redrive the call")
-        quality = score(from_document(json.loads(archived.content)), self._rubric)
+        quality = score(from_document(archived.content), self._rubric)
         try:
             self._table.update_item(
                 Key={"PK": pk, "SK": sk},

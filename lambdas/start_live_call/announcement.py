@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from callscribe.codec import SCHEMA_VERSION
+from callscribe.contract.schema import SCHEMA_VERSION
 from callscribe.contract.table_keys import EXPIRY, disconnection_key, live_call_key
 from callscribe.live.call import InvalidLiveCall, LiveCall, LiveStatus
 from callscribe.recordings.clinics import InvalidClinic

@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Any, Protocol
 from boto3.dynamodb.conditions import Key
 from botocore.exceptions import ClientError
 
-from callscribe.codec import decode
 from callscribe.contract.object_keys import live_document_key
 from callscribe.contract.table_keys import EXPIRY, ItemKey, call_partition, transcript_key, utterance_range
 from callscribe.documents import ArchivePointers, StoredForm, quality_attribute, stored_form
 from callscribe.judgement.quality import QualityScore, Rubric, score
 from callscribe.live.call import LiveStatus, LiveUtterance
 from callscribe.live.transcript import MissingUtterances, build_live_transcript, recognition_of
+from callscribe.serialization import decode
 from callscribe.table_values import plain
 from callscribe.transcript import LIVE, Transcript
 from lambdas.common.errors import SafeError, error_code

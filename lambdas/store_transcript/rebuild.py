@@ -7,17 +7,16 @@ Nothing is written over that somebody else has written meanwhile, or that a late
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
-from callscribe.codec import SCHEMA_VERSION
 from callscribe.contract.object_keys import TRANSCRIPTS, reply_key
+from callscribe.contract.schema import SCHEMA_VERSION
 from callscribe.contract.table_keys import EXPIRY, transcript_key
-from callscribe.documents import InvalidDocument, Unstorable, from_document, quality_attribute
+from callscribe.documents import InvalidDocument, Unstorable, from_document, quality_attribute, schema_version_of
 from callscribe.judgement.quality import score
 from callscribe.recognition import InvalidReply
 from lambdas.common.errors import error_code
@@ -96,12 +95,10 @@ class Rebuilder:
         if archived is None:
             return Rebuilt(outcome=Outcome.IMPOSSIBLE, reason="there is no such document")
         try:
-            document = json.loads(archived.content)
-            earlier = from_document(document)
-        except (InvalidDocument, ValueError) as error:
-            reason = str(error) if isinstance(error, InvalidDocument) else "the document is not JSON"
-            return Rebuilt(outcome=Outcome.IMPOSSIBLE, reason=reason)
-        call_id, version = earlier.recording.call_id, document["schema_version"]
+            earlier, version = from_document(archived.content), schema_version_of(archived.content)
+        except InvalidDocument as error:
+            return Rebuilt(outcome=Outcome.IMPOSSIBLE, reason=str(error))
+        call_id = earlier.recording.call_id
         item = self._item_that_shows(key, earlier)
         old_item = item is not None and item["schema_version"] < SCHEMA_VERSION
         if version > SCHEMA_VERSION or (version == SCHEMA_VERSION and not old_item):

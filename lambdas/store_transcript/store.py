@@ -17,10 +17,10 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import ClientError
 
 from callscribe.aws_refusals import cancellation_codes
-from callscribe.codec import encode
 from callscribe.contract.table_keys import EXPIRY, ItemKey, claim_key, transcript_key
 from callscribe.documents import ArchivePointers, Unstorable
 from callscribe.recognition import InvalidReply
+from callscribe.serialization import encode
 from callscribe.table_values import attribute
 from callscribe.transcript import LIVE, Transcript
 from lambdas.common.claims import ClaimLost, ClaimStatus

@@ -7,9 +7,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from callscribe.codec import Undecodable
-from callscribe.json_text import UnreadableJson, read_json
 from callscribe.recordings.recording import AdmittedRecording
+from callscribe.serialization import InvalidData, decode_json
 
 UNTOLD_WAIT = timedelta(days=1)
 """How long an execution is taken to wait whose message does not tell, as none did before schema version 3."""
@@ -59,11 +58,9 @@ class Work:
             MalformedMessage: A part is missing or has the wrong form.
         """
         try:
-            message = read_json(body)
-        except UnreadableJson as unreadable:
-            raise MalformedMessage(f"the message {unreadable}") from None
-        if not isinstance(message, dict):
-            raise MalformedMessage("the message is no object")
+            message = decode_json(dict[str, Any], body, "the message")
+        except InvalidData as invalid:
+            raise MalformedMessage(str(invalid)) from None
         token = _text(message, "task_token")
         if token is None:
             raise MalformedMessage("the message has no task_token")
@@ -72,8 +69,8 @@ class Work:
             raise MalformedMessage("the message has no execution or no recording", task_token=token)
         try:
             admitted = AdmittedRecording.from_payload(recording)
-        except Undecodable as undecodable:
-            raise MalformedMessage(str(undecodable), task_token=token) from None
+        except InvalidData as invalid:
+            raise MalformedMessage(str(invalid), task_token=token) from None
         return cls(task_token=token, execution=execution, recording=admitted, **_wait(message))
 
 

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from callscribe.codec import decode, encode
 from callscribe.live.call import SAMPLE_RATE, EndReason, Gap
 from callscribe.live.coverage import (
     Bound,
@@ -20,6 +19,7 @@ from callscribe.live.coverage import (
     reasons_of,
 )
 from callscribe.recognition import OptionsRecord
+from callscribe.serialization import decode, encode
 from streamer.media.call_media import ResumePoint
 from streamer.media.clock import ClockStep
 

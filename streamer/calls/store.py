@@ -20,10 +20,11 @@ from uuid import uuid4
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from callscribe.codec import SCHEMA_VERSION, decode, encode
+from callscribe.contract.schema import SCHEMA_VERSION
 from callscribe.contract.table_keys import EXPIRY, call_partition, live_call_key, utterance_key
 from callscribe.failures import SafeError
 from callscribe.live.call import LiveCall, LiveStatus, LiveUtterance
+from callscribe.serialization import decode, encode
 from streamer.aws import cancellation_codes, error_code, persist
 from streamer.calls.attributes import from_attributes, to_attributes
 from streamer.calls.state import (

@@ -44,7 +44,7 @@ def four_hours() -> Transcript:
 def test_nothing_is_lost_in_json(reply: dict[str, Any]) -> None:
     transcript = transcript_of(reply)
     document = to_document(transcript)
-    assert from_document(json.loads(json.dumps(document))) == transcript
+    assert from_document(json.dumps(document)) == transcript
     assert document["full_transcript"] == transcript.full_transcript
 
 
@@ -91,7 +91,7 @@ TRANSCRIPTS = st.builds(
 @given(TRANSCRIPTS)
 @settings(max_examples=50)
 def test_any_transcript_survives_json_and_fits_dynamodb(transcript: Transcript) -> None:
-    assert from_document(json.loads(json.dumps(to_document(transcript)))) == transcript
+    assert from_document(json.dumps(to_document(transcript))) == transcript
     item = to_item(transcript, archive=ARCHIVE)
     # boto3's own serializer refuses floats and numbers DynamoDB would round.
     TypeSerializer().serialize(item)
@@ -110,14 +110,14 @@ def leaves(value: Any) -> Iterator[Any]:
 
 
 def test_a_document_of_a_newer_writer_is_read() -> None:
-    document = to_document(transcript_of(stereo(APPOINTMENT)))
-    assert from_document({**document, "mood_music": [], "schema_version": 99}) == transcript_of(stereo(APPOINTMENT))
+    newer = {**to_document(BASE), "mood_music": [], "schema_version": 99}
+    assert from_document(json.dumps(newer)) == BASE
 
 
 def test_options_are_a_record_that_is_never_checked() -> None:
     """What was asked for once may be an option no more, or one that this code does not know yet."""
     record = {"model": "whisper-huge", "speakers": "by-smell", "numerals": ["all"], "summarize": None}
-    read = from_document({**to_document(BASE), "options": record})
+    read = from_document(json.dumps({**to_document(BASE), "options": record}))
     assert read.options == record
     assert "smart_format" not in read.options
     assert to_document(read)["options"] == record
@@ -128,7 +128,7 @@ def test_names_that_came_later_are_kept() -> None:
     document = json.loads(json.dumps(to_document(BASE)))
     document["roles"]["method"] = "voice-print"
     document["utterances"][0]["role"] = "interpreter"
-    read = from_document(document)
+    read = from_document(json.dumps(document))
     assert read.roles.method == "voice-print"
     assert read.utterances[0].role not in Role.__members__.values()
     assert score(read, load_rubric()).criteria
@@ -138,7 +138,7 @@ def test_names_that_came_later_are_kept() -> None:
 def test_a_document_of_the_first_schema_version_is_read() -> None:
     document = to_document(BASE)
     del document["live"]
-    assert from_document({**document, "schema_version": 1}) == BASE
+    assert from_document(json.dumps({**document, "schema_version": 1})) == BASE
 
 
 @pytest.mark.parametrize(
@@ -147,28 +147,28 @@ def test_a_document_of_the_first_schema_version_is_read() -> None:
         ({"schema_version": 0}, "schema version"),
         ({"schema_version": None}, "schema version"),
         ({"schema_version": True}, "schema version"),
-        ({"utterances": "xyzzy"}, "transcript.utterances is not a list"),
-        ({"utterances": [7]}, r"transcript.utterances\[0\] is not an object"),
+        ({"utterances": "xyzzy"}, "transcript.utterances is of another type"),
+        ({"utterances": [7]}, r"transcript.utterances\[0\] is of another type"),
         ({"word_count": 1.5}, "transcript.word_count"),
         ({"confidence": True}, "transcript.confidence"),
         ({"created_at": "xyzzy"}, "transcript.created_at"),
         ({"summary": {}}, "transcript.summary has no text"),
         ({"roles": {"method": "Xyzzy said so", "speakers": []}}, "transcript.roles.method"),
         ({"source": None}, "transcript.source"),
-        ({"options": ["xyzzy"]}, "transcript.options is not an object"),
+        ({"options": ["xyzzy"]}, "transcript.options is of another type"),
     ],
 )
 def test_a_document_that_is_no_transcript_is_refused_by_place(change: dict[str, Any], place: str) -> None:
     document = {**to_document(transcript_of(stereo(APPOINTMENT))), **change}
     with pytest.raises(InvalidDocument, match=place) as error:
-        from_document(document)
+        from_document(json.dumps(document))
     assert "xyzzy" not in str(error.value)
 
 
 @pytest.mark.parametrize("document", [None, [], {}, {"schema_version": "1"}])
 def test_anything_else_is_refused(document: Any) -> None:
     with pytest.raises(InvalidDocument):
-        from_document(document)
+        from_document(json.dumps(document))
 
 
 def test_an_item_carries_what_the_table_promises() -> None:
@@ -224,7 +224,7 @@ def test_a_four_hour_call_keeps_summary_and_pointers() -> None:
     assert not {"utterances", "full_transcript"} & item.keys()
     assert item["summary"]
     assert item["transcript_key"] == "transcripts/c-1.json.gz"
-    assert len(from_document(to_document(transcript)).utterances) == 3600
+    assert len(from_document(json.dumps(to_document(transcript))).utterances) == 3600
 
 
 def test_other_long_lists_leave_too_when_they_must() -> None:

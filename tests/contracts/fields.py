@@ -12,6 +12,8 @@ from enum import Enum
 from itertools import count
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
+import msgspec
+
 from callscribe.recordings.layouts import CallRecording
 
 # What modules import for the type checker alone.
@@ -51,15 +53,15 @@ def leaves(value: Any) -> Iterator[Any]:
         yield float(value)
 
 
-def enums(kind: Any) -> Iterator[type[Enum]]:
-    """The enums in a type, however deep."""
+def classes(kind: Any) -> Iterator[type]:
+    """The classes in a type, however deep."""
     if is_dataclass(kind):
         for hint in get_type_hints(kind, localns=_NAMES).values():
-            yield from enums(hint)
-    elif isinstance(kind, type) and issubclass(kind, Enum):
+            yield from classes(hint)
+    if isinstance(kind, type):
         yield kind
     for part in get_args(kind):
-        yield from enums(part)
+        yield from classes(part)
 
 
 def _default(field: Field[Any]) -> Any:
@@ -96,7 +98,7 @@ class _Filler:
             return {self._text(): self.value(parts[1])}
         if is_dataclass(kind):
             return self.dataclass(kind, {})
-        if isinstance(kind, type) and issubclass(kind, tuple):
+        if isinstance(kind, type) and issubclass(kind, msgspec.Struct):
             hints = get_type_hints(kind)
             return kind(*(self.value(hint) for hint in hints.values()))
         if isinstance(kind, type) and issubclass(kind, Enum):

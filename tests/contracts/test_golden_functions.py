@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, cast
 import boto3
 import pytest
 
-from callscribe.codec import SCHEMA_VERSION
+from callscribe.contract.schema import SCHEMA_VERSION
 from callscribe.deepgram.options import TranscriptionOptions
 from callscribe.deepgram.transcription import DeepgramTranscriptions
 from callscribe.documents import from_document
@@ -121,7 +121,7 @@ def test_a_stored_reply_of_any_version_becomes_a_transcript(cloud: Cloud, file: 
         reply_key="replies/r.json.gz",
         requests=1,
     )
-    before = from_document(file.beside("document").json())
+    before = from_document(file.beside("document").text)
     assert built.transcript.full_transcript == before.full_transcript
     document = document_key(recording.call, recording.recording_id)
     assert document == file.beside("transcript-item").item()["transcript_key"]

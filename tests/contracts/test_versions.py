@@ -8,7 +8,7 @@ import json
 import pytest
 from aws_cdk.assertions import Template
 
-from callscribe.codec import SCHEMA_VERSION
+from callscribe.contract.schema import SCHEMA_VERSION
 from tests.conftest import ROOT
 from tests.constructs_lib.parts import new_stack, new_workflow
 

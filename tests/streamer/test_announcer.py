@@ -3,7 +3,7 @@ from typing import Any
 
 import pytest
 
-from callscribe.codec import SCHEMA_VERSION
+from callscribe.contract.schema import SCHEMA_VERSION
 from streamer.announcer import Announcer, NotAnnounced, detail
 
 ITEM = {

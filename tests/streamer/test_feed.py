@@ -14,8 +14,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
-from callscribe.codec import SCHEMA_VERSION
 from callscribe.contract.metrics import StreamerCount
+from callscribe.contract.schema import SCHEMA_VERSION
 from callscribe.conversation.utterances import Role
 from callscribe.live.call import LiveStatus, LiveUtterance
 from streamer.deepgram.results import InterimResult

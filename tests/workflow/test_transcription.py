@@ -8,7 +8,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from callscribe.codec import SCHEMA_VERSION
+from callscribe.contract.schema import SCHEMA_VERSION
 from tests.fakes.deepgram import TELLING_WORDS, Answer, FakeDeepgram, transcription
 from tests.workflow.conftest import API_KEY
 from tests.workflow.harness import Workflow

@@ -56,7 +56,7 @@ def test_a_published_reply_becomes_a_transcript_or_is_refused_by_name(path: Path
     assert not any("unreadable" in warning for warning in transcript.warnings)
     if results.get("summary", {}).get("result") == "success":
         assert transcript.summary.text == results["summary"]["short"].strip()
-    assert from_document(json.loads(json.dumps(to_document(transcript)))) == transcript
+    assert from_document(json.dumps(to_document(transcript))) == transcript
 
 
 def labels_of(results: dict[str, Any], feature: str, name: str) -> set[str]:

@@ -154,7 +154,7 @@ def stored(raw: bytes) -> None:
     TypeSerializer().serialize(form.item)
     for warning in transcript.warnings:
         assert len(warning) < 300
-    read = from_document(json.loads(form.document))
+    read = from_document(form.document)
     assert read.utterances == transcript.utterances
     quality = score(read, load_rubric("clinic-call-v1"))
     scored = {**form.item, "quality": quality_attribute(quality)}

@@ -206,7 +206,7 @@ def test_without_a_known_agent_nothing_is_judged() -> None:
 
 def test_a_stored_transcript_gets_the_same_score_again() -> None:
     transcript = transcript_of(stereo(BILLING))
-    stored = from_document(json.loads(json.dumps(to_document(transcript))))
+    stored = from_document(json.dumps(to_document(transcript)))
     assert score(stored, RUBRIC) == score(transcript, RUBRIC)
 
 

@@ -3,9 +3,9 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from callscribe.codec import decode, encode
 from callscribe.live.call import Gap, GapReason
 from callscribe.live.gaps import MOST_GAPS, merged
+from callscribe.serialization import decode, encode
 
 GAPS = st.lists(
     st.builds(

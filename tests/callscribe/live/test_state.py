@@ -55,7 +55,7 @@ def test_a_call_is_active_until_its_lease_ends_or_it_was_changed_last(lease: tim
     [
         ({"clinic_id": None, "GSI1PK": None}, "has no clinic_id"),
         ({"status": "xyzzy"}, "no value of its kind"),
-        ({"started_at_ms": "xyzzy"}, "no value of its kind"),
+        ({"started_at_ms": "xyzzy"}, "started_at_ms is of another type"),
         ({"started_at_ms": Decimal("1e30")}, "no value of its kind"),
         ({"gaps": [{"start": 1}]}, r"gaps\[0\] has no end"),
         ({"complete": "xyzzy"}, "complete is of another type"),

@@ -209,7 +209,7 @@ def test_results_that_are_not_all_there_are_no_transcript(stored: tuple[LiveUtte
 @settings(max_examples=30)
 def test_any_live_transcript_survives_json(talk: list[tuple[int, list[str], bool, float, float]]) -> None:
     transcript = transcript_of(*laid_out(talk))
-    assert from_document(json.loads(json.dumps(to_document(transcript)))) == transcript
+    assert from_document(json.dumps(to_document(transcript))) == transcript
 
 
 def test_the_item_names_no_recording_and_says_what_is_missing() -> None:

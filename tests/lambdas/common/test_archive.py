@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import pytest
 from botocore.exceptions import ClientError
 
-from callscribe.codec import SCHEMA_VERSION
+from callscribe.contract.schema import SCHEMA_VERSION
 from callscribe.deepgram.options import TranscriptionOptions
 from lambdas.common import archive as archive_module
 from lambdas.common.archive import Archive, ArchivedObject, TooLarge, asked_of, refused, request_metadata

@@ -8,7 +8,7 @@ from unittest.mock import Mock
 
 import pytest
 
-from callscribe.codec import SCHEMA_VERSION
+from callscribe.contract.schema import SCHEMA_VERSION
 from callscribe.contract.table_keys import CLINIC_EVIDENCE, claim_key, disputed_clinics_partition, transcript_key
 from callscribe.recordings.clinics import ClinicDecision, ClinicEvidence, ClinicSource
 from callscribe.recordings.layouts import CallKind

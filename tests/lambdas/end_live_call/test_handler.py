@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
-from callscribe.codec import SCHEMA_VERSION
+from callscribe.contract.schema import SCHEMA_VERSION
 from lambdas.common.errors import UnexpectedError
 from lambdas.end_live_call import handler
 from lambdas.end_live_call.hints import EndHints

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 import boto3
 import pytest
 
-from callscribe.codec import SCHEMA_VERSION
+from callscribe.contract.schema import SCHEMA_VERSION
 from callscribe.contract.table_keys import ItemKey, transcript_key
 from callscribe.live.call import LiveCall
 from callscribe.recordings.layouts import CallKind

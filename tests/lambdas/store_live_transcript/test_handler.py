@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, cast
 import boto3
 import pytest
 
-from callscribe.codec import SCHEMA_VERSION
+from callscribe.contract.schema import SCHEMA_VERSION
 from lambdas.common import aws
 from lambdas.common.errors import SafeError
 from lambdas.store_live_transcript.handler import _store, handle

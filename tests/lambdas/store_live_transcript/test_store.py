@@ -70,7 +70,7 @@ def test_a_live_call_has_a_transcript_with_its_score_in_the_table_and_the_archiv
     assert (item["source"], item["live"]["complete"], item["quality"]["rubric"]) == ("live", True, "clinic-call-v1")
     assert (item["archive_bucket"], item["transcript_key"]) == ("archive", DOCUMENT_KEY)
     assert [said["role"] for said in item["utterances"]] == ["agent", "customer", "agent", "customer"]
-    assert from_document(desk.document()) == stored.transcript
+    assert from_document(json.dumps(desk.document())) == stored.transcript
     assert "expires_at" not in item
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, cast
 import pytest
 from botocore.exceptions import ClientError
 
-from callscribe.codec import SCHEMA_VERSION
+from callscribe.contract.schema import SCHEMA_VERSION
 from callscribe.deepgram.options import TranscriptionOptions
 from callscribe.deepgram.transcription import DeepgramTranscriptions
 from callscribe.documents import from_document
@@ -89,7 +89,7 @@ def test_a_document_of_any_version_gets_what_came_later_and_keeps_what_was_known
 ) -> None:
     shelf = Shelf(cloud, file)
     assert shelf.rebuild() == Rebuilt(outcome=Outcome.REBUILT, call_id=shelf.item["call_id"])
-    before, after = from_document(shelf.earlier), from_document(shelf.document())
+    before, after = from_document(json.dumps(shelf.earlier)), from_document(json.dumps(shelf.document()))
     assert shelf.document()["schema_version"] == SCHEMA_VERSION
     assert all(said.words for said in after.utterances)
     assert " ".join(word.text for word in after.utterances[0].words or ()) == before.utterances[0].text

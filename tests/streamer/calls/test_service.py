@@ -9,7 +9,7 @@ from typing import Any, NoReturn
 
 import pytest
 
-from callscribe.codec import SCHEMA_VERSION
+from callscribe.contract.schema import SCHEMA_VERSION
 from streamer.calls.ending import EndLimits
 from streamer.calls.queue import CallQueue, Message
 from streamer.calls.state import Lease

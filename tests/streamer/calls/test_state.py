@@ -5,11 +5,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from callscribe.codec import encode
 from callscribe.conversation.utterances import Role, TimedWord
 from callscribe.documents import item_size
 from callscribe.live.call import EndReason, Gap, GapReason, LiveUtterance
 from callscribe.live.coverage import Bound, Interval, Streaming
+from callscribe.serialization import encode
 from callscribe.table_values import attribute
 from streamer.calls.attributes import from_attributes, to_attributes
 from streamer.calls.state import Checkpoint, Completion, EndHints, checkpoint_in, completion, hints_in

@@ -3,6 +3,7 @@ from itertools import pairwise
 
 import pytest
 
+from callscribe.conversation.utterances import TimedWord
 from callscribe.live.call import Gap, GapReason
 from streamer.deepgram.hearing import MAX_TEXT, MAX_WORDS, Evidence, Heard, Hearing, ResultMissing, Shown
 from streamer.deepgram.messages import Alternative, Channel, MalformedMessage, Results, Word
@@ -529,7 +530,7 @@ def test_words_have_their_times_on_the_calls_clock() -> None:
     said.channel.alternatives[0].words[0].confidence = 0.98765
     said.channel.alternatives[0].languages = ["en", "es"]
     final, _ = heard(hearing, said)
-    assert final.words == (("Good", 10.123, 10.5, 0.9877), ("Morning", 10.55, 11.0, None))
+    assert final.words == (TimedWord("Good", 10.123, 10.5, 0.9877), TimedWord("Morning", 10.55, 11.0))
     assert final.languages == ("en", "es")
 
 
