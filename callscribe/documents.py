@@ -131,7 +131,7 @@ def from_document(content: bytes | str) -> Transcript:
     What an earlier version did not know has its default; what only a later one knows is ignored.
 
     Raises:
-        InvalidDocument: the document states no schema version, or is no transcript.
+        InvalidDocument: the document has no `schema_version`, or is no transcript.
     """
     schema_version_of(content)
     try:
@@ -144,12 +144,12 @@ def schema_version_of(content: bytes | str) -> int:
     """Read the schema version of a document.
 
     Raises:
-        InvalidDocument: it states none.
+        InvalidDocument: it has none.
     """
     try:
         return decode_json(_Versioned, content, "the document").schema_version
-    except InvalidData:
-        raise InvalidDocument("the document states no schema version") from None
+    except InvalidData as error:
+        raise InvalidDocument(str(error)) from None
 
 
 def to_item(transcript: Transcript, *, archive: ArchivePointers, max_bytes: int = MAX_ITEM_BYTES) -> dict[str, Any]:

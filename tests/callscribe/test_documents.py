@@ -144,9 +144,9 @@ def test_a_document_of_the_first_schema_version_is_read() -> None:
 @pytest.mark.parametrize(
     ("change", "place"),
     [
-        ({"schema_version": 0}, "schema version"),
-        ({"schema_version": None}, "schema version"),
-        ({"schema_version": True}, "schema version"),
+        ({"schema_version": 0}, "schema_version"),
+        ({"schema_version": None}, "schema_version"),
+        ({"schema_version": True}, "schema_version"),
         ({"utterances": "xyzzy"}, "transcript.utterances is of another type"),
         ({"utterances": [7]}, r"transcript.utterances\[0\] is of another type"),
         ({"word_count": 1.5}, "transcript.word_count"),

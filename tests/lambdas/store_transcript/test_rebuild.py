@@ -235,10 +235,10 @@ def _elsewhere(shelf: Shelf) -> None:
         (_live, "a live transcript has no reply: its words were stored while the call ran"),
         (_elsewhere, "the document is not where documents of its recording are kept"),
         (lambda shelf: shelf.archive.write(shelf.key, b"Karen"), "the document is not JSON"),
-        (lambda shelf: shelf.leave({"a": 1}), "the document states no schema version"),
+        (lambda shelf: shelf.leave({"a": 1}), "the document has no schema_version"),
         (
             lambda shelf: shelf.leave({**shelf.earlier, "utterances": "Karen"}),
-            "transcript.utterances is not a list",
+            "transcript.utterances is of another type",
         ),
     ],
 )
