@@ -100,12 +100,12 @@ ENDED = "Step Functions Execution Status Change"
     ("body", "problem"),
     [
         ("words, not JSON", "the body is not JSON"),
-        ("[" * 100_000, "the body is nested too deeply"),
+        ('{"a":' * 100_000, "the body is nested too deeply"),
         (
-            {"detail-type": ENDED, "detail": {"input": "[" * 100_000, "executionArn": "arn"}},
-            "the body is nested too deeply",
+            {"detail-type": ENDED, "detail": {"input": '{"a":' * 100_000, "executionArn": "arn"}},
+            "the input is nested too deeply",
         ),
-        ([1], "the body is not a JSON object"),
+        ([1], "the body is of another type"),
         ({}, "there is no object 'detail'"),
         ({"event": "text"}, "there is no object 'event'"),
         ({"detail": {"bucket": {"name": "b"}, "object": {"key": ""}}}, "there is no text 'key'"),
