@@ -17,9 +17,10 @@ from typing import Any
 
 from botocore.config import Config
 
-from local.session import DIRECTORY, LocalSession, emulator_port, media_port, speech_port, speech_server
+from local.session import DIRECTORY, LocalSession, media_port, speech_port, speech_server
 from local.speech.__main__ import SAMPLES
 from operations.call_store import items_of
+from operations.environment import emulator_port
 
 PARALLEL_LIMIT = 10
 """Requests the speech server takes at once: Deepgram's limit as soon as sentiment, topics, intents or a summary is

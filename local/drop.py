@@ -16,8 +16,6 @@ from rich.text import Text
 
 from local.calls import Call, CallFailed, TooSlow, own_key, put_recording
 from local.follow import follow
-from local.server_process import port_is_free
-from local.session import emulator_port
 from operations.environment import UnusableEnvironment, emulator
 
 
@@ -36,11 +34,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     arguments = parser.parse_args(argv)
     errors = Console(stderr=True, highlight=False)
-    if port_is_free(emulator_port()):
-        errors.print(
-            Text(f"Nothing listens on port {emulator_port()}: start the environment with `make local`.", "red")
-        )
-        return 1
     call_id = arguments.call or str(uuid.uuid4())
     call = Call(call_id=call_id, key=own_key(arguments.clinic, arguments.day, call_id, arguments.recording.suffix))
     try:

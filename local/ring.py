@@ -15,8 +15,8 @@ from rich.console import Console
 from rich.text import Text
 
 from local.connect import ConnectFailed, Instance, PhoneCall
-from local.server_process import HOST, port_is_free
-from local.session import emulator_port, media_port
+from local.server_process import HOST
+from local.session import media_port
 from operations import watch
 from operations.environment import Environment, UnusableEnvironment, emulator
 
@@ -37,11 +37,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--call", default=None, metavar="ID", help="default: a new one")
     arguments = parser.parse_args(argv)
     console, errors = Console(highlight=False), Console(stderr=True, highlight=False)
-    if port_is_free(emulator_port()):
-        errors.print(
-            Text(f"Nothing listens on port {emulator_port()}: start the environment with `make local`.", "red")
-        )
-        return 1
     try:
         target = emulator()
         instance = Instance(target, f"http://{HOST}:{media_port()}")

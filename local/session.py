@@ -20,19 +20,13 @@ from local.emulator.settings import ACCOUNT_ID, REGION
 from local.server_process import HOST, ServerProcess, require_free_port
 from local.speech.authentication import KEY_VARIABLE
 from local.streamers import Streamer
-from operations.environment import EMULATOR_DIRECTORY, Environment, emulator, emulator_credentials
+from operations.environment import EMULATOR_DIRECTORY, Environment, emulator, emulator_credentials, emulator_port
 
 DIRECTORY = EMULATOR_DIRECTORY
-EMULATOR_PORT = 4566
 SPEECH_PORT = 8787
 MEDIA_PORT = 8789
 
 Report = Callable[[str], None]
-
-
-def emulator_port() -> int:
-    """Port of the emulator: ``CALLSCRIBE_EMULATOR_PORT``, by default 4566."""
-    return int(os.environ.get("CALLSCRIBE_EMULATOR_PORT", EMULATOR_PORT))
 
 
 def speech_port() -> int:

@@ -7,11 +7,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from rich.console import Console
-
 from local.ring import CLINIC
-from local.server_process import port_is_free
-from local.session import emulator_port
 from operations import watch
 
 
@@ -26,11 +22,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--environment", default="Local", metavar="NAME", help="the stage; default: %(default)s")
     parser.add_argument("--clinic", default=CLINIC, metavar="ID", help="default: %(default)s")
     arguments, more = parser.parse_known_args(argv)
-    if arguments.environment == "Local" and port_is_free(emulator_port()):
-        Console(stderr=True, highlight=False).print(
-            f"[red]Nothing listens on port {emulator_port()}: start the environment with `make local`."
-        )
-        return 2
     wanted = ["--call", arguments.call] if arguments.call else ["--clinic", arguments.clinic]
     return watch.main(["--environment", arguments.environment, *wanted, *more])
 

@@ -149,17 +149,22 @@ def emulator_credentials(port: int) -> Path:
     return EMULATOR_DIRECTORY / f"credentials-{port}"
 
 
+def emulator_port() -> int:
+    """Port of the embedded emulator: ``CALLSCRIBE_EMULATOR_PORT``, by default 4566."""
+    return int(os.environ.get("CALLSCRIBE_EMULATOR_PORT", _EMULATOR_PORT))
+
+
 def emulator(*, endpoint_url: str | None = None, stack_outputs: Path | None = None) -> Environment:
     """Find the Local environment on the embedded emulator, with the access key that it has left for its user.
 
     Args:
-        endpoint_url: Where the emulator is. Default: on the port in ``CALLSCRIBE_EMULATOR_PORT``, or 4566.
+        endpoint_url: Where the emulator is. Default: on `emulator_port`.
         stack_outputs: File written by ``cdk deploy --outputs-file``. Default: the emulator is asked.
 
     Raises:
         UnusableEnvironment: It is not running, not deployed, or the emulator cannot be reached.
     """
-    port = int(os.environ.get("CALLSCRIBE_EMULATOR_PORT", _EMULATOR_PORT))
+    port = emulator_port()
     endpoint_url = endpoint_url or f"http://127.0.0.1:{port}"
     access_key_id, secret_access_key = _emulator_key(urlsplit(endpoint_url).port or port)
     session = boto3.Session(

@@ -7,10 +7,6 @@ from it. Whoever starts it passes a key on, see :mod:`local.access.keys`; by def
 from __future__ import annotations
 
 import argparse
-import signal
-import socket
-import sys
-from contextlib import suppress
 
 import uvicorn
 
@@ -19,6 +15,7 @@ from local.kinesis_video.admission import Admission
 from local.kinesis_video.app import create_app
 from local.kinesis_video.streams import Settings, Streams
 from local.server_process import HOST, terminate_with_parent
+from local.serving import serve
 
 PORT = 8789
 SHUTDOWN_SECONDS = 1
@@ -68,16 +65,6 @@ def arguments() -> argparse.ArgumentParser:
     return parser
 
 
-class _Server(uvicorn.Server):
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        await super().startup(sockets)
-        if self.started:
-            scheme = "https" if self.config.is_ssl else "http"
-            port = self.servers[0].sockets[0].getsockname()[1]
-            sys.stdout.write(f"local Kinesis Video Streams ready on {scheme}://{HOST}:{port}\n")
-            sys.stdout.flush()
-
-
 def main() -> None:
     """Run the server; print one line when it answers."""
     options = arguments().parse_args()
@@ -91,7 +78,7 @@ def main() -> None:
     )
     if options.stop_with_parent:
         terminate_with_parent()
-    server = _Server(
+    serve(
         uvicorn.Config(
             create_app(Streams(settings), Admission(AccessKey.of_this_process(), emulator_url=options.emulator_url)),
             host=HOST,
@@ -102,12 +89,9 @@ def main() -> None:
             ssl_certfile=options.certificate,
             ssl_keyfile=options.certificate_key,
             timeout_graceful_shutdown=SHUTDOWN_SECONDS,
-        )
+        ),
+        ready="local Kinesis Video Streams ready on {url}",
     )
-    # uvicorn stops in order at the first signal and then raises it again.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit())
-    with suppress(KeyboardInterrupt):
-        server.run()
 
 
 if __name__ == "__main__":

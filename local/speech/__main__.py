@@ -10,13 +10,9 @@ from __future__ import annotations
 
 import argparse
 import os
-import signal
-import socket
 import sys
-from contextlib import suppress
 from pathlib import Path
 
-HOST = "127.0.0.1"
 PORT = 8787
 MAX_BYTES = 512 * 1024 * 1024
 SHUTDOWN_SECONDS = 5
@@ -106,7 +102,8 @@ def main() -> None:
 
     import uvicorn
 
-    from local.server_process import terminate_with_parent
+    from local.server_process import HOST, terminate_with_parent
+    from local.serving import serve
     from local.speech.app import SERVER_OPTIONS, create_app
     from local.speech.authentication import key_of_this_process
     from local.speech.engines import Engine, StreamEngine
@@ -142,14 +139,6 @@ def main() -> None:
         if chosen.warning:
             sys.stderr.write(f"{chosen.warning}\n")
 
-    class Server(uvicorn.Server):
-        async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-            await super().startup(sockets)
-            if self.started:
-                port = self.servers[0].sockets[0].getsockname()[1]
-                sys.stdout.write(f"local speech server ready on http://{HOST}:{port} (engine {engine.name})\n")
-                sys.stdout.flush()
-
     if options.stop_with_parent:
         terminate_with_parent()
     key = key_of_this_process()
@@ -167,7 +156,7 @@ def main() -> None:
         limits=StreamLimits(max_ahead=options.max_ahead),
         key=key,
     )
-    server = Server(
+    serve(
         uvicorn.Config(
             create_app(service, live),
             host=HOST,
@@ -176,12 +165,9 @@ def main() -> None:
             access_log=False,
             timeout_graceful_shutdown=SHUTDOWN_SECONDS,
             **SERVER_OPTIONS,
-        )
+        ),
+        ready=f"local speech server ready on {{url}} (engine {engine.name})",
     )
-    # uvicorn stops in order at the first signal and then raises it again.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit())
-    with suppress(KeyboardInterrupt):
-        server.run()
 
 
 if __name__ == "__main__":

@@ -4,22 +4,19 @@ from __future__ import annotations
 
 import io
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import cast
 
 import numpy as np
 import numpy.typing as npt
 import soundfile
 
 from local.speech.errors import unusable_audio
-from local.speech.parameters import ListenOptions
 
 Samples = npt.NDArray[np.int16]
 
 # About four and a half hours of 8 kHz stereo; a header must not make the server allocate more.
 MAX_DECODED_BYTES = 512 * 1024 * 1024
 _BLOCK_FRAMES = 1 << 20
-_CONTAINER_MAGIC = (b"RIFF", b"RF64", b"fLaC", b"OggS", b"ID3", b"FORM", b".snd")
-_RAW_SUBTYPES = {"linear16": ("PCM_16", 16000), "mulaw": ("ULAW", 8000)}
 
 
 @dataclass(frozen=True)
@@ -59,17 +56,19 @@ class Recording:
     sha256: str
 
 
-def decode(body: bytes, sha256: str, options: ListenOptions) -> Recording:
-    """Decode a submitted file.
+def decode(body: bytes, sha256: str, *, multichannel: bool) -> Recording:
+    """Decode a submitted file, which is recognised by its content.
 
-    Containers are recognised by their content. Bare samples need `encoding` ``linear16`` or ``mulaw`` and take
-    `sample_rate` (default 16000 and 8000 Hz) and `channels` (default 1).
+    Args:
+        body: The file.
+        sha256: Its digest, hexadecimal.
+        multichannel: Keeps the channels apart; without it they are mixed down to one.
 
     Raises:
         ListenError: 400 when the bytes are not audio, hold no samples, or are longer than the server takes.
     """
-    samples, rate = _read(body, options)
-    if not options.multichannel and samples.shape[1] > 1:
+    samples, rate = _read(body)
+    if not multichannel and samples.shape[1] > 1:
         samples = samples.mean(axis=1, keepdims=True).astype(np.int16)
     channels = tuple(
         Channel(np.ascontiguousarray(samples[:, index]).astype("<i2").tobytes(), rate, index, samples.shape[1], sha256)
@@ -78,21 +77,10 @@ def decode(body: bytes, sha256: str, options: ListenOptions) -> Recording:
     return Recording(channels, len(samples) / rate, sha256)
 
 
-def _read(body: bytes, options: ListenOptions) -> tuple[Samples, int]:
-    raw = _RAW_SUBTYPES.get(options.encoding or "")
-    if raw is None or body.startswith(_CONTAINER_MAGIC):
-        arguments: dict[str, Any] = {}
-    else:
-        subtype, rate = raw
-        arguments = {
-            "format": "RAW",
-            "subtype": subtype,
-            "samplerate": options.sample_rate or rate,
-            "channels": options.channels,
-        }
+def _read(body: bytes) -> tuple[Samples, int]:
     blocks: list[Samples] = []
     try:
-        with soundfile.SoundFile(io.BytesIO(body), **arguments) as file:
+        with soundfile.SoundFile(io.BytesIO(body)) as file:
             room = MAX_DECODED_BYTES // 2 // file.channels
             while len(block := file.read(_BLOCK_FRAMES, dtype="int16", always_2d=True)):
                 blocks.append(cast("Samples", block))

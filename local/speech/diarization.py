@@ -1,8 +1,8 @@
 """Telling two speakers apart on one channel by the sound of their voices.
 
-A voice is described by its pitch and its spectral envelope (mel-frequency cepstrum) over a stretch of speech without a
-pause. Two clusters of such stretches are two speakers if they lie far enough apart, otherwise there is one. More than
-two are not told apart, nor are speakers who talk at the same time.
+A voice is described by its spectral envelope (mel-frequency cepstrum) over a stretch of speech without a pause. Two
+clusters of such stretches are two speakers if they lie far enough apart, otherwise there is one. More than two are not
+told apart, nor are speakers who talk at the same time.
 """
 
 from __future__ import annotations
@@ -24,19 +24,17 @@ RATE = 8000
 # A pause this long between two words, in seconds, may hide a change of speaker.
 TURN_PAUSE = 0.25
 # Squared distance between the centres of two clusters from which on they are two voices. On the sample calls one
-# voice alone gives at most 12, two voices at least 29.
-TWO_VOICES = 18.0
+# voice alone gives at most 6, two voices at least 19.
+TWO_VOICES = 12.0
 # Frames (hundredths of a second) that a voice must be heard for; less says more about the words than about the voice.
 LEAST_VOICE = 200
 
 _WINDOW, _STEP, _FFT = 256, 80, 512
 _BANDS, _COEFFICIENTS = 24, 12
-_LOWEST_PITCH, _HIGHEST_PITCH = 70, 350
 _LEAST_FRAMES = 30
-_LEAST_VOICED = 6
 _ROUNDS = 50
-# Spread within one voice, from what is said rather than who says it: pitch in octaves, then the coefficients.
-_SPREAD = np.array([0.12, 5, 4, 4, 3, 3, 2.5, 2.5, 2.5, 2, 2, 2, 2])
+# Spread of the coefficients within one voice, from what is said rather than who says it.
+_SPREAD = np.array([5, 4, 4, 3, 3, 2.5, 2.5, 2.5, 2, 2, 2, 2])
 
 
 @dataclass(frozen=True)
@@ -61,7 +59,8 @@ def assign_speakers(words: Sequence[SpokenWord], channel: Channel) -> None:
     stretches = [stretch for part in _parts(words) if (stretch := _stretch(part, samples)) is not None]
     if len(stretches) < 2:
         return
-    distances = _cluster(_with_known_pitch(stretches), np.array([stretch.frames for stretch in stretches], float))
+    voices, weights = zip(*((stretch.voice, float(stretch.frames)) for stretch in stretches), strict=True)
+    distances = _cluster(np.array(voices), np.array(weights))
     if distances is None:
         return
     first = int(distances[0].argmin())
@@ -92,16 +91,7 @@ def _stretch(part: list[SpokenWord], samples: Floats) -> _Stretch | None:
     frames = frames[energy > 0.1 * np.percentile(energy, 75)] * np.hanning(_WINDOW)
     if len(frames) < _LEAST_FRAMES:
         return None
-    return _Stretch(part, np.concatenate([[_pitch(frames)], _cepstrum(frames)]), len(frames))
-
-
-def _pitch(frames: Floats) -> float:
-    """Return the median pitch as the logarithm to base 2; NaN when too little is voiced."""
-    correlation = np.fft.irfft(np.abs(np.fft.rfft(frames, 2 * _FFT)) ** 2)
-    shortest, longest = RATE // _HIGHEST_PITCH, RATE // _LOWEST_PITCH
-    lag = correlation[:, shortest:longest].argmax(axis=1) + shortest
-    voiced = correlation[np.arange(len(lag)), lag] > 0.5 * correlation[:, 0]
-    return float(np.log2(np.median(RATE / lag[voiced]))) if voiced.sum() >= _LEAST_VOICED else float("nan")
+    return _Stretch(part, _cepstrum(frames) / _SPREAD, len(frames))
 
 
 def _cepstrum(frames: Floats) -> Floats:
@@ -126,15 +116,6 @@ def _mel_filters() -> Floats:
 def _cosines() -> Floats:
     cosines: Floats = np.cos(np.pi / _BANDS * np.outer(np.arange(_BANDS) + 0.5, np.arange(1, _COEFFICIENTS + 1)))
     return cosines
-
-
-def _with_known_pitch(stretches: Sequence[_Stretch]) -> Floats:
-    """Return the voices on one scale; whispered stretches get the pitch of the others, so that it decides nothing."""
-    voices = np.array([stretch.voice for stretch in stretches])
-    unknown = np.isnan(voices[:, 0])
-    voices[unknown, 0] = 0.0 if unknown.all() else np.median(voices[~unknown, 0])
-    scaled: Floats = voices / _SPREAD
-    return scaled
 
 
 def _cluster(voices: Floats, weights: Floats) -> Floats | None:

@@ -95,12 +95,10 @@ def analyse(utterances: Sequence[Utterance], options: ListenOptions) -> tuple[Js
         results["sentiments"] = _sentiments(placed)
         metadata["sentiment_info"] = _info("vader", count, len(placed))
     if options.topics:
-        labels = _labels("topics", options.custom_topics, only_custom=options.custom_topics_only)
-        results["topics"] = {"segments": _matches(placed, labels, "topics", "topic")}
+        results["topics"] = {"segments": _matches(placed, "topics", "topic")}
         metadata["topics_info"] = _info("topics", count, len(results["topics"]["segments"]))
     if options.intents:
-        labels = _labels("intents", options.custom_intents, only_custom=options.custom_intents_only)
-        results["intents"] = {"segments": _matches(placed, labels, "intents", "intent")}
+        results["intents"] = {"segments": _matches(placed, "intents", "intent")}
         metadata["intents_info"] = _info("intents", count, len(results["intents"]["segments"]))
     if options.summarize:
         short = summary([item.sentence for item in placed])
@@ -125,12 +123,8 @@ def _sentiments(placed: Sequence[_Placed]) -> Json:
     return {"segments": segments, "average": sentiment_of(mean_sentiment(spoken))}
 
 
-def _labels(kind: str, custom: Sequence[str], *, only_custom: bool) -> Mapping[str, Sequence[str]]:
-    own: dict[str, list[str]] = {} if only_custom else lexicon(kind)
-    return {**own, **{label: [label.lower()] for label in custom}}
-
-
-def _matches(placed: Sequence[_Placed], labels: Mapping[str, Sequence[str]], plural: str, singular: str) -> list[Json]:
+def _matches(placed: Sequence[_Placed], plural: str, singular: str) -> list[Json]:
+    labels: Mapping[str, Sequence[str]] = lexicon(plural)
     segments = []
     for item in placed:
         spoken = f" {item.sentence.spoken} "

@@ -25,10 +25,10 @@ class Entry:
 
     Attributes:
         request_id: As in the reply.
-        parameters: Names and values in order; a callback's without credentials and query.
+        parameters: Names and values in order.
         parallel: Requests in progress when it arrived, itself included.
         started: Seconds on a monotonic clock.
-        finished: Seconds on the same clock; `None` while it runs. With a callback, when the job is over.
+        finished: Seconds on the same clock; `None` while it runs.
         audio: Path of the audio's URL, or ``(body)``.
         sha256: Digest of the audio, once there.
         status: HTTP status of the answer; `None` while it runs and when there was none.
@@ -124,11 +124,6 @@ class Slots:
         self._refused = 0
 
 
-def recorded_parameters(query: list[tuple[str, str]]) -> list[tuple[str, str]]:
-    """Return a query's names and values without what may be a secret."""
-    return [(name, _without_secrets(value) if name == "callback" else value) for name, value in query]
-
-
 class Journal:
     """Records requests and lets in as many at once as the limit allows.
 
@@ -142,7 +137,7 @@ class Journal:
 
     def open(self, request_id: str, query: list[tuple[str, str]]) -> Entry:
         """Record the arrival of a request."""
-        entry = Entry(request_id, recorded_parameters(query), self._slots.with_next)
+        entry = Entry(request_id, query, self._slots.with_next)
         self._entries.append(entry)
         return entry
 
@@ -169,8 +164,3 @@ class Journal:
         """Forget everything but the requests in progress."""
         self._entries.clear()
         self._slots.reset()
-
-
-def _without_secrets(url: str) -> str:
-    parts = urlsplit(url)
-    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"

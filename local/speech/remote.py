@@ -1,28 +1,20 @@
-"""Everything the server sends out: fetching the audio of a URL and delivering callbacks.
+"""Fetching the audio of a URL.
 
-Both go to allowed hosts only, so that a request cannot make the server read what its machine can reach.
+It comes from allowed hosts only, so that a request cannot make the server read what its machine can reach.
 """
 
 from __future__ import annotations
 
 import asyncio
 import ipaddress
-import logging
 from collections.abc import AsyncIterator, Iterable
-from typing import Any
 from urllib.parse import urlsplit
 
 import httpx
 
-from local.speech.errors import ListenError, bad_request, invalid_parameter, remote_content_error
-
-log = logging.getLogger(__name__)
+from local.speech.errors import ListenError, bad_request, remote_content_error
 
 FETCH_SECONDS = 120.0
-CALLBACK_SECONDS = 30.0
-# Deepgram's page "Callback" says ten retries 30 s apart; on one machine a second is long enough.
-CALLBACK_ATTEMPTS = 11
-CALLBACK_PAUSE = 1.0
 
 
 def too_large(limit: int) -> ListenError:
@@ -96,32 +88,6 @@ class Remote:
                 return await gather_bytes(answer.aiter_bytes(), self._max_bytes)
         except (httpx.HTTPError, httpx.InvalidURL, TimeoutError) as problem:
             raise remote_content_error(f"no answer ({type(problem).__name__})") from problem
-
-    def check_callback(self, url: str) -> None:
-        """Refuse a callback to a host that this server may not reach.
-
-        Raises:
-            ListenError: 400, as Deepgram answers for a callback that it does not accept.
-        """
-        if not self.allows(url):
-            raise invalid_parameter("Invalid callback url.")
-
-    async def deliver(self, url: str, method: str, reply: dict[str, Any]) -> None:
-        """Send a reply to its callback, again and again until it is taken or the attempts are used up."""
-        for attempt in range(CALLBACK_ATTEMPTS):
-            if attempt:
-                await asyncio.sleep(CALLBACK_PAUSE)
-            try:
-                answer = await self._client.request(
-                    method, url, json=reply, headers={"dg-token": "local"}, timeout=CALLBACK_SECONDS
-                )
-            except httpx.HTTPError as problem:
-                log.warning("callback attempt %d failed: %s", attempt + 1, type(problem).__name__)
-                continue
-            if answer.is_success:
-                return
-            log.warning("callback attempt %d was answered with %d", attempt + 1, answer.status_code)
-        log.error("callback given up after %d attempts", CALLBACK_ATTEMPTS)
 
 
 def url_in(body: object) -> str:

@@ -15,8 +15,7 @@ from local.speech.formatting import grouped, reworded
 from local.speech.intelligence import analyse, entities, mean_sentiment, score_sentiment, sentiment_of
 from local.speech.parameters import ListenOptions
 from local.speech.spoken_numbers import Redaction
-from local.speech.transcript import Sentence, SpokenWord, Utterance, confidence
-from local.speech.writing import find_term
+from local.speech.transcript import SpokenWord, Utterance, confidence
 
 Json = dict[str, Any]
 
@@ -82,8 +81,6 @@ def _metadata(
         metadata["diarize_info"] = {"model_uuid": model_uuid("local-voices"), "arch": options.diarize}
     if options.tags:
         metadata["tags"] = list(options.tags)
-    if options.extra:
-        metadata["extra"] = dict(pair.split(":", 1) for pair in options.extra if ":" in pair)
     if warnings := _warnings(options, unknown_terms):
         metadata["warnings"] = warnings
     return metadata
@@ -117,15 +114,11 @@ def _channel(spoken: Sequence[Utterance], options: ListenOptions) -> Json:
     if options.language == "multi":
         alternative["languages"] = ["en"] if words else []
         alternative["languages_hinted"] = list(options.language_hints)
-    if options.paragraphs or options.smart_format:
-        alternative["paragraphs"] = _paragraphs(spoken, options)
     if options.detect_entities:
         alternative["entities"] = entities(words)
     channel: Json = {"alternatives": [alternative]}
     if options.detect_language:
         channel["detected_language"] = "en"
-    if options.search:
-        channel["search"] = [{"query": query, "hits": find_term(words, query)} for query in options.search]
     return channel
 
 
@@ -162,30 +155,4 @@ def _utterance(utterance: Utterance, options: ListenOptions) -> Json:
         answer["speaker"] = utterance.speaker
     if utterance.words[0].sentiment is not None:
         answer |= sentiment_of(mean_sentiment(utterance.words))
-    return answer
-
-
-def _paragraphs(spoken: Sequence[Utterance], options: ListenOptions) -> Json:
-    paragraphs = []
-    for utterance in spoken:
-        paragraph: Json = {
-            "sentences": [_sentence(sentence) for sentence in utterance.sentences],
-            "num_words": len(utterance.words),
-            "start": utterance.start,
-            "end": utterance.end,
-        }
-        if utterance.speaker is not None:
-            paragraph["speaker"] = utterance.speaker
-        if utterance.words[0].sentiment is not None:
-            paragraph |= sentiment_of(mean_sentiment(utterance.words))
-        paragraphs.append(paragraph)
-    labels = [f"Speaker {utterance.speaker}: " if options.diarize else "" for utterance in spoken]
-    text = "\n\n".join(label + utterance.text for label, utterance in zip(labels, spoken, strict=True))
-    return {"transcript": f"\n{text}" if text else "", "paragraphs": paragraphs}
-
-
-def _sentence(sentence: Sentence) -> Json:
-    answer: Json = {"text": sentence.text, "start": sentence.words[0].start, "end": sentence.words[-1].end}
-    if sentence.sentiment is not None:
-        answer |= sentiment_of(sentence.sentiment)
     return answer

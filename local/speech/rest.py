@@ -6,9 +6,8 @@ import asyncio
 import hashlib
 import json
 import uuid
-from collections.abc import Coroutine
 from contextlib import ExitStack, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from starlette.requests import Request
@@ -46,7 +45,6 @@ class ListenService:
     remote: Remote
     max_bytes: int
     key: str
-    _jobs: set[asyncio.Task[None]] = field(default_factory=set)
 
     async def listen(self, request: Request) -> Response:
         """Answer one request as Deepgram would."""
@@ -66,10 +64,7 @@ class ListenService:
         return response
 
     async def close(self) -> None:
-        """Give up callbacks that are still to be delivered."""
-        for job in self._jobs:
-            job.cancel()
-        await asyncio.gather(*self._jobs, return_exceptions=True)
+        """Close every connection."""
         await self.remote.close()
 
     async def _answer(self, request: Request, entry: Entry) -> Response:
@@ -77,8 +72,6 @@ class ListenService:
             end.callback(entry.finish)
             authenticate(request.headers.get("authorization", ""), self.key)
             options = parse_options(request.query_params.multi_items(), self.engine.languages)
-            if options.callback is not None:
-                self.remote.check_callback(options.callback)
             end.enter_context(self.journal.slot(entry))
             url, body = await self._source(request, entry)
             engine = self.engine
@@ -91,14 +84,6 @@ class ListenService:
                     return answer
                 if fault.action == "no-speech":
                     engine = Deaf(engine)
-            if options.callback is not None:
-                # Counts as in progress, and stays open in the journal, until the job is over.
-                job = asyncio.create_task(
-                    self._call_back(end.pop_all(), self._reply(url, body, options, engine, entry), options, entry)
-                )
-                self._jobs.add(job)
-                job.add_done_callback(self._jobs.discard)
-                return JSONResponse({"request_id": entry.request_id})
             return JSONResponse(await self._reply(url, body, options, engine, entry))
 
     async def _source(self, request: Request, entry: Entry) -> tuple[str | None, bytes]:
@@ -120,19 +105,8 @@ class ListenService:
         if url is not None:
             body = await self.remote.fetch(url)
             entry.sha256 = await asyncio.to_thread(_sha256, body)
-        recording = await asyncio.to_thread(decode, body, entry.sha256 or "", options)
+        recording = await asyncio.to_thread(decode, body, entry.sha256 or "", multichannel=options.multichannel)
         return await transcribe(recording, engine, options, entry.request_id)
-
-    async def _call_back(
-        self, end: ExitStack, replying: Coroutine[Any, Any, Json], options: ListenOptions, entry: Entry
-    ) -> None:
-        """Do a job and deliver its reply. What Deepgram delivers when it fails is not documented; here the error."""
-        with end:
-            try:
-                reply = await replying
-            except ListenError as error:
-                reply = {**error.body(entry.request_id)}
-        await self.remote.deliver(options.callback or "", options.callback_method, reply)
 
 
 def _sha256(body: bytes) -> str:

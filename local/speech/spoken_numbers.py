@@ -106,8 +106,8 @@ def _spans(start: int, parts: list[tuple[int, int]]) -> Iterator[NumberSpan]:
             start = part_end
 
 
-def as_numerals(words: list[SpokenWord], *, currency: bool) -> list[SpokenWord]:
-    """Write numbers from ten up as numerals, and with `currency` dollars as amounts. One number becomes one word.
+def as_numerals(words: list[SpokenWord]) -> list[SpokenWord]:
+    """Write numbers from ten up as numerals, and dollars as amounts. One number becomes one word.
 
     Numerals that the engine has written stay as they are.
     """
@@ -117,7 +117,7 @@ def as_numerals(words: list[SpokenWord], *, currency: bool) -> list[SpokenWord]:
     for span in number_spans(texts):
         written += words[position : span.start]
         position = span.end
-        dollars = currency and texts[span.end : span.end + 1] == ["dollars"] and span.numerals.isdecimal()
+        dollars = texts[span.end : span.end + 1] == ["dollars"] and span.numerals.isdecimal()
         if dollars:
             position += 1
             written.append(merge(words[span.start : position], f"${int(span.numerals):,}"))

@@ -41,12 +41,6 @@ class SpokenWord:
         """Take a word from the engine."""
         return cls(word.text, word.text, word.start, word.end, word.confidence, word.punctuated)
 
-    def reword(self, text: str) -> None:
-        """Put another text in place of the word; the engine's punctuation around it stays."""
-        before, after = self.marks
-        self.text = self.written = text
-        self.punctuated = None if self.punctuated is None else f"{before}{text}{after}"
-
     @property
     def marks(self) -> tuple[str, str]:
         """The punctuation that the engine has put before and after the word."""

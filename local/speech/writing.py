@@ -36,30 +36,3 @@ def _asks(spoken: Sequence[SpokenWord]) -> bool:
     while len(texts) > 1 and texts[0] in words("question_leads"):
         texts = texts[1:]
     return len(texts) > 2 and (texts[0] in words("question_pronouns") or texts[0] in words("auxiliaries"))
-
-
-def replace_terms(spoken: list[SpokenWord], rules: Sequence[str]) -> list[SpokenWord]:
-    """Apply `replace` rules ``find:replacement`` to single words; an empty replacement removes the word."""
-    found = {find.lower(): new for find, separator, new in (rule.partition(":") for rule in rules) if separator}
-    for word in spoken:
-        if word.text in found:
-            word.reword(found[word.text])
-    return [word for word in spoken if word.text]
-
-
-def find_term(spoken: Sequence[SpokenWord], query: str) -> list[dict[str, object]]:
-    """Return the hits of one `search` term: where its words were recognised one after another."""
-    wanted = query.lower().split()
-    hits: list[dict[str, object]] = []
-    for position in range(len(spoken) - len(wanted) + 1):
-        match = spoken[position : position + len(wanted)]
-        if wanted and [word.text for word in match] == wanted:
-            hits.append(
-                {
-                    "confidence": round(min(word.confidence for word in match), 6),
-                    "start": match[0].start,
-                    "end": match[-1].end,
-                    "snippet": " ".join(word.written for word in match),
-                }
-            )
-    return hits

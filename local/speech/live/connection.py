@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from starlette.websockets import WebSocket, WebSocketDisconnect
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
-from local.speech.engines import ChannelStream, Heard, Passage, SpeechStart
+from local.speech.engines import ChannelStream, Heard, Passage
 from local.speech.faults import MAX_DELAY
 from local.speech.faulty_answers import reset, transport_of
-from local.speech.live.controls import Control, NotUnderstood, read_control
+from local.speech.live.controls import NotUnderstood, read_control
 from local.speech.live.faults import OF_FINALS, StreamFault
 from local.speech.live.journal import StreamEntry
 from local.speech.live.messages import Json, Messages, schema_error
@@ -22,7 +22,6 @@ from local.speech.live.options import StreamOptions
 from local.speech.live.outbox import Outbox
 from local.speech.live.pace import PaceMeter
 from local.speech.live.samples import SampleDecoder, Undecodable
-from local.speech.parameters import MAX_KEYTERM_TOKENS, keyterm_tokens
 
 log = logging.getLogger(__name__)
 
@@ -72,32 +71,6 @@ class _Over(Exception):
         self.reason = reason
 
 
-class _Channel:
-    """One channel of the stream and what ``UtteranceEnd`` needs to know of it."""
-
-    def __init__(self, stream: ChannelStream) -> None:
-        self.stream = stream
-        self.speaking = False
-        self.last_word_end: float | None = None
-
-    def note(self, heard: Heard) -> None:
-        if isinstance(heard, SpeechStart):
-            self.speaking = True
-            return
-        if heard.speech_final or heard.from_finalize:
-            self.speaking = False
-        if heard.words:
-            self.last_word_end = heard.words[-1].end
-
-    def utterance_ended(self, now: float, gap: float) -> float | None:
-        """Return where the last word ended if that is `gap` seconds ago, once for each utterance."""
-        ended = self.last_word_end
-        if self.speaking or ended is None or now - ended < gap:
-            return None
-        self.last_word_end = None
-        return ended
-
-
 class Connection:
     """An accepted WebSocket.
 
@@ -122,7 +95,7 @@ class Connection:
         limits: StreamLimits,
     ) -> None:
         self._socket = socket
-        self._channels = [_Channel(stream) for stream in streams]
+        self._streams = list(streams)
         self._options = options
         self._messages = messages
         self._faults = list(faults)
@@ -153,8 +126,8 @@ class Connection:
             raise
         finally:
             await self._outbox.close()
-            for channel in self._channels:
-                await channel.stream.release()
+            for stream in self._streams:
+                await stream.release()
 
     async def _take_messages(self) -> None:
         """Take messages until the client asks for the end.
@@ -207,7 +180,7 @@ class Connection:
         if self._faults:
             await self._fire(lambda fault: fault.after is not None and self._seconds >= fault.after)
         for index, pcm in enumerate(audio):
-            await self._say(index, await self._channels[index].stream.feed(pcm))
+            await self._say(index, await self._streams[index].feed(pcm))
 
     async def _control(self, text: str) -> bool:
         """Obey a control message; return whether the stream goes on."""
@@ -222,40 +195,15 @@ class Connection:
             return True
         self._entry.controls.append(control.kind)
         if control.kind == "Finalize":
-            for index, channel in enumerate(self._channels):
+            for index, stream in enumerate(self._streams):
                 if control.channel in {None, index}:
-                    await self._say(index, await channel.stream.finalize())
-        elif control.kind == "Configure":
-            await self._configure(control)
+                    await self._say(index, await stream.finalize())
         return control.kind != "CloseStream"
-
-    async def _configure(self, control: Control) -> None:
-        if control.keyterms is not None:
-            if not self._options.listen.model.startswith("nova-3"):
-                await self._send(
-                    self._messages.not_configured(
-                        "CONFIGURE_KEYTERMS_NOT_SUPPORTED", "`keyterms` are only supported for Nova-3."
-                    )
-                )
-                return
-            if keyterm_tokens(control.keyterms) > MAX_KEYTERM_TOKENS:
-                await self._send(
-                    self._messages.not_configured(
-                        "CONFIGURE_KEYTERM_LIMIT_EXCEEDED", f"The keyterms exceed {MAX_KEYTERM_TOKENS} tokens."
-                    )
-                )
-                return
-            for channel in self._channels:
-                await channel.stream.replace_vocabulary(control.keyterms)
-        for name, wanted in control.features:
-            if name == "numerals":
-                self._messages.use_numerals(wanted)
-        await self._send(self._messages.configured(control.keyterms))
 
     async def _finish(self) -> None:
         """Say the rest, then close the stream in order."""
-        for index, channel in enumerate(self._channels):
-            await self._say(index, await channel.stream.finish())
+        for index, stream in enumerate(self._streams):
+            await self._say(index, await stream.finish())
         if any(fault.action == "no-metadata" for fault in self._faults):
             self._entry.faults.append("no-metadata")
         else:
@@ -264,16 +212,9 @@ class Connection:
 
     async def _say(self, index: int, heard: Sequence[Heard]) -> None:
         """Send what an engine has heard in a channel."""
-        channel = self._channels[index]
         for event in heard:
-            channel.note(event)
             if isinstance(event, Passage):
                 await self._send_passage(index, event)
-            elif self._options.vad_events:
-                await self._send(self._messages.speech_started(index, event.at))
-        gap = self._options.utterance_end
-        if gap is not None and (ended := channel.utterance_ended(self._seconds, gap)) is not None:
-            await self._send(self._messages.utterance_end(index, ended))
 
     async def _send_passage(self, index: int, passage: Passage) -> None:
         if not passage.final and not self._options.interim_results:

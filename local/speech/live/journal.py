@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, fields
 from typing import Any, Literal
 
 from local.speech.engines import ChannelStream
-from local.speech.journal import MAX_ENTRIES, Slots, recorded_parameters
+from local.speech.journal import MAX_ENTRIES, Slots
 
 MAX_CONTROLS = 1_000
 
@@ -113,7 +113,7 @@ class StreamJournal:
 
     def open(self, request_id: str, query: list[tuple[str, str]]) -> StreamEntry:
         """Record the arrival of a handshake."""
-        entry = StreamEntry(request_id, recorded_parameters(query), self.slots.with_next)
+        entry = StreamEntry(request_id, query, self.slots.with_next)
         self.entries.append(entry)
         return entry
 

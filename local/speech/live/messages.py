@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
 from local.speech.engines import Passage, StreamEngine
 from local.speech.formatting import grouped, reworded
-from local.speech.intelligence import entities
 from local.speech.live.options import StreamOptions
 from local.speech.reply import model_uuid, word_body
 from local.speech.spoken_numbers import Redaction
 from local.speech.transcript import SpokenWord, confidence
-from local.speech.writing import find_term
 
 Json = dict[str, Any]
 
@@ -24,7 +20,7 @@ class Messages:
 
     Args:
         engine: Named in the metadata.
-        options: What the stream asks for; `Configure` changes them.
+        options: What the stream asks for.
         request_id: Reported in every message that has one.
     """
 
@@ -41,10 +37,6 @@ class Messages:
             "model_uuid": model_uuid(engine.name),
         }
 
-    def use_numerals(self, wanted: bool) -> None:
-        """Write numbers as numerals from now on, or no longer."""
-        self._listen = replace(self._listen, numerals=wanted)
-
     def results(self, channel: int, passage: Passage) -> Json:
         """Return ``Results``."""
         words, transcript = self._written(channel, passage)
@@ -56,34 +48,16 @@ class Messages:
         if self._listen.language == "multi":
             alternative["languages"] = ["en"] if words else []
             alternative["languages_hinted"] = list(self._listen.language_hints)
-        body: Json = {"alternatives": [alternative]}
-        if self._listen.search:
-            body["search"] = [{"query": query, "hits": find_term(words, query)} for query in self._listen.search]
-        message: Json = {
+        return {
             "type": "Results",
             "channel_index": [channel, self._channels],
             "duration": round(passage.end - passage.start, 6),
             "start": round(passage.start, 6),
             "is_final": passage.final,
             "speech_final": passage.speech_final and self._options.endpointing is not None,
-            "channel": body,
+            "channel": {"alternatives": [alternative]},
             "metadata": self._metadata,
             "from_finalize": passage.from_finalize,
-        }
-        if self._listen.detect_entities and passage.final:
-            message["entities"] = entities(words)
-        return message
-
-    def speech_started(self, channel: int, at: float) -> Json:
-        """Return ``SpeechStarted``."""
-        return {"type": "SpeechStarted", "channel": [channel, self._channels], "timestamp": round(at, 6)}
-
-    def utterance_end(self, channel: int, last_word_end: float) -> Json:
-        """Return ``UtteranceEnd``."""
-        return {
-            "type": "UtteranceEnd",
-            "channel": [channel, self._channels],
-            "last_word_end": round(last_word_end, 6),
         }
 
     def metadata(self, *, sha256: str, duration: float) -> Json:
@@ -100,20 +74,6 @@ class Messages:
         if self._listen.warnings:
             message["warnings"] = list(self._listen.warnings)
         return message
-
-    def configured(self, keyterms: Sequence[str] | None) -> Json:
-        """Return ``ConfigureSuccess``."""
-        message: Json = {"type": "ConfigureSuccess", "request_id": self._request_id}
-        return message if keyterms is None else {**message, "keyterms": list(keyterms)}
-
-    def not_configured(self, code: str, description: str) -> Json:
-        """Return ``ConfigureFailure``."""
-        return {
-            "type": "ConfigureFailure",
-            "request_id": self._request_id,
-            "code": code,
-            "description": description,
-        }
 
     def _written(self, channel: int, passage: Passage) -> tuple[list[SpokenWord], str]:
         if not self._writes:

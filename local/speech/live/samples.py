@@ -2,31 +2,17 @@
 
 from __future__ import annotations
 
-import io
-from functools import cache
-from typing import cast
-
 import numpy as np
-import soundfile
 
-from local.speech.audio import Samples
 from local.speech.live.options import StreamOptions
 
 # Of containers and codecs that are not the bare samples that were announced.
 _FOREIGN = (b"OggS", b"fLaC", b"ID3", b"\x1aE\xdf\xa3")
-_WIDTHS = {"linear16": 2, "mulaw": 1, "alaw": 1}
+_WIDTH = 2
 
 
 class Undecodable(ValueError):
     """A message does not hold samples of the announced encoding."""
-
-
-@cache
-def _companded(subtype: str) -> Samples:
-    """Return the sample for each byte of a telephone encoding."""
-    every_byte = io.BytesIO(bytes(range(256)))
-    samples, _ = soundfile.read(every_byte, dtype="int16", format="RAW", subtype=subtype, samplerate=8_000, channels=1)
-    return cast("Samples", samples)
 
 
 class SampleDecoder:
@@ -41,8 +27,6 @@ class SampleDecoder:
         self.channels = options.channels if options.listen.multichannel else 1
         self.samples = 0
         self._of = options.channels
-        self._width = _WIDTHS[options.encoding]
-        self._table = None if self._width > 1 else _companded({"mulaw": "ULAW", "alaw": "ALAW"}[options.encoding])
         self._rest = b""
         self._begun = False
 
@@ -54,16 +38,16 @@ class SampleDecoder:
         Raises:
             Undecodable: It ends within a sample, or is the beginning of something else.
         """
-        if len(message) % self._width or (not self._begun and message.startswith(_FOREIGN)):
+        if len(message) % _WIDTH or (not self._begun and message.startswith(_FOREIGN)):
             raise Undecodable
         self._begun = True
         data = self._rest + message
-        whole = len(data) - len(data) % (self._width * self._of)
+        whole = len(data) - len(data) % (_WIDTH * self._of)
         data, self._rest = data[:whole], data[whole:]
-        if self._table is None and self._of == 1:
+        if self._of == 1:
             self.samples += whole // 2
             return [data]
-        flat = np.frombuffer(data, "<i2") if self._table is None else self._table[np.frombuffer(data, np.uint8)]
+        flat = np.frombuffer(data, "<i2")
         self.samples += len(flat) // self._of
         apart = flat.reshape(-1, self._of)
         if self.channels == 1:

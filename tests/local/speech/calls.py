@@ -61,8 +61,7 @@ def options(**parameters: str | Iterable[str]) -> ListenOptions:
 
 @cache
 def _decoded(name: str, multichannel: bool) -> Recording:
-    asked = ListenOptions(multichannel=multichannel)
-    return decode(wav(name), hashlib.sha256(wav(name)).hexdigest(), asked)
+    return decode(wav(name), hashlib.sha256(wav(name)).hexdigest(), multichannel=multichannel)
 
 
 def recording(name: str, asked: ListenOptions) -> Recording:

@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -83,12 +83,10 @@ def recogniser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Speech]:
 
 @dataclass
 class AudioHost:
-    """A web server for audio and callbacks: answers by path, and what was sent to it."""
+    """A web server for audio: its answers by path."""
 
     url: str
     answers: dict[str, tuple[int, bytes]]
-    received: list[tuple[str, str, bytes]] = field(default_factory=list)
-    arrived: threading.Event = field(default_factory=threading.Event)
 
 
 @pytest.fixture
@@ -104,20 +102,6 @@ def audio_host() -> Iterator[AudioHost]:
             self.send_header("content-length", str(len(body)))
             self.end_headers()
             self.wfile.write(body)
-
-        def do_PUT(self) -> None:
-            self.do_POST()
-
-        def do_POST(self) -> None:
-            body = self.rfile.read(int(self.headers["content-length"]))
-            status, _ = host.answers.get(self.path, (200, b""))
-            host.answers.pop(self.path, None)
-            self.send_response(status)
-            self.send_header("content-length", "0")
-            self.end_headers()
-            host.received.append((self.command, self.path, body))
-            if status == 200:
-                host.arrived.set()
 
         def log_message(self, *_: object) -> None:
             """Keep the tests' output quiet."""

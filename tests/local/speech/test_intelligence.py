@@ -43,13 +43,6 @@ def test_topics_and_intents_are_found_in_the_sentence_that_has_them() -> None:
     assert metadata["topics_info"]["input_tokens"] == 16
 
 
-@pytest.mark.parametrize(("mode", "found"), [("extended", {"Appointment", "Parking"}), ("strict", {"Parking"})])
-def test_custom_topics_join_or_replace_the_others(mode: str, found: set[str]) -> None:
-    spoken = [utterance("is there parking for my appointment")]
-    results, _ = analyse(spoken, options(topics="true", custom_topic="Parking", custom_topic_mode=mode))
-    assert {topic["topic"] for topic in results["topics"]["segments"][0]["topics"]} == found
-
-
 def test_a_short_call_is_echoed_as_its_summary_at_no_tokens() -> None:
     results, metadata = analyse([utterance("hello there")], options(summarize="v2"))
     assert results["summary"] == {"result": "success", "short": "hello there"}

@@ -8,11 +8,10 @@ from local.speech.engines.scripted import ScriptedEngine
 from tests.local.speech.calls import NAMES, SAMPLES, encoded, options, plain_words, recording, tone, turns
 
 
-def recognised(body: bytes, digest: str, **parameters: str) -> list[Recognition]:
+def recognised(body: bytes, digest: str, *, multichannel: bool = False) -> list[Recognition]:
     engine = ScriptedEngine()
-    return [
-        asyncio.run(engine.transcribe(channel, ())) for channel in decode(body, digest, options(**parameters)).channels
-    ]
+    channels = decode(body, digest, multichannel=multichannel).channels
+    return [asyncio.run(engine.transcribe(channel, ())) for channel in channels]
 
 
 def said(recognition: Recognition) -> list[str]:
@@ -31,10 +30,10 @@ def test_a_known_recording_is_answered_from_its_script() -> None:
 
 def test_unknown_recordings_get_transcripts_of_their_own() -> None:
     body = encoded(tone(4, channels=2))
-    customer, agent = recognised(body, "0123" * 16, multichannel="true")
+    customer, agent = recognised(body, "0123" * 16, multichannel=True)
     assert said(agent) == plain_words("Thank you for calling. How can I help you today?")
     assert " ".join(said(customer)).endswith("my code is alpha bravo charlie delta alpha bravo charlie delta")
-    assert said(customer) != said(recognised(body, "4567" * 16, multichannel="true")[0])
+    assert said(customer) != said(recognised(body, "4567" * 16, multichannel=True)[0])
     assert customer.words[-1].end <= 4
 
 

@@ -53,8 +53,9 @@ def test_both_schemes_of_deepgram_are_accepted(speech: Speech, header: str) -> N
     assert speech.listen(AUDIO, {"authorization": header}).status_code == 200
 
 
-def test_an_unknown_parameter_is_refused(speech: Speech) -> None:
-    assert error(speech.listen(AUDIO, custom_vocabulary="x")) == (400, "INVALID_QUERY_PARAMETER")
+@pytest.mark.parametrize("name", ["custom_vocabulary", "search", "callback"])
+def test_a_parameter_that_is_unknown_or_not_supported_is_refused(speech: Speech, name: str) -> None:
+    assert error(speech.listen(AUDIO, None, **{name: "x"})) == (400, "INVALID_QUERY_PARAMETER")
 
 
 def test_text_is_refused_as_audio(speech: Speech) -> None:
@@ -133,10 +134,8 @@ def test_requests_are_held_until_so_many_are_in_progress(speech: Speech) -> None
 
 def test_the_journal_shows_what_was_sent_and_nothing_secret(speech: Speech, audio_host: AudioHost) -> None:
     url = f"{audio_host.url}/calls/{NAMES[0]}.wav?X-Amz-Signature=s3cret"
-    callback = f"{audio_host.url.replace('//', '//user:s3cret@')}/results?token=s3cret"
     speech.listen(url, model="nova-3", keyterm=["glaucoma", "copay"])
-    speech.listen(AUDIO, callback=callback)
-    assert audio_host.arrived.wait(10)
+    speech.listen(AUDIO)
     journal = speech.journal()
     first, second = journal["requests"]
     assert first["parameters"] == [["model", "nova-3"], ["keyterm", "glaucoma"], ["keyterm", "copay"]]
@@ -147,26 +146,6 @@ def test_the_journal_shows_what_was_sent_and_nothing_secret(speech: Speech, audi
     assert "s3cret" not in json.dumps(journal)
     speech.reset()
     assert speech.journal()["requests"] == []
-
-
-def test_a_callback_is_accepted_at_once_and_delivered_until_taken(speech: Speech, audio_host: AudioHost) -> None:
-    audio_host.answers["/results"] = (500, b"")
-    answer = speech.listen(AUDIO, callback=f"{audio_host.url}/results", callback_method="PUT")
-    assert answer.json() == {"request_id": answer.headers["dg-request-id"]}
-    assert audio_host.arrived.wait(10)
-    assert [(method, path) for method, path, _ in audio_host.received] == [("PUT", "/results")] * 2
-    delivered = json.loads(audio_host.received[-1][2])
-    assert delivered["metadata"]["request_id"] == answer.json()["request_id"]
-
-
-def test_a_callback_brings_the_error_of_a_job_that_fails(speech: Speech, audio_host: AudioHost) -> None:
-    speech.listen(b"no audio", callback=f"{audio_host.url}/results")
-    assert audio_host.arrived.wait(10)
-    assert json.loads(audio_host.received[0][2])["err_code"] == "Bad Request"
-
-
-def test_a_callback_to_elsewhere_is_refused(speech: Speech) -> None:
-    assert error(speech.listen(AUDIO, callback="https://example.com/x")) == (400, "INVALID_QUERY_PARAMETER")
 
 
 @pytest.mark.parametrize(

@@ -21,7 +21,7 @@ def texts(words: list[SpokenWord]) -> str:
         ("four seven one five six two", "471562"),
         ("nineteen fifty two", "1952"),
         ("at nine thirty in the morning", "at 9:30 in the morning"),
-        ("two hundred dollars", "200 dollars"),
+        ("two hundred dollars", "$200"),
         ("one thousand two hundred thirty four", "1234"),
         ("thirty days", "30 days"),
         ("one moment please", "one moment please"),
@@ -34,20 +34,20 @@ def texts(words: list[SpokenWord]) -> str:
     ],
 )
 def test_spoken_numbers_are_written_as_numerals(spoken: str, written: str) -> None:
-    assert texts(as_numerals(said(spoken), currency=False)) == written
+    assert texts(as_numerals(said(spoken))) == written
 
 
 def test_amounts_are_written_with_their_currency() -> None:
-    assert texts(as_numerals(said("a bill for two thousand dollars today"), currency=True)) == "a bill for $2,000 today"
+    assert texts(as_numerals(said("a bill for two thousand dollars today"))) == "a bill for $2,000 today"
 
 
 def test_numerals_of_the_engine_become_amounts_too() -> None:
-    assert texts(as_numerals(said("all of the 2000 dollars"), currency=True)) == "all of the $2,000"
+    assert texts(as_numerals(said("all of the 2000 dollars"))) == "all of the $2,000"
 
 
 def test_a_redacted_number_is_no_number_any_more() -> None:
     words = Redaction(["numbers"]).apply(said("two hundred dollars"))
-    assert texts(as_numerals(words, currency=True)) == "[NUMBER_1] dollars"
+    assert texts(as_numerals(words)) == "[NUMBER_1] dollars"
 
 
 def test_the_punctuation_around_a_number_stays() -> None:
@@ -56,7 +56,7 @@ def test_the_punctuation_around_a_number_stays() -> None:
 
 
 def test_a_number_keeps_the_time_of_all_its_words() -> None:
-    (number,) = as_numerals(said("four seven one"), currency=False)
+    (number,) = as_numerals(said("four seven one"))
     assert (number.start, number.end) == (0, 2.5)
     assert number.confidence == pytest.approx(0.9)
 

@@ -2,7 +2,7 @@ import pytest
 
 from local.speech.engines import Word
 from local.speech.transcript import SpokenWord, utterances
-from local.speech.writing import find_term, replace_terms, write
+from local.speech.writing import write
 
 
 def spoken(text: str, *, pause: float = 0.0) -> list[SpokenWord]:
@@ -83,22 +83,3 @@ def test_the_punctuation_of_the_engine_is_kept_and_ends_sentences(sentences: lis
     for sentence in utterance.sentences:
         write(sentence)
     assert [sentence.text for sentence in utterance.sentences] == sentences
-
-
-def test_a_replaced_word_keeps_its_punctuation() -> None:
-    words = replace_terms(punctuated("The copay, please."), ["copay:co-payment", "please:"])
-    assert [word.punctuated for word in words] == ["The", "co-payment,"]
-
-
-def test_terms_are_replaced_and_removed() -> None:
-    words = replace_terms(spoken("the copay is due"), ["Copay:co-payment", "the:", "nonsense"])
-    assert [word.text for word in words] == ["co-payment", "is", "due"]
-
-
-def test_a_search_finds_every_place_where_the_term_was_said() -> None:
-    hits = find_term(spoken("eye drops and eye drops"), "Eye Drops")
-    assert [(hit["start"], hit["end"], hit["snippet"]) for hit in hits] == [
-        (0, 0.6, "eye drops"),
-        (0.9, 1.5, "eye drops"),
-    ]
-    assert find_term(spoken("eye drops"), "eye drops please") == []

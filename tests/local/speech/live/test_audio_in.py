@@ -4,7 +4,6 @@ import pytest
 from local.speech.live.options import parse_stream_options
 from local.speech.live.pace import PaceMeter
 from local.speech.live.samples import SampleDecoder, Undecodable
-from tests.local.speech.calls import encoded, tone
 
 
 def decoder(**parameters: str) -> SampleDecoder:
@@ -27,14 +26,6 @@ def test_channels_are_mixed_down_to_their_mean() -> None:
     taken = decoder(channels="2")
     (mixed,) = taken.feed(np.array([100, 300, -2, 0], "<i2").tobytes())
     assert np.frombuffer(mixed, "<i2").tolist() == [200, -1]
-
-
-@pytest.mark.parametrize(("encoding", "subtype"), [("mulaw", "ULAW"), ("alaw", "ALAW")])
-def test_telephone_encodings_are_decoded(encoding: str, subtype: str) -> None:
-    samples = tone(0.1)
-    body = encoded(samples, subtype=subtype)[-len(samples) :]
-    (pcm,) = decoder(encoding=encoding).feed(body)
-    assert np.abs(np.frombuffer(pcm, "<i2").astype(int) - samples[:, 0]).max() < 300
 
 
 @pytest.mark.parametrize("message", [b"\0", b"fLaC" + bytes(4), b"\x1aE\xdf\xa3" + bytes(4)])

@@ -9,13 +9,9 @@ import pytest
 import yaml
 from deepgram.listen.v1.client import V1Client
 from deepgram.listen.v1.types import (
-    ListenV1ConfigureFailure,
-    ListenV1ConfigureSuccess,
     ListenV1Error,
     ListenV1Metadata,
     ListenV1Results,
-    ListenV1SpeechStarted,
-    ListenV1UtteranceEnd,
 )
 from jsonschema import Draft202012Validator
 from pydantic import BaseModel
@@ -31,23 +27,16 @@ from local.speech.parameters import published
 FIXTURES = os.environ.get("CALLSCRIBE_DEEPGRAM_FIXTURES")
 MODELS: dict[str, type[BaseModel]] = {
     "Results": ListenV1Results,
-    "SpeechStarted": ListenV1SpeechStarted,
-    "UtteranceEnd": ListenV1UtteranceEnd,
     "Metadata": ListenV1Metadata,
     "Error": ListenV1Error,
-    "ConfigureSuccess": ListenV1ConfigureSuccess,
-    "ConfigureFailure": ListenV1ConfigureFailure,
 }
 ASKED = {"model": "nova-3", "encoding": "linear16", "sample_rate": "8000", "channels": "2", "multichannel": "true"}
 EVERYTHING = ASKED | {
     "language": "multi",
     "smart_format": "true",
-    "detect_entities": "true",
+    "language_hint": "en",
     "redact": "numbers",
-    "search": "nine",
-    "replace": "eye:eyes",
     "interim_results": "true",
-    "profanity_filter": "true",
 }
 SPOKEN = tuple(
     Word(text, 1 + place / 2, 1.4 + place / 2, 0.9)
@@ -66,12 +55,7 @@ def every_message(parameters: dict[str, str]) -> list[Json]:
         write.results(0, Passage(0.0, 5.5, SPOKEN, speech_final=True)),
         write.results(1, Passage(0.0, 5.0, ())),
         write.results(1, Passage(5.0, 6.0, (), from_finalize=True)),
-        write.speech_started(1, 0.25),
-        write.utterance_end(0, 4.9),
         write.metadata(sha256="0" * 64, duration=6.0),
-        write.configured(None),
-        write.configured(["glaucoma"]),
-        write.not_configured("CONFIGURE_KEYTERMS_NOT_SUPPORTED", "`keyterms` are only supported for Nova-3."),
         schema_error("missing field `type`", "{}"),
         ERROR_MESSAGE,
     ]
@@ -97,16 +81,13 @@ def test_results_are_written_and_redacted_as_the_reply_for_a_recording_is() -> N
     # What is not final does not use up a label.
     assert interim["channel"]["alternatives"][0]["transcript"].endswith("[NUMBER_1].")
     assert (final["channel_index"], final["start"], final["duration"]) == ([0, 2], 0.0, 5.5)
-    assert "entities" in final
-    assert "entities" not in interim
 
 
-def test_numbers_become_numerals_from_configure_on() -> None:
-    write = messages(ASKED)
+def test_numbers_become_numerals_with_smart_format_alone() -> None:
     passage = Passage(0.0, 6.0, SPOKEN)
-    assert "nine eight" in write.results(0, passage)["channel"]["alternatives"][0]["transcript"]
-    write.use_numerals(True)
-    assert "9876" in write.results(0, passage)["channel"]["alternatives"][0]["transcript"]
+    assert "nine eight" in messages(ASKED).results(0, passage)["channel"]["alternatives"][0]["transcript"]
+    formatted = messages(ASKED | {"smart_format": "true"}).results(0, passage)
+    assert "9876" in formatted["channel"]["alternatives"][0]["transcript"]
 
 
 def test_frames_stay_as_they_are_whatever_is_asked_for() -> None:

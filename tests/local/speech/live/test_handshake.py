@@ -35,7 +35,7 @@ async def test_a_stream_is_accepted_with_its_request_id_and_without_compression(
         (STEREO | {"custom_vocabulary": "x"}, "`custom_vocabulary`"),
         (STEREO | {"sentiment": "true"}, "`sentiment`"),
         (STEREO | {"interim_results": "yes"}, "interim_results"),
-        (STEREO | {"utterance_end_ms": "999"}, "'999'"),
+        (STEREO | {"utterance_end_ms": "1000"}, "`utterance_end_ms`"),
         (STEREO | {"model": "nova-9"}, "model/language/tier"),
     ],
 )

@@ -1,7 +1,7 @@
 import pytest
 
 from local.speech.errors import ListenError
-from local.speech.live.options import StreamOptions, parse_stream_options
+from local.speech.live.options import SUPPORTED, StreamOptions, parse_stream_options, streaming_parameters
 
 ASKED = {"model": "nova-3", "encoding": "linear16", "sample_rate": "8000"}
 
@@ -13,7 +13,6 @@ def parsed(**parameters: str) -> StreamOptions:
 def test_defaults_are_deepgrams() -> None:
     options = parsed()
     assert (options.channels, options.endpointing, options.interim_results) == (1, 0.01, False)
-    assert (options.utterance_end, options.vad_events) == (None, False)
 
 
 @pytest.mark.parametrize(("value", "seconds"), [("300", 0.3), ("0", 0.0), ("true", 0.01), ("false", None)])
@@ -25,17 +24,13 @@ def test_endpointing_is_milliseconds_or_off(value: str, seconds: float | None) -
     ("name", "value"),
     [
         ("endpointing", "soon"),
-        ("utterance_end_ms", "999"),
-        ("utterance_end_ms", "5001"),
-        ("utterance_end_ms", "1000"),
-        ("diarize_model", "v2"),
         ("encoding", "mp3"),
         ("encoding", "opus"),
+        ("encoding", "mulaw"),
         ("sample_rate", "4000"),
         ("channels", "21"),
         ("utterances", "true"),
         ("summarize", "v2"),
-        ("callback", "wss://127.0.0.1/results"),
         ("keywords", "copay:2"),
     ],
 )
@@ -52,5 +47,9 @@ def test_bare_samples_need_their_description(missing: str) -> None:
     assert missing in caught.value.message
 
 
-def test_utterance_end_needs_interim_results() -> None:
-    assert parsed(utterance_end_ms="1500", interim_results="true").utterance_end == 1.5
+@pytest.mark.parametrize("name", sorted(streaming_parameters().keys() - SUPPORTED))
+def test_what_deepgram_does_and_this_server_does_not_is_refused_by_name(name: str) -> None:
+    with pytest.raises(ListenError) as caught:
+        parsed(**{name: "1"})
+    assert caught.value.code == "INVALID_QUERY_PARAMETER"
+    assert caught.value.message == f"The local server does not support `{name}`, which Deepgram does."
