@@ -7,12 +7,12 @@ from typing import Final
 
 from callscribe.audio_facts import AudioFacts
 from callscribe.conversation.alignment import SegmentMap
+from callscribe.conversation.call_summary import CallSummary, summarise
 from callscribe.conversation.phrases import spoken
 from callscribe.conversation.roles import RoleAssignment, assign_roles, speaker_name
 from callscribe.conversation.sentiment import utterance_sentiments
 from callscribe.conversation.utterances import Role, TimedWord, Utterance, mean_confidence
 from callscribe.cost import Cost
-from callscribe.judgement.call_summary import CallSummary, summarise
 from callscribe.live.state import LiveCoverage
 from callscribe.recognition import (
     Entity,

@@ -1,1 +1,1 @@
-"""Who says what: utterances, roles, sentiment, and the phrases that tell."""
+"""Who says what: utterances, roles, sentiment, the phrases that tell, and the summary with its flags."""

@@ -1,1 +1,1 @@
-"""What is concluded from a conversation: flags, summary, quality."""
+"""What is concluded from a conversation: the score of its quality, by a rubric of criteria."""

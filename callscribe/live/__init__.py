@@ -1,1 +1,1 @@
-"""A call while it runs: what is announced, its state, gaps, coverage and transcript."""
+"""A call while it runs: what is announced, its state, gaps and coverage, and when its recording can have been made."""

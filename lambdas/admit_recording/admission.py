@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING
 from botocore.exceptions import ClientError
 
 from callscribe.contract.table_keys import failed_admission_key, transcript_key
+from callscribe.live.recorded_time import possible_time
 from callscribe.recordings.layouts import (
     CallKind,
     CallRecording,
@@ -33,7 +34,6 @@ from callscribe.recordings.layouts import (
     parse_key,
     with_start,
 )
-from callscribe.recordings.recorded_time import possible_time
 from callscribe.recordings.recording import AdmittedRecording, RecordingObject
 from lambdas.admit_recording.contents import Contents, Ours
 from lambdas.admit_recording.decision import Decision, Rejected, Verdict

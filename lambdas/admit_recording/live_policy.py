@@ -3,7 +3,7 @@
 A live transcript stands for a recording only where its words cover the recording's time, on the clock: lengths prove
 nothing. A call may be streamed for five minutes of queue and one of an agent who then talks on unheard; or streaming is
 stopped for a card payment and never started again. So a recording is spared if every time at which any part of it can
-have been made (`callscribe.recordings.recorded_time`) lies in one interval in which all was transcribed.
+have been made (`callscribe.live.recorded_time`) lies in one interval in which all was transcribed.
 """
 
 from __future__ import annotations

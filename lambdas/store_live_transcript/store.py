@@ -17,7 +17,7 @@ from callscribe.contract.table_keys import EXPIRY, ItemKey, call_partition, tran
 from callscribe.documents import ArchivePointers, StoredForm, quality_attribute, stored_form
 from callscribe.judgement.quality import QualityScore, Rubric, score
 from callscribe.live.call import LiveStatus, LiveUtterance
-from callscribe.live.transcript import MissingUtterances, build_live_transcript, recognition_of
+from callscribe.live_transcript import MissingUtterances, build_live_transcript, recognition_of
 from callscribe.serialization import decode
 from callscribe.table_values import plain
 from callscribe.transcript import LIVE, Transcript

@@ -11,7 +11,7 @@ from callscribe.deepgram.options import TranscriptionOptions
 from callscribe.deepgram.transcription import DeepgramTranscriptions
 from callscribe.live.call import CHANNEL_ROLES, LiveUtterance
 from callscribe.live.state import LiveState
-from callscribe.live.transcript import build_live_transcript, recognition_of
+from callscribe.live_transcript import build_live_transcript, recognition_of
 from callscribe.transcript import Transcript
 
 CALL_ID = "0d3c1f52-9a7e-4b38-8c62-51f0e7d4ab19"

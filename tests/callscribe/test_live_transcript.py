@@ -15,7 +15,7 @@ from callscribe.documents import ArchivePointers, from_document, to_document, to
 from callscribe.judgement.quality import load_rubric, score
 from callscribe.live.call import LiveUtterance
 from callscribe.live.state import LiveState
-from callscribe.live.transcript import MissingUtterances, recognition_of, turns
+from callscribe.live_transcript import MissingUtterances, recognition_of, turns
 from callscribe.transcript import Role, Transcript
 from tests.callscribe.live_calls import CONVERSATION, live_item, live_transcript, utterance
 

@@ -2,7 +2,7 @@ from typing import Any
 
 import pytest
 
-from callscribe.judgement.call_summary import FLAGS, CallSummary, SummarySource
+from callscribe.conversation.call_summary import FLAGS, CallSummary, SummarySource
 from tests.callscribe.replies import (
     AGENT,
     APPOINTMENT,
