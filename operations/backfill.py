@@ -20,8 +20,8 @@ from botocore.exceptions import BotoCoreError, ClientError
 from rich.console import Console
 from rich.text import Text
 
+from callscribe.contract.call_kind import CallKind
 from callscribe.contract.table_keys import failed_listing, transcript_listing
-from callscribe.recordings.layouts import CallKind
 from operations import environment
 from operations.call_store import FAILED_STATUSES, items_of
 from operations.environment import UnusableEnvironment

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from callscribe.recordings.layouts import CallKind
+from callscribe.contract.call_kind import CallKind
 
 REPLIES: Final = "replies/"
 """Key prefix of Deepgram's replies, as they came, gzip."""

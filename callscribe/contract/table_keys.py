@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
 
-from callscribe.recordings.layouts import CallKind
+from callscribe.contract.call_kind import CallKind
 
 CALL_INDEX: Final = "GSI1"
 """Index of what belongs to a call."""

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any, Final
 
+from callscribe.contract.call_kind import CallKind
 from callscribe.conversation.utterances import Role
 from callscribe.data_files import load
 from callscribe.judgement.criteria import KINDS, Call, Criterion, Finding
-from callscribe.recordings.layouts import CallKind
 from callscribe.serialization import InvalidData, decode, encode
 from callscribe.transcript import Transcript
 

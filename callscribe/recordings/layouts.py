@@ -11,9 +11,9 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from enum import StrEnum
 from typing import Final
 
+from callscribe.contract.call_kind import CallKind
 from callscribe.recordings.clinics import ClinicDecision, ClinicEvidence, ClinicRules, ClinicSource
 from callscribe.serialization import OpenEnum
 
@@ -67,13 +67,6 @@ START_METADATA: Final = "started-at"
 _DAY: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _UUID: Final = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 _CONNECT_NAME: Final = re.compile(r"(?P<contact>.+)_(?P<stamp>[0-9]{8}T[0-9]{2}(?::|%3[Aa])[0-9]{2})_UTC", re.DOTALL)
-
-
-class CallKind(StrEnum):
-    """Which part of a contact a recording holds."""
-
-    AGENT = "agent"
-    IVR = "ivr"
 
 
 class StartSource(OpenEnum):

@@ -21,10 +21,10 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
 
+from callscribe.contract.call_kind import CallKind
 from callscribe.contract.table_keys import failed_admission_key, transcript_key
 from callscribe.live.recorded_time import possible_time
 from callscribe.recordings.layouts import (
-    CallKind,
     CallRecording,
     NotACall,
     RecordingKey,

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from callscribe.contract.call_kind import CallKind
 from callscribe.contract.table_keys import live_call_key
 from callscribe.live.state import InvalidLiveState, LiveState
-from callscribe.recordings.layouts import CallKind
 from lambdas.common.observability import logger
 
 if TYPE_CHECKING:

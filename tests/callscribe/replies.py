@@ -7,10 +7,11 @@ from datetime import UTC, datetime
 from typing import Any
 
 from callscribe.audio_facts import AudioFacts
+from callscribe.contract.call_kind import CallKind
 from callscribe.deepgram.options import TranscriptionOptions
 from callscribe.deepgram.reply import parse_reply
 from callscribe.deepgram.transcription import DeepgramTranscriptions
-from callscribe.recordings.layouts import CallKind, CallRecording
+from callscribe.recordings.layouts import CallRecording
 from callscribe.recordings.recording import Provenance
 from callscribe.transcript import Role, Transcript, build_transcript
 

@@ -10,6 +10,7 @@ from boto3.dynamodb.types import TypeSerializer
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from callscribe.contract.call_kind import CallKind
 from callscribe.documents import (
     ArchivePointers,
     InvalidDocument,
@@ -20,7 +21,6 @@ from callscribe.documents import (
 )
 from callscribe.judgement.quality import load_rubric, score
 from callscribe.recognition import Sentiment
-from callscribe.recordings.layouts import CallKind
 from callscribe.transcript import Label, Role, Transcript, Utterance
 from tests.callscribe.replies import APPOINTMENT, RECORDING, Turn, mono, silent, stereo, transcript_of
 

@@ -15,7 +15,8 @@ import boto3
 from botocore.exceptions import ClientError
 
 from callscribe.audio_facts import AudioFacts
-from callscribe.recordings.layouts import CallKind, CallRecording
+from callscribe.contract.call_kind import CallKind
+from callscribe.recordings.layouts import CallRecording
 from callscribe.recordings.recording import AdmittedRecording, Provenance, RecordingObject, recording_id
 from tests.fakes.table import create_transcript_table
 

@@ -1,5 +1,5 @@
+from callscribe.contract.call_kind import CallKind
 from callscribe.contract.table_keys import ItemKey, claim_key, transcript_key, transcript_range
-from callscribe.recordings.layouts import CallKind
 
 
 def test_a_transcript_is_filed_by_clinic_and_day_and_listed_by_call() -> None:

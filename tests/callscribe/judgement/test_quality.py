@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from callscribe.contract.call_kind import CallKind
 from callscribe.data_files import load
 from callscribe.documents import from_document, to_document
 from callscribe.judgement.quality import CriterionScore, InvalidRubric, QualityScore, load_rubric, parse_rubric, score
-from callscribe.recordings.layouts import CallKind
 from tests.callscribe.replies import (
     AGENT,
     APPOINTMENT,

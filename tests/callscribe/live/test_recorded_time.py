@@ -8,10 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from callscribe.contract.call_kind import CallKind
 from callscribe.live.coverage import Interval
 from callscribe.live.recorded_time import possible_time
 from callscribe.recordings.clinics import ClinicDecision
-from callscribe.recordings.layouts import CallKind, CallRecording, StartSource, parse_key
+from callscribe.recordings.layouts import CallRecording, StartSource, parse_key
 
 NINE = datetime(2026, 11, 20, 9, 0, tzinfo=UTC)
 CALL = CallRecording(

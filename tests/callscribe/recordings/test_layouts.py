@@ -4,9 +4,9 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from callscribe.contract.call_kind import CallKind
 from callscribe.recordings.clinics import ClinicDecision, ClinicEvidence, ClinicRules, ClinicSource, decide
 from callscribe.recordings.layouts import (
-    CallKind,
     CallRecording,
     NotACall,
     RecordingKey,

@@ -9,8 +9,8 @@ from unittest.mock import Mock
 import pytest
 from botocore.exceptions import ClientError
 
+from callscribe.contract.call_kind import CallKind
 from callscribe.recordings.clinics import ClinicRules
-from callscribe.recordings.layouts import CallKind
 from callscribe.recordings.recording import AdmittedRecording
 from lambdas.admit_recording.admission import Admission, NewVersionPolicy
 from lambdas.admit_recording.announcement import Announcement

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
+from callscribe.contract.call_kind import CallKind
 from callscribe.contract.table_keys import transcript_key
 from callscribe.recordings.clinics import ClinicRules, ContactFacts
-from callscribe.recordings.layouts import CallKind
 from lambdas.admit_recording import handler
 from tests.callscribe.live_calls import live_item
 from tests.lambdas.admit_recording.test_admission import Door, outcome

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
+from callscribe.contract.call_kind import CallKind
 from callscribe.contract.table_keys import ItemKey
-from callscribe.recordings.layouts import CallKind
 from lambdas.common.claims import (
     AlreadyAnswered,
     AttemptsSpent,

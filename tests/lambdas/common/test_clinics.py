@@ -8,10 +8,10 @@ from unittest.mock import Mock
 
 import pytest
 
+from callscribe.contract.call_kind import CallKind
 from callscribe.contract.schema import SCHEMA_VERSION
 from callscribe.contract.table_keys import CLINIC_EVIDENCE, claim_key, disputed_clinics_partition, transcript_key
 from callscribe.recordings.clinics import ClinicDecision, ClinicEvidence, ClinicSource
-from callscribe.recordings.layouts import CallKind
 from lambdas.common import clinics
 from lambdas.common.clinics import Clinics, KnownClinic
 from lambdas.common.errors import TransientError

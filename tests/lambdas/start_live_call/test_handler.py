@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any, cast
 import boto3
 import pytest
 
+from callscribe.contract.call_kind import CallKind
 from callscribe.contract.schema import SCHEMA_VERSION
 from callscribe.contract.table_keys import ItemKey, transcript_key
 from callscribe.live.call import LiveCall
-from callscribe.recordings.layouts import CallKind
 from lambdas.common import aws
 from lambdas.common.errors import TransientError, UnexpectedError
 from lambdas.start_live_call import handler

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any, cast
 import pytest
 from botocore.exceptions import ClientError
 
+from callscribe.contract.call_kind import CallKind
 from callscribe.deepgram.options import TranscriptionOptions
 from callscribe.deepgram.transcription import DeepgramTranscriptions
 from callscribe.documents import from_document
-from callscribe.recordings.layouts import CallKind
 from callscribe.transcript import Role
 from lambdas.common.archive import VOCABULARY_TERMS, Archive
 from lambdas.common.claims import ClaimLost, Claims
