@@ -1,25 +1,39 @@
 """AWS CDK constructs that transcribe every Amazon Connect call with Deepgram, in your own account."""
 
-from constructs_lib.connect_wiring import ConnectWiring
+from callscribe.recordings.clinics import ClinicRules
+from constructs_lib.connect_wiring import ConnectWiring, MediaStreamStorage, RecordingStorage
 from constructs_lib.deepgram_options import DeepgramOptions
 from constructs_lib.deepgram_prices import DeepgramPrices
 from constructs_lib.deepgram_secret import DeepgramSecret
+from constructs_lib.function_settings import FunctionSettings
 from constructs_lib.live_streamer import LiveStreamer
 from constructs_lib.live_transcript_feed import LiveTranscriptFeed
 from constructs_lib.recording_bucket import RecordingBucket
+from constructs_lib.recording_limits import RecordingLimits, RecordingPolicy, RequestLimits
+from constructs_lib.streamer_settings import CallLimits, Capacity, TaskSettings
 from constructs_lib.transcript_archive import TranscriptArchive
 from constructs_lib.transcript_table import TranscriptTable
 from constructs_lib.transcription_function import TranscriptionFunction
 from constructs_lib.transcription_workflow import TranscriptionWorkflow
 
 __all__ = [
+    "CallLimits",
+    "Capacity",
+    "ClinicRules",
     "ConnectWiring",
     "DeepgramOptions",
     "DeepgramPrices",
     "DeepgramSecret",
+    "FunctionSettings",
     "LiveStreamer",
     "LiveTranscriptFeed",
+    "MediaStreamStorage",
     "RecordingBucket",
+    "RecordingLimits",
+    "RecordingPolicy",
+    "RecordingStorage",
+    "RequestLimits",
+    "TaskSettings",
     "TranscriptArchive",
     "TranscriptTable",
     "TranscriptionFunction",

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Mapping
-from typing import Any, Final
+from collections.abc import Callable
+from typing import Final
 
 from aws_cdk import Duration, Token
 from aws_cdk import aws_cloudwatch as cloudwatch
@@ -14,6 +14,7 @@ from aws_cdk import aws_iam as iam
 
 from callscribe.contract import metrics
 from callscribe.contract.table_keys import CALL_INDEX, CALLS, CLINIC_EVIDENCE
+from callscribe.recordings.clinics import ClinicRules
 from constructs_lib import _grants, _nag
 from constructs_lib._functions import RuntimeFunction
 
@@ -24,57 +25,50 @@ _E164: Final = re.compile(r"\+[1-9][0-9]{1,14}")
 _LONGEST: Final = 3072
 
 
-def clinics_setting(
-    *,
-    by_queue: Mapping[str, str] | None,
-    by_dialled_number: Mapping[str, str] | None,
-    by_prefix: Mapping[str, str] | None = None,
-    default: str | None,
-    instance_arn: str | None,
-    check: Callable[[str], str],
-) -> str:
-    """Return the options as the functions read them.
+def clinics_setting(rules: ClinicRules, *, instance_arn: str | None, check: Callable[[str], str]) -> str:
+    """Return *rules* as the functions read them.
 
     Args:
-        by_queue: Option ``clinic_by_queue``.
-        by_dialled_number: Option ``clinic_by_dialled_number``.
-        by_prefix: Option ``clinic_by_prefix``.
-        default: Option ``default_clinic_id``.
+        rules: Whose calls they are.
         instance_arn: The instance that the queues must be of, as far as that is known.
         check: Refuses what cannot be a clinic id.
 
     Raises:
-        ValueError: If an option is no mapping, or something in it cannot be what it is meant to be.
+        ValueError: If something in *rules* cannot be what it is meant to be, or they are too long for a function.
     """
-    queues = _checked("clinic_by_queue", by_queue, "ARNs of queues", check)
-    numbers = _checked("clinic_by_dialled_number", by_dialled_number, "telephone numbers", check)
-    prefixes = _checked("clinic_by_prefix", by_prefix, "prefixes of keys", check)
-    for prefix, clinic in prefixes.items():
-        if not prefix.strip("/"):
-            raise ValueError(f"clinic {clinic!r} has an empty prefix: use default_clinic_id for all other recordings")
-    for number in numbers:
+    for option, clinics in (
+        ("clinic_by_queue", rules.clinic_by_queue.values()),
+        ("clinic_by_dialled_number", rules.clinic_by_dialled_number.values()),
+        ("clinic_by_prefix", rules.clinic_by_prefix.values()),
+        ("default_clinic_id", () if rules.default_clinic_id is None else (rules.default_clinic_id,)),
+    ):
+        for clinic in clinics:
+            try:
+                check(clinic)
+            except ValueError as refused:
+                raise ValueError(f"{option}: {refused}") from None
+    for number in rules.clinic_by_dialled_number:
         if not Token.is_unresolved(number) and not _E164.fullmatch(number):
             raise ValueError(
                 f"clinic_by_dialled_number: {number!r} is no number in E.164 form: write '+', the country code and the "
                 "number, digits only, as in '+493012345678'"
             )
-    if default is not None:
-        _check("default_clinic_id", default, check)
     setting = json.dumps(
         {
-            "clinic_by_queue": {_queue(arn, instance_arn): clinic for arn, clinic in queues.items()},
-            "clinic_by_dialled_number": numbers,
-            "clinic_by_prefix": prefixes,
-            "default_clinic_id": default,
+            "clinic_by_queue": {_queue(arn, instance_arn): clinic for arn, clinic in rules.clinic_by_queue.items()},
+            "clinic_by_dialled_number": dict(rules.clinic_by_dialled_number),
+            "clinic_by_prefix": dict(rules.clinic_by_prefix),
+            "default_clinic_id": rules.default_clinic_id,
         },
         ensure_ascii=False,
         separators=(",", ":"),
     )
     if len(setting.encode()) > _LONGEST:
         raise ValueError(
-            f"{len(queues)} queues, {len(numbers)} numbers and {len(prefixes)} prefixes of clinics take "
-            f"{len(setting.encode())} bytes: a function's environment has room for {_LONGEST}; let the contact's "
-            "attribute clinic_id name the clinic, use shorter prefixes or clinic ids, or a workflow for each part"
+            f"{len(rules.clinic_by_queue)} queues, {len(rules.clinic_by_dialled_number)} numbers and "
+            f"{len(rules.clinic_by_prefix)} prefixes of clinics take {len(setting.encode())} bytes: a function's "
+            f"environment has room for {_LONGEST}; let the contact's attribute clinic_id name the clinic, use shorter "
+            "prefixes or clinic ids, or a workflow for each part"
         )
     return setting
 
@@ -116,30 +110,6 @@ def metric_conflicts(function: RuntimeFunction) -> cloudwatch.Metric:
         period=Duration.minutes(5),
         statistic="Sum",
     )
-
-
-def _checked(option: str, given: Any, keys: str, check: Callable[[str], str]) -> dict[str, str]:
-    if given is None:
-        return {}
-    if not isinstance(given, Mapping):
-        raise ValueError(
-            f"{option} must be a mapping of {keys} to clinic ids, such as {{…: 'lakeside'}}, and is a "
-            f"{type(given).__name__}"
-        )
-    for key, clinic in given.items():
-        if not isinstance(key, str):
-            raise ValueError(f"{option}: {key!r} is a {type(key).__name__}: the keys are {keys}, as text")
-        _check(option, clinic, check)
-    return dict(given)
-
-
-def _check(option: str, clinic: Any, check: Callable[[str], str]) -> None:
-    if not isinstance(clinic, str):
-        raise ValueError(f"{option}: {clinic!r} is a {type(clinic).__name__}: a clinic id is a text")
-    try:
-        check(clinic)
-    except ValueError as refused:
-        raise ValueError(f"{option}: {refused}") from None
 
 
 def _queue(arn: str, instance_arn: str | None) -> str:

@@ -6,18 +6,15 @@ from urllib.parse import urlsplit
 
 from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_iam as iam
-from aws_cdk import aws_kms as kms
-from aws_cdk import aws_logs as logs
 from constructs import Construct
 
-from constructs_lib import _logs, _nag
+from constructs_lib import _nag
+from constructs_lib._logs import LogSettings
 
 _ZONES = 2
 
 
-def streamer_vpc(
-    scope: Construct, *, nat_gateways: int | None, key: kms.IKey, log_retention: logs.RetentionDays
-) -> ec2.Vpc:
+def streamer_vpc(scope: Construct, *, nat_gateways: int | None, logs: LogSettings) -> ec2.Vpc:
     """Create a network with private subnets in two zones, a way out, and flow logs.
 
     S3 (the layers of the image) and DynamoDB are reached through gateway endpoints, which cost nothing. The rest, most
@@ -43,7 +40,7 @@ def streamer_vpc(
         # CDK would empty the default security group with a custom resource.
         restrict_default_security_group=False,
     )
-    _flow_logs(vpc, key=key, log_retention=log_retention)
+    _flow_logs(vpc, logs)
     _nag.acknowledge(
         vpc,
         {
@@ -56,8 +53,8 @@ def streamer_vpc(
     return vpc
 
 
-def _flow_logs(vpc: ec2.Vpc, *, key: kms.IKey, log_retention: logs.RetentionDays) -> None:
-    group = _logs.log_group(vpc, "FlowLogGroup", key=key, retention=log_retention)
+def _flow_logs(vpc: ec2.Vpc, logs: LogSettings) -> None:
+    group = logs.group(vpc, "FlowLogGroup")
     role = iam.Role(vpc, "FlowLogRole", assumed_by=iam.ServicePrincipal("vpc-flow-logs.amazonaws.com"))
     vpc.add_flow_log("FlowLog", destination=ec2.FlowLogDestination.to_cloud_watch_logs(group, role))
     _nag.acknowledge(role, _nag.INLINE_POLICY)

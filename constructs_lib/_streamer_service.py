@@ -11,13 +11,13 @@ from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_ecs as ecs
 from aws_cdk import aws_iam as iam
-from aws_cdk import aws_kms as kms
 from aws_cdk import aws_lambda as lambda_
-from aws_cdk import aws_logs as logs
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
-from constructs_lib import _logs, _nag
+from constructs_lib import _nag
+from constructs_lib._logs import LogSettings
+from constructs_lib.streamer_settings import Capacity
 
 STOP_TIMEOUT: Final = Duration.seconds(120)
 """What a streamer gets to hand its calls over; Fargate grants no more."""
@@ -54,8 +54,7 @@ class StreamerService(Construct):
         environment: What they are told.
         security_group: What they reach.
         subnets: Where they are placed.
-        key: Encrypts their logs.
-        log_retention: How long logs are kept.
+        logs: How their logs are kept.
         tasks: Fewest tasks; how many run where nothing scales them.
     """
 
@@ -74,8 +73,7 @@ class StreamerService(Construct):
         environment: Mapping[str, str],
         security_group: ec2.ISecurityGroup,
         subnets: ec2.SubnetSelection,
-        key: kms.IKey,
-        log_retention: logs.RetentionDays,
+        logs: LogSettings,
         tasks: int | None,
     ) -> None:
         super().__init__(scope, construct_id)
@@ -94,7 +92,7 @@ class StreamerService(Construct):
             execution_role=self._execution_role(image),
             volumes=[ecs.Volume(name="tmp")],
         )
-        self._add_container(image, environment, _logs.log_group(self, "Logs", key=key, retention=log_retention))
+        self._add_container(image, environment, logs)
         self._protect_tasks()
         self.service = ecs.FargateService(
             self,
@@ -125,9 +123,7 @@ class StreamerService(Construct):
             )
         return role
 
-    def _add_container(
-        self, image: ecs.ContainerImage, environment: Mapping[str, str], log_group: logs.ILogGroup
-    ) -> None:
+    def _add_container(self, image: ecs.ContainerImage, environment: Mapping[str, str], logs: LogSettings) -> None:
         container = self.task_definition.add_container(
             "Streamer",
             image=image,
@@ -145,7 +141,7 @@ class StreamerService(Construct):
             ),
             logging=ecs.LogDrivers.aws_logs(
                 stream_prefix="streamer",
-                log_group=log_group,
+                log_group=logs.group(self, "Logs"),
                 mode=ecs.AwsLogDriverMode.NON_BLOCKING,
                 max_buffer_size=_LOG_BUFFER,
             ),
@@ -173,9 +169,7 @@ class StreamerService(Construct):
         )
         _nag.acknowledge_wildcards(self.role, {tasks: "tasks of this cluster; a task's id is made when it starts"})
 
-    def scale_on_calls(
-        self, queue: sqs.IQueue, *, slots: int, min_tasks: int, max_tasks: int
-    ) -> autoscaling.ScalableTarget:
+    def scale_on_calls(self, queue: sqs.IQueue, capacity: Capacity) -> autoscaling.ScalableTarget:
         """Keep as many tasks as the calls in *queue*, waiting and running ones, need.
 
         A call stays in the queue until it has ended, so that the queue's length is the demand. Processor load would be
@@ -189,8 +183,8 @@ class StreamerService(Construct):
             service_namespace=autoscaling.ServiceNamespace.ECS,
             resource_id=f"service/{self._cluster.cluster_name}/{self.service.service_name}",
             scalable_dimension="ecs:service:DesiredCount",
-            min_capacity=min_tasks,
-            max_capacity=max_tasks,
+            min_capacity=capacity.min_tasks,
+            max_capacity=capacity.most_tasks,
         )
         policies = autoscaling.CfnScalingPolicy
         # The L2 tracks single metrics only.
@@ -201,7 +195,7 @@ class StreamerService(Construct):
             policy_type="TargetTrackingScaling",
             scaling_target_id=target.scalable_target_id,
             target_tracking_scaling_policy_configuration=policies.TargetTrackingScalingPolicyConfigurationProperty(
-                target_value=slots * _BUSY,
+                target_value=capacity.slots_per_task * _BUSY,
                 scale_out_cooldown=int(_SCALE_OUT_COOLDOWN.to_seconds()),
                 scale_in_cooldown=int(_SCALE_IN_COOLDOWN.to_seconds()),
                 customized_metric_specification=policies.CustomizedMetricSpecificationProperty(

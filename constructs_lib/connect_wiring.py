@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from typing import Any, Final
+from dataclasses import dataclass, field
+from typing import Any, Final, cast
 
 from aws_cdk import ArnFormat, Duration, RemovalPolicy, Stack, Token
 from aws_cdk import aws_connect as connect
@@ -22,15 +23,83 @@ _MOST_RETENTION_HOURS: Final = 87_600
 _MODULE_NAME_CHARACTERS: Final = 127
 
 
+@dataclass(frozen=True, kw_only=True)
+class MediaStreamStorage:
+    """Where an Amazon Connect instance streams calls to.
+
+    Raises:
+        ValueError: If the prefix cannot begin the name of a stream, or the retention is out of range.
+    """
+
+    prefix: str = "callscribe"
+    """Beginning of the names of the instance's Kinesis video streams, which Connect makes as
+    ``{prefix}-connect-{instance alias}-contact-{contact id}`` and uses again for later calls."""
+    configure: bool = True
+    """Whether the instance is told so. Turn it off when it streams already; its prefix must then be *prefix*."""
+    retention: Duration = field(default_factory=lambda: Duration.hours(24))
+    """How long streams keep the audio, in whole hours: the longest outage of the streamers that no call suffers from.
+    Default: a day."""
+    key: kms.IKey | None = None
+    """Key that encrypts the streams. Default: a new key with rotation on, or, without *configure*, none."""
+
+    def __post_init__(self) -> None:
+        """Check prefix and retention."""
+        if not _STREAM_PREFIX.fullmatch(self.prefix):
+            raise ValueError(
+                f"prefix {self.prefix!r} of media_streams cannot begin the name of a stream: use 1 to 40 letters, "
+                "digits and dashes, without a dash first or last; Connect itself appends '-connect-{alias}-contact-'"
+            )
+        if not 1 <= self.retention_hours <= _MOST_RETENTION_HOURS or self.retention.to_seconds() % 3600:
+            raise ValueError(
+                f"retention {self.retention.to_human_string()} of media_streams is out of range: choose whole hours "
+                f"from 1 to {_MOST_RETENTION_HOURS}, the longest outage that no call may suffer from or more"
+            )
+
+    @property
+    def retention_hours(self) -> int:
+        """How long streams keep the audio, in hours."""
+        return int(self.retention.to_seconds()) // 3600
+
+
+@dataclass(frozen=True, kw_only=True)
+class RecordingStorage:
+    """Where an Amazon Connect instance puts recordings.
+
+    Raises:
+        ValueError: If the prefix is no folder, or the bucket's key is not known.
+    """
+
+    bucket: s3.IBucket
+    """Bucket for the recordings. One that is imported must come with its key
+    (``Bucket.from_bucket_attributes(encryption_key=…)``), since Connect can write only with a grant on it."""
+    prefix: str = "connect"
+    """Folder of the recordings in the bucket; Connect's own ``CallRecordings/{yyyy}/{mm}/{dd}`` follows. Clinics are
+    told apart by it."""
+
+    def __post_init__(self) -> None:
+        """Check prefix and key."""
+        if not _FOLDERS.fullmatch(self.prefix):
+            raise ValueError(
+                f"prefix {self.prefix!r} of recordings is no folder: use letters, digits, '.', '_' and '-', with '/' "
+                "between folders and none at either end"
+            )
+        if self.bucket.encryption_key is None:
+            raise ValueError(
+                "the key of the bucket for recordings is not known here: import the bucket with it, as "
+                "Bucket.from_bucket_attributes(encryption_key=…), since Connect can write only with a grant on it"
+            )
+
+
 class ConnectWiring(Construct):
     """Wire an existing Amazon Connect instance to live transcription: nothing is left to import by hand.
 
-    The instance gets a place to stream calls to, optionally a place for its recordings, leave to invoke both functions,
-    and two flow modules: one that starts to transcribe a call and one that stops. A module never disturbs the flow that
-    invokes it: whatever fails, the flow goes on.
+    The instance gets a place to stream calls to, optionally a place for its recordings, permission to invoke both
+    functions, and two flow modules: one that starts to transcribe a call and one that stops. A module never disturbs
+    the flow that invokes it: whatever fails, the flow goes on.
 
     An instance takes one configuration of each kind of storage. CloudFormation fails with ``Conflict`` where there is
-    one already: leave it out here (``store_media_streams=False``, no ``recordings``), or remove it from the instance.
+    one already: leave it out here (``MediaStreamStorage(configure=False)``, no ``recordings``), or remove it from the
+    instance.
     Connect is allowed nothing beyond that by this construct: it adds the bucket to the policy of the instance's
     service-linked role itself, and a grant to the keys, by the permissions of whoever deploys (Amazon Connect
     Administrator Guide, "Key management in Amazon Connect").
@@ -41,18 +110,8 @@ class ConnectWiring(Construct):
         instance_arn: ARN of the instance. Functions and keys must be in its region.
         start_function: Announces a call; returns ``{"live_transcription": "started" | "refused", "reason"}``.
         end_function: Notes where streaming was stopped.
-        recordings: Bucket for the recordings of calls. Default: the instance goes on storing them as it does.
-        recording_key: Key that encrypts *recordings*. Default: the bucket's, as far as CDK knows it.
-        recording_prefix: Folder of the recordings in the bucket; Connect's own ``CallRecordings/{yyyy}/{mm}/{dd}``
-            follows. Clinics are told apart by it.
-        store_media_streams: Whether to configure where the instance streams calls to. Turn it off when the instance
-            has such a configuration; its prefix must then be *media_stream_prefix*.
-        media_stream_prefix: Beginning of the names of the instance's Kinesis video streams, which Connect makes as
-            ``{prefix}-connect-{instance alias}-contact-{contact id}`` and uses again for later calls.
-        media_retention: How long streams keep the audio, in whole hours: the longest outage of the streamers that no
-            call suffers from. Default: a day.
-        stream_key: Key that encrypts the streams. Default: a new key with rotation on, or, without
-            *store_media_streams*, none.
+        recordings: Where the instance puts the recordings of calls. Default: it goes on storing them as it does.
+        media_streams: Where it streams calls to. Default: ``MediaStreamStorage()``.
         module_name: Beginning of the modules' names, which are unique in the instance. Default: the stack's name.
         removal_policy: What deleting the stack does to a key made here. Streams stay, with what they hold, and Connect
             uses them again. Default: keep it.
@@ -80,30 +139,22 @@ class ConnectWiring(Construct):
         instance_arn: str,
         start_function: lambda_.IFunction,
         end_function: lambda_.IFunction,
-        recordings: s3.IBucket | None = None,
-        recording_key: kms.IKey | None = None,
-        recording_prefix: str = "connect",
-        store_media_streams: bool = True,
-        media_stream_prefix: str = "callscribe",
-        media_retention: Duration | None = None,
-        stream_key: kms.IKey | None = None,
+        recordings: RecordingStorage | None = None,
+        media_streams: MediaStreamStorage | None = None,
         module_name: str | None = None,
         removal_policy: RemovalPolicy = RemovalPolicy.RETAIN,
     ) -> None:
         super().__init__(scope, construct_id)
         self.instance_arn = _checks.check_instance(self, instance_arn)
-        self.media_stream_prefix = _checked_stream_prefix(media_stream_prefix)
-        self.stream_key = stream_key
-        retention_hours = _retention_hours(media_retention or Duration.hours(24))
-        if store_media_streams:
-            self.stream_key = stream_key or _keys.own_key(
+        streams = media_streams or MediaStreamStorage()
+        self.media_stream_prefix, self.stream_key = streams.prefix, streams.key
+        if streams.configure:
+            self.stream_key = streams.key or _keys.own_key(
                 self, removal_policy=removal_policy, description="Audio of live calls"
             )
-            self._store_media_streams(self.stream_key, retention_hours)
+            self._store_media_streams(self.stream_key, streams.retention_hours)
         if recordings:
-            self._store_recordings(recordings, recording_key, recording_prefix)
-        elif recording_key:
-            raise ValueError("recording_key without recordings: pass the bucket it encrypts as well")
+            self._store_recordings(recordings)
         name = module_name or Stack.of(self).stack_name
         self.start_module = self._module(
             "Start",
@@ -155,18 +206,7 @@ class ConnectWiring(Construct):
             ),
         )
 
-    def _store_recordings(self, bucket: s3.IBucket, key: kms.IKey | None, prefix: str) -> None:
-        if not _FOLDERS.fullmatch(prefix):
-            raise ValueError(
-                f"recording_prefix {prefix!r} is no folder: use letters, digits, '.', '_' and '-', with '/' between "
-                "folders and none at either end"
-            )
-        key = key or bucket.encryption_key
-        if key is None:
-            raise ValueError(
-                "the key of the bucket for recordings is not known here: pass it as recording_key, since Connect can "
-                "write only with a grant on it"
-            )
+    def _store_recordings(self, storage: RecordingStorage) -> None:
         config = connect.CfnInstanceStorageConfig
         config(
             self,
@@ -175,9 +215,9 @@ class ConnectWiring(Construct):
             resource_type="CALL_RECORDINGS",
             storage_type="S3",
             s3_config=config.S3ConfigProperty(
-                bucket_name=bucket.bucket_name,
-                bucket_prefix=f"{prefix}/CallRecordings",
-                encryption_config=_encryption(key),
+                bucket_name=storage.bucket.bucket_name,
+                bucket_prefix=f"{storage.prefix}/CallRecordings",
+                encryption_config=_encryption(cast(kms.IKey, storage.bucket.encryption_key)),
             ),
         )
 
@@ -222,22 +262,3 @@ class ConnectWiring(Construct):
 
 def _encryption(key: kms.IKey) -> connect.CfnInstanceStorageConfig.EncryptionConfigProperty:
     return connect.CfnInstanceStorageConfig.EncryptionConfigProperty(encryption_type="KMS", key_id=key.key_arn)
-
-
-def _checked_stream_prefix(prefix: str) -> str:
-    if not _STREAM_PREFIX.fullmatch(prefix):
-        raise ValueError(
-            f"media_stream_prefix {prefix!r} cannot begin the name of a stream: use 1 to 40 letters, digits and "
-            "dashes, without a dash first or last; Connect itself appends '-connect-{alias}-contact-'"
-        )
-    return prefix
-
-
-def _retention_hours(retention: Duration) -> int:
-    hours, rest = divmod(int(retention.to_seconds()), 3600)
-    if rest or not 1 <= hours <= _MOST_RETENTION_HOURS:
-        raise ValueError(
-            f"media_retention of {retention.to_human_string()} is out of range: choose whole hours from 1 to "
-            f"{_MOST_RETENTION_HOURS}, at least as many as the longest outage that no call may suffer from"
-        )
-    return hours

@@ -16,7 +16,8 @@ from aws_cdk import aws_logs as logs
 from constructs import Construct
 
 from callscribe.contract.identifiers import FEED_NAMESPACE
-from constructs_lib import _checks, _keys, _logs, _nag
+from constructs_lib import _checks, _keys, _nag
+from constructs_lib._logs import LogSettings
 
 _HANDLER = Path(__file__).with_name("_live_feed.js")
 
@@ -122,9 +123,8 @@ class LiveTranscriptFeed(Construct):
         cast(appsync.CfnApi, self.api.node.default_child).add_property_override(
             "EventConfig.LogConfig", {"CloudWatchLogsRoleArn": role.role_arn, "LogLevel": "ERROR"}
         )
-        group = _logs.log_group(
-            self, "Logs", key=self.key, retention=retention, name=f"/aws/appsync/apis/{self.api.api_id}"
-        )
+        settings = LogSettings(key=self.key, retention=retention)
+        group = settings.group(self, "Logs", name=f"/aws/appsync/apis/{self.api.api_id}")
         group.grant(role, "logs:CreateLogStream", "logs:PutLogEvents")
         _nag.acknowledge(role, _nag.INLINE_POLICY)
 

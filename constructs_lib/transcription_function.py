@@ -24,11 +24,13 @@ from constructs import Construct
 from callscribe.contract import metrics
 from callscribe.contract.object_keys import REPLIES
 from constructs_lib import _checks, _grants, _keys, _nag
-from constructs_lib._functions import RuntimeFunction
-from constructs_lib._python_code import DEFAULT_ARCHITECTURE, DEFAULT_RUNTIME
+from constructs_lib._functions import RuntimeFunction, SharedByFunctions
+from constructs_lib._logs import LogSettings
 from constructs_lib._vocabulary import add_vocabulary, allow_vocabulary, vocabulary_path
 from constructs_lib.deepgram_options import DeepgramOptions
 from constructs_lib.deepgram_secret import DeepgramSecret
+from constructs_lib.function_settings import FunctionSettings
+from constructs_lib.recording_limits import RequestLimits
 
 Role = Literal["agent", "customer"]
 """Who speaks on a channel."""
@@ -39,7 +41,6 @@ _PRESIGNED_URL_SECONDS = 900
 _SPARE_RECEIVES = 20
 # Between Deepgram's answer and the end of the run: keep the reply, tell the workflow.
 _AFTERWORK = Duration.minutes(1)
-_LONGEST_RUN = Duration.minutes(15)
 
 
 class TranscriptionFunction(Construct):
@@ -51,33 +52,22 @@ class TranscriptionFunction(Construct):
     Args:
         scope: Parent construct.
         construct_id: Identifier, unique in *scope*.
-        recordings: Bucket of the recordings.
+        recordings: Bucket of the recordings. One that is imported and encrypted with a key of yours must come with it
+            (``Bucket.from_bucket_attributes(encryption_key=…)``).
         table: Table of transcripts and claims.
         archive: Bucket for Deepgram's replies.
         secret: Deepgram's API key, plain or as ``{"api_key": "…"}``. Default: a new secret without a value.
         options: What Deepgram is asked for. Default: ``DeepgramOptions()``.
         vocabulary: Words Deepgram should expect, by clinic id, beside ``options.keyterms``. Default: none.
-        recording_key: Key that encrypts *recordings*. Default: the bucket's, as far as CDK knows it; a bucket known by
-            name only needs it here.
-        key: Key that encrypts the logs. Default: a new key with rotation on.
-        log_retention: How long logs are kept. Default: a year.
-        request_timeout: Longest wait for Deepgram's answer, up to 14 minutes. Default: 11 minutes; Deepgram itself
-            gives up after 10 (page "pre-recorded-audio").
         channel_roles: Who speaks on which channel; a reply is judged by building its transcript. Default: Amazon
             Connect's order, customer left and agent right.
-        max_attempts: Requests sent to Deepgram for one recording at most while Deepgram is busy, down or out of reach.
-            Default: 50.
-        max_retry_delay: Longest pause between two tries; an outage that outlasts *max_attempts* such pauses loses the
-            recording. Default: the pauses grow so that the attempts last as long as the message says somebody waits.
-        vpc: Network to run in. Default: none of yours.
-        vpc_subnets: Subnets of *vpc*. Default: the private ones with a way out.
-        runtime: Python version of the function. Default: the newest that Lambda has.
-        architecture: Processor of the function. Default: arm64.
-        bundling_platform: Platform the dependencies are chosen for, as ``uv --python-platform`` names it. Default: the
-            Linux of Lambda; another one is for functions that run elsewhere, such as on an emulator.
+        requests: How long Deepgram may take for a recording, and how often it is asked. Default: ``RequestLimits()``.
+        functions: What the function runs on, and where. Default: ``FunctionSettings()``.
+        key: Key that encrypts the logs. Default: a new key with rotation on.
+        log_retention: How long logs are kept. Default: a year.
 
     Raises:
-        ValueError: If a vocabulary is not one Deepgram takes or a time is out of range.
+        ValueError: If a vocabulary is not one Deepgram takes.
     """
 
     function: lambda_.Function
@@ -110,18 +100,11 @@ class TranscriptionFunction(Construct):
         secret: secretsmanager.ISecret | None = None,
         options: DeepgramOptions | None = None,
         vocabulary: Mapping[str, Sequence[str]] | None = None,
-        recording_key: kms.IKey | None = None,
+        channel_roles: Mapping[int, Role] | None = None,
+        requests: RequestLimits | None = None,
+        functions: FunctionSettings | None = None,
         key: kms.IKey | None = None,
         log_retention: logs.RetentionDays = logs.RetentionDays.ONE_YEAR,
-        channel_roles: Mapping[int, Role] | None = None,
-        request_timeout: Duration | None = None,
-        max_attempts: int = 50,
-        max_retry_delay: Duration | None = None,
-        vpc: ec2.IVpc | None = None,
-        vpc_subnets: ec2.SubnetSelection | None = None,
-        runtime: lambda_.Runtime = DEFAULT_RUNTIME,
-        architecture: lambda_.Architecture = DEFAULT_ARCHITECTURE,
-        bundling_platform: str | None = None,
     ) -> None:
         super().__init__(scope, construct_id)
         self.options = options or DeepgramOptions()
@@ -129,30 +112,14 @@ class TranscriptionFunction(Construct):
         self.key = key or _keys.own_key(self, removal_policy=RemovalPolicy.DESTROY, description="Logs")
         self.secret = secret or DeepgramSecret(self, "DeepgramSecret").secret
         self.vocabulary_path = vocabulary_path(self)
-        answer_within = _checks.seconds_within(
-            "request_timeout",
-            request_timeout or Duration.minutes(11),
-            at_least=Duration.seconds(5),
-            at_most=_LONGEST_RUN.minus(_AFTERWORK),
-        )
-        if not 1 <= max_attempts <= 100:
-            raise ValueError(f"max_attempts of {max_attempts} is out of range: choose 1 to 100")
-        retry_delay = ""
-        if max_retry_delay is not None:
-            seconds = _checks.seconds_within(
-                "max_retry_delay",
-                max_retry_delay,
-                at_least=Duration.seconds(1),
-                at_most=Duration.hours(11),  # SQS hides a message for 12 hours at most
-            )
-            retry_delay = str(seconds)
-        self.max_receives = 2 * max_attempts + _SPARE_RECEIVES
+        requests, functions = requests or RequestLimits(), functions or FunctionSettings()
+        self.max_receives = 2 * requests.max_attempts + _SPARE_RECEIVES
         self._runtime_function = RuntimeFunction(
             self,
             "Transcribe",
+            SharedByFunctions(table=table, settings=functions, logs=LogSettings(key=self.key, retention=log_retention)),
             module="transcribe_call",
             description="Has Deepgram transcribe one recording and keeps its reply",
-            table=table,
             archive=archive,
             environment={
                 "DEEPGRAM_SECRET_ARN": self.secret.secret_arn,
@@ -160,25 +127,18 @@ class TranscriptionFunction(Construct):
                 "DEEPGRAM_BASE_URL": self.options.base_url,
                 "VOCABULARY_PATH": self.vocabulary_path,
                 "PRESIGNED_URL_SECONDS": str(_PRESIGNED_URL_SECONDS),
-                "REQUEST_TIMEOUT_SECONDS": str(answer_within),
-                "MAX_ATTEMPTS": str(max_attempts),
-                "MAX_RETRY_DELAY_SECONDS": retry_delay,
+                "REQUEST_TIMEOUT_SECONDS": str(int(requests.request_timeout.to_seconds())),
+                "MAX_ATTEMPTS": str(requests.max_attempts),
+                "MAX_RETRY_DELAY_SECONDS": _seconds(requests.max_retry_delay),
                 "CHANNEL_ROLES": channel_roles_setting(channel_roles),
             },
-            timeout=Duration.seconds(answer_within).plus(_AFTERWORK),
+            timeout=requests.request_timeout.plus(_AFTERWORK),
             memory_mib=512,
-            key=self.key,
-            log_retention=log_retention,
-            vpc=vpc,
-            vpc_subnets=vpc_subnets,
-            runtime=runtime,
-            architecture=architecture,
-            platform=bundling_platform,
         )
         self.function, self.timeout = self._runtime_function.function, self._runtime_function.timeout
-        self._open_way_to_deepgram(vpc)
+        self._open_way_to_deepgram(functions.vpc)
         add_vocabulary(self, self.vocabulary_path, vocabulary or {}, options=self.options)
-        self.presigning_role = self._presigning_role(recordings, recording_key)
+        self.presigning_role = self._presigning_role(recordings)
         self.function.add_environment("PRESIGNER_ROLE_ARN", self.presigning_role.role_arn)
         self._allow(table, archive)
 
@@ -187,14 +147,14 @@ class TranscriptionFunction(Construct):
         if vpc and port not in (None, 443):
             self.function.connections.allow_to_any_ipv4(ec2.Port.tcp(port), "Deepgram")
 
-    def _presigning_role(self, recordings: s3.IBucket, recording_key: kms.IKey | None) -> iam.Role:
+    def _presigning_role(self, recordings: s3.IBucket) -> iam.Role:
         role = iam.Role(
             self,
             "PresigningRole",
             description="Signs the URLs from which Deepgram fetches recordings",
             assumed_by=iam.ArnPrincipal(self._runtime_function.role.role_arn),
         )
-        _grants.allow_objects(role, recordings, "s3:GetObject", "s3:GetObjectVersion", key=recording_key)
+        _grants.allow_objects(role, recordings, "s3:GetObject", "s3:GetObjectVersion")
         iam.Grant.add_to_principal(
             grantee=self._runtime_function.role, actions=["sts:AssumeRole"], resource_arns=[role.role_arn]
         )
@@ -278,6 +238,10 @@ class TranscriptionFunction(Construct):
             period=period or Duration.minutes(5),
             statistic=statistic,
         )
+
+
+def _seconds(duration: Duration | None) -> str:
+    return "" if duration is None else str(int(duration.to_seconds()))
 
 
 def channel_roles_setting(channel_roles: Mapping[int, Role] | None) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from aws_cdk import CfnOutput, Stack
@@ -27,7 +28,7 @@ class BatchStack(Stack):
         self, scope: Construct, construct_id: str, *, settings: Settings, storage: StorageStack, **kwargs: Any
     ) -> None:
         super().__init__(scope, construct_id, **kwargs)
-        instance_arn = settings.live.connect_instance_arn
+        instance_arn, rules = settings.live.connect_instance_arn, settings.clinic_rules
         self.workflow = TranscriptionWorkflow(
             self,
             "Workflow",
@@ -38,21 +39,15 @@ class BatchStack(Stack):
             options=settings.options,
             vocabulary=settings.clinics.vocabulary,
             # Queue and number are the instance's to tell; without one, the live half alone decides by them.
-            clinic_by_queue=settings.clinics.clinic_by_queue if instance_arn else None,
-            clinic_by_dialled_number=settings.clinics.clinic_by_dialled_number if instance_arn else None,
+            clinics=rules if instance_arn else replace(rules, clinic_by_queue={}, clinic_by_dialled_number={}),
             instance_arn=instance_arn,
-            clinic_by_prefix=settings.clinics.clinic_by_prefix,
-            default_clinic_id=settings.default_clinic_id,
+            policy=settings.policy,
+            limits=settings.limits,
+            requests=settings.requests,
             retain_for=settings.retain_for,
-            live_transcripts=settings.live_policy,
-            request_timeout=settings.request_timeout,
-            max_retry_delay=settings.max_retry_delay,
-            max_wait=settings.max_wait,
-            runtime=settings.functions.runtime,
-            architecture=settings.functions.architecture,
-            bundling_platform=settings.functions.bundling_platform,
+            functions=settings.functions,
         )
-        if settings.functions.older_runtime:
+        if settings.older_runtime:
             acknowledge(self, {"AwsSolutions-L1": "the emulator runs functions on this machine's own Python"})
         for address in settings.alarm_emails:
             self.workflow.alarm_topic.add_subscription(subscriptions.EmailSubscription(address))

@@ -6,15 +6,23 @@ import json
 import platform
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
 from aws_cdk import Duration, Environment, RemovalPolicy
 from aws_cdk import aws_lambda as lambda_
 
-from constructs_lib import DeepgramOptions
-from constructs_lib.transcription_workflow import LiveTranscripts
+from constructs_lib import (
+    CallLimits,
+    Capacity,
+    ClinicRules,
+    DeepgramOptions,
+    FunctionSettings,
+    RecordingLimits,
+    RecordingPolicy,
+    RequestLimits,
+)
 
 LOCAL_SPEECH_URL: Final = "http://127.0.0.1:8787"
 """Where the local speech server listens unless told otherwise."""
@@ -29,12 +37,8 @@ class Clinics:
 
     vocabulary: Mapping[str, Sequence[str]]
     """Words Deepgram should expect, by clinic id."""
-    clinic_by_prefix: Mapping[str, str] = field(default_factory=dict)
-    """Clinic ids by the key prefix of their recordings."""
-    clinic_by_queue: Mapping[str, str] = field(default_factory=dict)
-    """Clinic ids by the ARN of an Amazon Connect queue."""
-    clinic_by_dialled_number: Mapping[str, str] = field(default_factory=dict)
-    """Clinic ids by the number that callers dial, as ``+493012345678``."""
+    rules: ClinicRules = ClinicRules()  # noqa: RUF009 - frozen
+    """Whose a call is where neither flow nor key say so."""
 
     @classmethod
     def load(cls, folder: Path = _CLINICS) -> Clinics:
@@ -68,58 +72,34 @@ class Clinics:
                         )
         return cls(
             vocabulary=vocabulary,
-            clinic_by_prefix=clinic_by["recording_prefixes"],
-            clinic_by_queue=clinic_by["queues"],
-            clinic_by_dialled_number=clinic_by["dialled_numbers"],
-        )
-
-
-@dataclass(frozen=True, kw_only=True)
-class Functions:
-    """What the functions run on."""
-
-    runtime: lambda_.Runtime
-    architecture: lambda_.Architecture
-    bundling_platform: str | None
-    """Platform the dependencies are chosen for, as ``uv --python-platform`` names it; None for Lambda's Linux."""
-
-    @property
-    def older_runtime(self) -> bool:
-        """Whether Lambda has a newer Python than :attr:`runtime`."""
-        return self.runtime.name != lambda_.Runtime.PYTHON_3_14.name
-
-    @classmethod
-    def on_lambda(cls) -> Functions:
-        """Run on AWS: the newest Python, arm64."""
-        return cls(
-            runtime=lambda_.Runtime.PYTHON_3_14,
-            architecture=lambda_.Architecture.ARM_64,
-            bundling_platform=None,
-        )
-
-    @classmethod
-    def on_this_machine(cls) -> Functions:
-        """Run in an emulator, which uses this machine's processor, operating system and Python."""
-        arm = platform.machine().lower() in ("arm64", "aarch64")
-        return cls(
-            runtime=lambda_.Runtime(
-                f"python{sys.version_info.major}.{sys.version_info.minor}", lambda_.RuntimeFamily.PYTHON
+            rules=ClinicRules(
+                clinic_by_prefix=clinic_by["recording_prefixes"],
+                clinic_by_queue=clinic_by["queues"],
+                clinic_by_dialled_number=clinic_by["dialled_numbers"],
             ),
-            architecture=lambda_.Architecture.ARM_64 if arm else lambda_.Architecture.X86_64,
-            bundling_platform=f"{'aarch64' if arm else 'x86_64'}-apple-darwin" if sys.platform == "darwin" else None,
         )
+
+
+def functions_on_this_machine() -> FunctionSettings:
+    """Run functions in an emulator, which uses this machine's processor, operating system and Python."""
+    arm = platform.machine().lower() in ("arm64", "aarch64")
+    return FunctionSettings(
+        runtime=lambda_.Runtime(
+            f"python{sys.version_info.major}.{sys.version_info.minor}", lambda_.RuntimeFamily.PYTHON
+        ),
+        architecture=lambda_.Architecture.ARM_64 if arm else lambda_.Architecture.X86_64,
+        bundling_platform=f"{'aarch64' if arm else 'x86_64'}-apple-darwin" if sys.platform == "darwin" else None,
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
 class Live:
     """How running calls are transcribed."""
 
-    slots_per_task: int
-    """Calls that one task follows at once."""
-    min_tasks: int
-    """Fewest tasks."""
-    max_tasks: int
-    """Most tasks."""
+    capacity: Capacity
+    """How many calls can be followed at once."""
+    limits: CallLimits = field(default_factory=CallLimits)
+    """When a call is over, and when another streamer takes it."""
     stream_prefix: str = "callscribe"
     """How the names of Connect's Kinesis video streams begin."""
     connect_instance_arn: str | None = None
@@ -128,12 +108,6 @@ class Live:
     """Whether that instance is told to store its recordings here, too: for one that stores none yet."""
     nat_gateways: int | None = None
     """NAT gateways of the streamers' network. Default: one in each zone."""
-    idle_limit: Duration = field(default_factory=lambda: Duration.minutes(2))
-    """Silence of a stream after which its call counts as over."""
-    start_wait: Duration = field(default_factory=lambda: Duration.minutes(1))
-    """Longest wait for the first audio of a call."""
-    lease: Duration = field(default_factory=lambda: Duration.seconds(30))
-    """Time after which the calls of a dead streamer go to others."""
     image: str | None = None
     """Name of the streamer's image, where nothing runs it. Default: the image built from the sources."""
 
@@ -160,19 +134,27 @@ class Settings:
     """Clinic of recordings that no prefix names. Default: such recordings are rejected."""
     clinics: Clinics = field(default_factory=Clinics.load)
     """The clinics."""
-    functions: Functions = field(default_factory=Functions.on_lambda)
+    functions: FunctionSettings = field(default_factory=FunctionSettings)
     """What the functions run on."""
-    request_timeout: Duration = field(default_factory=lambda: Duration.minutes(11))
-    """Longest wait for Deepgram's answer."""
-    max_retry_delay: Duration | None = None
-    """Longest pause between two tries. Default: so long that the attempts last for ``max_wait``."""
-    max_wait: Duration = field(default_factory=lambda: Duration.days(1))
-    """Longest wait for a transcription."""
-    live_policy: LiveTranscripts = "when-incomplete"
-    """When the recording of a call that was transcribed live is transcribed as well: ``always``, ``when-incomplete`` or
-    ``never``."""
+    policy: RecordingPolicy = field(default_factory=lambda: RecordingPolicy(live_transcripts="when-incomplete"))
+    """Which recordings are transcribed where there is a transcript already. Default: those of live calls only where the
+    live transcript does not cover them."""
+    limits: RecordingLimits = field(default_factory=RecordingLimits)
+    """How long a recording may be, and how long it waits."""
+    requests: RequestLimits = field(default_factory=RequestLimits)
+    """How long Deepgram may take for a recording, and how often it is asked."""
     alarm_emails: tuple[str, ...] = ()
     """Who hears of alarms. Each address confirms its subscription once."""
+
+    @property
+    def clinic_rules(self) -> ClinicRules:
+        """Whose a call is where neither flow nor key say so, with the clinic of all others."""
+        return replace(self.clinics.rules, default_clinic_id=self.default_clinic_id)
+
+    @property
+    def older_runtime(self) -> bool:
+        """Whether Lambda has a newer Python than the functions run on."""
+        return self.functions.runtime.name != FunctionSettings().runtime.name
 
 
 def local(*, speech_url: str = LOCAL_SPEECH_URL) -> Settings:
@@ -182,20 +164,17 @@ def local(*, speech_url: str = LOCAL_SPEECH_URL) -> Settings:
         env=Environment(region="us-east-1"),
         options=DeepgramOptions(endpoint=speech_url),
         live=Live(
-            slots_per_task=20,
-            min_tasks=1,
-            max_tasks=1,
-            idle_limit=Duration.seconds(10),
-            start_wait=Duration.seconds(20),
-            lease=Duration.seconds(10),
+            capacity=Capacity(slots_per_task=20),
+            limits=CallLimits(
+                idle_limit=Duration.seconds(10), start_wait=Duration.seconds(20), lease=Duration.seconds(10)
+            ),
             image="callscribe-streamer",
         ),
         removal_policy=RemovalPolicy.DESTROY,
         default_clinic_id="demo-clinic",
-        functions=Functions.on_this_machine(),
-        request_timeout=Duration.minutes(2),
-        max_retry_delay=Duration.seconds(5),
-        max_wait=Duration.minutes(30),
+        functions=functions_on_this_machine(),
+        limits=RecordingLimits(max_wait=Duration.minutes(30)),
+        requests=RequestLimits(request_timeout=Duration.minutes(2), max_retry_delay=Duration.seconds(5)),
     )
 
 
@@ -205,7 +184,7 @@ def dev() -> Settings:
         name="Dev",
         env=Environment(region="us-east-1"),
         options=DeepgramOptions(tags=("callscribe-dev",)),
-        live=Live(slots_per_task=50, min_tasks=1, max_tasks=3, nat_gateways=1),
+        live=Live(capacity=Capacity(slots_per_task=50, min_tasks=1, max_tasks=3), nat_gateways=1),
         removal_policy=RemovalPolicy.DESTROY,
         retain_for=Duration.days(30),
         default_clinic_id="main",
@@ -222,7 +201,7 @@ def prod() -> Settings:
         env=Environment(region="us-east-1"),
         options=DeepgramOptions(tags=("callscribe",)),
         # Together what Deepgram lets a pay-as-you-go project stream: raise both when the contract allows more.
-        live=Live(slots_per_task=50, min_tasks=2, max_tasks=3),
+        live=Live(capacity=Capacity(slots_per_task=50, min_tasks=2, max_tasks=3)),
         removal_policy=RemovalPolicy.RETAIN,
         termination_protection=True,
         default_clinic_id="main",

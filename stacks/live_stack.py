@@ -10,7 +10,14 @@ from aws_cdk import aws_ecs as ecs
 from aws_cdk import aws_sns_subscriptions as subscriptions
 from constructs import Construct
 
-from constructs_lib import ConnectWiring, LiveStreamer, LiveTranscriptFeed
+from constructs_lib import (
+    ConnectWiring,
+    LiveStreamer,
+    LiveTranscriptFeed,
+    MediaStreamStorage,
+    RecordingStorage,
+    TaskSettings,
+)
 from constructs_lib.policies import acknowledge
 from stacks.batch_stack import BatchStack
 from stacks.environments import Live, Settings
@@ -50,30 +57,27 @@ class LiveStack(Stack):
             secret=storage.deepgram.secret,
             options=settings.options,
             vocabulary_path=batch.workflow.transcription.vocabulary_path,
-            clinic_by_queue=settings.clinics.clinic_by_queue,
-            clinic_by_dialled_number=settings.clinics.clinic_by_dialled_number,
-            default_clinic_id=settings.default_clinic_id,
+            clinics=settings.clinic_rules,
             instance_arn=live.connect_instance_arn,
             stream_prefix=live.stream_prefix,
             bus=batch.workflow.bus,
             feed=self.feed,
             retain_for=settings.retain_for,
-            slots_per_task=live.slots_per_task,
-            min_tasks=live.min_tasks,
-            max_tasks=live.max_tasks,
-            idle_limit=live.idle_limit,
-            start_wait=live.start_wait,
-            lease=live.lease,
-            image=None if live.image is None else ecs.ContainerImage.from_registry(live.image),
-            vpc=network,
-            vpc_subnets=None if network is None else ec2.SubnetSelection(subnet_type=ec2.SubnetType.PRIVATE_ISOLATED),
-            nat_gateways=live.nat_gateways,
-            runtime=settings.functions.runtime,
-            architecture=settings.functions.architecture,
-            bundling_platform=settings.functions.bundling_platform,
+            capacity=live.capacity,
+            limits=live.limits,
+            tasks=TaskSettings(
+                architecture=settings.functions.architecture,
+                image=None if live.image is None else ecs.ContainerImage.from_registry(live.image),
+                vpc=network,
+                vpc_subnets=None
+                if network is None
+                else ec2.SubnetSelection(subnet_type=ec2.SubnetType.PRIVATE_ISOLATED),
+                nat_gateways=live.nat_gateways,
+            ),
+            functions=settings.functions,
         )
         self.wiring = self._wiring(live, storage)
-        if settings.functions.older_runtime:
+        if settings.older_runtime:
             acknowledge(self, {"AwsSolutions-L1": "the emulator runs functions on this machine's own Python"})
         for address in settings.alarm_emails:
             self.streamer.alarm_topic.add_subscription(subscriptions.EmailSubscription(address))
@@ -99,9 +103,8 @@ class LiveStack(Stack):
             instance_arn=live.connect_instance_arn,
             start_function=self.streamer.start_function,
             end_function=self.streamer.end_function,
-            recordings=storage.recordings.bucket if live.connect_recordings else None,
-            recording_key=storage.recordings.key if live.connect_recordings else None,
-            media_stream_prefix=live.stream_prefix,
+            recordings=RecordingStorage(bucket=storage.recordings.bucket) if live.connect_recordings else None,
+            media_streams=MediaStreamStorage(prefix=live.stream_prefix),
         )
         wiring.grant_read_streams(self.streamer.task_role)
         return wiring

@@ -16,6 +16,12 @@ ATTRIBUTE: Final = "clinic_id"
 """Name of the contact's attribute, and of the flow block's parameter, that names the clinic."""
 
 _QUEUE: Final = "/queue/"
+_CLINICS_BY: Final = {
+    "clinic_by_queue": "ARNs of queues",
+    "clinic_by_dialled_number": "telephone numbers",
+    "clinic_by_prefix": "prefixes of keys",
+}
+"""The rules by name, and what they tell clinics by."""
 
 
 class InvalidClinic(ValueError):
@@ -125,14 +131,15 @@ class ClinicRules:
     """The settings that say whose a call is where neither flow nor key do.
 
     Attributes:
-        clinic_by_queue: clinic ids by the ARN or the id of a queue of Amazon Connect.
-        clinic_by_dialled_number: clinic ids by the number that callers dial, in E.164 form.
+        clinic_by_queue: clinic ids by the ARN or the id of the queue of Amazon Connect that a call is in.
+        clinic_by_dialled_number: clinic ids by the number that callers dial, in E.164 form, as `+493012345678`.
         clinic_by_prefix: clinic ids by key prefix (whole folders; the longest wins) or by the name of the folder that
-            holds `CallRecordings`, which is the alias of the Connect instance unless configured otherwise.
+            holds `CallRecordings`, which is the alias of the Connect instance unless configured otherwise. For
+            recordings only: a call that runs has no key.
         default_clinic_id: clinic for everything else; None for no such clinic.
 
     Raises:
-        ValueError: A name is empty, or a clinic id cannot stand in keys.
+        ValueError: An option is no mapping, a name in it is empty, or a clinic id cannot stand in keys.
     """
 
     clinic_by_queue: Mapping[str, str] = field(default_factory=dict)
@@ -141,16 +148,10 @@ class ClinicRules:
     default_clinic_id: str | None = None
 
     def __post_init__(self) -> None:
-        maps = (self.clinic_by_queue, self.clinic_by_dialled_number, self.clinic_by_prefix)
-        clinics: list[Any] = [clinic for clinics in maps for clinic in clinics.values()]
+        for option, keys in _CLINICS_BY.items():
+            _check_clinics(option, getattr(self, option), keys)
         if self.default_clinic_id is not None:
-            clinics.append(self.default_clinic_id)
-        if not all(isinstance(clinic, str) and CLINIC_ID.fullmatch(clinic) for clinic in clinics):
-            raise ValueError(f"a clinic id must be {CLINIC_ID_RULE}")
-        if not all(prefix.strip("/") for prefix in self.clinic_by_prefix):
-            raise ValueError("an empty prefix matches every recording: use default_clinic_id")
-        if not all([*self.clinic_by_queue, *self.clinic_by_dialled_number]):
-            raise ValueError("an empty queue or number matches no call: use default_clinic_id")
+            _check_clinic("default_clinic_id", self.default_clinic_id)
 
     @classmethod
     def from_json(cls, text: str) -> "ClinicRules":
@@ -160,13 +161,9 @@ class ClinicRules:
             ValueError: The text is no such object.
         """
         value = json.loads(text)
-        maps = ("clinic_by_queue", "clinic_by_dialled_number", "clinic_by_prefix")
-        if not isinstance(value, dict) or value.keys() - {*maps, "default_clinic_id"}:
-            raise ValueError(f"the clinics must be an object with {', '.join(maps)} and default_clinic_id")
-        clinics = {name: value.get(name) or {} for name in maps}
-        for name in maps:
-            if not isinstance(clinics[name], dict):
-                raise ValueError(f"{name} must be an object")
+        if not isinstance(value, dict) or value.keys() - {*_CLINICS_BY, "default_clinic_id"}:
+            raise ValueError(f"the clinics must be an object with {', '.join(_CLINICS_BY)} and default_clinic_id")
+        clinics = {name: value.get(name) or {} for name in _CLINICS_BY}
         return cls(**clinics, default_clinic_id=value.get("default_clinic_id"))
 
     def by_contact(self, facts: ContactFacts) -> tuple[ClinicEvidence, ...]:
@@ -195,6 +192,27 @@ class ClinicRules:
     def by_default(self) -> tuple[ClinicEvidence, ...]:
         """Return the clinic of calls that nothing else names one for."""
         return _evidence((ClinicSource.DEFAULT, self.default_clinic_id))
+
+
+def _check_clinics(option: str, clinics: object, keys: str) -> None:
+    if not isinstance(clinics, Mapping):
+        raise ValueError(
+            f"{option} must be a mapping of {keys} to clinic ids, such as {{…: 'lakeside'}}, and is a "
+            f"{type(clinics).__name__}"
+        )
+    for key, clinic in clinics.items():
+        if not isinstance(key, str):
+            raise ValueError(f"{option}: {key!r} is a {type(key).__name__}: the keys are {keys}, as text")
+        if not key.strip("/"):
+            raise ValueError(f"{option}: clinic {clinic!r} has an empty key: use default_clinic_id for all other calls")
+        _check_clinic(option, clinic)
+
+
+def _check_clinic(option: str, clinic: object) -> None:
+    if not isinstance(clinic, str):
+        raise ValueError(f"{option}: {clinic!r} is a {type(clinic).__name__}: a clinic id is a text")
+    if not CLINIC_ID.fullmatch(clinic):
+        raise ValueError(f"{option}: clinic id {clinic!r} cannot be part of a key: use {CLINIC_ID_RULE}")
 
 
 def _evidence(*found: tuple[ClinicSource, str | None]) -> tuple[ClinicEvidence, ...]:

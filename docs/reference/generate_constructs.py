@@ -30,6 +30,7 @@ from griffe import (
 
 PAGE: Final = Path(__file__).with_name("constructs.md")
 _PACKAGE: Final = "constructs_lib"
+_CORE: Final = "callscribe"
 _HEAD: Final = """\
 # Constructs
 
@@ -42,6 +43,7 @@ def render() -> str:
     """Return the page."""
     loader = GriffeLoader(docstring_parser=Parser.google, search_paths=[str(PAGE.parents[2])])
     package = loader.load(_PACKAGE)
+    loader.load(_CORE)  # some value objects are the core's own
     loader.resolve_aliases()
     names = sorted(name for name in package.exports or () if isinstance(name, str))
     classes = {name: _resolved(package[name]) for name in names}

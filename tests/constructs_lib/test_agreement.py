@@ -15,7 +15,7 @@ from callscribe.recordings.clinics import ClinicRules
 from callscribe.transcript import Role
 from constructs_lib import DeepgramOptions, TranscriptionWorkflow, _nag
 from constructs_lib.deepgram_options import MAX_TERM_TOKENS, MAX_TERMS, estimated_tokens
-from constructs_lib.transcription_workflow import LiveTranscripts
+from constructs_lib.recording_limits import LiveTranscripts
 from lambdas.admit_recording import live_policy
 from lambdas.admit_recording.announcement import Announcement
 from tests.constructs_lib.parts import environment, new_stack, new_workflow, properties
@@ -24,7 +24,9 @@ from tests.constructs_lib.parts import environment, new_stack, new_workflow, pro
 @pytest.fixture(scope="module")
 def deployed() -> tuple[TranscriptionWorkflow, Template]:
     stack = new_stack()
-    workflow = new_workflow(stack, clinic_by_prefix={"connect/lakeside/": "lakeside"}, default_clinic_id="main")
+    workflow = new_workflow(
+        stack, clinics=ClinicRules(clinic_by_prefix={"connect/lakeside/": "lakeside"}, default_clinic_id="main")
+    )
     return workflow, Template.from_stack(stack)
 
 

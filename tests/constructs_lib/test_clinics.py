@@ -13,8 +13,8 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk.assertions import Template
 
-from callscribe.recordings.clinics import ClinicRules, ContactFacts, decide
-from constructs_lib import LiveStreamer, TranscriptionWorkflow
+from callscribe.recordings.clinics import ContactFacts, decide
+from constructs_lib import ClinicRules, LiveStreamer, TranscriptionWorkflow
 from tests.constructs_lib.live_parts import new_streamer
 from tests.constructs_lib.parts import environment, logical_id, new_workflow, permissions, properties
 
@@ -41,9 +41,11 @@ BOTH = pytest.mark.parametrize("new", [workflow, new_streamer], ids=["recordings
 def test_the_function_decides_by_queue_number_and_default(stack: Stack, new: New) -> None:
     half = new(
         stack,
-        clinic_by_queue={QUEUE: "lakeside"},
-        clinic_by_dialled_number={NUMBER: "harbour"},
-        default_clinic_id="main",
+        clinics=ClinicRules(
+            clinic_by_queue={QUEUE: "lakeside"},
+            clinic_by_dialled_number={NUMBER: "harbour"},
+            default_clinic_id="main",
+        ),
     )
     rules = ClinicRules.from_json(environment(Template.from_stack(stack), deciding(half))["CLINICS"])
     for facts, clinic in (
@@ -60,7 +62,7 @@ def test_the_function_decides_by_queue_number_and_default(stack: Stack, new: New
 @BOTH
 def test_a_queue_of_the_same_stack_is_named_by_its_reference(stack: Stack, new: New) -> None:
     queue = connect.CfnQueue(stack, "Lakeside", hours_of_operation_arn="arn", instance_arn=INSTANCE, name="Lakeside")
-    half = new(stack, clinic_by_queue={queue.attr_queue_arn: "lakeside"})
+    half = new(stack, clinics=ClinicRules(clinic_by_queue={queue.attr_queue_arn: "lakeside"}))
     setting = environment(Template.from_stack(stack), deciding(half))["CLINICS"]
     before, reference, after = setting["Fn::Join"][1]
     assert reference == {"Fn::GetAtt": [logical_id(queue), "QueueArn"]}
@@ -69,7 +71,7 @@ def test_a_queue_of_the_same_stack_is_named_by_its_reference(stack: Stack, new: 
 
 @BOTH
 @pytest.mark.parametrize(
-    ("options", "message"),
+    ("rules", "message"),
     [
         ({"clinic_by_queue": "lakeside"}, r"clinic_by_queue must be a mapping of ARNs of queues .* and is a str"),
         ({"clinic_by_dialled_number": [NUMBER]}, r"clinic_by_dialled_number must be a mapping .* and is a list"),
@@ -77,10 +79,13 @@ def test_a_queue_of_the_same_stack_is_named_by_its_reference(stack: Stack, new: 
             {"clinic_by_queue": {"Lakeside": "lakeside"}},
             r"clinic_by_queue: 'Lakeside' is not the ARN of a queue: names",
         ),
-        ({"clinic_by_queue": {"": "lakeside"}}, r"clinic_by_queue: '' is not the ARN of a queue"),
+        (
+            {"clinic_by_queue": {"": "lakeside"}},
+            r"clinic_by_queue: clinic 'lakeside' has an empty key: use",
+        ),
         ({"clinic_by_queue": {INSTANCE: "lakeside"}}, r"is not the ARN of a queue"),
         (
-            {"clinic_by_queue": {QUEUE.replace("12345678-", "87654321-"): "lakeside"}, "instance_arn": INSTANCE},
+            {"clinic_by_queue": {QUEUE.replace("12345678-", "87654321-"): "lakeside"}},
             r"clinic_by_queue: the queue '2f1a.*' is not of the instance arn:.*: no call of the instance is ever in it",
         ),
         ({"clinic_by_queue": {QUEUE: "lake side"}}, r"clinic_by_queue: clinic id 'lake side' cannot be part of a"),
@@ -95,7 +100,7 @@ def test_a_queue_of_the_same_stack_is_named_by_its_reference(stack: Stack, new: 
                 {"clinic_by_dialled_number": {number: "a"}},
                 r"clinic_by_dialled_number: .* is no number in E.164 form: wri",
             )
-            for number in ("", "030 12345678", "+49 30 12345678", "+0301234567", "0049301234567", "+1234567890123456")
+            for number in ("030 12345678", "+49 30 12345678", "+0301234567", "0049301234567", "+1234567890123456")
         ),
         ({"default_clinic_id": "a/b"}, r"default_clinic_id: clinic id 'a/b' cannot be part of a"),
         ({"default_clinic_id": 7}, r"default_clinic_id: 7 is a int: a clinic id is a text"),
@@ -106,21 +111,32 @@ def test_a_queue_of_the_same_stack_is_named_by_its_reference(stack: Stack, new: 
     ],
 )
 def test_fails_for_clinics_that_no_call_would_ever_find(
-    stack: Stack, new: New, options: dict[str, Any], message: str
+    stack: Stack, new: New, rules: dict[str, Any], message: str
 ) -> None:
     with pytest.raises(ValueError, match=message):
-        new(stack, **options)
+        new(stack, instance_arn=INSTANCE, clinics=ClinicRules(**rules))
 
 
 def test_a_live_clinic_is_one_that_has_a_channel(stack: Stack) -> None:
     with pytest.raises(ValueError, match=r"clinic_by_queue: clinic id 'lake_side' cannot be part of a channel"):
-        new_streamer(stack, clinic_by_queue={QUEUE: "lake_side"})
+        new_streamer(stack, clinics=ClinicRules(clinic_by_queue={QUEUE: "lake_side"}))
 
 
-@pytest.mark.parametrize("option", [{"clinic_by_queue": {QUEUE: "a"}}, {"clinic_by_dialled_number": {NUMBER: "a"}}])
-def test_fails_for_recordings_whose_queue_nobody_is_asked_for(stack: Stack, option: dict[str, Any]) -> None:
+def test_rules_by_prefix_are_for_recordings(stack: Stack) -> None:
+    rules = ClinicRules(clinic_by_prefix={"connect/old": "old"}, default_clinic_id="main")
+    streamer = new_streamer(stack, clinics=rules)
+    found = ClinicRules.from_json(environment(Template.from_stack(stack), streamer.start_function)["CLINICS"])
+    assert found == ClinicRules(default_clinic_id="main")
+
+
+@pytest.mark.parametrize(
+    "rules",
+    [ClinicRules(clinic_by_queue={QUEUE: "a"}), ClinicRules(clinic_by_dialled_number={NUMBER: "a"})],
+    ids=["queue", "number"],
+)
+def test_fails_for_recordings_whose_queue_nobody_is_asked_for(stack: Stack, rules: ClinicRules) -> None:
     with pytest.raises(ValueError, match=r"without instance_arn: a recording's key tells neither queue nor number"):
-        new_workflow(stack, **option)
+        new_workflow(stack, clinics=rules)
 
 
 def test_fails_for_an_instance_that_is_none(stack: Stack) -> None:

@@ -1,18 +1,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from typing import Any
 
 import pytest
 from aws_cdk import App, CfnParameter, Duration, Environment, Stack
 from aws_cdk import aws_iam as iam
-from aws_cdk import aws_kms as kms
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_s3 as s3
 from aws_cdk.assertions import Template
 
-from constructs_lib import ConnectWiring, RecordingBucket, _contact_flow
+from constructs_lib import ConnectWiring, MediaStreamStorage, RecordingBucket, RecordingStorage, _contact_flow
 from constructs_lib.policies import Report, enforce
 from lambdas.common.contact_flow import answer
 from tests.conftest import REGION, new_app
@@ -215,7 +213,7 @@ def test_a_key_made_here_rotates_and_outlives_the_stack(stack: Stack) -> None:
 
 def test_recordings_go_where_the_batch_half_finds_them(stack: Stack) -> None:
     recordings = RecordingBucket(stack, "Recordings")
-    wire(stack, recordings=recordings.bucket, recording_prefix="connect/lakeside")
+    wire(stack, recordings=RecordingStorage(bucket=recordings.bucket, prefix="connect/lakeside"))
     assert storage(stack)["CALL_RECORDINGS"] == {
         "InstanceArn": INSTANCE,
         "ResourceType": "CALL_RECORDINGS",
@@ -232,7 +230,7 @@ def test_recordings_go_where_the_batch_half_finds_them(stack: Stack) -> None:
 
 
 def test_an_instance_that_streams_already_keeps_its_configuration(stack: Stack) -> None:
-    wiring = wire(stack, store_media_streams=False, media_stream_prefix="theirs")
+    wiring = wire(stack, media_streams=MediaStreamStorage(configure=False, prefix="theirs"))
     assert (storage(stack), wiring.stream_key) == ({}, None)
     Template.from_stack(stack).resource_count_is("AWS::KMS::Key", 0)
     Template.from_stack(stack).resource_count_is("AWS::Connect::ContactFlowModule", 2)
@@ -316,26 +314,35 @@ def test_an_instance_of_the_same_app_can_be_wired_by_reference(stack: Stack) -> 
     [
         ({"instance_arn": "c8c0e68d-2200-4265-82c0-5a2f0c6d7e11"}, "not the ARN of an Amazon Connect instance"),
         ({"instance_arn": INSTANCE.replace(REGION, "us-east-1")}, f"in us-east-1 and this stack in {REGION}"),
-        ({"media_retention": Duration.hours(0)}, "choose whole hours from 1"),
-        ({"media_retention": Duration.minutes(90)}, "choose whole hours"),
-        ({"media_retention": Duration.days(3651)}, "choose whole hours from 1 to 87600"),
-        ({"media_stream_prefix": ""}, "letters, digits and dashes"),
-        ({"media_stream_prefix": "call_scribe/"}, "letters, digits and dashes"),
-        ({"media_stream_prefix": "x" * 41}, "1 to 40"),
         ({"module_name": "x" * 128}, "shorter module_name"),
-        ({"recording_key": True}, "without recordings"),
-        ({"recordings": True}, "pass it as recording_key"),
-        ({"recordings": True, "recording_key": True, "recording_prefix": "/connect/"}, "is no folder"),
     ],
 )
 def test_what_cannot_work_fails_before_the_deployment(stack: Stack, options: dict[str, Any], message: str) -> None:
-    real: dict[str, Callable[[], Any]] = {
-        "recordings": lambda: s3.Bucket.from_bucket_name(stack, "Bucket", "recordings"),
-        "recording_key": lambda: kms.Key.from_key_arn(stack, "Key", f"arn:aws:kms:{REGION}:123456789012:key/k"),
-    }
-    arguments = {name: real[name]() if value is True else value for name, value in options.items()}
     with pytest.raises(ValueError, match=message):
-        wire(stack, **arguments)
+        wire(stack, **options)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"retention": Duration.hours(0)}, "choose whole hours from 1"),
+        ({"retention": Duration.minutes(90)}, "choose whole hours"),
+        ({"retention": Duration.days(3651)}, "choose whole hours from 1 to 87600"),
+        ({"prefix": ""}, "letters, digits and dashes"),
+        ({"prefix": "call_scribe/"}, "letters, digits and dashes"),
+        ({"prefix": "x" * 41}, "1 to 40"),
+    ],
+)
+def test_streams_that_no_instance_can_have_are_refused(options: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=rf"media_streams .*{message}"):
+        MediaStreamStorage(**options)
+
+
+def test_recordings_need_a_folder_and_the_key_of_their_bucket(stack: Stack) -> None:
+    with pytest.raises(ValueError, match=r"prefix '/connect/' of recordings is no folder"):
+        RecordingStorage(bucket=RecordingBucket(stack, "Recordings").bucket, prefix="/connect/")
+    with pytest.raises(ValueError, match=r"import the bucket with it, as Bucket\.from_bucket_attributes"):
+        RecordingStorage(bucket=s3.Bucket.from_bucket_name(stack, "Theirs", "recordings"))
 
 
 def test_functions_of_another_stack_can_be_wired() -> None:

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from aws_cdk.assertions import Template
 
-from constructs_lib import LiveTranscriptFeed
+from constructs_lib import ClinicRules, LiveTranscriptFeed
 from tests.conftest import ROOT
 from tests.constructs_lib.live_parts import new_streamer
 from tests.constructs_lib.parts import new_stack, new_workflow
@@ -32,8 +32,8 @@ GIVEN = {"AWS_REGION", "AWS_ENDPOINT_URL"}
 def deployed() -> dict[str, dict[str, Any]]:
     """The variables of every function that the constructs make, with all that can be set, by its folder."""
     workflows, streamers = new_stack(), new_stack()
-    new_workflow(workflows, default_clinic_id="main")
-    new_streamer(streamers, feed=LiveTranscriptFeed(streamers, "Feed"), default_clinic_id="main")
+    new_workflow(workflows, clinics=ClinicRules(default_clinic_id="main"))
+    new_streamer(streamers, feed=LiveTranscriptFeed(streamers, "Feed"), clinics=ClinicRules(default_clinic_id="main"))
     found: dict[str, dict[str, Any]] = {}
     for stack in (workflows, streamers):
         for resource in Template.from_stack(stack).find_resources("AWS::Lambda::Function").values():

@@ -7,7 +7,7 @@ import pytest
 from aws_cdk.assertions import Template
 
 from callscribe.judgement.quality import load_rubric
-from constructs_lib import LiveStreamer, LiveTranscriptFeed
+from constructs_lib import ClinicRules, LiveStreamer, LiveTranscriptFeed
 from streamer.settings import Settings
 from tests.conftest import ROOT
 from tests.constructs_lib.live_parts import container, new_streamer, variables
@@ -17,7 +17,9 @@ from tests.constructs_lib.parts import environment, new_stack
 @pytest.fixture(scope="module")
 def deployed() -> tuple[LiveStreamer, Template]:
     stack = new_stack()
-    streamer = new_streamer(stack, feed=LiveTranscriptFeed(stack, "Feed"), default_clinic_id="main")
+    streamer = new_streamer(
+        stack, feed=LiveTranscriptFeed(stack, "Feed"), clinics=ClinicRules(default_clinic_id="main")
+    )
     return streamer, Template.from_stack(stack)
 
 

@@ -14,7 +14,15 @@ from aws_cdk import aws_sns as sns
 from aws_cdk import aws_sqs as sqs
 from aws_cdk.assertions import Annotations, Match, Template
 
-from constructs_lib import DeepgramOptions, LiveTranscriptFeed
+from constructs_lib import (
+    CallLimits,
+    Capacity,
+    ClinicRules,
+    DeepgramOptions,
+    FunctionSettings,
+    LiveTranscriptFeed,
+    TaskSettings,
+)
 from tests.constructs_lib.live_parts import container, new_streamer, task, variables
 from tests.constructs_lib.parts import (
     Permission,
@@ -54,7 +62,11 @@ def test_a_task_is_one_arm_processor_of_fargate(stack: Stack) -> None:
 
 
 def test_the_architecture_is_that_of_tasks_image_and_functions(stack: Stack) -> None:
-    streamer = new_streamer(stack, architecture=lambda_.Architecture.X86_64)
+    streamer = new_streamer(
+        stack,
+        functions=FunctionSettings(architecture=lambda_.Architecture.X86_64),
+        tasks=TaskSettings(architecture=lambda_.Architecture.X86_64),
+    )
     template = Template.from_stack(stack)
     assert task(template, streamer)["RuntimePlatform"]["CpuArchitecture"] == "X86_64"
     template.all_resources_properties("AWS::Lambda::Function", {"Architectures": ["x86_64"]})
@@ -105,11 +117,13 @@ def test_settings_reach_the_streamer(stack: Stack) -> None:
         stack,
         feed=feed,
         options=DeepgramOptions(region="eu", keyterms=("glaucoma",)),
-        slots_per_task=40,
-        lease=Duration.seconds(12),
-        max_call_duration=Duration.hours(2),
-        idle_limit=Duration.seconds(90),
-        start_wait=Duration.seconds(45),
+        capacity=Capacity(slots_per_task=40),
+        limits=CallLimits(
+            lease=Duration.seconds(12),
+            max_call_duration=Duration.hours(2),
+            idle_limit=Duration.seconds(90),
+            start_wait=Duration.seconds(45),
+        ),
         retain_for=Duration.days(30),
     )
     found = variables(Template.from_stack(stack), streamer)
@@ -147,7 +161,7 @@ def test_without_a_feed_and_a_retention_there_is_none(stack: Stack) -> None:
 
 def test_the_image_is_built_from_the_sources_unless_one_is_given(stack: Stack) -> None:
     mine = ecs.ContainerImage.from_registry("registry.example.com/streamer@sha256:0")
-    streamer = new_streamer(stack, image=mine)
+    streamer = new_streamer(stack, tasks=TaskSettings(image=mine))
     assert container(Template.from_stack(stack), streamer)["Image"] == "registry.example.com/streamer@sha256:0"
 
 
@@ -284,7 +298,7 @@ def test_no_task_starts_before_there_is_a_way_to_its_image(stack: Stack) -> None
 
 def test_a_network_of_ones_own_is_used(stack: Stack) -> None:
     mine = ec2.Vpc(stack, "Mine", max_azs=2, nat_gateways=1, restrict_default_security_group=False)
-    streamer = new_streamer(stack, vpc=mine)
+    streamer = new_streamer(stack, tasks=TaskSettings(vpc=mine))
     template = Template.from_stack(stack)
     template.resource_count_is("AWS::EC2::VPC", 1)
     subnets = properties(template, streamer.service)["NetworkConfiguration"]["AwsvpcConfiguration"]["Subnets"]
@@ -294,7 +308,7 @@ def test_a_network_of_ones_own_is_used(stack: Stack) -> None:
 def test_a_cluster_of_ones_own_is_used(stack: Stack) -> None:
     mine = ec2.Vpc(stack, "Mine", max_azs=2, nat_gateways=1, restrict_default_security_group=False)
     cluster = ecs.Cluster(stack, "Cluster", vpc=mine)
-    streamer = new_streamer(stack, vpc=mine, cluster=cluster)
+    streamer = new_streamer(stack, tasks=TaskSettings(vpc=mine, cluster=cluster))
     template = Template.from_stack(stack)
     template.resource_count_is("AWS::ECS::Cluster", 1)
     assert properties(template, streamer.service)["Cluster"] == {"Ref": logical_id(cluster)}
@@ -304,7 +318,11 @@ def test_a_cluster_of_ones_own_is_used(stack: Stack) -> None:
 
 
 def test_tasks_follow_the_calls_in_the_queue(stack: Stack) -> None:
-    streamer = new_streamer(stack, slots_per_task=50, max_tasks=3, options=DeepgramOptions(max_parallel_streams=150))
+    streamer = new_streamer(
+        stack,
+        capacity=Capacity(slots_per_task=50, max_tasks=3),
+        options=DeepgramOptions(max_parallel_streams=150),
+    )
     template = Template.from_stack(stack)
     assert streamer.scaling is not None
     found = properties(template, streamer.scaling)
@@ -327,7 +345,7 @@ def test_tasks_follow_the_calls_in_the_queue(stack: Stack) -> None:
 
 
 def test_a_fixed_number_of_tasks_is_not_scaled(stack: Stack) -> None:
-    streamer = new_streamer(stack, min_tasks=2, slots_per_task=50)
+    streamer = new_streamer(stack, capacity=Capacity(min_tasks=2, slots_per_task=50))
     template = Template.from_stack(stack)
     assert streamer.scaling is None
     assert properties(template, streamer.service)["DesiredCount"] == 2
@@ -335,7 +353,7 @@ def test_a_fixed_number_of_tasks_is_not_scaled(stack: Stack) -> None:
 
 
 def test_more_slots_than_deepgram_streams_are_warned_of(stack: Stack) -> None:
-    new_streamer(stack, slots_per_task=100, max_tasks=2)
+    new_streamer(stack, capacity=Capacity(max_tasks=2))
     warned = "200 slots are more live calls than the 150 streams.*callscribe:parallelStreams"
     Annotations.from_stack(stack).has_warning("/Test/Live", Match.string_like_regexp(warned))
 
@@ -343,8 +361,8 @@ def test_more_slots_than_deepgram_streams_are_warned_of(stack: Stack) -> None:
 @pytest.mark.parametrize(
     "options",
     [
-        {"slots_per_task": 150},
-        {"slots_per_task": 100, "max_tasks": 3, "options": DeepgramOptions(max_parallel_streams=300)},
+        {"capacity": Capacity(slots_per_task=150)},
+        {"capacity": Capacity(max_tasks=3), "options": DeepgramOptions(max_parallel_streams=300)},
     ],
 )
 def test_slots_that_deepgram_streams_are_not_warned_of(stack: Stack, options: dict[str, Any]) -> None:
@@ -356,7 +374,7 @@ def test_slots_that_deepgram_streams_are_not_warned_of(stack: Stack, options: di
 
 
 def test_a_call_of_a_dead_streamer_comes_back_after_its_lease(stack: Stack) -> None:
-    streamer = new_streamer(stack, lease=Duration.seconds(12))
+    streamer = new_streamer(stack, limits=CallLimits(lease=Duration.seconds(12)))
     found = properties(Template.from_stack(stack), streamer.queue)
     assert found["VisibilityTimeout"] == 12
     assert found["MessageRetentionPeriod"] == 14 * 86_400
@@ -398,7 +416,7 @@ def test_queues_are_encrypted_and_reached_by_tls_only(stack: Stack) -> None:
 
 
 def test_each_function_has_its_handler_role_and_settings(stack: Stack) -> None:
-    streamer = new_streamer(stack, default_clinic_id="main", retain_for=Duration.days(7))
+    streamer = new_streamer(stack, clinics=ClinicRules(default_clinic_id="main"), retain_for=Duration.days(7))
     template = Template.from_stack(stack)
     functions = {
         "start_live_call": streamer.start_function,
@@ -657,25 +675,15 @@ def test_vocabularies_that_are_there_can_be_shared(stack: Stack) -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"slots_per_task": 0}, r"slots_per_task of 0 is out of range: choose 1 to 300"),
-        ({"slots_per_task": 301}, r"slots_per_task of 301 is out of range: choose 1 to 300"),
-        ({"min_tasks": 0}, r"min_tasks of 0 and max_tasks of 0 do not go together: choose 1 to 1000"),
-        ({"min_tasks": 3, "max_tasks": 2}, r"min_tasks of 3 and max_tasks of 2 do not go together"),
         ({"stream_prefix": ""}, r"stream_prefix '' is not the beginning of a stream's name"),
         ({"stream_prefix": "*"}, r"stream_prefix '\*' is not the beginning of a stream's name: use .* no '\*'"),
-        ({"lease": Duration.seconds(2)}, r"lease of 2 seconds is out of range: choose 6 seconds to 5 minutes"),
-        ({"max_call_duration": Duration.hours(12)}, r"max_call_duration of 12 hours is out of range: .* to 11 hours"),
-        ({"idle_limit": Duration.hours(2)}, r"idle_limit of 2 hours is out of range"),
-        ({"start_wait": Duration.seconds(0)}, r"start_wait of 0 seconds is out of range"),
         ({"options": DeepgramOptions(speakers="diarize")}, r"speakers 'diarize' is for mono recordings: .* 'auto'"),
         ({"instance_arn": "clinic"}, r"instance_arn 'clinic' is not the ARN of an Amazon Connect instance: use"),
-        ({"default_clinic_id": "lake_side"}, r"clinic id 'lake_side' cannot be part of a channel: use .* dashes"),
-        ({"vocabulary": {}, "vocabulary_path": "/a/"}, r"vocabulary and vocabulary_path: drop one"),
-        ({"vpc_subnets": ec2.SubnetSelection()}, r"vpc_subnets without a vpc: pass the vpc"),
         (
-            {"image": ecs.ContainerImage.from_registry("a"), "base_image": "b"},
-            r"base_image is for the default image: drop it or image",
+            {"clinics": ClinicRules(default_clinic_id="lake_side")},
+            r"clinic id 'lake_side' cannot be part of a channel: use .* dashes",
         ),
+        ({"vocabulary": {}, "vocabulary_path": "/a/"}, r"vocabulary and vocabulary_path: drop one"),
     ],
 )
 def test_fails_for_settings_that_cannot_work(stack: Stack, options: dict[str, Any], message: str) -> None:
@@ -683,13 +691,11 @@ def test_fails_for_settings_that_cannot_work(stack: Stack, options: dict[str, An
         new_streamer(stack, **options)
 
 
-def test_fails_for_gateways_of_a_network_of_ones_own(stack: Stack) -> None:
+def test_its_functions_run_where_they_are_told(stack: Stack) -> None:
     mine = ec2.Vpc(stack, "Mine", max_azs=2, nat_gateways=1, restrict_default_security_group=False)
-    with pytest.raises(ValueError, match=r"nat_gateways are for the new network: drop them or vpc"):
-        new_streamer(stack, vpc=mine, nat_gateways=1)
-
-
-def test_fails_for_a_cluster_without_its_network(stack: Stack) -> None:
-    mine = ec2.Vpc(stack, "Mine", max_azs=2, nat_gateways=1, restrict_default_security_group=False)
-    with pytest.raises(ValueError, match=r"cluster without a vpc: pass the vpc it belongs to"):
-        new_streamer(stack, cluster=ecs.Cluster(stack, "Cluster", vpc=mine))
+    streamer = new_streamer(stack, functions=FunctionSettings(vpc=mine, runtime=lambda_.Runtime.PYTHON_3_13))
+    template = Template.from_stack(stack)
+    for function in (streamer.start_function, streamer.end_function, streamer.store_function):
+        found = properties(template, function)
+        assert found["Runtime"] == "python3.13"
+        assert found["VpcConfig"]["SubnetIds"] == [{"Ref": logical_id(subnet)} for subnet in mine.private_subnets]

@@ -6,7 +6,7 @@ from aws_cdk import App, Environment, Stack
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk.assertions import Template
 
-from constructs_lib import _sources
+from constructs_lib import FunctionSettings, _sources
 from tests.conftest import FLAGS, REGION
 from tests.constructs_lib.parts import new_function, new_stack, properties
 
@@ -36,7 +36,10 @@ def asset_hash(
     platform: str | None = None,
 ) -> str:
     stack = new_stack()
-    transcription = new_function(stack, runtime=runtime, architecture=architecture, bundling_platform=platform)
+    transcription = new_function(
+        stack,
+        functions=FunctionSettings(runtime=runtime, architecture=architecture, bundling_platform=platform),
+    )
     key: str = properties(Template.from_stack(stack), transcription.function)["Code"]["S3Key"]
     return key
 

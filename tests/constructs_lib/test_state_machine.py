@@ -10,6 +10,7 @@ from aws_cdk.assertions import Template
 from hypothesis import given
 from hypothesis import strategies as st
 
+from constructs_lib import RecordingLimits, RecordingPolicy
 from constructs_lib._nag import flat
 from constructs_lib._state_machine import UNREACHABLE
 from lambdas.admit_recording.waiting import pause_seconds
@@ -233,8 +234,11 @@ class TestBounds:
         "options",
         [
             {},
-            {"max_wait": Duration.minutes(1)},
-            {"max_wait": Duration.days(13), "live_transcripts": "never", "live_patience": Duration.days(1)},
+            {"limits": RecordingLimits(max_wait=Duration.minutes(1))},
+            {
+                "limits": RecordingLimits(max_wait=Duration.days(13)),
+                "policy": RecordingPolicy(live_transcripts="never", live_patience=Duration.days(1)),
+            },
         ],
     )
     def test_an_execution_has_time_for_every_try_and_its_claim_outlives_it(self, options: dict[str, Any]) -> None:
@@ -245,7 +249,7 @@ class TestBounds:
         tasks = {name: state for name, state in machine["States"].items() if state["Type"] == "Task"}
         wait = tasks["Transcribe"]["TimeoutSeconds"]
         timeouts = {name: task["TimeoutSeconds"] for name, task in tasks.items()} | {"Transcribe": 30}
-        patience = options["live_patience"].to_seconds() if "live_patience" in options else 0
+        patience = options["policy"].live_patience.to_seconds() if "policy" in options else 0
         steps = sum(self.seconds(task, timeout=timeouts[name]) for name, task in tasks.items())
         assert machine["TimeoutSeconds"] >= wait + steps + patience
         lease = int(environment(template, workflow.admit_function)["CLAIM_LEASE_SECONDS"])

@@ -12,7 +12,7 @@ from aws_cdk import aws_secretsmanager as secretsmanager
 from aws_cdk import aws_sqs as sqs
 from aws_cdk.assertions import Match, Template
 
-from constructs_lib import DeepgramOptions, RecordingBucket
+from constructs_lib import DeepgramOptions, FunctionSettings, RecordingBucket, RequestLimits
 from tests.constructs_lib.parts import (
     Permission,
     actions,
@@ -76,9 +76,9 @@ def test_settings_reach_the_function(stack: Stack) -> None:
     transcription = new_function(
         stack,
         options=DeepgramOptions(region="eu", keyterms=("glaucoma",)),
-        request_timeout=Duration.minutes(2),
-        max_attempts=4,
-        max_retry_delay=Duration.minutes(3),
+        requests=RequestLimits(
+            request_timeout=Duration.minutes(2), max_attempts=4, max_retry_delay=Duration.minutes(3)
+        ),
         channel_roles={0: "agent", 1: "customer"},
     )
     template = Template.from_stack(stack)
@@ -96,11 +96,6 @@ def test_settings_reach_the_function(stack: Stack) -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"request_timeout": Duration.minutes(15)}, r"request_timeout of 15 minutes is out of range: .* to 14 minutes"),
-        ({"request_timeout": Duration.seconds(1)}, r"request_timeout of 1 second is out of range: choose 5 seconds"),
-        ({"max_attempts": 0}, r"max_attempts of 0 is out of range: choose 1 to 100"),
-        ({"max_retry_delay": Duration.hours(12)}, r"max_retry_delay of 12 hours is out of range: .* to 11 hours"),
-        ({"vpc_subnets": ec2.SubnetSelection()}, r"vpc_subnets without a vpc: pass the vpc"),
         ({"vocabulary": {"default": ("a",)}}, r"'default' is not a clinic: pass .* as options.keyterms"),
         ({"vocabulary": {"lake side": ("a",)}}, r"clinic id 'lake side' cannot be part of a key"),
         ({"vocabulary": {"lakeside": ("",)}}, r"vocabulary of clinic 'lakeside': keyterm '' is not a word"),
@@ -196,10 +191,10 @@ def test_a_secret_of_ones_own_is_read(stack: Stack) -> None:
     )
 
 
-def test_a_bucket_known_by_name_needs_its_key_beside_it(stack: Stack) -> None:
+def test_the_key_that_a_bucket_is_imported_with_is_used(stack: Stack) -> None:
     key = kms.Key(stack, "Mine")
-    recordings = s3.Bucket.from_bucket_name(stack, "Theirs", "their-recordings")
-    transcription = new_function(stack, recordings=recordings, recording_key=key)
+    recordings = s3.Bucket.from_bucket_attributes(stack, "Theirs", bucket_name="their-recordings", encryption_key=key)
+    transcription = new_function(stack, recordings=recordings)
     assert permissions(Template.from_stack(stack), transcription.presigning_role) == {
         Permission(
             frozenset({"s3:GetObject", "s3:GetObjectVersion"}),
@@ -278,7 +273,7 @@ def test_consume_may_put_messages_aside_that_cannot_be_read(stack: Stack) -> Non
 
 def test_in_a_vpc_the_function_leaves_by_tls_only(stack: Stack) -> None:
     vpc = ec2.Vpc(stack, "Vpc", max_azs=2)
-    transcription = new_function(stack, vpc=vpc)
+    transcription = new_function(stack, functions=FunctionSettings(vpc=vpc))
     template = Template.from_stack(stack)
     [group] = template.find_resources("AWS::EC2::SecurityGroup").values()
     assert [
@@ -295,7 +290,11 @@ def test_in_a_vpc_the_function_leaves_by_tls_only(stack: Stack) -> None:
 
 def test_in_a_vpc_the_port_of_a_self_hosted_deepgram_is_open_too(stack: Stack) -> None:
     vpc = ec2.Vpc(stack, "Vpc", max_azs=2)
-    new_function(stack, vpc=vpc, options=DeepgramOptions(endpoint="https://deepgram.internal:8443"))
+    new_function(
+        stack,
+        functions=FunctionSettings(vpc=vpc),
+        options=DeepgramOptions(endpoint="https://deepgram.internal:8443"),
+    )
     [group] = Template.from_stack(stack).find_resources("AWS::EC2::SecurityGroup").values()
     assert {rule["FromPort"] for rule in group["Properties"]["SecurityGroupEgress"]} == {443, 8443}
 
@@ -310,7 +309,7 @@ def test_subnets_can_be_chosen(stack: Stack) -> None:
         ],
     )
     isolated = ec2.SubnetSelection(subnet_type=ec2.SubnetType.PRIVATE_ISOLATED)
-    transcription = new_function(stack, vpc=vpc, vpc_subnets=isolated)
+    transcription = new_function(stack, functions=FunctionSettings(vpc=vpc, vpc_subnets=isolated))
     assert properties(Template.from_stack(stack), transcription.function)["VpcConfig"]["SubnetIds"] == [
         {"Ref": logical_id(subnet)} for subnet in vpc.isolated_subnets
     ]
@@ -319,8 +318,7 @@ def test_subnets_can_be_chosen(stack: Stack) -> None:
 def test_processor_python_and_retention_can_be_chosen(stack: Stack) -> None:
     transcription = new_function(
         stack,
-        runtime=lambda_.Runtime.PYTHON_3_13,
-        architecture=lambda_.Architecture.X86_64,
+        functions=FunctionSettings(runtime=lambda_.Runtime.PYTHON_3_13, architecture=lambda_.Architecture.X86_64),
         log_retention=logs.RetentionDays.ONE_WEEK,
     )
     template = Template.from_stack(stack)

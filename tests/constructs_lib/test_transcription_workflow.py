@@ -16,7 +16,15 @@ from aws_cdk import aws_sqs as sqs
 from aws_cdk.assertions import Match, Template
 from moto.events.models import EventPattern
 
-from constructs_lib import DeepgramOptions, TranscriptionWorkflow
+from constructs_lib import (
+    ClinicRules,
+    DeepgramOptions,
+    FunctionSettings,
+    RecordingLimits,
+    RecordingPolicy,
+    RequestLimits,
+    TranscriptionWorkflow,
+)
 from tests.constructs_lib.parts import (
     actions,
     environment,
@@ -187,7 +195,7 @@ def test_a_waiting_call_stays_hidden_while_it_is_in_work(default: Default) -> No
 
 
 def test_a_call_whose_worker_keeps_dying_ends_among_the_failed_ones(stack: Stack) -> None:
-    workflow = new_workflow(stack, max_attempts=4)
+    workflow = new_workflow(stack, requests=RequestLimits(max_attempts=4))
     redrive = properties(Template.from_stack(stack), workflow.queue)["RedrivePolicy"]
     assert redrive == {
         "deadLetterTargetArn": {"Fn::GetAtt": [logical_id(workflow.failed_calls), "Arn"]},
@@ -350,14 +358,13 @@ def test_settings_reach_the_functions(stack: Stack) -> None:
     workflow = new_workflow(
         stack,
         options=DeepgramOptions(summarize=False),
-        clinic_by_prefix={"connect/lakeside/": "lakeside"},
-        default_clinic_id="main",
+        clinics=ClinicRules(clinic_by_prefix={"connect/lakeside/": "lakeside"}, default_clinic_id="main"),
         channel_roles={0: "agent", 1: "customer"},
-        on_new_version="keep",
-        live_transcripts="when-incomplete",
-        live_patience=Duration.minutes(5),
+        policy=RecordingPolicy(
+            on_new_version="keep", live_transcripts="when-incomplete", live_patience=Duration.minutes(5)
+        ),
         retain_for=Duration.days(30),
-        max_duration=Duration.hours(1),
+        limits=RecordingLimits(max_duration=Duration.hours(1)),
     )
     template = Template.from_stack(stack)
     admit = environment(template, workflow.admit_function)
@@ -388,7 +395,7 @@ def test_without_settings_everything_is_kept_and_unknown_clinics_are_rejected(de
 
 
 def test_in_a_vpc_all_functions_run_there(stack: Stack) -> None:
-    workflow = new_workflow(stack, vpc=ec2.Vpc(stack, "Vpc", max_azs=2))
+    workflow = new_workflow(stack, functions=FunctionSettings(vpc=ec2.Vpc(stack, "Vpc", max_azs=2)))
     template = Template.from_stack(stack)
     for function in (workflow.admit_function, workflow.store_function, workflow.score_function):
         assert len(properties(template, function)["VpcConfig"]["SubnetIds"]) == 2
@@ -396,10 +403,10 @@ def test_in_a_vpc_all_functions_run_there(stack: Stack) -> None:
         assert [rule["FromPort"] for rule in group["Properties"]["SecurityGroupEgress"]] == [443]
 
 
-def test_a_bucket_known_by_name_needs_its_key_beside_it(stack: Stack) -> None:
+def test_the_key_that_a_bucket_is_imported_with_is_used(stack: Stack) -> None:
     key = kms.Key(stack, "Mine")
-    recordings = s3.Bucket.from_bucket_name(stack, "Theirs", "their-recordings")
-    workflow = new_workflow(stack, recordings=recordings, recording_key=key)
+    recordings = s3.Bucket.from_bucket_attributes(stack, "Theirs", bucket_name="their-recordings", encryption_key=key)
+    workflow = new_workflow(stack, recordings=recordings)
     template = Template.from_stack(stack)
     for role in (role_of(workflow.admit_function), workflow.transcription.presigning_role):
         keys = {r for p in permissions(template, role) if "kms:Decrypt" in p.actions for r in p.resources}
@@ -498,7 +505,7 @@ def test_on_alarm_adds_an_action_to_every_alarm(stack: Stack) -> None:
 
 
 def test_the_wait_that_raises_an_alarm_can_be_chosen(stack: Stack) -> None:
-    workflow = new_workflow(stack, waiting_alarm_after=Duration.minutes(10))
+    workflow = new_workflow(stack, limits=RecordingLimits(waiting_alarm_after=Duration.minutes(10)))
     template = Template.from_stack(stack)
     for name in ("OldestWaitingCall", "LastingTrouble"):
         assert properties(template, workflow.alarms[name])["Threshold"] == 600
@@ -595,19 +602,16 @@ def test_two_in_one_stack_share_no_name() -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"max_wait": Duration.days(14)}, r"max_wait of 14 days is out of range: choose 1 minute to 13 days"),
-        ({"max_wait": Duration.seconds(1)}, r"max_wait of 1 second is out of range"),
-        ({"max_duration": Duration.hours(7)}, r"max_duration of 7 hours is out of range: .* to 6 hours"),
-        ({"on_new_version": "merge"}, r"on_new_version 'merge' is unknown: choose 'supersede' or 'keep'"),
-        ({"live_transcripts": "sometimes"}, r"live_transcripts 'sometimes' is unknown: choose 'always', 'when-inc"),
-        ({"live_patience": Duration.days(2)}, r"live_patience of 2 days is out of range: choose 1 minute to 1 day"),
-        ({"clinic_by_prefix": {"": "main"}}, r"clinic 'main' has an empty prefix: use default_clinic_id"),
-        ({"clinic_by_prefix": {"a/": "lake side"}}, r"clinic id 'lake side' cannot be part of a key"),
         (
-            {"clinic_by_prefix": {f"connect/clinic-number-{n}/CallRecordings/": f"clinic-{n}" for n in range(60)}},
+            {
+                "clinics": ClinicRules(
+                    clinic_by_prefix={f"connect/clinic-number-{n}/CallRecordings/": f"clinic-{n}" for n in range(60)}
+                )
+            },
             r"0 queues, 0 numbers and 60 prefixes of clinics take 3\d{3} bytes: a function's environment has room for",
         ),
-        ({"default_clinic_id": "a/b"}, r"clinic id 'a/b' cannot be part of a key"),
+        ({"retain_for": Duration.hours(36)}, r"retain_for of 1 day 12 hours is out of range: choose whole days"),
+        ({"retain_for": Duration.days(0)}, r"retain_for of .* is out of range: choose whole days, 1 or more"),
         ({"key_prefixes": ["calls/*"]}, r"key_prefixes 'calls/\*' are not prefixes: name them without '\*'"),
         ({"key_prefixes": [""]}, r"key_prefixes '' are not prefixes"),
         (

@@ -9,6 +9,7 @@ import pytest
 from aws_cdk.assertions import Template
 
 from callscribe.contract.schema import SCHEMA_VERSION
+from constructs_lib import ClinicRules
 from tests.conftest import ROOT
 from tests.constructs_lib.parts import new_stack, new_workflow
 
@@ -42,7 +43,7 @@ def test_the_kinds_are_found() -> None:
 
 def test_messages_events_and_items_of_the_state_machine_state_it() -> None:
     stack = new_stack()
-    new_workflow(stack, default_clinic_id="main")
+    new_workflow(stack, clinics=ClinicRules(default_clinic_id="main"))
     (machine,) = Template.from_stack(stack).find_resources("AWS::StepFunctions::StateMachine").values()
     parts = machine["Properties"]["DefinitionString"]["Fn::Join"][1]
     definition = json.loads("".join(part if isinstance(part, str) else "deployed" for part in parts))

@@ -9,7 +9,7 @@ from stacks.environments import Clinics
 
 
 def test_a_recording_in_connects_layout_is_the_clinics_call() -> None:
-    rules = ClinicRules(clinic_by_prefix=Clinics.load().clinic_by_prefix)
+    rules = ClinicRules(clinic_by_prefix=Clinics.load().rules.clinic_by_prefix)
     started = datetime(2026, 11, 20, 1, 30, tzinfo=timezone(timedelta(hours=2)))
 
     call = parse_key(connect_key("connect/demo-clinic", "contact-1", started))

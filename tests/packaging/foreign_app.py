@@ -17,7 +17,15 @@ from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_secretsmanager as secretsmanager
 
 import constructs_lib
-from constructs_lib import DeepgramOptions, LiveStreamer, LiveTranscriptFeed, TranscriptionWorkflow
+from constructs_lib import (
+    ClinicRules,
+    DeepgramOptions,
+    FunctionSettings,
+    LiveStreamer,
+    LiveTranscriptFeed,
+    TaskSettings,
+    TranscriptionWorkflow,
+)
 from constructs_lib._python_code import _digest
 from constructs_lib.policies import Report, enforce
 
@@ -32,7 +40,9 @@ class Shared(Stack):
         super().__init__(app, "Shared", env=ENV)
         self.key = kms.Key(self, "Key", enable_key_rotation=True)
         self.vpc = ec2.Vpc(self, "Vpc", max_azs=2)
-        self.recordings = s3.Bucket.from_bucket_name(self, "Recordings", "contact-centre-recordings")
+        self.recordings = s3.Bucket.from_bucket_attributes(
+            self, "Recordings", bucket_name="contact-centre-recordings", encryption_key=self.key
+        )
         self.archive = s3.Bucket.from_bucket_attributes(
             self, "Archive", bucket_arn="arn:aws:s3:::contact-centre-transcripts", encryption_key=self.key
         )
@@ -54,15 +64,14 @@ def build(app: App) -> list[Stack]:
             stack,
             "Transcription",
             recordings=shared.recordings,
-            recording_key=shared.key,
             table=shared.table(name.lower()),
             archive=shared.archive,
             secret=shared.secret,
             key=shared.key,
-            vpc=shared.vpc,
+            functions=FunctionSettings(vpc=shared.vpc),
             options=DeepgramOptions(region="eu"),
             key_prefixes=[f"connect/{name.lower()}/CallRecordings/"],
-            default_clinic_id=name.lower(),
+            clinics=ClinicRules(default_clinic_id=name.lower()),
         )
         stacks.append(stack)
     return [*stacks, live(app, shared)]
@@ -79,11 +88,11 @@ def live(app: App, shared: Shared) -> Stack:
         archive=shared.archive,
         secret=shared.secret,
         key=shared.key,
-        vpc=shared.vpc,
+        tasks=TaskSettings(vpc=shared.vpc),
         options=DeepgramOptions(region="eu"),
         stream_prefix="contact-centre",
         stream_key=shared.key,
-        default_clinic_id="main",
+        clinics=ClinicRules(default_clinic_id="main"),
         feed=LiveTranscriptFeed(stack, "Feed", user_pool=pool, key=shared.key),
     )
     return stack

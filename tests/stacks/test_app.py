@@ -16,7 +16,7 @@ from syrupy.assertion import SnapshotAssertion
 from app import LOCAL_SPEECH_URL_CONTEXT, build
 from constructs_lib import DeepgramOptions
 from constructs_lib.policies import Report
-from stacks.environments import Functions
+from stacks.environments import functions_on_this_machine
 from tests.conftest import ROOT, new_app, normalised
 from tests.stacks.differences import differences
 
@@ -174,7 +174,7 @@ def test_wheels_are_chosen_for_this_machine(
 ) -> None:
     monkeypatch.setattr(sys, "platform", system)
     monkeypatch.setattr(platform, "machine", lambda: machine)
-    functions = Functions.on_this_machine()
+    functions = functions_on_this_machine()
     assert functions.bundling_platform == wheels
     assert functions.architecture.name == ("x86_64" if machine == "x86_64" else "arm64")
 

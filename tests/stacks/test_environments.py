@@ -31,7 +31,7 @@ def test_a_clinic_is_a_file(tmp_path: Path) -> None:
     )
     (tmp_path / "hilltop.json").write_text(json.dumps({"recording_prefixes": [], "vocabulary": []}), encoding="utf-8")
     clinics = Clinics.load(tmp_path)
-    assert clinics.clinic_by_prefix == {"connect/lakeside/": "lakeside", "old/": "lakeside"}
+    assert clinics.rules.clinic_by_prefix == {"connect/lakeside/": "lakeside", "old/": "lakeside"}
     assert clinics.vocabulary == {"hilltop": (), "lakeside": ("glaucoma",)}
 
 
@@ -43,8 +43,8 @@ SHARED = {"recording_prefixes": [], "vocabulary": [], "queues": [QUEUE], "dialle
 def test_clinics_that_share_an_instance_have_queues_and_numbers(tmp_path: Path) -> None:
     (tmp_path / "lakeside.json").write_text(json.dumps(SHARED), encoding="utf-8")
     clinics = Clinics.load(tmp_path)
-    assert clinics.clinic_by_queue == {QUEUE: "lakeside"}
-    assert clinics.clinic_by_dialled_number == {"+493012345678": "lakeside"}
+    assert clinics.rules.clinic_by_queue == {QUEUE: "lakeside"}
+    assert clinics.rules.clinic_by_dialled_number == {"+493012345678": "lakeside"}
 
 
 @pytest.mark.parametrize("instance_arn", [None, INSTANCE])
@@ -160,7 +160,7 @@ def _live(settings: Settings) -> Template:
 
 def test_recordings_of_calls_with_a_whole_live_transcript_are_not_paid_for() -> None:
     for settings in (local(), dev(), prod()):
-        assert settings.live_policy == "when-incomplete"
+        assert settings.policy.live_transcripts == "when-incomplete"
     _batch(dev()).has_resource_properties(
         "AWS::Lambda::Function", {"Environment": {"Variables": {"LIVE_TRANSCRIPTS": "when-incomplete"}}}
     )

@@ -15,7 +15,16 @@ from moto import mock_aws
 from moto.core.config import DefaultConfig
 
 from app import EnvironmentStage
-from constructs_lib import DeepgramOptions, RecordingBucket, TranscriptArchive, TranscriptionWorkflow, TranscriptTable
+from constructs_lib import (
+    ClinicRules,
+    DeepgramOptions,
+    RecordingBucket,
+    RecordingPolicy,
+    RequestLimits,
+    TranscriptArchive,
+    TranscriptionWorkflow,
+    TranscriptTable,
+)
 from stacks import environments
 from tests.fakes.deepgram import FakeDeepgram
 from tests.workflow.cloudformation import ACCOUNT, REGION
@@ -26,10 +35,12 @@ QUEUE_ID = "2f1a7c8e-0001-4000-8000-00000000000a"
 HARBOUR_NUMBER = "+493012345678"
 CHAIN: dict[str, Any] = {
     "instance_arn": INSTANCE_ARN,
-    "clinic_by_queue": {f"{INSTANCE_ARN}/queue/{QUEUE_ID}": "hilltop"},
-    "clinic_by_dialled_number": {HARBOUR_NUMBER: "harbour"},
-    "clinic_by_prefix": {"connect/old": "old"},
-    "default_clinic_id": "main",
+    "clinics": ClinicRules(
+        clinic_by_queue={f"{INSTANCE_ARN}/queue/{QUEUE_ID}": "hilltop"},
+        clinic_by_dialled_number={HARBOUR_NUMBER: "harbour"},
+        clinic_by_prefix={"connect/old": "old"},
+        default_clinic_id="main",
+    ),
 }
 """Several clinics that share one Amazon Connect instance, and so a prefix."""
 
@@ -63,10 +74,11 @@ def templates(deepgram_server: FakeDeepgram, tmp_path_factory: pytest.TempPathFa
     app = App(outdir=str(tmp_path_factory.mktemp("cdk.out")), context={**flags, "aws:cdk:bundling-stacks": []})
     EnvironmentStage(app, environments.local(speech_url=deepgram_server.url))
     _stack(app, "supersede", endpoint=deepgram_server.url)
-    _stack(app, "keep", endpoint=deepgram_server.url, on_new_version="keep")
+    _stack(app, "keep", endpoint=deepgram_server.url, policy=RecordingPolicy(on_new_version="keep"))
     _stack(app, "forgetful", endpoint=deepgram_server.url, retain_for=Duration.days(30))
-    _stack(app, "when-incomplete", endpoint=deepgram_server.url, live_transcripts="when-incomplete")
-    _stack(app, "chain", endpoint=deepgram_server.url, live_transcripts="when-incomplete", **CHAIN)
+    when_incomplete = RecordingPolicy(live_transcripts="when-incomplete")
+    _stack(app, "when-incomplete", endpoint=deepgram_server.url, policy=when_incomplete)
+    _stack(app, "chain", endpoint=deepgram_server.url, policy=when_incomplete, **CHAIN)
     assembly = app.synth()
     return {
         artifact.stack_name: json.loads(Path(artifact.template_full_path).read_text())
@@ -85,9 +97,9 @@ def _stack(app: App, name: str, *, endpoint: str, **options: Any) -> None:
         archive=TranscriptArchive(stack, "Archive", key=key, removal_policy=removal_policy).bucket,
         options=DeepgramOptions(endpoint=endpoint),
         vocabulary={"clinic-7": ("Abernathy",)},
-        max_attempts=MAX_ATTEMPTS,
+        requests=RequestLimits(max_attempts=MAX_ATTEMPTS),
         key=key,
-        **{"clinic_by_prefix": {"connect/lakeside": "lakeside"}, **options},
+        **{"clinics": ClinicRules(clinic_by_prefix={"connect/lakeside": "lakeside"}), **options},
     )
 
 

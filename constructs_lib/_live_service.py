@@ -1,0 +1,144 @@
+"""What follows live calls: network, cluster and tasks, and what the tasks may do."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from aws_cdk import Annotations, Names, Stack
+from aws_cdk import aws_applicationautoscaling as autoscaling
+from aws_cdk import aws_dynamodb as dynamodb
+from aws_cdk import aws_ec2 as ec2
+from aws_cdk import aws_events as events
+from aws_cdk import aws_secretsmanager as secretsmanager
+from constructs import Construct
+
+from constructs_lib import _grants, _nag, _vocabulary
+from constructs_lib._live_grants import MediaStreams, allow_events, allow_live_items
+from constructs_lib._live_intake import LiveCallQueues
+from constructs_lib._logs import LogSettings
+from constructs_lib._streamer_image import streamer_image
+from constructs_lib._streamer_network import streamer_security_group, streamer_vpc
+from constructs_lib._streamer_service import StreamerService, streamer_cluster
+from constructs_lib.deepgram_options import DeepgramOptions
+from constructs_lib.live_transcript_feed import LiveTranscriptFeed
+from constructs_lib.streamer_settings import CallLimits, Capacity, TaskSettings
+
+# What is kept for a call that Deepgram does not hear; beyond it, Kinesis keeps the audio.
+_BUFFER_SECONDS: Final = 60
+
+
+class LiveService:
+    """The service of streamers.
+
+    Args:
+        scope: Parent construct.
+        table: Where words are stored.
+        queues: Where calls are taken from, and failed ones are put.
+        streams: Where the audio is read.
+        secret: Deepgram's API key.
+        options: What Deepgram is asked for.
+        vocabulary_path: Parameter Store path of the vocabularies.
+        bus: Where ends of calls are announced.
+        feed: Where words go as they are heard. None: to the table only.
+        capacity: How many calls can be followed at once.
+        limits: When a call is over, and when another streamer takes it.
+        tasks: What the tasks run on, and where.
+        logs: How logs are kept.
+        retention_days: Age at which calls and words are deleted from the table; empty for never.
+    """
+
+    scaling: autoscaling.ScalableTarget | None
+    """Number of tasks; None where it is fixed."""
+
+    def __init__(
+        self,
+        scope: Construct,
+        *,
+        table: dynamodb.ITableV2,
+        queues: LiveCallQueues,
+        streams: MediaStreams,
+        secret: secretsmanager.ISecret,
+        options: DeepgramOptions,
+        vocabulary_path: str,
+        bus: events.IEventBus,
+        feed: LiveTranscriptFeed | None,
+        capacity: Capacity,
+        limits: CallLimits,
+        tasks: TaskSettings,
+        logs: LogSettings,
+        retention_days: str,
+    ) -> None:
+        self.name = Names.unique_resource_name(scope, separator="-", max_length=80)
+        self.vpc = tasks.vpc or streamer_vpc(scope, nat_gateways=tasks.nat_gateways, logs=logs)
+        self.cluster = tasks.cluster or streamer_cluster(scope, self.vpc)
+        self.tasks = StreamerService(
+            scope,
+            "Streamer",
+            cluster=self.cluster,
+            image=tasks.image or streamer_image(architecture=tasks.architecture, base_image=tasks.base_image),
+            architecture=tasks.architecture,
+            environment={
+                "AWS_REGION": Stack.of(scope).region,
+                "TABLE_NAME": table.table_name,
+                "CALLS_QUEUE_URL": queues.calls.queue_url,
+                "FAILED_CALLS_QUEUE_URL": queues.failed_calls.queue_url,
+                "DEEPGRAM_SECRET_ARN": secret.secret_arn,
+                "DEEPGRAM_OPTIONS": options.to_json(),
+                "DEEPGRAM_STREAM_URL": options.stream_url,
+                "VOCABULARY_PATH": vocabulary_path,
+                "FEED_URL": feed.http_url if feed else "",
+                "EVENT_BUS_NAME": bus.event_bus_name,
+                "SERVICE_NAME": self.name,
+                "SLOTS": str(capacity.slots_per_task),
+                "LEASE_SECONDS": str(int(limits.lease.to_seconds())),
+                "MAX_CALL_SECONDS": str(int(limits.max_call_duration.to_seconds())),
+                "IDLE_LIMIT_SECONDS": str(int(limits.idle_limit.to_seconds())),
+                "START_WAIT_SECONDS": str(int(limits.start_wait.to_seconds())),
+                "BUFFER_SECONDS": str(_BUFFER_SECONDS),
+                "RETENTION_DAYS": retention_days,
+                "LOG_LEVEL": "INFO",
+                "HEALTH_HOST": "127.0.0.1",  # ECS's health check runs inside the container; nobody else is to ask
+                "HEALTH_PORT": "8080",
+            },
+            security_group=streamer_security_group(scope, self.vpc, stream_url=options.stream_url),
+            subnets=tasks.vpc_subnets or ec2.SubnetSelection(subnet_type=ec2.SubnetType.PRIVATE_WITH_EGRESS),
+            logs=logs,
+            tasks=None if capacity.scales else capacity.min_tasks,
+        )
+        if tasks.vpc is None:
+            self._await_way_out()
+        role = self.tasks.role
+        streams.allow_reading(role)
+        allow_live_items(
+            role,
+            table,
+            # TransactWriteItems asks for the actions it consists of.
+            *("dynamodb:GetItem", "dynamodb:Query", "dynamodb:PutItem", "dynamodb:UpdateItem"),
+        )
+        _grants.allow_messages(
+            role, queues.calls, "sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:ChangeMessageVisibility"
+        )
+        _grants.allow_messages(role, queues.failed_calls, "sqs:SendMessage")
+        _grants.allow_secret(role, secret)
+        _vocabulary.allow_vocabulary(role, vocabulary_path)
+        allow_events(role, bus)
+        if feed:
+            feed.grant_publish(role)
+        _nag.acknowledge(role, _nag.INLINE_POLICY)
+        self.scaling = self.tasks.scale_on_calls(queues.calls, capacity) if capacity.scales else None
+        _warn_of_refusals(scope, capacity, options)
+
+    def _await_way_out(self) -> None:
+        """Start tasks once there is a way to their image, lest the circuit breaker give up."""
+        for subnet in self.vpc.private_subnets:
+            self.tasks.service.node.add_dependency(subnet.internet_connectivity_established)
+
+
+def _warn_of_refusals(scope: Construct, capacity: Capacity, options: DeepgramOptions) -> None:
+    slots, streams = capacity.most_tasks * capacity.slots_per_task, options.parallel_streams
+    if slots > streams:
+        Annotations.of(scope).add_warning_v2(
+            "callscribe:parallelStreams",
+            f"{slots} slots are more live calls than the {streams} streams that Deepgram allows the project: lower "
+            "max_tasks or slots_per_task, or name the limit of your contract in options.max_parallel_streams",
+        )

@@ -1,0 +1,94 @@
+"""How the transcript of a live call that has ended is stored."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from aws_cdk import Duration
+from aws_cdk import aws_events as events
+from aws_cdk import aws_events_targets as targets
+from aws_cdk import aws_s3 as s3
+from aws_cdk import aws_sqs as sqs
+from constructs import Construct
+
+from callscribe.contract.events import EVENT_SOURCE, LIVE_CALL_TRANSCRIBED
+from callscribe.contract.object_keys import TRANSCRIPTS
+from constructs_lib import _grants, _nag
+from constructs_lib._functions import RuntimeFunction, SharedByFunctions
+from constructs_lib._live_grants import allow_events, allow_live_items
+from constructs_lib.deepgram_options import DeepgramOptions
+
+_RUBRIC: Final = "clinic-call-v1"
+
+
+def on_live_call_transcribed(
+    scope: Construct, construct_id: str, *, bus: events.IEventBus, target: events.IRuleTarget
+) -> events.Rule:
+    """Send *target* one event for each live call that has ended."""
+    return events.Rule(
+        scope,
+        construct_id,
+        event_bus=bus,
+        event_pattern=events.EventPattern(source=[EVENT_SOURCE], detail_type=[LIVE_CALL_TRANSCRIBED]),
+        targets=[target],
+    )
+
+
+class LiveStore:
+    """The function that stores the transcript of each live call that has ended, and the rule that invokes it.
+
+    Args:
+        scope: Parent construct.
+        shared: What the functions have in common.
+        archive: Bucket for the transcripts.
+        options: What Deepgram is asked for.
+        bus: Where ends of calls, and then their transcripts, are announced.
+        failed_calls: Where the ends of calls go that could not be stored.
+        retention_days: Age at which transcripts are deleted from the table; empty for never.
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        shared: SharedByFunctions,
+        *,
+        archive: s3.IBucket,
+        options: DeepgramOptions,
+        bus: events.IEventBus,
+        failed_calls: sqs.IQueue,
+        retention_days: str,
+    ) -> None:
+        store = RuntimeFunction(
+            scope,
+            "Store",
+            shared,
+            module="store_live_transcript",
+            description="Stores the transcript of a live call that has ended",
+            archive=archive,
+            environment={
+                "DEEPGRAM_OPTIONS": options.to_json(),
+                "DEEPGRAM_PRICES": options.prices.to_json(),
+                "RUBRIC": _RUBRIC,
+                "RETENTION_DAYS": retention_days,
+                "EVENT_BUS_NAME": bus.event_bus_name,
+                "FAILED_CALLS_QUEUE_URL": failed_calls.queue_url,
+            },
+            timeout=Duration.minutes(2),
+            memory_mib=1024,
+            failed_events=failed_calls,
+        )
+        role = store.role
+        allow_live_items(role, shared.table, "dynamodb:GetItem", "dynamodb:Query", write=False)
+        _grants.allow_items(role, shared.table, "dynamodb:PutItem")
+        _grants.allow_objects(role, archive, "s3:PutObject", prefix=TRANSCRIPTS, write=True)
+        allow_events(role, bus)
+        _nag.acknowledge_wildcards(
+            role, {archive.arn_for_objects(f"{TRANSCRIPTS}*"): "transcripts are named by clinic, day and call"}
+        )
+        on_live_call_transcribed(
+            scope,
+            "LiveCallTranscribed",
+            bus=bus,
+            target=targets.LambdaFunction(store.function, dead_letter_queue=failed_calls),
+        )
+        self.function = store.function

@@ -1,0 +1,133 @@
+"""How many calls are followed at once and for how long, and what the tasks run on that follow them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from aws_cdk import Duration
+from aws_cdk import aws_ec2 as ec2
+from aws_cdk import aws_ecs as ecs
+from aws_cdk import aws_lambda as lambda_
+
+from constructs_lib._checks import seconds_within
+from constructs_lib._python_code import DEFAULT_ARCHITECTURE
+
+# So many were measured to be more than one processor should have.
+_MOST_SLOTS = 300
+_MOST_TASKS = 1000
+# A message can be hidden for 12 hours since it was received (Amazon SQS Developer Guide, "visibility timeout").
+_LONGEST_CALL = Duration.hours(11)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Capacity:
+    """How many calls can be followed at once: *slots_per_task* times the number of tasks.
+
+    Raises:
+        ValueError: If a number is out of range.
+    """
+
+    slots_per_task: int = 100
+    """Calls that a task follows at once, up to 300. Default: 100, which kept a processor busy for less than half of the
+    time in measurements."""
+    min_tasks: int = 1
+    """Fewest tasks. Default: 1; two survive the loss of one without a pause."""
+    max_tasks: int | None = None
+    """Most tasks. Default: *min_tasks*, without scaling."""
+
+    def __post_init__(self) -> None:
+        """Check that the numbers go together."""
+        if not 1 <= self.slots_per_task <= _MOST_SLOTS:
+            raise ValueError(
+                f"slots_per_task of {self.slots_per_task} is out of range: choose 1 to {_MOST_SLOTS}, which keep one "
+                "processor busy, and more tasks for more calls"
+            )
+        if not 1 <= self.min_tasks <= self.most_tasks <= _MOST_TASKS:
+            raise ValueError(
+                f"min_tasks of {self.min_tasks} and max_tasks of {self.most_tasks} do not go together: choose 1 to "
+                f"{_MOST_TASKS}, the fewest first; without a task no call is followed"
+            )
+
+    @property
+    def most_tasks(self) -> int:
+        """Most tasks, whether or not they are fixed."""
+        return self.min_tasks if self.max_tasks is None else self.max_tasks
+
+    @property
+    def scales(self) -> bool:
+        """Whether the number of tasks follows the calls."""
+        return self.min_tasks < self.most_tasks
+
+
+@dataclass(frozen=True, kw_only=True)
+class CallLimits:
+    """When a live call is over, and when another streamer takes it.
+
+    Raises:
+        ValueError: If a time is out of range.
+    """
+
+    max_call_duration: Duration = field(default_factory=lambda: Duration.hours(4))
+    """Longest call, up to 11 hours; its transcript ends there, incomplete. Default: 4 hours."""
+    idle_limit: Duration = field(default_factory=lambda: Duration.minutes(2))
+    """Silence of a stream after which its call counts as over, unproven; up to an hour. Default: 2 minutes."""
+    start_wait: Duration = field(default_factory=lambda: Duration.minutes(1))
+    """Longest wait for the first audio of a call, up to an hour. Default: a minute."""
+    lease: Duration = field(default_factory=lambda: Duration.seconds(30))
+    """Time after which the calls of a dead streamer go to others, 6 seconds to 5 minutes. Default: 30 seconds."""
+
+    def __post_init__(self) -> None:
+        """Check every time."""
+        second, hour = Duration.seconds(1), Duration.hours(1)
+        seconds_within("max_call_duration", self.max_call_duration, at_least=second, at_most=_LONGEST_CALL)
+        seconds_within("idle_limit", self.idle_limit, at_least=second, at_most=hour)
+        seconds_within("start_wait", self.start_wait, at_least=second, at_most=hour)
+        seconds_within("lease", self.lease, at_least=Duration.seconds(6), at_most=Duration.minutes(5))
+
+
+@dataclass(frozen=True, kw_only=True)
+class TaskSettings:
+    """What the tasks of a live streamer run on, and where.
+
+    Raises:
+        ValueError: If options exclude each other.
+    """
+
+    architecture: lambda_.Architecture = DEFAULT_ARCHITECTURE
+    """Processor. Default: arm64."""
+    image: ecs.ContainerImage | None = None
+    """What the tasks run, built for *architecture*. Default: the streamer that comes with the constructs."""
+    base_image: str | None = None
+    """Image with Python that the default image is built on, best named by its digest. Default: the one that its
+    Dockerfile names by a tag."""
+    vpc: ec2.IVpc | None = None
+    """Network to run in. Default: a new one with private subnets in two zones."""
+    vpc_subnets: ec2.SubnetSelection | None = None
+    """Subnets of *vpc*. Default: the private ones with a way out."""
+    nat_gateways: int | None = None
+    """NAT gateways of the new network. Default: one in each zone."""
+    cluster: ecs.ICluster | None = None
+    """Cluster to run in, in *vpc*. Scaling reads its Container Insights. Default: a new one."""
+
+    def __post_init__(self) -> None:
+        """Check that the options go together."""
+        for clash, fix in (
+            (
+                self.image is not None and self.base_image is not None,
+                "base_image is for the default image: drop it or image",
+            ),
+            (
+                self.vpc is None and self.vpc_subnets is not None,
+                "vpc_subnets without a vpc: pass the vpc they belong to as well",
+            ),
+            (
+                self.vpc is None and self.cluster is not None,
+                "cluster without a vpc: pass the vpc it belongs to as well",
+            ),
+            (
+                self.vpc is not None and self.nat_gateways is not None,
+                "nat_gateways are for the new network: drop them or vpc",
+            ),
+        ):
+            if clash:
+                raise ValueError(fix)
