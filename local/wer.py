@@ -24,7 +24,7 @@ import httpx
 import numpy as np
 import soundfile
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 from rich.text import Text
 
 from local.server_process import ServerDidNotStart, ServerProcess, free_port
@@ -225,7 +225,7 @@ def _measure(console: Console, pairs: Sequence[tuple[Path, Path]], arguments: Se
         log=log,
         environment={KEY_VARIABLE: key},
     )
-    table = Table("recording", "channel", "words", "errors", "WER", "audio", "took")
+    table = Table(Column("recording", overflow="fold"), "channel", "words", "errors", "WER", "audio", "took")
     total, model = Score(0, 0), ""
     with server, httpx.Client(base_url=server.url, timeout=PATIENCE_SECONDS, trust_env=False) as client:
         client.headers["authorization"] = f"Token {key}"

@@ -16,6 +16,7 @@ import numpy.typing as npt
 import soxr
 
 from local.speech.audio import Channel
+from local.speech.sentence_breaks import ends_sentence
 from local.speech.transcript import SpokenWord
 
 Floats = npt.NDArray[np.float64]
@@ -74,11 +75,18 @@ def assign_speakers(words: Sequence[SpokenWord], channel: Channel) -> None:
 def _parts(words: Sequence[SpokenWord]) -> list[list[SpokenWord]]:
     parts: list[list[SpokenWord]] = []
     for word in words:
-        if parts and word.start - parts[-1][-1].end < TURN_PAUSE:
+        if parts and not _may_change(parts[-1][-1], word):
             parts[-1].append(word)
         else:
             parts.append([word])
     return parts
+
+
+def _may_change(last: SpokenWord, word: SpokenWord) -> bool:
+    """Whether another speaker may begin with a word: after a pause, or after what an engine wrote as a sentence."""
+    if last.punctuated is not None and word.punctuated is not None and ends_sentence(last.punctuated, word.punctuated):
+        return True
+    return word.start - last.end >= TURN_PAUSE
 
 
 def _stretch(part: list[SpokenWord], samples: Floats) -> _Stretch | None:

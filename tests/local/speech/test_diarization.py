@@ -40,6 +40,25 @@ def test_one_speaker_alone_is_not_split(name: str, channel: int) -> None:
     assert {word.speaker for word in words} == {0}
 
 
+@pytest.mark.parametrize("name", NAMES)
+def test_two_speakers_without_a_pause_between_them_are_told_apart_by_the_engines_punctuation(name: str) -> None:
+    channels = recording(name, options(multichannel="true")).channels
+    heard, words = np.zeros(0, np.int16), []
+    for turn in turns(name)[:4]:
+        channel = channels[turn["channel"]]
+        spoken = channel.samples()[round(turn["start"] * channel.rate) : round(turn["end"] * channel.rate)]
+        texts, start = turn["text"].replace(".", "").replace("?", "").split(), len(heard) / channel.rate
+        step = len(spoken) / channel.rate / len(texts)
+        for place, text in enumerate(texts):
+            written = text.capitalize() + "." * (text is texts[-1])
+            word = Word(text, start + place * step, start + (place + 1) * step, turn["channel"], written)
+            words.append(SpokenWord.of(word))
+        heard = np.concatenate([heard, spoken])
+    assign_speakers(words, Channel(heard.tobytes(), channels[0].rate, 0, 1, ""))
+    first = words[0].confidence
+    assert [word.speaker for word in words] == [int(word.confidence != first) for word in words]
+
+
 @pytest.mark.parametrize("samples", [np.zeros(16000, np.int16), np.zeros(0, np.int16), np.ones(800, np.int16)])
 def test_audio_without_a_voice_has_one_speaker(samples: npt.NDArray[np.int16]) -> None:
     words = [SpokenWord.of(Word("yes", 0.0, 0.6, 1.0)), SpokenWord.of(Word("no", 1.2, 1.9, 1.0))]
