@@ -162,7 +162,6 @@ class Instance:
         contact_id: str | None = None,
         stream: str | None = None,
         pace: float = 1.0,
-        **options: Any,
     ) -> PhoneCall:
         """Let somebody call.
 
@@ -172,7 +171,6 @@ class Instance:
             contact_id: Connect's id of the contact. Default: a new one.
             stream: Name of the stream. Default: a new one; that of an earlier call is used again, as Connect does.
             pace: How much faster than speech.
-            **options: What else the simulator may be told, see :mod:`local.kinesis_video.producer`.
 
         Raises:
             ConnectFailed: The call could not be played, or the contact flow's function failed.
@@ -183,7 +181,6 @@ class Instance:
             "contact_id": contact_id,
             "wav": str(recording.resolve()),
             "pace": pace,
-            **options,
         }
         return PhoneCall(self, recording, clinic_id, self._media("POST", "/_local/calls", order))
 

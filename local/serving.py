@@ -18,9 +18,8 @@ class _Server(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         if self.started:
-            scheme = "https" if self.config.is_ssl else "http"
             port = self.servers[0].sockets[0].getsockname()[1]
-            sys.stdout.write(f"{self._ready.format(url=f'{scheme}://{HOST}:{port}')}\n")
+            sys.stdout.write(f"{self._ready.format(url=f'http://{HOST}:{port}')}\n")
             sys.stdout.flush()
 
 

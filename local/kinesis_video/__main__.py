@@ -23,44 +23,13 @@ SHUTDOWN_SECONDS = 1
 
 def arguments() -> argparse.ArgumentParser:
     """Return the command line."""
-    defaults = Settings()
     parser = argparse.ArgumentParser(
         prog="python -m local.kinesis_video", description="Kinesis Video Streams simulator, loopback only"
     )
     parser.add_argument("--port", type=int, default=PORT, help="0 takes a free one (default: %(default)s)")
     parser.add_argument(
-        "--delivery",
-        choices=["bursts", "blocks"],
-        default=defaults.delivery,
-        help="send whole fragments, or spread the newest one over its time (default: %(default)s)",
-    )
-    parser.add_argument(
-        "--idle-seconds",
-        type=float,
-        default=defaults.idle_seconds,
-        help="GetMedia ends so long after the last fragment (default: %(default)s)",
-    )
-    parser.add_argument(
-        "--session-seconds",
-        type=float,
-        default=defaults.session_seconds,
-        help="GetMedia ends after so long in any case (default: %(default)s)",
-    )
-    parser.add_argument(
-        "--fragments-per-second",
-        type=float,
-        default=defaults.fragments_per_second,
-        help="how fast GetMedia catches up (default: %(default)s)",
-    )
-    parser.add_argument(
-        "--inclusive-tokens", action="store_true", help="begin with the fragment of a continuation token, not after it"
-    )
-    parser.add_argument("--region", default=defaults.region, help="in the ARNs of streams (default: %(default)s)")
-    parser.add_argument(
         "--emulator-url", metavar="URL", help="the emulated account whose keys and policies count (default: none)"
     )
-    parser.add_argument("--certificate", metavar="FILE", help="serve TLS with this certificate (PEM)")
-    parser.add_argument("--certificate-key", metavar="FILE", help="its key (PEM)")
     parser.add_argument("--stop-with-parent", action="store_true", help="stop when standard input ends")
     return parser
 
@@ -68,26 +37,16 @@ def arguments() -> argparse.ArgumentParser:
 def main() -> None:
     """Run the server; print one line when it answers."""
     options = arguments().parse_args()
-    settings = Settings(
-        region=options.region,
-        idle_seconds=options.idle_seconds,
-        session_seconds=options.session_seconds,
-        fragments_per_second=options.fragments_per_second,
-        delivery=options.delivery,
-        inclusive_tokens=options.inclusive_tokens,
-    )
     if options.stop_with_parent:
         terminate_with_parent()
     serve(
         uvicorn.Config(
-            create_app(Streams(settings), Admission(AccessKey.of_this_process(), emulator_url=options.emulator_url)),
+            create_app(Streams(Settings()), Admission(AccessKey.of_this_process(), emulator_url=options.emulator_url)),
             host=HOST,
             port=options.port,
             ws="none",
             log_level="warning",
             access_log=False,
-            ssl_certfile=options.certificate,
-            ssl_keyfile=options.certificate_key,
             timeout_graceful_shutdown=SHUTDOWN_SECONDS,
         ),
         ready="local Kinesis Video Streams ready on {url}",

@@ -19,7 +19,6 @@ from local.kinesis_video.admission import Admission
 from local.kinesis_video.errors import ServiceError
 from local.kinesis_video.get_media import Sessions
 from local.kinesis_video.producer import CallInProgress, Calls, InvalidCall
-from local.kinesis_video.put_media import Acknowledgements, put_media
 from local.kinesis_video.streams import Streams
 from local.speech.faults import InvalidFault
 
@@ -34,13 +33,11 @@ def create_app(streams: Streams, admission: Admission) -> ASGIApp:
     ======================================== =========================================================================
     ``/createStream``, ``/describeStream``   Control plane, as are ``/listStreams``, ``/deleteStream`` and
                                              ``/getDataEndpoint``, which names this server, whoever forwards it.
-    ``/getMedia``, ``/putMedia``             Data plane (`local.kinesis_video.get_media` and `.put_media`).
+    ``/getMedia``                            Data plane (`local.kinesis_video.get_media`).
     ``GET /health``                          200 when it serves.
     ``/_local/calls``                        Plays calls (`local.kinesis_video.producer`).
     ``GET /_local/sessions``                 Every GetMedia request (`local.kinesis_video.get_media.Session`).
-    ``DELETE /_local/sessions``              Forgets those that are over, and every ordered failure.
     ``POST /_local/faults``                  Orders failures (`local.kinesis_video.faults`).
-    ``POST /_local/settings``                Changes settings, by name (`local.kinesis_video.streams.Settings`).
     ======================================== =========================================================================
 
     Args:
@@ -48,7 +45,7 @@ def create_app(streams: Streams, admission: Admission) -> ASGIApp:
         admission: Lets requests in.
     """
     calls, sessions = Calls(streams), Sessions(streams.settings)
-    service, steering = _Service(streams, sessions, admission), _Steering(streams, sessions, calls)
+    service, steering = _Service(streams, sessions, admission), _Steering(sessions, calls)
 
     def owners(path: str, handler: _Handler, *methods: str) -> Route:
         async def answer(request: Request) -> Response:
@@ -70,7 +67,6 @@ def create_app(streams: Streams, admission: Admission) -> ASGIApp:
         "/listStreams": service.list_streams,
         "/getDataEndpoint": service.get_data_endpoint,
         "/getMedia": service.get_media,
-        "/putMedia": service.put_media,
     }
     application = Starlette(
         routes=[
@@ -78,9 +74,8 @@ def create_app(streams: Streams, admission: Admission) -> ASGIApp:
             Route("/health", steering.health),
             owners("/_local/calls", steering.start_call, "POST"),
             owners("/_local/calls/{contact_id}", steering.call, "GET", "DELETE"),
-            owners("/_local/sessions", steering.sessions, "GET", "DELETE"),
+            owners("/_local/sessions", steering.sessions, "GET"),
             owners("/_local/faults", steering.faults, "POST"),
-            owners("/_local/settings", steering.settings, "POST"),
         ],
         lifespan=lifespan,
     )
@@ -137,20 +132,6 @@ class _Service:
         stream = self._streams.find(asked.get("StreamName"), asked.get("StreamARN"))
         return self._sessions.open(stream, asked.get("StartSelector") or {})
 
-    async def put_media(self, request: Request) -> Response:
-        headers = request.headers
-        name, arn = headers.get("x-amzn-stream-name"), headers.get("x-amzn-stream-arn")
-        # The body has no end yet, so that nobody can have signed it.
-        await self._admit(request, b"", "PutMedia", name, arn)
-        stream = self._streams.find(name, arn)
-        offset_ms = 0
-        if headers.get("x-amzn-fragment-timecode-type") == "RELATIVE":
-            try:
-                offset_ms = round(float(headers["x-amzn-producer-start-timestamp"]) * 1_000)
-            except (KeyError, ValueError):
-                raise ServiceError("InvalidArgumentException", "Relative times need a producer start") from None
-        return Acknowledgements(put_media(stream, request.stream(), offset_ms), media_type="application/json")
-
     async def _asked(self, request: Request, action: str) -> dict[str, Any]:
         """The parameters of a request that is let in."""
         body = await request.body()
@@ -159,22 +140,17 @@ class _Service:
         except ValueError:
             asked = None
         parameters = asked if isinstance(asked, dict) else {}
-        await self._admit(request, body, action, parameters.get("StreamName"), parameters.get("StreamARN"))
+        resource = self._streams.resource(parameters.get("StreamName"), parameters.get("StreamARN"))
+        await self._admission.admit(SignedRequest.of(request.scope, body), action=action, resource=resource)
         if not isinstance(asked, dict):
             raise ServiceError("InvalidArgumentException", "The body is not a JSON object")
         return asked
-
-    async def _admit(self, request: Request, body: bytes, action: str, name: Any, arn: Any) -> None:
-        await self._admission.admit(
-            SignedRequest.of(request.scope, body), action=action, resource=self._streams.resource(name, arn)
-        )
 
 
 class _Steering:
     """What tests and the demonstration use."""
 
-    def __init__(self, streams: Streams, sessions: Sessions, calls: Calls) -> None:
-        self._streams = streams
+    def __init__(self, sessions: Sessions, calls: Calls) -> None:
         self._sessions = sessions
         self._calls = calls
 
@@ -196,10 +172,7 @@ class _Steering:
         except KeyError:
             return JSONResponse({"error": "no such call"}, 404)
 
-    async def sessions(self, request: Request) -> Response:
-        if request.method == "DELETE":
-            self._sessions.reset()
-            return Response(status_code=204)
+    async def sessions(self, _: Request) -> Response:
         return JSONResponse({"sessions": self._sessions.report()})
 
     async def faults(self, request: Request) -> Response:
@@ -207,13 +180,6 @@ class _Steering:
             self._sessions.faults.add(await request.json())
         except ValueError as problem:
             return _refused(problem, InvalidFault)
-        return Response(status_code=204)
-
-    async def settings(self, request: Request) -> Response:
-        try:
-            self._streams.settings.update(await request.json())
-        except (ValueError, AttributeError) as problem:
-            return _refused(problem, ValueError)
         return Response(status_code=204)
 
 

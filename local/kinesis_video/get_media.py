@@ -76,11 +76,6 @@ class Sessions:
         """Return all requests in order."""
         return [asdict(session) for session in self._journal]
 
-    def reset(self) -> None:
-        """Forget the requests that are over, and every ordered failure."""
-        self.faults.reset()
-        self._journal = deque((session for session in self._journal if session.finished is None), MAX_ENTRIES)
-
     def open(self, stream: Stream, selector: Mapping[str, Any]) -> Response:
         """Answer a request.
 

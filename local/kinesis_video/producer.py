@@ -1,20 +1,14 @@
 """Calls that are played into streams as Amazon Connect does.
 
-Within the server's process: ``await play(stream, contact)``. From another process, over HTTP:
-
 ``POST /_local/calls`` starts one. The body is JSON with
 
 - ``stream``: name of the stream, which is created if there is none;
 - ``contact_id``;
 - ``wav``: path of a file of 8,000 samples a second and 16 bits, with the customer on the left channel and the agent
   on the right one, or of one channel with the customer alone;
+- and, unless it is 1, ``pace``: twice as fast as speech is 2.
 
-and, if it is to differ: ``pace`` (1; twice as fast is 2), ``delay`` (0 seconds before the audio begins), ``start_ms``
-(now; time of the first sample in milliseconds since 1970), ``tracks`` (names in the order of their numbers; a track
-left out does not exist), ``blocks_per_fragment`` (16), ``block_ms`` (64), ``leading_identity`` (``first``, ``always``
-or ``never``), ``tagless`` and ``lost`` (indices of fragments without tags, and of fragments that never arrive),
-``starts`` (first sample of a track that comes late, by name), ``odd_blocks`` (lists of track name, block index and
-length in bytes), ``mime_type`` and ``known_sizes``: see `local.kinesis_video.fragments.Contact`.
+What else can be odd about a call's audio, `local.kinesis_video.fragments.Contact` makes for tests of the streamer.
 
 It answers 201 with the state of the call, among it what the contact flow's event says: ``stream_arn``,
 ``start_fragment`` and ``start_ms``. 400 tells what is wrong; 409 that the contact is on the line already.
@@ -31,7 +25,7 @@ import asyncio
 import time
 import wave
 from array import array
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -49,10 +43,7 @@ from local.kinesis_video.fragments import (
 from local.kinesis_video.streams import Stream, Streams
 
 _RATE = SAMPLES_PER_MS * 1_000
-_OPTIONS = frozenset({"block_ms", "blocks_per_fragment", "leading_identity", "mime_type", "known_sizes"})
-_FIELDS = frozenset(
-    {"stream", "contact_id", "wav", "pace", "delay", "start_ms", "tracks", "tagless", "lost", "starts", "odd_blocks"}
-)
+_FIELDS = frozenset({"stream", "contact_id", "wav", "pace"})
 
 
 class InvalidCall(ValueError):
@@ -63,29 +54,20 @@ class CallInProgress(Exception):
     """The contact is on the line already."""
 
 
-async def play(
-    stream: Stream,
-    contact: Contact,
-    *,
-    pace: float = 1.0,
-    lost: frozenset[int] = frozenset(),
-    stored: Callable[[Fragment], None] = lambda _: None,
-) -> None:
+async def _play(stream: Stream, contact: Contact, *, pace: float, stored: Callable[[Fragment], None]) -> None:
     """Produce a call's fragments, each when its audio has been spoken.
 
     Args:
         stream: Where they go.
         contact: The call.
-        pace: How much faster than speech; `float("inf")` does not wait at all.
-        lost: Indices of fragments that are spoken but not stored.
-        stored: Called with each fragment that has been spoken.
+        pace: How much faster than speech.
+        stored: Called with each fragment that has been stored.
     """
     began = time.monotonic()
-    for index, fragment in enumerate(contact.fragments()):
+    for fragment in contact.fragments():
         due = began + (fragment.end_ms - contact.start_ms) / 1_000 / pace
         await asyncio.sleep(due - time.monotonic())
-        if index not in lost:
-            stream.append(fragment, seconds=(fragment.end_ms - fragment.start_ms) / 1_000 / pace)
+        stream.append(fragment, seconds=(fragment.end_ms - fragment.start_ms) / 1_000 / pace)
         stored(fragment)
 
 
@@ -144,14 +126,13 @@ class Calls:
             InvalidCall: The order cannot be carried out.
             CallInProgress: The contact is on the line already.
         """
-        if not isinstance(order, dict) or not set(order) <= _FIELDS | _OPTIONS:
-            raise InvalidCall(f"a call is an object with some of {', '.join(sorted(_FIELDS | _OPTIONS))}")
+        if not isinstance(order, dict) or not set(order) <= _FIELDS:
+            raise InvalidCall(f"a call is an object with some of {', '.join(sorted(_FIELDS))}")
         try:
-            pace, delay = float(order.get("pace", 1)), float(order.get("delay", 0))
-            contact, duration = _contact(order, delay)
-            lost = frozenset(order.get("lost", ()))
+            pace = float(order.get("pace", 1))
+            contact, duration = _contact(str(order["contact_id"]), Path(order["wav"]))
             name = str(order["stream"])
-        except (KeyError, TypeError, AttributeError) as error:
+        except (KeyError, TypeError) as error:
             raise InvalidCall(f"the order lacks something or has it in another form: {error!r}") from None
         if pace <= 0:
             raise InvalidCall("`pace` must be positive")
@@ -167,7 +148,7 @@ class Calls:
             start_ms=contact.start_ms,
             duration=duration,
         )
-        task = asyncio.create_task(self._play(call, stream, contact, pace, delay, lost), name=f"call {name}")
+        task = asyncio.create_task(self._play(call, stream, contact, pace), name=f"call {name}")
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         return asdict(call)
@@ -196,9 +177,7 @@ class Calls:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
-    async def _play(
-        self, call: Call, stream: Stream, contact: Contact, pace: float, delay: float, lost: frozenset[int]
-    ) -> None:
+    async def _play(self, call: Call, stream: Stream, contact: Contact, pace: float) -> None:
         def stored(fragment: Fragment) -> None:
             call.fragments += 1
             call.seconds = (fragment.end_ms - call.start_ms) / 1_000
@@ -207,8 +186,7 @@ class Calls:
                 raise _HungUp
 
         try:
-            await asyncio.sleep(delay)
-            await play(stream, contact, pace=pace, lost=lost, stored=stored)
+            await _play(stream, contact, pace=pace, stored=stored)
             call.state = "ended"
         except _HungUp:
             call.state = "stopped"
@@ -221,20 +199,13 @@ class _HungUp(Exception):
     pass
 
 
-def _contact(order: Mapping[str, Any], delay: float) -> tuple[Contact, float]:
-    """Return the call and its length in seconds."""
-    customer, agent = read_wav(Path(order["wav"]))
-    present = {CUSTOMER_TRACK: customer} if agent is None else {CUSTOMER_TRACK: customer, AGENT_TRACK: agent}
-    names = order.get("tracks", list(present))
-    if not set(names) <= present.keys():
-        raise InvalidCall(f"`tracks` are some of {', '.join(present)}")
+def _contact(contact_id: str, wav: Path) -> tuple[Contact, float]:
+    """Return a call that begins now and its length in seconds."""
+    customer, agent = read_wav(wav)
+    spoken = {CUSTOMER_TRACK: customer} if agent is None else {CUSTOMER_TRACK: customer, AGENT_TRACK: agent}
     contact = Contact(
-        contact_id=str(order["contact_id"]),
-        sources={name: from_pcm(present[name]) for name in names},
-        start_ms=int(order.get("start_ms", (time.time() + delay) * 1_000)),
-        tagless=frozenset(order.get("tagless", ())),
-        starts=dict(order.get("starts", {})),
-        odd_blocks={(track, block): length for track, block, length in order.get("odd_blocks", ())},
-        **{name: order[name] for name in _OPTIONS & order.keys()},
+        contact_id=contact_id,
+        sources={name: from_pcm(pcm) for name, pcm in spoken.items()},
+        start_ms=round(time.time() * 1_000),
     )
     return contact, len(customer) / BYTES_PER_MS / 1_000

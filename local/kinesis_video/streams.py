@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import count
 from typing import Any
@@ -47,20 +47,6 @@ class Settings:
     fragments_per_second: float = 5.0
     delivery: str = "bursts"
     inclusive_tokens: bool = False
-
-    def update(self, changes: Mapping[str, Any]) -> None:
-        """Change some of it.
-
-        Raises:
-            ValueError: There is no such setting, or its value has another type.
-        """
-        for name, value in changes.items():
-            present = getattr(self, name) if name in self.__dataclass_fields__ else None
-            kinds = (int, float) if isinstance(present, float) else type(present)
-            if present is None or not isinstance(value, kinds):
-                raise ValueError(f"no setting {name} with a value like this")
-        for name, value in changes.items():
-            setattr(self, name, value)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -91,9 +91,9 @@ class LiveCalls:
         self.logs.append(streamer.log)
         return streamer
 
-    def ring(self, *, clinic_id: str = CLINIC, **options: Any) -> PhoneCall:
+    def ring(self, *, clinic_id: str = CLINIC) -> PhoneCall:
         """Let somebody call."""
-        call = self.instance.call(self._recording, clinic_id=clinic_id, pace=_PACE, **options)
+        call = self.instance.call(self._recording, clinic_id=clinic_id, pace=_PACE)
         self.callers.append(call)
         return call
 

@@ -9,9 +9,10 @@ import pytest
 from local.access.keys import AccessKey
 from local.kinesis_video.admission import Admission
 from local.kinesis_video.app import create_app
-from local.kinesis_video.streams import Settings, Streams
+from local.kinesis_video.streams import Settings, Stream, Streams
 from tests.fakes.serving import serving
 from tests.fakes.signing import SigV4
+from tests.streamer.media.calls import contact
 
 
 @pytest.fixture
@@ -52,3 +53,12 @@ def client_options(url: str, key: AccessKey) -> Callable[[], dict[str, Any]]:
         "aws_access_key_id": key.access_key_id,
         "aws_secret_access_key": key.secret_access_key,
     }
+
+
+@pytest.fixture
+def stream(streams: Streams) -> Stream:
+    """A stream that keeps eight fragments of a call, numbered from 1."""
+    stream = streams.create("front-desk", retention_hours=1)
+    for fragment in contact().fragments():
+        stream.append(fragment)
+    return stream

@@ -23,15 +23,6 @@ Options = Callable[[], dict[str, Any]]
 WHOLE = stereo(CUSTOMER_PCM, AGENT_PCM)
 
 
-@pytest.fixture
-def stream(streams: Streams) -> Stream:
-    """A stream that keeps eight fragments of a call, numbered from 1."""
-    stream = streams.create("front-desk", retention_hours=1)
-    for fragment in contact().fragments():
-        stream.append(fragment)
-    return stream
-
-
 def first_number(body: bytes) -> str | None:
     """Number of the fragment with which a body begins."""
     mark = b"AWS_KINESISVIDEO_FRAGMENT_NUMBER"

@@ -10,11 +10,11 @@ import httpx
 import pytest
 
 from callscribe.live.call import EndReason
-from local.kinesis_video.fragments import AGENT_TRACK, CUSTOMER_TRACK, fragment_number
+from local.kinesis_video.fragments import fragment_number
 from local.kinesis_video.producer import CallInProgress, Calls
 from local.kinesis_video.streams import Streams
 from streamer.media.call_media import CallMedia
-from tests.streamer.media.calls import AGENT_PCM, CALL, CUSTOMER_PCM, OTHER_CALL, contact, pcm_of, read, silence, stereo
+from tests.streamer.media.calls import AGENT_PCM, CALL, CUSTOMER_PCM, OTHER_CALL, pcm_of, read, stereo
 
 WHOLE = stereo(CUSTOMER_PCM, AGENT_PCM)
 FAST = 1_000_000
@@ -65,39 +65,16 @@ async def test_a_recording_is_played_as_connect_would(http: httpx.AsyncClient, t
 
 
 async def test_the_stream_is_used_again_by_the_next_contact(http: httpx.AsyncClient, tmp_path: Path) -> None:
-    await start(http, tmp_path, contact_id=OTHER_CALL, start_ms=1_000_000_000_000)
+    await start(http, tmp_path, contact_id=OTHER_CALL)
     await finished(http, OTHER_CALL)
     state = await start(http, tmp_path)
     assert state["start_fragment"] == fragment_number(9)
     await finished(http)
-    await start(http, tmp_path, contact_id="third", start_ms=2_000_000_000_000)
+    await start(http, tmp_path, contact_id="third")
     await finished(http, "third")
     reader = CallMedia(call_id=CALL)
     assert await heard(http, reader) == WHOLE
     assert reader.ended is EndReason.OTHER_CONTACT
-
-
-async def test_faults_of_the_audio_can_be_ordered(http: httpx.AsyncClient, tmp_path: Path) -> None:
-    await start(
-        http,
-        tmp_path,
-        tracks=[AGENT_TRACK, CUSTOMER_TRACK],
-        tagless=[2],
-        lost=[4],
-        starts={AGENT_TRACK: 8_192},
-        odd_blocks=[[CUSTOMER_TRACK, 3, 192]],
-        leading_identity="never",
-        known_sizes=True,
-    )
-    assert (await finished(http))["state"] == "ended"
-    reader = CallMedia(call_id=CALL)
-    customer = bytearray(CUSTOMER_PCM)
-    customer[3 * 1_024 + 192 : 4 * 1_024] = bytes(1_024 - 192)
-    agent = bytearray(silence(8_192) + AGENT_PCM[2 * 8_192 :])
-    for channel in (customer, agent):
-        channel[4 * 16_384 : 5 * 16_384] = bytes(16_384)
-    assert await heard(http, reader) == stereo(bytes(customer), bytes(agent))
-    assert len(reader.take_gaps()) == 1
 
 
 async def test_a_recording_of_one_channel_is_the_customer_alone(http: httpx.AsyncClient, tmp_path: Path) -> None:
@@ -138,7 +115,6 @@ async def test_one_contact_is_on_the_line_once(http: httpx.AsyncClient, tmp_path
         {"stream": "s", "contact_id": CALL, "wav": "/nonexistent.wav"},
         {"stream": "s", "contact_id": CALL, "wav": "WAV", "pace": 0},
         {"stream": "s", "contact_id": CALL, "wav": "WAV", "pace": "quick"},
-        {"stream": "s", "contact_id": CALL, "wav": "WAV", "tracks": ["VIDEO"]},
         {"stream": "s", "contact_id": CALL, "wav": "WAV", "speed": 2},
     ],
 )
@@ -152,35 +128,3 @@ async def test_a_call_that_cannot_be_played(http: httpx.AsyncClient, tmp_path: P
 async def test_other_rates_are_not_connects(http: httpx.AsyncClient, tmp_path: Path) -> None:
     order = {"stream": "s", "contact_id": CALL, "wav": wav(tmp_path, rate=16_000)}
     assert (await http.post("/_local/calls", json=order)).status_code == 400
-
-
-async def test_a_producer_of_ones_own_is_acknowledged(http: httpx.AsyncClient, streams: Streams) -> None:
-    stream = streams.create("front-desk", retention_hours=1)
-    data = b"".join(fragment.write(number="1") for fragment in contact().fragments())
-
-    async def chunks() -> Any:
-        for start in range(0, len(data), 5_000):
-            yield data[start : start + 5_000]
-
-    answer = await http.post("/putMedia", headers={"x-amzn-stream-arn": stream.arn}, content=chunks())
-    events = [json.loads(line) for line in answer.text.splitlines()]
-    assert [event["EventType"] for event in events] == ["BUFFERING", "RECEIVED", "PERSISTED"] * 8
-    assert [event["FragmentNumber"] for event in events[::3]] == [fragment_number(n) for n in range(1, 9)]
-    assert await heard(http, CallMedia(call_id=CALL)) == WHOLE
-
-
-async def test_a_producer_that_sends_something_else_is_told(http: httpx.AsyncClient, streams: Streams) -> None:
-    streams.create("front-desk")
-
-    async def chunks() -> Any:
-        yield b"RIFF" * 100
-
-    answer = await http.post("/putMedia", headers={"x-amzn-stream-name": "front-desk"}, content=chunks())
-    assert json.loads(answer.text)["EventType"] == "ERROR"
-
-
-async def test_settings_can_be_changed(http: httpx.AsyncClient, streams: Streams) -> None:
-    assert (await http.post("/_local/settings", json={"idle_seconds": 1, "inclusive_tokens": True})).status_code == 204
-    assert (streams.settings.idle_seconds, streams.settings.inclusive_tokens) == (1, True)
-    assert (await http.post("/_local/settings", json={"idle": 1})).status_code == 400
-    assert (await http.post("/_local/settings", json={"delivery": 1})).status_code == 400
