@@ -10,7 +10,7 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_ssm as ssm
 from constructs import Construct
 
-from callscribe.deepgram.vocabulary import DEFAULT_NAME
+from callscribe.vocabulary import DEFAULT_NAME
 from constructs_lib import _checks, _nag
 from constructs_lib.deepgram_options import DeepgramOptions, check_vocabulary
 

@@ -25,9 +25,9 @@ from callscribe.contract.metrics import StreamerCount
 from callscribe.contract.schema import SCHEMA_VERSION
 from callscribe.live.call import CHANNEL_ROLES, LiveStatus, LiveUtterance
 from callscribe.serialization import encode
-from streamer.deepgram.results import InterimResult
 from streamer.logs import failure
 from streamer.metrics import Metrics
+from streamer.speech import InterimResult
 
 MAX_EVENTS: Final = 5
 MAX_WAITING: Final = 1_000

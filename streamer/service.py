@@ -20,8 +20,9 @@ from streamer.calls.ending import EndLimits
 from streamer.calls.intake import Intake
 from streamer.calls.queue import LONG_POLL_SECONDS, CallQueue
 from streamer.calls.store import CallStore
+from streamer.deepgram.key import DeepgramKey
+from streamer.deepgram.service import DeepgramStreams
 from streamer.deepgram.session import SessionLimits
-from streamer.deepgram_key import DeepgramKey
 from streamer.feed import AppSyncPublisher
 from streamer.kinesis_video import KinesisVideo
 from streamer.liveness import DEAD_SECONDS, Health
@@ -30,7 +31,10 @@ from streamer.protection import TaskProtection
 from streamer.vocabulary import Vocabulary
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
     from streamer.settings import Settings
+    from streamer.speech import SpeechService
 
 _TABLE_CONNECTIONS: Final = 50
 _FEED_CONNECTIONS: Final = 50
@@ -44,6 +48,7 @@ class Service:
         session: aiobotocore's session; by default one of its own.
         end_limits: When calls are over; by default as *settings* say.
         session_limits: How much audio may wait for Deepgram, and how long; by default as *settings* say.
+        speech: What transcribes; by default Deepgram, as *settings* say.
         metrics_stream: Where metrics are written.
 
     Attributes:
@@ -63,6 +68,7 @@ class Service:
         session: AioSession | None = None,
         end_limits: EndLimits | None = None,
         session_limits: SessionLimits | None = None,
+        speech: SpeechService | None = None,
         metrics_stream: TextIO = sys.stdout,
     ) -> None:
         # A loop waits for the renewal of leases at the most.
@@ -76,6 +82,7 @@ class Service:
             call=settings.max_call.total_seconds(),
         )
         self._session_limits = session_limits or replace(SessionLimits(), buffer=settings.buffer.total_seconds())
+        self._speech = speech
         self._metrics = Metrics(service=settings.service_name, slots=settings.slots, stream=metrics_stream)
         self._drain_asked = False
 
@@ -128,16 +135,13 @@ class Service:
         services = Services(
             store=store,
             streams=streams,
-            key=DeepgramKey(secrets=await client("secretsmanager"), secret_arn=settings.deepgram_secret_arn),
+            speech=self._speech or await self._deepgram(client),
             vocabulary=Vocabulary(ssm=await client("ssm"), path=settings.vocabulary_path),
-            options=settings.deepgram_options,
-            deepgram_url=settings.deepgram_stream_url,
             publisher=AppSyncPublisher(url=settings.feed_url, session=self._session, region=settings.region, http=http)
             if settings.feed_url
             else None,
             metrics=self._metrics,
             end_limits=self._end_limits,
-            session_limits=self._session_limits,
         )
         return Intake(
             queue=CallQueue(
@@ -152,4 +156,13 @@ class Service:
             protection=protection,
             slots=settings.slots,
             lease=settings.lease,
+        )
+
+    async def _deepgram(self, client: Callable[[str], Awaitable[Any]]) -> DeepgramStreams:
+        settings = self._settings
+        return DeepgramStreams(
+            url=settings.deepgram_stream_url,
+            key=DeepgramKey(secrets=await client("secretsmanager"), secret_arn=settings.deepgram_secret_arn),
+            options=settings.deepgram_options,
+            limits=self._session_limits,
         )

@@ -11,7 +11,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from callscribe.deepgram.vocabulary import MAX_AGE_SECONDS, parameter_names, terms_in
+from callscribe.vocabulary import MAX_AGE_SECONDS, parameter_names, terms_in
 from streamer.aws import error_code
 
 

@@ -23,7 +23,7 @@ from streamer.calls.call import CallRun, Services
 from streamer.calls.ending import EndLimits
 from streamer.calls.state import CallState, Checkpoint, EndHints, Lease
 from streamer.calls.store import Taken
-from streamer.deepgram.session import SessionLimits
+from streamer.deepgram.service import DeepgramStreams
 from streamer.kinesis_video import KinesisVideo
 from streamer.metrics import Metrics
 
@@ -53,16 +53,14 @@ class _Vocabulary:
 async def _serve(address: str, calls: int) -> None:
     session: Any = AioSession()  # type: ignore[no-untyped-call]
     async with KinesisVideo(session=session, region=_REGION, connections=2 * calls) as streams:
-        stubs: dict[str, Any] = {"store": _Table(), "key": _Key(), "vocabulary": _Vocabulary()}
+        stubs: dict[str, Any] = {"store": _Table(), "vocabulary": _Vocabulary()}
         services = Services(
             **stubs,
             streams=streams,
-            options=TranscriptionOptions(),
-            deepgram_url=f"wss://{address}",
+            speech=DeepgramStreams(url=f"wss://{address}", key=_Key(), options=TranscriptionOptions()),
             publisher=None,
             metrics=Metrics(service="benchmark", slots=calls, stream=io.StringIO()),
             end_limits=EndLimits(idle=_DAY, start_wait=_DAY, call=_DAY),
-            session_limits=SessionLimits(),
         )
         async with asyncio.TaskGroup() as running:
             for number in range(1, calls + 1):

@@ -14,6 +14,9 @@ from typing import Final
 
 from callscribe.scrubbing import scrub
 
+ERROR_PREFIX: Final = "Deepgram"
+"""What the codes of its failures begin with."""
+
 RATE_LIMITED: Final = 429
 """HTTP status of a request beyond the limits of the project."""
 
@@ -40,7 +43,7 @@ class Refusal:
 
     Attributes:
         status: HTTP status.
-        code: Stable name, such as `Deepgram.INVALID_AUTH` or, where Deepgram gives none, `Deepgram.HTTP401`.
+        code: Stable name, such as `INVALID_AUTH` or, where Deepgram gives none, `HTTP401`.
         message: Status, Deepgram's text and the request id, without URLs, keys and long numbers.
         retriable: Whether the same request may succeed later.
         retry_after: Seconds that Deepgram asks to wait; None where it does not.
@@ -83,7 +86,7 @@ def refusal(status: int, headers: Mapping[str, str], content: bytes, *, reason: 
     text = scrub(str(body.get("err_msg") or body.get("message") or headers.get("dg-error") or reason))
     return Refusal(
         status=status,
-        code=f"Deepgram.{code or f'HTTP{status}'}",
+        code=code or f"HTTP{status}",
         message=f"{status} {text} (request {request_id(headers, body) or 'unknown'})",
         retriable=is_retriable(status),
         retry_after=parse_retry_after(headers.get("retry-after"), now=now),

@@ -1,8 +1,10 @@
 """One use of Deepgram from end to end: what was asked, what it heard and what it costs."""
 
 from dataclasses import dataclass, replace
+from typing import ClassVar
 
 from callscribe.audio_facts import AudioFacts
+from callscribe.deepgram.errors import ERROR_PREFIX
 from callscribe.deepgram.options import TranscriptionOptions, merged_vocabulary
 from callscribe.deepgram.prices import PriceList, cost_of, load_prices
 from callscribe.deepgram.reply import parse_reply
@@ -18,10 +20,12 @@ class DeepgramTranscriptions:
     Attributes:
         options: What the deployment asks for; it stands for uses that did not note what they asked.
         prices: Rates; None takes the pay-as-you-go rates of the newest list.
+        error_prefix: What the codes of failures begin with.
     """
 
     options: TranscriptionOptions
     prices: PriceList | None = None
+    error_prefix: ClassVar[str] = ERROR_PREFIX
 
     def of_reply(
         self,

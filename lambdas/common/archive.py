@@ -1,4 +1,4 @@
-"""Gzip JSON in the archive bucket: Deepgram's replies as they came, and the full transcripts."""
+"""Gzip JSON in the archive bucket: the speech service's replies as they came, and the full transcripts."""
 
 from __future__ import annotations
 
@@ -18,17 +18,16 @@ if TYPE_CHECKING:
 
     from mypy_boto3_s3 import S3Client
 
-    from callscribe.deepgram.options import TranscriptionOptions
     from callscribe.recognition import OptionsRecord
 
 MAX_OBJECT_BYTES = 128 * 1024 * 1024
 """Largest uncompressed document read or written: a stereo hour is about 4 MB, so this is more than a day of speech."""
 
 VOCABULARY_TERMS = "vocabulary-terms"
-"""Metadata of a stored reply: how many terms were sent with the request, which Deepgram charges for."""
+"""Metadata of a stored reply: how many terms were sent with the request, which are charged for."""
 
 REFUSED_REQUESTS = "refused-requests"
-"""Metadata of a stored reply: how many of the requests sent for its recording Deepgram had refused."""
+"""Metadata of a stored reply: how many of the requests sent for its recording were refused."""
 
 _SCHEMA_VERSION = "schema-version"
 _OPTIONS = "options"
@@ -140,7 +139,7 @@ def refused(error: ClientError) -> bool:
     return code in _REFUSED or (code.startswith("KMS.") and "Throttl" not in code and "Internal" not in code)
 
 
-def request_metadata(options: TranscriptionOptions, *, vocabulary_terms: int) -> dict[str, str]:
+def request_metadata(options: OptionsRecord, *, vocabulary_terms: int) -> dict[str, str]:
     """Return what a stored reply tells of its request. Options without room in S3's metadata are left out.
 
     Args:
@@ -149,7 +148,7 @@ def request_metadata(options: TranscriptionOptions, *, vocabulary_terms: int) ->
     """
     metadata = {_SCHEMA_VERSION: str(SCHEMA_VERSION), VOCABULARY_TERMS: str(vocabulary_terms)}
     # ASCII, which is what S3's metadata takes.
-    record = json.dumps(options.record(), separators=(",", ":"))
+    record = json.dumps(options, separators=(",", ":"))
     return metadata | {_OPTIONS: record} if len(record) <= _MOST_OPTIONS_BYTES else metadata
 
 

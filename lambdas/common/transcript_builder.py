@@ -10,9 +10,11 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Protocol
 
 from callscribe.contract import object_keys
-from callscribe.documents import ArchivePointers, StoredForm, stored_form
+from callscribe.documents import ArchivePointers, StoredForm, Unstorable, stored_form
+from callscribe.recognition import InvalidReply
 from callscribe.transcript import build_transcript
 from lambdas.common.archive import REFUSED_REQUESTS, VOCABULARY_TERMS, asked_of
+from lambdas.common.errors import SafeError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -25,8 +27,16 @@ if TYPE_CHECKING:
     from lambdas.common.archive import ArchivedObject
 
 
+class UnusableReply(SafeError):
+    """A reply is gone, holds no transcription, or none that can be stored."""
+
+
 class Transcriptions(Protocol):
     """Reads the replies of a speech service."""
+
+    @property
+    def error_prefix(self) -> str:
+        """What the codes of its failures begin with, such as `Deepgram`."""
 
     def of_reply(
         self,
@@ -106,31 +116,40 @@ class TranscriptBuilder:
                 cost by the prices of then.
 
         Raises:
-            InvalidReply: The reply holds no transcription.
-            Unstorable: What it holds cannot be stored.
+            UnusableReply: The reply holds no transcription, or none that can be stored. The message tells the place,
+                never the words.
         """
-        transcription = self._transcriptions.of_reply(
-            reply.content,
-            audio=audio,
-            noted=asked_of(reply) or (None if earlier is None else earlier.options),
-            vocabulary_terms=_count(reply, VOCABULARY_TERMS),
-            requests=requests,
-            refused=_count(reply, REFUSED_REQUESTS),
-        )
-        transcript = build_transcript(
-            recording=call,
-            transcription=transcription,
-            audio=audio,
-            channel_roles=self._channel_roles,
-            provenance=provenance,
-            created_at=reply.last_modified,
-        )
-        if earlier is not None:
-            transcript = replace(transcript, created_at=earlier.created_at, cost=earlier.cost)
-        pointers = ArchivePointers(
-            bucket=self._bucket, transcript_key=document_key(call, provenance.recording_id), reply_key=reply_key
-        )
-        return BuiltTranscript(transcript=transcript, pointers=pointers, form=stored_form(transcript, archive=pointers))
+        try:
+            transcription = self._transcriptions.of_reply(
+                reply.content,
+                audio=audio,
+                noted=asked_of(reply) or (None if earlier is None else earlier.options),
+                vocabulary_terms=_count(reply, VOCABULARY_TERMS),
+                requests=requests,
+                refused=_count(reply, REFUSED_REQUESTS),
+            )
+            transcript = build_transcript(
+                recording=call,
+                transcription=transcription,
+                audio=audio,
+                channel_roles=self._channel_roles,
+                provenance=provenance,
+                created_at=reply.last_modified,
+            )
+            if earlier is not None:
+                transcript = replace(transcript, created_at=earlier.created_at, cost=earlier.cost)
+            pointers = ArchivePointers(
+                bucket=self._bucket, transcript_key=document_key(call, provenance.recording_id), reply_key=reply_key
+            )
+            form = stored_form(transcript, archive=pointers)
+        except InvalidReply as invalid:
+            raise self._unusable(invalid.code, str(invalid)) from None
+        except Unstorable as unstorable:
+            raise self._unusable("Unstorable", str(unstorable)) from None
+        return BuiltTranscript(transcript=transcript, pointers=pointers, form=form)
+
+    def _unusable(self, code: str, message: str) -> UnusableReply:
+        return UnusableReply(f"{self._transcriptions.error_prefix}.InvalidReply.{code}", message)
 
 
 def document_key(call: CallRecording, recording_id: str) -> str:

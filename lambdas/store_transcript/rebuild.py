@@ -1,4 +1,4 @@
-"""Write a document of an earlier schema version anew, from Deepgram's reply in the archive; nobody is asked or paid.
+"""Write a document of an earlier schema version anew, from the reply in the archive; nobody is asked or paid.
 
 The document tells which recording it is of, when it was made, what was asked and what it cost; the reply tells all the
 rest, by the rules of today. The table's item is written anew as well, with its score, if it shows this document.
@@ -16,10 +16,10 @@ from botocore.exceptions import ClientError
 from callscribe.contract.object_keys import TRANSCRIPTS, reply_key
 from callscribe.contract.schema import SCHEMA_VERSION
 from callscribe.contract.table_keys import EXPIRY, transcript_key
-from callscribe.documents import InvalidDocument, Unstorable, from_document, quality_attribute, schema_version_of
+from callscribe.documents import InvalidDocument, from_document, quality_attribute, schema_version_of
 from callscribe.judgement.quality import score
-from callscribe.recognition import InvalidReply
 from lambdas.common.errors import error_code
+from lambdas.common.transcript_builder import UnusableReply
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -127,7 +127,7 @@ class Rebuilder:
         archived_key = reply_key(earlier.provenance.recording_id)
         reply = self._archive.read(archived_key)
         if reply is None:
-            raise _Impossible("Deepgram's reply is not in the archive any more")
+            raise _Impossible("the reply is not in the archive any more")
         try:
             built = self._builder.build(
                 call=earlier.recording,
@@ -138,10 +138,8 @@ class Rebuilder:
                 requests=earlier.cost.requests,
                 earlier=replace(earlier, cost=_as_of_now(earlier.cost)),
             )
-        except InvalidReply as invalid:
-            raise _Impossible(f"the reply in the archive is unusable: {invalid.code}") from None
-        except Unstorable as unstorable:
-            raise _Impossible(str(unstorable)) from None
+        except UnusableReply as unusable:
+            raise _Impossible(f"the reply in the archive is unusable: {unusable}") from None
         if built.pointers.transcript_key != key:
             raise _Impossible("the document is not where documents of its recording are kept")
         return built

@@ -18,15 +18,13 @@ from botocore.exceptions import ClientError
 
 from callscribe.aws_refusals import cancellation_codes
 from callscribe.contract.table_keys import EXPIRY, ItemKey, claim_key, transcript_key
-from callscribe.documents import ArchivePointers, Unstorable
-from callscribe.recognition import InvalidReply
+from callscribe.documents import ArchivePointers
 from callscribe.serialization import encode
 from callscribe.table_values import attribute
 from callscribe.transcript import LIVE, Transcript
 from lambdas.common.claims import ClaimLost, ClaimStatus
-from lambdas.common.errors import SafeError
 from lambdas.common.live_calls import live_state_of
-from lambdas.common.transcript_builder import BuiltTranscript, TranscriptBuilder, Transcriptions
+from lambdas.common.transcript_builder import BuiltTranscript, TranscriptBuilder, Transcriptions, UnusableReply
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -36,7 +34,7 @@ if TYPE_CHECKING:
 
     from callscribe.recordings.recording import AdmittedRecording
     from callscribe.transcript import Role
-    from lambdas.common.archive import Archive, ArchivedObject
+    from lambdas.common.archive import Archive
     from lambdas.common.claims import Claims
 
 _CONDITION_FAILED = "ConditionalCheckFailed"
@@ -46,10 +44,6 @@ _BASE_DELAY_SECONDS = 0.05
 
 # Failed belongs to them: an execution that is redriven from this step finds the claim as its failure left it.
 _STORABLE = (ClaimStatus.CLAIMED, ClaimStatus.TRANSCRIBED, ClaimStatus.STORED, ClaimStatus.FAILED)
-
-
-class ReplyUnusable(SafeError):
-    """The archived reply is gone or holds no transcription."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -116,14 +110,21 @@ class TranscriptStore:
                 repetition writes the same bytes.
 
         Raises:
-            ReplyUnusable: The archived reply is gone or holds no transcription.
+            UnusableReply: The archived reply is gone or holds no transcription.
             ClaimLost: The claim is gone or its work is done.
         """
         archived = self._archive.read(reply_key)
         if archived is None:
-            raise ReplyUnusable("Reply.Missing", "the archived reply is gone; redrive the call to ask again")
-        built = self._build(recording, archived, reply_key=reply_key, requests=requests)
+            raise UnusableReply("Reply.Missing", "the archived reply is gone; redrive the call to ask again")
         call = recording.call
+        built = self._builder.build(
+            call=call,
+            audio=recording.audio,
+            provenance=recording.provenance,
+            reply=archived,
+            reply_key=reply_key,
+            requests=requests,
+        )
         self._archive.write(built.pointers.transcript_key, built.form.document)
         superseded = not self._put(recording, self._item(built), now=now)
         if superseded:
@@ -134,23 +135,6 @@ class TranscriptStore:
             pointers=built.pointers,
             superseded=superseded,
         )
-
-    def _build(
-        self, recording: AdmittedRecording, archived: ArchivedObject, *, reply_key: str, requests: int
-    ) -> BuiltTranscript:
-        try:
-            return self._builder.build(
-                call=recording.call,
-                audio=recording.audio,
-                provenance=recording.provenance,
-                reply=archived,
-                reply_key=reply_key,
-                requests=requests,
-            )
-        except InvalidReply as invalid:
-            raise ReplyUnusable(f"Deepgram.InvalidReply.{invalid.code}", "the archived reply is unusable") from None
-        except Unstorable as unstorable:
-            raise ReplyUnusable("Deepgram.InvalidReply.Unstorable", str(unstorable)) from None
 
     def _item(self, built: BuiltTranscript) -> dict[str, Any]:
         item = dict(built.form.item)

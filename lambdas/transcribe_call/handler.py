@@ -15,13 +15,15 @@ from botocore.exceptions import ClientError
 
 from callscribe.contract.metrics import FunctionMetric
 from callscribe.deepgram.options import TranscriptionOptions
+from callscribe.deepgram.transcription import DeepgramTranscriptions
 from lambdas.common import aws, settings
 from lambdas.common.archive import Archive
 from lambdas.common.claims import Claims
 from lambdas.common.errors import SafeError, describe, error_code
 from lambdas.common.observability import correlate, entry_point, logger, metrics
-from lambdas.transcribe_call.deepgram_key import DeepgramKey
-from lambdas.transcribe_call.deepgram_request import DeepgramApi
+from lambdas.transcribe_call.deepgram.api import DeepgramApi
+from lambdas.transcribe_call.deepgram.key import DeepgramKey
+from lambdas.transcribe_call.deepgram.service import DeepgramService
 from lambdas.transcribe_call.presigning import Presigner
 from lambdas.transcribe_call.report import Report, StaleTask
 from lambdas.transcribe_call.vocabulary import Vocabulary
@@ -38,14 +40,21 @@ _processor = BatchProcessor(EventType.SQS, raise_on_entire_batch_failure=False)
 
 @cache
 def _worker() -> Worker:
+    options = TranscriptionOptions.from_json(os.environ["DEEPGRAM_OPTIONS"])
     return Worker(
         report=Report(step_functions=aws.step_functions()),
         claims=Claims(table=aws.table()),
         archive=Archive(s3=aws.s3(), bucket=os.environ["ARCHIVE_BUCKET"]),
-        deepgram=DeepgramApi(
-            base_url=os.environ["DEEPGRAM_BASE_URL"], timeout=settings.seconds("REQUEST_TIMEOUT_SECONDS")
+        service=DeepgramService(
+            api=DeepgramApi(
+                base_url=os.environ["DEEPGRAM_BASE_URL"], timeout=settings.seconds("REQUEST_TIMEOUT_SECONDS")
+            ),
+            key=DeepgramKey(
+                secrets=SecretsProvider(boto_config=aws.CONFIG), secret_arn=os.environ["DEEPGRAM_SECRET_ARN"]
+            ),
+            options=options,
         ),
-        key=DeepgramKey(secrets=SecretsProvider(boto_config=aws.CONFIG), secret_arn=os.environ["DEEPGRAM_SECRET_ARN"]),
+        transcriptions=DeepgramTranscriptions(options=options),
         presigner=Presigner(
             sts=aws.sts(),
             role_arn=os.environ["PRESIGNER_ROLE_ARN"],
@@ -53,7 +62,6 @@ def _worker() -> Worker:
             lifetime=settings.seconds("PRESIGNED_URL_SECONDS"),
         ),
         vocabulary=Vocabulary(parameters=SSMProvider(boto_config=aws.CONFIG), path=os.environ["VOCABULARY_PATH"]),
-        options=TranscriptionOptions.from_json(os.environ["DEEPGRAM_OPTIONS"]),
         limits=RetryLimits(
             max_attempts=int(os.environ["MAX_ATTEMPTS"]),
             max_delay_seconds=float(os.environ["MAX_RETRY_DELAY_SECONDS"] or 0) or None,

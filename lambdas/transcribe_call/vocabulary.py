@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from aws_lambda_powertools.utilities.parameters.exceptions import GetParameterError
 from botocore.exceptions import ClientError
 
-from callscribe.deepgram.vocabulary import MAX_AGE_SECONDS, parameter_names, terms_in
+from callscribe.vocabulary import MAX_AGE_SECONDS, parameter_names, terms_in
 from lambdas.common.errors import error_code
 
 if TYPE_CHECKING:

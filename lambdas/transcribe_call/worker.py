@@ -38,17 +38,6 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from callscribe.contract.metrics import FunctionMetric
 from callscribe.contract.object_keys import reply_key
-from callscribe.deepgram.errors import KEY_REFUSED, RATE_LIMITED
-from callscribe.deepgram.options import (
-    InvalidOptions,
-    QueryParameters,
-    TranscriptionOptions,
-    merged_vocabulary,
-    query_parameters,
-)
-from callscribe.deepgram.transcription import DeepgramTranscriptions
-from callscribe.documents import Unstorable
-from callscribe.recognition import InvalidReply
 from callscribe.scrubbing import scrub
 from lambdas.common.archive import REFUSED_REQUESTS, ArchivedObject, request_metadata
 from lambdas.common.claims import (
@@ -61,19 +50,20 @@ from lambdas.common.claims import (
 )
 from lambdas.common.errors import SafeError, TransientError, describe
 from lambdas.common.observability import logger, metrics
-from lambdas.common.transcript_builder import TranscriptBuilder
-from lambdas.transcribe_call.deepgram_request import DeepgramApi, DeepgramFailure, RawReply
+from lambdas.common.transcript_builder import TranscriptBuilder, UnusableReply
 from lambdas.transcribe_call.kept_replies import Clock, KeptReplies, Place, ReplyChanged, ReplyNotStored, lost
 from lambdas.transcribe_call.report import Report, StaleTask
 from lambdas.transcribe_call.retry_policy import pause_before_next_try
+from lambdas.transcribe_call.speech import SpeechFailure
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from callscribe.transcript import Role
     from lambdas.common.archive import Archive
-    from lambdas.transcribe_call.deepgram_key import DeepgramKey
+    from lambdas.common.transcript_builder import Transcriptions
     from lambdas.transcribe_call.presigning import Presigner
+    from lambdas.transcribe_call.speech import RawReply, SpeechRequest, SpeechService
     from lambdas.transcribe_call.vocabulary import Vocabulary
     from lambdas.transcribe_call.work import Work
 
@@ -89,10 +79,6 @@ _LASTING_TRIES = 8
 # Names in the metadata of a stored reply.
 _EXECUTION = "execution"
 _REQUEST_ID = "request-id"
-
-
-class UnusableReply(SafeError):
-    """A reply with a status of success that holds no transcription."""
 
 
 class UnbuildableTranscript(SafeError):
@@ -151,11 +137,10 @@ class Worker:
         report: Tells the state machine.
         claims: The claims of the recordings.
         archive: Where replies are kept.
-        deepgram: Deepgram's API.
-        key: Deepgram's API key.
-        presigner: Signs the URL by which Deepgram fetches a recording.
+        service: Transcribes recordings.
+        transcriptions: Reads the service's replies.
+        presigner: Signs the URL by which the service fetches a recording.
         vocabulary: The clinics' own terms.
-        options: What is asked of Deepgram.
         limits: How often and how long a call is tried.
         channel_roles: Who speaks on which channel, since replies are judged by building their transcripts; none leaves
             the roles unknown.
@@ -170,11 +155,10 @@ class Worker:
         report: Report,
         claims: Claims,
         archive: Archive,
-        deepgram: DeepgramApi,
-        key: DeepgramKey,
+        service: SpeechService,
+        transcriptions: Transcriptions,
         presigner: Presigner,
         vocabulary: Vocabulary,
-        options: TranscriptionOptions,
         limits: RetryLimits,
         channel_roles: Mapping[int, Role] = MappingProxyType({}),
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
@@ -186,15 +170,11 @@ class Worker:
         self._bucket = archive.bucket
         self._replies = KeptReplies(archive, clock=process_clock, jitter=jitter)
         self._builder = TranscriptBuilder(
-            bucket=archive.bucket,
-            transcriptions=DeepgramTranscriptions(options=options),
-            channel_roles=channel_roles,
+            bucket=archive.bucket, transcriptions=transcriptions, channel_roles=channel_roles
         )
-        self._deepgram = deepgram
-        self._key = key
+        self._service = service
         self._presigner = presigner
         self._vocabulary = vocabulary
-        self._options = options
         self._limits = limits
         self._clock = clock
         self._process_clock = process_clock
@@ -229,8 +209,8 @@ class Worker:
         except ReplyChanged:
             logger.info("looking again: the reply's place has changed")
             raise RetryLater(1) from None
-        except DeepgramFailure as failure:
-            if failure.status == RATE_LIMITED:
+        except SpeechFailure as failure:
+            if failure.rate_limited:
                 metrics.add_metric(name=FunctionMetric.RATE_LIMITED, unit=MetricUnit.Count, value=1)
             if failure.retriable:
                 self._ask_again_or_fail(delivery, failure)
@@ -243,7 +223,7 @@ class Worker:
         except Exception as error:  # noqa: BLE001 - becomes a retry or the task's failure, without its text
             self._try_again_or_fail(delivery, SafeError(f"Unexpected.{type(error).__name__}", describe(error)))
 
-    def _ask_again_or_fail(self, delivery: _Delivery, failure: DeepgramFailure) -> None:
+    def _ask_again_or_fail(self, delivery: _Delivery, failure: SpeechFailure) -> None:
         """Bound the requests that are sent, and only those: a delivery that only waited is none."""
         pause = pause_before_next_try(
             tries=delivery.attempts,
@@ -295,7 +275,7 @@ class Worker:
 
         Of a short wait a part is left, so that it is not all spent on waiting for the last request.
         """
-        request = min(self._deepgram.timeout + TIME_TO_KEEP, work.max_wait / 4)
+        request = min(self._service.timeout + TIME_TO_KEEP, work.max_wait / 4)
         return (work.max_wait - request - self._waited(work)).total_seconds()
 
     def _fail(self, work: Work, failure: SafeError) -> None:
@@ -317,18 +297,20 @@ class Worker:
                 logger.info("no request is sent: the reply is in the archive")
                 self._succeed(work, request_id=request_id)
                 return
-        api_key = self._key.read()
+        channels = work.recording.audio.channels
+        vocabulary = self._vocabulary.terms(work.recording.call.clinic_id)
+        request = self._service.prepare(channels=channels, vocabulary=vocabulary)
         try:
-            request_id = self._ask(delivery, place, api_key=api_key)
-        except DeepgramFailure as failure:
-            if failure.status != KEY_REFUSED:
+            request_id = self._ask(delivery, place, request)
+        except SpeechFailure as failure:
+            if not failure.key_refused:
                 raise
-            newer_key = self._key.read(refresh=True)
-            if newer_key == api_key:
+            newer = self._service.prepare(channels=channels, vocabulary=vocabulary, renew_key=True)
+            if newer == request:
                 raise
             logger.info("asking again: the key was rotated")
             place = self._replies.look(work.recording.recording_id)
-            request_id = self._ask(delivery, place, api_key=newer_key)
+            request_id = self._ask(delivery, place, newer)
         self._succeed(work, request_id=request_id)
 
     def _known_reply(self, work: Work) -> Place:
@@ -351,25 +333,20 @@ class Worker:
         self._replies.keep(recording.recording_id, other.content, metadata=other.metadata)
         return self._replies.look(recording.recording_id)
 
-    def _ask(self, delivery: _Delivery, place: Place, *, api_key: str) -> str:
-        """Send one request, keep its reply and return Deepgram's name of the request."""
+    def _ask(self, delivery: _Delivery, place: Place, request: SpeechRequest) -> str:
+        """Send one request, keep its reply and return the service's name of the request."""
         recording = delivery.work.recording
-        vocabulary = self._vocabulary.terms(recording.call.clinic_id)
-        try:
-            parameters = query_parameters(self._options, channels=recording.audio.channels, vocabulary=vocabulary)
-        except InvalidOptions as invalid:
-            raise SafeError("DeepgramOptions.Invalid", str(invalid)) from None
         url = self._presigner.presign(recording.provenance)
         self._replies.make_room(place)
         lease = self._lease(delivery)
-        reply = self._send(delivery, lease, url, parameters=parameters, api_key=api_key)
+        reply = self._send(delivery, lease, request, url)
         kept = ArchivedObject(
             content=reply.content,
             metadata={
                 _EXECUTION: delivery.work.execution,
                 _REQUEST_ID: reply.request_id,
                 REFUSED_REQUESTS: str(lease.refused),
-                **request_metadata(self._options, vocabulary_terms=len(merged_vocabulary(self._options, vocabulary))),
+                **request_metadata(request.options, vocabulary_terms=request.vocabulary_terms),
             },
             last_modified=self._clock(),
         )
@@ -387,7 +364,7 @@ class Worker:
     def _lease(self, delivery: _Delivery) -> RequestLease:
         """Take the request lease, as the last thing before the request."""
         recording_id = delivery.work.recording.recording_id
-        needed = self._deepgram.timeout + TIME_TO_KEEP
+        needed = self._service.timeout + TIME_TO_KEEP
         if self._process_clock.monotonic() + needed.total_seconds() > delivery.ends:
             raise TransientError(
                 "Worker.TooLate", "what comes before the request left no time to await and keep the reply"
@@ -409,19 +386,18 @@ class Worker:
                 raise ReplyChanged
             case AttemptsSpent():
                 raise SafeError(
-                    "Deepgram.Unanswered", f"gave up after {lease.attempts} attempts, of which none brought a reply"
+                    f"{self._service.error_prefix}.Unanswered",
+                    f"gave up after {lease.attempts} attempts, of which none brought a reply",
                 )
         delivery.attempts = lease.attempts
         return lease
 
-    def _send(
-        self, delivery: _Delivery, lease: RequestLease, url: str, *, parameters: QueryParameters, api_key: str
-    ) -> RawReply:
+    def _send(self, delivery: _Delivery, lease: RequestLease, request: SpeechRequest, url: str) -> RawReply:
         metrics.add_metric(name=FunctionMetric.REQUESTS, unit=MetricUnit.Count, value=1)
         started = time.monotonic()
         try:
-            return self._deepgram.transcribe(url, parameters=parameters, api_key=api_key)
-        except DeepgramFailure as failure:
+            return request.send(url)
+        except SpeechFailure as failure:
             self._end_request(delivery, lease, replied=failure.answered, refused=failure.refused)
             raise
         except Exception:
@@ -488,13 +464,9 @@ class Worker:
                 reply_key=reply_key(recording.recording_id),
                 requests=1,
             )
-        except InvalidReply as invalid:
+        except UnusableReply as unusable:
             packed = f"; it came packed as {encoding}" if encoding else ""
-            raise UnusableReply(
-                f"Deepgram.InvalidReply.{invalid.code}", f"{scrub(str(invalid))}{packed} {about}"
-            ) from None
-        except Unstorable as unstorable:
-            raise UnusableReply("Deepgram.InvalidReply.Unstorable", f"{unstorable} {about}") from None
+            raise UnusableReply(unusable.code, f"{scrub(unusable.message)}{packed} {about}") from None
         except Exception as error:  # noqa: BLE001 - told without its text
             raise UnbuildableTranscript(
                 "Transcript.Unbuildable",

@@ -1,6 +1,6 @@
-"""One live call: from its stream through Deepgram into the table, then to those who watch.
+"""One live call: from its stream through the speech service into the table, then to those who watch.
 
-    StreamReader -> CallMedia -> DeepgramSession -> CallStore -> CallFeed
+    StreamReader -> CallMedia -> SpeechSession -> CallStore -> CallFeed
 
 Words and the position they reach are stored in one write. Whatever happens to this process, the next one finds a
 position and exactly the words before it.
@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING, Final
 
 from callscribe.contract.identifiers import feed_channel
 from callscribe.contract.metrics import StreamerCount
-from callscribe.deepgram.options import InvalidOptions, TranscriptionOptions, live_query_parameters, merged_vocabulary
 from callscribe.failures import SafeError, describe
 from callscribe.live.call import CHANNEL_ROLES, LiveCall, LiveStatus, LiveUtterance
 from callscribe.live.coverage import without_pauses
@@ -26,13 +25,11 @@ from streamer.aws import is_transient
 from streamer.calls.reader import StreamReader
 from streamer.calls.state import completion
 from streamer.calls.store import LeaseLost, StreamingResumed
-from streamer.deepgram.connection import listen_url
-from streamer.deepgram.conversation import Counts
-from streamer.deepgram.session import DeepgramSession
 from streamer.feed import CallFeed, Publisher
 from streamer.logs import failure
 from streamer.media.call_media import CallMedia, UnsupportedAudio
 from streamer.metrics import Metrics
+from streamer.speech import Counts
 
 if TYPE_CHECKING:
     from callscribe.live.call import EndReason, Gap
@@ -40,9 +37,8 @@ if TYPE_CHECKING:
     from streamer.calls.reader import Streams
     from streamer.calls.state import Checkpoint, EndHints
     from streamer.calls.store import CallStore, Item, Taken
-    from streamer.deepgram.results import FinalResult, InterimResult
-    from streamer.deepgram.session import ApiKey, SessionLimits
     from streamer.media.stereo import StereoAudio
+    from streamer.speech import FinalResult, InterimResult, SpeechService, SpeechSession
     from streamer.vocabulary import Vocabulary
 
 _FEED_SECONDS: Final = 5.0
@@ -92,26 +88,20 @@ class Services:
     Attributes:
         store: The table.
         streams: The audio.
-        key: Deepgram's key.
+        speech: What transcribes.
         vocabulary: The clinics' own terms.
-        options: What Deepgram is asked for.
-        deepgram_url: Where Deepgram's streaming API is, without a path.
         publisher: The live feed; `None` where there is none.
         metrics: Where things are counted.
         end_limits: When a call is over.
-        session_limits: How much audio may wait for Deepgram, and how long.
     """
 
     store: CallStore
     streams: Streams
-    key: ApiKey
+    speech: SpeechService
     vocabulary: Vocabulary
-    options: TranscriptionOptions
-    deepgram_url: str
     publisher: Publisher | None
     metrics: Metrics
     end_limits: EndLimits
-    session_limits: SessionLimits
 
 
 class CallRun:
@@ -156,7 +146,7 @@ class CallRun:
             published_seq=self._checkpoint.published_seq,
         )
         self._reader: StreamReader | None = None
-        self._session: DeepgramSession | None = None
+        self._session: SpeechSession | None = None
 
     def hand_over(self) -> None:
         """Stop, store what is final and let go of the call, unless it is being completed already."""
@@ -204,8 +194,8 @@ class CallRun:
             raise
         except SafeError as error:
             return await self._fail(error)
-        except (UnsupportedAudio, InvalidOptions) as error:
-            return await self._fail(_stated(error))
+        except UnsupportedAudio as error:
+            return await self._fail(SafeError(f"UnsupportedAudio.{error.code}", error.message))
         except Exception as error:
             # What passes is AWS's trouble, not the call's.
             if is_transient(error) or await self._comes_again():
@@ -216,7 +206,7 @@ class CallRun:
     # The sink of the session.
 
     def interim(self, result: InterimResult) -> None:
-        """Take a passing result."""
+        """Take an interim result."""
         self._feed.interim(result)
 
     async def commit(self, finals: Sequence[FinalResult], gaps: Sequence[Gap]) -> None:
@@ -252,16 +242,9 @@ class CallRun:
     async def _transcribe(self) -> EndReason | None:
         """Return why the call is over, or `None` if it is to be handed over."""
         services = self._services
-        vocabulary = await services.vocabulary.terms(self.lease.clinic_id)
-        terms = len(merged_vocabulary(services.options, vocabulary))
-        self._checkpoint = replace(self._checkpoint, vocabulary_terms=terms, options=services.options.record())
-        session = self._session = DeepgramSession(
-            url=listen_url(services.deepgram_url, live_query_parameters(services.options, vocabulary=vocabulary)),
-            key=services.key,
-            sink=self,
-            watermarks=self._checkpoint.watermarks,
-            limits=services.session_limits,
-        )
+        stream = services.speech.prepare(vocabulary=await services.vocabulary.terms(self.lease.clinic_id))
+        self._checkpoint = replace(self._checkpoint, vocabulary_terms=stream.vocabulary_terms, options=stream.options)
+        session = self._session = stream.open(sink=self, watermarks=self._checkpoint.watermarks)
         reader = self._reader = StreamReader(
             streams=services.streams,
             stream_arn=self._stream_arn,
@@ -432,7 +415,7 @@ class CallRun:
             first_fragment=self._media.first_fragment or self._checkpoint.first_fragment,
             published_seq=self._feed.published_seq,
             gaps=self._without_pauses(merged((*self._checkpoint.gaps, *gaps))),
-            reconnects=self._first_reconnects + (0 if self._session is None else self._session.reconnects),
+            reconnects=self._first_reconnects + (0 if self._session is None else self._session.counts.reconnects),
             model=(self._session.model if self._session is not None else "") or self._checkpoint.model,
         )
 
@@ -456,12 +439,6 @@ class CallRun:
         ):
             self._services.metrics.add(name, now - then)
         self._counted = replace(counts)
-
-
-def _stated(error: UnsupportedAudio | InvalidOptions) -> SafeError:
-    if isinstance(error, UnsupportedAudio):
-        return SafeError(f"UnsupportedAudio.{error.code}", error.message)
-    return SafeError("DeepgramOptions.Invalid", str(error))
 
 
 def _cause(group: BaseExceptionGroup[BaseException]) -> BaseException:

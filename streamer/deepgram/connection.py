@@ -12,7 +12,7 @@ from urllib.parse import urlencode
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus
 
-from callscribe.deepgram.errors import KEY_REFUSED, close_code, refusal
+from callscribe.deepgram.errors import ERROR_PREFIX, KEY_REFUSED, close_code, refusal
 from streamer.deepgram.failures import DeepgramRefused
 
 if TYPE_CHECKING:
@@ -158,7 +158,9 @@ def _refusal(refused: InvalidStatus, *, key: str) -> Exception:
     meant = refusal(response.status_code, headers, content, reason=response.reason_phrase, now=datetime.now(UTC))
     if meant.retriable:
         return HandshakeFailed(f"HTTP {meant.status}", status=meant.status, retry_after=meant.retry_after)
-    return (KeyRefused if meant.status == KEY_REFUSED else DeepgramRefused)(meant.code, meant.message)
+    return (KeyRefused if meant.status == KEY_REFUSED else DeepgramRefused)(
+        f"{ERROR_PREFIX}.{meant.code}", meant.message
+    )
 
 
 def _lost(closed: ConnectionClosed) -> ConnectionLost:

@@ -8,10 +8,7 @@ import math
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, Protocol
 
-from callscribe.live.call import SAMPLE_RATE
-from streamer.deepgram.connection import MAX_AUDIO_BYTES, ConnectionLost
-from streamer.deepgram.hearing import CHANNELS, ROUNDING, ResultMissing
-from streamer.deepgram.messages import (
+from callscribe.deepgram.messages import (
     CLOSE_STREAM,
     FINALIZE,
     FINALIZE_CHANNEL,
@@ -24,6 +21,9 @@ from streamer.deepgram.messages import (
     Unknown,
     decode,
 )
+from callscribe.live.call import SAMPLE_RATE
+from streamer.deepgram.connection import MAX_AUDIO_BYTES, ConnectionLost
+from streamer.deepgram.hearing import CHANNELS, ROUNDING, ResultMissing
 from streamer.deepgram.pacing import Pacer
 from streamer.media.stereo import FRAME_BYTES
 
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from streamer.deepgram.connection import Connection
     from streamer.deepgram.hearing import Heard, Hearing
     from streamer.deepgram.replay import ReplayBuffer
-    from streamer.deepgram.results import FinalResult, InterimResult
+    from streamer.speech import Counts, FinalResult, InterimResult
 
 _TICK_SECONDS: Final = 1.0
 _MAX_SAMPLES: Final = MAX_AUDIO_BYTES // FRAME_BYTES
@@ -89,27 +89,6 @@ class Patience:
     def within(self, buffer: float) -> Patience:
         """Return a patience that ends before so many seconds of audio wait for their final words."""
         return replace(self, quiet=min(self.quiet, buffer / 2), unfinalised=min(self.unfinalised, buffer / 2))
-
-
-@dataclass(slots=True)
-class Counts:
-    """What went wrong so far.
-
-    Attributes:
-        reconnects: connections that broke before everything sent had its final words.
-        rate_limited: handshakes refused with status 429.
-        stalls: connections given up because nothing came back, or nothing of one channel.
-        unknown_messages: messages of types that are not documented.
-        malformed_messages: messages that could not be read.
-        odd_messages: messages of which something beside the words was odd, and was passed over.
-    """
-
-    reconnects: int = 0
-    rate_limited: int = 0
-    stalls: int = 0
-    unknown_messages: int = 0
-    malformed_messages: int = 0
-    odd_messages: int = 0
 
 
 class Deliver(Protocol):

@@ -9,7 +9,3 @@ class DeepgramRefused(SafeError):
 
 class DeepgramUnavailable(SafeError):
     """Deepgram could not be used for longer than a call can wait; a later attempt may succeed."""
-
-
-class SessionOver(Exception):
-    """Audio was sent to a session that has been handed over or stopped."""

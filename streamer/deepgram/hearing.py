@@ -14,14 +14,14 @@ from operator import attrgetter
 from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
 from callscribe.conversation.utterances import TimedWord
+from callscribe.deepgram.messages import Alternative, MalformedMessage
 from callscribe.live.call import CHANNEL_ROLES, SAMPLE_RATE, Gap, GapReason
-from streamer.deepgram.messages import Alternative, MalformedMessage
-from streamer.deepgram.results import FinalResult, InterimResult
+from streamer.speech import FinalResult, InterimResult
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from streamer.deepgram.messages import Results, Word
+    from callscribe.deepgram.messages import Results, Word
 
 CHANNELS: Final = len(CHANNEL_ROLES)
 

@@ -22,18 +22,19 @@ from typing import TYPE_CHECKING, Final, Protocol
 from callscribe.deepgram.errors import AUDIO_REFUSED, RATE_LIMITED
 from callscribe.live.call import SAMPLE_RATE
 from streamer.deepgram.connection import ConnectionLost, HandshakeFailed, KeyRefused, open_connection
-from streamer.deepgram.conversation import Conversation, Counts, Patience
-from streamer.deepgram.failures import DeepgramRefused, DeepgramUnavailable, SessionOver
+from streamer.deepgram.conversation import Conversation, Patience
+from streamer.deepgram.failures import DeepgramRefused, DeepgramUnavailable
 from streamer.deepgram.hearing import Evidence, Hearing, ResultMissing
 from streamer.deepgram.replay import ReplayBuffer
+from streamer.speech import Counts, SessionOver
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from callscribe.live.call import Gap
     from streamer.deepgram.connection import Connection
-    from streamer.deepgram.results import FinalResult, Sink
     from streamer.media.stereo import StereoAudio
+    from streamer.speech import FinalResult, Sink
 
 MAX_COMMIT: Final = 50
 """Most final results in one commit: each is an item of a transaction, which takes 100."""
@@ -139,11 +140,6 @@ class DeepgramSession:
     def watermarks(self) -> tuple[int, int]:
         """Position of each channel before which its final words are stored."""
         return self._stored[0], self._stored[1]
-
-    @property
-    def reconnects(self) -> int:
-        """Connections that broke before everything sent had its final words."""
-        return self.counts.reconnects
 
     @property
     def buffered_seconds(self) -> float:

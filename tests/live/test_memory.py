@@ -22,7 +22,7 @@ from streamer.calls.call import CallRun, Outcome, Services
 from streamer.calls.ending import EndLimits
 from streamer.calls.state import CallState, Checkpoint, Completion, EndHints, Lease
 from streamer.calls.store import Taken
-from streamer.deepgram.session import SessionLimits
+from streamer.deepgram.service import DeepgramStreams
 from streamer.kinesis_video import FromTime, FromToken
 from streamer.metrics import Metrics
 from tests.fakes.serving import serving
@@ -140,14 +140,11 @@ async def follow_for_an_hour(stream: Stream, table: Table) -> dict[str, Any]:
     async with serving(create_frames_app(LiveService(engine=FramesEngine(), key="key")), **SERVER_OPTIONS) as url:
         services = Services(
             **doubles,
-            key=others,
+            speech=DeepgramStreams(url=url.replace("http", "ws", 1), key=others, options=TranscriptionOptions()),
             vocabulary=others,
-            options=TranscriptionOptions(),
-            deepgram_url=url.replace("http", "ws", 1),
             publisher=others,
             metrics=Metrics(service="live", slots=1, stream=io.StringIO()),
             end_limits=EndLimits(),
-            session_limits=SessionLimits(),
         )
         result = await CallRun(call=call, taken=taken, services=services).run()
     assert result.outcome is Outcome.COMPLETED

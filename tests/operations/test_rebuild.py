@@ -110,7 +110,7 @@ def test_what_stays_as_it_was_is_named_with_the_reason(
 ) -> None:
     throttled = ClientError({"Error": {"Code": "TooManyRequestsException", "Message": "+15550107788"}}, "Invoke")
     store.answers = {
-        DOCUMENTS[0]: {"outcome": "impossible", "reason": "Deepgram's reply is not in the archive any more"},
+        DOCUMENTS[0]: {"outcome": "impossible", "reason": "the reply is not in the archive any more"},
         DOCUMENTS[1]: {"outcome": "changed", "reason": ""},
         DOCUMENTS[2]: {"errorType": "UnexpectedError", "errorMessage": "KeyError at rebuild.py:1"},
         DOCUMENTS[3]: throttled,
@@ -119,7 +119,7 @@ def test_what_stays_as_it_was_is_named_with_the_reason(
     lines = capsys.readouterr().out.splitlines()
     assert sorted(lines[:4]) == sorted(
         [
-            f"{DOCUMENTS[0]}: Deepgram's reply is not in the archive any more",
+            f"{DOCUMENTS[0]}: the reply is not in the archive any more",
             f"{DOCUMENTS[1]}: somebody else wrote it at this moment; repeat this",
             f"{DOCUMENTS[2]}: KeyError at rebuild.py:1",
             f"{DOCUMENTS[3]}: TooManyRequestsException",

@@ -18,9 +18,9 @@ from callscribe.contract.metrics import StreamerCount
 from callscribe.contract.schema import SCHEMA_VERSION
 from callscribe.conversation.utterances import Role
 from callscribe.live.call import LiveStatus, LiveUtterance
-from streamer.deepgram.results import InterimResult
 from streamer.feed import MAX_WAITING, AppSyncPublisher, CallFeed, NotPublished
 from streamer.metrics import Metrics
+from streamer.speech import InterimResult
 from tests.fakes.serving import serving
 
 

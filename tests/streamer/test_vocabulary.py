@@ -4,7 +4,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from callscribe.deepgram.vocabulary import MAX_AGE_SECONDS, VocabularyMalformed
+from callscribe.vocabulary import MAX_AGE_SECONDS, VocabularyMalformed
 from streamer.vocabulary import Vocabulary
 
 

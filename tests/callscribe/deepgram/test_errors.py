@@ -46,15 +46,15 @@ def test_what_speaks_of_the_request_or_comes_from_another_server_is_final(status
     [
         (
             {"err_code": "Bad Request", "err_msg": "failed to process audio: corrupt or unsupported data"},
-            "Deepgram.BadRequest",
+            "BadRequest",
             "400 failed to process audio: corrupt or unsupported data",
         ),
-        ({"category": "INVALID_JSON", "message": "Invalid JSON."}, "Deepgram.INVALID_JSON", "400 Invalid JSON."),
-        ({"err_code": 5, "err_msg": {"a": 1}}, "Deepgram.5", "400 {'a': 1}"),
-        (b"<html>Bad gateway</html>", "Deepgram.HTTP400", "400 Bad Request"),
-        (["unexpected"], "Deepgram.HTTP400", "400 Bad Request"),
-        (b"[" * 100_000, "Deepgram.HTTP400", "400 Bad Request"),
-        (b"", "Deepgram.HTTP400", "400 Bad Request"),
+        ({"category": "INVALID_JSON", "message": "Invalid JSON."}, "INVALID_JSON", "400 Invalid JSON."),
+        ({"err_code": 5, "err_msg": {"a": 1}}, "5", "400 {'a': 1}"),
+        (b"<html>Bad gateway</html>", "HTTP400", "400 Bad Request"),
+        (["unexpected"], "HTTP400", "400 Bad Request"),
+        (b"[" * 100_000, "HTTP400", "400 Bad Request"),
+        (b"", "HTTP400", "400 Bad Request"),
     ],
 )
 def test_deepgrams_own_code_and_text_are_kept(body: Any, code: str, message: str) -> None:
@@ -64,7 +64,7 @@ def test_deepgrams_own_code_and_text_are_kept(body: Any, code: str, message: str
 
 def test_a_handshake_gives_its_reason_in_a_header() -> None:
     refused = read(headers={"dg-error": "no such model", "dg-request-id": "6b3f-1"})
-    assert (refused.code, refused.message) == ("Deepgram.HTTP400", "400 no such model (request 6b3f-1)")
+    assert (refused.code, refused.message) == ("HTTP400", "400 no such model (request 6b3f-1)")
 
 
 def test_a_text_that_quotes_what_was_sent_is_scrubbed() -> None:

@@ -87,7 +87,7 @@ TELLING = TranscriptionOptions(redact=("pci", "phi"), tags=("Rückruf",), summar
 
 
 def test_a_reply_tells_what_was_asked(archive: Archive) -> None:
-    archive.write("replies/a.json.gz", b"{}", metadata=request_metadata(TELLING, vocabulary_terms=3))
+    archive.write("replies/a.json.gz", b"{}", metadata=request_metadata(TELLING.record(), vocabulary_terms=3))
     read = archive.read("replies/a.json.gz")
     assert read is not None
     assert asked_of(read) == TELLING.record()
@@ -97,12 +97,12 @@ def test_a_reply_tells_what_was_asked(archive: Archive) -> None:
 def test_there_is_room_for_every_option_that_deepgram_has() -> None:
     entities = tuple(f"entity_type_{number:02}" for number in range(56))
     options = TranscriptionOptions(redact=entities, tags=("clinic", "production"))
-    metadata = request_metadata(options, vocabulary_terms=100)
+    metadata = request_metadata(options.record(), vocabulary_terms=100)
     assert "options" in metadata
 
 
 def test_options_without_room_are_left_out_rather_than_cut() -> None:
-    metadata = request_metadata(TranscriptionOptions(tags=("x" * 1500,)), vocabulary_terms=3)
+    metadata = request_metadata(TranscriptionOptions(tags=("x" * 1500,)).record(), vocabulary_terms=3)
     assert metadata.keys() == {"schema-version", "vocabulary-terms"}
 
 

@@ -230,8 +230,11 @@ def _elsewhere(shelf: Shelf) -> None:
 @pytest.mark.parametrize(
     ("change", "reason"),
     [
-        (_without_reply, "Deepgram's reply is not in the archive any more"),
-        (_unusable_reply, "the reply in the archive is unusable: ErrorReply"),
+        (_without_reply, "the reply is not in the archive any more"),
+        (
+            _unusable_reply,
+            "the reply in the archive is unusable: Deepgram.InvalidReply.ErrorReply: the reply is an error: X",
+        ),
         (_live, "a live transcript has no reply: its words were stored while the call ran"),
         (_elsewhere, "the document is not where documents of its recording are kept"),
         (lambda shelf: shelf.archive.write(shelf.key, b"Karen"), "the document is not JSON"),

@@ -17,7 +17,8 @@ from callscribe.documents import from_document
 from callscribe.transcript import Role
 from lambdas.common.archive import VOCABULARY_TERMS, Archive
 from lambdas.common.claims import ClaimLost, Claims
-from lambdas.store_transcript.store import ReplyUnusable, StoredTranscript, TranscriptStore
+from lambdas.common.transcript_builder import UnusableReply
+from lambdas.store_transcript.store import StoredTranscript, TranscriptStore
 from tests.callscribe.live_calls import live_item
 from tests.fakes.deepgram import REQUEST_ID, TELLING_WORDS, transcription
 from tests.lambdas.cloud import NOW, Cloud, call, recording, take_claim
@@ -214,13 +215,13 @@ def test_the_automated_part_of_a_live_call_has_nothing_of_it(shelf: Shelf) -> No
 
 
 def test_a_reply_that_is_gone_is_an_error(shelf: Shelf) -> None:
-    with pytest.raises(ReplyUnusable, match=r"Reply\.Missing"):
+    with pytest.raises(UnusableReply, match=r"Reply\.Missing"):
         shelf.store.store(recording(), reply_key="replies/none.json.gz", requests=1, now=NOW)
 
 
 def test_a_reply_that_is_no_transcription_never_becomes_an_empty_transcript(shelf: Shelf) -> None:
     shelf.add(recording(), {"unexpected": 1})
-    with pytest.raises(ReplyUnusable, match=r"Deepgram\.InvalidReply"):
+    with pytest.raises(UnusableReply, match=r"Deepgram\.InvalidReply"):
         shelf.store.store(recording(), reply_key=reply_key(recording()), requests=1, now=NOW)
     assert not shelf.cloud.archived("transcripts/")
 

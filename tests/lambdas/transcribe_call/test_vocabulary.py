@@ -4,7 +4,7 @@ import pytest
 from aws_lambda_powertools.utilities.parameters import SSMProvider
 from botocore.exceptions import ClientError
 
-from callscribe.deepgram.vocabulary import VocabularyMalformed
+from callscribe.vocabulary import VocabularyMalformed
 from lambdas.transcribe_call.vocabulary import Vocabulary
 from tests.lambdas.cloud import Cloud, parameter_store
 

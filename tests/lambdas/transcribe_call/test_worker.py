@@ -17,7 +17,8 @@ from callscribe.deepgram.transcription import DeepgramTranscriptions
 from lambdas.common.archive import Archive
 from lambdas.common.claims import Claims, Taken
 from lambdas.store_transcript.store import TranscriptStore
-from lambdas.transcribe_call.deepgram_request import DeepgramApi
+from lambdas.transcribe_call.deepgram.api import DeepgramApi
+from lambdas.transcribe_call.deepgram.service import DeepgramService
 from lambdas.transcribe_call.report import Report
 from lambdas.transcribe_call.work import Work
 from lambdas.transcribe_call.worker import RetryLater, RetryLimits, Worker
@@ -42,7 +43,7 @@ if TYPE_CHECKING:
     from mypy_boto3_stepfunctions import SFNClient
 
     from callscribe.recordings.recording import AdmittedRecording
-    from lambdas.transcribe_call.deepgram_key import DeepgramKey
+    from lambdas.transcribe_call.deepgram.key import DeepgramKey
     from lambdas.transcribe_call.presigning import Presigner
     from lambdas.transcribe_call.vocabulary import Vocabulary
 
@@ -140,11 +141,14 @@ class Site:
             report=Report(step_functions=cast("SFNClient", self.tasks)),
             claims=self.claims,
             archive=archive or self.archive,
-            deepgram=DeepgramApi(base_url=self.deepgram.url, timeout=timedelta(seconds=timeout)),
-            key=cast("DeepgramKey", self.keys),
+            service=DeepgramService(
+                api=DeepgramApi(base_url=self.deepgram.url, timeout=timedelta(seconds=timeout)),
+                key=cast("DeepgramKey", self.keys),
+                options=TranscriptionOptions(),
+            ),
+            transcriptions=DeepgramTranscriptions(options=TranscriptionOptions()),
             presigner=cast("Presigner", self.signer),
             vocabulary=cast("Vocabulary", self.words),
-            options=TranscriptionOptions(),
             limits=RetryLimits(max_attempts=MAX_ATTEMPTS, max_delay_seconds=None),
             channel_roles=CHANNEL_ROLES,
             clock=lambda: self.now,
@@ -772,7 +776,7 @@ def test_a_reply_packed_in_an_unknown_way_is_kept_and_named(site: Site) -> None:
 def test_a_reply_that_is_too_large_is_paid_for_and_not_asked_for_again(
     site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("lambdas.transcribe_call.deepgram_request.MAX_REPLY_BYTES", 1000)
+    monkeypatch.setattr("lambdas.transcribe_call.deepgram.api.MAX_REPLY_BYTES", 1000)
     site.deliver()
     assert site.tasks.failures["token"][0] == "Deepgram.ReplyTooLarge"
     assert (site.claim["deepgram_requests"], site.claim.get("deepgram_refused")) == (1, None)

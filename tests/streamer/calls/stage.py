@@ -38,6 +38,7 @@ from streamer.calls.ending import EndLimits
 from streamer.deepgram.session import SessionLimits
 from streamer.service import Service
 from streamer.settings import Settings
+from streamer.speech import SpeechService
 from tests.fakes.serving import serving
 from tests.fakes.signing import SigV4
 from tests.streamer.calls.cloud import KEY, Cloud
@@ -185,7 +186,12 @@ class Stage:
 
     @asynccontextmanager
     async def streamer(
-        self, *, end_limits: EndLimits | None = None, session_limits: SessionLimits | None = None, **changes: Any
+        self,
+        *,
+        end_limits: EndLimits | None = None,
+        session_limits: SessionLimits | None = None,
+        speech: SpeechService | None = None,
+        **changes: Any,
     ) -> AsyncIterator[Streamer]:
         """Run a streamer; at the end it is stopped as by a crash, unless it has ended."""
         service = Service(
@@ -193,6 +199,7 @@ class Stage:
             session=self.cloud.session,
             end_limits=end_limits or EndLimits(settle=0.5),
             session_limits=session_limits,
+            speech=speech,
             metrics_stream=self.log,
         )
         running = asyncio.create_task(service.run())

@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 
 from callscribe.live.call import Gap
 from local.speech.engines.frames import FRAME_SAMPLES, encode_frame
-from streamer.deepgram.results import FinalResult, InterimResult
 from streamer.deepgram.session import DeepgramSession, SessionLimits
 from streamer.media.stereo import StereoAudio
+from streamer.speech import FinalResult, InterimResult
 from tests.streamer.deepgram.fake_deepgram import FakeDeepgram
 
 KEY = "0123456789abcdef0123456789abcdef01234567"

@@ -4,10 +4,10 @@ from itertools import pairwise
 import pytest
 
 from callscribe.conversation.utterances import TimedWord
+from callscribe.deepgram.messages import Alternative, Channel, MalformedMessage, Results, Word
 from callscribe.live.call import Gap, GapReason
 from streamer.deepgram.hearing import MAX_TEXT, MAX_WORDS, Evidence, Heard, Hearing, ResultMissing, Shown
-from streamer.deepgram.messages import Alternative, Channel, MalformedMessage, Results, Word
-from streamer.deepgram.results import FinalResult, InterimResult
+from streamer.speech import FinalResult, InterimResult
 
 SENT = 1_000_000
 

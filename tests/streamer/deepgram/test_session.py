@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 
 from callscribe.live.call import Gap, GapReason
 from streamer.deepgram.conversation import Patience
-from streamer.deepgram.failures import DeepgramRefused, DeepgramUnavailable, SessionOver
-from streamer.deepgram.results import FinalResult
+from streamer.deepgram.failures import DeepgramRefused, DeepgramUnavailable
 from streamer.deepgram.session import MAX_COMMIT, DeepgramSession, SessionLimits
+from streamer.speech import FinalResult, SessionOver
 from tests.streamer.deepgram.calls import (
     KEY,
     Call,
@@ -51,7 +51,7 @@ CALL = Call(24)
 def undisturbed() -> tuple[list[FinalResult], float]:
     outcome = simulate(transcribe(CALL, FakeDeepgram()))
     assert_whole(outcome, CALL)
-    assert outcome.session.reconnects == 0
+    assert outcome.session.counts.reconnects == 0
     assert len(outcome.server.streams) == 1
     return outcome.sink.spoken(), outcome.took
 
@@ -138,7 +138,7 @@ def test_a_connection_that_fails_is_replaced_without_loss_or_repetition(name: st
     assert words_of(outcome) == words_of_undisturbed()
     assert len(outcome.server.handshakes) > 1
     refused = sum(behaviour.refuse is not None or behaviour.silent_handshake for behaviour in BROKEN[name])
-    assert outcome.session.reconnects == len(outcome.server.handshakes) - 1 - refused
+    assert outcome.session.counts.reconnects == len(outcome.server.handshakes) - 1 - refused
 
 
 UNBROKEN: dict[str, Callable[[Message], list[Sent]]] = {
@@ -180,7 +180,7 @@ def test_what_else_deepgram_sends_changes_nothing(name: str) -> None:
     outcome = simulate(transcribe(CALL, FakeDeepgram(Behaviour(edit=UNBROKEN[name]))))
     assert_whole(outcome, CALL)
     assert words_of(outcome) == words_of_undisturbed()
-    assert outcome.session.reconnects == 0
+    assert outcome.session.counts.reconnects == 0
     assert (outcome.session.counts.unknown_messages > 0) == (name == "unknown messages")
     assert (outcome.session.counts.malformed_messages > 0) == (name.startswith("malformed"))
 
@@ -290,7 +290,7 @@ def test_audio_after_a_jump_gets_a_connection_of_its_own() -> None:
     assert [kind for _, kind in first.texts if kind != "KeepAlive"] == ["CloseStream"]
     assert first.received == 333 * 160
     assert second.received == call.end - 900 * 160
-    assert outcome.session.reconnects == 0
+    assert outcome.session.counts.reconnects == 0
 
 
 @pytest.mark.parametrize(
@@ -350,7 +350,7 @@ def test_silence_without_results_at_the_end_is_taken_for_silence() -> None:
     call = Call(10, lambda _, frame: frame < 200)
     outcome = simulate(transcribe(call, FakeDeepgram(Behaviour(at_close=done))))
     assert_whole(outcome, call)
-    assert outcome.session.reconnects == 0
+    assert outcome.session.counts.reconnects == 0
 
 
 def test_unfinalised_speech_is_asked_for_and_then_heard_elsewhere() -> None:

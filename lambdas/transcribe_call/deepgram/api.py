@@ -8,7 +8,6 @@ import socket
 import threading
 import zlib
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from http import HTTPStatus
@@ -17,8 +16,8 @@ from typing import TYPE_CHECKING, Any
 import httpx
 from deepgram import DeepgramClient, DeepgramClientEnvironment
 
-from callscribe.deepgram.errors import Refusal, refusal, request_id
-from lambdas.common.errors import SafeError
+from callscribe.deepgram.errors import ERROR_PREFIX, KEY_REFUSED, RATE_LIMITED, Refusal, refusal, request_id
+from lambdas.transcribe_call.speech import RawReply, SpeechFailure
 
 if TYPE_CHECKING:
     import ssl
@@ -37,28 +36,11 @@ _MAX_REFUSAL_BYTES = 64 * 1024
 _CONNECT_TIMEOUT_SECONDS = 10.0
 
 
-@dataclass(frozen=True, kw_only=True)
-class RawReply:
-    """A reply with a status of success; nothing is known yet of what it holds.
-
-    Attributes:
-        content: The body, byte for byte.
-        request_id: Deepgram's name of the request; "" where the reply's headers have none.
-        encoding: How the body is still packed, where that could not be undone; "" for a body that is plain.
-    """
-
-    content: bytes
-    request_id: str
-    encoding: str = ""
-
-
-class DeepgramFailure(SafeError):
+class DeepgramFailure(SpeechFailure):
     """Deepgram refused the request, or no whole reply arrived.
 
     Attributes:
         status: HTTP status; `None` when no reply arrived.
-        retriable: Whether the same request may succeed later.
-        retry_after: Seconds Deepgram asked to wait.
     """
 
     def __init__(
@@ -70,20 +52,18 @@ class DeepgramFailure(SafeError):
         retriable: bool = False,
         retry_after: float | None = None,
     ) -> None:
-        super().__init__(code, message)
+        answered = status is not None and httpx.codes.is_success(status)
+        super().__init__(
+            f"{ERROR_PREFIX}.{code}",
+            message,
+            retriable=retriable,
+            retry_after=retry_after,
+            answered=answered,
+            refused=status is not None and not answered,
+            rate_limited=status == RATE_LIMITED,
+            key_refused=status == KEY_REFUSED,
+        )
         self.status = status
-        self.retriable = retriable
-        self.retry_after = retry_after
-
-    @property
-    def answered(self) -> bool:
-        """Whether Deepgram did the work, which it bills, and the reply cannot be had."""
-        return self.status is not None and httpx.codes.is_success(self.status)
-
-    @property
-    def refused(self) -> bool:
-        """Whether Deepgram answered with an error."""
-        return self.status is not None and not self.answered
 
 
 class DeepgramApi:
@@ -135,14 +115,12 @@ class DeepgramApi:
                 further = {name: value for name, value in parameters.items() if name not in known}
                 send(url=url, **known, request_options={"max_retries": 0, "additional_query_parameters": further})
             except httpx.TimeoutException as error:
-                raise DeepgramFailure(
-                    "Deepgram.Timeout", f"no reply in time ({type(error).__name__})", retriable=True
-                ) from None
+                raise DeepgramFailure("Timeout", f"no reply in time ({type(error).__name__})", retriable=True) from None
             except httpx.TransportError as error:
                 if watchdog.barked:
-                    raise DeepgramFailure("Deepgram.Timeout", "no whole reply in time", retriable=True) from None
+                    raise DeepgramFailure("Timeout", "no whole reply in time", retriable=True) from None
                 raise DeepgramFailure(
-                    "Deepgram.ConnectionFailed", f"the connection failed ({type(error).__name__})", retriable=True
+                    "ConnectionFailed", f"the connection failed ({type(error).__name__})", retriable=True
                 ) from None
             except _Arrived:
                 pass
@@ -286,9 +264,7 @@ class _BoundedRefusal(_BoundedStream):
 
 
 def _too_large() -> DeepgramFailure:
-    return DeepgramFailure(
-        "Deepgram.ReplyTooLarge", f"the reply is larger than {MAX_REPLY_BYTES} bytes", status=HTTPStatus.OK
-    )
+    return DeepgramFailure("ReplyTooLarge", f"the reply is larger than {MAX_REPLY_BYTES} bytes", status=HTTPStatus.OK)
 
 
 def _unpacked(content: bytes, encoding: str, *, most: int) -> bytes | None:

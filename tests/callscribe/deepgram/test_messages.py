@@ -15,7 +15,7 @@ from deepgram.listen.v1.types import (
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streamer.deepgram.messages import (
+from callscribe.deepgram.messages import (
     CLOSE_STREAM,
     FINALIZE,
     KEEP_ALIVE,

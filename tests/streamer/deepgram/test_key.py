@@ -5,7 +5,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from callscribe.deepgram.key import KeyUnusable
-from streamer.deepgram_key import DeepgramKey
+from streamer.deepgram.key import DeepgramKey
 
 
 class Secrets:

@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 
 from lambdas.common.errors import SafeError
-from lambdas.transcribe_call import deepgram_request
-from lambdas.transcribe_call.deepgram_request import DeepgramApi, DeepgramFailure
+from lambdas.transcribe_call.deepgram import api
+from lambdas.transcribe_call.deepgram.api import DeepgramApi, DeepgramFailure
 from tests.fakes.deepgram import REQUEST_ID, Answer, FakeDeepgram, refusal, transcription
 
 KEY = "0123456789abcdef0123456789abcdef01234567"
@@ -210,7 +210,7 @@ def test_a_refusal_whose_text_trickles_in_is_a_refusal_all_the_same() -> None:
 def test_a_reply_that_is_too_large_is_not_read_to_its_end(
     deepgram: FakeDeepgram, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(deepgram_request, "MAX_REPLY_BYTES", 1000)
+    monkeypatch.setattr(api, "MAX_REPLY_BYTES", 1000)
     deepgram.answer(Answer(body=b" " * 1001))
     with pytest.raises(SafeError, match=r"Deepgram\.ReplyTooLarge"):
         transcribe(deepgram.url)
@@ -272,7 +272,7 @@ def test_what_unpacks_to_more_than_the_limit_is_never_unpacked_in_full(
 ) -> None:
     limit, bomb = 256 * 1024, pack(b" " * (64 * 1024 * 1024))
     assert len(bomb) < limit
-    monkeypatch.setattr(deepgram_request, "MAX_REPLY_BYTES", limit)
+    monkeypatch.setattr(api, "MAX_REPLY_BYTES", limit)
     encoding = "gzip" if pack is gzip.compress else "deflate"
     deepgram.answer(Answer(status, bomb, headers={"Content-Encoding": encoding}))
     transcribe_anyhow(deepgram.url)  # what is loaded on first use does not count below

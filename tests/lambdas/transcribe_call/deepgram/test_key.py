@@ -5,7 +5,7 @@ from aws_lambda_powertools.utilities.parameters import SecretsProvider
 from botocore.exceptions import ClientError
 
 from callscribe.deepgram.key import KeyUnusable
-from lambdas.transcribe_call.deepgram_key import DeepgramKey
+from lambdas.transcribe_call.deepgram.key import DeepgramKey
 from tests.lambdas.cloud import Cloud, secrets_manager
 
 VALUE = "0123456789abcdef0123456789abcdef01234567"

@@ -1,0 +1,1 @@
+"""Deepgram for recordings: the one speech service that the worker is given."""

@@ -1,0 +1,77 @@
+"""Deepgram as a call sees it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from callscribe.deepgram.options import InvalidOptions, live_query_parameters, merged_vocabulary
+from callscribe.failures import SafeError
+from streamer.deepgram.connection import listen_url
+from streamer.deepgram.session import DeepgramSession, SessionLimits
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from callscribe.deepgram.options import TranscriptionOptions
+    from callscribe.recognition import OptionsRecord
+    from streamer.deepgram.session import ApiKey
+    from streamer.speech import Sink
+
+
+@dataclass(frozen=True, kw_only=True)
+class DeepgramStream:
+    """One call's stream, ready to be opened.
+
+    Attributes:
+        url: Of the stream, with its query.
+        key: Deepgram's API key.
+        limits: How much audio may wait, and how long.
+        options: What is asked, to be noted with the call.
+        vocabulary_terms: How many terms Deepgram is told to expect.
+    """
+
+    url: str
+    key: ApiKey
+    limits: SessionLimits
+    options: OptionsRecord
+    vocabulary_terms: int
+
+    def open(self, *, sink: Sink, watermarks: tuple[int, int]) -> DeepgramSession:
+        """Begin a session; nothing is sent before it runs."""
+        return DeepgramSession(url=self.url, key=self.key, sink=sink, watermarks=watermarks, limits=self.limits)
+
+
+@dataclass(frozen=True, kw_only=True)
+class DeepgramStreams:
+    """Transcribes calls by Deepgram's streaming API.
+
+    Attributes:
+        url: Where the API is, without a path, such as `wss://api.eu.deepgram.com`.
+        key: Deepgram's API key.
+        options: What is asked for.
+        limits: How much audio of a call may wait, and how long.
+    """
+
+    url: str
+    key: ApiKey
+    options: TranscriptionOptions
+    limits: SessionLimits = field(default_factory=SessionLimits)
+
+    def prepare(self, *, vocabulary: Sequence[str]) -> DeepgramStream:
+        """Make a call's stream, without sending anything.
+
+        Raises:
+            SafeError: The options and the vocabulary make no request (`DeepgramOptions.Invalid`).
+        """
+        try:
+            parameters = live_query_parameters(self.options, vocabulary=vocabulary)
+        except InvalidOptions as invalid:
+            raise SafeError("DeepgramOptions.Invalid", str(invalid)) from None
+        return DeepgramStream(
+            url=listen_url(self.url, parameters),
+            key=self.key,
+            limits=self.limits,
+            options=self.options.record(),
+            vocabulary_terms=len(merged_vocabulary(self.options, vocabulary)),
+        )
