@@ -13,7 +13,7 @@ from callscribe.conversation.utterances import mean_confidence
 from callscribe.live.call import CHANNEL_ROLES, SAMPLE_RATE, LiveUtterance
 from callscribe.live.state import LiveState
 from callscribe.recognition import UTTERANCE_GAP_SECONDS, RecognisedUtterance, Recognition, Transcription, Word
-from callscribe.recordings.layouts import CallRecording, StartSource
+from callscribe.recordings.calls import CallRecording, StartSource
 from callscribe.transcript import Transcript, build_transcript
 
 LAYOUT: Final = "live"

@@ -25,7 +25,7 @@ from callscribe.recognition import (
     Transcription,
     Word,
 )
-from callscribe.recordings.layouts import CallRecording
+from callscribe.recordings.calls import CallRecording
 from callscribe.recordings.recording import Provenance
 
 __all__ = [

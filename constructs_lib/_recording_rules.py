@@ -15,7 +15,7 @@ from aws_cdk import aws_sqs as sqs
 from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
 
-from callscribe.recordings.layouts import AUDIO_EXTENSIONS, CONNECT_FOLDER, OWN_FOLDER
+from callscribe.recordings.keys import AUDIO_EXTENSIONS, CONNECT_FOLDER, OWN_FOLDER
 from constructs_lib import _nag
 from constructs_lib._checks import quoted
 from constructs_lib._state_machine import UNREACHABLE

@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Protocol, TypeAlias, TypeVar
 
-from callscribe.recordings.layouts import NotACall, UnknownExtension, UnknownLayout, parse_key
+from callscribe.recordings.keys import NotACall, UnknownExtension, UnknownLayout, parse_key
 from callscribe.recordings.recording import recording_id
 from callscribe.serialization import InvalidData, decode_json
 from operations.rendering import object_name

@@ -20,7 +20,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from callscribe.live.coverage import TOLERANCE_MS, Interval
-from callscribe.recordings.layouts import CallRecording, StartSource
+from callscribe.recordings.calls import CallRecording, StartSource
 
 _MINUTE: Final = timedelta(minutes=1)
 _TOLERANCE: Final = timedelta(milliseconds=TOLERANCE_MS)
@@ -39,11 +39,11 @@ def possible_time(
     """Return the time outside of which no part of a recording can have been made.
 
     Args:
-        call: what the recording's key, or its metadata, says.
-        seconds: its length.
-        written_at: when the object was written, UTC.
-        agent_joined_at: when an agent joined the contact; None where that is not known.
-        disconnected_at: when the contact was over; None where that is not known.
+        call: What the recording's key, or its metadata, says.
+        seconds: Its length.
+        written_at: When the object was written, UTC.
+        agent_joined_at: When an agent joined the contact; None where that is not known.
+        disconnected_at: When the contact was over; None where that is not known.
 
     Returns:
         None where the begin is not known. Of facts that contradict each other, the one that makes the time longer

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from callscribe.audio_facts import AudioFacts
-from callscribe.recordings.layouts import CallRecording
+from callscribe.recordings.calls import CallRecording
 from callscribe.serialization import decode, encode
 from callscribe.table_values import plain
 

@@ -1,11 +1,11 @@
 """Decide whether an announced object is transcribed, before anything is paid for.
 
-Outcomes when the object changes between its announcement and this step:
+Outcomes when the object changes between its event and this step:
 
 * deleted (or hidden behind a delete marker): rejected as `RecordingMissing`;
 * replaced in a bucket that keeps versions: the announced version is still there and is transcribed; which version the
   transcript shows is decided by the time S3 got them, not by which finished first;
-* replaced in a bucket without versions: ignored as `replaced`, because the new content has its own announcement.
+* replaced in a bucket without versions: ignored as `replaced`, because the new content has an event of its own.
 
 A recording with the same content as another one of its call is not transcribed again: it waits for the other one as
 long as that is in work, and is then linked with it (see `contents`).
@@ -24,16 +24,8 @@ from botocore.exceptions import ClientError
 from callscribe.contract.call_kind import CallKind
 from callscribe.contract.table_keys import failed_admission_key, transcript_key
 from callscribe.live.recorded_time import possible_time
-from callscribe.recordings.layouts import (
-    CallRecording,
-    NotACall,
-    RecordingKey,
-    StartSource,
-    UnknownExtension,
-    UnknownLayout,
-    parse_key,
-    with_start,
-)
+from callscribe.recordings.calls import CallRecording, StartSource, with_start
+from callscribe.recordings.keys import NotACall, RecordingKey, UnknownExtension, UnknownLayout, parse_key
 from callscribe.recordings.recording import AdmittedRecording, RecordingObject
 from lambdas.admit_recording.contents import Contents, Ours
 from lambdas.admit_recording.decision import Decision, Rejected, Verdict
@@ -49,9 +41,9 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb.service_resource import Table
 
     from callscribe.live.state import LiveState
-    from lambdas.admit_recording.announcement import Announcement
     from lambdas.admit_recording.calls import Calls
     from lambdas.admit_recording.live_policy import LivePolicy
+    from lambdas.admit_recording.object_created import ObjectCreated
     from lambdas.admit_recording.objects import Objects, StoredObject
 
 # Status of a failed admission that needs nothing more.
@@ -116,26 +108,26 @@ class Admission:
         self._live_policy = live_policy
         self._clock = clock
 
-    def decide(self, announcement: Announcement, *, execution: str, started_at: datetime | None = None) -> Decision:
+    def decide(self, event: ObjectCreated, *, execution: str, started_at: datetime | None = None) -> Decision:
         """Claim the announced recording for the execution, or say why not.
 
         Repeating the step with the same execution gives the same decision, unless that was to wait.
 
         Args:
-            announcement: The recording.
+            event: The recording.
             execution: The execution of the state machine.
             started_at: When it started; `None` if it cannot wait.
         """
-        by = _Execution(arn=execution, started_at=started_at, redrive_of=announcement.redrive_of)
-        decision = self._decide(announcement.recording, by)
-        if announcement.redrive_of is not None:
-            self._settle_failed_admission(announcement)
+        by = _Execution(arn=execution, started_at=started_at, redrive_of=event.redrive_of)
+        decision = self._decide(event.recording, by)
+        if event.redrive_of is not None:
+            self._settle_failed_admission(event)
         return decision
 
-    def _settle_failed_admission(self, announcement: Announcement) -> None:
+    def _settle_failed_admission(self, event: ObjectCreated) -> None:
         """Note that an admission which had failed was repeated, if it is noted that it had."""
-        recording = announcement.recording
-        key = failed_admission_key(recording.bucket, recording.key, announcement.content)
+        recording = event.recording
+        key = failed_admission_key(recording.bucket, recording.key, event.content)
         try:
             self._table.update_item(
                 Key=key.primary(),
@@ -167,7 +159,7 @@ class Admission:
     def _refuse(
         self, announced: RecordingObject, call: CallRecording | None, refusal: Rejected, by: _Execution
     ) -> Decision:
-        """Reject a recording that is not claimed yet, once for all its announcements."""
+        """Reject a recording that is not claimed yet, once for all events about it."""
         taken = self._claims.take(
             announced,
             call=call,
@@ -183,7 +175,7 @@ class Admission:
     def _as_claimed(self, stored: StoredObject, announced: RecordingObject) -> StoredObject:
         """Return the object under the identity by which it is known.
 
-        Before its version was asked for, one whose announcement does not name it was claimed as it is announced.
+        Before its version was asked for, one whose event does not name it was claimed as it is announced.
         """
         provenance = stored.provenance
         if provenance.recording_id == announced.recording_id or self._claims.get(announced.recording_id) is None:

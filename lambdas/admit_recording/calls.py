@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from callscribe.recordings.calls import CallRecording
 from callscribe.recordings.clinics import ClinicDecision, ClinicRules, InvalidClinic, decide
-from callscribe.recordings.layouts import CONNECT, CallRecording, RecordingKey
+from callscribe.recordings.keys import CONNECT, RecordingKey
 from lambdas.admit_recording.decision import Rejected
 
 if TYPE_CHECKING:

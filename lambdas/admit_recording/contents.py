@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
     from callscribe.contract.table_keys import ItemKey
-    from callscribe.recordings.layouts import CallRecording
+    from callscribe.recordings.calls import CallRecording
     from lambdas.admit_recording.objects import StoredObject
     from lambdas.common.claims import Claims
 

@@ -11,12 +11,12 @@ from aws_lambda_powertools.utilities.parser import ValidationError, parse
 
 from callscribe.recordings.clinics import ClinicRules
 from lambdas.admit_recording.admission import Admission, NewVersionPolicy
-from lambdas.admit_recording.announcement import AdmitRequest
 from lambdas.admit_recording.calls import Calls
 from lambdas.admit_recording.contacts import Contacts
 from lambdas.admit_recording.contents import Contents
 from lambdas.admit_recording.decision import Decision, Verdict
 from lambdas.admit_recording.live_policy import LivePolicy, LiveTranscripts
+from lambdas.admit_recording.object_created import AdmitRequest
 from lambdas.admit_recording.objects import Objects
 from lambdas.common import aws, settings
 from lambdas.common.claims import Claims

@@ -88,7 +88,7 @@ class Objects:
             if error_code(error) in _ABSENT:
                 raise Rejected("RecordingMissing", "the recording was deleted before it could be read") from None
             raise
-        # The version that an announcement does not name is that of the object as it is.
+        # The version that an event does not name is that of the object as it is.
         found = head.get("VersionId")
         version_id = announced.version_id or (None if found in (None, "", "null") else found)
         return StoredObject(

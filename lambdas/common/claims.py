@@ -25,7 +25,7 @@ from lambdas.common.errors import SafeError, TransientError, error_code
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.service_resource import Table
 
-    from callscribe.recordings.layouts import CallRecording
+    from callscribe.recordings.calls import CallRecording
     from callscribe.recordings.recording import RecordingObject
 
 

@@ -12,7 +12,7 @@ from lambdas.common.observability import logger
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.service_resource import Table
 
-    from callscribe.recordings.layouts import CallRecording
+    from callscribe.recordings.calls import CallRecording
 
 
 def live_state(table: Table, call_id: str) -> LiveState | None:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from callscribe.audio_facts import AudioFacts
     from callscribe.recognition import OptionsRecord, Transcription
-    from callscribe.recordings.layouts import CallRecording
+    from callscribe.recordings.calls import CallRecording
     from callscribe.recordings.recording import Provenance
     from callscribe.transcript import Role, Transcript
     from lambdas.common.archive import ArchivedObject

@@ -11,7 +11,7 @@ from callscribe.contract.call_kind import CallKind
 from callscribe.deepgram.options import TranscriptionOptions
 from callscribe.deepgram.reply import parse_reply
 from callscribe.deepgram.transcription import DeepgramTranscriptions
-from callscribe.recordings.layouts import CallRecording
+from callscribe.recordings.calls import CallRecording
 from callscribe.recordings.recording import Provenance
 from callscribe.transcript import Role, Transcript, build_transcript
 

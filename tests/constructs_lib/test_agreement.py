@@ -17,7 +17,7 @@ from constructs_lib import DeepgramOptions, TranscriptionWorkflow, _nag
 from constructs_lib.deepgram_options import MAX_TERM_TOKENS, MAX_TERMS, estimated_tokens
 from constructs_lib.recording_limits import LiveTranscripts
 from lambdas.admit_recording import live_policy
-from lambdas.admit_recording.announcement import Announcement
+from lambdas.admit_recording.object_created import ObjectCreated
 from tests.constructs_lib.parts import environment, new_stack, new_workflow, properties
 
 
@@ -76,4 +76,4 @@ def test_a_failed_admission_is_found_where_the_workflow_notes_it(
     written = Jsonata(expression).evaluate({"states": {"context": {"Execution": {"Input": event}}}})
     found = failed_admission_key("recordings", announced["key"], content)
     assert (found.pk, found.sk) == (written, key["SK"]["S"])
-    assert Announcement.model_validate(event | {"redrive_of": "arn"}).content == content
+    assert ObjectCreated.model_validate(event | {"redrive_of": "arn"}).content == content

@@ -14,7 +14,7 @@ from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_
 
 import msgspec
 
-from callscribe.recordings.layouts import CallRecording
+from callscribe.recordings.calls import CallRecording
 
 # What modules import for the type checker alone.
 _NAMES = {"CallRecording": CallRecording}

@@ -15,7 +15,7 @@ from callscribe.deepgram.options import TranscriptionOptions, live_query_paramet
 from callscribe.documents import ArchivePointers, from_document, to_document, to_item
 from callscribe.live.call import LiveCall, LiveUtterance
 from callscribe.live.state import LiveCoverage, LiveState
-from callscribe.recordings.layouts import CallRecording
+from callscribe.recordings.calls import CallRecording
 from callscribe.recordings.recording import AdmittedRecording, RecordingObject
 from callscribe.serialization import OpenEnum, decode, encode
 from callscribe.table_values import attribute, plain

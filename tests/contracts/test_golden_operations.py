@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from callscribe.table_values import plain
-from lambdas.admit_recording.announcement import AdmitRequest
+from lambdas.admit_recording.object_created import AdmitRequest
 from operations import backfill, calls, redrive
 from operations.environment import Environment
 from operations.failed_calls import SendBack, StartAgain, read_claim, read_failed_admission, read_message

@@ -16,7 +16,7 @@ from botocore.exceptions import ClientError
 
 from callscribe.audio_facts import AudioFacts
 from callscribe.contract.call_kind import CallKind
-from callscribe.recordings.layouts import CallRecording
+from callscribe.recordings.calls import CallRecording
 from callscribe.recordings.recording import AdmittedRecording, Provenance, RecordingObject, recording_id
 from tests.fakes.table import create_transcript_table
 

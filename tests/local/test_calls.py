@@ -3,7 +3,7 @@
 from datetime import UTC, date, datetime, timedelta, timezone
 
 from callscribe.recordings.clinics import ClinicRules, decide
-from callscribe.recordings.layouts import parse_key
+from callscribe.recordings.keys import parse_key
 from local.calls import connect_key, own_key
 from stacks.environments import Clinics
 

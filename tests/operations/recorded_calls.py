@@ -14,7 +14,7 @@ from callscribe.documents import MAX_ITEM_BYTES, ArchivePointers, quality_attrib
 from callscribe.judgement.quality import load_rubric, score
 from callscribe.live.state import LiveState
 from callscribe.recordings.clinics import ClinicDecision, ClinicSource
-from callscribe.recordings.layouts import parse_key
+from callscribe.recordings.keys import parse_key
 from callscribe.recordings.recording import Provenance
 from callscribe.transcript import build_transcript
 from tests.callscribe.live_calls import CONVERSATION, live_item, live_transcript

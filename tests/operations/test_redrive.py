@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from lambdas.admit_recording.announcement import AdmitRequest
+from lambdas.admit_recording.object_created import AdmitRequest
 from operations import redrive
 from operations.environment import Environment
 from tests.operations.conftest import Deployed, announcement

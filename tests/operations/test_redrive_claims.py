@@ -7,7 +7,7 @@ import pytest
 
 from callscribe.contract.table_keys import failed_admission_key, failed_listing
 from callscribe.recordings.recording import recording_id
-from lambdas.admit_recording.announcement import AdmitRequest
+from lambdas.admit_recording.object_created import AdmitRequest
 from operations import calls, redrive
 from tests.operations.conftest import Deployed, announcement
 from tests.operations.recorded_calls import CHANGED_AT, store_claim

@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 from callscribe.contract.call_kind import CallKind
 from callscribe.live.coverage import Interval
 from callscribe.live.recorded_time import possible_time
+from callscribe.recordings.calls import CallRecording, StartSource
 from callscribe.recordings.clinics import ClinicDecision
-from callscribe.recordings.layouts import CallRecording, StartSource, parse_key
+from callscribe.recordings.keys import parse_key
 
 NINE = datetime(2026, 11, 20, 9, 0, tzinfo=UTC)
 CALL = CallRecording(

@@ -13,12 +13,12 @@ from callscribe.contract.call_kind import CallKind
 from callscribe.recordings.clinics import ClinicRules
 from callscribe.recordings.recording import AdmittedRecording
 from lambdas.admit_recording.admission import Admission, NewVersionPolicy
-from lambdas.admit_recording.announcement import Announcement
 from lambdas.admit_recording.calls import Calls
 from lambdas.admit_recording.contacts import Contacts
 from lambdas.admit_recording.contents import Contents
 from lambdas.admit_recording.decision import Decision
 from lambdas.admit_recording.live_policy import LivePolicy
+from lambdas.admit_recording.object_created import ObjectCreated
 from lambdas.admit_recording.objects import Objects
 from lambdas.common.claims import Claims
 from lambdas.common.clinics import Clinics
@@ -67,7 +67,7 @@ class Door:
     def decide(
         self, event: dict[str, Any], execution: str = EXECUTION, *, started_at: datetime | None = None
     ) -> Decision:
-        return self._admission.decide(Announcement.model_validate(event), execution=execution, started_at=started_at)
+        return self._admission.decide(ObjectCreated.model_validate(event), execution=execution, started_at=started_at)
 
 
 @pytest.fixture

@@ -15,8 +15,9 @@ from callscribe.contract.table_keys import transcript_key
 from callscribe.live.coverage import TOLERANCE_MS
 from callscribe.live.recorded_time import possible_time
 from callscribe.live.state import LiveState
+from callscribe.recordings.calls import START_METADATA
 from callscribe.recordings.clinics import ClinicDecision
-from callscribe.recordings.layouts import START_METADATA, parse_key
+from callscribe.recordings.keys import parse_key
 from lambdas.admit_recording.admission import NewVersionPolicy
 from lambdas.admit_recording.live_policy import LiveEvidence, LivePolicy, LiveTranscripts
 from tests.callscribe.live_calls import intervals, live_item, moment

@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from lambdas.admit_recording import object_stream
-from lambdas.admit_recording.announcement import Announcement
+from lambdas.admit_recording.object_created import ObjectCreated
 from lambdas.admit_recording.object_stream import ObjectChanged, ObjectStream
 from tests.lambdas.cloud import announced
 
@@ -21,7 +21,7 @@ CONTENT = bytes(range(256)) * 40
 
 
 def open_stream(s3: S3Client, event: dict[str, Any]) -> ObjectStream:
-    source = Announcement.model_validate(event).recording
+    source = ObjectCreated.model_validate(event).recording
     return ObjectStream(s3=s3, source=source, size_bytes=event["detail"]["object"]["size"])
 
 

@@ -8,14 +8,13 @@ of Connect's time, which some tools write as `%3A` when they copy a recording.
 """
 
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Final
 
 from callscribe.contract.call_kind import CallKind
+from callscribe.recordings.calls import CallRecording, StartSource
 from callscribe.recordings.clinics import ClinicDecision, ClinicEvidence, ClinicRules, ClinicSource
-from callscribe.serialization import OpenEnum
 
 AUDIO_EXTENSIONS: Final = ("wav", "mp3", "flac", "ogg", "opus", "m4a")
 """What names of recordings end with, in lower or upper case. Only the audio itself says whether it can be read."""
@@ -61,27 +60,10 @@ _OTHER_FOLDERS: Final = {
 MAX_ID_BYTES: Final = 256
 OWN: Final = "callscribe"
 CONNECT: Final = "connect"
-START_METADATA: Final = "started-at"
-"""User-defined metadata of an object (`x-amz-meta-started-at`) that tells when its call began."""
 
 _DAY: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _UUID: Final = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 _CONNECT_NAME: Final = re.compile(r"(?P<contact>.+)_(?P<stamp>[0-9]{8}T[0-9]{2}(?::|%3[Aa])[0-9]{2})_UTC", re.DOTALL)
-
-
-class StartSource(OpenEnum):
-    """Where the begin of a call is known from, the more exact first.
-
-    `live`: from the call itself, while it was streamed. `metadata`: whoever stored the recording wrote it down.
-    `key-minute`: from Amazon Connect's key, to the minute. `last-modified`: when the recording was stored, less its
-    length. `key-day`: the key tells the day only, and midnight stands for the time.
-    """
-
-    LIVE = "live"
-    METADATA = "metadata"
-    KEY_MINUTE = "key-minute"
-    LAST_MODIFIED = "last-modified"
-    KEY_DAY = "key-day"
 
 
 class NotACall(Exception):
@@ -115,7 +97,7 @@ class UnknownExtension(Exception):
     """The object is where recordings are, but its name does not end as one of a known format does.
 
     Attributes:
-        key: what its key says all the same.
+        key: What its key says all the same.
     """
 
     def __init__(self, extension: str, key: "RecordingKey") -> None:
@@ -127,45 +109,17 @@ class UnknownExtension(Exception):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CallRecording:
-    """The call a recording belongs to.
-
-    Attributes:
-        clinic_id: clinic that took the call.
-        call_id: Connect contact id, or the file's name in the project's own layout.
-        kind: the agent's conversation, or the automated part before it.
-        started_at: begin of the call, UTC.
-        layout: `callscribe` or `connect`.
-        started_at_source: where that is known from; None in what was stored before it was noted.
-        clinic_source: what the clinic was decided by; None where that is not known.
-    """
-
-    clinic_id: str
-    call_id: str
-    kind: CallKind
-    started_at: datetime
-    layout: str
-    started_at_source: StartSource | None = None
-    clinic_source: ClinicSource | None = None
-
-    @property
-    def day(self) -> str:
-        """The call's date, UTC, as yyyy-mm-dd."""
-        return self.started_at.date().isoformat()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class RecordingKey:
     """What an object key says of the call.
 
     Attributes:
         call_id: Connect contact id, or the file's name in the project's own layout.
-        kind: the agent's conversation, or the automated part before it.
-        started_at: begin of the call, UTC (see `CallRecording`).
+        kind: The agent's conversation, or the automated part before it.
+        started_at: Begin of the call, UTC (see `CallRecording`).
         layout: `callscribe` or `connect`.
-        started_at_source: where that is known from.
-        clinic_id: the clinic that the key itself names; None in Connect's layout.
-        folders: the folders above `CallRecordings`, by which settings may name the clinic.
+        started_at_source: Where that is known from.
+        clinic_id: The clinic that the key itself names; None in Connect's layout.
+        folders: The folders above `CallRecordings`, by which settings may name the clinic.
     """
 
     call_id: str
@@ -207,9 +161,9 @@ def parse_key(key: str) -> RecordingKey:
     """Say which call an object key speaks of.
 
     Raises:
-        NotACall: a folder, an analysis file, a redacted copy, another file of Amazon Connect's, or no audio file.
-        UnknownExtension: a file in the place of a recording that may hold audio of another format.
-        UnknownLayout: an audio file whose key fits no layout or whose parts make no sense.
+        NotACall: A folder, an analysis file, a redacted copy, another file of Amazon Connect's, or no audio file.
+        UnknownExtension: A file in the place of a recording that may hold audio of another format.
+        UnknownLayout: An audio file whose key fits no layout or whose parts make no sense.
     """
     *folders, name = key.split("/")
     if not name:
@@ -238,39 +192,6 @@ def parse_key(key: str) -> RecordingKey:
         "the key is neither recordings/{clinic_id}/{yyyy-mm-dd}/{call_id}.{ext} nor "
         "{prefix}/CallRecordings/{yyyy}/{mm}/{dd}/{contact_id}_{yyyymmdd}T{hh:mm}_UTC.wav",
     )
-
-
-def with_start(
-    call: CallRecording, *, metadata: Mapping[str, str], last_modified: datetime, duration_seconds: float
-) -> CallRecording:
-    """Find out when a call began whose key tells the day only.
-
-    The day stays the key's: a time on another day, such as that of an upload on the morning after, is passed over.
-
-    Args:
-        call: by its key.
-        metadata: the object's own; `started-at` is a time of ISO 8601, UTC unless it says otherwise.
-        last_modified: when S3 got the recording, UTC.
-        duration_seconds: its length.
-    """
-    if call.started_at_source is not StartSource.KEY_DAY:
-        return call
-    told = (
-        (_told(metadata.get(START_METADATA, "")), StartSource.METADATA),
-        (last_modified - timedelta(seconds=duration_seconds), StartSource.LAST_MODIFIED),
-    )
-    for moment, source in told:
-        if moment is not None and moment.date() == call.started_at.date():
-            return replace(call, started_at=moment, started_at_source=source)
-    return call
-
-
-def _told(text: str) -> datetime | None:
-    try:
-        moment = datetime.fromisoformat(text)
-        return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
-    except (OverflowError, ValueError):
-        return None
 
 
 def _parse_own(folders: list[str], stem: str) -> RecordingKey:

@@ -35,7 +35,7 @@ class _Detail(_Model):
     object: _Object
 
 
-class Announcement(_Model):
+class ObjectCreated(_Model):
     """An "Object Created" event of S3 by way of EventBridge.
 
     Attributes:
@@ -78,6 +78,6 @@ class AdmitRequest(_Model):
         started_at: When it started; `None` from an execution that cannot wait, begun before an update.
     """
 
-    event: Announcement
+    event: ObjectCreated
     execution: str = Field(min_length=1)
     started_at: datetime | None = None

@@ -5,17 +5,9 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from callscribe.contract.call_kind import CallKind
+from callscribe.recordings.calls import CallRecording, StartSource, with_start
 from callscribe.recordings.clinics import ClinicDecision, ClinicEvidence, ClinicRules, ClinicSource, decide
-from callscribe.recordings.layouts import (
-    CallRecording,
-    NotACall,
-    RecordingKey,
-    StartSource,
-    UnknownExtension,
-    UnknownLayout,
-    parse_key,
-    with_start,
-)
+from callscribe.recordings.keys import NotACall, RecordingKey, UnknownExtension, UnknownLayout, parse_key
 
 DAY = datetime(2026, 3, 2, tzinfo=UTC)
 DOWNTOWN = ClinicDecision(clinic_id="downtown", source=None)

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from lambdas.admit_recording.announcement import AdmitRequest
+from lambdas.admit_recording.object_created import AdmitRequest
 
 
 def event(**announced: Any) -> dict[str, Any]:
