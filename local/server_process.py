@@ -89,7 +89,7 @@ class ChildProcess:
         port: int,
         health_path: str,
         log: Path,
-        start_seconds: float = 30.0,
+        start_seconds: float = 120.0,
         stop_seconds: float = 20.0,
     ) -> None:
         self.name = name

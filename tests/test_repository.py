@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.patience import PATIENCE_SECONDS
+
 ROOT = Path(__file__).parents[1]
 DECISIONS = ROOT / "docs" / "decisions"
 FENCE = re.compile(r"^```(?P<language>[a-z]*)\n(?P<code>.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -93,7 +95,12 @@ def test_every_make_target_in_a_page_exists(page: Path) -> None:
 @cache
 def help_of(module: str) -> str:
     return subprocess.run(
-        [sys.executable, "-m", module, "--help"], cwd=ROOT, check=True, capture_output=True, text=True, timeout=60
+        [sys.executable, "-m", module, "--help"],
+        cwd=ROOT,
+        check=True,
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE_SECONDS,
     ).stdout
 
 
@@ -118,7 +125,7 @@ def test_every_python_command_in_the_pages_exists_with_its_options() -> None:
 def test_the_imports_keep_to_the_layers() -> None:
     # In a process of its own: import-linter configures logging, which silences every logger there is.
     lint = [str(Path(sys.executable).parent / "lint-imports"), "--no-cache"]
-    result = subprocess.run(lint, cwd=ROOT, capture_output=True, text=True, timeout=120, check=False)
+    result = subprocess.run(lint, cwd=ROOT, capture_output=True, text=True, timeout=PATIENCE_SECONDS, check=False)
     assert result.returncode == 0, result.stdout
 
 

@@ -93,5 +93,5 @@ class Emulator(ServerProcess):
 
     def _ask(self, method: str, path: str) -> Any:
         request = signed(method, self.url + path, None, self.key.credentials)
-        with urllib.request.urlopen(request, timeout=5) as response:  # noqa: S310
+        with urllib.request.urlopen(request, timeout=60) as response:  # noqa: S310
             return json.load(response)

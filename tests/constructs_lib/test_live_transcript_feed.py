@@ -12,6 +12,7 @@ from aws_cdk.assertions import Match, Template
 
 from constructs_lib import LiveTranscriptFeed
 from tests.constructs_lib.parts import Permission, logical_id, permissions, properties, reader
+from tests.patience import PATIENCE_SECONDS
 
 CALL = "0b7a5d5e-5b0c-4c3f-8a0e-2f4f6b1d9c11"
 NODE = Path(sys.executable).with_name("node")
@@ -53,7 +54,11 @@ class Handler:
             for channel in channels
         ]
         done = subprocess.run(
-            [NODE, "run.mjs", json.dumps(contexts)], cwd=self._folder, capture_output=True, text=True, timeout=60
+            [NODE, "run.mjs", json.dumps(contexts)],
+            cwd=self._folder,
+            capture_output=True,
+            text=True,
+            timeout=PATIENCE_SECONDS,
         )
         assert done.returncode == 0, done.stderr
         answers: list[bool] = json.loads(done.stdout)

@@ -7,10 +7,9 @@ import os
 import signal
 import subprocess
 import sys
-import time
 import urllib.request
 import uuid
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from datetime import date
 from functools import partial
 from typing import Any
@@ -22,6 +21,7 @@ from local.calls import Call, own_key
 from local.server_process import ROOT
 from local.session import LocalSession
 from operations.call_store import CallStore
+from tests.patience import PATIENCE_SECONDS, eventually
 
 DAY = date(2026, 11, 20)
 CLINIC = "demo-clinic"
@@ -106,7 +106,7 @@ class Deployment:
         (item,) = self.transcripts(call)
         return item
 
-    def ended(self, call: Call, *, claims: int = 1, seconds: float = 60) -> list[dict[str, Any]]:
+    def ended(self, call: Call, *, claims: int = 1, seconds: float = PATIENCE_SECONDS) -> list[dict[str, Any]]:
         """Wait until so many recordings of the call have come to their end; returns the claims."""
 
         def at_end() -> list[dict[str, Any]] | None:
@@ -116,13 +116,13 @@ class Deployment:
         found: list[dict[str, Any]] = eventually(at_end, seconds=seconds)
         return found
 
-    def transcribed(self, call: Call, *, seconds: float = 60) -> dict[str, Any]:
+    def transcribed(self, call: Call, *, seconds: float = PATIENCE_SECONDS) -> dict[str, Any]:
         """Wait for the call's transcript."""
         (claim,) = self.ended(call, seconds=seconds)
         assert claim["status"] == "completed", (claim["status"], claim.get("error_code"), claim.get("error_message"))
         return self.transcript(call)
 
-    def failed(self, call: Call, *, seconds: float = 60) -> dict[str, Any]:
+    def failed(self, call: Call, *, seconds: float = PATIENCE_SECONDS) -> dict[str, Any]:
         """Wait until the call has failed and is in the failed-calls queue; returns that message."""
         (claim,) = self.ended(call, seconds=seconds)
         assert claim["status"] in ("failed", "rejected"), claim["status"]
@@ -187,7 +187,7 @@ class Deployment:
             env={**os.environ, "CALLSCRIBE_EMULATOR_PORT": str(self.session.emulator.port), "COLUMNS": "200"},
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=PATIENCE_SECONDS,
             check=False,
         )
         assert done.returncode == 0, done.stdout + done.stderr
@@ -222,7 +222,7 @@ class Deployment:
         data = None if body is None else json.dumps(body).encode()
         headers = {"Authorization": f"Token {self.session.key}"}
         request = urllib.request.Request(self.session.speech.url + path, data=data, headers=headers, method=method)
-        with urllib.request.urlopen(request, timeout=10) as response:
+        with urllib.request.urlopen(request, timeout=PATIENCE_SECONDS) as response:
             answer = response.read()
         return json.loads(answer) if answer else None
 
@@ -245,12 +245,3 @@ class Deployment:
             for group in groups["logGroups"]:
                 pages = logs.get_paginator("filter_log_events").paginate(logGroupName=group["logGroupName"])
                 yield from (event["message"] for page in pages for event in page["events"])
-
-
-def eventually(probe: Callable[[], Any], *, seconds: float = 30) -> Any:
-    """The first truthy answer of the probe."""
-    deadline = time.monotonic() + seconds
-    while not (answer := probe()):
-        assert time.monotonic() < deadline, "did not happen in time"
-        time.sleep(0.1)
-    return answer

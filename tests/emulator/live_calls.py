@@ -13,13 +13,14 @@ from local.session import speech_server
 from local.speech.engines.frames import FRAME_SAMPLES, encode_frame
 from local.streamers import Streamer
 from operations.live_calls import LiveCallStore
-from tests.emulator.deployment import CLINIC, Deployment, eventually
+from tests.emulator.deployment import CLINIC, Deployment
+from tests.patience import PATIENCE_SECONDS, eventually
 
 _SPEECH_PORT = 8791
 # As fast as Deepgram takes audio.
 _PACE = 1.25
 _LEASE_SECONDS = "4"
-_SECONDS = 90
+_IDLE_LIMIT_SECONDS = "90"
 _FIRST_FRAME = {"customer": 1_000, "agent": 20_000}
 # Each speaker's turns, in frames of 20 ms, and the silence after them.
 _TURN, _PAUSE = 75, 25
@@ -84,7 +85,7 @@ class LiveCalls:
             f"test-{name}",
             DEEPGRAM_STREAM_URL=self._speech.url.replace("http", "ws", 1),
             LEASE_SECONDS=_LEASE_SECONDS,
-            IDLE_LIMIT_SECONDS=str(_SECONDS),
+            IDLE_LIMIT_SECONDS=_IDLE_LIMIT_SECONDS,
             LOG_LEVEL="DEBUG",
         )
         streamer.start()
@@ -103,7 +104,7 @@ class LiveCalls:
     def until(self, call: PhoneCall, condition: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
         """Wait until the state of a call is like this."""
         found: dict[str, Any] = eventually(
-            lambda: state if condition(state := self.state(call)) else None, seconds=_SECONDS
+            lambda: state if condition(state := self.state(call)) else None,
         )
         return found
 
@@ -114,7 +115,7 @@ class LiveCalls:
     def finished(self, *calls: PhoneCall) -> list[dict[str, Any]]:
         """Let the callers finish and hang up, and wait for the ends of their calls."""
         for call in calls:
-            call.wait(seconds=_SECONDS)
+            call.wait(seconds=PATIENCE_SECONDS)
             call.disconnect()
         return [self.until(call, lambda state: state["status"] in ("completed", "failed")) for call in calls]
 

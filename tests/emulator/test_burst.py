@@ -22,7 +22,7 @@ def test_a_hundred_recordings_at_once_keep_the_limit_and_are_all_transcribed(dep
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(lambda call: deployment.put(call, recording()), calls))
     for call in calls:
-        deployment.transcribed(call, seconds=180)
+        deployment.transcribed(call, seconds=300)
 
     heard = deployment.heard()
     assert (len(heard["requests"]), heard["refused"]) == (CALLS, 0)

@@ -14,9 +14,10 @@ from local import watch
 from local.connect import CALLER_NUMBER
 from local.streamers import Streamer
 from operations.live_feed import listen
-from tests.emulator.deployment import CLINIC, Deployment, eventually
+from tests.emulator.deployment import CLINIC, Deployment
 from tests.emulator.live_calls import LiveCalls, frames_of, numbers, write_call
 from tests.emulator.test_privacy import phrases_of, traces
+from tests.patience import PATIENCE_SECONDS, eventually
 
 pytestmark = pytest.mark.emulator
 
@@ -60,9 +61,9 @@ def undisturbed(live: LiveCalls, first: Streamer) -> Utterances:
             return bool(event["type"] == "state" and event["status"] == "completed")
 
         live.spoken(call, utterances=1)
-        call.wait(seconds=60)
+        call.wait(seconds=PATIENCE_SECONDS)
         call.disconnect()
-        eventually(completed, seconds=60)
+        eventually(completed)
     state = live.state(call)
     assert (state["status"], state["complete"], state["end_reason"]) == ("completed", True, "disconnected")
     utterances = live.utterances(call)

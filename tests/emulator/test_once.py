@@ -2,7 +2,8 @@
 
 import pytest
 
-from tests.emulator.deployment import Deployment, eventually, new_call, recording
+from tests.emulator.deployment import Deployment, new_call, recording
+from tests.patience import eventually
 
 pytestmark = pytest.mark.emulator
 
@@ -77,13 +78,14 @@ def test_a_worker_killed_after_deepgram_answered_does_not_ask_again(deployment: 
 
 
 def test_a_reply_that_comes_after_its_execution_was_stopped_is_kept_all_the_same(deployment: Deployment) -> None:
-    call = new_call()
-    deployment.fail(call, {"action": "answer", "delay": 3})
+    call, next_call = new_call(), new_call()
+    deployment.fail(call, {"action": "answer", "parallel": 2})
     deployment.put(call, recording())
     eventually(lambda: deployment.requests(call))
     (claim,) = deployment.claims(call)
 
     deployment.environment.step_functions().stop_execution(executionArn=claim["execution"])
+    deployment.put(next_call, recording())  # with whose request the first one is answered
 
     reply = f"replies/{claim['recording_id']}.json.gz"
     archive = deployment.environment.output("ArchiveBucketName")

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from local.calls import Call
-from tests.emulator.deployment import Deployment, eventually, new_call, recording
+from tests.emulator.deployment import Deployment, new_call, recording
+from tests.patience import eventually
 
 pytestmark = pytest.mark.emulator
 

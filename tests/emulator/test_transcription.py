@@ -10,7 +10,8 @@ from local.calls import Call, connect_key
 from local.server_process import ROOT
 from local.session import speech_server
 from tests.emulator.conftest import SCRIPTED
-from tests.emulator.deployment import Deployment, eventually, new_call, recording
+from tests.emulator.deployment import Deployment, new_call, recording
+from tests.patience import eventually
 
 pytestmark = pytest.mark.emulator
 
@@ -75,7 +76,7 @@ def test_real_calls_are_recognised_word_by_word_and_told_apart_by_channel(deploy
         with speech_server(scripted.port, session.key):
             for sample in SAMPLES:
                 deployment.put(calls[sample.stem], sample.read_bytes())
-            items = {name: deployment.transcribed(call, seconds=120) for name, call in calls.items()}
+            items = {name: deployment.transcribed(call) for name, call in calls.items()}
     finally:
         session.speech = speech_server(scripted.port, session.key, *SCRIPTED)
         session.speech.start()

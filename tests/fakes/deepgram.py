@@ -17,6 +17,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
+from tests.patience import PATIENCE_SECONDS
+
 REQUEST_ID = "0f6c8a34-5d1e-4b7a-9c2f-3e1d5b7a9c2f"
 TURNS = (
     (1, 0.4, "Thank you for calling Lakeside Vision, this is Marla speaking, how may I help you today?", 0.62),
@@ -199,7 +201,7 @@ class FakeDeepgram:
             self.most_parallel = max(self.most_parallel, self._parallel)
         try:
             if answer.hold is not None:
-                answer.hold.wait(60)
+                answer.hold.wait(PATIENCE_SECONDS)
             _send(handler, answer)
         except OSError:
             handler.close_connection = True  # the client left

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.patience import PATIENCE_SECONDS
+
 ROOT = Path(__file__).parents[2]
 FUNCTIONS = sorted(path.parent.name for path in (ROOT / "lambdas").glob("*/handler.py"))
 HEAVY = ("deepgram", "httpx", "pydantic", "soundfile", "numpy", "moto", "local", "aws_cdk")
@@ -39,7 +41,8 @@ def loaded() -> dict[str, set[str]]:
         for function in FUNCTIONS
     }
     return {
-        function: set(process.communicate(timeout=120)[0].decode().split()) for function, process in processes.items()
+        function: set(process.communicate(timeout=PATIENCE_SECONDS)[0].decode().split())
+        for function, process in processes.items()
     }
 
 

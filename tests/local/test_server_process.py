@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from local.server_process import ROOT, ChildProcess, ServerDidNotStart, free_port
+from tests.patience import PATIENCE_SECONDS
 
 # Answers anything with 200 and says on the log what happens to it; at SIGTERM it may be slow.
 PROGRAM = """
@@ -80,6 +81,6 @@ def test_a_streamer_process_is_the_streamer() -> None:
     with subprocess.Popen(
         command, cwd=ROOT, env={}, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     ) as process:
-        assert process.wait(timeout=60) == os.EX_CONFIG
+        assert process.wait(timeout=PATIENCE_SECONDS) == os.EX_CONFIG
         assert process.stdout is not None
         assert "TABLE_NAME" in process.stdout.read()

@@ -18,6 +18,7 @@ from constructs_lib import DeepgramOptions
 from constructs_lib.policies import Report
 from stacks.environments import functions_on_this_machine
 from tests.conftest import ROOT, new_app, normalised
+from tests.patience import PATIENCE_SECONDS
 from tests.stacks.differences import differences
 
 STAGES = ("Local", "Dev", "Prod")
@@ -224,7 +225,7 @@ def test_the_app_synthesises_by_itself(tmp_path: Any) -> None:
         cwd=ROOT,
         check=True,
         capture_output=True,
-        timeout=120,
+        timeout=PATIENCE_SECONDS,
         env={**os.environ, "CDK_OUTDIR": str(tmp_path), "CDK_CONTEXT_JSON": context, "CDK_VALIDATION": "false"},
     )
     assert (tmp_path / "manifest.json").exists()

@@ -22,6 +22,7 @@ from streamer.feed import MAX_WAITING, AppSyncPublisher, CallFeed, NotPublished
 from streamer.metrics import Metrics
 from streamer.speech import InterimResult
 from tests.fakes.serving import serving
+from tests.patience import PATIENCE_SECONDS
 
 
 def utterance(seq: int, *, channel: int = 0) -> LiveUtterance:
@@ -78,7 +79,7 @@ def dropped(metrics: Metrics) -> float:
 
 
 async def finish(feed: CallFeed) -> None:
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(PATIENCE_SECONDS):
         feed.close()
         await feed.run()
 
@@ -111,7 +112,7 @@ async def test_only_the_newest_passing_words_of_a_channel_wait(feed: CallFeed, s
     feed.interim(interim("good morning"))
     feed.interim(interim("hello", channel=1))
     subscribers.let_through.set()
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(PATIENCE_SECONDS):
         while not subscribers.requests:
             await asyncio.sleep(0)
     running.cancel()
@@ -124,7 +125,7 @@ async def test_passing_words_take_turns_and_final_ones_do_not_wait(feed: CallFee
     running = asyncio.create_task(feed.run())
 
     async def requests(count: int) -> None:
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(PATIENCE_SECONDS):
             while len(subscribers.requests) < count:
                 await asyncio.sleep(0)
 

@@ -19,6 +19,7 @@ from streamer.kinesis_video import (
     TokenRefused,
 )
 from tests.fakes.serving import serving
+from tests.patience import PATIENCE_SECONDS
 
 ARN = "arn:aws:kinesisvideo:eu-central-1:123456789012:stream/connect-1/1"
 
@@ -73,13 +74,13 @@ async def streams(service: Service, monkeypatch: pytest.MonkeyPatch) -> AsyncIte
 
 
 async def read(streams: KinesisVideo, start: FromTime | FromToken) -> list[bytes]:
-    async with asyncio.timeout(30), streams.media(ARN, start) as body:
+    async with asyncio.timeout(PATIENCE_SECONDS), streams.media(ARN, start) as body:
         return [data async for data in body]
 
 
 async def test_bytes_come_as_they_arrive(streams: KinesisVideo, service: Service) -> None:
     pieces: list[bytes] = []
-    async with asyncio.timeout(30), streams.media(ARN, FromToken("42")) as body:
+    async with asyncio.timeout(PATIENCE_SECONDS), streams.media(ARN, FromToken("42")) as body:
         async for data in body:
             pieces.append(data)
             service.second_piece.set()
@@ -104,7 +105,7 @@ async def test_the_endpoint_of_a_stream_is_asked_for_once(streams: KinesisVideo,
 
 
 async def test_more_calls_are_read_at_once_than_botocore_would_connect(streams: KinesisVideo, service: Service) -> None:
-    async with asyncio.timeout(30), asyncio.TaskGroup() as tasks:
+    async with asyncio.timeout(PATIENCE_SECONDS), asyncio.TaskGroup() as tasks:
         reading = [tasks.create_task(read(streams, FromToken("42"))) for _ in range(30)]
         while len(service.asked) < 30:
             await asyncio.sleep(0.01)

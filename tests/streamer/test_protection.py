@@ -12,6 +12,7 @@ from starlette.routing import Route
 
 from streamer.protection import TaskProtection
 from tests.fakes.serving import serving
+from tests.patience import PATIENCE_SECONDS
 
 
 class Agent:
@@ -26,7 +27,7 @@ class Agent:
         return JSONResponse(self.answer)
 
     async def next(self) -> dict[str, Any]:
-        return await asyncio.wait_for(self.asked.get(), 30)
+        return await asyncio.wait_for(self.asked.get(), PATIENCE_SECONDS)
 
 
 @contextlib.asynccontextmanager

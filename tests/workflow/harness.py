@@ -29,6 +29,7 @@ from moto.s3.models import s3_backends
 from operations.environment import Environment
 from operations.rebuild import Rebuild
 from operations.redrive import redrive, redrive_claims
+from tests.patience import PATIENCE_SECONDS
 from tests.workflow import engine
 from tests.workflow.cloudformation import ACCOUNT, REGION, Deployed, Resource
 from tests.workflow.functions import Function, LayeredEnvironment, running_step
@@ -39,7 +40,6 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_sqs.type_defs import MessageTypeDef
 
-_PATIENCE_SECONDS = 20.0
 _POLL_SECONDS = 0.01
 _MACHINE = "state machine"
 
@@ -417,7 +417,7 @@ class Workflow:
         Raises:
             TimeoutError: It did not come about.
         """
-        end = time.monotonic() + _PATIENCE_SECONDS
+        end = time.monotonic() + PATIENCE_SECONDS
         while not condition():
             if time.monotonic() > end:
                 raise TimeoutError("this should have happened by now")

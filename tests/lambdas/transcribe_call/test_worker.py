@@ -35,6 +35,7 @@ from tests.lambdas.cloud import (
     recording,
     take_claim,
 )
+from tests.patience import PATIENCE_SECONDS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -312,7 +313,7 @@ def test_the_same_message_delivered_twice_at_once_asks_once(site: Site) -> None:
         with pytest.raises(RetryLater):
             site.deliver(receive_count=2)
         hold.set()
-        first.result(timeout=10)
+        first.result(timeout=PATIENCE_SECONDS)
     assert len(site.deepgram.requests) == 1
     assert "token" in site.tasks.results
 

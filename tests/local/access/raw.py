@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from local.server_process import HOST
+from tests.patience import PATIENCE_SECONDS
 
 Headers = Sequence[tuple[str, str]]
 
@@ -41,7 +42,7 @@ def send(
     length = [] if "transfer-encoding" in names or not body else [("Content-Length", str(len(body)))]
     closing = [] if "connection" in names else [("Connection", "close")]
     head = "".join(f"{name}: {value}\r\n" for name, value in (*headers, *length, *closing))
-    with socket.create_connection((HOST, port), timeout=20) as connection:
+    with socket.create_connection((HOST, port), timeout=PATIENCE_SECONDS) as connection:
         connection.sendall(f"{method} {target} {version}\r\n{head}\r\n".encode("latin-1") + body)
         return _answer(connection)
 

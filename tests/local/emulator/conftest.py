@@ -2,10 +2,9 @@
 
 import io
 import json
-import time
 import uuid
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +16,7 @@ from botocore.credentials import Credentials
 from local.emulator.process import Emulator
 from local.emulator.runtime import install_runtime
 from local.server_process import free_port
+from tests.patience import eventually
 
 ROOT = Path(__file__).parents[3]
 
@@ -87,7 +87,7 @@ class Account:
             iam.put_role_policy(RoleName=name, PolicyName="own", PolicyDocument=policy(*statements))
         return arn
 
-    def function(self, code: str, *, timeout: int = 10, role: str | None = None, **variables: str) -> str:
+    def function(self, code: str, *, timeout: int = 60, role: str | None = None, **variables: str) -> str:
         """A function whose module has a function ``handle(event, context)``; returns its ARN."""
         archive = io.BytesIO()
         with zipfile.ZipFile(archive, "w") as file:
@@ -112,10 +112,12 @@ class Account:
         arn: str = answer["Attributes"]["QueueArn"]
         return arn
 
-    def receive(self, url: str, *, seconds: int = 10) -> dict[str, Any]:
-        answer = self.client("sqs").receive_message(QueueUrl=url, WaitTimeSeconds=seconds, AttributeNames=["All"])
-        messages: list[dict[str, Any]] = answer.get("Messages", [])
-        assert messages, "no message came"
+    def receive(self, url: str) -> dict[str, Any]:
+        """Wait for a message."""
+        receive = self.client("sqs").receive_message
+        messages: list[dict[str, Any]] = eventually(
+            lambda: receive(QueueUrl=url, WaitTimeSeconds=10, AttributeNames=["All"]).get("Messages")
+        )
         return messages[0]
 
     def deploy(self, resources: dict[str, Any], outputs: dict[str, Any] | None = None) -> dict[str, str]:
@@ -195,15 +197,6 @@ def policy(*statements: dict[str, Any]) -> str:
 
 def unique(prefix: str) -> str:
     return f"{prefix}-{uuid.uuid4().hex[:12]}"
-
-
-def eventually(probe: Callable[[], Any], *, seconds: float = 15) -> Any:
-    """The first truthy answer of the probe."""
-    deadline = time.monotonic() + seconds
-    while not (answer := probe()):
-        assert time.monotonic() < deadline, "did not happen in time"
-        time.sleep(0.05)
-    return answer
 
 
 @pytest.fixture(scope="session")

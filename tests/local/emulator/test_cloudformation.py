@@ -4,7 +4,8 @@ import json
 
 import pytest
 
-from tests.local.emulator.conftest import Account, eventually, unique
+from tests.local.emulator.conftest import Account, unique
+from tests.patience import eventually
 
 
 def test_a_secret_is_referred_to_by_its_arn(account: Account) -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from local.access.signatures import signed
 from tests.local.emulator.conftest import Account, unique
+from tests.patience import PATIENCE_SECONDS
 
 Watch = Callable[..., tuple[str, str]]
 
@@ -91,7 +92,7 @@ def test_a_service_s_own_event_reaches_the_rules_of_the_default_bus(account: Acc
 
     address = f"{account.endpoint_url}/_local/events"
     request = signed("POST", address, json.dumps(event).encode(), account.key.credentials)
-    with urllib.request.urlopen(request, timeout=5):
+    with urllib.request.urlopen(request, timeout=PATIENCE_SECONDS):
         pass
 
     received = json.loads(account.receive(url)["Body"])

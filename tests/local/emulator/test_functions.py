@@ -7,7 +7,8 @@ import threading
 from typing import Any
 
 from local.emulator.process import Emulator
-from tests.local.emulator.conftest import Account, eventually
+from tests.local.emulator.conftest import Account
+from tests.patience import PATIENCE_SECONDS, eventually
 
 
 def invoke(account: Account, function: str, event: Any = None) -> tuple[Any, dict[str, Any]]:
@@ -58,15 +59,15 @@ def test_a_killed_worker_is_an_exit_error_and_the_next_event_gets_a_new_one(
     account: Account, emulator: Emulator
 ) -> None:
     code = "import time\ndef handle(event, context):\n    time.sleep(event)\n    return 'done'\n"
-    function = account.function(code)
+    function = account.function(code, timeout=900)
     name = function.rsplit(":", 1)[1]
     answers: list[Any] = []
-    thread = threading.Thread(target=lambda: answers.append(invoke(account, function, 30)[0]))
+    thread = threading.Thread(target=lambda: answers.append(invoke(account, function, 600)[0]))
     thread.start()
     (worker,) = eventually(lambda: [w for w in emulator.workers() if w["function"] == name and w["busy"]])
 
     os.kill(worker["pid"], signal.SIGKILL)
-    thread.join(timeout=10)
+    thread.join(timeout=PATIENCE_SECONDS)
 
     assert answers[0]["errorType"] == "Runtime.ExitError"
     assert worker["pid"] not in [w["pid"] for w in emulator.workers()]
@@ -90,7 +91,7 @@ def test_a_burst_of_events_shares_a_bounded_number_of_workers(account: Account, 
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(timeout=30)
+        thread.join(timeout=PATIENCE_SECONDS)
 
     assert sorted(answers) == list(range(10))
     assert len([w for w in emulator.workers() if w["function"] == name]) <= 4
@@ -109,9 +110,10 @@ def test_a_function_can_be_killed_while_a_request_of_its_goes_unheard(account: A
     with emulator.stall("AmazonSQS.SendMessage") as waiting:
         thread.start()
         eventually(waiting)
-        (worker,) = [w for w in emulator.workers() if w["busy"]]
+        name = function.rsplit(":", 1)[1]
+        (worker,) = eventually(lambda: [w for w in emulator.workers() if w["function"] == name and w["busy"]])
         os.kill(worker["pid"], signal.SIGKILL)
-        thread.join(timeout=10)
+        thread.join(timeout=PATIENCE_SECONDS)
 
     assert answers[0]["errorType"] == "Runtime.ExitError"
     assert not account.client("sqs").receive_message(QueueUrl=queue, WaitTimeSeconds=1).get("Messages")

@@ -19,6 +19,7 @@ from local.emulator.gateway import task_token
 from local.emulator.process import Emulator
 from tests.local.access.raw import UPGRADE, Answer, Headers, chunked, send
 from tests.local.emulator.conftest import Account, unique
+from tests.patience import PATIENCE_SECONDS
 
 SCOPE = "us-east-1/cloudformation/aws4_request"
 # Writes a file, as any code could do anything.
@@ -29,7 +30,7 @@ def handle(event, context):
     answer = {{"Status": "SUCCESS", "PhysicalResourceId": "ran", "StackId": event["StackId"],
                "RequestId": event["RequestId"], "LogicalResourceId": event["LogicalResourceId"]}}
     request = urllib.request.Request(event["ResponseURL"], data=json.dumps(answer).encode(), method="PUT")
-    urllib.request.urlopen(request, timeout=10).close()
+    urllib.request.urlopen(request, timeout=PATIENCE_SECONDS).close()
 """
 
 
@@ -176,7 +177,7 @@ def test_only_the_session_s_owner_steers_the_emulator(account: Account, method: 
         signed(method, url, body, credentials),
     ):
         with pytest.raises(urllib.error.HTTPError, match="403"):
-            urllib.request.urlopen(request, timeout=10)
+            urllib.request.urlopen(request, timeout=PATIENCE_SECONDS)
 
 
 @pytest.mark.parametrize(
@@ -272,9 +273,11 @@ def test_credentials_of_a_task_are_for_the_token_of_its_role(account: Account) -
 
     for token in ("", "guessed", task_token(secret, other), task_token("guessed", mine), secret):
         with pytest.raises(urllib.error.HTTPError, match="403"):
-            urllib.request.urlopen(urllib.request.Request(url, headers={"Authorization": token}), timeout=10)
+            urllib.request.urlopen(
+                urllib.request.Request(url, headers={"Authorization": token}), timeout=PATIENCE_SECONDS
+            )
     with urllib.request.urlopen(
-        urllib.request.Request(url, headers={"Authorization": task_token(secret, mine)}), timeout=10
+        urllib.request.Request(url, headers={"Authorization": task_token(secret, mine)}), timeout=PATIENCE_SECONDS
     ) as answer:
         assert json.load(answer)["AccessKeyId"]
 
@@ -357,6 +360,6 @@ def _authorised(account: Account, credentials: Any, action: str, resource: str) 
     }
     url = f"{account.endpoint_url}/_local/authorisations"
     request = signed("POST", url, json.dumps(asked).encode(), account.key.credentials)
-    with urllib.request.urlopen(request, timeout=10) as answer:
+    with urllib.request.urlopen(request, timeout=PATIENCE_SECONDS) as answer:
         refused: dict[str, str] | None = json.load(answer)
     return refused

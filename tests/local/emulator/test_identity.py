@@ -9,6 +9,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from tests.local.emulator.conftest import Account, policy, unique
+from tests.patience import PATIENCE_SECONDS
 
 READ = "import boto3\ndef handle(event, context): return boto3.client('s3').get_object(**event)['ContentLength']\n"
 
@@ -72,7 +73,7 @@ def test_a_signed_address_reads_the_version_it_was_signed_for(account: Account, 
 
     url = s3.generate_presigned_url("get_object", {"Bucket": bucket, "Key": "call.wav", "VersionId": old})
 
-    with urllib.request.urlopen(url, timeout=5) as response:
+    with urllib.request.urlopen(url, timeout=PATIENCE_SECONDS) as response:
         assert response.read() == b"old"
 
 
@@ -100,7 +101,7 @@ def test_a_signed_address_that_was_changed_is_refused(account: Account, bucket: 
     url = s3.generate_presigned_url("get_object", {"Bucket": bucket, "Key": "one"})
 
     with pytest.raises(urllib.error.HTTPError, match="403"):
-        urllib.request.urlopen(url.replace("/one?", "/two?"), timeout=5)
+        urllib.request.urlopen(url.replace("/one?", "/two?"), timeout=PATIENCE_SECONDS)
 
 
 def test_a_bucket_that_demands_tls_is_reached(account: Account, bucket: str) -> None:

@@ -16,6 +16,7 @@ from websockets.sync.client import ClientConnection, connect
 from websockets.typing import Subprotocol
 
 from tests.local.emulator.conftest import Account
+from tests.patience import PATIENCE_SECONDS
 
 Keys = Mapping[str, str]
 
@@ -47,7 +48,7 @@ class Feed:
     def publish(self, *events: Any, channel: str = CHANNEL, credentials: Keys | None = None) -> Any:
         request = self.signed({"channel": channel, "events": [json.dumps(event) for event in events]}, credentials)
         post = urllib.request.Request(self.url, data=str(request.data).encode(), headers=dict(request.headers))
-        with urllib.request.urlopen(post, timeout=10) as answer:
+        with urllib.request.urlopen(post, timeout=PATIENCE_SECONDS) as answer:
             return json.load(answer)
 
     def authorization(self, body: Any, credentials: Keys | None) -> dict[str, str]:
@@ -57,14 +58,16 @@ class Feed:
         header = json.dumps(self.authorization({}, credentials)).encode()
         encoded = base64.urlsafe_b64encode(header).decode().rstrip("=")
         protocols = [Subprotocol("aws-appsync-event-ws"), Subprotocol(f"header-{encoded}")]
-        return connect(f"ws://{self.outputs['Realtime']}/event/realtime", subprotocols=protocols, open_timeout=10)
+        return connect(
+            f"ws://{self.outputs['Realtime']}/event/realtime", subprotocols=protocols, open_timeout=PATIENCE_SECONDS
+        )
 
     def subscribe(self, connection: ClientConnection, channel: str, credentials: Keys | None = None) -> Any:
         authorization = self.authorization({"channel": channel}, credentials)
         connection.send(
             json.dumps({"type": "subscribe", "id": "1", "channel": channel, "authorization": authorization})
         )
-        return json.loads(connection.recv(timeout=10))
+        return json.loads(connection.recv(timeout=PATIENCE_SECONDS))
 
 
 @pytest.fixture(scope="module")
@@ -117,7 +120,7 @@ def test_what_is_published_is_heard_by_who_listens_to_the_channel(feed: Feed, li
     feed.publish({"seq": 3}, channel="/calls/demo-clinic/call-2")
     feed.publish({"seq": 4})
 
-    heard = [json.loads(listener.recv(timeout=10)) for _ in range(3)]
+    heard = [json.loads(listener.recv(timeout=PATIENCE_SECONDS)) for _ in range(3)]
     assert [entry["index"] for entry in published["successful"]] == [0, 1]
     assert [json.loads(message["event"])["seq"] for message in heard] == [1, 2, 4]
 
@@ -142,7 +145,7 @@ def test_connecting_and_subscribing_take_a_grant_each(account: Account, feed: Fe
         assert feed.subscribe(connection, CHANNEL, connecting)["type"] == "subscribe_error"
         assert feed.subscribe(connection, CHANNEL, listening)["type"] == "subscribe_success"
     with pytest.raises((InvalidStatus, ConnectionClosed)), feed.connect(publishing) as connection:
-        connection.recv(timeout=10)
+        connection.recv(timeout=PATIENCE_SECONDS)
 
 
 def test_a_signature_for_another_channel_opens_none(account: Account, feed: Feed) -> None:
@@ -153,4 +156,4 @@ def test_a_signature_for_another_channel_opens_none(account: Account, feed: Feed
         connection.send(
             json.dumps({"type": "subscribe", "id": "1", "channel": CHANNEL, "authorization": authorization})
         )
-        assert json.loads(connection.recv(timeout=10))["type"] == "subscribe_error"
+        assert json.loads(connection.recv(timeout=PATIENCE_SECONDS))["type"] == "subscribe_error"

@@ -16,7 +16,8 @@ from local.emulator.process import Emulator
 from local.emulator.version import UnsupportedMiniStack, require_supported_version
 from local.server_process import ServerDidNotStart, free_port
 from tests.fakes.sockets import SOCKETS_ARE_LISTED, listening
-from tests.local.emulator.conftest import Account, eventually
+from tests.local.emulator.conftest import Account
+from tests.patience import eventually
 
 
 def alive(pid: int) -> bool:

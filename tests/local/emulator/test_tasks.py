@@ -11,6 +11,7 @@ from botocore.exceptions import ClientError
 
 from local.emulator.gateway import task_token
 from tests.local.emulator.conftest import Account, unique
+from tests.patience import PATIENCE_SECONDS
 
 TASKS = "ecs-tasks.amazonaws.com"
 
@@ -21,7 +22,7 @@ def credentials(account: Account, role: str) -> dict[str, str]:
     token = task_token(account.key.secret_access_key, name)
     url = f"{account.endpoint_url}/_local/task-credentials/{name}"
     request = urllib.request.Request(url, headers={"Authorization": token})
-    with urllib.request.urlopen(request, timeout=5) as answer:
+    with urllib.request.urlopen(request, timeout=PATIENCE_SECONDS) as answer:
         given = json.load(answer)
     return {
         "aws_access_key_id": given["AccessKeyId"],

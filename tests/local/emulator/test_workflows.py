@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from tests.local.emulator.conftest import Account, eventually, unique
+from tests.local.emulator.conftest import Account, unique
+from tests.patience import eventually
 
 
 def waiting_task(queue: str, **fields: Any) -> dict[str, Any]:

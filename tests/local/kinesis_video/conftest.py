@@ -12,6 +12,7 @@ from local.kinesis_video.app import create_app
 from local.kinesis_video.streams import Settings, Stream, Streams
 from tests.fakes.serving import serving
 from tests.fakes.signing import SigV4
+from tests.patience import PATIENCE_SECONDS
 from tests.streamer.media.calls import contact
 
 
@@ -40,7 +41,7 @@ async def url(streams: Streams, key: AccessKey) -> AsyncIterator[str]:
 
 @pytest.fixture
 async def http(url: str, key: AccessKey) -> AsyncIterator[httpx.AsyncClient]:
-    async with httpx.AsyncClient(base_url=url, timeout=60, auth=SigV4(key)) as client:
+    async with httpx.AsyncClient(base_url=url, timeout=PATIENCE_SECONDS, auth=SigV4(key)) as client:
         yield client
 
 

@@ -14,6 +14,7 @@ from botocore.exceptions import ClientError
 from local.access.keys import AccessKey
 from local.kinesis_video.streams import Stream, Streams
 from tests.fakes.signing import SigV4
+from tests.patience import PATIENCE_SECONDS
 
 OPERATIONS = (
     "createStream",
@@ -40,7 +41,7 @@ def stranger(request: pytest.FixtureRequest, url: str, key: AccessKey) -> httpx.
         "another key": SigV4(AccessKey.generate()),
         "another secret": SigV4(AccessKey(access_key_id=key.access_key_id, secret_access_key="guessed")),
     }[request.param]
-    return httpx.AsyncClient(base_url=url, timeout=60, auth=auth)
+    return httpx.AsyncClient(base_url=url, timeout=PATIENCE_SECONDS, auth=auth)
 
 
 @pytest.mark.parametrize("operation", OPERATIONS)
@@ -90,7 +91,7 @@ async def test_a_client_of_aws_is_told_in_the_service_s_protocol(client_options:
 
 async def test_without_an_emulated_account_there_is_no_other_key(url: str) -> None:
     """A simulator that stands alone asks nobody."""
-    async with httpx.AsyncClient(base_url=url, auth=SigV4(AccessKey.generate())) as http:
+    async with httpx.AsyncClient(base_url=url, timeout=PATIENCE_SECONDS, auth=SigV4(AccessKey.generate())) as http:
         answer = await http.post("/listStreams", json={})
 
     assert answer.headers["x-amzn-errortype"] == "UnrecognizedClientException"

@@ -17,6 +17,7 @@ from aiobotocore.session import get_session
 from local.kinesis_video.fragments import fragment_number
 from local.kinesis_video.streams import Settings, Stream, Streams
 from streamer.media.call_media import CallMedia
+from tests.patience import PATIENCE_SECONDS
 from tests.streamer.media.calls import AGENT_PCM, CALL, CUSTOMER_PCM, START_MS, contact, pcm_of, read, stereo
 
 Options = Callable[[], dict[str, Any]]
@@ -162,7 +163,7 @@ class TestLimits:
             for _ in range(3):
                 await bodies.enter_async_context(opened(http, stream, StartSelectorType="EARLIEST"))
             assert await refusal(http, stream) == "ConnectionLimitExceededException"
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(PATIENCE_SECONDS):
             while stream.readers:
                 await asyncio.sleep(0.01)
         async with opened(http, stream, StartSelectorType="EARLIEST") as body:
@@ -197,7 +198,7 @@ class TestLimits:
 
         talking = asyncio.create_task(talk())
         try:
-            async with asyncio.timeout(60):
+            async with asyncio.timeout(PATIENCE_SECONDS):
                 await get(http, stream, StartSelectorType="NOW")
         finally:
             talking.cancel()

@@ -7,6 +7,7 @@ from pathlib import Path
 from local.access.keys import AccessKey
 from local.access.signatures import signed
 from local.server_process import ServerProcess, free_port
+from tests.patience import PATIENCE_SECONDS
 
 
 def test_it_runs_as_a_process(tmp_path: Path) -> None:
@@ -22,6 +23,6 @@ def test_it_runs_as_a_process(tmp_path: Path) -> None:
     with server:
         body = json.dumps({"StreamName": "front-desk"}).encode()
         request = signed("POST", f"{server.url}/createStream", body, key.credentials)
-        with urllib.request.urlopen(request, timeout=30) as answer:
+        with urllib.request.urlopen(request, timeout=PATIENCE_SECONDS) as answer:
             arn = json.load(answer)["StreamARN"]
     assert arn.startswith("arn:aws:kinesisvideo:us-east-1:000000000000:stream/front-desk/")

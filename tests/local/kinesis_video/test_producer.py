@@ -14,6 +14,7 @@ from local.kinesis_video.fragments import fragment_number
 from local.kinesis_video.producer import CallInProgress, Calls
 from local.kinesis_video.streams import Streams
 from streamer.media.call_media import CallMedia
+from tests.patience import PATIENCE_SECONDS
 from tests.streamer.media.calls import AGENT_PCM, CALL, CUSTOMER_PCM, OTHER_CALL, pcm_of, read, stereo
 
 WHOLE = stereo(CUSTOMER_PCM, AGENT_PCM)
@@ -39,7 +40,7 @@ async def start(http: httpx.AsyncClient, folder: Path, **order: Any) -> dict[str
 
 
 async def finished(http: httpx.AsyncClient, contact_id: str = CALL) -> dict[str, Any]:
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(PATIENCE_SECONDS):
         while (state := (await http.get(f"/_local/calls/{contact_id}")).json())["state"] == "playing":
             await asyncio.sleep(0.01)
     assert isinstance(state, dict)
@@ -90,7 +91,7 @@ async def test_a_call_that_is_hung_up_ends_with_its_fragment(tmp_path: Path, str
     with pytest.raises(CallInProgress):
         calls.start(order)
     assert calls.stop(CALL) == state
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(PATIENCE_SECONDS):
         while calls.state(CALL)["state"] == "playing":
             await asyncio.sleep(0.01)
     ended = calls.state(CALL)

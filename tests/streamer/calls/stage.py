@@ -41,10 +41,8 @@ from streamer.settings import Settings
 from streamer.speech import SpeechService
 from tests.fakes.serving import serving
 from tests.fakes.signing import SigV4
+from tests.patience import PATIENCE_SECONDS
 from tests.streamer.calls.cloud import KEY, Cloud
-
-SECONDS = 60.0
-"""Longest wait of a test for anything."""
 
 _FRAMES_PER_SECOND = 50
 _SILENCE = bytes(16_000)
@@ -101,7 +99,7 @@ class Streamer:
 
     async def until(self, condition: Callable[[], bool]) -> None:
         """Wait until *condition* holds; it is asked whenever a message or call comes or goes."""
-        async with asyncio.timeout(SECONDS):
+        async with asyncio.timeout(PATIENCE_SECONDS):
             await self.service.intake.wait_until(condition)
 
     async def until_idle(self) -> None:
@@ -111,7 +109,7 @@ class Streamer:
     async def drain(self) -> None:
         """Have it hand over its calls, as ECS does with SIGTERM, and wait for its end."""
         self.service.drain()
-        async with asyncio.timeout(SECONDS):
+        async with asyncio.timeout(PATIENCE_SECONDS):
             await self.running
 
 
@@ -153,7 +151,7 @@ class Stage:
 
     async def streams_fail(self, *then: dict[str, Any]) -> None:
         """Order failures of GetMedia (`local.kinesis_video.faults`)."""
-        async with httpx.AsyncClient(auth=SigV4(_key_in_use())) as http:
+        async with httpx.AsyncClient(timeout=PATIENCE_SECONDS, auth=SigV4(_key_in_use())) as http:
             order = {"match": "", "then": list(then)}
             (await http.post(f"{self.streams_url}/_local/faults", json=order)).raise_for_status()
 
@@ -222,7 +220,7 @@ class Stage:
 
     async def until(self, call_id: str, **wanted: Any) -> dict[str, Any]:
         """Wait until a call's item has these values, and return it."""
-        async with asyncio.timeout(SECONDS):
+        async with asyncio.timeout(PATIENCE_SECONDS):
             while True:
                 item = await self.cloud.live(call_id)
                 if all(item.get(name) == value for name, value in wanted.items()):
@@ -231,19 +229,19 @@ class Stage:
 
     async def until_renewed(self, call_id: str, lease_until: float) -> None:
         """Wait until a call's lease lasts until this time."""
-        async with asyncio.timeout(SECONDS):
+        async with asyncio.timeout(PATIENCE_SECONDS):
             while (await self.cloud.live(call_id))["lease_until"] < lease_until:
                 await asyncio.sleep(0.05)
 
     async def until_words(self, call_id: str, count: int) -> None:
         """Wait until so many utterances of a call are stored."""
-        async with asyncio.timeout(SECONDS):
+        async with asyncio.timeout(PATIENCE_SECONDS):
             while len(await self.cloud.utterances(call_id)) < count:
                 await asyncio.sleep(0.05)
 
     async def until_messages(self, queue_url: str, **wanted: int) -> None:
         """Wait until a queue has so many messages `visible` or `hidden`."""
-        async with asyncio.timeout(SECONDS):
+        async with asyncio.timeout(PATIENCE_SECONDS):
             while not wanted.items() <= (await self.cloud.messages(queue_url)).items():
                 await asyncio.sleep(0.05)
 

@@ -11,8 +11,9 @@ from contextlib import asynccontextmanager
 
 from local.server_process import ROOT, free_port
 from streamer import health
+from tests.patience import PATIENCE_SECONDS
 from tests.streamer.calls.cloud import KEY
-from tests.streamer.calls.stage import SECONDS, Stage, contact, speech
+from tests.streamer.calls.stage import Stage, contact, speech
 from tests.streamer.test_settings import ENVIRONMENT
 
 CALL = "call-7"
@@ -36,7 +37,7 @@ async def process(**environment: str) -> AsyncIterator[asyncio.subprocess.Proces
 
 
 async def output(running: asyncio.subprocess.Process) -> list[str]:
-    async with asyncio.timeout(SECONDS):
+    async with asyncio.timeout(PATIENCE_SECONDS):
         text, _ = await running.communicate()
     return text.decode().splitlines()
 

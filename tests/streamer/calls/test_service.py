@@ -14,11 +14,12 @@ from streamer.calls.ending import EndLimits
 from streamer.calls.queue import CallQueue, Message
 from streamer.calls.state import Lease
 from streamer.calls.store import CallStore
-from tests.streamer.calls.stage import SECONDS, Stage, contact, numbers, speech
+from tests.patience import PATIENCE_SECONDS
+from tests.streamer.calls.stage import Stage, contact, numbers, speech
 
 CALL = "call-7"
 OTHER = "call-8"
-LEASE = timedelta(seconds=3)
+LEASE = timedelta(seconds=6)
 ANNOUNCEMENT = {
     "version": "1",
     "call_id": CALL,
@@ -330,7 +331,7 @@ class TestHandOver:
         monkeypatch.setattr(CallQueue, "renew", counted)
         monkeypatch.setattr(CallStore, "renew", hangs)
         await stage.announce(stage.call(stage.stream(), CALL))
-        async with stage.streamer(lease=LEASE), asyncio.timeout(SECONDS):
+        async with stage.streamer(lease=LEASE), asyncio.timeout(PATIENCE_SECONDS):
             for _ in range(3):
                 await renewed.acquire()
 

@@ -203,7 +203,7 @@ def test_a_reply_that_trickles_in_for_ever_ends_in_time(first: bytes, drop: byte
 def test_a_refusal_whose_text_trickles_in_is_a_refusal_all_the_same() -> None:
     answer = b"HTTP/1.1 402 No\r\nContent-Length: 1000000\r\n\r\n"
     with trickle(answer, b" ") as url, pytest.raises(DeepgramFailure, match=r"Deepgram\.HTTP402") as raised:
-        transcribe(url, timeout=0.3)
+        transcribe(url, timeout=2.0)
     assert (raised.value.status, raised.value.retriable) == (402, False)
 
 

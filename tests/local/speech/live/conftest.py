@@ -22,8 +22,8 @@ from local.speech.live.connection import StreamLimits
 from local.speech.live.journal import StreamJournal
 from local.speech.live.service import LiveService
 from tests.fakes.serving import serving
+from tests.patience import PATIENCE_SECONDS
 
-PATIENCE = 60
 STEREO = {
     "model": "nova-3",
     "encoding": "linear16",
@@ -57,14 +57,16 @@ class Streams:
             f"{self.url.replace('http', 'ws', 1)}/v1/listen?{query}",
             additional_headers=headers,
             compression=None,
-            open_timeout=PATIENCE,
+            open_timeout=PATIENCE_SECONDS,
             proxy=None,
-            **{"close_timeout": PATIENCE, **options},
+            **{"close_timeout": PATIENCE_SECONDS, **options},
         )
 
     def client(self) -> httpx.AsyncClient:
         """Return a client that steers the server."""
-        return httpx.AsyncClient(base_url=self.url, trust_env=False, headers={"Authorization": "Token any"})
+        return httpx.AsyncClient(
+            base_url=self.url, timeout=PATIENCE_SECONDS, trust_env=False, headers={"Authorization": "Token any"}
+        )
 
     async def order(self, match: str, *then: Json) -> None:
         """Order failures of streams."""
@@ -74,7 +76,7 @@ class Streams:
 
     async def journal(self) -> list[Json]:
         """Return the recorded streams once none is open any more."""
-        async with asyncio.timeout(PATIENCE), self.client() as http:
+        async with asyncio.timeout(PATIENCE_SECONDS), self.client() as http:
             while (report := (await http.get("/_local/streams")).json())["running"]:
                 await asyncio.sleep(0.01)
         streams: list[Json] = report["streams"]
@@ -97,11 +99,11 @@ async def _server() -> AsyncIterator[Streams]:
 
 @pytest.fixture
 def streams(_server: Streams) -> Streams:
-    """A server with the frames engine, three streams at once and half a second of patience."""
+    """A server with the frames engine and three streams at once."""
     live = _server.live
     live.engine, live.journal = FramesEngine(), StreamJournal(3)
     live.faults.reset()
-    live.limits = StreamLimits(idle_seconds=0.5)
+    live.limits = StreamLimits()
     return _server
 
 
@@ -114,7 +116,7 @@ async def send_audio(socket: ClientConnection, pcm: bytes, size: int = 2048) -> 
 async def until_closed(socket: ClientConnection) -> list[Any]:
     """Return every message until the connection ends; what is not JSON as text."""
     messages: list[Any] = []
-    async with asyncio.timeout(PATIENCE):
+    async with asyncio.timeout(PATIENCE_SECONDS):
         with suppress(ConnectionClosed):
             while True:
                 message = await socket.recv()
@@ -127,7 +129,7 @@ async def until_closed(socket: ClientConnection) -> list[Any]:
 
 async def until(socket: ClientConnection, kind: str) -> Json:
     """Return the next message of a type."""
-    async with asyncio.timeout(PATIENCE):
+    async with asyncio.timeout(PATIENCE_SECONDS):
         while (message := json.loads(await socket.recv()))["type"] != kind:
             continue
     found: Json = message

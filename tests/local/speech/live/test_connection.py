@@ -144,6 +144,7 @@ async def test_what_is_no_audio_of_the_announced_kind_closes_the_stream(streams:
 
 @pytest.mark.parametrize("audio", [b"", bytes(640)], ids=["never any audio", "audio and then nothing"])
 async def test_a_silent_client_is_disconnected(streams: Streams, audio: bytes) -> None:
+    streams.live.limits = StreamLimits(idle_seconds=2.0)
     async with streams.connect() as socket:
         if audio:
             await socket.send(audio)
@@ -152,10 +153,12 @@ async def test_a_silent_client_is_disconnected(streams: Streams, audio: bytes) -
 
 
 async def test_keepalives_keep_a_stream_that_had_audio_and_no_other(streams: Streams) -> None:
+    streams.live.limits = StreamLimits(idle_seconds=3.0)
+
     async def keep_alive(socket: ClientConnection) -> None:
         for _ in range(10):
             await socket.send('{"type": "KeepAlive"}')
-            await asyncio.sleep(0.1)
+            await asyncio.sleep(0.4)
 
     async with streams.connect() as silent, streams.connect() as socket:
         await socket.send(bytes(640))

@@ -8,7 +8,8 @@ import pytest
 from websockets.exceptions import InvalidStatus
 from websockets.http11 import Response
 
-from tests.local.speech.live.conftest import PATIENCE, STEREO, Streams
+from tests.local.speech.live.conftest import STEREO, Streams
+from tests.patience import PATIENCE_SECONDS
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -97,7 +98,7 @@ async def test_refusals_happen_in_the_order_in_which_they_were_ordered(streams: 
 async def test_a_handshake_may_get_no_answer(streams: Streams) -> None:
     await streams.order("", {"action": "hang"})
     waiting = asyncio.ensure_future(streams.connect().__aenter__())
-    async with asyncio.timeout(PATIENCE):
+    async with asyncio.timeout(PATIENCE_SECONDS):
         while not any("hang" in entry.faults for entry in streams.live.journal.entries):
             await asyncio.sleep(0.01)
     assert not waiting.done()

@@ -12,12 +12,12 @@ from deepgram import AsyncDeepgramClient, DeepgramClient
 from deepgram.environment import DeepgramClientEnvironment
 from deepgram.listen.v1.types import ListenV1Metadata, ListenV1Results
 
-from local.speech.live.connection import StreamLimits
 from local.wer import word_errors
 from tests.local.speech.calls import NAMES, options, plain_words, recording, turns
 from tests.local.speech.conftest import Speech
 from tests.local.speech.live.audio import SECOND, spoken, stereo, words
-from tests.local.speech.live.conftest import PATIENCE, Streams
+from tests.local.speech.live.conftest import Streams
+from tests.patience import PATIENCE_SECONDS
 
 ASKED: dict[str, Any] = {
     "model": "nova-3",
@@ -51,7 +51,7 @@ def said(messages: Iterable[object], channel: int) -> str:
 async def streamed(url: str, key: str, audio: bytes) -> list[object]:
     client = AsyncDeepgramClient(api_key=key, environment=environment(url))
     messages: list[object] = []
-    async with asyncio.timeout(5 * PATIENCE), client.listen.v1.connect(**ASKED) as connection:
+    async with asyncio.timeout(5 * PATIENCE_SECONDS), client.listen.v1.connect(**ASKED) as connection:
 
         async def listen() -> None:
             async for message in connection:
@@ -76,8 +76,6 @@ async def test_the_asynchronous_client(streams: Streams) -> None:
 
 @pytest.mark.asyncio(loop_scope="module")
 async def test_the_synchronous_client(streams: Streams) -> None:
-    streams.live.limits = StreamLimits()
-
     def stream() -> list[object]:
         client = DeepgramClient(api_key="any", environment=environment(streams.url))
         with client.listen.v1.connect(**ASKED) as connection:

@@ -10,7 +10,8 @@ from websockets.exceptions import ConnectionClosedError
 
 from local.speech.live.connection import MALFORMED
 from tests.local.speech.live.audio import SECOND, spoken, words
-from tests.local.speech.live.conftest import MONO, PATIENCE, Streams, finals, send_audio, serving_frames, until_closed
+from tests.local.speech.live.conftest import MONO, Streams, finals, send_audio, serving_frames, until_closed
+from tests.patience import PATIENCE_SECONDS
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -80,7 +81,7 @@ async def test_a_half_open_connection_takes_nothing_and_does_not_end() -> None:
         await streams.order("", {"action": "half-open", "after": 0.1})
         async with streams.connect(MONO, close_timeout=0.1) as socket:
             await send_audio(socket, AUDIO[:3200])
-            async with asyncio.timeout(PATIENCE):
+            async with asyncio.timeout(PATIENCE_SECONDS):
                 while not streams.live.journal.entries[0].faults:
                     await asyncio.sleep(0.01)
             with pytest.raises(TimeoutError):
