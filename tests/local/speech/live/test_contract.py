@@ -3,6 +3,7 @@
 import json
 import os
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -18,7 +19,6 @@ from pydantic import BaseModel
 
 from local.speech.engines import Passage, Word
 from local.speech.engines.frames import FramesEngine
-from local.speech.engines.pocketsphinx import PocketsphinxEngine
 from local.speech.live.connection import ERROR_MESSAGE, UNKNOWN_MESSAGE, WRONG_TYPES
 from local.speech.live.messages import Json, Messages, schema_error
 from local.speech.live.options import parse_stream_options, streaming_parameters
@@ -42,9 +42,10 @@ SPOKEN = tuple(
     Word(text, 1 + place / 2, 1.4 + place / 2, 0.9)
     for place, text in enumerate(["hello", "doctor", "my", "number", "is", "nine", "eight", "seven", "six"])
 )
+RECOGNISER = SimpleNamespace(name="local-recogniser", version="1", arch="recogniser", writes=True)
 
 
-def messages(parameters: dict[str, str], engine: Any = PocketsphinxEngine) -> Messages:
+def messages(parameters: dict[str, str], engine: Any = RECOGNISER) -> Messages:
     return Messages(engine, parse_stream_options(parameters.items()), "0f8fad5b-d9cb-469f-a165-70867728950e")
 
 
