@@ -12,7 +12,7 @@ class SafeError(Exception):
 
     Attributes:
         code: Stable name of the failure, such as `Deepgram.REMOTE_CONTENT_ERROR`, for alarms and the stored state.
-        message: What happened and what mends it.
+        message: What happened and how to fix it.
     """
 
     def __init__(self, code: str, message: str) -> None:

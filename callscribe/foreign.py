@@ -1,4 +1,4 @@
-"""Values that come from outside, such as Deepgram's, made fit to be stored: whatever they are, no write fails of them.
+"""Values from outside, such as a speech service's, made fit to be stored: whatever they are, no write fails of them.
 
 JSON knows texts that are no Unicode, numbers of any size and texts of any length; UTF-8, DynamoDB and a reader do not.
 """
@@ -7,7 +7,7 @@ import re
 from typing import Any, Final
 
 MAX_NAME: Final = 100
-"""Longest name of a model, a language or a warning, in characters: Deepgram's own are shorter than 50."""
+"""Longest name of a model, a language or a warning, in characters: real ones are shorter than 50."""
 
 REPLACEMENT: Final = "�"
 """What stands for a character that is none (The Unicode Standard, "U+FFFD Substitution")."""

@@ -1,4 +1,4 @@
-"""Remove what must not be told from text that comes from outside, such as Deepgram's error messages."""
+"""Remove what must not be told from text that comes from outside, such as a speech service's error messages."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import re
 from callscribe.foreign import valid_text
 
 MAX_LENGTH = 500
-"""Longest text let through, in characters: enough for Deepgram's longest documented message."""
+"""Longest text let through, in characters: enough for the longest that a service documents."""
 
 _RULES = (
     (re.compile(r"\b[a-z][a-z0-9+.-]*://\S+", re.IGNORECASE), "[url]"),

@@ -80,8 +80,7 @@ class Transcript:
         language: language of the call: the detected one, else the one of most words, else the one asked for.
         duration_seconds: length of the audio.
         live: how much of the call a live transcript holds; None for one of a recording.
-        languages: every language that was heard, the one of most words first; None where the service did not say,
-            as Deepgram does for `multi` only.
+        languages: every language that was heard, the one of most words first; None where the service did not say.
         utterances: in order of time; empty where nobody spoke.
         word_count: words of all utterances.
         confidence: 0 to 1, mean over the words for which the service said it; None where it did for none, 0 where

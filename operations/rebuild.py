@@ -1,8 +1,8 @@
 """Write older documents anew: ``python -m operations.rebuild --environment Dev --clinic ID [--day yyyy-mm-dd]``.
 
-A document of an earlier schema version gets what came later, above all the times of single words, from Deepgram's
-reply in the archive; Deepgram is not asked, and nothing is paid for. The item that shows the document is written anew
-as well, with its score. ``--call ID`` takes the documents of one call, ``--all`` those of the whole archive. It may be
+A document of an earlier schema version gets what came later, above all the times of single words, from the reply in the
+archive; nobody is asked, and nothing is paid for. The item that shows the document is written anew as well, with its
+score. ``--call ID`` takes the documents of one call, ``--all`` those of the whole archive. It may be
 repeated, and run while calls come in: what is up to date, or newer, is left alone.
 
 What cannot be rebuilt is named with the reason: live transcripts, which have no reply; documents whose reply is gone;

@@ -8,7 +8,7 @@ more although they never failed.
 
 One pass over the failed-calls queue: everything is received first and repeated afterwards, so a call that fails again
 meanwhile waits for the next pass. A message is deleted only after its call was repeated. A call continues from its
-last finished step: a reply that Deepgram already gave is not asked for again.
+last finished step: a reply that is there already is not asked for again.
 
 Exit status: 0 when every message was repeated (or none was there), 1 when one was left in place, 2 when the
 environment or the arguments are wrong.

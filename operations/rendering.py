@@ -220,7 +220,7 @@ def _gap_seconds(item: Item) -> float:
 
 
 def _changes(item: Item) -> str:
-    """How often the call went from one streamer to another, and from one connection to Deepgram to another."""
+    """How often the call changed its streamer, and its connection to the speech service."""
     counts = (("hand-over", item.get("handovers", 0)), ("reconnect", item.get("reconnects", 0)))
     return ", ".join(f"{count} {name}{'' if count == 1 else 's'}" for name, count in counts if count)
 
@@ -271,7 +271,7 @@ def _cost_line(item: Item) -> str:
 
 
 def _requests(cost: Item) -> str:
-    """How often Deepgram was asked, where that was more than once."""
+    """How often the speech service was asked, where that was more than once."""
     requests, refused = int(cost["requests"]), int(cost.get("refused") or 0)
     if requests <= 1:
         return ""
@@ -289,7 +289,7 @@ def _asked(claim: Item) -> str | None:
 
 
 def _perhaps_billed(cost: Item) -> int:
-    """Requests, beside the one that was kept, of which nobody knows whether Deepgram billed them."""
+    """Requests, beside the one that was kept, of which nobody knows whether they were billed."""
     return max(0, int(cost["requests"]) - int(cost.get("refused") or 0) - 1)
 
 

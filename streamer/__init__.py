@@ -1,1 +1,1 @@
-"""The live streamer: Kinesis Video Streams in, Deepgram's words out, while the call runs."""
+"""The live streamer: Kinesis Video Streams in, words out, while the call runs."""

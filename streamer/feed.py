@@ -2,7 +2,7 @@
 
 The feed is a convenience beside the table: it never blocks a call and never fails one. Final words are published after
 they are stored and at least once; a subscriber passes over numbers it has and reads missing ones from the table. Of
-the passing ones only the newest of each channel waits. Source: AWS AppSync Developer Guide, "Publish events via HTTP"
+the interim ones only the newest of each channel waits. Source: AWS AppSync Developer Guide, "Publish events via HTTP"
 (at most five events in a request).
 """
 
@@ -34,7 +34,7 @@ MAX_WAITING: Final = 1_000
 """Final events of one call that may wait; the oldest is then dropped, and can be read from the table."""
 
 INTERIM_SECONDS: Final = 1.0
-"""From one request with passing words of a call to the next; in between, newer words replace them."""
+"""From one request with interim words of a call to the next; in between, newer words replace them."""
 
 _ATTEMPTS: Final = 4
 _FIRST_DELAY: Final = 0.5
@@ -136,7 +136,7 @@ class CallFeed:
         self._closing = False
 
     def interim(self, result: InterimResult) -> None:
-        """Publish a passing result, unless a newer one of its channel comes before its turn."""
+        """Publish an interim result, unless a newer one of its channel comes before its turn."""
         if self._publisher is not None:
             self._interims[result.channel] = result
             self._something.set()
@@ -170,7 +170,7 @@ class CallFeed:
         self._something.set()
 
     async def _wait(self) -> None:
-        """Wait for final words, or for the turn of passing ones."""
+        """Wait for final words, or for the turn of interim ones."""
         self._something.clear()
         try:
             async with asyncio.timeout_at(self._turn if self._interims else None):
@@ -193,7 +193,7 @@ class CallFeed:
         if interims:
             self._turn = _now() + INTERIM_SECONDS
         events = [event for _, event in lasting] + [_interim_event(result) for result in interims]
-        # Passing words are not worth a second try: newer ones follow.
+        # Interim words are not worth a second try: newer ones follow.
         for attempt in range(_ATTEMPTS if lasting else 1):
             if attempt:
                 await asyncio.sleep(_FIRST_DELAY * 2**attempt * self._jitter())

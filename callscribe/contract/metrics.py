@@ -14,9 +14,10 @@ the functions (Powertools for AWS Lambda (Python), "Metrics")."""
 class FunctionMetric(StrEnum):
     """What functions count.
 
-    `RATE_LIMITED`: Deepgram's answers 429. `REQUESTS`: requests sent to Deepgram, refused and failed ones included.
-    `AUDIO_SECONDS`: audio transcribed, whatever its channels. `TROUBLED_CALL_AGE`: how long a call has waited that
-    could not be transcribed once more. `CLINIC_CONFLICTS`: what named another clinic than the call's, once for each.
+    `RATE_LIMITED`: the service's refusals for too many requests. `REQUESTS`: requests sent to it, refused and failed
+    ones included. `AUDIO_SECONDS`: audio transcribed, whatever its channels. `TROUBLED_CALL_AGE`: how long a call has
+    waited that could not be transcribed once more. `CLINIC_CONFLICTS`: what named another clinic than the call's, once
+    for each.
     """
 
     RATE_LIMITED = "DeepgramRateLimited"

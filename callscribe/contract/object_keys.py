@@ -5,14 +5,14 @@ from typing import Final
 from callscribe.contract.call_kind import CallKind
 
 REPLIES: Final = "replies/"
-"""Key prefix of Deepgram's replies, as they came, gzip."""
+"""Key prefix of the speech service's replies, as they came, gzip."""
 
 TRANSCRIPTS: Final = "transcripts/"
 """Key prefix of the transcript documents, gzip."""
 
 
 def reply_key(recording_id: str) -> str:
-    """Key of Deepgram's reply about a recording."""
+    """Key of the speech service's reply about a recording."""
     return f"{REPLIES}{recording_id}.json.gz"
 
 

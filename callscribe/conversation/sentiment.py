@@ -8,8 +8,8 @@ def utterance_sentiments(recognition: Recognition, segments: SegmentMap) -> list
     """Find the mood of each utterance, in order.
 
     The first that there is counts: the utterance's own mood; the mean over its words, if at least half of them have
-    one; the mean over the segments that cover it, weighted by how much of them it holds. Deepgram documents moods for
-    words, sentences, utterances and paragraphs (page "Sentiment Analysis"), but not every model sends them.
+    one; the mean over the segments that cover it, weighted by how much of them it holds. A service may tell moods of
+    any of these, and not every model of it does.
     """
     moods = [utterance.sentiment or _mean_of_words(utterance) for utterance in recognition.utterances]
     if all(mood is not None for mood in moods):

@@ -1,8 +1,8 @@
 """What Deepgram sends and takes on a stream: the messages, and of each only the fields used.
 
 Whose words they are, when they were said and whether they are final must be there as documented, or the message is
-malformed. Everything else costs only itself where it is odd: such a message is read again, slowly, and marked `Mended`.
-What comes out can be stored: no lone surrogates, no number that is none, no word longer than a word.
+malformed. Everything else costs only itself where it is odd: such a message is read again, slowly, and marked
+`Repaired`. What comes out can be stored: no lone surrogates, no number that is none, no word longer than a word.
 
 Deepgram docs, API reference "Live Audio" (`/v1/listen`), and the pages "Finalize", "Audio Keep Alive" and
 "Close Stream".
@@ -41,7 +41,7 @@ class MalformedMessage(ValueError):
     """No JSON, or no telling what was said when, or whether it is final: it may have held words."""
 
 
-class Mended:
+class Repaired:
     """A message of which something was odd, and was passed over."""
 
     __slots__ = ()
@@ -98,7 +98,7 @@ class Results(msgspec.Struct, tag="Results", gc=False):
             return ""
 
 
-class MendedResults(Mended, Results, tag="Results", gc=False):
+class RepairedResults(Repaired, Results, tag="Results", gc=False):
     """Results with something odd beside the words."""
 
 
@@ -120,7 +120,7 @@ class Metadata(msgspec.Struct, tag="Metadata", gc=False):
     duration: Seconds | None = None
 
 
-class MendedMetadata(Mended, Metadata, tag="Metadata", gc=False):
+class RepairedMetadata(Repaired, Metadata, tag="Metadata", gc=False):
     """Metadata without a usable duration."""
 
 
@@ -137,7 +137,7 @@ class Error(msgspec.Struct, tag="Error", gc=False):
         return next(names, "")
 
 
-class MendedError(Mended, Error, tag="Error", gc=False):
+class RepairedError(Repaired, Error, tag="Error", gc=False):
     """An error without a usable name."""
 
 
@@ -186,10 +186,10 @@ def decode(data: bytes) -> Message | Unknown:
     try:
         return _message.decode(data)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return _mended(data)
+        return _repaired(data)
 
 
-def _mended(data: bytes) -> Message | Unknown:
+def _repaired(data: bytes) -> Message | Unknown:
     """Read a message that is not as documented; twenty times slower."""
     try:
         # Unlike msgspec's reader this one takes NaN, lone surrogates and numbers of any size.
@@ -203,15 +203,15 @@ def _mended(data: bytes) -> Message | Unknown:
         case "Results":
             return _results(message)
         case "Metadata":
-            return MendedMetadata(duration=finite(message.get("duration"), most=_MAX_SECONDS))
+            return RepairedMetadata(duration=finite(message.get("duration"), most=_MAX_SECONDS))
         case "Error":
-            return MendedError(code=_text(message.get("code")), variant=_text(message.get("variant")))
+            return RepairedError(code=_text(message.get("code")), variant=_text(message.get("variant")))
         case _:
             other = _OTHERS.get(kind)
             return Unknown(kind) if other is None else other()
 
 
-def _results(message: dict[str, Any]) -> MendedResults:
+def _results(message: dict[str, Any]) -> RepairedResults:
     index = _list(message, "channel_index")
     if not index or type(index[0]) is not int:
         raise MalformedMessage("a result does not say of which channel it is")
@@ -221,7 +221,7 @@ def _results(message: dict[str, Any]) -> MendedResults:
     metadata = message.get("metadata")
     about = metadata.get("model_info") if isinstance(metadata, dict) else None
     model = _text(about.get("name")) if isinstance(about, dict) else None
-    return MendedResults(
+    return RepairedResults(
         channel_index=[index[0]],
         start=_seconds(message, "start"),
         duration=_seconds(message, "duration"),

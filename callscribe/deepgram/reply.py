@@ -10,9 +10,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, TypeVar
 
-from callscribe import loose_json
+from callscribe.deepgram import loose_json
+from callscribe.deepgram.loose_json import AmbiguousObject
 from callscribe.foreign import bounded_text, finite, share
-from callscribe.loose_json import AmbiguousObject
 from callscribe.recognition import (
     UTTERANCE_GAP_SECONDS,
     Entity,

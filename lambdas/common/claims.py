@@ -5,7 +5,7 @@ executions, containers and repeated messages exactly one gets through.
 
 Two leases guard it. The *claim lease* belongs to an execution of the state machine and lasts longer than an execution
 can; after it, another execution takes over. The *request lease* belongs to one message delivery and lasts longer than
-one request to Deepgram can; after it, a redelivered message may send the request again.
+one request to the speech service can; after it, a redelivered message may send the request again.
 """
 
 from __future__ import annotations
@@ -80,13 +80,13 @@ class Duplicate:
 
 @dataclass(frozen=True, kw_only=True)
 class RequestLease:
-    """Permission to send one request to Deepgram.
+    """Permission to send one request to the speech service.
 
     Attributes:
         owner: Name of this one request, by which the lease is known to be ours.
         until: End of the lease, in seconds since the epoch.
         requests: Requests sent for this recording so far, this one included.
-        refused: Those of them that Deepgram answered with an error.
+        refused: Those of them that the service answered with an error.
         attempts: Requests that this execution has sent so far, this one included.
     """
 
@@ -99,7 +99,7 @@ class RequestLease:
 
 @dataclass(frozen=True, kw_only=True)
 class RequestInFlight:
-    """Another delivery of the message is asking Deepgram at this moment.
+    """Another delivery of the message is asking the speech service at this moment.
 
     Attributes:
         until: When to look again, in seconds since the epoch.
@@ -284,7 +284,7 @@ class Claims:
     def begin_request(
         self, recording_id: str, *, execution: str, now: datetime, lease: timedelta, most: int | None = None
     ) -> RequestLease | RequestInFlight | AlreadyAnswered | AttemptsSpent:
-        """Take the request lease and count one request to Deepgram, before it is sent.
+        """Take the request lease and count one request to the speech service, before it is sent.
 
         There is no lease for an execution that has its reply: a delivery that looked for it too early must look again.
 
@@ -335,7 +335,7 @@ class Claims:
         )
 
     def note_answer(self, recording_id: str, *, execution: str, lease: RequestLease, now: datetime) -> None:
-        """Note that Deepgram has answered our request, before the reply is kept: this execution then asks no more.
+        """Note that the service has answered our request, before the reply is kept: this execution then asks no more.
 
         Raises:
             ClaimLost: The lease or the claim is not ours any more.
@@ -365,7 +365,7 @@ class Claims:
             lease: The lease.
             now: The time.
             replied: Whether a reply arrived all the same; this execution then sends no further request.
-            refused: Whether Deepgram answered with an error.
+            refused: Whether the service answered with an error.
 
         Raises:
             ClaimLost: The lease or the claim is not ours any more.

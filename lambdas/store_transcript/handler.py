@@ -1,4 +1,4 @@
-"""Store: turn Deepgram's reply into the call's transcript."""
+"""Store: turn the speech service's reply into the call's transcript."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Second step: ask Deepgram, once, and keep its reply."""
+"""Second step: ask the speech service, once, and keep its reply."""

@@ -1,4 +1,4 @@
-"""Transcribe: take one call from the work queue, have Deepgram transcribe it, answer the waiting task."""
+"""Transcribe: take one call from the work queue, have it transcribed, answer the waiting task."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Deepgram's replies in the archive: found again, made room for before they are paid for, and kept at any price."""
+"""Replies in the archive: found again, made room for before they are paid for, and kept at any price."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ _MAX_DELAY_SECONDS = 10.0
 
 
 class ArchiveRefuses(SafeError):
-    """The archive would not take a reply; nothing more is asked of Deepgram."""
+    """The archive would not take a reply; nothing more is asked of the speech service."""
 
 
 class ReplyNotStored(SafeError):
-    """Deepgram has answered and is paid for it, and the reply is lost: the archive did not take it."""
+    """The service has answered and is paid for it, and the reply is lost: the archive did not take it."""
 
 
 class ReplyChanged(Exception):
@@ -99,7 +99,7 @@ class KeptReplies:
         A reply that is there is written over with itself, so that nothing is lost with it.
 
         Raises:
-            ArchiveRefuses: The archive takes nothing, and will not until somebody mends it.
+            ArchiveRefuses: The archive takes nothing, and will not until somebody fixes it.
             ReplyChanged: Something else is there now: look again.
         """
         content, metadata = (_AWAITED, {_STATE: _STATE_AWAITED})
@@ -150,8 +150,8 @@ def lost() -> ReplyNotStored:
     """Return the error for a reply that was paid for and is not in the archive."""
     return ReplyNotStored(
         "Reply.NotStored",
-        "Deepgram has answered, which is paid for, and the archive did not take the reply: it is lost. Mend the bucket,"
-        " its key or the function's rights; a redrive asks, and pays, again",
+        "the service has answered, which is paid for, and the archive did not take the reply: it is lost. Fix the"
+        " bucket, its key or the function's permissions; a redrive asks, and pays, again",
     )
 
 
@@ -161,8 +161,8 @@ def _told_apart(error: ClientError, what: str) -> Exception:
         return error
     return ArchiveRefuses(
         "Archive.Refused",
-        f"the archive cannot be {what} ({error_code(error)}); nothing more is sent to Deepgram. Mend the bucket, its"
-        " key or the function's rights, then redrive",
+        f"the archive cannot be {what} ({error_code(error)}); no further request is sent. Fix the bucket, its key"
+        " or the function's permissions, then redrive",
     )
 
 

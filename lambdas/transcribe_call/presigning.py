@@ -1,4 +1,4 @@
-"""A URL by which Deepgram can fetch one recording, and nothing else, for a few minutes.
+"""A URL by which the speech service can fetch one recording, and nothing else, for a few minutes.
 
 The URL is signed by a role that can only read recordings, with a session narrowed further to the one object and
 version: whoever gets hold of the URL, or of the session behind it, has that recording and no other.
@@ -53,7 +53,7 @@ class Presigner:
 
         The object is looked at first, since a call may have waited for hours: a request that could only fail, or
         that would transcribe something else, is not sent. In a bucket without versions the content could still change
-        between this look and Deepgram's download, moments later.
+        between this look and the service's download, moments later.
 
         Raises:
             RecordingUnavailable: The recording is gone (`RecordingMissing`) or was replaced (`RecordingReplaced`).

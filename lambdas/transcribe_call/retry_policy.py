@@ -1,8 +1,8 @@
 """When a call that could not be transcribed now is tried again, and when it is given up.
 
 Two things bound the tries: time, as long as the execution waits for the call, and the requests sent. The requests are
-paced so that they last for that time: an outage of Deepgram's that ends before a call's time is over loses no call, how
-long or short it is, and during it a call is asked for less and less often.
+paced so that they last for that time: an outage of the service that ends before a call's time is over loses no call,
+how long or short it is, and during it a call is asked for less and less often.
 """
 
 from __future__ import annotations

@@ -2,21 +2,21 @@
 
 The order of the steps decides what a crash between any two of them costs:
 
-1. Is anybody waiting? A task token that has timed out ends the work; nothing is sent to Deepgram for it.
-2. Is there a reply already? Deepgram's reply is kept in S3, as it came, before anything else is done with it. A
+1. Is anybody waiting? A task token that has timed out ends the work; nothing is sent to the speech service for it.
+2. Is there a reply already? The service's reply is kept in S3, as it came, before anything else is done with it. A
    message delivered again after a crash finds it and finishes without a second request, and so does a later execution.
 3. Will the archive take the reply, and is there time to wait for it and to keep it? Otherwise nothing is sent.
 4. The request lease is taken and the request counted, both by one conditional write, before the request is sent. Of
    two deliveries of one message, one asks and the other waits. The write also refuses an execution that has its reply,
    so that a delivery which looked for the reply a moment too early does not ask for it again.
-5. Deepgram is asked once, without retries inside the SDK: every repetition passes through the queue and is counted.
+5. The service is asked once, without retries inside its SDK: every repetition passes through the queue and is counted.
 6. The reply is stored, then judged, then noted on the claim, then reported to the state machine. An archive that does
    not take it is tried until the function must end; before the second try the claim learns that there was an answer.
 
-What remains is the time between sending the request and storing the reply. Deepgram takes no idempotency key, so when
+What remains is the time between sending the request and storing the reply. There is no idempotency key, so when
 the function dies in that time, or the reply gets lost on its way, a paid transcription may be gone. The redelivered
 message then sends the request again, once the lease of the dead one has run out. `deepgram_requests` on the claim
-counts every request and `deepgram_refused` those that Deepgram answered with an error, so the bill can be explained.
+counts every request and `deepgram_refused` those that the service answered with an error, so the bill can be explained.
 
 A reply is judged by building what is stored of it. One that holds no transcription (`{}`, an error, no JSON) fails the
 call. It is not asked for again in the same execution, also not when the function died before it could say so. A
@@ -68,7 +68,7 @@ if TYPE_CHECKING:
     from lambdas.transcribe_call.work import Work
 
 TIME_TO_KEEP = timedelta(seconds=40)
-"""What must be left of a process when Deepgram's time for an answer is over: to keep the reply and to tell of it."""
+"""What must be left of a process when the service's time for an answer is over: to keep the reply and to tell of it."""
 
 # Of that, what telling takes: a write to the claim and one to the state machine.
 _TIME_TO_TELL_SECONDS = 15.0
@@ -236,7 +236,7 @@ class Worker:
         self._pause_or_fail(delivery, failure, pause=pause, tries=delivery.attempts, of="attempts")
 
     def _try_again_or_fail(self, delivery: _Delivery, failure: SafeError) -> None:
-        """Bound the deliveries that came to nothing before Deepgram was asked, those that did ask counted beside."""
+        """Bound the deliveries that came to nothing before the service was asked, those that did ask counted beside."""
         pause = pause_before_next_try(
             tries=delivery.receive_count,
             max_tries=2 * self._limits.max_attempts,
@@ -378,7 +378,7 @@ class Worker:
         )
         match lease:
             case RequestInFlight():
-                logger.info("waiting: another delivery of this message is asking Deepgram")
+                logger.info("waiting: another delivery of this message is asking the speech service")
                 raise RetryLater(max(1, lease.until - int(self._clock().timestamp())))
             case AlreadyAnswered():
                 if self._replies.look(recording_id).reply is None:
@@ -447,7 +447,7 @@ class Worker:
             logger.warning("the request lease could not be given back", error=describe(error))
 
     def _judge(self, work: Work, reply: ArchivedObject, *, encoding: str = "") -> str:
-        """Return Deepgram's name of the request if a transcript can be built from the reply, and stored.
+        """Return the service's name of the request if a transcript can be built from the reply, and stored.
 
         Raises:
             UnusableReply: The reply holds no transcription.

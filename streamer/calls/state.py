@@ -62,10 +62,10 @@ class Checkpoint:
         clock_steps: Where the producer's clock was found to have been set; the first ones.
         gaps: Pieces without words.
         word_count: Words stored.
-        reconnects: Connections to Deepgram that were lost.
+        reconnects: Connections to the speech service that were lost.
         failures: Failures that nobody foresaw, in a row: since words were stored last.
-        vocabulary_terms: Terms that Deepgram was asked to expect; `None` before it was asked.
-        options: What Deepgram was asked for last; `None` before it was asked.
+        vocabulary_terms: Terms that the service was told to expect; `None` before that.
+        options: What the service was asked for last; `None` before it was asked.
         model: Name of the model that answered; "" before it has.
     """
 

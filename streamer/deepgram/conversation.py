@@ -15,8 +15,8 @@ from callscribe.deepgram.messages import (
     KEEP_ALIVE,
     Error,
     MalformedMessage,
-    Mended,
     Metadata,
+    Repaired,
     Results,
     Unknown,
     decode,
@@ -111,7 +111,7 @@ class Conversation:
         news: set whenever the buffer or `finished` changes.
         finished: whether no more audio will come.
         deliver: takes final results.
-        interim: takes passing results.
+        interim: takes interim results.
         answers: told once which model answers; "" where it does not say.
         counts: where to count.
         patience: how long Deepgram may take.
@@ -165,7 +165,7 @@ class Conversation:
         self._asked_to = offset
         self._behind = min(hearing.watermarks)
         self._opened_at = self._loop.time()
-        # When the lower watermark last moved, and when results, passing ones too, last reached further: of each channel
+        # When the lower watermark last moved, and when results, interim ones too, last reached further: of each channel
         # without a hole, and of any.
         self._moved_at = self._heard_at = self._loop.time()
         self._reached_at = [self._moved_at] * CHANNELS
@@ -249,7 +249,7 @@ class Conversation:
             self._listened_to = self.position
             try:
                 message = decode(data)
-                if isinstance(message, Mended):
+                if isinstance(message, Repaired):
                     self._counts.odd_messages += 1
                 if isinstance(message, Results):
                     self._take(message)

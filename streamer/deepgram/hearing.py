@@ -154,7 +154,7 @@ class Hearing:
         self._suspect = [True] * CHANNELS
 
     def interim(self, results: Results, *, sent: int) -> InterimResult | None:
-        """Return the passing words after the watermark; `None` where there are none.
+        """Return the interim words after the watermark; `None` where there are none.
 
         Args:
             results: the message.

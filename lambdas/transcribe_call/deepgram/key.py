@@ -41,7 +41,7 @@ class DeepgramKey:
         except KeyUnusable:
             if refresh:
                 raise
-            # What is cached may have been mended since, and a redrive follows at once.
+            # What is cached may have been fixed since, and a redrive follows at once.
             return self._read(refresh=True)
 
     def _read(self, *, refresh: bool) -> str:

@@ -22,8 +22,8 @@ from callscribe.deepgram.messages import (
     MAX_WORD,
     Error,
     MalformedMessage,
-    Mended,
     Metadata,
+    Repaired,
     Results,
     SpeechStarted,
     Unknown,
@@ -137,7 +137,9 @@ def test_what_is_odd_beside_the_words_costs_only_itself(name: str) -> None:
     assert [(word.word, word.start, word.end) for word in best.words] == [("tell", 6.07, 6.35), ("me", 6.35, 6.6)]
     assert best.confidence == (None if name.startswith("confidence") else 0.99)
     assert results.speech_final == (not name.startswith("speech_final"))
-    assert isinstance(results, Mended) == (name not in ("confidence null", "a word's writing null", "metadata a list"))
+    assert isinstance(results, Repaired) == (
+        name not in ("confidence null", "a word's writing null", "metadata a list")
+    )
 
 
 EMPTY: dict[str, dict[str, Any]] = {
@@ -185,7 +187,7 @@ def test_a_word_that_is_none_is_read_as_several() -> None:
 def test_metadata_without_a_usable_duration_are_metadata(duration: object) -> None:
     metadata = decode(encoded({"type": "Metadata", "duration": duration}))
     assert isinstance(metadata, Metadata)
-    assert isinstance(metadata, Mended)
+    assert isinstance(metadata, Repaired)
     assert metadata.duration is None
 
 
