@@ -51,6 +51,7 @@ check: install ## Lint, format, types and import layers
 .PHONY: reference
 reference: install ## Write the generated pages of docs/reference
 	python -m docs.reference.generate_constructs
+	python -m docs.reference.generate_schemas
 
 .PHONY: format
 format: install ## Format and fix what can be fixed

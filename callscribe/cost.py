@@ -6,7 +6,15 @@ from decimal import Decimal
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CostLine:
-    """One line of the bill: amount_usd is quantity times rate_usd for each unit, to six decimals."""
+    """One line of the bill.
+
+    Attributes:
+        item: what was used.
+        quantity: how much of it.
+        unit: what is counted.
+        rate_usd: price of one unit.
+        amount_usd: quantity times rate, to six decimals.
+    """
 
     item: str
     quantity: Decimal

@@ -2,20 +2,30 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from decimal import Decimal
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, Literal
 
 import msgspec
 
+from callscribe.audio_facts import AudioFacts
+from callscribe.contract.call_kind import CallKind
 from callscribe.contract.schema import SCHEMA_VERSION
 from callscribe.contract.table_keys import transcript_key, transcript_listing
-from callscribe.conversation.utterances import Utterance
+from callscribe.conversation.call_summary import FLAGS, Flag, SummarySource
+from callscribe.conversation.roles import RoleAssignment
+from callscribe.conversation.utterances import UtteranceText
+from callscribe.cost import Cost
 from callscribe.foreign import bounded_text
 from callscribe.judgement.quality import QualityScore
+from callscribe.live.state import LiveCoverage
+from callscribe.recognition import Entity, OptionsRecord, Sentiment
+from callscribe.recordings.clinics import ClinicSource
+from callscribe.recordings.layouts import CallRecording, StartSource
 from callscribe.recordings.recording import Provenance
-from callscribe.serialization import InvalidData, decode_json, encode, encode_json
+from callscribe.serialization import InvalidData, decode_json, encode, encode_json, shared
 from callscribe.table_values import attribute
-from callscribe.transcript import Transcript
+from callscribe.transcript import Label, Transcript
 
 MAX_ITEM_BYTES: Final = 350_000
 MAX_DOCUMENT_BYTES: Final = 128 * 1024 * 1024
@@ -53,6 +63,124 @@ class ArchivePointers:
     bucket: str
     transcript_key: str
     reply_key: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TranscriptItem:
+    """A transcript's item in the table, beside its keys. What is None is not there.
+
+    Attributes:
+        type: `transcript`.
+        schema_version: version of the code that wrote it.
+        source: `batch` for the transcript of a recording, `live` for one made while the call ran.
+        created_at: when the transcript was made, UTC.
+        clinic_id: clinic that took the call.
+        clinic_source: what the clinic was decided by; None where that is not known.
+        call_id: Connect's contact id, or the file's name in the project's own layout.
+        kind: the agent's conversation, or the automated part before it.
+        started_at: begin of the call, UTC.
+        started_at_source: where that is known from; None in what was stored before it was noted.
+        day: the call's date, UTC, as yyyy-mm-dd.
+        layout: `callscribe` or `connect`, the layout of the recording's key; `live` where no recording named the call.
+        recording_id: identity of the recording's content; None for a live transcript, as are the next six.
+        bucket: bucket of the recording.
+        s3_key: key of the recording.
+        version_id: version of the recording; None where the bucket keeps no versions.
+        etag: ETag of the recording.
+        recording_last_modified: when S3 got the recording, UTC, to the second.
+        recording_sequencer: S3's hexadecimal text that orders the writes of one key, also within a second.
+        live: how much of the call was transcribed live; None where it was not followed.
+        archive_bucket: bucket of the archive.
+        transcript_key: where the whole document is in the archive.
+        reply_key: where the service's raw reply is in the archive; None for a live transcript.
+        audio: what the recording, or the stream, holds.
+        duration_seconds: length of the audio.
+        request_id: the service's name of the request; "" for a live transcript, which can take several.
+        model: name of the model that answered.
+        options: what was asked, as noted then; None where the item has no room.
+        language: language of the call: the detected one, else the one of most words, else the one asked for.
+        languages: every language that was heard, the one of most words first; None where the service did not say.
+        speech: whether anybody spoke.
+        full_transcript: the whole call as text, one line for each utterance; None where the item has no room.
+        utterances: in order of time, without their single words; None where the item has no room.
+        utterances_in: `item`, or `s3` where the item has no room for them.
+        only_in_s3: what is left out of the item, or cut, and stands whole in the document; None where nothing is.
+        word_count: words of all utterances.
+        confidence: 0 to 1, mean over the words for which the service said it; None where it did for none, 0 where
+            nobody spoke.
+        roles: who is who, and how it was found; None where the item has no room.
+        sentiment: mood of the whole call, where the service gave one.
+        topics: topics, most frequent first; None where the item has no room.
+        intents: intents, most frequent first; None where the item has no room.
+        entities: entities, where asked for; None where the item has no room.
+        summary: what the call was about.
+        summary_source: who wrote the summary.
+        appointment_requested: whether somebody asks for an appointment.
+        insurance_mentioned: whether insurance is spoken of.
+        callback_requested: whether somebody asks to be called back.
+        complaint: whether somebody complains.
+        cancellation_intent: whether somebody wants to cancel.
+        flag_evidence: what speaks for each flag; None where the item has no room.
+        cost: what the service charges.
+        warnings: what a reader should know before trusting the transcript; None where the item has no room.
+        quality: how well the call was handled; None until it was judged.
+        expires_at: when DynamoDB deletes the item, in seconds since 1970; None where it is kept for ever.
+    """
+
+    type: Literal["transcript"] = "transcript"
+    schema_version: int = SCHEMA_VERSION
+    source: str
+    created_at: datetime
+    clinic_id: str
+    clinic_source: ClinicSource | None = None
+    call_id: str
+    kind: CallKind
+    started_at: datetime
+    started_at_source: StartSource | None = None
+    day: str
+    layout: str
+    recording_id: str | None = None
+    bucket: str | None = None
+    s3_key: str | None = None
+    version_id: str | None = None
+    etag: str | None = None
+    recording_last_modified: datetime | None = None
+    recording_sequencer: str | None = None
+    live: LiveCoverage | None = None
+    archive_bucket: str
+    transcript_key: str
+    reply_key: str | None = None
+    audio: AudioFacts
+    duration_seconds: float
+    request_id: str
+    model: str
+    options: OptionsRecord | None = None
+    language: str
+    languages: tuple[str, ...] | None = None
+    speech: bool
+    full_transcript: str | None = None
+    utterances: tuple[UtteranceText, ...] | None = None
+    utterances_in: Literal["item", "s3"] = "item"
+    only_in_s3: tuple[str, ...] | None = None
+    word_count: int
+    confidence: float | None = None
+    roles: RoleAssignment | None = None
+    sentiment: Sentiment | None = None
+    topics: tuple[Label, ...] | None = None
+    intents: tuple[Label, ...] | None = None
+    entities: tuple[Entity, ...] | None = None
+    summary: str
+    summary_source: SummarySource
+    appointment_requested: bool
+    insurance_mentioned: bool
+    callback_requested: bool
+    complaint: bool
+    cancellation_intent: bool
+    flag_evidence: tuple[Flag, ...] | None = None
+    cost: Cost
+    warnings: tuple[str, ...] | None = None
+    quality: QualityScore | None = None
+    expires_at: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,14 +239,24 @@ def _numbers_fit(value: Any) -> bool:
     return value.is_finite() and digits <= _DYNAMODB_DIGITS and value.adjusted() in _DYNAMODB_EXPONENTS
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DocumentHead:
+    """What a document has beside the transcript.
+
+    Attributes:
+        type: `transcript`.
+        schema_version: version of the code that wrote it.
+        full_transcript: the whole call as text, one line for each utterance, with the role before it.
+    """
+
+    type: Literal["transcript"] = "transcript"
+    schema_version: int = SCHEMA_VERSION
+    full_transcript: str
+
+
 def to_document(transcript: Transcript) -> dict[str, Any]:
     """Write a transcript in the types of JSON; nothing is lost."""
-    return {
-        "type": "transcript",
-        "schema_version": SCHEMA_VERSION,
-        **encode(transcript),
-        "full_transcript": transcript.full_transcript,
-    }
+    return {**encode(DocumentHead(full_transcript=transcript.full_transcript)), **encode(transcript)}
 
 
 class _Versioned(msgspec.Struct):
@@ -178,60 +316,48 @@ def to_item(transcript: Transcript, *, archive: ArchivePointers, max_bytes: int 
 def _whole_item(transcript: Transcript, archive: ArchivePointers) -> dict[str, Any]:
     recording, summary = transcript.recording, transcript.summary
     key = transcript_key(recording.clinic_id, recording.day, recording.call_id, recording.kind)
-    attributes = {
-        "type": "transcript",
-        "schema_version": SCHEMA_VERSION,
-        "source": transcript.source,
-        "created_at": transcript.created_at,
-        "clinic_id": recording.clinic_id,
-        "clinic_source": recording.clinic_source,
-        "call_id": recording.call_id,
-        "kind": recording.kind,
-        "started_at": recording.started_at,
-        "started_at_source": recording.started_at_source,
-        "day": recording.day,
-        "layout": recording.layout,
-        **_provenance(transcript.provenance),
-        "live": transcript.live,
-        "archive_bucket": archive.bucket,
-        "transcript_key": archive.transcript_key,
-        "reply_key": archive.reply_key,
-        "audio": transcript.audio,
-        "duration_seconds": transcript.duration_seconds,
-        "request_id": transcript.request_id,
-        "model": transcript.model,
-        "options": transcript.options,
-        "language": transcript.language,
-        "languages": transcript.languages,
-        "speech": transcript.speech,
-        "full_transcript": transcript.full_transcript,
-        "utterances": [_without_words(utterance) for utterance in transcript.utterances],
-        "utterances_in": "item",
-        "word_count": transcript.word_count,
-        "confidence": transcript.confidence,
-        "roles": transcript.roles,
-        "sentiment": transcript.sentiment,
-        "topics": transcript.topics,
-        "intents": transcript.intents,
-        "entities": transcript.entities,
-        "summary": summary.text,
-        "summary_source": summary.source,
-        **{flag.name: flag.raised for flag in summary.flags},
-        "flag_evidence": summary.flags,
-        "cost": transcript.cost,
-        "warnings": transcript.warnings,
-    }
-    written = {name: attribute(encode(value)) for name, value in attributes.items() if value is not None}
+    raised = {flag.name for flag in summary.flags if flag.raised}
+    flags: dict[str, Any] = {name: name in raised for name in FLAGS}
+    item = TranscriptItem(
+        source=transcript.source,
+        created_at=transcript.created_at,
+        **shared(CallRecording, recording),
+        day=recording.day,
+        **_recorded(transcript.provenance),
+        live=transcript.live,
+        archive_bucket=archive.bucket,
+        transcript_key=archive.transcript_key,
+        reply_key=archive.reply_key,
+        audio=transcript.audio,
+        duration_seconds=transcript.duration_seconds,
+        request_id=transcript.request_id,
+        model=transcript.model,
+        options=transcript.options,
+        language=transcript.language,
+        languages=transcript.languages,
+        speech=transcript.speech,
+        full_transcript=transcript.full_transcript,
+        utterances=tuple(UtteranceText(**shared(UtteranceText, said)) for said in transcript.utterances),
+        word_count=transcript.word_count,
+        confidence=transcript.confidence,
+        roles=transcript.roles,
+        sentiment=transcript.sentiment,
+        topics=transcript.topics,
+        intents=transcript.intents,
+        entities=transcript.entities,
+        summary=summary.text,
+        summary_source=summary.source,
+        **flags,
+        flag_evidence=summary.flags,
+        cost=transcript.cost,
+        warnings=transcript.warnings,
+    )
     listing = transcript_listing(recording.clinic_id, recording.started_at, recording.call_id, recording.kind)
+    written: dict[str, Any] = attribute(encode(item))
     return {**key.attributes(), **listing, **written}
 
 
-def _without_words(utterance: Utterance) -> dict[str, Any]:
-    """An item has the text of an utterance; its single words are in the document only."""
-    return {name: value for name, value in encode(utterance).items() if name != "words"}
-
-
-def _provenance(provenance: Provenance | None) -> dict[str, Any]:
+def _recorded(provenance: Provenance | None) -> dict[str, Any]:
     if provenance is None:
         return {}
     return {

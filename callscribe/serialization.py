@@ -7,6 +7,7 @@ work; its messages can quote what they read, so none of them leaves this module.
 Dataclasses have slots: of any other msgspec does not write the fields that had their defaults when it read them.
 """
 
+import dataclasses
 import math
 import re
 from datetime import datetime
@@ -62,6 +63,11 @@ def encode(value: Any) -> Any:
 def encode_json(value: Any) -> bytes:
     """Return `encode(value)` as JSON: UTF-8, without white space, objects in the order of their fields."""
     return msgspec.json.encode(encode(value))
+
+
+def shared(base: type, value: object) -> dict[str, Any]:
+    """Return the fields that a dataclass has of the class it extends, to make another class of that kind."""
+    return {field.name: getattr(value, field.name) for field in dataclasses.fields(base)}
 
 
 def decode(kind: type[_T], value: Any, place: str) -> _T:

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from typing import Any
 
-from callscribe.contract.events import EVENT_SOURCE, LIVE_CALL_TRANSCRIBED
-from callscribe.contract.schema import SCHEMA_VERSION
+from callscribe.contract.events import (
+    EVENT_SOURCE,
+    LIVE_CALL_TRANSCRIBED,
+    LiveCallFigures,
+    LiveCallPlace,
+    LiveCallTranscribed,
+)
 from callscribe.contract.table_keys import live_call_key
 from callscribe.failures import SafeError
 from callscribe.live.call import SAMPLE_RATE
 from callscribe.live.coverage import covered_seconds
+from callscribe.serialization import encode_json
 
 
 class NotAnnounced(SafeError):
@@ -45,7 +50,7 @@ class Announcer:
                     "EventBusName": self._bus_name,
                     "Source": EVENT_SOURCE,
                     "DetailType": LIVE_CALL_TRANSCRIBED,
-                    "Detail": json.dumps(detail(item), separators=(",", ":")),
+                    "Detail": encode_json(detail(item)).decode(),
                 }
             ]
         )
@@ -54,27 +59,24 @@ class Announcer:
             raise NotAnnounced(f"Announcement.{code}", "EventBridge did not take the event")
 
 
-def detail(item: Mapping[str, Any]) -> dict[str, Any]:
+def detail(item: Mapping[str, Any]) -> LiveCallTranscribed:
     """Return the event's detail for a completed call's item."""
     gaps = item["gaps"]
     key = live_call_key(item["call_id"])
-    return {
-        "version": "1",
-        "schema_version": SCHEMA_VERSION,
-        "call_id": item["call_id"],
-        "clinic_id": item["clinic_id"],
-        "day": item["day"],
-        "source": "live",
-        "complete": item["complete"],
-        "incomplete_reasons": item["incomplete_reasons"],
-        "end_reason": item["end_reason"],
-        "utterances": item["next_seq"] - 1,
-        "gaps": len(gaps),
-        "figures": {
-            "duration_seconds": item["duration_seconds"],
-            "covered_seconds": covered_seconds(item.get("intervals")),
-            "gap_seconds": round(sum(gap["end"] - gap["start"] for gap in gaps) / SAMPLE_RATE, 3),
-            "word_count": item["word_count"],
-        },
-        "live": {"pk": key.pk, "sk": key.sk},
-    }
+    return LiveCallTranscribed(
+        call_id=item["call_id"],
+        clinic_id=item["clinic_id"],
+        day=item["day"],
+        complete=item["complete"],
+        incomplete_reasons=tuple(item["incomplete_reasons"]),
+        end_reason=item["end_reason"],
+        utterances=item["next_seq"] - 1,
+        gaps=len(gaps),
+        figures=LiveCallFigures(
+            duration_seconds=item["duration_seconds"],
+            covered_seconds=covered_seconds(item.get("intervals")),
+            gap_seconds=round(sum(gap["end"] - gap["start"] for gap in gaps) / SAMPLE_RATE, 3),
+            word_count=item["word_count"],
+        ),
+        live=LiveCallPlace(pk=key.pk, sk=key.sk),
+    )

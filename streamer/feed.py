@@ -20,11 +20,12 @@ import orjson
 from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.exceptions import BotoCoreError, NoCredentialsError
+from msgspec import UNSET
 
 from callscribe.contract.metrics import StreamerCount
-from callscribe.contract.schema import SCHEMA_VERSION
-from callscribe.live.call import CHANNEL_ROLES, LiveStatus, LiveUtterance
-from callscribe.serialization import encode
+from callscribe.live.call import CHANNEL_ROLES, LiveStatus, LiveText, LiveUtterance
+from callscribe.live.feed import FeedMessage, FinalMessage, InterimMessage, StateMessage
+from callscribe.serialization import encode_json, shared
 from streamer.logs import failure
 from streamer.metrics import Metrics
 from streamer.speech import InterimResult
@@ -145,13 +146,12 @@ class CallFeed:
         """Publish stored words."""
         for utterance in utterances:
             self._interims.pop(utterance.channel, None)
-            final = encode(utterance)
-            del final["words"]  # who follows a call reads texts; the table has the single words
-            self._put(utterance.seq, {"type": "final", **final})
+            # Who follows a call reads texts; the table has the single words.
+            self._put(utterance.seq, FinalMessage(**shared(LiveText, utterance)))
 
     def state(self, status: LiveStatus, *, complete: bool | None = None) -> None:
         """Publish where the call stands."""
-        self._put(0, {"type": "state", "status": status} | ({} if complete is None else {"complete": complete}))
+        self._put(0, StateMessage(status=status, complete=UNSET if complete is None else complete))
 
     async def run(self) -> None:
         """Publish until closed or cancelled."""
@@ -178,13 +178,13 @@ class CallFeed:
         except TimeoutError:
             return
 
-    def _put(self, seq: int, event: dict[str, Any]) -> None:
+    def _put(self, seq: int, message: FeedMessage) -> None:
         if self._publisher is None:
             return
         if len(self._lasting) >= MAX_WAITING:
             self._lasting.popleft()
             self._metrics.add(StreamerCount.FEED_DROPPED)
-        self._lasting.append((seq, _written(event)))
+        self._lasting.append((seq, _written(message)))
         self._something.set()
 
     async def _publish_some(self, publisher: Publisher) -> None:
@@ -214,16 +214,15 @@ def _now() -> float:
 
 def _interim_event(result: InterimResult) -> str:
     return _written(
-        {
-            "type": "interim",
-            "channel": result.channel,
-            "role": CHANNEL_ROLES[result.channel],
-            "text": result.text,
-            "start": result.start,
-            "end": result.end,
-        }
+        InterimMessage(
+            channel=result.channel,
+            role=CHANNEL_ROLES[result.channel],
+            text=result.text,
+            start=result.start,
+            end=result.end,
+        )
     )
 
 
-def _written(event: dict[str, Any]) -> str:
-    return orjson.dumps({"schema_version": SCHEMA_VERSION, **event}).decode()
+def _written(message: FeedMessage) -> str:
+    return encode_json(message).decode()

@@ -1,6 +1,9 @@
-"""Names of the events that tell the account of transcripts."""
+"""The events that tell the account of transcripts: their names and what they tell."""
 
+from dataclasses import dataclass
 from typing import Final
+
+from callscribe.contract.schema import SCHEMA_VERSION
 
 EVENT_SOURCE: Final = "callscribe"
 """`source` of every event."""
@@ -10,3 +13,169 @@ CALL_TRANSCRIBED: Final = "Call Transcribed"
 
 LIVE_CALL_TRANSCRIBED: Final = "Live Call Transcribed"
 """`detail-type` of the event that announces the end of a live call, whose transcript is then made."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TranscriptPlace:
+    """Where a transcript is.
+
+    Attributes:
+        pk: Partition key of its item in the table.
+        sk: Sort key of its item in the table.
+        bucket: The archive.
+        key: Key of its document in the archive.
+    """
+
+    pk: str
+    sk: str
+    bucket: str
+    key: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TranscriptFigures:
+    """Figures of a transcript.
+
+    Attributes:
+        duration_seconds: Length of the audio.
+        word_count: Words of all utterances.
+        confidence: 0 to 1, mean over the words for which the service said it; null where it did for none.
+        cost_usd: What the transcription cost; null where the price list has no rate for something that was used.
+        cost_at_least_usd: What it cost at least; null where that is not known.
+    """
+
+    duration_seconds: float
+    word_count: int
+    confidence: float | None
+    cost_usd: float | None
+    cost_at_least_usd: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QualityFigure:
+    """How well the call was handled.
+
+    Attributes:
+        score: 0 to 100; null where nothing could be judged.
+        rubric: Name of the rubric.
+    """
+
+    score: int | None
+    rubric: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LiveFigures:
+    """How much of the call its live transcript holds.
+
+    Attributes:
+        complete: Whether it is proven that nothing is missing.
+        incomplete_reasons: Codes of what is missing or not proven; empty for a complete call.
+        covered_seconds: How much is transcribed at least; null where that was not noted.
+        gaps: Number of pieces that are not transcribed.
+        gap_seconds: Length of all gaps together.
+    """
+
+    complete: bool
+    incomplete_reasons: tuple[str, ...] = ()
+    covered_seconds: float | None = None
+    gaps: int
+    gap_seconds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallTranscribed:
+    """`detail` of the event "Call Transcribed": a transcript is in the table and in the archive. It has no words.
+
+    Attributes:
+        version: "1", for readers of before `schema_version`.
+        schema_version: Version of the code that wrote it.
+        call_id: Connect's contact id, or the name of the recording's file in the project's own layout.
+        clinic_id: Clinic that took the call.
+        kind: `agent` for a conversation with an agent, `ivr` for the automated part before it.
+        day: The call's date, UTC, as yyyy-mm-dd.
+        recording_id: Identity of the recording's content; null for a live transcript.
+        source: `batch` for the transcript of a recording, `live` for one made while the call ran.
+        transcript: Where the transcript is.
+        figures: Its figures.
+        quality: How well the call was handled.
+        live: How much of the call a live transcript holds; absent or null for one of a recording.
+    """
+
+    version: str = "1"
+    schema_version: int = SCHEMA_VERSION
+    call_id: str
+    clinic_id: str
+    kind: str
+    day: str
+    recording_id: str | None
+    source: str
+    transcript: TranscriptPlace
+    figures: TranscriptFigures
+    quality: QualityFigure
+    live: LiveFigures | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LiveCallFigures:
+    """Figures of a call that was transcribed while it ran.
+
+    Attributes:
+        duration_seconds: Length of the streamed audio, gaps and pauses included.
+        covered_seconds: How much is transcribed at least; null where that was not noted.
+        gap_seconds: Length of all gaps together.
+        word_count: Words of all utterances.
+    """
+
+    duration_seconds: float
+    covered_seconds: float | None = None
+    gap_seconds: float
+    word_count: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LiveCallPlace:
+    """Where the state of a live call is in the table; its utterances are in the same partition.
+
+    Attributes:
+        pk: Partition key.
+        sk: Sort key.
+    """
+
+    pk: str
+    sk: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LiveCallTranscribed:
+    """`detail` of the event "Live Call Transcribed": a call has ended and its words are stored. It has no words.
+
+    Attributes:
+        version: "1", for readers of before `schema_version`.
+        schema_version: Version of the code that wrote it.
+        call_id: Connect's contact id.
+        clinic_id: Clinic that took the call.
+        day: The call's date, UTC, as yyyy-mm-dd.
+        source: `live`.
+        complete: Whether it is proven that nothing that was streamed is missing.
+        incomplete_reasons: Codes of what is missing or not proven; empty for a complete call.
+        end_reason: Evidence by which the call was taken to be over.
+        utterances: Number of utterances stored.
+        gaps: Number of pieces that are not transcribed.
+        figures: Figures of the call.
+        live: Where its state is.
+    """
+
+    version: str = "1"
+    schema_version: int = SCHEMA_VERSION
+    call_id: str
+    clinic_id: str
+    day: str
+    source: str = "live"
+    complete: bool
+    incomplete_reasons: tuple[str, ...]
+    end_reason: str
+    utterances: int
+    gaps: int
+    figures: LiveCallFigures
+    live: LiveCallPlace

@@ -46,7 +46,12 @@ class FlagEvidence:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Flag:
-    """One flag; it is raised exactly when it has evidence."""
+    """One flag; it is raised exactly when it has evidence.
+
+    Attributes:
+        name: what it says of the call.
+        evidence: what speaks for it.
+    """
 
     name: str
     evidence: tuple[FlagEvidence, ...]
@@ -64,7 +69,13 @@ _NO_SPEECH: Final = "No speech was recognised in this recording."
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallSummary:
-    """Summary text, who wrote it, and one flag for each name in `FLAGS`, in that order."""
+    """What the call was about.
+
+    Attributes:
+        text: the summary.
+        source: who wrote it.
+        flags: one for each name in `FLAGS`, in that order.
+    """
 
     text: str
     source: SummarySource

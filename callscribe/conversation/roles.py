@@ -41,7 +41,12 @@ class SpeakerRole:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RoleAssignment:
-    """The roles of all speakers, in order of their first words, and how they were found."""
+    """The roles of all speakers.
+
+    Attributes:
+        method: how they were found.
+        speakers: the speakers, in order of their first words.
+    """
 
     method: RoleMethod
     speakers: tuple[SpeakerRole, ...]

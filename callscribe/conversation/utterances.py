@@ -34,7 +34,7 @@ class TimedWord(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Utterance:
+class UtteranceText:
     """One turn, or one breath of a turn, of one speaker.
 
     Attributes:
@@ -48,7 +48,6 @@ class Utterance:
         confidence: 0 to 1, how sure the service is of the words; None where it did not say.
         word_count: number of words in the text.
         sentiment: None where the service gave none for these words.
-        words: each word with its times, in order; None where they are not known.
     """
 
     speaker: str
@@ -61,6 +60,16 @@ class Utterance:
     confidence: float | None
     word_count: int
     sentiment: Sentiment | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Utterance(UtteranceText):
+    """One turn, or one breath of a turn, of one speaker, with its single words.
+
+    Attributes:
+        words: each word with its times, in order; None where they are not known.
+    """
+
     words: tuple[TimedWord, ...] | None = None
 
 

@@ -153,7 +153,7 @@ class Gap:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class LiveUtterance:
+class LiveText:
     """Words that the service will not change any more: one of its final results with something said in it.
 
     Attributes:
@@ -166,7 +166,6 @@ class LiveUtterance:
         confidence: 0 to 1, how sure the service is of the words; None where it does not say.
         word_count: number of words.
         speech_final: whether the speaker paused here; otherwise the next utterance of the channel continues this one.
-        words: each word with its times, in order; None where they are not known.
         languages: languages of the words, the one of most words first; empty where the service does not say.
     """
 
@@ -179,5 +178,15 @@ class LiveUtterance:
     confidence: float | None
     word_count: int
     speech_final: bool
-    words: tuple[TimedWord, ...] | None = None
     languages: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LiveUtterance(LiveText):
+    """Words that the service will not change any more, with the times of each, as they are stored.
+
+    Attributes:
+        words: each word with its times, in order; None where they are not known.
+    """
+
+    words: tuple[TimedWord, ...] | None = None

@@ -108,7 +108,7 @@ class LiveState:
             InvalidLiveState: it is no state of a live call.
         """
         try:
-            read = decode(_LiveItem, plain(item), "live call")
+            read = decode(LiveItem, plain(item), "live call")
         except InvalidData as error:
             raise InvalidLiveState(str(error)) from None
         return cls(
@@ -135,8 +135,35 @@ class LiveState:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _LiveItem:
-    """What is read of the item. What a call that is not over lacks is missing, or None."""
+class LiveItem:
+    """A live call's item in the table, as far as it is read. What a call has not come to yet is missing, or None.
+
+    Attributes:
+        call_id: Connect's contact id.
+        clinic_id: clinic that takes the call.
+        day: date by which the call is filed, UTC, as yyyy-mm-dd.
+        started_at_ms: when streaming began, milliseconds since 1970.
+        status: where the call stands.
+        updated_at: last change, UTC.
+        lease_until: until when a streamer holds the call, seconds since 1970.
+        reconnects: connections to the service that were lost.
+        handovers: how often another streamer took the call over.
+        vocabulary_terms: terms sent to the service.
+        options: what the service was asked for last.
+        model: name of the model that answered; "" before it has.
+        agent_joined_at: when an agent joined the contact, by Connect.
+        disconnected_at: when the contact was over, by Connect.
+        clinic_source: what the clinic was decided by.
+        next_seq: number of the next utterance; one more than are stored.
+        complete: whether it is proven that nothing that was streamed is missing.
+        incomplete_reasons: codes of what is missing or not proven; empty for a complete call.
+        end_reason: evidence by which the call was taken to be over.
+        gaps: pieces of the call that are not transcribed.
+        duration_seconds: length of the streamed audio, gaps and pauses included.
+        intervals: when something was streamed and all of it was transcribed.
+        beginning: what was heard and told of the beginning.
+        end: what was heard and told of the end.
+    """
 
     call_id: str
     clinic_id: str
@@ -165,6 +192,7 @@ class _LiveItem:
 
     @property
     def coverage(self) -> LiveCoverage:
+        """How much of the call is transcribed."""
         coverage = LiveCoverage(
             complete=self.complete or False,
             incomplete_reasons=self.incomplete_reasons or (),

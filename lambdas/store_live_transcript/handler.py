@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-import json
 import os
+from dataclasses import dataclass
+from datetime import datetime
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from aws_lambda_powertools.metrics import MetricUnit
-from aws_lambda_powertools.utilities.parser import BaseModel, Field, ValidationError, parse
-from pydantic import AwareDatetime, ConfigDict
+from msgspec import Meta
 
-from callscribe.contract.events import CALL_TRANSCRIBED, EVENT_SOURCE
-from callscribe.contract.schema import SCHEMA_VERSION
+from callscribe.contract.events import CALL_TRANSCRIBED, EVENT_SOURCE, CallTranscribed, LiveFigures, QualityFigure
 from callscribe.deepgram.options import TranscriptionOptions
 from callscribe.deepgram.prices import prices_from_json
 from callscribe.deepgram.transcription import DeepgramTranscriptions
 from callscribe.judgement.quality import load_rubric
+from callscribe.serialization import InvalidData, decode, encode, encode_json
 from lambdas.common import aws, settings
 from lambdas.common.archive import Archive
 from lambdas.common.errors import TransientError
@@ -28,18 +28,16 @@ if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
 
-class _Model(BaseModel):
-    model_config = ConfigDict(frozen=True, hide_input_in_errors=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Detail:
+    call_id: Annotated[str, Meta(min_length=1, max_length=50)]
 
 
-class _Detail(_Model):
-    call_id: str = Field(min_length=1, max_length=50)
-
-
-class LiveCallEnded(_Model):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LiveCallEnded:
     """The event "Live Call Transcribed", as far as it is read."""
 
-    time: AwareDatetime
+    time: Annotated[datetime, Meta(tz=True)]
     detail: _Detail
 
 
@@ -70,8 +68,8 @@ def handle(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:  # 
         on, or `refused`: the event is another one, and lies with the failed live calls.
     """
     try:
-        ended = parse(event=event, model=LiveCallEnded)
-    except ValidationError as error:
+        ended = decode(LiveCallEnded, event, "event")
+    except InvalidData as error:
         return _refuse(event, error)
     call_id = ended.detail.call_id
     correlate(call_id=call_id, recording_id=None)
@@ -81,16 +79,15 @@ def handle(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:  # 
     if stored.superseded:
         return _ended("superseded")
     _announce(stored)
-    return _ended("stored", figures=figures_of(stored.transcript))
+    return _ended("stored", figures=encode(figures_of(stored.transcript)))
 
 
-def _refuse(event: dict[str, Any], error: ValidationError) -> dict[str, Any]:
+def _refuse(event: dict[str, Any], error: InvalidData) -> dict[str, Any]:
     """Put an event aside that nobody can work on, instead of failing on it each time it is delivered."""
-    places = ", ".join(".".join(map(str, problem["loc"])) for problem in error.errors(include_input=False))
-    logger.error("the event is refused", error_code="InvalidEvent", error_message=f"not the end of a call: {places}")
+    logger.error("the event is refused", error_code="InvalidEvent", error_message=f"not the end of a call: {error}")
     aws.sqs().send_message(
         QueueUrl=os.environ["FAILED_CALLS_QUEUE_URL"],
-        MessageBody=json.dumps(event),
+        MessageBody=encode_json(event).decode(),
         MessageAttributes={"ERROR_CODE": {"DataType": "String", "StringValue": "InvalidEvent"}},
     )
     return _ended("refused")
@@ -105,34 +102,33 @@ def _ended(outcome: str, **details: Any) -> dict[str, Any]:
 def _announce(stored: StoredLiveTranscript) -> None:
     """Tell of the transcript as the batch workflow does; there is no recording, but a coverage."""
     call, live = stored.transcript.recording, stored.transcript.live
-    detail = {
-        "version": "1",
-        "schema_version": SCHEMA_VERSION,
-        "call_id": call.call_id,
-        "clinic_id": call.clinic_id,
-        "kind": call.kind,
-        "day": call.day,
-        "recording_id": None,
-        "source": stored.transcript.source,
-        "transcript": place_of(stored.key, stored.pointers),
-        "figures": figures_of(stored.transcript),
-        "quality": {"score": stored.quality.score, "rubric": stored.quality.rubric},
-        "live": live
-        and {
-            "complete": live.complete,
-            "incomplete_reasons": list(live.incomplete_reasons),
-            "covered_seconds": live.covered_seconds,
-            "gaps": len(live.gaps),
-            "gap_seconds": live.gap_seconds,
-        },
-    }
+    detail = CallTranscribed(
+        call_id=call.call_id,
+        clinic_id=call.clinic_id,
+        kind=call.kind,
+        day=call.day,
+        recording_id=None,
+        source=stored.transcript.source,
+        transcript=place_of(stored.key, stored.pointers),
+        figures=figures_of(stored.transcript),
+        quality=QualityFigure(score=stored.quality.score, rubric=stored.quality.rubric),
+        live=None
+        if live is None
+        else LiveFigures(
+            complete=live.complete,
+            incomplete_reasons=live.incomplete_reasons,
+            covered_seconds=live.covered_seconds,
+            gaps=len(live.gaps),
+            gap_seconds=live.gap_seconds,
+        ),
+    )
     answer = aws.events().put_events(
         Entries=[
             {
                 "EventBusName": os.environ["EVENT_BUS_NAME"],
                 "Source": EVENT_SOURCE,
                 "DetailType": CALL_TRANSCRIBED,
-                "Detail": json.dumps(detail),
+                "Detail": encode_json(detail).decode(),
             }
         ]
     )

@@ -14,6 +14,7 @@ from callscribe.deepgram.prices import prices_from_json
 from callscribe.deepgram.transcription import DeepgramTranscriptions
 from callscribe.judgement.quality import load_rubric
 from callscribe.recordings.recording import AdmittedRecording
+from callscribe.serialization import encode
 from lambdas.common import aws, settings
 from lambdas.common.archive import Archive
 from lambdas.common.claims import Claims
@@ -85,9 +86,10 @@ def handle(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:  # 
     )
     name = "TranscriptsSuperseded" if stored.superseded else "TranscriptsStored"
     metrics.add_metric(name=name, unit=MetricUnit.Count, value=1)
-    figures = figures_of(stored.transcript)
+    figures = encode(figures_of(stored.transcript))
     logger.info("stored", superseded=stored.superseded, figures=figures)
-    return {"transcript": place_of(stored.key, stored.pointers), "figures": figures, "superseded": stored.superseded}
+    place = encode(place_of(stored.key, stored.pointers))
+    return {"transcript": place, "figures": figures, "superseded": stored.superseded}
 
 
 def _rebuild(request: dict[str, Any]) -> dict[str, Any]:

@@ -224,7 +224,7 @@ def test_every_option_is_noted_for_the_transcript_but_the_vocabulary(name: str) 
 # The guard over this list.
 
 COVERED = {
-    *("Transcript", "LiveUtterance", "LiveCoverage", "Checkpoint", "_LiveItem"),
+    *("Transcript", "LiveUtterance", "LiveCoverage", "Checkpoint", "LiveItem", "LiveCallEnded"),
     *("cls", "kind"),  # `LiveCall` and `AdmittedRecording` read themselves; a rubric is no message but data
     "_Versioned",
 }

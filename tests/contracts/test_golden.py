@@ -73,7 +73,7 @@ def test_a_live_call_is_read_by_functions_and_streamers_alike(file: Golden) -> N
     assert state.coverage.gaps == checkpoint.gaps
     assert hints_in(wire).disconnected == ("disconnected_at" in wire)
     if state.status == "completed":
-        assert detail(wire)["utterances"] == state.coverage.utterances
+        assert detail(wire).utterances == state.coverage.utterances
 
 
 class OneItem:

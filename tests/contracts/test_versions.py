@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import json
+from collections.abc import Iterator
 
 import pytest
 from aws_cdk.assertions import Template
@@ -13,23 +14,27 @@ from constructs_lib import ClinicRules
 from tests.conftest import ROOT
 from tests.constructs_lib.parts import new_stack, new_workflow
 
-# The feed states it for all its events at one place (`_written`).
-ONE_PLACE = {"streamer/feed.py"}
-
 
 def kinds() -> list[tuple[str, str, set[str]]]:
-    """Every literal with a `type`, such as an item of the table: where it is, what it is and its names."""
+    """Every class and literal with a `type`, such as an item of the table: where it is, what it is and its names."""
     found = []
     for package in ("callscribe", "lambdas", "streamer"):
         for path in sorted((ROOT / package).rglob("*.py")):
             place = path.relative_to(ROOT).as_posix()
             for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-                if isinstance(node, ast.Dict):
-                    pairs = zip(node.keys, node.values, strict=True)
-                    named = {key.value: value for key, value in pairs if isinstance(key, ast.Constant)}
-                    if isinstance(kind := named.get("type"), ast.Constant) and place not in ONE_PLACE:
-                        found.append((place, str(kind.value), {str(name) for name in named}))
+                named = dict(_names(node))
+                if isinstance(kind := named.get("type"), ast.Constant):
+                    found.append((place, str(kind.value), {str(name) for name in named}))
     return found
+
+
+def _names(node: ast.AST) -> Iterator[tuple[object, ast.expr | None]]:
+    if isinstance(node, ast.Dict):
+        pairs = zip(node.keys, node.values, strict=True)
+        yield from ((key.value, value) for key, value in pairs if isinstance(key, ast.Constant))
+    elif isinstance(node, ast.ClassDef):
+        fields = (part for part in node.body if isinstance(part, ast.AnnAssign) and isinstance(part.target, ast.Name))
+        yield from ((field.target.id, field.value) for field in fields)  # type: ignore[union-attr]
 
 
 @pytest.mark.parametrize(("place", "kind", "names"), kinds(), ids=lambda value: value if isinstance(value, str) else "")
@@ -38,7 +43,9 @@ def test_what_has_a_type_has_a_schema_version(place: str, kind: str, names: set[
 
 
 def test_the_kinds_are_found() -> None:
-    assert {"transcript", "claim", "live-call", "live-utterance"} <= {kind for _, kind, _ in kinds()}
+    assert {"transcript", "claim", "live-call", "live-utterance", "interim", "final", "state"} <= {
+        kind for _, kind, _ in kinds()
+    }
 
 
 def test_messages_events_and_items_of_the_state_machine_state_it() -> None:

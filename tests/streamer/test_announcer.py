@@ -60,7 +60,7 @@ async def test_ids_and_figures_are_announced() -> None:
 
 async def test_of_a_call_that_an_earlier_version_completed_it_is_not_known_how_much_is_there() -> None:
     earlier = {name: value for name, value in ITEM.items() if name != "intervals"}
-    assert detail(earlier)["figures"]["covered_seconds"] is None
+    assert detail(earlier).figures.covered_seconds is None
 
 
 async def test_an_event_that_is_not_taken_is_a_failure() -> None:
