@@ -20,8 +20,8 @@ from callscribe.foreign import bounded_text
 from callscribe.judgement.quality import QualityScore
 from callscribe.live.state import LiveCoverage
 from callscribe.recognition import Entity, OptionsRecord, Sentiment
+from callscribe.recordings.calls import CallRecording, StartSource
 from callscribe.recordings.clinics import ClinicSource
-from callscribe.recordings.layouts import CallRecording, StartSource
 from callscribe.recordings.recording import Provenance
 from callscribe.serialization import InvalidData, decode_json, encode, encode_json, shared
 from callscribe.table_values import attribute

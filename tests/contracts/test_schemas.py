@@ -18,6 +18,7 @@ from callscribe.documents import ArchivePointers, quality_attribute, to_document
 from callscribe.judgement.quality import QualityScore
 from callscribe.table_values import plain
 from callscribe.transcript import Transcript
+from constructs_lib import ClinicRules
 from docs.reference import generate_schemas
 from tests.constructs_lib.parts import new_stack, new_workflow
 from tests.contracts.fields import filled
@@ -114,7 +115,7 @@ def test_a_schema_speaks_of_whatever_is_sent(file: Golden) -> None:
 
 def test_the_state_machine_tells_what_the_event_has() -> None:
     stack = new_stack()
-    new_workflow(stack, default_clinic_id="main")
+    new_workflow(stack, clinics=ClinicRules(default_clinic_id="main"))
     (machine,) = Template.from_stack(stack).find_resources("AWS::StepFunctions::StateMachine").values()
     parts = machine["Properties"]["DefinitionString"]["Fn::Join"][1]
     definition = json.loads("".join(part if isinstance(part, str) else "deployed" for part in parts))
