@@ -19,6 +19,7 @@ from local.emulator.runtime import install_runtime
 from local.emulator.settings import ACCOUNT_ID, REGION
 from local.server_process import HOST, ServerProcess, require_free_port
 from local.speech.authentication import KEY_VARIABLE
+from local.speech.engines.installed import has_whisper
 from local.streamers import Streamer
 from operations.environment import EMULATOR_DIRECTORY, Environment, emulator, emulator_credentials, emulator_port
 
@@ -99,6 +100,8 @@ class LocalSession:
             ServerDidNotStart: A server did not start, for example because its port is taken.
             CdkFailed: The stacks could not be synthesised or deployed.
         """
+        if not has_whisper():
+            self._report("using pocketsphinx, which mistakes every sixth word: Whisper has no package for this machine")
         # Before the work that takes long.
         require_free_port("emulator", self._emulator_port)
         for server in (self.speech, self.media):
