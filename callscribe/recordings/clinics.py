@@ -64,8 +64,8 @@ class ClinicEvidence:
     """One statement about whose call it is.
 
     Attributes:
-        source: what says so.
-        clinic_id: the clinic that it names.
+        source: What says so.
+        clinic_id: The clinic that it names.
     """
 
     source: ClinicSource
@@ -77,9 +77,9 @@ class ClinicDecision:
     """Whose call it is.
 
     Attributes:
-        clinic_id: the clinic.
-        source: what it was decided by; None where that is not known.
-        contradictions: evidence that named another clinic.
+        clinic_id: The clinic.
+        source: What it was decided by; None where that is not known.
+        contradictions: Evidence that named another clinic.
     """
 
     clinic_id: str
@@ -117,7 +117,7 @@ class ContactFacts:
         parameter: `clinic_id` among the parameters of the flow's block.
         attribute: `clinic_id` among the contact's attributes.
         queue: ARN of the queue that the contact is, or was, in.
-        dialled_number: the number that was dialled, or shown to whom the clinic called; never the other party's.
+        dialled_number: The number that was dialled, or shown to whom the clinic called; never the other party's.
     """
 
     parameter: str | None = None
@@ -131,12 +131,12 @@ class ClinicRules:
     """The settings that say whose a call is where neither flow nor key do.
 
     Attributes:
-        clinic_by_queue: clinic ids by the ARN or the id of the queue of Amazon Connect that a call is in.
-        clinic_by_dialled_number: clinic ids by the number that callers dial, in E.164 form, as `+493012345678`.
-        clinic_by_prefix: clinic ids by key prefix (whole folders; the longest wins) or by the name of the folder that
+        clinic_by_queue: Clinic ids by the ARN or the id of the queue of Amazon Connect that a call is in.
+        clinic_by_dialled_number: Clinic ids by the number that callers dial, in E.164 form, as `+493012345678`.
+        clinic_by_prefix: Clinic ids by key prefix (whole folders; the longest wins) or by the name of the folder that
             holds `CallRecordings`, which is the alias of the Connect instance unless configured otherwise. For
             recordings only: a call that runs has no key.
-        default_clinic_id: clinic for everything else; None for no such clinic.
+        default_clinic_id: Clinic for everything else; None for no such clinic.
 
     Raises:
         ValueError: An option is no mapping, a name in it is empty, or a clinic id cannot stand in keys.
