@@ -212,7 +212,7 @@ class TestUnforeseenFailures:
         def raise_it(*_: object) -> NoReturn:
             raise ZeroDivisionError
 
-        monkeypatch.setattr("streamer.calls.call.listen_url", raise_it)
+        monkeypatch.setattr("streamer.calls.call.StreamReader", raise_it)
 
     @pytest.mark.usefixtures("defect")
     async def test_the_call_comes_again_however_often_its_message_was_delivered(self, stage: Stage) -> None:
