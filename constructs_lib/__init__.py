@@ -5,6 +5,7 @@ from constructs_lib.connect_wiring import ConnectWiring, MediaStreamStorage, Rec
 from constructs_lib.deepgram_options import DeepgramOptions
 from constructs_lib.deepgram_prices import DeepgramPrices
 from constructs_lib.deepgram_secret import DeepgramSecret
+from constructs_lib.enrichment_step import EnrichmentStep
 from constructs_lib.function_settings import FunctionSettings
 from constructs_lib.live_streamer import LiveStreamer
 from constructs_lib.live_transcript_feed import LiveTranscriptFeed
@@ -24,6 +25,7 @@ __all__ = [
     "DeepgramOptions",
     "DeepgramPrices",
     "DeepgramSecret",
+    "EnrichmentStep",
     "FunctionSettings",
     "LiveStreamer",
     "LiveTranscriptFeed",

@@ -62,6 +62,7 @@ def create_alarms(
     troubled_call_age: cloudwatch.IMetric,
     clinic_conflicts: cloudwatch.IMetric,
     longest_wait: Duration,
+    failed_enrichments: cloudwatch.IMetric | None,
 ) -> dict[str, cloudwatch.Alarm]:
     """Create the alarms of a workflow below *scope*, by construct id."""
     alarm = Alarms(scope)
@@ -103,6 +104,13 @@ def create_alarms(
         above=longest_wait.to_seconds(),
     )
     add_conflict_alarm(alarm, clinic_conflicts)
+    if failed_enrichments is not None:
+        alarm.add(
+            "FailedEnrichments",
+            failed_enrichments,
+            "Enrichments have failed and their calls went on without: fix the cause, then repeat the step for them",
+            above=0,
+        )
     return alarm.by_id
 
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from aws_cdk import Duration
 from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_events as events
+from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_sqs as sqs
 from aws_cdk import aws_stepfunctions as sfn
 from aws_cdk import aws_stepfunctions_tasks as tasks
@@ -19,6 +19,15 @@ from callscribe.contract.events import CALL_TRANSCRIBED, EVENT_SOURCE
 from callscribe.contract.schema import SCHEMA_VERSION
 from callscribe.contract.table_keys import EXPIRY, FAILED_PARTITION, ItemKey, claim_key, failed_admission_key
 from constructs_lib._functions import RuntimeFunction
+from constructs_lib._retries import (
+    OF_FUNCTIONS,
+    OF_QUICK_CALLS,
+    OF_SENDING,
+    OF_THE_TABLE,
+    OF_THROTTLED_FUNCTIONS,
+    Retry,
+)
+from constructs_lib.enrichment_step import EnrichmentStep
 
 UNREACHABLE: Final = "FailedCalls.Unreachable"
 """Error of an execution that failed and could not put its call with the failed ones."""
@@ -30,90 +39,23 @@ _EXECUTION: Final = "{% $states.context.Execution.Id %}"
 _STARTUP = Duration.seconds(15)
 _QUICK_CALL = Duration.seconds(30)
 _LONGEST_CAUSE = 1000  # characters
+_LONGEST_ERROR = 200  # characters
 _SHORTEST_WAIT: Final = 30  # seconds, where the admission names none
 
-_FIRST_PAUSE: Final = 1  # seconds
-_LONGEST_PAUSE: Final = 60
-# Trouble that passes is borne for five minutes on average: full jitter takes half of each pause.
-_PATIENT: Final = 15
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Retry:
-    """Which errors of a state are followed by another try, and by how many.
-
-    Names are those that Step Functions gives errors of the services it calls (AWS Step Functions Developer Guide,
-    "Handling errors in Step Functions workflows" and the pages of the services). They have been both those of the API
-    and those of the Java SDK, so that both stand here.
-    """
-
-    errors: Sequence[str]
-    attempts: int
-
-    @property
-    def longest_pauses(self) -> int:
-        """Seconds that all pauses before these tries take at most."""
-        return sum(min(_LONGEST_PAUSE, _FIRST_PAUSE * 2**attempt) for attempt in range(self.attempts))
-
-    def add_to(self, state: sfn.TaskStateBase) -> None:
-        if self.attempts == 0:
-            state.add_retry(errors=[*self.errors], max_attempts=0)
-            return
-        state.add_retry(
-            errors=[*self.errors],
-            max_attempts=self.attempts,
-            interval=Duration.seconds(_FIRST_PAUSE),
-            backoff_rate=2,
-            max_delay=Duration.seconds(_LONGEST_PAUSE),
-            jitter_strategy=sfn.JitterType.FULL,
-        )
-
-
-# What else a function raises, it would raise again.
-_OF_FUNCTIONS: Final = (
-    # A burst meets the account's limit of concurrent invocations, which is low in a new one (AWS: "Lambda quotas"), and
-    # only has to wait its turn.
-    _Retry(errors=("Lambda.TooManyRequestsException",), attempts=_PATIENT),
-    _Retry(
-        errors=(
-            "TransientError",  # lambdas.common.errors
-            *("Lambda.ServiceException", "Lambda.AWSLambdaException", "Lambda.LambdaException"),
-            *("Lambda.SdkClientException", "Lambda.ClientExecutionTimeoutException"),
-            *("Lambda.ResourceNotReadyException", "Lambda.ResourceConflictException"),
-            *("Lambda.EC2ThrottledException", "Lambda.EC2UnexpectedException", "Lambda.ENINotReadyException"),
-            *("Lambda.ENILimitReachedException", "Lambda.SubnetIPAddressLimitReachedException"),
-        ),
-        attempts=_PATIENT,
-    ),
-    # The process died, or ran out of time: by chance, or because of what it works on.
-    _Retry(errors=("States.Timeout", "Sandbox.Timedout", "Runtime.ExitError", "Lambda.Unknown"), attempts=2),
-)
-# Only of sending: a transcription that failed is not sent again, the function behind the queue has its own patience.
-_OF_SENDING: Final = (
-    _Retry(
-        errors=(
-            *("SQS.SdkClientException", "SQS.AmazonSQSException", "SQS.SqsException"),
-            *("SQS.RequestThrottled", "SQS.RequestThrottledException", "SQS.ThrottlingException"),
-            *("SQS.KmsThrottled", "SQS.KmsThrottledException"),
-            *("SQS.ServiceUnavailable", "SQS.InternalError", "SQS.InternalFailure"),
-        ),
-        attempts=_PATIENT,
-    ),
-)
-_OF_THE_TABLE: Final = (
-    _Retry(
-        errors=(
-            "DynamoDB.ConditionalCheckFailedException",
-            "DynamoDB.ResourceNotFoundException",
-            "DynamoDB.ItemCollectionSizeLimitExceededException",
-            "DynamoDB.ValidationException",
-            "DynamoDB.AccessDeniedException",
-        ),
-        attempts=0,
-    ),
-    _Retry(errors=("States.TaskFailed", "States.Timeout"), attempts=_PATIENT),
-)
-_OF_QUICK_CALLS: Final = (_Retry(errors=("States.TaskFailed", "States.Timeout"), attempts=_PATIENT),)
+# What is told of a transcript: ids, figures and places.
+_DETAIL: Final[Mapping[str, Any]] = {
+    "version": "1",
+    "schema_version": SCHEMA_VERSION,
+    "call_id": "{% $recording.call_id %}",
+    "clinic_id": "{% $recording.clinic_id %}",
+    "kind": "{% $recording.kind %}",
+    "day": "{% $recording.day %}",
+    "recording_id": "{% $recording.recording_id %}",
+    "source": "batch",
+    "transcript": "{% $stored.transcript %}",
+    "figures": "{% $stored.figures %}",
+    "quality": {"score": "{% $quality.score %}", "rubric": "{% $quality.rubric %}"},
+}
 
 
 class Definition:
@@ -136,6 +78,8 @@ class Definition:
         table: Holds the claims.
         max_wait: Longest wait for a transcription, including the wait in *queue*.
         retain_for: Age at which the record of a failed admission is deleted. Default: never.
+        enrichment: A step of one's own. Default: none.
+        failed_enrichments: Where failed enrichments go that their calls do not wait for.
     """
 
     start: sfn.IChainable
@@ -154,8 +98,11 @@ class Definition:
         table: dynamodb.ITableV2,
         max_wait: Duration,
         retain_for: Duration | None = None,
+        enrichment: EnrichmentStep | None = None,
+        failed_enrichments: sqs.IQueue | None = None,
     ) -> None:
         self._scope, self._table = scope, table
+        self._enrichment, self._failed_enrichments = enrichment, failed_enrichments
         self._longest_seconds: dict[str, int] = {}
         self._send_to_failed_calls = self._build_send_to_failed_calls(failed_calls)
         self._record_failure = self._build_record_failure()
@@ -174,10 +121,13 @@ class Definition:
                         ),
                     )
                     .otherwise(
-                        self._build_score(score)
-                        .next(self._build_announce(bus))
-                        .next(self._build_complete())
-                        .next(sfn.Succeed.jsonata(scope, "Transcribed"))
+                        self._build_score(score).next(
+                            self._build_enrichment(
+                                self._build_announce(bus)
+                                .next(self._build_complete())
+                                .next(sfn.Succeed.jsonata(scope, "Transcribed"))
+                            )
+                        )
                     )
                 ),
             )
@@ -269,7 +219,7 @@ class Definition:
             task_timeout=sfn.Timeout.duration(max_wait),
             assign={"transcription": "{% $states.result %}"},
         )
-        self._repeat(state, "Transcribe", _OF_SENDING, timeout=_QUICK_CALL)
+        self._repeat(state, "Transcribe", OF_SENDING, timeout=_QUICK_CALL)
         return self._or_record_failure(state, "Transcribe")
 
     def _build_store(self, function: RuntimeFunction) -> sfn.TaskStateBase:
@@ -295,6 +245,71 @@ class Definition:
         )
         return self._or_record_failure(state, "Score")
 
+    def _build_enrichment(self, announcement: sfn.IChainable) -> sfn.IChainable:
+        """Build the step of one's own, if there is one, and go on to *announcement*."""
+        step = self._enrichment
+        if step is None:
+            return announcement
+        state = self._build_function_of(step) if step.function else self._build_states_of(step)
+        tries = [Retry(errors=("States.ALL",), attempts=step.max_attempts - 1)]
+        if step.function:
+            tries.insert(0, OF_THROTTLED_FUNCTIONS)
+        self._repeat(state, "Enrich", tries, timeout=step.timeout)
+        error = f"{{% $substring($states.errorOutput.Error, 0, {_LONGEST_ERROR}) %}}"
+        if step.on_failure == "fail":
+            # Without its cause, which may hold what was said: the step is not ours.
+            failure = {"error": error, "cause": "the enrichment failed: see its own log", "step": "Enrich"}
+            state.add_catch(self._record_failure, errors=["States.ALL"], assign={"failure": failure})
+        else:
+            state.add_catch(
+                self._build_keep_failed_enrichment(announcement),
+                errors=["States.ALL"],
+                assign={"enrichment": {"status": "failed", "error": error}},
+            )
+        return state.next(announcement)
+
+    def _build_function_of(self, step: EnrichmentStep) -> sfn.TaskStateBase:
+        return tasks.LambdaInvoke.jsonata(
+            self._scope,
+            "Enrich",
+            lambda_function=cast(lambda_.IFunction, step.function),
+            payload=sfn.TaskInput.from_object(dict(_DETAIL)),
+            outputs="{% $states.input %}",
+            assign={"enrichment": {"status": "succeeded"}},
+            retry_on_service_exceptions=False,
+            task_timeout=sfn.Timeout.duration(step.timeout),
+        )
+
+    def _build_states_of(self, step: EnrichmentStep) -> sfn.Parallel:
+        return sfn.Parallel.jsonata(
+            self._scope,
+            "Enrich",
+            arguments=_DETAIL,
+            outputs="{% $states.input %}",
+            assign={"enrichment": {"status": "succeeded"}},
+        ).branch(cast(sfn.IChainable, step.states))
+
+    def _build_keep_failed_enrichment(self, announcement: sfn.IChainable) -> sfn.TaskStateBase:
+        state = tasks.SqsSendMessage.jsonata(
+            self._scope,
+            "KeepFailedEnrichment",
+            queue=cast(sqs.IQueue, self._failed_enrichments),
+            message_body=sfn.TaskInput.from_object(
+                {
+                    "schema_version": SCHEMA_VERSION,
+                    "call": _DETAIL,
+                    "execution": _EXECUTION,
+                    "error": "{% $enrichment.error %}",
+                }
+            ),
+            task_timeout=sfn.Timeout.duration(_QUICK_CALL),
+        )
+        self._repeat(state, "KeepFailedEnrichment", OF_QUICK_CALLS, timeout=_QUICK_CALL)
+        # The event still tells of it.
+        state.add_catch(announcement, errors=["States.ALL"])
+        state.next(announcement)
+        return state
+
     def _build_announce(self, bus: events.IEventBus) -> sfn.TaskStateBase:
         state = tasks.EventBridgePutEvents.jsonata(
             self._scope,
@@ -305,25 +320,13 @@ class Definition:
                     source=EVENT_SOURCE,
                     detail_type=CALL_TRANSCRIBED,
                     detail=sfn.TaskInput.from_object(
-                        {
-                            "version": "1",
-                            "schema_version": SCHEMA_VERSION,
-                            "call_id": "{% $recording.call_id %}",
-                            "clinic_id": "{% $recording.clinic_id %}",
-                            "kind": "{% $recording.kind %}",
-                            "day": "{% $recording.day %}",
-                            "recording_id": "{% $recording.recording_id %}",
-                            "source": "batch",
-                            "transcript": "{% $stored.transcript %}",
-                            "figures": "{% $stored.figures %}",
-                            "quality": {"score": "{% $quality.score %}", "rubric": "{% $quality.rubric %}"},
-                        }
+                        {**_DETAIL, **({"enrichment": "{% $enrichment %}"} if self._enrichment else {})}
                     ),
                 )
             ],
             task_timeout=sfn.Timeout.duration(_QUICK_CALL),
         )
-        self._repeat(state, "Announce", _OF_QUICK_CALLS, timeout=_QUICK_CALL)
+        self._repeat(state, "Announce", OF_QUICK_CALLS, timeout=_QUICK_CALL)
         return self._or_record_failure(state, "Announce")
 
     def _build_complete(self) -> sfn.TaskStateBase:
@@ -399,7 +402,7 @@ class Definition:
             },
             task_timeout=sfn.Timeout.duration(_QUICK_CALL),
         )
-        self._repeat(state, "RecordFailedAdmission", _OF_THE_TABLE, timeout=_QUICK_CALL)
+        self._repeat(state, "RecordFailedAdmission", OF_THE_TABLE, timeout=_QUICK_CALL)
         return self._then_send_to_failed_calls(state)
 
     def _then_send_to_failed_calls(self, state: sfn.TaskStateBase) -> sfn.TaskStateBase:
@@ -428,7 +431,7 @@ class Definition:
             ),
             task_timeout=sfn.Timeout.duration(_QUICK_CALL),
         )
-        self._repeat(state, "SendToFailedCalls", _OF_QUICK_CALLS, timeout=_QUICK_CALL)
+        self._repeat(state, "SendToFailedCalls", OF_QUICK_CALLS, timeout=_QUICK_CALL)
         # Whoever collects the ends of executions (see the workflow's rule) knows the call by the execution's input.
         state.add_catch(
             sfn.Fail.jsonata(
@@ -463,7 +466,7 @@ class Definition:
             retry_on_service_exceptions=False,
             task_timeout=sfn.Timeout.duration(function.timeout.plus(_STARTUP)),
         )
-        self._repeat(state, name, _OF_FUNCTIONS, timeout=function.timeout.plus(_STARTUP))
+        self._repeat(state, name, OF_FUNCTIONS, timeout=function.timeout.plus(_STARTUP))
         return state
 
     def _update_claim(
@@ -486,10 +489,12 @@ class Definition:
             },
             task_timeout=sfn.Timeout.duration(_QUICK_CALL),
         )
-        self._repeat(state, name, _OF_THE_TABLE, timeout=_QUICK_CALL)
+        self._repeat(state, name, OF_THE_TABLE, timeout=_QUICK_CALL)
         return state
 
-    def _repeat(self, state: sfn.TaskStateBase, name: str, retries: Sequence[_Retry], *, timeout: Duration) -> None:
+    def _repeat(
+        self, state: sfn.TaskStateBase | sfn.Parallel, name: str, retries: Sequence[Retry], *, timeout: Duration
+    ) -> None:
         """Have a state tried again, and note how long that takes at most if each try takes as long as *timeout*."""
         tries = 1 + sum(retry.attempts for retry in retries)
         pauses = sum(retry.longest_pauses for retry in retries)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Final
+from typing import Final, Literal
 
 from aws_cdk import Duration, Names, RemovalPolicy
 from aws_cdk import aws_cloudwatch as cloudwatch
@@ -30,9 +30,13 @@ from constructs_lib._logs import LogSettings
 from constructs_lib._recording_rules import collect_silent_ends, start_on_recordings
 from constructs_lib._state_machine import Definition
 from constructs_lib.deepgram_options import DeepgramOptions
+from constructs_lib.enrichment_step import EnrichmentStep
 from constructs_lib.function_settings import FunctionSettings
 from constructs_lib.recording_limits import RecordingLimits, RecordingPolicy, RequestLimits
 from constructs_lib.transcription_function import Role, TranscriptionFunction, channel_roles_setting
+
+TranscriptSource = Literal["batch", "live"]
+"""What a transcript was made of: a recording, or a call while it ran."""
 
 _RUBRIC: Final = "clinic-call-v1"
 # The most that SQS offers (Amazon SQS Developer Guide, "message retention period").
@@ -74,6 +78,7 @@ class TranscriptionWorkflow(Construct):
         policy: Which recordings are transcribed where there is a transcript already. Default: ``RecordingPolicy()``.
         limits: How long a recording may be, and how long it waits. Default: ``RecordingLimits()``.
         requests: How long Deepgram may take for a recording, and how often it is asked. Default: ``RequestLimits()``.
+        enrichment: A step of your own, before a transcript is announced. Default: none.
         functions: What the functions run on, and where. Default: ``FunctionSettings()``.
         log_retention: How long logs are kept. Default: a year.
 
@@ -91,6 +96,8 @@ class TranscriptionWorkflow(Construct):
     """Calls that failed, kept for 14 days."""
     stranded_calls: sqs.Queue
     """Failed calls that could not be put into :attr:`failed_calls` for a day, kept for 14 days."""
+    failed_enrichments: sqs.Queue | None
+    """Enrichments that failed and whose calls went on, kept for 14 days; None where there can be none."""
     bus: events.IEventBus
     """Where transcripts are announced."""
     transcription: TranscriptionFunction
@@ -129,6 +136,7 @@ class TranscriptionWorkflow(Construct):
         limits: RecordingLimits | None = None,
         requests: RequestLimits | None = None,
         retain_for: Duration | None = None,
+        enrichment: EnrichmentStep | None = None,
         functions: FunctionSettings | None = None,
         key: kms.IKey | None = None,
         bus: events.IEventBus | None = None,
@@ -148,6 +156,7 @@ class TranscriptionWorkflow(Construct):
         self._logs = LogSettings(key=self.key, retention=log_retention)
         self._shared = SharedByFunctions(table=table, settings=functions, logs=self._logs)
         self.failed_calls, self.stranded_calls = self._failed_calls(), self._stranded_calls()
+        self.failed_enrichments = self._failed_enrichments(enrichment)
         self.bus = bus or events.EventBus(self, "Bus", description="Transcripts", kms_key=self.key)
         self.transcription = TranscriptionFunction(
             self,
@@ -175,7 +184,9 @@ class TranscriptionWorkflow(Construct):
         self.store_function = self._store.function
         self.score_function = self._score.function
 
-        self.state_machine = self._add_state_machine(policy=policy, limits=limits, retain_for=retain_for)
+        self.state_machine = self._add_state_machine(
+            policy=policy, limits=limits, retain_for=retain_for, enrichment=enrichment
+        )
         self.state_machine.grant_task_response(self.transcription.function)
         self.rule = start_on_recordings(
             self,
@@ -333,7 +344,12 @@ class TranscriptionWorkflow(Construct):
         return score
 
     def _add_state_machine(
-        self, *, policy: RecordingPolicy, limits: RecordingLimits, retain_for: Duration | None
+        self,
+        *,
+        policy: RecordingPolicy,
+        limits: RecordingLimits,
+        retain_for: Duration | None,
+        enrichment: EnrichmentStep | None,
     ) -> sfn.StateMachine:
         definition = Definition(
             Construct(self, "States"),
@@ -346,6 +362,8 @@ class TranscriptionWorkflow(Construct):
             table=self._table,
             max_wait=limits.max_wait,
             retain_for=retain_for,
+            enrichment=enrichment,
+            failed_enrichments=self.failed_enrichments,
         )
         longest_execution = limits.max_wait.plus(definition.longest_steps)
         if policy.live_transcripts != "always":
@@ -378,12 +396,14 @@ class TranscriptionWorkflow(Construct):
                 level=sfn.LogLevel.ALL,
             ),
         )
-        functions = (self._admit, self._store, self._score)
+        functions: list[lambda_.IFunction] = [step.function for step in (self._admit, self._store, self._score)]
+        if enrichment and enrichment.function:
+            functions.append(enrichment.function)
         _nag.acknowledge_wildcards(
             role,
             {
                 "*": "X-Ray and the delivery of vended logs have no resources to name",
-                **{f"{step.function.function_arn}:*": "versions of this one function" for step in functions},
+                **{f"{function.function_arn}:*": "versions of this one function" for function in functions},
             },
         )
         _nag.acknowledge(
@@ -408,6 +428,20 @@ class TranscriptionWorkflow(Construct):
         _nag.acknowledge(queue, {"AwsSolutions-SQS3": "it is itself the last place for what reached no other"})
         return queue
 
+    def _failed_enrichments(self, enrichment: EnrichmentStep | None) -> sqs.Queue | None:
+        if enrichment is None or enrichment.on_failure == "fail":
+            return None
+        queue = sqs.Queue(
+            self,
+            "FailedEnrichments",
+            encryption_master_key=self.key,
+            enforce_ssl=True,
+            retention_period=_QUEUE_RETENTION,
+            visibility_timeout=Duration.minutes(15),  # as long as a function that repeats them can run
+        )
+        _nag.acknowledge(queue, {"AwsSolutions-SQS3": "what is in it has failed already; whoever repeats it takes it"})
+        return queue
+
     def _add_alarms(self, *, longest_wait: Duration) -> dict[str, cloudwatch.Alarm]:
         return _monitoring.create_alarms(
             Construct(self, "Alarms"),
@@ -420,6 +454,7 @@ class TranscriptionWorkflow(Construct):
             troubled_call_age=self.transcription.metric_troubled_call_age(),
             clinic_conflicts=self.metric_clinic_conflicts(),
             longest_wait=longest_wait,
+            failed_enrichments=_most_visible(self.failed_enrichments) if self.failed_enrichments else None,
         )
 
     def _graphs(self) -> dict[str, list[cloudwatch.IMetric]]:
@@ -443,13 +478,26 @@ class TranscriptionWorkflow(Construct):
             "Failed calls": [self.metric_failed_calls()],
         }
 
-    def on_call_transcribed(self, construct_id: str, *, target: events.IRuleTarget) -> events.Rule:
-        """Send *target* one event for each transcript: ids and figures, never the words."""
+    def on_call_transcribed(
+        self, construct_id: str, *, target: events.IRuleTarget, of: TranscriptSource | None = None
+    ) -> events.Rule:
+        """Send *target* one event for each transcript: ids and figures, never the words.
+
+        Args:
+            construct_id: Identifier of the rule, unique in this construct.
+            target: What is told.
+            of: Whether only transcripts of recordings (``"batch"``) or of live calls (``"live"``) are told of; those of
+                live calls come from a :class:`~constructs_lib.LiveStreamer` on the same :attr:`bus`. Default: of both.
+        """
         return events.Rule(
             self,
             construct_id,
             event_bus=self.bus,
-            event_pattern=events.EventPattern(source=[EVENT_SOURCE], detail_type=[CALL_TRANSCRIBED]),
+            event_pattern=events.EventPattern(
+                source=[EVENT_SOURCE],
+                detail_type=[CALL_TRANSCRIBED],
+                detail=None if of is None else {"source": [of]},
+            ),
             targets=[target],
         )
 
@@ -484,6 +532,10 @@ class TranscriptionWorkflow(Construct):
                 resource_arns=[self.store_function.function_arn],
             )
         )
+
+    def grant_read_transcripts(self, grantee: iam.IGrantable) -> iam.Grant:
+        """Allow *grantee* to read the documents that events and enrichments point to, but not Deepgram's replies."""
+        return _grants.allow_objects(grantee, self._archive, "s3:GetObject", prefix=TRANSCRIPTS)
 
     def metric_failed_calls(self) -> cloudwatch.Metric:
         """Count the calls in :attr:`failed_calls`; the most within a minute."""

@@ -7,16 +7,20 @@ import pytest
 from aws_cdk import Duration, Stack
 from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_ecs as ecs
+from aws_cdk import aws_stepfunctions as sfn
 
 from constructs_lib import (
     CallLimits,
     Capacity,
+    EnrichmentStep,
     FunctionSettings,
     RecordingLimits,
     RecordingPolicy,
     RequestLimits,
     TaskSettings,
 )
+
+STATES = sfn.Chain.start(sfn.Pass.jsonata(Stack(), "Mine"))
 
 
 @pytest.mark.parametrize(
@@ -41,6 +45,14 @@ from constructs_lib import (
         (CallLimits, {"max_call_duration": Duration.hours(12)}, r"max_call_duration of 12 hours .* to 11 hours"),
         (CallLimits, {"idle_limit": Duration.hours(2)}, r"idle_limit of 2 hours is out of range"),
         (CallLimits, {"start_wait": Duration.seconds(0)}, r"start_wait of 0 seconds is out of range"),
+        (EnrichmentStep, {}, r"function or states: give an enrichment one of them"),
+        (
+            EnrichmentStep,
+            {"states": STATES, "on_failure": "retry"},
+            r"on_failure 'retry' is unknown: .* 'continue', ",
+        ),
+        (EnrichmentStep, {"states": STATES, "timeout": Duration.hours(2)}, r"timeout of 2 hours .* to 1 hour"),
+        (EnrichmentStep, {"states": STATES, "max_attempts": 11}, r"max_attempts of 11 is out of range: choose 1 to 10"),
         (TaskSettings, {"vpc_subnets": ec2.SubnetSelection()}, r"vpc_subnets without a vpc: pass the vpc"),
         (
             TaskSettings,

@@ -185,7 +185,7 @@ def _table(name: str, properties: Properties) -> Made:
         BillingMode="PAY_PER_REQUEST",
         AttributeDefinitions=properties["AttributeDefinitions"],
         KeySchema=properties["KeySchema"],
-        GlobalSecondaryIndexes=indexes,  # type: ignore[arg-type]
+        **({"GlobalSecondaryIndexes": indexes} if indexes else {}),  # type: ignore[arg-type]
     )["TableDescription"]["TableArn"]
     return Made(name, {"Arn": arn})
 

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import boto3
 import pytest
 from aws_cdk import App, Duration, Environment, RemovalPolicy, Stack
+from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_kms as kms
+from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_stepfunctions as sfn
+from aws_cdk import aws_stepfunctions_tasks as tasks
 from moto import mock_aws
 from moto.core.config import DefaultConfig
 
@@ -18,6 +23,7 @@ from app import EnvironmentStage
 from constructs_lib import (
     ClinicRules,
     DeepgramOptions,
+    EnrichmentStep,
     RecordingBucket,
     RecordingPolicy,
     RequestLimits,
@@ -25,6 +31,7 @@ from constructs_lib import (
     TranscriptionWorkflow,
     TranscriptTable,
 )
+from constructs_lib.enrichment_step import OnFailure
 from stacks import environments
 from tests.fakes.deepgram import FakeDeepgram
 from tests.workflow.cloudformation import ACCOUNT, REGION
@@ -66,8 +73,8 @@ def deepgram(deepgram_server: FakeDeepgram) -> FakeDeepgram:
 def templates(deepgram_server: FakeDeepgram, tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Any]:
     """The templates, by stack, of the Local environment and of stacks with a workflow and little else.
 
-    These differ in what a new version of a recording does, in whether a live call's recording is transcribed, and in
-    how long anything is kept.
+    These differ in what a new version of a recording does, in whether a live call's recording is transcribed, in how
+    long anything is kept, and in a step of one's own.
     """
     flags = json.loads((ROOT / "cdk.json").read_text())["context"]
     # Without bundling: the functions run from the sources.
@@ -78,6 +85,9 @@ def templates(deepgram_server: FakeDeepgram, tmp_path_factory: pytest.TempPathFa
     _stack(app, "forgetful", endpoint=deepgram_server.url, retain_for=Duration.days(30))
     when_incomplete = RecordingPolicy(live_transcripts="when-incomplete")
     _stack(app, "when-incomplete", endpoint=deepgram_server.url, policy=when_incomplete)
+    _stack(app, "enriched", endpoint=deepgram_server.url, enrich=_by_function)
+    _stack(app, "enriched-or-failed", endpoint=deepgram_server.url, enrich=partial(_by_function, on_failure="fail"))
+    _stack(app, "enriched-by-states", endpoint=deepgram_server.url, enrich=_by_states)
     _stack(app, "chain", endpoint=deepgram_server.url, policy=when_incomplete, **CHAIN)
     assembly = app.synth()
     return {
@@ -86,7 +96,9 @@ def templates(deepgram_server: FakeDeepgram, tmp_path_factory: pytest.TempPathFa
     }
 
 
-def _stack(app: App, name: str, *, endpoint: str, **options: Any) -> None:
+def _stack(
+    app: App, name: str, *, endpoint: str, enrich: Callable[[Stack], EnrichmentStep] | None = None, **options: Any
+) -> None:
     stack = Stack(app, name, env=Environment(account=ACCOUNT, region=REGION))
     key, removal_policy = kms.Key(stack, "Key"), RemovalPolicy.DESTROY
     TranscriptionWorkflow(
@@ -99,8 +111,50 @@ def _stack(app: App, name: str, *, endpoint: str, **options: Any) -> None:
         vocabulary={"clinic-7": ("Abernathy",)},
         requests=RequestLimits(max_attempts=MAX_ATTEMPTS),
         key=key,
+        enrichment=None if enrich is None else enrich(stack),
         **{"clinics": ClinicRules(clinic_by_prefix={"connect/lakeside": "lakeside"}), **options},
     )
+
+
+def _callbacks(stack: Stack) -> dynamodb.TableV2:
+    return dynamodb.TableV2(
+        stack,
+        "Callbacks",
+        partition_key=dynamodb.Attribute(name="call_id", type=dynamodb.AttributeType.STRING),
+        sort_key=dynamodb.Attribute(name="kind", type=dynamodb.AttributeType.STRING),
+    )
+
+
+def _by_function(stack: Stack, *, on_failure: OnFailure = "continue") -> EnrichmentStep:
+    """The step of the how-to, with the function as it stands there."""
+    page = (ROOT / "docs" / "how-to" / "enrichment-step.md").read_text(encoding="utf-8")
+    code = page.partition("```python\n")[2].partition("```")[0]
+    function = lambda_.Function(
+        stack,
+        "Mine",
+        code=lambda_.Code.from_inline(code),
+        handler="index.handle",
+        runtime=lambda_.Runtime.PYTHON_3_13,
+        timeout=Duration.seconds(30),
+        environment={"CALLBACKS_TABLE": _callbacks(stack).table_name},
+    )
+    return EnrichmentStep(function=function, on_failure=on_failure)
+
+
+def _by_states(stack: Stack) -> EnrichmentStep:
+    string = tasks.DynamoAttributeValue.from_string
+    note = tasks.DynamoPutItem.jsonata(
+        stack,
+        "Note",
+        table=_callbacks(stack),
+        item={
+            "call_id": string("{% $states.input.call_id %}"),
+            "kind": string("{% $states.input.kind %}"),
+            "document": string("{% $states.input.transcript.key %}"),
+        },
+        task_timeout=sfn.Timeout.duration(Duration.seconds(30)),
+    )
+    return EnrichmentStep(states=sfn.Pass.jsonata(stack, "Begin").next(note), on_failure="fail", max_attempts=2)
 
 
 @pytest.fixture(scope="session")

@@ -149,6 +149,24 @@ class Function:
         return handle
 
 
+@dataclass
+class InlineFunction(Function):
+    """A function whose code stands in the template."""
+
+    source: str = ""
+
+    @property
+    def step(self) -> str:
+        """The module that Lambda makes of the code: `index`."""
+        return self.handler.partition(".")[0]
+
+    def _start(self) -> Handler:
+        names: dict[str, Any] = {}
+        exec(compile(self.source, self.name, "exec"), names)
+        handle: Handler = names[self.handler.partition(".")[2]]
+        return handle
+
+
 def _own_modules() -> dict[str, ModuleType]:
     return {name: module for name, module in sys.modules.items() if name.partition(".")[0] == _OWN_PACKAGE}
 

@@ -32,7 +32,7 @@ from operations.redrive import redrive, redrive_claims
 from tests.patience import PATIENCE_SECONDS
 from tests.workflow import engine
 from tests.workflow.cloudformation import ACCOUNT, REGION, Deployed, Resource
-from tests.workflow.functions import Function, LayeredEnvironment, running_step
+from tests.workflow.functions import Function, InlineFunction, LayeredEnvironment, running_step
 
 if TYPE_CHECKING:
     import pytest
@@ -541,6 +541,11 @@ class Workflow:
         """The messages in the failed-calls queue as they are."""
         return [message["Body"] for message in self._messages(self.failed_calls)]
 
+    def bodies(self, logical_id: str) -> list[dict[str, Any]]:
+        """The messages in the queue whose logical id begins so."""
+        (queue,) = (queue for queue in self.deployed.all("AWS::SQS::Queue") if queue.logical_id.startswith(logical_id))
+        return [json.loads(message["Body"]) for message in self._messages(queue.made.ref)]
+
     def announced(self) -> list[dict[str, Any]]:
         """The events on the bus, taken off."""
         messages = self._messages(self._announcements, keep=False)
@@ -568,17 +573,19 @@ class Workflow:
 
     def _function(self, resource: Resource) -> Function:
         properties = resource.properties
-        return Function(
-            name=resource.made.ref,
-            handler=properties["Handler"],
-            environment={
+        arguments: dict[str, Any] = {
+            "name": resource.made.ref,
+            "handler": properties["Handler"],
+            "environment": {
                 **properties["Environment"]["Variables"],
                 "AWS_LAMBDA_FUNCTION_NAME": resource.made.ref,
                 "AWS_REGION": REGION,
                 "POWERTOOLS_TRACE_DISABLED": "true",  # there is no X-Ray to send to
             },
-            timeout_seconds=float(properties["Timeout"]),
-        )
+            "timeout_seconds": float(properties["Timeout"]),
+        }
+        source = properties["Code"].get("ZipFile")
+        return Function(**arguments) if source is None else InlineFunction(**arguments, source=source)
 
     def _environment(self, step: str, name: str) -> str:
         return self.functions[step].environment[name]
