@@ -41,7 +41,7 @@ def busy() -> Wave:
 
 def dialling() -> Wave:
     keys = [(row, column) for row in (697, 770, 852, 941) for column in (1209, 1336, 1477)]
-    return np.concatenate([part for key in keys * 4 for part in (_tone(*key, seconds=0.12), _pause(0.1))])
+    return np.concatenate([part for key in keys * 2 for part in (_tone(*key, seconds=0.12), _pause(0.1))])
 
 
 def fax() -> Wave:
@@ -76,7 +76,7 @@ def humming() -> Wave:
     vowels = np.array([(700, 1100, 2500), (300, 2200, 2900), (450, 800, 2400)])
     time = np.arange(round(0.7 * RATE)) / RATE
     song = []
-    for pitch in random.choice([196.0, 220.0, 246.9, 261.6, 293.7], 30):
+    for pitch in random.choice([196.0, 220.0, 246.9, 261.6, 293.7], 12):
         formants = random.choice(vowels)
         phase = 2 * np.pi * pitch * time + 1.5 * np.sin(2 * np.pi * 5.5 * time)
         weights = {k: np.exp(-(((k * pitch - formants) / 120) ** 2)).sum() for k in range(1, int(3800 / pitch))}
