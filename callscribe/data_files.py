@@ -1,15 +1,18 @@
 """The data files of the package: lexicons, rubrics and prices."""
 
-import json
 from importlib import resources
-from typing import Any
+from typing import TypeVar
+
+from callscribe.serialization import decode_json
+
+_T = TypeVar("_T")
 
 
-def load(folder: str, name: str) -> Any:
+def load(kind: type[_T], folder: str, name: str) -> _T:
     """Read a JSON data file of the package.
 
     Raises:
         FileNotFoundError: there is no such file.
-        ValueError: the file is not JSON.
+        InvalidData: it does not fit; the message names the place.
     """
-    return json.loads((resources.files("callscribe") / folder / f"{name}.json").read_text(encoding="utf-8"))
+    return decode_json(kind, (resources.files("callscribe") / folder / f"{name}.json").read_bytes(), name)

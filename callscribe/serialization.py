@@ -121,6 +121,8 @@ def _refusal(error: msgspec.ValidationError, place: str) -> Exception:
     where = place if path is None else f"{place}{path[1]}"
     if missing := _MISSING.match(message):
         return InvalidData(f"{where} has no {missing[1]}")
+    if message.startswith("Object contains unknown field"):
+        return InvalidData(f"{where} has an unknown field")
     return InvalidData(f"{where} {'is of another type' if _TYPES.match(message) else 'has no value of its kind'}")
 
 

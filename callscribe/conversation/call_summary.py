@@ -1,6 +1,6 @@
 """What the call was about: a short text and the flags a clinic acts on."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from re import Pattern
@@ -139,18 +139,32 @@ class _FlagRules:
     topics: Pattern[str] | None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _FlagInFile:
+    negatable: bool
+    customer: Mapping[str, str]
+    agent: Mapping[str, str]
+    intents: str | None
+    topics: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _FlagsFile:
+    flags: Mapping[str, _FlagInFile]
+
+
 @cache
 def _flag_rules() -> dict[str, _FlagRules]:
-    data = load("lexicons", "flags-v1")["flags"]
+    file = load(_FlagsFile, "lexicons", "flags-v1")
     return {
         name: _FlagRules(
-            negatable=data[name]["negatable"],
-            customer=tuple((rule, phrase(expression)) for rule, expression in data[name]["customer"].items()),
-            agent=tuple((rule, phrase(expression)) for rule, expression in data[name]["agent"].items()),
-            intents=phrase(data[name]["intents"]) if data[name]["intents"] else None,
-            topics=phrase(data[name]["topics"]) if data[name]["topics"] else None,
+            negatable=flag.negatable,
+            customer=tuple((rule, phrase(expression)) for rule, expression in flag.customer.items()),
+            agent=tuple((rule, phrase(expression)) for rule, expression in flag.agent.items()),
+            intents=phrase(flag.intents) if flag.intents else None,
+            topics=phrase(flag.topics) if flag.topics else None,
         )
-        for name in FLAGS
+        for name, flag in ((name, file.flags[name]) for name in FLAGS)
     }
 
 

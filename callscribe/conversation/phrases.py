@@ -1,10 +1,9 @@
 """Finding phrases in what was said."""
 
 import re
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import Any, Final
+from typing import Final
 
 from callscribe.data_files import load
 
@@ -93,9 +92,15 @@ class Negation:
         return False
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _NegationFile:
+    words: frozenset[str]
+    window: int
+    unless: tuple[str, ...]
+
+
 @cache
 def negation() -> Negation:
     """The negation rules of `lexicons/negation-v1.json`."""
-    data: Mapping[str, Any] = load("lexicons", "negation-v1")
-    unless: Sequence[str] = data["unless"]
-    return Negation(frozenset(data["words"]), data["window"], phrase("|".join(unless)))
+    file = load(_NegationFile, "lexicons", "negation-v1")
+    return Negation(file.words, file.window, phrase("|".join(file.unless)))

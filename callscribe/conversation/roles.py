@@ -114,17 +114,33 @@ class _Lexicon:
     max_confidence: float
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _LexiconFile:
+    agent: Mapping[str, tuple[float, str]]
+    customer: Mapping[str, tuple[float, str]]
+    speaks_first: float
+    asks_more: float
+    min_words: int
+    min_confidence: float
+    max_confidence: float
+
+
 @cache
 def _lexicon() -> _Lexicon:
-    data = load("lexicons", "roles-v1")
+    file = load(_LexiconFile, "lexicons", "roles-v1")
     rules = [
         (name, sign * weight, phrase(expression))
-        for side, sign in (("agent", 1), ("customer", -1))
-        for name, (weight, expression) in data[side].items()
+        for side, sign in ((file.agent, 1), (file.customer, -1))
+        for name, (weight, expression) in side.items()
     ]
-    weights = {name: data[name] for name in ("speaks_first", "asks_more")}
-    limits = {name: data[name] for name in ("min_words", "min_confidence", "max_confidence")}
-    return _Lexicon(tuple(rules), **weights, **limits)
+    return _Lexicon(
+        rules=tuple(rules),
+        speaks_first=file.speaks_first,
+        asks_more=file.asks_more,
+        min_words=file.min_words,
+        min_confidence=file.min_confidence,
+        max_confidence=file.max_confidence,
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,17 +1,17 @@
 """Deepgram's dated price lists, and what one of its transcriptions costs by them."""
 
-import json
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
 from functools import cache
-from typing import Any, Final
+from typing import Final
 
 from callscribe.cost import Cost, CostLine
 from callscribe.data_files import load
 from callscribe.deepgram.options import DETECT, TranscriptionOptions
 from callscribe.recognition import TokenUsage
+from callscribe.serialization import InvalidData, decode_json
 
 DEFAULT_PRICE_LIST: Final = "deepgram-2026-08"
 DEFAULT_PLAN: Final = "pay-as-you-go"
@@ -50,6 +50,53 @@ class PriceList:
     tokens: Mapping[str, Decimal]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Plan:
+    batch_usd_per_channel_minute: Mapping[str, Decimal]
+    stream_usd_per_channel_minute: Mapping[str, Decimal]
+    add_on_usd_per_channel_minute: Mapping[str, Decimal]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _PriceFile:
+    """A file in `prices/`, or a list of a deployment's own."""
+
+    name: str
+    note: str = ""
+    models: Mapping[str, str]
+    multilingual_models: Mapping[str, str]
+    plans: Mapping[str, _Plan]
+    intelligence_usd_per_1000_tokens: Mapping[str, Decimal]
+
+    def of(self, plan: str) -> PriceList:
+        """Return the rates of a plan.
+
+        Raises:
+            InvalidPriceList: there is no such plan.
+        """
+        if plan not in self.plans:
+            raise InvalidPriceList(f"price list {self.name} has no plan {plan}")
+        rates = self.plans[plan]
+        return PriceList(
+            name=self.name,
+            plan=plan,
+            note=self.note,
+            models=self.models,
+            multilingual_models=self.multilingual_models,
+            batch=rates.batch_usd_per_channel_minute,
+            stream=rates.stream_usd_per_channel_minute,
+            add_ons=rates.add_on_usd_per_channel_minute,
+            tokens=self.intelligence_usd_per_1000_tokens,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _PriceSettings:
+    plan: str = DEFAULT_PLAN
+    price_list: str = DEFAULT_PRICE_LIST
+    rates: _PriceFile | None = None
+
+
 @cache
 def load_prices(name: str = DEFAULT_PRICE_LIST, plan: str = DEFAULT_PLAN) -> PriceList:
     """Read `prices/{name}.json`.
@@ -58,10 +105,11 @@ def load_prices(name: str = DEFAULT_PRICE_LIST, plan: str = DEFAULT_PLAN) -> Pri
         InvalidPriceList: there is no such price list or plan, or the file does not fit.
     """
     try:
-        data = load("prices", name)
+        return load(_PriceFile, "prices", name).of(plan)
     except FileNotFoundError as error:
         raise InvalidPriceList(f"there is no price list {name}") from error
-    return _price_list(data, name, plan)
+    except InvalidData as error:
+        raise InvalidPriceList(str(error)) from None
 
 
 def prices_from_json(text: str) -> PriceList:
@@ -73,35 +121,12 @@ def prices_from_json(text: str) -> PriceList:
         InvalidPriceList: the text is no such object, there is no such list or plan, or the list does not fit.
     """
     try:
-        value = json.loads(text)
-        plan, rates = value.get("plan", DEFAULT_PLAN), value.get("rates")
-    except (AttributeError, ValueError) as error:
-        raise InvalidPriceList("the price settings are no JSON object") from error
-    if rates is None:
-        return load_prices(value.get("price_list", DEFAULT_PRICE_LIST), plan)
-    return _price_list(rates, "of the deployment", plan)
-
-
-def _price_list(data: Any, name: str, plan: str) -> PriceList:
-    try:
-        rates = data["plans"][plan]
-        return PriceList(
-            name=data["name"],
-            plan=plan,
-            note=data.get("note", ""),
-            models=data["models"],
-            multilingual_models=data["multilingual_models"],
-            batch=_rates(rates["batch_usd_per_channel_minute"]),
-            stream=_rates(rates["stream_usd_per_channel_minute"]),
-            add_ons=_rates(rates["add_on_usd_per_channel_minute"]),
-            tokens=_rates(data["intelligence_usd_per_1000_tokens"]),
-        )
-    except (ArithmeticError, AttributeError, KeyError, TypeError, ValueError) as error:
-        raise InvalidPriceList(f"price list {name}, plan {plan}: {error!r}") from error
-
-
-def _rates(values: Mapping[str, Any]) -> dict[str, Decimal]:
-    return {item: Decimal(rate) for item, rate in values.items()}
+        settings = decode_json(_PriceSettings, text, "the price settings")
+    except InvalidData as error:
+        raise InvalidPriceList(str(error)) from None
+    if settings.rates is None:
+        return load_prices(settings.price_list, settings.plan)
+    return settings.rates.of(settings.plan)
 
 
 def cost_of(

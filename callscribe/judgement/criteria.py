@@ -9,7 +9,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from re import Pattern
-from typing import Final, Protocol
+from typing import Final, Protocol, TypeAlias
+
+import msgspec
 
 from callscribe.conversation.phrases import Spoken, phrase, spoken
 from callscribe.conversation.roles import RoleMethod
@@ -120,6 +122,10 @@ class Criterion(Protocol):
         """Judge a call in which an agent speaks."""
 
 
+class _Kind(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="kind"):
+    """What makes a class a kind of criterion."""
+
+
 def _check(*, sensible: bool, message: str) -> None:
     if not sensible:
         raise ValueError(message)
@@ -131,8 +137,7 @@ def _check_expressions(expressions: tuple[str, ...]) -> None:
         phrase(expression)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PhrasePart:
+class PhrasePart(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One thing to be said.
 
     Attributes:
@@ -152,8 +157,7 @@ class PhrasePart:
     any: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Phrases:
+class Phrases(_Kind, frozen=True, kw_only=True, tag="phrases"):
     """Things that have to be said, each worth its own points."""
 
     id: str
@@ -196,8 +200,7 @@ class Phrases:
         return Finding(points=points, evidence=tuple(sorted(evidence)), reason=reason)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Questions:
+class Questions(_Kind, frozen=True, kw_only=True, tag="questions"):
     """The agent asks to understand; `full` questions earn all points, fewer their share."""
 
     id: str
@@ -219,8 +222,7 @@ class Questions:
         )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TalkShare:
+class TalkShare(_Kind, frozen=True, kw_only=True, tag="talk-share"):
     """The agent's share of the talking: full points from `full_from` to `full_to`, none at `zero_at` or `zero_from`."""
 
     id: str
@@ -253,8 +255,7 @@ class TalkShare:
         return Finding(points=points, reason=reason, measures={"agent_share": round(share, 4)})
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Silence:
+class Silence(_Kind, frozen=True, kw_only=True, tag="silence"):
     """The share of the conversation in which nobody speaks: full points up to `full_to`, none from `zero_from`."""
 
     id: str
@@ -285,8 +286,7 @@ class Silence:
         )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Holds:
+class Holds(_Kind, frozen=True, kw_only=True, tag="holds"):
     """Pauses from `seconds` are announced, in one of the agent's last `look_back` utterances before them."""
 
     id: str
@@ -322,8 +322,7 @@ class Holds:
         )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Interruptions:
+class Interruptions(_Kind, frozen=True, kw_only=True, tag="interruptions"):
     """The agent lets the customer finish.
 
     An interruption is an agent's utterance that begins while the customer speaks, after the customer has had
@@ -371,8 +370,7 @@ class Interruptions:
         )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Empathy:
+class Empathy(_Kind, frozen=True, kw_only=True, tag="empathy"):
     """The agent answers trouble with a kind word.
 
     Trouble is a customer's utterance that was found negative, or one with an expression of `trouble`. Utterances of
@@ -418,8 +416,7 @@ def _negative(utterance: Utterance) -> bool:
     return utterance.sentiment is not None and utterance.sentiment.label is SentimentLabel.NEGATIVE
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SentimentCourse:
+class SentimentCourse(_Kind, frozen=True, kw_only=True, tag="sentiment-course"):
     """The customer's mood does not get worse: no points from a loss of `zero_loss` between first and last third."""
 
     id: str
@@ -449,13 +446,5 @@ class SentimentCourse:
         )
 
 
-KINDS: Final[Mapping[str, type[Criterion]]] = {
-    "phrases": Phrases,
-    "questions": Questions,
-    "talk-share": TalkShare,
-    "silence": Silence,
-    "holds": Holds,
-    "interruptions": Interruptions,
-    "empathy": Empathy,
-    "sentiment-course": SentimentCourse,
-}
+CriterionKind: TypeAlias = Phrases | Questions | TalkShare | Silence | Holds | Interruptions | Empathy | SentimentCourse
+"""Every kind of criterion; a rubric names it by its tag, in the field `kind`."""

@@ -5,38 +5,40 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
-from typing import Any, Final
+from typing import Annotated, Any, Final
+
+import msgspec
 
 from callscribe.contract.call_kind import CallKind
 from callscribe.conversation.utterances import Role
 from callscribe.data_files import load
-from callscribe.judgement.criteria import KINDS, Call, Criterion, Finding
+from callscribe.judgement.criteria import Call, Criterion, CriterionKind, Finding
 from callscribe.serialization import InvalidData, decode, encode
 from callscribe.transcript import Transcript
 
 DEFAULT_RUBRIC: Final = "clinic-call-v1"
 
 _NAME: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
-_RUBRIC_FIELDS: Final = frozenset({"name", "version", "description", "criteria"})
 
 
 class InvalidRubric(ValueError):
     """A rubric file does not fit the schema; the message names the place."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Rubric:
-    """A rubric as read from its file.
+class Rubric(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A rubric as its file has it.
 
     Attributes:
         name: name of the file.
         version: counted up with every change of a rubric that is in use.
+        description: for whoever reads the file.
         criteria: what is judged, in order.
     """
 
     name: str
     version: int
-    criteria: tuple[Criterion, ...]
+    description: str
+    criteria: Annotated[tuple[CriterionKind, ...], msgspec.Meta(min_length=1)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,56 +99,45 @@ def load_rubric(name: str = DEFAULT_RUBRIC) -> Rubric:
     if not _NAME.fullmatch(name):
         raise InvalidRubric("a rubric's name has small letters, digits and hyphens only")
     try:
-        data = load("rubrics", name)
+        rubric = load(Rubric, "rubrics", name)
     except FileNotFoundError:
         raise InvalidRubric(f"there is no rubric {name}") from None
-    except ValueError as error:
-        raise InvalidRubric(f"{name} is not JSON: {error}") from error
-    rubric = parse_rubric(data)
+    except InvalidData as error:
+        raise InvalidRubric(str(error)) from None
+    _check(rubric)
     if rubric.name != name:
         raise InvalidRubric(f"{name}: the name inside is {rubric.name}")
     return rubric
 
 
 def parse_rubric(data: Any) -> Rubric:
-    """Check a rubric and read it.
+    """Read a rubric and check it.
 
     Args:
-        data: object with `name`, `version`, `description` and `criteria`; each criterion has an `id`, a `title`, a
-            `kind` out of `criteria.KINDS` and the settings of that kind.
+        data: object with the fields of `Rubric`; each criterion has an `id`, a `title`, a `kind` and the settings of
+            that kind (see `criteria.CriterionKind`).
 
     Raises:
         InvalidRubric: the rubric does not fit the schema; the message names the place.
     """
-    if not isinstance(data, dict) or data.keys() != _RUBRIC_FIELDS:
-        raise InvalidRubric(f"a rubric has exactly the fields {', '.join(sorted(_RUBRIC_FIELDS))}")
-    name, version, criteria = data["name"], data["version"], data["criteria"]
-    if not isinstance(name, str) or type(version) is not int or not isinstance(criteria, list) or not criteria:
-        raise InvalidRubric("name must be a text, version a whole number and criteria a list that is not empty")
-    parsed = tuple(_criterion(value, f"criteria[{index}]") for index, value in enumerate(criteria))
-    if len({criterion.id for criterion in parsed}) != len(parsed):
-        raise InvalidRubric("two criteria have the same id")
-    return Rubric(name=name, version=version, criteria=parsed)
-
-
-def _criterion(value: Any, place: str) -> Criterion:
-    kind = KINDS.get(str(value.get("kind"))) if isinstance(value, dict) else None
-    if kind is None:
-        raise InvalidRubric(f"{place}: kind must be one of {', '.join(KINDS)}")
-    unknown = value.keys() - {"kind", *kind.__annotations__}
-    if unknown:
-        raise InvalidRubric(f"{place}: unknown field {', '.join(sorted(unknown))}")
     try:
-        criterion = decode(kind, value, place)
+        rubric = decode(Rubric, data, "rubric")
     except InvalidData as error:
-        raise InvalidRubric(str(error)) from error
-    try:
-        criterion.check()
-    except ValueError as error:
-        raise InvalidRubric(f"{place}: {error}") from error
-    if criterion.points <= 0:
-        raise InvalidRubric(f"{place}: points must be above 0")
-    return criterion
+        raise InvalidRubric(str(error)) from None
+    _check(rubric)
+    return rubric
+
+
+def _check(rubric: Rubric) -> None:
+    for index, criterion in enumerate(rubric.criteria):
+        try:
+            criterion.check()
+        except ValueError as error:
+            raise InvalidRubric(f"criteria[{index}]: {error}") from error
+        if criterion.points <= 0:
+            raise InvalidRubric(f"criteria[{index}]: points must be above 0")
+    if len({criterion.id for criterion in rubric.criteria}) != len(rubric.criteria):
+        raise InvalidRubric("two criteria have the same id")
 
 
 def score(transcript: Transcript, rubric: Rubric) -> QualityScore:

@@ -5,10 +5,12 @@ from __future__ import annotations
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Annotated, Any
+
+from msgspec import Meta
 
 from callscribe.recordings.recording import AdmittedRecording
-from callscribe.serialization import InvalidData, decode_json
+from callscribe.serialization import InvalidData, decode, decode_json
 
 UNTOLD_WAIT = timedelta(days=1)
 """How long an execution is taken to wait whose message does not tell, as none did before schema version 3."""
@@ -16,6 +18,7 @@ UNTOLD_WAIT = timedelta(days=1)
 
 # SQS keeps no message longer (Amazon SQS Developer Guide, "Amazon SQS message quotas").
 _LONGEST_WAIT_SECONDS = 14 * 24 * 60 * 60
+_Seconds = Annotated[int, Meta(gt=0, le=_LONGEST_WAIT_SECONDS)]
 
 
 class MalformedMessage(Exception):
@@ -58,34 +61,40 @@ class Work:
             MalformedMessage: A part is missing or has the wrong form.
         """
         try:
-            message = decode_json(dict[str, Any], body, "the message")
+            token = decode_json(_Addressed, body, "the message").task_token
         except InvalidData as invalid:
             raise MalformedMessage(str(invalid)) from None
-        token = _text(message, "task_token")
-        if token is None:
-            raise MalformedMessage("the message has no task_token")
-        execution, recording = _text(message, "execution"), message.get("recording")
-        if execution is None or not isinstance(recording, dict):
-            raise MalformedMessage("the message has no execution or no recording", task_token=token)
         try:
-            admitted = AdmittedRecording.from_payload(recording)
+            message = decode_json(_Message, body, "the message")
+            recording = AdmittedRecording.from_payload(message.recording)
         except InvalidData as invalid:
             raise MalformedMessage(str(invalid), task_token=token) from None
-        return cls(task_token=token, execution=execution, recording=admitted, **_wait(message))
+        return cls(task_token=token, execution=message.execution, recording=recording, **_wait(message))
 
 
-def _wait(message: dict[str, Any]) -> dict[str, Any]:
+_Name = Annotated[str, Meta(min_length=1)]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Addressed:
+    task_token: _Name
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Message:
+    execution: _Name
+    recording: dict[str, Any]
+    waiting_since: object = None
+    max_wait_seconds: object = None
+
+
+def _wait(message: _Message) -> dict[str, Any]:
     """Read how long the execution waits, which only paces the tries: what is odd counts as not told."""
-    since, seconds = _text(message, "waiting_since"), message.get("max_wait_seconds")
     wait: dict[str, Any] = {}
-    with suppress(ValueError):
-        moment = datetime.fromisoformat(since or "")
+    with suppress(InvalidData):
+        moment = decode(datetime, message.waiting_since, "waiting_since")
         wait["waiting_since"] = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-    if type(seconds) is int and 0 < seconds <= _LONGEST_WAIT_SECONDS:
+    with suppress(InvalidData):
+        seconds = decode(_Seconds, message.max_wait_seconds, "max_wait_seconds")
         wait["max_wait"] = timedelta(seconds=seconds)
     return wait
-
-
-def _text(message: dict[str, Any], name: str) -> str | None:
-    value = message.get(name)
-    return value if isinstance(value, str) and value else None

@@ -254,8 +254,8 @@ def test_any_call_is_scored_within_bounds_and_evidence_is_there(
 
 
 def rubric_with(place: list[str | int], value: Any) -> Any:
-    data = copy.deepcopy(load("rubrics", "clinic-call-v1"))
-    inner = data
+    data = copy.deepcopy(load(dict[str, Any], "rubrics", "clinic-call-v1"))
+    inner: Any = data
     for step in place[:-1]:
         inner = inner[step]
     if value is None:
@@ -268,13 +268,13 @@ def rubric_with(place: list[str | int], value: Any) -> Any:
 @pytest.mark.parametrize(
     ("place", "value", "message"),
     [
-        (["version"], None, "exactly the fields"),
-        (["author"], "x", "exactly the fields"),
-        (["version"], "1", "whole number"),
-        (["criteria"], [], "not empty"),
-        (["criteria", 2, "kind"], "magic", r"criteria\[2\]: kind must be one of"),
-        (["criteria", 2], "x", r"criteria\[2\]: kind must be one of"),
-        (["criteria", 2, "colour"], "x", r"criteria\[2\]: unknown field colour"),
+        (["version"], None, "rubric has no version"),
+        (["author"], "x", "rubric has an unknown field"),
+        (["version"], "1", "rubric.version is of another type"),
+        (["criteria"], [], "rubric.criteria has no value of its kind"),
+        (["criteria", 2, "kind"], "magic", r"criteria\[2\].kind has no value of its kind"),
+        (["criteria", 2], "x", r"criteria\[2\] is of another type"),
+        (["criteria", 2, "colour"], "x", r"criteria\[2\] has an unknown field"),
         (["criteria", 2, "full"], None, r"criteria\[2\] has no full"),
         (["criteria", 2, "full"], 2.5, r"criteria\[2\].full is of another type"),
         (["criteria", 2, "full"], 0, r"criteria\[2\]: full must be above 0"),

@@ -54,8 +54,8 @@ def test_a_message_that_does_not_tell_is_taken_to_wait_for_a_day(wait: dict[str,
         ("[]", "is of another type"),
         ("5", "is of another type"),
         ("{}", "has no task_token"),
-        (body(task_token=5), "has no task_token"),
-        (body(task_token=""), "has no task_token"),
+        (body(task_token=5), "task_token"),
+        (body(task_token=""), "task_token has no value of its kind"),
     ],
 )
 def test_a_message_without_a_task_is_refused_without_being_quoted(text: str, problem: str) -> None:
