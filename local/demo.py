@@ -2,7 +2,7 @@
 
 Three come as recordings; one is transcribed while the caller speaks, and loses its streamer on the way.
 
-The AWS account is emulated on this machine and nothing leaves it; speech is recognised for real, by pocketsphinx.
+The AWS account is emulated on this machine and nothing leaves it; speech is recognised for real, by a small model.
 """
 
 import sys
@@ -20,6 +20,7 @@ from local.follow import follow
 from local.live_demo import NotProven, play_live
 from local.server_process import ROOT, ServerDidNotStart
 from local.session import interactive_session
+from local.speech.engines.installed import has_whisper
 from operations.environment import Environment
 
 _CONNECT_PREFIX = "connect/demo-clinic"  # this clinic's recordings, see stacks/clinics
@@ -29,7 +30,7 @@ _BETWEEN_CALLS = timedelta(minutes=7)
 
 _CLOSING = """
 Three recorded calls and a live one, from nothing to here in {seconds:.0f} s.
-The words are pocketsphinx's, with a language model that knows these scripts: a stand-in for Deepgram, not its accuracy.
+The words are {recogniser}. It has never seen these calls; Deepgram does better.
 Next: `make local` keeps the environment running for recordings and live calls of your own.\
 """
 
@@ -52,8 +53,15 @@ def main() -> int:
     except KeyboardInterrupt:
         errors.print("Stopped.")
         return 130
-    console.print(Text(_CLOSING.format(seconds=time.monotonic() - started)))
+    console.print(Text(_CLOSING.format(seconds=time.monotonic() - started, recogniser=_recogniser())))
     return 0
+
+
+def _recogniser() -> str:
+    """Who the speech server had recognise, in words of the closing lines."""
+    if has_whisper():
+        return "those of Whisper, a model on this machine (tiny.en by default)"
+    return "those of pocketsphinx, since there is no package of Whisper for this machine"
 
 
 def _upload_samples(environment: Environment) -> dict[str, Call]:

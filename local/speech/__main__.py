@@ -50,12 +50,6 @@ def arguments() -> argparse.ArgumentParser:
         help=f"whisper: folder of a model for CTranslate2 (default: {MODEL_VARIABLE}, or else tiny.en)",
     )
     parser.add_argument(
-        "--language-model",
-        choices=["clinic", "general"],
-        default="clinic",
-        help="pocketsphinx: clinic knows the sample calls; general is better on your own recordings, and slower",
-    )
-    parser.add_argument(
         "--parallel-limit", type=int, metavar="N", help="answer 429 above N requests at once (default: no limit)"
     )
     parser.add_argument(
@@ -131,11 +125,10 @@ def main() -> None:
                 workers=options.workers,
                 threads=options.threads,
                 whisper_model=options.whisper_model,
-                language_model=options.language_model,
             )
         except ValueError as problem:
             parser.error(str(problem))
-        engine, streaming = chosen.engine, chosen.streaming
+        engine = streaming = chosen.engine
         if chosen.warning:
             sys.stderr.write(f"{chosen.warning}\n")
 

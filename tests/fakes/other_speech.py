@@ -28,7 +28,7 @@ from callscribe.recognition import (
     Transcription,
 )
 from lambdas.transcribe_call.speech import RawReply, SpeechFailure
-from local.speech.engines import Heard, Passage, StreamRequest
+from local.speech.engines import Passage, StreamRequest
 from local.speech.engines.frames import FramesEngine, FrameStream
 from streamer.media.stereo import FRAME_BYTES, SAMPLE_BYTES, StereoAudio
 from streamer.speech import Counts, FinalResult, InterimResult, SessionOver, Sink
@@ -176,7 +176,7 @@ class FramesSession:
             await self._finish_section()
             self._begin = audio.start
             request = StreamRequest(rate=SAMPLE_RATE, interim=True, endpointing=0.3)
-            self._channels = [FramesEngine().open_stream(request) for _ in CHANNEL_ROLES]
+            self._channels = [FramesEngine().open_stream(request, lambda: None) for _ in CHANNEL_ROLES]
         self._end = audio.end
         for channel, stream in enumerate(self._channels):
             await self._take(channel, await stream.feed(self._unheard(channel, audio)))
@@ -200,9 +200,9 @@ class FramesSession:
         for channel, stream in enumerate(self._channels):
             await self._take(channel, await stream.finish())
 
-    async def _take(self, channel: int, heard: Sequence[Heard]) -> None:
+    async def _take(self, channel: int, heard: Sequence[Passage]) -> None:
         for passage in heard:
-            if isinstance(passage, Passage) and not passage.final:
+            if not passage.final:
                 self._sink.interim(
                     InterimResult(
                         channel=channel,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -88,17 +88,6 @@ class StreamRequest:
 
 
 @dataclass(frozen=True, slots=True)
-class SpeechStart:
-    """Somebody has begun to speak.
-
-    Attributes:
-        at: Seconds from the start of the stream.
-    """
-
-    at: float
-
-
-@dataclass(frozen=True, slots=True)
 class Passage:
     """What was recognised in a piece of a stream.
 
@@ -119,26 +108,28 @@ class Passage:
     from_finalize: bool = False
 
 
-Heard = SpeechStart | Passage
-
-
 class ChannelStream(Protocol):
     """One channel of a stream in recognition. One call at a time."""
 
-    async def feed(self, pcm: bytes) -> Sequence[Heard]:
-        """Take the next 16-bit little-endian mono samples; return what has been recognised since the last call."""
+    async def feed(self, pcm: bytes) -> Sequence[Passage]:
+        """Take the next 16-bit little-endian mono samples, or none.
+
+        Returns:
+            What has been recognised since the last call, whatever audio it belongs to.
+        """
         ...
 
-    async def finalize(self) -> Sequence[Heard]:
-        """Make everything final that was fed so far. The last passage says that it is from this."""
+    async def finalize(self) -> Sequence[Passage]:
+        """Make everything final that was fed so far. The last passage of it says that it is from this.
+
+        Returns:
+            As `feed`: that passage may come later.
+        """
         ...
 
-    async def finish(self) -> Sequence[Heard]:
+    async def finish(self) -> Sequence[Passage]:
         """End the stream and return the rest."""
         ...
-
-    async def replace_vocabulary(self, vocabulary: tuple[str, ...]) -> None:
-        """Make other terms likely, from the next utterance on."""
 
     async def release(self) -> None:
         """Let go of everything the stream holds, at its end or before. More than once does no harm."""
@@ -171,6 +162,11 @@ class StreamEngine(Protocol):
     async def close(self) -> None:
         """Stop every process and task of the engine."""
 
-    def open_stream(self, request: StreamRequest) -> ChannelStream:
-        """Begin one channel. Does not wait for anything."""
+    def open_stream(self, request: StreamRequest, news: Callable[[], None]) -> ChannelStream:
+        """Begin one channel. Does not wait for anything.
+
+        Args:
+            request: How it is to be recognised.
+            news: Called when something was recognised that a call would return, although no audio came.
+        """
         ...

@@ -13,11 +13,11 @@ passage gets the same passages again.
 from __future__ import annotations
 
 import struct
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from local.speech.audio import Channel
-from local.speech.engines import Heard, Passage, Recognition, SpeechStart, StreamRequest, Word
+from local.speech.engines import Passage, Recognition, StreamRequest, Word
 
 FRAME_SAMPLES = 160
 FRAME_BYTES = FRAME_SAMPLES * 2
@@ -119,8 +119,8 @@ class FramesEngine:
         """Return one word for each whole frame."""
         return Recognition(tuple(_word(*frame, channel.rate) for frame in FrameReader().feed(channel.pcm)))
 
-    def open_stream(self, request: StreamRequest) -> FrameStream:
-        """Begin one channel."""
+    def open_stream(self, request: StreamRequest, news: Callable[[], None]) -> FrameStream:  # noqa: ARG002
+        """Begin one channel, which recognises at once and never has news of its own."""
         return FrameStream(request)
 
     async def close(self) -> None:
@@ -139,15 +139,13 @@ class FrameStream:
         self._interim_at = INTERIM_FRAMES
         self._final_to = 0
 
-    async def feed(self, pcm: bytes) -> Sequence[Heard]:
+    async def feed(self, pcm: bytes) -> Sequence[Passage]:
         """Take samples; return what they complete."""
-        heard: list[Heard] = []
+        heard: list[Passage] = []
         for number, position in self._reader.feed(pcm):
             heard += self._silence_to(position)
             if self._pending and self._pending[-1][0] // PASSAGE_FRAMES != number // PASSAGE_FRAMES:
                 heard.append(self._final(self._spoken_to))
-            elif not self._pending:
-                heard.append(SpeechStart(position / self._rate))
             self._pending.append((number, position))
             self._numbers.add(number)
         heard += self._silence_to(self._reader.position)
@@ -156,16 +154,13 @@ class FrameStream:
             self._interim_at = len(self._pending) + INTERIM_FRAMES
         return heard
 
-    async def finalize(self) -> Sequence[Heard]:
+    async def finalize(self) -> Sequence[Passage]:
         """Return a passage up to the last whole frame, or up to now in silence."""
         return [self._final(self._certain_to, from_finalize=True)]
 
-    async def finish(self) -> Sequence[Heard]:
+    async def finish(self) -> Sequence[Passage]:
         """Return the rest; a frame that is not whole at the end is left out of it."""
         return [self._final(self._certain_to)] if self._certain_to > self._final_to else []
-
-    async def replace_vocabulary(self, vocabulary: tuple[str, ...]) -> None:
-        """Do nothing: numbers need no vocabulary."""
 
     async def release(self) -> None:
         """Do nothing: there is nothing to let go of."""
@@ -182,7 +177,7 @@ class FrameStream:
     def _certain_to(self) -> int:
         return max(self._reader.position, self._final_to)
 
-    def _silence_to(self, position: int) -> list[Heard]:
+    def _silence_to(self, position: int) -> list[Passage]:
         if self._pending:
             pause = self._spoken_to + PAUSE_SAMPLES
             return [self._final(pause, speech_final=True)] if position >= pause else []

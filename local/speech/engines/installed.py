@@ -12,10 +12,9 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from local.speech.engines import Engine, StreamEngine
-
 if TYPE_CHECKING:
-    from local.speech.engines.recogniser import LanguageModel
+    from local.speech.engines.pocketsphinx import PocketsphinxEngine
+    from local.speech.engines.whisper import WhisperEngine
 
 
 @dataclass(frozen=True)
@@ -23,13 +22,11 @@ class Chosen:
     """What recognises.
 
     Attributes:
-        engine: Recordings.
-        streaming: Streams; `None` if nothing here can.
+        engine: Recordings and streams.
         warning: What is worse than it could be, as a sentence; `None` if nothing is.
     """
 
-    engine: Engine
-    streaming: StreamEngine | None
+    engine: WhisperEngine | PocketsphinxEngine
     warning: str | None
 
 
@@ -49,16 +46,14 @@ def choose(
     workers: int,
     threads: int | None = None,
     whisper_model: Path | None = None,
-    language_model: LanguageModel = "clinic",
 ) -> Chosen:
-    """Choose the engines.
+    """Choose the engine.
 
     Args:
         wanted: ``whisper`` or ``pocketsphinx``. Default: Whisper where it is installed, otherwise pocketsphinx.
-        workers: Processes of each engine.
+        workers: Its processes.
         threads: Of each of Whisper's processes. Default: the cores, divided among the processes.
         whisper_model: Folder of the model. Default: the weights that come as a package.
-        language_model: Of pocketsphinx.
 
     Raises:
         ValueError: What is wanted is not installed, or the folder holds no model.
@@ -68,22 +63,15 @@ def choose(
         raise ValueError("no speech recogniser is installed: run make install")
     if wanted in missing:
         raise ValueError(f"{wanted} is not installed: there is no package of it for this machine and Python version")
-    streaming: StreamEngine | None = None
-    if "pocketsphinx" not in missing:
+    if wanted == "pocketsphinx" or "whisper" in missing:
         from local.speech.engines.pocketsphinx import PocketsphinxEngine
 
-        pocketsphinx = streaming = PocketsphinxEngine(workers=workers, language_model=language_model)
-        if wanted == "pocketsphinx":
-            return Chosen(pocketsphinx, streaming, None)
-        if "whisper" in missing:
-            warning = (
-                "Whisper is not installed: there is no package of it for this machine and Python version. "
-                "pocketsphinx recognises instead, and mistakes about every sixth word."
-            )
-            return Chosen(pocketsphinx, streaming, warning)
+        warning = (
+            "Whisper is not installed: there is no package of it for this machine and Python version. "
+            "pocketsphinx recognises instead, and mistakes about every sixth word."
+        )
+        return Chosen(PocketsphinxEngine(workers=workers), warning if wanted is None else None)
     from local.speech.engines.whisper import WhisperEngine
 
     threads = threads or max(1, (os.cpu_count() or 1) // workers)
-    engine = WhisperEngine(workers=workers, threads=threads, folder=whisper_model)
-    deaf = "pocketsphinx is not installed: there is no package of it for this Python version. Streams are refused."
-    return Chosen(engine, streaming, None if streaming else deaf)
+    return Chosen(WhisperEngine(workers=workers, threads=threads, folder=whisper_model), None)

@@ -6,18 +6,15 @@ Each process serves one request at a time, because the binding holds the interpr
 from __future__ import annotations
 
 import re
-import tempfile
 from collections import OrderedDict
 from collections.abc import Iterator
-from pathlib import Path
-from typing import Literal
 
 import numpy as np
 import soxr
 from pocketsphinx import Decoder, Endpointer  # type: ignore[attr-defined]
 
 from local.speech.engines import Word
-from local.speech.engines.language_model import extra_pronunciations, pronounce, write_language_model
+from local.speech.engines.pronunciations import pronounce
 
 RATE = 16_000
 SHORTEST_SPEECH = 0.1
@@ -27,58 +24,44 @@ VAD_RATIO = 0.9
 # Decoders kept, each with its own vocabulary; one takes about 65 MB.
 MAX_DECODERS = 2
 
-LanguageModel = Literal["clinic", "general"]
-
-_decoders: OrderedDict[tuple[LanguageModel, tuple[str, ...]], Decoder] = OrderedDict()
+_decoders: OrderedDict[tuple[str, ...], Decoder] = OrderedDict()
 
 
-def decoder_for(language_model: LanguageModel, spoken_terms: tuple[str, ...]) -> Decoder:
-    """Return the decoder with a language model and vocabulary; making one takes a second."""
-    key = (language_model, spoken_terms)
-    if key not in _decoders:
-        _decoders[key] = _clinic(spoken_terms) if language_model == "clinic" else _general(spoken_terms)
+def decoder_for(spoken_terms: tuple[str, ...]) -> Decoder:
+    """Return the decoder that knows some terms; making one takes a second."""
+    if spoken_terms not in _decoders:
+        _decoders[spoken_terms] = new_decoder(spoken_terms)
         if len(_decoders) > MAX_DECODERS:
             _decoders.popitem(last=False)
-    _decoders.move_to_end(key)
-    return _decoders[key]
+    _decoders.move_to_end(spoken_terms)
+    return _decoders[spoken_terms]
 
 
-def _clinic(spoken_terms: tuple[str, ...]) -> Decoder:
-    decoder = Decoder(loglevel="FATAL", lm=None)
-    teach_terms(decoder, spoken_terms, in_model=False)
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "clinic.lm"
-        write_language_model(path, spoken_terms)
-        decoder.add_lm_file("clinic", str(path))
-    decoder.activate_search("clinic")
-    return decoder
+def new_decoder(spoken_terms: tuple[str, ...], **options: int) -> Decoder:
+    """Return a decoder with the wheel's language model, to which words of the terms that it lacks are added.
 
-
-def _general(spoken_terms: tuple[str, ...]) -> Decoder:
-    decoder = Decoder(loglevel="FATAL")
-    teach_terms(decoder, spoken_terms, in_model=True)
-    return decoder
-
-
-def teach_terms(decoder: Decoder, spoken_terms: tuple[str, ...], *, in_model: bool) -> None:
-    """Add what the wheel's dictionary lacks, to the active language model too if there is one."""
-    for word in {*extra_pronunciations(), *(word for term in spoken_terms for word in term.split())}:
+    Args:
+        spoken_terms: All of them pronounceable.
+        **options: Of pocketsphinx.
+    """
+    decoder = Decoder(loglevel="FATAL", **options)
+    for word in {word for term in spoken_terms for word in term.split()}:
         if decoder.lookup_word(word) is None:
-            decoder.add_word(word, pronounce(word), in_model)
+            decoder.add_word(word, pronounce(word), True)
+    return decoder
 
 
-def recognise(pcm: bytes, rate: int, language_model: LanguageModel, spoken_terms: tuple[str, ...]) -> tuple[Word, ...]:
+def recognise(pcm: bytes, rate: int, spoken_terms: tuple[str, ...]) -> tuple[Word, ...]:
     """Recognise one whole channel: find the regions with speech, then decode each.
 
     Args:
         pcm: 16-bit little-endian mono samples.
         rate: Samples per second; anything but 16000 is resampled, since the acoustic model knows only that.
-        language_model: ``clinic`` is `local.speech.engines.language_model`, ``general`` the one inside the wheel.
-        spoken_terms: Terms made more likely, all of them pronounceable. The general model only learns their words.
+        spoken_terms: As for `new_decoder`.
     """
     if rate != RATE:
         pcm = soxr.resample(np.frombuffer(pcm, "<i2"), rate, RATE).astype("<i2").tobytes()
-    decoder = decoder_for(language_model, spoken_terms)
+    decoder = decoder_for(spoken_terms)
     words: list[Word] = []
     for start, region in _speech(pcm):
         decoder.start_utt()

@@ -8,10 +8,11 @@ import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from starlette.types import Message
 from starlette.websockets import WebSocket, WebSocketDisconnect
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
-from local.speech.engines import ChannelStream, Heard, Passage
+from local.speech.engines import ChannelStream, Passage
 from local.speech.faults import MAX_DELAY
 from local.speech.faulty_answers import reset, transport_of
 from local.speech.live.controls import NotUnderstood, read_control
@@ -77,6 +78,7 @@ class Connection:
     Args:
         socket: Accepted.
         streams: One for each channel that is recognised; released at the end.
+        news: Set when a stream has something to say although no audio came.
         options: What the stream asks for.
         messages: Writes its messages.
         faults: Ordered failures that it meets.
@@ -88,6 +90,7 @@ class Connection:
         self,
         socket: WebSocket,
         streams: Sequence[ChannelStream],
+        news: asyncio.Event,
         options: StreamOptions,
         messages: Messages,
         faults: Sequence[StreamFault],
@@ -96,6 +99,8 @@ class Connection:
     ) -> None:
         self._socket = socket
         self._streams = list(streams)
+        self._news = news
+        self._receiving: asyncio.Task[Message] | None = None
         self._options = options
         self._messages = messages
         self._faults = list(faults)
@@ -126,6 +131,8 @@ class Connection:
             raise
         finally:
             await self._outbox.close()
+            if self._receiving is not None:
+                self._receiving.cancel()
             for stream in self._streams:
                 await stream.release()
 
@@ -143,8 +150,12 @@ class Connection:
             async with asyncio.timeout(None) as limit:
                 while True:
                     limit.reschedule(deadline)
-                    message = await self._receive()
+                    arrived = await self._message_or_news()
                     limit.reschedule(None)
+                    if not arrived:
+                        await self._say_news()
+                        continue
+                    message = await self._receive()
                     if isinstance(message, str):
                         if not await self._control(message):
                             return
@@ -158,8 +169,20 @@ class Connection:
         except TimeoutError:
             raise _Over(*NET_0001) from None
 
+    async def _message_or_news(self) -> bool:
+        """Wait until there is a message, or something to say; return whether it is a message."""
+        if self._receiving is None:
+            self._receiving = asyncio.create_task(self._socket.receive())
+        news = asyncio.create_task(self._news.wait())
+        try:
+            await asyncio.wait((self._receiving, news), return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            news.cancel()
+        return self._receiving.done()
+
     async def _receive(self) -> str | bytes:
-        message = await self._socket.receive()
+        receiving, self._receiving = self._receiving, None
+        message = await (receiving or self._socket.receive())
         if message["type"] == "websocket.disconnect":
             raise WebSocketDisconnect(message["code"], message.get("reason"))
         data: bytes | None = message.get("bytes")
@@ -200,6 +223,11 @@ class Connection:
                     await self._say(index, await stream.finalize())
         return control.kind != "CloseStream"
 
+    async def _say_news(self) -> None:
+        self._news.clear()
+        for index, stream in enumerate(self._streams):
+            await self._say(index, await stream.feed(b""))
+
     async def _finish(self) -> None:
         """Say the rest, then close the stream in order."""
         for index, stream in enumerate(self._streams):
@@ -210,11 +238,10 @@ class Connection:
             await self._send(self._messages.metadata(sha256=self._digest.hexdigest(), duration=self._seconds))
         raise _Over(1000)
 
-    async def _say(self, index: int, heard: Sequence[Heard]) -> None:
+    async def _say(self, index: int, heard: Sequence[Passage]) -> None:
         """Send what an engine has heard in a channel."""
-        for event in heard:
-            if isinstance(event, Passage):
-                await self._send_passage(index, event)
+        for passage in heard:
+            await self._send_passage(index, passage)
 
     async def _send_passage(self, index: int, passage: Passage) -> None:
         if not passage.final and not self._options.interim_results:

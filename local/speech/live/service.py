@@ -84,14 +84,15 @@ class LiveService:
             vocabulary=options.listen.keyterms,
         )
         channels = options.channels if options.listen.multichannel else 1
-        entry.channels = [engine.open_stream(asked) for _ in range(channels)]
+        news = asyncio.Event()
+        entry.channels = [engine.open_stream(asked, news.set) for _ in range(channels)]
         entry.status = 101
         await socket.accept(
             subprotocol=next(iter(socket.scope["subprotocols"]), None),
             headers=[(b"dg-request-id", entry.request_id.encode())],
         )
         messages = Messages(engine, options, entry.request_id)
-        await Connection(socket, entry.channels, options, messages, faults, entry, self.limits).run()
+        await Connection(socket, entry.channels, news, options, messages, faults, entry, self.limits).run()
 
 
 async def _fail_handshake(socket: WebSocket, entry: StreamEntry, faults: list[StreamFault]) -> None:

@@ -12,6 +12,8 @@ from deepgram.core.api_error import ApiError
 from deepgram.environment import DeepgramClientEnvironment
 from deepgram.types.listen_v1response import ListenV1Response
 
+from local.speech.engines import StreamRequest
+from local.speech.engines.live_channel import LiveChannel
 from local.wer import compare
 from tests.local.speech.calls import NAMES, SAMPLES, encoded, options, recording, tone, turns, wav
 from tests.local.speech.conftest import KEY, AudioHost, Speech
@@ -159,10 +161,17 @@ def test_a_language_that_the_recogniser_does_not_know_is_refused(recogniser: Spe
 
 
 @pytest.mark.skipif(find_spec("pocketsphinx") is None, reason="there is no wheel for this Python version")
-def test_the_general_language_model_can_be_used_and_taught_a_word() -> None:
+def test_pocketsphinx_recognises_where_whisper_does_not_run_and_can_be_taught_a_word() -> None:
+    from local.speech.engines import pocketsphinx_live
     from local.speech.engines import recogniser as recogniser_process
 
     channel = recording(NAMES[0], options(multichannel="true")).channels[0]
     clip = channel.samples()[int(15.5 * channel.rate) : int(21 * channel.rate)].tobytes()
-    words = recogniser_process.recognise(clip, channel.rate, "general", ("latanoprost eyecare",))
+    words = recogniser_process.recognise(clip, channel.rate, ("unseen eyecare",))
     assert "doctor" in [word.text for word in words]
+    live = LiveChannel(StreamRequest(channel.rate, True, 0.3), pocketsphinx_live.tools(("unseen eyecare",)))
+    pieces = [clip[start : start + channel.rate] for start in range(0, len(clip), channel.rate)]
+    heard = [passage for piece in pieces for passage in live.feed(piece)] + live.finish()
+    assert any(passage.words for passage in heard if not passage.final)
+    assert "doctor" in [word.text for passage in heard if passage.final for word in passage.words]
+    live.release()
