@@ -19,7 +19,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, Protocol
 
-from callscribe.deepgram.errors import AUDIO_REFUSED, RATE_LIMITED
+from callscribe.deepgram.errors import AUDIO_REFUSED, ERROR_PREFIX, RATE_LIMITED
 from callscribe.live.call import SAMPLE_RATE
 from streamer.deepgram.connection import ConnectionLost, HandshakeFailed, KeyRefused, open_connection
 from streamer.deepgram.conversation import Conversation, Patience
@@ -292,7 +292,7 @@ class DeepgramSession:
         self._rejections += 1
         if self._rejections == _MAX_REJECTIONS:
             raise DeepgramRefused(
-                f"Deepgram.{lost.reason or lost.code}", f"the audio was refused {_MAX_REJECTIONS} times"
+                f"{ERROR_PREFIX}.{lost.reason or lost.code}", f"the audio was refused {_MAX_REJECTIONS} times"
             ) from None
 
     def _note_model(self, name: str) -> None:
@@ -317,7 +317,8 @@ class DeepgramSession:
         remaining = self._trouble_since + self._limits.outage - now
         if remaining <= 0:
             raise DeepgramUnavailable(
-                "Deepgram.Unavailable", f"no new words for {self._limits.outage:.0f} s; the last reason: {reason}"
+                f"{ERROR_PREFIX}.Unavailable",
+                f"no new words for {self._limits.outage:.0f} s; the last reason: {reason}",
             )
         bound = min(_MAX_BACK_OFF_SECONDS, _BACK_OFF_SECONDS * 2.0**self._attempts)
         self._attempts = min(self._attempts + 1, 10)
