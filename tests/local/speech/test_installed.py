@@ -56,6 +56,7 @@ def test_pocketsphinx_can_be_asked_for() -> None:
     assert (chosen.engine.name, chosen.warning) == ("local-pocketsphinx", None)
 
 
+@needs_pocketsphinx
 def test_what_is_asked_for_and_missing_is_refused(missing: Missing) -> None:
     missing("faster_whisper")
     with pytest.raises(ValueError, match="whisper is not installed"):
