@@ -18,6 +18,7 @@ from callscribe.audio_facts import AudioFacts
 from callscribe.contract.call_kind import CallKind
 from callscribe.recordings.calls import CallRecording
 from callscribe.recordings.recording import AdmittedRecording, Provenance, RecordingObject, recording_id
+from tests.fakes.s3_event import object_created
 from tests.fakes.table import create_transcript_table
 
 if TYPE_CHECKING:
@@ -68,36 +69,12 @@ class Cloud:
         bucket: str = "recordings",
         metadata: dict[str, str] | None = None,
     ) -> dict[str, Any]:
-        """Put a recording and return its announcement."""
+        """Put a recording and return the event that says so."""
         content = wav() if content is None else content
         response = self.s3.put_object(Bucket=bucket, Key=key, Body=content, Metadata=metadata or {})
-        announced = {
-            "key": key,
-            "size": len(content),
-            "etag": response["ETag"].strip('"'),
-            "sequencer": "00617F08299329D189",
-        }
-        if "VersionId" in response:
-            announced["version-id"] = response["VersionId"]
-        return {
-            "version": "0",
-            "id": "17793124-05d4-b198-2fde-7ededc63b103",
-            "detail-type": "Object Created",
-            "source": "aws.s3",
-            "account": ACCOUNT,
-            "time": "2026-11-20T10:00:00Z",
-            "region": REGION,
-            "resources": [f"arn:aws:s3:::{bucket}"],
-            "detail": {
-                "version": "0",
-                "bucket": {"name": bucket},
-                "object": announced,
-                "request-id": "C3D13FE58DE4C810",
-                "requester": ACCOUNT,
-                "source-ip-address": "203.0.113.7",
-                "reason": "PutObject",
-            },
-        }
+        return object_created(
+            bucket=bucket, key=key, size=len(content), stored=response, sequencer="00617F08299329D189"
+        )
 
     def claim(self, recording: str) -> dict[str, Any]:
         """Return the claim of a recording."""

@@ -29,6 +29,7 @@ from moto.s3.models import s3_backends
 from operations.environment import Environment
 from operations.rebuild import Rebuild
 from operations.redrive import redrive, redrive_claims
+from tests.fakes.s3_event import object_created
 from tests.patience import PATIENCE_SECONDS
 from tests.workflow import engine
 from tests.workflow.cloudformation import ACCOUNT, REGION, Deployed, Resource
@@ -355,34 +356,8 @@ class Workflow:
         """Put an object; return the event by which S3 announces it on EventBridge."""
         bucket = bucket or self.recordings
         stored = self.s3.put_object(Bucket=bucket, Key=key, Body=content)
-        described: dict[str, Any] = {
-            "key": key,
-            "size": len(content),
-            "etag": stored["ETag"].strip('"'),
-            "sequencer": f"{time.monotonic_ns():016X}",
-        }
-        if "VersionId" in stored:
-            described["version-id"] = stored["VersionId"]
-        # Amazon S3 User Guide, "Amazon S3 event notification message structure for Amazon EventBridge".
-        return {
-            "version": "0",
-            "id": "17793124-05d4-b198-2fde-7ededc63b103",
-            "detail-type": "Object Created",
-            "source": "aws.s3",
-            "account": "123456789012",
-            "time": "2026-11-20T09:31:00Z",
-            "region": REGION,
-            "resources": [f"arn:aws:s3:::{bucket}"],
-            "detail": {
-                "version": "0",
-                "bucket": {"name": bucket},
-                "object": described,
-                "request-id": "N4N7GDK58NMKJ12R",
-                "requester": "123456789012",
-                "source-ip-address": "192.0.2.1",
-                "reason": "PutObject",
-            },
-        }
+        sequencer = f"{time.monotonic_ns():016X}"
+        return object_created(bucket=bucket, key=key, size=len(content), stored=stored, sequencer=sequencer)
 
     def age(self, event: Mapping[str, Any]) -> None:
         """Make an announced version an hour older than it is."""

@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-import threading
-from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, cast
 from unittest.mock import Mock
@@ -22,6 +20,7 @@ from lambdas.admit_recording.object_created import ObjectCreated
 from lambdas.admit_recording.objects import Objects
 from lambdas.common.claims import Claims
 from lambdas.common.clinics import Clinics
+from tests.fakes.together import together
 from tests.lambdas.cloud import EXECUTION, KEY, LEASE, NOW, OTHER_EXECUTION, AtomicTable, Cloud, wav
 
 if TYPE_CHECKING:
@@ -127,14 +126,11 @@ def test_unusual_keys_are_found_as_they_are(cloud: Cloud, door: Door, key: str, 
 def test_the_same_object_announced_five_times_at_once_is_claimed_once(cloud: Cloud) -> None:
     event = cloud.upload()
     door = Door(cloud, table=cast("Table", AtomicTable(cloud.table)))
-    together = threading.Barrier(5)
 
     def announce(number: int) -> tuple[str, str]:
-        together.wait()
         return outcome(door.decide(event, f"{EXECUTION}-{number}"))
 
-    with ThreadPoolExecutor(5) as pool:
-        outcomes = list(pool.map(announce, range(5)))
+    outcomes = together(announce)
     assert outcomes.count(("claimed", "new")) == 1
     assert outcomes.count(("duplicate", "in-progress")) == 4
 

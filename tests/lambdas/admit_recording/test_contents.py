@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import threading
-from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, cast
 
@@ -13,6 +11,7 @@ from callscribe.recordings.recording import AdmittedRecording, recording_id
 from lambdas.admit_recording.admission import NewVersionPolicy
 from lambdas.admit_recording.objects import digest_in
 from lambdas.common.claims import Claims
+from tests.fakes.together import together
 from tests.lambdas.admit_recording.test_admission import Door, outcome
 from tests.lambdas.cloud import EXECUTION, KEY, NOW, OTHER_EXECUTION, AtomicTable, Cloud, wav
 
@@ -183,14 +182,11 @@ class TestTheSameBytesOfACall:
     def test_that_come_many_times_at_once_are_claimed_once(self, cloud: Cloud) -> None:
         events = [cloud.upload() for _ in range(5)]
         door = Door(cloud, table=cast("Table", AtomicTable(cloud.table)))
-        together = threading.Barrier(5)
 
         def announce(number: int) -> str:
-            together.wait()
             return second(door, events[number], f"{EXECUTION}-{number}").verdict
 
-        with ThreadPoolExecutor(5) as pool:
-            verdicts = list(pool.map(announce, range(5)))
+        verdicts = together(announce)
         assert sorted(verdicts) == ["claimed", "wait", "wait", "wait", "wait"]
 
 

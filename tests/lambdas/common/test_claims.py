@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-import threading
-from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, cast
 
@@ -20,6 +18,7 @@ from lambdas.common.claims import (
     Taken,
 )
 from lambdas.common.errors import SafeError
+from tests.fakes.together import together
 from tests.lambdas.cloud import (
     EXECUTION,
     LEASE,
@@ -94,14 +93,11 @@ def test_a_claim_expires_with_the_retention(cloud: Cloud) -> None:
 
 def test_of_five_simultaneous_executions_one_gets_the_claim(cloud: Cloud) -> None:
     table = cast("Table", AtomicTable(cloud.table))
-    together = threading.Barrier(5)
 
     def announce(number: int) -> Taken | Duplicate:
-        together.wait()
         return take(Claims(table=table), execution=f"{EXECUTION}-{number}")
 
-    with ThreadPoolExecutor(5) as pool:
-        outcomes = list(pool.map(announce, range(5)))
+    outcomes = together(announce)
     assert outcomes.count(Taken()) == 1
     assert outcomes.count(Duplicate(reason="in-progress")) == 4
 
@@ -172,14 +168,11 @@ def test_of_five_simultaneous_redrives_one_gets_the_claim(cloud: Cloud) -> None:
     table = cast("Table", AtomicTable(cloud.table))
     take(Claims(table=table))
     set_status(cloud, "failed")
-    together = threading.Barrier(5)
 
     def redrive(number: int) -> Taken | Duplicate:
-        together.wait()
         return take(Claims(table=table), execution=f"{EXECUTION}-{number}")
 
-    with ThreadPoolExecutor(5) as pool:
-        outcomes = list(pool.map(redrive, range(5)))
+    outcomes = together(redrive)
     assert outcomes.count(Taken()) == 1
 
 
@@ -273,14 +266,11 @@ def test_a_request_is_sent_again_after_one_that_failed(claims: Claims) -> None:
 def test_of_two_simultaneous_deliveries_one_may_send(cloud: Cloud) -> None:
     table = cast("Table", AtomicTable(cloud.table))
     take(Claims(table=table))
-    together = threading.Barrier(2)
 
     def deliver(_: int) -> Any:
-        together.wait()
         return type(begin(Claims(table=table)))
 
-    with ThreadPoolExecutor(2) as pool:
-        outcomes = set(pool.map(deliver, range(2)))
+    outcomes = set(together(deliver, times=2))
     assert outcomes == {RequestLease, RequestInFlight}
 
 

@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-import threading
-from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, cast
 from unittest.mock import Mock
@@ -17,6 +15,7 @@ from lambdas.common.clinics import Clinics, KnownClinic
 from lambdas.common.errors import TransientError
 from tests.callscribe.live_calls import live_item
 from tests.contracts.golden import Golden, golden
+from tests.fakes.together import together
 from tests.lambdas.cloud import NOW, AtomicTable, Cloud
 
 if TYPE_CHECKING:
@@ -164,14 +163,12 @@ def test_a_dispute_names_clinics_and_sources_in_the_log(register: Register, outp
 
 def test_of_many_at_once_one_decides_for_all(cloud: Cloud) -> None:
     register = Register(cloud, table=cast("Table", AtomicTable(cloud.table)))
-    known, together = register.known(), threading.Barrier(5)
+    known = register.known()
 
     def decide(number: int) -> ClinicDecision | None:
-        together.wait()
         return register.settle_as(known, says(ClinicSource.ATTRIBUTE, f"clinic-{number}"))
 
-    with ThreadPoolExecutor(5) as pool:
-        decisions = list(pool.map(decide, range(5)))
+    decisions = together(decide)
     assert len({decision and decision.clinic_id for decision in decisions}) == 1
     assert len(register.item()["conflicts"]) == 4
 

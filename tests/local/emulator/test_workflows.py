@@ -219,6 +219,17 @@ def test_a_refused_condition_is_named_as_the_integration_names_it(account: Accou
     assert item["status"] == {"S": "done"}
 
 
+def putting(entry: dict[str, Any]) -> dict[str, Any]:
+    """A state machine that puts one event."""
+    task = {
+        "Type": "Task",
+        "Resource": "arn:aws:states:::events:putEvents",
+        "Arguments": {"Entries": [entry]},
+        "End": True,
+    }
+    return {"StartAt": "Announce", "States": {"Announce": task}}
+
+
 def test_an_event_put_by_a_state_reaches_the_rules_of_its_bus(account: Account) -> None:
     events, queue, bus = account.client("events"), account.queue(), unique("bus")
     events.create_event_bus(Name=bus)
@@ -228,14 +239,8 @@ def test_an_event_put_by_a_state_reaches_the_rules_of_its_bus(account: Account) 
     entry = {
         "EventBusName": bus, "Source": "callscribe", "DetailType": "Call Transcribed", "Detail": {"call_id": "c1"}
     }  # fmt: skip
-    task = {
-        "Type": "Task",
-        "Resource": "arn:aws:states:::events:putEvents",
-        "Arguments": {"Entries": [entry]},
-        "End": True,
-    }
 
-    execution = account.start({"StartAt": "Announce", "States": {"Announce": task}})
+    execution = account.start(putting(entry))
 
     assert account.ended(execution)["status"] == "SUCCEEDED"
     received = json.loads(account.receive(queue)["Body"])
@@ -244,14 +249,8 @@ def test_an_event_put_by_a_state_reaches_the_rules_of_its_bus(account: Account) 
 
 def test_an_event_that_is_refused_fails_the_state(account: Account) -> None:
     entry = {"Source": "aws.forged", "DetailType": "x", "Detail": {}}
-    task = {
-        "Type": "Task",
-        "Resource": "arn:aws:states:::events:putEvents",
-        "Arguments": {"Entries": [entry]},
-        "End": True,
-    }
 
-    execution = account.start({"StartAt": "Announce", "States": {"Announce": task}})
+    execution = account.start(putting(entry))
 
     assert account.ended(execution)["error"] == "EventBridge.FailedEntry"
 
