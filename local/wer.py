@@ -1,4 +1,4 @@
-"""``python -m local.wer RECORDING [SCRIPT]``: how well the local recogniser writes a recording of your own.
+"""``python -m local.wer [--live] RECORDING [SCRIPT]``: how well the local recogniser writes a recording of your own.
 
 The word error rate of a recording is how many words were left out, put in or mistaken, over how many were said. Both
 sides are compared as `normal` writes them, so that ``$200`` and ``two hundred dollars`` are the same.
@@ -7,7 +7,6 @@ sides are compared as `normal` writes them, so that ``$200`` and ``two hundred d
 from __future__ import annotations
 
 import argparse
-import io
 import itertools
 import json
 import re
@@ -17,8 +16,8 @@ import tempfile
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 import httpx
 import numpy as np
@@ -27,6 +26,7 @@ from rich.console import Console
 from rich.table import Column, Table
 from rich.text import Text
 
+from local.live_wer import Recognised, lateness, model_name, play
 from local.server_process import ServerDidNotStart, ServerProcess, free_port
 from local.speech.authentication import KEY_VARIABLE
 from local.speech.spoken_numbers import number_spans
@@ -177,13 +177,17 @@ def script_of(recording: Path) -> Path:
     raise UnusableScript(f"{recording} has no script of the same name beside it (.json or .txt): name one")
 
 
-def transcribe(client: httpx.Client, audio: bytes) -> dict[str, Any]:
+def transcribe(client: httpx.Client, recording: Path) -> Recognised:
     """Have the running server transcribe a recording, each channel on its own."""
+    begun = time.monotonic()
     parameters = {"model": "nova-3", "multichannel": "true"}
-    answer = client.post("/v1/listen", params=parameters, content=audio)
+    answer = client.post("/v1/listen", params=parameters, content=recording.read_bytes())
     answer.raise_for_status()
-    reply: dict[str, Any] = answer.json()
-    return reply
+    took = time.monotonic() - begun
+    metadata, channels = answer.json()["metadata"], answer.json()["results"]["channels"]
+    (info,) = metadata["model_info"].values()
+    transcripts = [channel["alternatives"][0]["transcript"] for channel in channels]
+    return Recognised(transcripts, model_name(info), metadata["duration"], took)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -195,12 +199,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("recording", type=Path, help="an audio file, or a folder of them with their scripts")
     parser.add_argument("script", type=Path, nargs="?", help="what is said; default: the file beside it, .json or .txt")
+    parser.add_argument(
+        "--live", action="store_true", help="play it as a live call, at the pace of speech, and measure lateness too"
+    )
     arguments, server_arguments = parser.parse_known_args(argv)
     console, errors = Console(highlight=False), Console(stderr=True, highlight=False)
     try:
         pairs = _pairs(arguments.recording, arguments.script)
         with tempfile.TemporaryDirectory() as folder:
-            _measure(console, pairs, server_arguments, Path(folder) / "speech.log")
+            _measure(console, pairs, server_arguments, Path(folder), live=arguments.live)
     except (OSError, UnusableScript, ServerDidNotStart, httpx.HTTPError) as problem:
         errors.print(Text(str(problem), style="red"), soft_wrap=True)
         return 1
@@ -214,7 +221,9 @@ def _pairs(recording: Path, script: Path | None) -> list[tuple[Path, Path]]:
     return [(path, script_of(path)) for path in files]
 
 
-def _measure(console: Console, pairs: Sequence[tuple[Path, Path]], arguments: Sequence[str], log: Path) -> None:
+def _measure(
+    console: Console, pairs: Sequence[tuple[Path, Path]], arguments: Sequence[str], folder: Path, *, live: bool
+) -> None:
     key = secrets.token_hex(20)
     server = ServerProcess(
         name="speech server",
@@ -222,38 +231,31 @@ def _measure(console: Console, pairs: Sequence[tuple[Path, Path]], arguments: Se
         arguments=arguments,
         port=free_port(),
         health_path="/health",
-        log=log,
+        log=folder / "speech.log",
         environment={KEY_VARIABLE: key},
     )
     table = Table(Column("recording", overflow="fold"), "channel", "words", "errors", "WER", "audio", "took")
-    total, model = Score(0, 0), ""
+    total, found = Score(0, 0), list[Recognised]()
+    clicks = folder / "clicks.wav"
+    soundfile.write(clicks, np.eye(800, 2), 8000)  # channels that differ, so that each goes to a process of its own
     with server, httpx.Client(base_url=server.url, timeout=PATIENCE_SECONDS, trust_env=False) as client:
         client.headers["authorization"] = f"Token {key}"
-        transcribe(client, _two_clicks())  # by the time that is answered the models are loaded
+        recognise = partial(play, server.url, key) if live else partial(transcribe, client)
+        recognise(clicks)  # by the time that is answered the models are loaded
         for recording, script in pairs:
-            begun = time.monotonic()
-            reply = transcribe(client, recording.read_bytes())
-            took = time.monotonic() - begun
-            channels = [channel["alternatives"][0]["transcript"] for channel in reply["results"]["channels"]]
-            scores = compare(script, channels)
+            found.append(heard := recognise(recording))
+            scores = compare(script, heard.transcripts)
             both = sum(scores, Score(0, 0))
             total += both
-            (info,) = reply["metadata"]["model_info"].values()
-            model = f"{info['name']} {info['version']} ({info['arch']})"
             for index, channel in enumerate(scores):
                 table.add_row(recording.name if index == 0 else "", str(index), *_figures(channel))
-            table.add_row("", "all", *_figures(both), f"{reply['metadata']['duration']:.1f} s", f"{took:.1f} s")
+            table.add_row("", "all", *_figures(both), f"{heard.seconds:.1f} s", f"{heard.took:.1f} s")
     if len(pairs) > 1:
         table.add_row("all", "all", *_figures(total))
     console.print(table)
-    console.print(model, markup=False)
-
-
-def _two_clicks() -> bytes:
-    """Return a recording without speech whose channels differ, so that each goes to a process of its own."""
-    file = io.BytesIO()
-    soundfile.write(file, np.eye(800, 2), 8000, format="WAV")
-    return file.getvalue()
+    if live:
+        console.print(lateness(found))
+    console.print(" / ".join(sorted({heard.model for heard in found})), markup=False)
 
 
 def _figures(found: Score) -> list[str]:

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import soundfile
 
+from local.speech.engines.frames import encode_frame
 from local.wer import Score, UnusableScript, compare, main, normal, read_script, score, script_of, word_errors
 
 
@@ -108,3 +109,17 @@ def test_the_command_measures_every_recording_of_a_folder(tmp_path: Path, capsys
     assert "two.wav" in shown
     assert "0.0 %" in shown
     assert "local-scripted" in shown
+
+
+def test_a_recording_is_played_as_a_live_call(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    numbers = range(60)
+    frames = b"".join(map(encode_frame, numbers))
+    sound = np.frombuffer(frames, "<i2")
+    soundfile.write(tmp_path / "call.wav", np.stack([sound, np.zeros_like(sound)], axis=1), 8000, subtype="PCM_16")
+    said = {"channel": 0, "start": 0.0, "end": 1.2, "text": " ".join(f"f{number}" for number in numbers)}
+    (tmp_path / "call.json").write_text(json.dumps([said]))
+    assert main(["--live", str(tmp_path / "call.wav"), "--engine", "frames"]) == 0
+    shown = capsys.readouterr().out
+    assert "0.0 %" in shown
+    assert "interim words" in shown
+    assert "local-frames" in shown
