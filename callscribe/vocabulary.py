@@ -1,10 +1,10 @@
 """Each clinic's own terms, as they are kept in Parameter Store."""
 
-import json
 import re
 from typing import Final
 
 from callscribe.failures import SafeError
+from callscribe.serialization import InvalidData, decode_json
 
 MAX_AGE_SECONDS: Final = 300
 """Longest time until a changed vocabulary counts."""
@@ -33,9 +33,6 @@ def terms_in(value: str, *, name: str) -> tuple[str, ...]:
         VocabularyMalformed: It is not a JSON array of texts.
     """
     try:
-        terms = json.loads(value)
-    except ValueError:
-        terms = None
-    if not isinstance(terms, list) or not all(isinstance(term, str) for term in terms):
-        raise VocabularyMalformed("Vocabulary.Malformed", f"parameter {name} must be a JSON array of texts")
-    return tuple(terms)
+        return decode_json(tuple[str, ...], value, name)
+    except InvalidData:
+        raise VocabularyMalformed("Vocabulary.Malformed", f"parameter {name} must be a JSON array of texts") from None

@@ -12,11 +12,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from hashlib import sha256
-from typing import TYPE_CHECKING, Any, ClassVar, Generic, Protocol, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Generic, Protocol, TypeAlias, TypeVar
+
+import msgspec
+from msgspec import UNSET, Meta
 
 from callscribe.recordings.keys import NotACall, UnknownExtension, UnknownLayout, parse_key
 from callscribe.recordings.recording import recording_id
-from callscribe.serialization import InvalidData, decode_json
+from callscribe.serialization import InvalidData, decode, decode_json
 from operations.rendering import object_name
 
 if TYPE_CHECKING:
@@ -100,10 +103,6 @@ class FailedCall(Generic[R]):
     step: str | None = None
 
 
-class _UnknownForm(Exception):
-    """The message has none of the three known forms."""
-
-
 def read_message(message: MessageTypeDef) -> FailedCall[Repeat]:
     """Read *message*, received with its ``SentTimestamp`` and its ``ERROR_CODE`` attribute."""
     call: FailedCall[Repeat] = FailedCall(
@@ -114,29 +113,29 @@ def read_message(message: MessageTypeDef) -> FailedCall[Repeat]:
     )
     text = message["Body"]
     try:
-        body = decode_json(dict[str, Any], text, "the body")
-        if "task_token" in body:
-            recording = _mapping(body, "recording")
+        form = decode_json(_Form, text, "the body")
+        if form.task_token is not UNSET:
+            work = decode_json(_Work, text, "the body")
             return replace(
                 call,
-                repeat=SendBack(body=text, subject=_text(body, "task_token")),
-                call_id=recording.get("call_id"),
-                object_name=object_name(recording.get("bucket"), recording.get("key")),
+                repeat=SendBack(body=text, subject=work.task_token),
+                call_id=work.recording.call_id,
+                object_name=object_name(work.recording.bucket, work.recording.key),
                 step="Transcribe",
             )
-        failure = _failure(body)
-        bucket, key, identity = _announced(failure.event)
+        failure = _failure(form, text)
+        announced = decode(_Announcement, failure.event, "the event").detail
         attribute = message.get("MessageAttributes", {}).get("ERROR_CODE")
         delivery_error = attribute.get("StringValue") if attribute else None
         return replace(
             call,
-            repeat=StartAgain(event=failure.event, subject=identity, ended_execution=failure.execution),
-            call_id=body.get("call_id") or _call_id(key),
-            object_name=object_name(bucket, key),
+            repeat=StartAgain(event=failure.event, subject=announced.identity, ended_execution=failure.execution),
+            call_id=failure.call_id or _call_id(announced.object.key),
+            object_name=object_name(announced.bucket.name, announced.object.key),
             error=failure.error or delivery_error,
-            step=body.get("step"),
+            step=failure.step,
         )
-    except (InvalidData, _UnknownForm) as error:
+    except InvalidData as error:
         return replace(call, problem=str(error))
 
 
@@ -189,37 +188,95 @@ def read_failed_admission(item: Mapping[str, Any]) -> FailedCall[Repeat]:
     )
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Failure:
-    event: Mapping[str, Any]
+_Name = Annotated[str, Meta(min_length=1)]
+
+
+class _Form(msgspec.Struct, rename={"detail_type": "detail-type"}):
+    """What tells the forms of a message from each other."""
+
+    task_token: object = UNSET
+    event: object = UNSET
+    detail_type: object = None
+
+
+class _Recording(msgspec.Struct):
+    call_id: str | None = None
+    bucket: str | None = None
+    key: str | None = None
+
+
+class _Work(msgspec.Struct):
+    """A work message."""
+
+    task_token: _Name
+    recording: _Recording
+
+
+class _Failure(msgspec.Struct, kw_only=True):
+    """The state machine's message about a failed call."""
+
+    event: dict[str, Any]
+    call_id: str | None = None
     execution: str | None = None
     error: str | None = None
+    step: str | None = None
 
 
-def _failure(body: Mapping[str, Any]) -> _Failure:
+class _Execution(msgspec.Struct, rename={"execution": "executionArn"}):
+    input: _Name
+    execution: _Name
+    error: str | None = None
+    status: str | None = None
+
+
+class _ExecutionEnded(msgspec.Struct):
+    """EventBridge's event about an execution that has ended."""
+
+    detail: _Execution
+
+
+class _Object(msgspec.Struct, rename={"version_id": "version-id"}):
+    key: _Name
+    etag: str = ""
+    version_id: str | None = None
+
+
+class _Bucket(msgspec.Struct):
+    name: _Name
+
+
+class _Detail(msgspec.Struct):
+    bucket: _Bucket
+    object: _Object
+
+    def __post_init__(self) -> None:
+        if not self.object.version_id and not self.object.etag:
+            raise InvalidData("the event has neither version-id nor etag")
+
+    @property
+    def identity(self) -> str:
+        """Identity of the recording."""
+        return recording_id(self.bucket.name, self.object.key, self.object.version_id, self.object.etag)
+
+
+class _Announcement(msgspec.Struct):
+    """S3's event of EventBridge that announces a recording."""
+
+    detail: _Detail
+
+
+def _failure(form: _Form, text: str) -> _Failure:
     """Find the S3 event in the message of the state machine, of an ended execution, or in the event as it came."""
-    if "event" in body:
-        return _Failure(event=_mapping(body, "event"), execution=body.get("execution"), error=body.get("error"))
-    if body.get("detail-type") == _EXECUTION_ENDED:
-        ended = _mapping(body, "detail")
+    if form.event is not UNSET:
+        return decode_json(_Failure, text, "the body")
+    if form.detail_type == _EXECUTION_ENDED:
+        ended = decode_json(_ExecutionEnded, text, "the body").detail
         return _Failure(
-            event=decode_json(dict[str, Any], _text(ended, "input"), "the input"),
-            execution=_text(ended, "executionArn"),
-            error=ended.get("error") or ended.get("status"),
+            event=decode_json(dict[str, Any], ended.input, "the input"),
+            execution=ended.execution,
+            error=ended.error or ended.status,
         )
-    return _Failure(event=body)
-
-
-def _announced(event: Mapping[str, Any]) -> tuple[str, str, str]:
-    """Bucket, key and identity of the recording that an S3 event of EventBridge announces."""
-    detail = _mapping(event, "detail")
-    announced = _mapping(detail, "object")
-    key = _text(announced, "key")
-    version_id, etag = announced.get("version-id"), announced.get("etag", "")
-    if not version_id and not etag:
-        raise _UnknownForm("the event has neither version-id nor etag")
-    bucket = _text(_mapping(detail, "bucket"), "name")
-    return bucket, key, recording_id(bucket, key, version_id, etag)
+    return _Failure(event=decode_json(dict[str, Any], text, "the event"))
 
 
 def _call_id(key: str) -> str | None:
@@ -229,17 +286,3 @@ def _call_id(key: str) -> str | None:
         return unknown.key.call_id
     except (NotACall, UnknownLayout):
         return None
-
-
-def _mapping(parent: Mapping[str, Any], name: str) -> Mapping[str, Any]:
-    value = parent.get(name)
-    if not isinstance(value, dict):
-        raise _UnknownForm(f"there is no object {name!r}")
-    return value
-
-
-def _text(parent: Mapping[str, Any], name: str) -> str:
-    value = parent.get(name)
-    if not isinstance(value, str) or not value:
-        raise _UnknownForm(f"there is no text {name!r}")
-    return value

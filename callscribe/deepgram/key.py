@@ -1,9 +1,10 @@
 """Deepgram's API key as an operator puts it into a secret."""
 
-import json
+from dataclasses import dataclass, field
 from typing import Final
 
 from callscribe.failures import SafeError
+from callscribe.serialization import InvalidData, decode_json
 
 MAX_AGE_SECONDS: Final = 300
 """How long a process may go on with the key it has read. A refused key is read again at once."""
@@ -13,6 +14,11 @@ REMEDY: Final = 'put the key into the secret, as plain text or as {"api_key": "â
 
 class KeyUnusable(SafeError):
     """The secret holds no usable key; the message says why and never what it holds."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Secret:
+    api_key: str = field(repr=False)
 
 
 def missing() -> KeyUnusable:
@@ -31,13 +37,9 @@ def key_in(value: object) -> str:
     key = value.strip()
     if key.startswith("{"):
         try:
-            fields = json.loads(key)
-        except ValueError:
-            raise KeyUnusable("DeepgramKey.Malformed", f"the secret is no valid JSON; {REMEDY}") from None
-        field = fields.get("api_key")
-        if not isinstance(field, str):
-            raise KeyUnusable("DeepgramKey.Malformed", f"the secret has no text field api_key; {REMEDY}")
-        key = field.strip()
+            key = decode_json(_Secret, key, "the secret").api_key.strip()
+        except InvalidData as invalid:
+            raise KeyUnusable("DeepgramKey.Malformed", f"{invalid}; {REMEDY}") from None
     if not key:
         raise KeyUnusable("DeepgramKey.Empty", f"the secret is empty; {REMEDY}")
     # A key goes into an HTTP header: spaces, line ends and other alphabets cannot be part of one.

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import ClientError
 
 from callscribe.contract.schema import SCHEMA_VERSION
+from callscribe.serialization import InvalidData, decode_json
 from lambdas.common.errors import SafeError, error_code
 
 if TYPE_CHECKING:
@@ -155,7 +156,6 @@ def request_metadata(options: OptionsRecord, *, vocabulary_terms: int) -> dict[s
 def asked_of(reply: ArchivedObject) -> OptionsRecord | None:
     """Return what was asked for a stored reply; `None` where it does not tell, as replies of earlier versions."""
     try:
-        record = json.loads(reply.metadata.get(_OPTIONS, ""))
-    except ValueError:
+        return decode_json(dict[str, Any], reply.metadata.get(_OPTIONS, ""), "the options")
+    except InvalidData:
         return None
-    return record if isinstance(record, dict) else None

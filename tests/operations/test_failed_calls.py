@@ -106,13 +106,16 @@ ENDED = "Step Functions Execution Status Change"
             "the input is nested too deeply",
         ),
         ([1], "the body is of another type"),
-        ({}, "there is no object 'detail'"),
-        ({"event": "text"}, "there is no object 'event'"),
-        ({"detail": {"bucket": {"name": "b"}, "object": {"key": ""}}}, "there is no text 'key'"),
-        ({"detail": {"bucket": {}, "object": {"key": "k", "etag": "e"}}}, "there is no text 'name'"),
+        ({}, "the event has no detail"),
+        ({"event": "text"}, "the body.event is of another type"),
+        (
+            {"detail": {"bucket": {"name": "b"}, "object": {"key": ""}}},
+            "the event.detail.object.key has no value of its kind",
+        ),
+        ({"detail": {"bucket": {}, "object": {"key": "k", "etag": "e"}}}, "the event.detail.bucket has no name"),
         ({"detail": {"bucket": {"name": "b"}, "object": {"key": "k"}}}, "the event has neither version-id nor etag"),
-        ({"task_token": "", "recording": {}}, "there is no text 'task_token'"),
-        ({"task_token": "t"}, "there is no object 'recording'"),
+        ({"task_token": "", "recording": {}}, "the body.task_token has no value of its kind"),
+        ({"task_token": "t"}, "the body has no recording"),
     ],
 )
 def test_a_message_of_another_form_is_not_understood(body: Any, problem: str) -> None:
