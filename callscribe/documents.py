@@ -12,7 +12,7 @@ from callscribe.audio_facts import AudioFacts
 from callscribe.contract.call_kind import CallKind
 from callscribe.contract.schema import SCHEMA_VERSION
 from callscribe.contract.table_keys import transcript_key, transcript_listing
-from callscribe.conversation.call_summary import FLAGS, Flag, SummarySource
+from callscribe.conversation.call_summary import Flag, SummarySource, flag_names
 from callscribe.conversation.roles import RoleAssignment
 from callscribe.conversation.utterances import UtteranceText
 from callscribe.cost import Cost
@@ -316,8 +316,9 @@ def to_item(transcript: Transcript, *, archive: ArchivePointers, max_bytes: int 
 def _whole_item(transcript: Transcript, archive: ArchivePointers) -> dict[str, Any]:
     recording, summary = transcript.recording, transcript.summary
     key = transcript_key(recording.clinic_id, recording.day, recording.call_id, recording.kind)
-    raised = {flag.name for flag in summary.flags if flag.raised}
-    flags: dict[str, Any] = {name: name in raised for name in FLAGS}
+    # A flag that the writer of a document did not know is not there: nobody looked for it.
+    judged = {flag.name: flag.raised for flag in summary.flags}
+    flags: dict[str, Any] = {name: judged.get(name) for name in flag_names()}
     item = TranscriptItem(
         source=transcript.source,
         created_at=transcript.created_at,

@@ -18,8 +18,11 @@ LISTED_ATTRIBUTES: Final = (
     *("duration_seconds", "word_count", "confidence", "quality", "cost", "s3_key"),
     *("appointment_requested", "insurance_mentioned", "callback_requested", "complaint", "cancellation_intent"),
 )
-"""What the listing has of an item: figures and names, no words. DynamoDB projects at most 20 attributes (API Reference,
-"Projection")."""
+"""What the listing has of an item: figures and names, no words.
+
+Stays as it is: CloudFormation updates no index in place, so that a deployment with another list fails where the table
+exists (Template Reference, "AWS::DynamoDB::GlobalTable Projection"). Another list is an index of another name, built
+in one release and read from the next; it has room for 20 attributes (DynamoDB API Reference, "Projection")."""
 
 
 class TranscriptTable(Construct):

@@ -12,7 +12,7 @@ from rich.rule import Rule
 from rich.table import Table
 from rich.text import Text
 
-from callscribe.conversation.call_summary import FLAGS
+from callscribe.conversation.call_summary import flag_names
 from callscribe.live.call import SAMPLE_RATE
 from callscribe.live.coverage import BEGINNING_NOT_PROVEN, END_NOT_PROVEN, STOP_TIMESTAMP, covered_seconds
 
@@ -235,7 +235,7 @@ def _live_notes(item: Item) -> Iterator[str]:
 
 
 def _flags(item: Item) -> str:
-    return ", ".join(name.replace("_", " ") for name in FLAGS if item.get(name))
+    return ", ".join(name.replace("_", " ") for name in flag_names() if item.get(name))
 
 
 def _points(quality: Item | None) -> str:

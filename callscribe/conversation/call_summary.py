@@ -13,14 +13,6 @@ from callscribe.data_files import load
 from callscribe.recognition import Mention, Recognition
 from callscribe.serialization import OpenEnum
 
-FLAGS: Final = (
-    "appointment_requested",
-    "insurance_mentioned",
-    "callback_requested",
-    "complaint",
-    "cancellation_intent",
-)
-
 
 class SummarySource(OpenEnum):
     """Who wrote the summary: one of these, or the speech service by its name, such as `deepgram`."""
@@ -74,7 +66,7 @@ class CallSummary:
     Attributes:
         text: the summary.
         source: who wrote it.
-        flags: one for each name in `FLAGS`, in that order.
+        flags: one for each flag of the lexicon, in its order.
     """
 
     text: str
@@ -164,8 +156,13 @@ def _flag_rules() -> dict[str, _FlagRules]:
             intents=phrase(flag.intents) if flag.intents else None,
             topics=phrase(flag.topics) if flag.topics else None,
         )
-        for name, flag in ((name, file.flags[name]) for name in FLAGS)
+        for name, flag in file.flags.items()
     }
+
+
+def flag_names() -> Sequence[str]:
+    """Names of all flags, in the order of `lexicons/flags-v1.json`."""
+    return tuple(_flag_rules())
 
 
 def _flag(
