@@ -81,13 +81,15 @@ async def test_a_result_that_stays_unreadable_is_a_gap_that_is_told(stage: Stage
     assert (start, end) == (0, 75 * 160 + 2400)
 
 
-@pytest.mark.parametrize("status", [400, 402, 403])
-async def test_a_refusal_for_good_fails_the_call(stage: Stage, status: int) -> None:
+@pytest.mark.parametrize(
+    ("status", "code"), [(400, "BadRequest"), (402, "ASR_PAYMENT_REQUIRED"), (403, "INSUFFICIENT_PERMISSIONS")]
+)
+async def test_a_refusal_for_good_fails_the_call(stage: Stage, status: int, code: str) -> None:
     stage.deepgram_fails({"status": status, "times": None})
     async with stage.streamer():
         item = await stage.follow()
-    assert (item["status"], item["error_code"]) == ("failed", f"Deepgram.HTTP{status}")
-    assert await stage.failed_calls() == [(stage.call_id, f"Deepgram.HTTP{status}")]
+    assert (item["status"], item["error_code"]) == ("failed", f"Deepgram.{code}")
+    assert await stage.failed_calls() == [(stage.call_id, f"Deepgram.{code}")]
 
 
 async def test_a_call_that_failed_in_its_middle_goes_on_there_when_it_is_redriven(
