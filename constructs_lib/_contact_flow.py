@@ -69,10 +69,10 @@ class Action:
 
 
 def start_module(function_arn: str) -> dict[str, Any]:
-    """Return the module that starts streaming and announces the call.
+    """Return the module that starts streaming and registers the call.
 
     Whatever goes wrong, the module returns to the flow that invoked it as if nothing had happened. Streaming goes on
-    unless the call was refused or could not be announced; it does when the answer cannot be read.
+    unless the call was refused or could not be registered; it does when the answer cannot be read.
     """
     return _module(
         _streaming("start-streaming", enabled=True, then="announce", on_error=_RETURN),

@@ -75,7 +75,7 @@ class LiveCallQueues:
 
 
 class LiveIntake:
-    """What announces calls, and their ends.
+    """What registers calls, and their ends.
 
     Args:
         scope: Parent construct.
@@ -117,7 +117,7 @@ class LiveIntake:
             "Start",
             self._shared,
             module="start_live_call",
-            description="Announces a call that a contact flow streams",
+            description="Registers a call that a contact flow streams",
             environment={
                 "CALLS_QUEUE_URL": calls.queue_url,
                 "RETENTION_DAYS": retention_days,
@@ -130,7 +130,7 @@ class LiveIntake:
             },
             timeout=_FLOW_TIMEOUT,
             memory_mib=_FLOW_MEMORY_MIB,
-            without_failed_events="a contact flow invokes the function and hears at once of its failure",
+            without_failed_events="a contact flow invokes the function and is told of its failure at once",
         )
         table = self._shared.table
         _clinics.allow_decisions(start.role, table)  # the right to note the call is among them

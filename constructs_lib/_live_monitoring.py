@@ -72,13 +72,13 @@ def create_live_alarms(
     alarms.add(
         "StartErrors",
         start_function.metric_errors(period=five_minutes),
-        "Calls could not be announced and are not transcribed while they run: see the function's log",
+        "Calls could not be registered and are not transcribed while they run: see the function's log",
         above=0,
     )
     alarms.add(
         "FailedCalls",
         metrics.failed_calls(),
-        "Live calls have failed: mend the cause, then repeat them while their streams still hold the audio",
+        "Live calls have failed: fix the cause, then repeat them while their streams still hold the audio",
         above=0,
     )
     # Not the age of the oldest message: a call stays in the queue while it runs, and the age counts those too. So one

@@ -23,7 +23,7 @@ from constructs_lib.deepgram_options import DeepgramOptions
 from constructs_lib.live_transcript_feed import LiveTranscriptFeed
 from constructs_lib.streamer_settings import CallLimits, Capacity, TaskSettings
 
-# What is kept for a call that Deepgram does not hear; beyond it, Kinesis keeps the audio.
+# Audio that is kept for a call while Deepgram takes none; beyond it, Kinesis keeps it.
 _BUFFER_SECONDS: Final = 60
 
 

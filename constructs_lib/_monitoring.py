@@ -67,12 +67,12 @@ def create_alarms(
     """Create the alarms of a workflow below *scope*, by construct id."""
     alarm = Alarms(scope)
     alarm.add(
-        "FailedCalls", failed_calls, "Calls have failed: mend the cause, then repeat them with the redrive", above=0
+        "FailedCalls", failed_calls, "Calls have failed: fix the cause, then repeat them with the redrive", above=0
     )
     alarm.add(
         "StrandedCalls",
         stranded_calls,
-        "Failed calls could not be put into their queue for a day: mend the queue or its key, then repeat them",
+        "Failed calls could not be put into their queue for a day: fix the queue or its key, then repeat them",
         above=0,
     )
     alarm.add(
@@ -119,7 +119,7 @@ def add_conflict_alarm(alarms: Alarms, conflicts: cloudwatch.IMetric) -> None:
     alarms.add(
         "ClinicConflicts",
         conflicts,
-        "Calls are claimed for two clinics; their words stay with one: list the calls, then mend flow or settings",
+        "Calls are claimed for two clinics; their words stay with one: list the calls, then fix flow or settings",
         above=0,
     )
 

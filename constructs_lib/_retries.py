@@ -11,7 +11,7 @@ from aws_cdk import aws_stepfunctions as sfn
 
 _FIRST_PAUSE: Final = 1  # seconds
 _LONGEST_PAUSE: Final = 60
-# Trouble that passes is borne for five minutes on average: full jitter takes half of each pause.
+# Errors that pass are retried for five minutes on average: full jitter takes half of each pause.
 _PATIENT: Final = 15
 
 

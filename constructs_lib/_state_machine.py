@@ -64,7 +64,7 @@ class Definition:
     Every state that can fail leads, after its retries, to the failed calls; nothing of what was said on the phone
     passes through a state, only ids, names of objects and figures.
 
-    Trouble that passes (throttling, faults and timeouts of AWS) is borne for minutes in every state; what would not
+    Errors that pass (throttling, faults and timeouts of AWS) are retried for minutes in every state; what would not
     pass fails at once.
 
     Args:
@@ -358,7 +358,7 @@ class Definition:
 
     def _build_record_failed_admission(self, retain_for: Duration | None) -> sfn.TaskStateBase:
         """Note the failure of an admission, which may not have come to write a claim."""
-        announced = f"{_INPUT}.detail.object"
+        created = f"{_INPUT}.detail.object"
         expiry = {} if retain_for is None else {EXPIRY: retain_for}
         names = (
             *("type", "schema_version", "status", "bucket", "s3_key", "event", "execution", "updated_at"),
@@ -369,12 +369,12 @@ class Definition:
             self._scope,
             "RecordFailedAdmission",
             table=self._table,
-            # Whatever the execution, one item for each announced content.
+            # Whatever the execution, one item for each content that was put.
             key=_key(
                 failed_admission_key(
                     _filled_in(f"{_INPUT}.detail.bucket.name"),
-                    _filled_in(f"{announced}.key"),
-                    _filled_in(f"({announced}.`version-id` ? {announced}.`version-id` : {announced}.etag)"),
+                    _filled_in(f"{created}.key"),
+                    _filled_in(f"({created}.`version-id` ? {created}.`version-id` : {created}.etag)"),
                 )
             ),
             update_expression="SET " + ", ".join(f"#{name} = :{name}" for name in (*names, *expiry)),
@@ -384,7 +384,7 @@ class Definition:
                 ":schema_version": tasks.DynamoAttributeValue.from_number(SCHEMA_VERSION),
                 ":status": string("failed"),
                 ":bucket": string(_text(f"{_INPUT}.detail.bucket.name")),
-                ":s3_key": string(_text(f"{announced}.key")),
+                ":s3_key": string(_text(f"{created}.key")),
                 ":event": string(f"{{% $string({_INPUT}) %}}"),
                 ":execution": string(_EXECUTION),
                 ":updated_at": string("{% $now() %}"),
@@ -392,7 +392,7 @@ class Definition:
                 ":error_message": string("{% $failure.cause %}"),
                 ":failed_step": string("{% $failure.step %}"),
                 ":GSI2PK": string(FAILED_PARTITION),
-                ":GSI2SK": string(f"{{% $now() & '#' & {announced}.key %}}"),
+                ":GSI2SK": string(f"{{% $now() & '#' & {created}.key %}}"),
                 **{
                     f":{name}": tasks.DynamoAttributeValue.number_from_string(
                         f"{{% $string($floor($millis() / 1000) + {int(age.to_seconds())}) %}}"

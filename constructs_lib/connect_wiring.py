@@ -108,7 +108,7 @@ class ConnectWiring(Construct):
         scope: Parent construct.
         construct_id: Identifier, unique in *scope*.
         instance_arn: ARN of the instance. Functions and keys must be in its region.
-        start_function: Announces a call; returns ``{"live_transcription": "started" | "refused", "reason"}``.
+        start_function: Registers a call; returns ``{"live_transcription": "started" | "refused", "reason"}``.
         end_function: Notes where streaming was stopped.
         recordings: Where the instance puts the recordings of calls. Default: it goes on storing them as it does.
         media_streams: Where it streams calls to. Default: ``MediaStreamStorage()``.

@@ -130,7 +130,7 @@ class DeepgramOptions:
     """Whether dates, amounts and phone numbers are written as one would write them."""
     redact: tuple[str, ...] = ()
     """What is replaced in the text: ``pci``, ``pii``, ``phi``, ``numbers``, ``aggressive_numbers`` or entity types.
-    Deepgram still hears it, and the recording still holds it. Default: nothing."""
+    Deepgram still gets it, and the recording still holds it. Default: nothing."""
     sentiment: bool = True
     """Whether the mood of each utterance is wanted. English only."""
     topics: bool = True

@@ -100,7 +100,7 @@ class LiveStreamer(Construct):
     failed_calls: sqs.Queue
     """Calls that failed, and ends of calls that could not be stored, kept for 14 days."""
     start_function: lambda_.Function
-    """Announces a call; a contact flow invokes it after the block that starts media streaming."""
+    """Registers a call; a contact flow invokes it after the block that starts media streaming."""
     end_function: lambda_.Function
     """Notes that a call is over; EventBridge invokes it, and a contact flow that stops media streaming may."""
     store_function: lambda_.Function
@@ -128,7 +128,7 @@ class LiveStreamer(Construct):
     alarm_topic: sns.ITopic
     """Where alarms go."""
     dashboard: cloudwatch.Dashboard
-    """Calls, streamers, delays and trouble at a glance."""
+    """Calls, streamers, delays and failures at a glance."""
     key: kms.IKey
     """Encrypts queues, logs and events."""
 
@@ -255,7 +255,7 @@ class LiveStreamer(Construct):
             alarm.add_alarm_action(action)
 
     def grant_start_calls(self, grantee: iam.IGrantable) -> iam.Grant:
-        """Allow *grantee* to announce calls as a contact flow does, and that they are over."""
+        """Allow *grantee* to register calls as a contact flow does, and that they are over."""
         return iam.Grant.add_to_principal(
             grantee=grantee,
             actions=["lambda:InvokeFunction"],

@@ -2,7 +2,7 @@
 
 ``enforce(app)`` makes ``app.synth()`` fail on a finding of cdk-nag's packs AwsSolutions and HIPAA.Security and of the
 house rules for DynamoDB tables of type ``AWS::DynamoDB::GlobalTable`` (``TableV2``), which cdk-nag does not look at.
-A finding is mended, or acknowledged beside the resource with a reason.
+A finding is fixed, or acknowledged beside the resource with a reason.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ Resource = Mapping[str, Any]
 
 
 def enforce(app: App) -> None:
-    """Make ``app.synth()`` fail while a finding is neither mended nor acknowledged."""
+    """Make ``app.synth()`` fail while a finding is neither fixed nor acknowledged."""
     Validations.of(app).add_plugins(
         _StableFindings(AwsSolutionsChecks(app), _AWS_SOLUTIONS),
         _StableFindings(HIPAASecurityChecks(app), _HIPAA_SECURITY),
@@ -220,7 +220,7 @@ class Report:
     """What the policies found in an app, for its tests."""
 
     open: list[str]
-    """Findings neither mended nor acknowledged, as ``rule @ construct path``."""
+    """Findings neither fixed nor acknowledged, as ``rule @ construct path``."""
     acknowledged: dict[str, str]
     """Reasons by ``rule @ path of the acknowledgement``."""
     stale: list[str]

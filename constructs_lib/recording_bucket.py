@@ -15,7 +15,7 @@ from constructs_lib import _buckets, _grants, _keys
 
 
 class RecordingBucket(Construct):
-    """Define an encrypted, versioned bucket that announces every new recording on EventBridge.
+    """Define an encrypted, versioned bucket that sends EventBridge an event for every new recording.
 
     Args:
         scope: Parent construct.

@@ -144,7 +144,7 @@ class Settings:
     requests: RequestLimits = field(default_factory=RequestLimits)
     """How long Deepgram may take for a recording, and how often it is asked."""
     alarm_emails: tuple[str, ...] = ()
-    """Who hears of alarms. Each address confirms its subscription once."""
+    """Who is told of alarms. Each address confirms its subscription once."""
 
     @property
     def clinic_rules(self) -> ClinicRules:

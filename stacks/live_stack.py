@@ -28,7 +28,7 @@ class LiveStack(Stack):
     """Transcribe every call that a contact flow streams, into the table of the storage stack.
 
     Vocabularies and bus are those of the batch stack: a clinic's words are kept once, and who listens for transcripts
-    hears of both kinds.
+    is told of both kinds.
     """
 
     streamer: LiveStreamer

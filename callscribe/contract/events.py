@@ -84,6 +84,19 @@ class LiveFigures:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Enrichment:
+    """What became of the step of one's own that ran before the event.
+
+    Attributes:
+        status: `succeeded`, or `failed` after all its attempts.
+        error: Name of the error that the last attempt failed with; absent or null after a success.
+    """
+
+    status: str
+    error: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CallTranscribed:
     """`detail` of the event "Call Transcribed": a transcript is in the table and in the archive. It has no words.
 
@@ -100,6 +113,7 @@ class CallTranscribed:
         figures: Its figures.
         quality: How well the call was handled.
         live: How much of the call a live transcript holds; absent or null for one of a recording.
+        enrichment: What became of the step of one's own; absent or null where there is none, as for live calls.
     """
 
     version: str = "1"
@@ -114,6 +128,7 @@ class CallTranscribed:
     figures: TranscriptFigures
     quality: QualityFigure
     live: LiveFigures | None = None
+    enrichment: Enrichment | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,6 +13,7 @@ from aws_cdk import aws_cognito as cognito
 from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_kms as kms
+from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_secretsmanager as secretsmanager
 
@@ -20,6 +21,7 @@ import constructs_lib
 from constructs_lib import (
     ClinicRules,
     DeepgramOptions,
+    EnrichmentStep,
     FunctionSettings,
     LiveStreamer,
     LiveTranscriptFeed,
@@ -46,6 +48,7 @@ class Shared(Stack):
         self.archive = s3.Bucket.from_bucket_attributes(
             self, "Archive", bucket_arn="arn:aws:s3:::contact-centre-transcripts", encryption_key=self.key
         )
+        self.enrich = lambda_.Function.from_function_name(self, "Enrich", "contact-centre-enrich")
         self.secret = secretsmanager.Secret.from_secret_name_v2(self, "Deepgram", "deepgram")
 
     def table(self, name: str) -> dynamodb.ITableV2:
@@ -69,6 +72,7 @@ def build(app: App) -> list[Stack]:
             secret=shared.secret,
             key=shared.key,
             functions=FunctionSettings(vpc=shared.vpc),
+            enrichment=EnrichmentStep(function=shared.enrich),
             options=DeepgramOptions(region="eu"),
             key_prefixes=[f"connect/{name.lower()}/CallRecordings/"],
             clinics=ClinicRules(default_clinic_id=name.lower()),

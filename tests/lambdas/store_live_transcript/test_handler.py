@@ -108,6 +108,7 @@ def test_a_transcript_is_announced_as_the_workflow_announces_it(
             "gaps": 0,
             "gap_seconds": 0,
         },
+        "enrichment": None,
     }
     lines = [json.loads(line) for line in output().splitlines()]
     assert any(line.get("LiveTranscriptsStored") == [1.0] for line in lines)
