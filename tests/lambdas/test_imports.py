@@ -19,7 +19,7 @@ NEEDED: dict[str, set[str]] = {
     "transcribe_call": {"deepgram", "httpx", "pydantic"},
     "store_transcript": set(),
     "score_quality": set(),
-    "store_live_transcript": {"pydantic"},
+    "store_live_transcript": set(),
     "start_live_call": {"pydantic"},
     "end_live_call": {"pydantic"},
 }
