@@ -115,11 +115,11 @@ class TranscriptItem:
         entities: entities, where asked for; None where the item has no room.
         summary: what the call was about.
         summary_source: who wrote the summary.
-        appointment_requested: whether somebody asks for an appointment.
-        insurance_mentioned: whether insurance is spoken of.
-        callback_requested: whether somebody asks to be called back.
-        complaint: whether somebody complains.
-        cancellation_intent: whether somebody wants to cancel.
+        appointment_requested: whether somebody asks for an appointment; None where nobody looked for it.
+        insurance_mentioned: whether insurance is spoken of; None where nobody looked for it.
+        callback_requested: whether somebody asks to be called back; None where nobody looked for it.
+        complaint: whether somebody complains; None where nobody looked for it.
+        cancellation_intent: whether somebody wants to cancel; None where nobody looked for it.
         flag_evidence: what speaks for each flag; None where the item has no room.
         cost: what the service charges.
         warnings: what a reader should know before trusting the transcript; None where the item has no room.
@@ -171,11 +171,11 @@ class TranscriptItem:
     entities: tuple[Entity, ...] | None = None
     summary: str
     summary_source: SummarySource
-    appointment_requested: bool
-    insurance_mentioned: bool
-    callback_requested: bool
-    complaint: bool
-    cancellation_intent: bool
+    appointment_requested: bool | None = None
+    insurance_mentioned: bool | None = None
+    callback_requested: bool | None = None
+    complaint: bool | None = None
+    cancellation_intent: bool | None = None
     flag_evidence: tuple[Flag, ...] | None = None
     cost: Cost
     warnings: tuple[str, ...] | None = None
