@@ -1,9 +1,9 @@
 """AWS CDK constructs that transcribe every Amazon Connect call with Deepgram, in your own account."""
 
+from callscribe.deepgram.prices import DeepgramPrices
 from callscribe.recordings.clinics import ClinicRules
 from constructs_lib.connect_wiring import ConnectWiring, MediaStreamStorage, RecordingStorage
 from constructs_lib.deepgram_options import DeepgramOptions
-from constructs_lib.deepgram_prices import DeepgramPrices
 from constructs_lib.deepgram_secret import DeepgramSecret
 from constructs_lib.enrichment_step import EnrichmentStep
 from constructs_lib.function_settings import FunctionSettings

@@ -78,15 +78,15 @@ def quoted(values: Sequence[str]) -> str:
     return ", ".join(map(repr, values))
 
 
-def retention_days(retain_for: Duration | None) -> str:
-    """Return the option *retain_for* as functions and tasks read it: whole days, or nothing for ever.
+def retention_days(retain_for: Duration | None) -> int | None:
+    """Return the option *retain_for* as functions and tasks read it: whole days, None for ever.
 
     Raises:
         ValueError: If it is less than a day, or no whole days.
     """
     if retain_for is None:
-        return ""
+        return None
     days, rest = divmod(int(retain_for.to_seconds()), 86_400)
     if rest or days < 1:
         raise ValueError(f"retain_for of {retain_for.to_human_string()} is out of range: choose whole days, 1 or more")
-    return str(days)
+    return days

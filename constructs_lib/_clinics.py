@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable
 from typing import Final
 
+import msgspec
 from aws_cdk import Duration, Token
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_dynamodb as dynamodb
@@ -15,6 +15,7 @@ from aws_cdk import aws_iam as iam
 from callscribe.contract import metrics
 from callscribe.contract.table_keys import CALL_INDEX, CALLS, CLINIC_EVIDENCE
 from callscribe.recordings.clinics import ClinicRules
+from callscribe.serialization import encode_json
 from constructs_lib import _grants, _nag
 from constructs_lib._functions import RuntimeFunction
 
@@ -25,8 +26,8 @@ _E164: Final = re.compile(r"\+[1-9][0-9]{1,14}")
 _LONGEST: Final = 3072
 
 
-def clinics_setting(rules: ClinicRules, *, instance_arn: str | None, check: Callable[[str], str]) -> str:
-    """Return *rules* as the functions read them.
+def checked_rules(rules: ClinicRules, *, instance_arn: str | None, check: Callable[[str], str]) -> ClinicRules:
+    """Return *rules* as the functions read them, with the ids of queues for their ARNs.
 
     Args:
         rules: Whose calls they are.
@@ -53,24 +54,17 @@ def clinics_setting(rules: ClinicRules, *, instance_arn: str | None, check: Call
                 f"clinic_by_dialled_number: {number!r} is no number in E.164 form: write '+', the country code and the "
                 "number, digits only, as in '+493012345678'"
             )
-    setting = json.dumps(
-        {
-            "clinic_by_queue": {_queue(arn, instance_arn): clinic for arn, clinic in rules.clinic_by_queue.items()},
-            "clinic_by_dialled_number": dict(rules.clinic_by_dialled_number),
-            "clinic_by_prefix": dict(rules.clinic_by_prefix),
-            "default_clinic_id": rules.default_clinic_id,
-        },
-        ensure_ascii=False,
-        separators=(",", ":"),
-    )
-    if len(setting.encode()) > _LONGEST:
+    queues = {_queue(arn, instance_arn): clinic for arn, clinic in rules.clinic_by_queue.items()}
+    rules = msgspec.structs.replace(rules, clinic_by_queue=queues)
+    size = len(encode_json(rules))
+    if size > _LONGEST:
         raise ValueError(
             f"{len(rules.clinic_by_queue)} queues, {len(rules.clinic_by_dialled_number)} numbers and "
-            f"{len(rules.clinic_by_prefix)} prefixes of clinics take {len(setting.encode())} bytes: a function's "
+            f"{len(rules.clinic_by_prefix)} prefixes of clinics take {size} bytes: a function's "
             f"environment has room for {_LONGEST}; let the contact's attribute clinic_id name the clinic, use shorter "
             "prefixes or clinic ids, or a workflow for each part"
         )
-    return setting
+    return rules
 
 
 def allow_decisions(role: iam.Role, table: dynamodb.ITableV2) -> None:

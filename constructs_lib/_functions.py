@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
+import jsii
 from aws_cdk import Duration, Names
 from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
-from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_sqs as sqs
-from constructs import Construct
+from constructs import Construct, IValidation
 
-from callscribe.contract import metrics
+from callscribe.environments.functions import FunctionEnvironment, powertools_variables
 from constructs_lib import _grants, _nag
 from constructs_lib._logs import LogSettings
 from constructs_lib._python_code import runtime_code
@@ -43,6 +42,7 @@ class SharedByFunctions:
     """How their logs are kept."""
 
 
+@jsii.implements(IValidation)
 class RuntimeFunction(Construct):
     """Define a function with its own role, encrypted logs and tracing.
 
@@ -51,10 +51,8 @@ class RuntimeFunction(Construct):
         construct_id: Identifier, unique in *scope*.
         shared: What it has in common with the other functions of its construct. Access to the table is the caller's to
             grant.
-        module: Folder below ``lambdas`` that holds the handler.
+        reads: What the function is told by its environment, and with it which function it is; see :meth:`configure`.
         description: What the function does.
-        archive: Bucket of replies and transcripts. Access to it is the caller's to grant. Default: it uses none.
-        environment: Variables beyond those that all functions have.
         timeout: Longest run.
         memory_mib: Memory, and with it the share of a processor, in MiB.
         failed_events: Where the events go that an asynchronous invocation failed on, after Lambda's retries.
@@ -77,17 +75,17 @@ class RuntimeFunction(Construct):
         construct_id: str,
         shared: SharedByFunctions,
         *,
-        module: str,
+        reads: type[FunctionEnvironment],
         description: str,
-        environment: Mapping[str, str],
         timeout: Duration,
         memory_mib: int,
-        archive: s3.IBucket | None = None,
         failed_events: sqs.IQueue | None = None,
         without_failed_events: str = "the function is never invoked asynchronously; the workflow and the queue keep "
         "what failed",
     ) -> None:
         super().__init__(scope, construct_id)
+        self._reads, self._configured = reads, False
+        self.node.add_validation(self)
         settings = shared.settings
         self.timeout = timeout
         self.service = Names.unique_resource_name(self, separator="-", max_length=80)
@@ -100,16 +98,10 @@ class RuntimeFunction(Construct):
             code=runtime_code(
                 runtime=settings.runtime, architecture=settings.architecture, platform=settings.bundling_platform
             ),
-            handler=f"lambdas.{module}.handler.handle",
+            handler=f"lambdas.{reads.MODULE}.handler.handle",
             runtime=settings.runtime,
             architecture=settings.architecture,
-            environment={
-                "TABLE_NAME": shared.table.table_name,
-                **({"ARCHIVE_BUCKET": archive.bucket_name} if archive else {}),
-                "POWERTOOLS_SERVICE_NAME": self.service,
-                "POWERTOOLS_METRICS_NAMESPACE": metrics.NAMESPACE,
-                **environment,
-            },
+            environment=powertools_variables(self.service),
             timeout=timeout,
             memory_size=memory_mib,
             role=self.role,
@@ -129,6 +121,18 @@ class RuntimeFunction(Construct):
             _nag.acknowledge(self.function, {"HIPAA.Security-LambdaDLQ": without_failed_events})
         elif failed_events.encryption_master_key:
             _grants.allow_key(self.role, failed_events.encryption_master_key, "sqs", write=True)
+
+    def configure(self, environment: FunctionEnvironment) -> None:
+        """Tell the function what it reads; once more to change it. A function that was told nothing fails at synth."""
+        if type(environment) is not self._reads:
+            raise TypeError(f"{self.node.path} reads {self._reads.__name__}, not {type(environment).__name__}")
+        self._configured = True
+        for name, value in environment.to_variables().items():
+            self.function.add_environment(name, value)
+
+    def validate(self) -> list[str]:
+        """Refuse a function that was told nothing."""
+        return [] if self._configured else [f"the function was told nothing: configure it with {self._reads.__name__}"]
 
     def _allow_running(self, *, in_vpc: bool) -> None:
         reasons = {"*": "X-Ray has no resources to name; the function may only send its own traces"}

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Final
 
+import msgspec
 from aws_cdk import ArnFormat, Duration, Names, Stack
 from aws_cdk import aws_events as events
 from aws_cdk import aws_events_targets as targets
@@ -13,6 +13,7 @@ from aws_cdk import aws_kms as kms
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
+from callscribe.environments.functions import EndLiveCallEnvironment, StartLiveCallEnvironment
 from callscribe.recordings.clinics import ClinicRules
 from constructs_lib import _checks, _clinics, _grants, _keys
 from constructs_lib._functions import RuntimeFunction, SharedByFunctions
@@ -84,7 +85,7 @@ class LiveIntake:
         clinics: Whose a call is of which the flow names no clinic.
         instance_arn: Amazon Connect instance whose flows may start calls and whose contact events count. None: any of
             the account.
-        retention_days: Age at which calls are deleted from the table; empty for never.
+        retention_days: Age at which calls are deleted from the table; None for never.
     """
 
     def __init__(
@@ -95,7 +96,7 @@ class LiveIntake:
         calls: sqs.IQueue,
         clinics: ClinicRules,
         instance_arn: str | None,
-        retention_days: str,
+        retention_days: int | None,
     ) -> None:
         self._scope, self._shared = scope, shared
         self.start = self._add_start(calls, clinics, instance_arn, retention_days)
@@ -110,29 +111,32 @@ class LiveIntake:
         self._end_on_contact_events(instance_arn)
 
     def _add_start(
-        self, calls: sqs.IQueue, clinics: ClinicRules, instance_arn: str | None, retention_days: str
+        self, calls: sqs.IQueue, clinics: ClinicRules, instance_arn: str | None, retention_days: int | None
     ) -> RuntimeFunction:
         start = RuntimeFunction(
             self._scope,
             "Start",
             self._shared,
-            module="start_live_call",
+            reads=StartLiveCallEnvironment,
             description="Registers a call that a contact flow streams",
-            environment={
-                "CALLS_QUEUE_URL": calls.queue_url,
-                "RETENTION_DAYS": retention_days,
-                "CLINICS": _clinics.clinics_setting(
-                    # A call that runs has no key.
-                    replace(clinics, clinic_by_prefix={}),
-                    instance_arn=instance_arn,
-                    check=_checks.check_live_clinic_id,
-                ),
-            },
             timeout=_FLOW_TIMEOUT,
             memory_mib=_FLOW_MEMORY_MIB,
             without_failed_events="a contact flow invokes the function and is told of its failure at once",
         )
         table = self._shared.table
+        start.configure(
+            StartLiveCallEnvironment(
+                table_name=table.table_name,
+                calls_queue_url=calls.queue_url,
+                clinics=_clinics.checked_rules(
+                    # A call that runs has no key.
+                    msgspec.structs.replace(clinics, clinic_by_prefix={}),
+                    instance_arn=instance_arn,
+                    check=_checks.check_live_clinic_id,
+                ),
+                retention_days=retention_days,
+            )
+        )
         _clinics.allow_decisions(start.role, table)  # the right to note the call is among them
         allow_live_items(start.role, table, "dynamodb:GetItem", write=False)
         _grants.allow_messages(start.role, calls, "sqs:SendMessage")
@@ -143,14 +147,14 @@ class LiveIntake:
             self._scope,
             "End",
             self._shared,
-            module="end_live_call",
+            reads=EndLiveCallEnvironment,
             description="Notes that a call is over",
-            environment={},
             timeout=_FLOW_TIMEOUT,
             memory_mib=_FLOW_MEMORY_MIB,
             without_failed_events="a lost event costs the proof of one call's end, not its words: the streamer then "
             "ends the call when its stream has been silent for the idle limit",
         )
+        end.configure(EndLiveCallEnvironment(table_name=self._shared.table.table_name))
         allow_live_items(end.role, self._shared.table, "dynamodb:UpdateItem")
         return end
 

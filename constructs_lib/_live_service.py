@@ -12,6 +12,7 @@ from aws_cdk import aws_events as events
 from aws_cdk import aws_secretsmanager as secretsmanager
 from constructs import Construct
 
+from callscribe.environments.streamer import StreamerEnvironment
 from constructs_lib import _grants, _nag, _vocabulary
 from constructs_lib._live_grants import MediaStreams, allow_events, allow_live_items
 from constructs_lib._live_intake import LiveCallQueues
@@ -25,6 +26,8 @@ from constructs_lib.streamer_settings import CallLimits, Capacity, TaskSettings
 
 # Audio that is kept for a call while Deepgram takes none; beyond it, Kinesis keeps it.
 _BUFFER_SECONDS: Final = 60
+# Of the container itself: ECS's health check runs inside, and nobody else is to ask.
+_HEALTH_PORT: Final = 8080
 
 
 class LiveService:
@@ -44,7 +47,7 @@ class LiveService:
         limits: When a call is over, and when another streamer takes it.
         tasks: What the tasks run on, and where.
         logs: How logs are kept.
-        retention_days: Age at which calls and words are deleted from the table; empty for never.
+        retention_days: Age at which calls and words are deleted from the table; None for never.
     """
 
     scaling: autoscaling.ScalableTarget | None
@@ -66,7 +69,7 @@ class LiveService:
         limits: CallLimits,
         tasks: TaskSettings,
         logs: LogSettings,
-        retention_days: str,
+        retention_days: int | None,
     ) -> None:
         self.name = Names.unique_resource_name(scope, separator="-", max_length=80)
         self.vpc = tasks.vpc or streamer_vpc(scope, nat_gateways=tasks.nat_gateways, logs=logs)
@@ -77,29 +80,27 @@ class LiveService:
             cluster=self.cluster,
             image=tasks.image or streamer_image(architecture=tasks.architecture, base_image=tasks.base_image),
             architecture=tasks.architecture,
-            environment={
-                "AWS_REGION": Stack.of(scope).region,
-                "TABLE_NAME": table.table_name,
-                "CALLS_QUEUE_URL": queues.calls.queue_url,
-                "FAILED_CALLS_QUEUE_URL": queues.failed_calls.queue_url,
-                "DEEPGRAM_SECRET_ARN": secret.secret_arn,
-                "DEEPGRAM_OPTIONS": options.to_json(),
-                "DEEPGRAM_STREAM_URL": options.stream_url,
-                "VOCABULARY_PATH": vocabulary_path,
-                "FEED_URL": feed.http_url if feed else "",
-                "EVENT_BUS_NAME": bus.event_bus_name,
-                "SERVICE_NAME": self.name,
-                "SLOTS": str(capacity.slots_per_task),
-                "LEASE_SECONDS": str(int(limits.lease.to_seconds())),
-                "MAX_CALL_SECONDS": str(int(limits.max_call_duration.to_seconds())),
-                "IDLE_LIMIT_SECONDS": str(int(limits.idle_limit.to_seconds())),
-                "START_WAIT_SECONDS": str(int(limits.start_wait.to_seconds())),
-                "BUFFER_SECONDS": str(_BUFFER_SECONDS),
-                "RETENTION_DAYS": retention_days,
-                "LOG_LEVEL": "INFO",
-                "HEALTH_HOST": "127.0.0.1",  # ECS's health check runs inside the container; nobody else is to ask
-                "HEALTH_PORT": "8080",
-            },
+            environment=StreamerEnvironment(
+                aws_region=Stack.of(scope).region,
+                table_name=table.table_name,
+                calls_queue_url=queues.calls.queue_url,
+                failed_calls_queue_url=queues.failed_calls.queue_url,
+                deepgram_secret_arn=secret.secret_arn,
+                deepgram_options=options.of_requests,
+                deepgram_stream_url=options.stream_url,
+                vocabulary_path=vocabulary_path,
+                feed_url=feed.http_url if feed else None,
+                event_bus_name=bus.event_bus_name,
+                service_name=self.name,
+                slots=capacity.slots_per_task,
+                lease_seconds=int(limits.lease.to_seconds()),
+                max_call_seconds=int(limits.max_call_duration.to_seconds()),
+                idle_limit_seconds=int(limits.idle_limit.to_seconds()),
+                start_wait_seconds=int(limits.start_wait.to_seconds()),
+                buffer_seconds=_BUFFER_SECONDS,
+                retention_days=retention_days,
+                health_port=_HEALTH_PORT,
+            ),
             security_group=streamer_security_group(scope, self.vpc, stream_url=options.stream_url),
             subnets=tasks.vpc_subnets or ec2.SubnetSelection(subnet_type=ec2.SubnetType.PRIVATE_WITH_EGRESS),
             logs=logs,

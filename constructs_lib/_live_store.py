@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Final
-
 from aws_cdk import Duration
 from aws_cdk import aws_events as events
 from aws_cdk import aws_events_targets as targets
@@ -13,12 +11,12 @@ from constructs import Construct
 
 from callscribe.contract.events import EVENT_SOURCE, LIVE_CALL_TRANSCRIBED
 from callscribe.contract.object_keys import TRANSCRIPTS
+from callscribe.environments.functions import StoreLiveTranscriptEnvironment
+from callscribe.judgement.quality import DEFAULT_RUBRIC
 from constructs_lib import _grants, _nag
 from constructs_lib._functions import RuntimeFunction, SharedByFunctions
 from constructs_lib._live_grants import allow_events, allow_live_items
 from constructs_lib.deepgram_options import DeepgramOptions
-
-_RUBRIC: Final = "clinic-call-v1"
 
 
 def on_live_call_transcribed(
@@ -44,7 +42,7 @@ class LiveStore:
         options: What Deepgram is asked for.
         bus: Where ends of calls, and then their transcripts, are announced.
         failed_calls: Where the ends of calls go that could not be stored.
-        retention_days: Age at which transcripts are deleted from the table; empty for never.
+        retention_days: Age at which transcripts are deleted from the table; None for never.
     """
 
     def __init__(
@@ -56,26 +54,29 @@ class LiveStore:
         options: DeepgramOptions,
         bus: events.IEventBus,
         failed_calls: sqs.IQueue,
-        retention_days: str,
+        retention_days: int | None,
     ) -> None:
         store = RuntimeFunction(
             scope,
             "Store",
             shared,
-            module="store_live_transcript",
+            reads=StoreLiveTranscriptEnvironment,
             description="Stores the transcript of a live call that has ended",
-            archive=archive,
-            environment={
-                "DEEPGRAM_OPTIONS": options.to_json(),
-                "DEEPGRAM_PRICES": options.prices.to_json(),
-                "RUBRIC": _RUBRIC,
-                "RETENTION_DAYS": retention_days,
-                "EVENT_BUS_NAME": bus.event_bus_name,
-                "FAILED_CALLS_QUEUE_URL": failed_calls.queue_url,
-            },
             timeout=Duration.minutes(2),
             memory_mib=1024,
             failed_events=failed_calls,
+        )
+        store.configure(
+            StoreLiveTranscriptEnvironment(
+                table_name=shared.table.table_name,
+                archive_bucket=archive.bucket_name,
+                deepgram_options=options.of_requests,
+                deepgram_prices=options.prices,
+                rubric=DEFAULT_RUBRIC,
+                retention_days=retention_days,
+                event_bus_name=bus.event_bus_name,
+                failed_calls_queue_url=failed_calls.queue_url,
+            )
         )
         role = store.role
         allow_live_items(role, shared.table, "dynamodb:GetItem", "dynamodb:Query", write=False)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Final
 
 from aws_cdk import ArnFormat, Duration, Size, Stack
@@ -15,6 +14,7 @@ from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
+from callscribe.environments.streamer import StreamerEnvironment
 from constructs_lib import _nag
 from constructs_lib._logs import LogSettings
 from constructs_lib.streamer_settings import Capacity
@@ -70,7 +70,7 @@ class StreamerService(Construct):
         cluster: ecs.ICluster,
         image: ecs.ContainerImage,
         architecture: lambda_.Architecture,
-        environment: Mapping[str, str],
+        environment: StreamerEnvironment,
         security_group: ec2.ISecurityGroup,
         subnets: ec2.SubnetSelection,
         logs: LogSettings,
@@ -123,11 +123,11 @@ class StreamerService(Construct):
             )
         return role
 
-    def _add_container(self, image: ecs.ContainerImage, environment: Mapping[str, str], logs: LogSettings) -> None:
+    def _add_container(self, image: ecs.ContainerImage, environment: StreamerEnvironment, logs: LogSettings) -> None:
         container = self.task_definition.add_container(
             "Streamer",
             image=image,
-            environment=dict(environment),
+            environment=environment.to_variables(),
             user=_USER,
             readonly_root_filesystem=True,
             linux_parameters=ecs.LinuxParameters(self, "Linux", init_process_enabled=True),

@@ -26,6 +26,7 @@ from constructs import Construct
 
 from callscribe.contract.metrics import StreamerCount, StreamerMaximum
 from callscribe.contract.table_keys import CALL_INDEX, LIVE_CALLS
+from callscribe.deepgram.catalogue import DETECT
 from callscribe.recordings.clinics import ClinicRules
 from constructs_lib import (
     _checks,
@@ -44,7 +45,7 @@ from constructs_lib._live_monitoring import LiveMetrics
 from constructs_lib._live_service import LiveService
 from constructs_lib._live_store import LiveStore
 from constructs_lib._logs import LogSettings
-from constructs_lib.deepgram_options import DETECT, DeepgramOptions
+from constructs_lib.deepgram_options import DeepgramOptions
 from constructs_lib.deepgram_secret import DeepgramSecret
 from constructs_lib.function_settings import FunctionSettings
 from constructs_lib.live_transcript_feed import LiveTranscriptFeed

@@ -3,26 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Literal, get_args
+from typing import get_args
 
 from aws_cdk import Duration
 
+from callscribe.contract import limits
+from callscribe.environments.functions import LiveTranscripts, OnNewVersion
 from constructs_lib._checks import quoted, seconds_within
-
-OnNewVersion = Literal["supersede", "keep"]
-"""What a new version of a recording does to the transcript that is there."""
-LiveTranscripts = Literal["always", "when-incomplete", "never"]
-"""When the recording of a call is transcribed that was transcribed live."""
 
 # SQS keeps a message for 14 days at most, and a call must not vanish from the queue while its execution waits for it.
 _LONGEST_WAIT = Duration.days(13)
-# Beyond it, a reply about unbroken speech is larger than the transcribing function can hold, and has been paid for.
-_LONGEST_CALL = Duration.hours(6)
+_LONGEST_CALL = Duration.seconds(limits.LONGEST_RECORDING_SECONDS)
 # A function runs for 15 minutes at most (AWS: "Lambda quotas"); one of them is left to keep the reply.
 _LONGEST_REQUEST = Duration.minutes(14)
-# SQS hides a message for 12 hours at most (Amazon SQS Developer Guide, "visibility timeout").
-_LONGEST_PAUSE = Duration.hours(11)
-_MOST_ATTEMPTS = 100
+_LONGEST_PAUSE = Duration.seconds(limits.LONGEST_RETRY_DELAY_SECONDS)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -97,8 +91,8 @@ class RequestLimits:
     def __post_init__(self) -> None:
         """Check every limit."""
         seconds_within("request_timeout", self.request_timeout, at_least=Duration.seconds(5), at_most=_LONGEST_REQUEST)
-        if not 1 <= self.max_attempts <= _MOST_ATTEMPTS:
-            raise ValueError(f"max_attempts of {self.max_attempts} is out of range: choose 1 to {_MOST_ATTEMPTS}")
+        if not 1 <= self.max_attempts <= limits.MOST_ATTEMPTS:
+            raise ValueError(f"max_attempts of {self.max_attempts} is out of range: choose 1 to {limits.MOST_ATTEMPTS}")
         if self.max_retry_delay is not None:
             seconds_within(
                 "max_retry_delay", self.max_retry_delay, at_least=Duration.seconds(1), at_most=_LONGEST_PAUSE

@@ -9,14 +9,16 @@ from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_ecs as ecs
 from aws_cdk import aws_lambda as lambda_
 
+from callscribe.contract import limits
 from constructs_lib._checks import seconds_within
 from constructs_lib._python_code import DEFAULT_ARCHITECTURE
 
 # So many were measured to be more than one processor should have.
 _MOST_SLOTS = 300
 _MOST_TASKS = 1000
-# A message can be hidden for 12 hours since it was received (Amazon SQS Developer Guide, "visibility timeout").
-_LONGEST_CALL = Duration.hours(11)
+_LONGEST_CALL = Duration.seconds(limits.LONGEST_LIVE_CALL_SECONDS)
+_LONGEST_SILENCE = Duration.seconds(limits.LONGEST_IDLE_SECONDS)
+_LONGEST_LEASE = Duration.seconds(limits.LONGEST_LEASE_SECONDS)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,11 +80,11 @@ class CallLimits:
 
     def __post_init__(self) -> None:
         """Check every time."""
-        second, hour = Duration.seconds(1), Duration.hours(1)
+        second = Duration.seconds(1)
         seconds_within("max_call_duration", self.max_call_duration, at_least=second, at_most=_LONGEST_CALL)
-        seconds_within("idle_limit", self.idle_limit, at_least=second, at_most=hour)
-        seconds_within("start_wait", self.start_wait, at_least=second, at_most=hour)
-        seconds_within("lease", self.lease, at_least=Duration.seconds(6), at_most=Duration.minutes(5))
+        seconds_within("idle_limit", self.idle_limit, at_least=second, at_most=_LONGEST_SILENCE)
+        seconds_within("start_wait", self.start_wait, at_least=second, at_most=_LONGEST_SILENCE)
+        seconds_within("lease", self.lease, at_least=Duration.seconds(6), at_most=_LONGEST_LEASE)
 
 
 @dataclass(frozen=True, kw_only=True)

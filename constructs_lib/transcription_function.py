@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
-from typing import Final, Literal
+from typing import Final
 from urllib.parse import urlsplit
 
+import msgspec
 from aws_cdk import Duration, RemovalPolicy, Stack
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_dynamodb as dynamodb
@@ -23,6 +23,7 @@ from constructs import Construct
 
 from callscribe.contract import metrics
 from callscribe.contract.object_keys import REPLIES
+from callscribe.environments.functions import ChannelRole, TranscribeCallEnvironment
 from constructs_lib import _checks, _grants, _keys, _nag
 from constructs_lib._functions import RuntimeFunction, SharedByFunctions
 from constructs_lib._logs import LogSettings
@@ -32,10 +33,8 @@ from constructs_lib.deepgram_secret import DeepgramSecret
 from constructs_lib.function_settings import FunctionSettings
 from constructs_lib.recording_limits import RequestLimits
 
-Role = Literal["agent", "customer"]
-"""Who speaks on a channel."""
-
-_AMAZON_CONNECT_CHANNELS: Final[Mapping[int, Role]] = {0: "customer", 1: "agent"}
+AMAZON_CONNECT_CHANNELS: Final[Mapping[int, ChannelRole]] = {0: "customer", 1: "agent"}
+"""Amazon Connect's order: customer left and agent right."""
 _PRESIGNED_URL_SECONDS = 900
 # Beyond the attempts, and as many deliveries that end before a request: functions that are killed.
 _SPARE_RECEIVES = 20
@@ -100,7 +99,7 @@ class TranscriptionFunction(Construct):
         secret: secretsmanager.ISecret | None = None,
         options: DeepgramOptions | None = None,
         vocabulary: Mapping[str, Sequence[str]] | None = None,
-        channel_roles: Mapping[int, Role] | None = None,
+        channel_roles: Mapping[int, ChannelRole] | None = None,
         requests: RequestLimits | None = None,
         functions: FunctionSettings | None = None,
         key: kms.IKey | None = None,
@@ -118,20 +117,8 @@ class TranscriptionFunction(Construct):
             self,
             "Transcribe",
             SharedByFunctions(table=table, settings=functions, logs=LogSettings(key=self.key, retention=log_retention)),
-            module="transcribe_call",
+            reads=TranscribeCallEnvironment,
             description="Has Deepgram transcribe one recording and keeps its reply",
-            archive=archive,
-            environment={
-                "DEEPGRAM_SECRET_ARN": self.secret.secret_arn,
-                "DEEPGRAM_OPTIONS": self.options.to_json(),
-                "DEEPGRAM_BASE_URL": self.options.base_url,
-                "VOCABULARY_PATH": self.vocabulary_path,
-                "PRESIGNED_URL_SECONDS": str(_PRESIGNED_URL_SECONDS),
-                "REQUEST_TIMEOUT_SECONDS": str(int(requests.request_timeout.to_seconds())),
-                "MAX_ATTEMPTS": str(requests.max_attempts),
-                "MAX_RETRY_DELAY_SECONDS": _seconds(requests.max_retry_delay),
-                "CHANNEL_ROLES": channel_roles_setting(channel_roles),
-            },
             timeout=requests.request_timeout.plus(_AFTERWORK),
             memory_mib=512,
         )
@@ -139,7 +126,22 @@ class TranscriptionFunction(Construct):
         self._open_way_to_deepgram(functions.vpc)
         add_vocabulary(self, self.vocabulary_path, vocabulary or {}, options=self.options)
         self.presigning_role = self._presigning_role(recordings)
-        self.function.add_environment("PRESIGNER_ROLE_ARN", self.presigning_role.role_arn)
+        retry_delay = requests.max_retry_delay
+        self._environment = TranscribeCallEnvironment(
+            table_name=table.table_name,
+            archive_bucket=archive.bucket_name,
+            deepgram_secret_arn=self.secret.secret_arn,
+            deepgram_base_url=self.options.base_url,
+            deepgram_options=self.options.of_requests,
+            vocabulary_path=self.vocabulary_path,
+            presigner_role_arn=self.presigning_role.role_arn,
+            presigned_url_seconds=_PRESIGNED_URL_SECONDS,
+            request_timeout_seconds=int(requests.request_timeout.to_seconds()),
+            max_attempts=requests.max_attempts,
+            max_retry_delay_seconds=None if retry_delay is None else int(retry_delay.to_seconds()),
+            channel_roles=dict(channel_roles or AMAZON_CONNECT_CHANNELS),
+        )
+        self._runtime_function.configure(self._environment)
         self._allow(table, archive)
 
     def _open_way_to_deepgram(self, vpc: ec2.IVpc | None) -> None:
@@ -191,9 +193,13 @@ class TranscriptionFunction(Construct):
             failed_calls: Where a message goes at once that cannot be read. Default: it comes back until the redrive
                 policy of *queue* takes it.
         """
-        self.function.add_environment("QUEUE_URL", queue.queue_url)
+        self._environment = msgspec.structs.replace(
+            self._environment,
+            queue_url=queue.queue_url,
+            failed_calls_queue_url=None if failed_calls is None else failed_calls.queue_url,
+        )
+        self._runtime_function.configure(self._environment)
         if failed_calls is not None:
-            self.function.add_environment("FAILED_CALLS_QUEUE_URL", failed_calls.queue_url)
             _grants.allow_messages(self._runtime_function.role, failed_calls, "sqs:SendMessage")
         self.function.add_event_source(
             event_sources.SqsEventSource(
@@ -238,12 +244,3 @@ class TranscriptionFunction(Construct):
             period=period or Duration.minutes(5),
             statistic=statistic,
         )
-
-
-def _seconds(duration: Duration | None) -> str:
-    return "" if duration is None else str(int(duration.to_seconds()))
-
-
-def channel_roles_setting(channel_roles: Mapping[int, Role] | None) -> str:
-    """Write who speaks on which channel as a setting of a function."""
-    return json.dumps({str(c): role for c, role in (channel_roles or _AMAZON_CONNECT_CHANNELS).items()})

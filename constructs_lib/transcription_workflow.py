@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Final, Literal
+from typing import Literal
 
 from aws_cdk import Duration, Names, RemovalPolicy
 from aws_cdk import aws_cloudwatch as cloudwatch
@@ -23,6 +23,13 @@ from constructs import Construct
 
 from callscribe.contract.events import CALL_TRANSCRIBED, EVENT_SOURCE
 from callscribe.contract.object_keys import REPLIES, TRANSCRIPTS
+from callscribe.environments.functions import (
+    AdmitRecordingEnvironment,
+    ChannelRole,
+    ScoreQualityEnvironment,
+    StoreTranscriptEnvironment,
+)
+from callscribe.judgement.quality import DEFAULT_RUBRIC
 from callscribe.recordings.clinics import ClinicRules
 from constructs_lib import _checks, _clinics, _grants, _keys, _monitoring, _nag
 from constructs_lib._functions import RuntimeFunction, SharedByFunctions
@@ -33,12 +40,11 @@ from constructs_lib.deepgram_options import DeepgramOptions
 from constructs_lib.enrichment_step import EnrichmentStep
 from constructs_lib.function_settings import FunctionSettings
 from constructs_lib.recording_limits import RecordingLimits, RecordingPolicy, RequestLimits
-from constructs_lib.transcription_function import Role, TranscriptionFunction, channel_roles_setting
+from constructs_lib.transcription_function import AMAZON_CONNECT_CHANNELS, TranscriptionFunction
 
 TranscriptSource = Literal["batch", "live"]
 """What a transcript was made of: a recording, or a call while it ran."""
 
-_RUBRIC: Final = "clinic-call-v1"
 # The most that SQS offers (Amazon SQS Developer Guide, "message retention period").
 _QUEUE_RETENTION = Duration.days(14)
 # A claim outlives its execution by this, so that two executions never hold it at once.
@@ -130,7 +136,7 @@ class TranscriptionWorkflow(Construct):
         vocabulary: Mapping[str, Sequence[str]] | None = None,
         clinics: ClinicRules | None = None,
         instance_arn: str | None = None,
-        channel_roles: Mapping[int, Role] | None = None,
+        channel_roles: Mapping[int, ChannelRole] | None = None,
         key_prefixes: Sequence[str] = (),
         policy: RecordingPolicy | None = None,
         limits: RecordingLimits | None = None,
@@ -175,18 +181,31 @@ class TranscriptionWorkflow(Construct):
         )
         self.queue = self._queue()
         self.transcription.consume(self.queue, failed_calls=self.failed_calls)
-        self._admit = self._add_admit(
-            clinics=clinics, instance_arn=instance_arn, policy=policy, limits=limits, retain_for=retain_for
-        )
+        self._admit = self._add_admit(instance_arn)
         self._store = self._add_store(options, channel_roles, retain_for)
         self._score = self._add_score()
         self.admit_function = self._admit.function
         self.store_function = self._store.function
         self.score_function = self._score.function
 
-        self.state_machine = self._add_state_machine(
-            policy=policy, limits=limits, retain_for=retain_for, enrichment=enrichment
+        definition = self._add_states(limits, retain_for, enrichment)
+        longest_execution = limits.max_wait.plus(definition.longest_steps)
+        if policy.live_transcripts != "always":
+            longest_execution = longest_execution.plus(policy.live_patience)
+        self._admit.configure(
+            AdmitRecordingEnvironment(
+                table_name=table.table_name,
+                clinics=_clinics.checked_rules(clinics, instance_arn=instance_arn, check=_checks.check_clinic_id),
+                connect_instance_arn=instance_arn,
+                max_duration_seconds=int(limits.max_duration.to_seconds()),
+                claim_lease_seconds=int(longest_execution.plus(_CLAIM_MARGIN).to_seconds()),
+                on_new_version=policy.on_new_version,
+                live_transcripts=policy.live_transcripts,
+                live_patience_seconds=int(policy.live_patience.to_seconds()),
+                retention_days=_checks.retention_days(retain_for),
+            )
         )
+        self.state_machine = self._add_state_machine(definition, timeout=longest_execution, enrichment=enrichment)
         self.state_machine.grant_task_response(self.transcription.function)
         self.rule = start_on_recordings(
             self,
@@ -243,31 +262,13 @@ class TranscriptionWorkflow(Construct):
             ),
         )
 
-    def _add_admit(
-        self,
-        *,
-        clinics: ClinicRules,
-        instance_arn: str | None,
-        policy: RecordingPolicy,
-        limits: RecordingLimits,
-        retain_for: Duration | None,
-    ) -> RuntimeFunction:
+    def _add_admit(self, instance_arn: str | None) -> RuntimeFunction:
         admit = RuntimeFunction(
             self,
             "Admit",
             self._shared,
-            module="admit_recording",
+            reads=AdmitRecordingEnvironment,
             description="Decides whether a recording is to be transcribed, and claims it",
-            archive=self._archive,
-            environment={
-                "CLINICS": _clinics.clinics_setting(clinics, instance_arn=instance_arn, check=_checks.check_clinic_id),
-                "CONNECT_INSTANCE_ARN": instance_arn or "",
-                "MAX_DURATION_SECONDS": str(int(limits.max_duration.to_seconds())),
-                "ON_NEW_VERSION": policy.on_new_version,
-                "LIVE_TRANSCRIPTS": policy.live_transcripts,
-                "LIVE_PATIENCE_SECONDS": str(int(policy.live_patience.to_seconds())),
-                "RETENTION_DAYS": _checks.retention_days(retain_for),
-            },
             timeout=Duration.minutes(5),  # a compressed recording is decoded from end to end
             memory_mib=1024,
         )
@@ -288,26 +289,29 @@ class TranscriptionWorkflow(Construct):
         return admit
 
     def _add_store(
-        self, options: DeepgramOptions, channel_roles: Mapping[int, Role] | None, retain_for: Duration | None
+        self, options: DeepgramOptions, channel_roles: Mapping[int, ChannelRole] | None, retain_for: Duration | None
     ) -> RuntimeFunction:
         store = RuntimeFunction(
             self,
             "Store",
             self._shared,
-            module="store_transcript",
+            reads=StoreTranscriptEnvironment,
             description="Turns Deepgram's reply into the transcript",
-            archive=self._archive,
-            environment={
-                "CHANNEL_ROLES": channel_roles_setting(channel_roles),
-                "DEEPGRAM_OPTIONS": options.to_json(),
-                "DEEPGRAM_PRICES": options.prices.to_json(),
-                "RUBRIC": _RUBRIC,
-                "TRANSCRIPT_RETENTION_DAYS": _checks.retention_days(retain_for),
-            },
             timeout=Duration.minutes(2),
             memory_mib=1024,
         )
         role, archive = store.role, self._archive
+        store.configure(
+            StoreTranscriptEnvironment(
+                table_name=self._table.table_name,
+                archive_bucket=archive.bucket_name,
+                deepgram_options=options.of_requests,
+                deepgram_prices=options.prices,
+                rubric=DEFAULT_RUBRIC,
+                channel_roles=dict(channel_roles or AMAZON_CONNECT_CHANNELS),
+                transcript_retention_days=_checks.retention_days(retain_for),
+            )
+        )
         _grants.allow_objects(role, archive, "s3:GetObject", prefix=REPLIES)
         # Read when an older document is written anew.
         _grants.allow_objects(role, archive, "s3:GetObject", "s3:PutObject", prefix=TRANSCRIPTS, write=True)
@@ -327,14 +331,17 @@ class TranscriptionWorkflow(Construct):
             self,
             "Score",
             self._shared,
-            module="score_quality",
+            reads=ScoreQualityEnvironment,
             description="Rates the call by the rubric",
-            archive=self._archive,
-            environment={"RUBRIC": _RUBRIC},
             timeout=Duration.minutes(1),
             memory_mib=512,
         )
         role, archive = score.role, self._archive
+        score.configure(
+            ScoreQualityEnvironment(
+                table_name=self._table.table_name, archive_bucket=archive.bucket_name, rubric=DEFAULT_RUBRIC
+            )
+        )
         _grants.allow_objects(role, archive, "s3:GetObject", prefix=TRANSCRIPTS)
         _grants.allow_listing(role, archive)
         _grants.allow_items(role, self._table, "dynamodb:UpdateItem")
@@ -343,15 +350,10 @@ class TranscriptionWorkflow(Construct):
         )
         return score
 
-    def _add_state_machine(
-        self,
-        *,
-        policy: RecordingPolicy,
-        limits: RecordingLimits,
-        retain_for: Duration | None,
-        enrichment: EnrichmentStep | None,
-    ) -> sfn.StateMachine:
-        definition = Definition(
+    def _add_states(
+        self, limits: RecordingLimits, retain_for: Duration | None, enrichment: EnrichmentStep | None
+    ) -> Definition:
+        return Definition(
             Construct(self, "States"),
             admit=self._admit,
             store=self._store,
@@ -365,12 +367,10 @@ class TranscriptionWorkflow(Construct):
             enrichment=enrichment,
             failed_enrichments=self.failed_enrichments,
         )
-        longest_execution = limits.max_wait.plus(definition.longest_steps)
-        if policy.live_transcripts != "always":
-            longest_execution = longest_execution.plus(policy.live_patience)
-        self.admit_function.add_environment(
-            "CLAIM_LEASE_SECONDS", str(int(longest_execution.plus(_CLAIM_MARGIN).to_seconds()))
-        )
+
+    def _add_state_machine(
+        self, definition: Definition, *, timeout: Duration, enrichment: EnrichmentStep | None
+    ) -> sfn.StateMachine:
         # The log group, too, is named after the machine.
         name = Names.unique_resource_name(self, separator="-", max_length=80)
         role = iam.Role(self, "Role", assumed_by=iam.ServicePrincipal("states.amazonaws.com"))
@@ -383,7 +383,7 @@ class TranscriptionWorkflow(Construct):
             definition_body=sfn.DefinitionBody.from_chainable(definition.start),
             query_language=sfn.QueryLanguage.JSONATA,
             role=role,
-            timeout=longest_execution,
+            timeout=timeout,
             tracing_enabled=True,
             # No key of ours: with one, Step Functions leaves input and error out of the events that tell of an
             # execution's end (AWS: "Data at rest encryption in Step Functions"), and a call whose execution was stopped

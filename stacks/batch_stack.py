@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 from aws_cdk import CfnOutput, Stack
 from aws_cdk import aws_sns_subscriptions as subscriptions
 from constructs import Construct
+from msgspec import structs
 
 from constructs_lib import TranscriptionWorkflow
 from constructs_lib.policies import acknowledge
@@ -39,7 +39,7 @@ class BatchStack(Stack):
             options=settings.options,
             vocabulary=settings.clinics.vocabulary,
             # Queue and number are the instance's to tell; without one, the live half alone decides by them.
-            clinics=rules if instance_arn else replace(rules, clinic_by_queue={}, clinic_by_dialled_number={}),
+            clinics=rules if instance_arn else structs.replace(rules, clinic_by_queue={}, clinic_by_dialled_number={}),
             instance_arn=instance_arn,
             policy=settings.policy,
             limits=settings.limits,

@@ -6,12 +6,13 @@ import json
 import platform
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
 from aws_cdk import Duration, Environment, RemovalPolicy
 from aws_cdk import aws_lambda as lambda_
+from msgspec import structs
 
 from constructs_lib import (
     CallLimits,
@@ -149,7 +150,7 @@ class Settings:
     @property
     def clinic_rules(self) -> ClinicRules:
         """Whose a call is where neither flow nor key say so, with the clinic of all others."""
-        return replace(self.clinics.rules, default_clinic_id=self.default_clinic_id)
+        return structs.replace(self.clinics.rules, default_clinic_id=self.default_clinic_id)
 
     @property
     def older_runtime(self) -> bool:

@@ -12,9 +12,10 @@ from typing import Final
 
 import uvloop
 
+from callscribe.environments.streamer import StreamerEnvironment
+from callscribe.environments.variables import InvalidEnvironment
 from streamer import logs
 from streamer.service import Service
-from streamer.settings import InvalidSettings, Settings
 
 # Objects of a call live as long as the call: looking through them for rubbish all the time costs latency for nothing.
 _GC_THRESHOLD: Final = (50_000, 20, 50)
@@ -29,8 +30,9 @@ def settle_garbage_collector() -> None:
     gc.set_threshold(*_GC_THRESHOLD)
 
 
-async def _serve(settings: Settings) -> None:
-    service = Service(settings)
+async def _serve(environment: StreamerEnvironment) -> None:
+    # Set by ECS (Amazon ECS Developer Guide, "Task scale-in protection endpoint").
+    service = Service(environment, ecs_agent_uri=os.environ.get("ECS_AGENT_URI", ""))
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, service.drain)
@@ -42,20 +44,20 @@ async def _serve(settings: Settings) -> None:
             ready.cancel()
             return
         settle_garbage_collector()
-        _log.info("ready", extra={"slots": settings.slots})
+        _log.info("ready", extra={"slots": environment.slots})
 
 
 def main() -> int:
     """Serve until SIGTERM or SIGINT; return the exit code."""
     try:
-        settings = Settings.from_environment(os.environ)
-    except InvalidSettings as error:
+        environment = StreamerEnvironment.from_variables(os.environ)
+    except InvalidEnvironment as error:
         logs.configure(service=os.environ.get("SERVICE_NAME", ""), level="INFO")
-        _log.critical("the settings are not usable: %s", error)
+        _log.critical("the environment is not usable: %s", error)
         return os.EX_CONFIG
-    logs.configure(service=settings.service_name, level=settings.log_level)
+    logs.configure(service=environment.service_name, level=environment.log_level)
     try:
-        uvloop.run(_serve(settings))
+        uvloop.run(_serve(environment))
     except Exception:  # noqa: BLE001 - told by its type and place; its own text may hold anything
         _log.exception("the streamer has failed")
         return os.EX_SOFTWARE

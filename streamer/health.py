@@ -14,7 +14,7 @@ from ipaddress import ip_address
 from typing import Final
 
 HOST: Final = "127.0.0.1"
-"""Where the streamer answers unless it is told otherwise."""
+"""Where the streamer answers unless it is told otherwise (`callscribe.environments.streamer`)."""
 PATH: Final = "/health"
 
 

@@ -8,11 +8,13 @@ import socket
 import sys
 from contextlib import AsyncExitStack
 from dataclasses import replace
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final, TextIO
 
 import aiohttp
 from aiobotocore.session import AioSession
 
+from callscribe.environments.streamer import StreamerEnvironment
 from streamer.announcer import Announcer
 from streamer.aws import config
 from streamer.calls.call import Services
@@ -33,7 +35,6 @@ from streamer.vocabulary import Vocabulary
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from streamer.settings import Settings
     from streamer.speech import SpeechService
 
 _TABLE_CONNECTIONS: Final = 50
@@ -44,11 +45,12 @@ class Service:
     """A streamer.
 
     Args:
-        settings: What it is told by its environment.
+        environment: What it is told.
+        ecs_agent_uri: ECS agent of the task; "" protects nothing.
         session: aiobotocore's session; by default one of its own.
-        end_limits: When calls are over; by default as *settings* say.
-        session_limits: How much audio may wait for Deepgram, and how long; by default as *settings* say.
-        speech: What transcribes; by default Deepgram, as *settings* say.
+        end_limits: When calls are over; by default as *environment* says.
+        session_limits: How much audio may wait for Deepgram, and how long; by default as *environment* says.
+        speech: What transcribes; by default Deepgram, as *environment* says.
         metrics_stream: Where metrics are written.
 
     Attributes:
@@ -63,8 +65,9 @@ class Service:
 
     def __init__(
         self,
-        settings: Settings,
+        environment: StreamerEnvironment,
         *,
+        ecs_agent_uri: str = "",
         session: AioSession | None = None,
         end_limits: EndLimits | None = None,
         session_limits: SessionLimits | None = None,
@@ -72,18 +75,19 @@ class Service:
         metrics_stream: TextIO = sys.stdout,
     ) -> None:
         # A loop waits for the renewal of leases at the most.
-        self.health = Health(dead_seconds=max(DEAD_SECONDS, settings.lease.total_seconds()))
+        self.health = Health(dead_seconds=max(DEAD_SECONDS, environment.lease_seconds))
         self.ready = asyncio.Event()
-        self._settings = settings
+        self._environment = environment
+        self._ecs_agent_uri = ecs_agent_uri
         self._session: Any = session or AioSession()  # type: ignore[no-untyped-call]
         self._end_limits = end_limits or EndLimits(
-            idle=settings.idle_limit.total_seconds(),
-            start_wait=settings.start_wait.total_seconds(),
-            call=settings.max_call.total_seconds(),
+            idle=environment.idle_limit_seconds,
+            start_wait=environment.start_wait_seconds,
+            call=environment.max_call_seconds,
         )
-        self._session_limits = session_limits or replace(SessionLimits(), buffer=settings.buffer.total_seconds())
+        self._session_limits = session_limits or replace(SessionLimits(), buffer=environment.buffer_seconds)
         self._speech = speech
-        self._metrics = Metrics(service=settings.service_name, slots=settings.slots, stream=metrics_stream)
+        self._metrics = Metrics(service=environment.service_name, slots=environment.slots, stream=metrics_stream)
         self._drain_asked = False
 
     def drain(self) -> None:
@@ -95,14 +99,14 @@ class Service:
 
     async def run(self) -> None:
         """Serve until drained."""
-        settings = self._settings
+        environment = self._environment
         async with AsyncExitStack() as stack:
             http = await stack.enter_async_context(
                 aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=_FEED_CONNECTIONS))
             )
-            protection = TaskProtection(agent_uri=settings.ecs_agent_uri, http=http)
+            protection = TaskProtection(agent_uri=self._ecs_agent_uri, http=http)
             self.intake = await self._intake(stack, http, protection)
-            answering = self.health.serve(settings.health_host, settings.health_port)
+            answering = self.health.serve(environment.health_host, environment.health_port)
             self.health_port = await stack.enter_async_context(answering)
             async with asyncio.TaskGroup() as tasks:
                 beside = (tasks.create_task(self._metrics.run()), tasks.create_task(protection.run()))
@@ -114,31 +118,35 @@ class Service:
                     task.cancel()
 
     async def _intake(self, stack: AsyncExitStack, http: aiohttp.ClientSession, protection: TaskProtection) -> Intake:
-        settings = self._settings
+        environment = self._environment
+
+        lease, days = timedelta(seconds=environment.lease_seconds), environment.retention_days
 
         async def client(name: str, **options: Any) -> Any:
             return await stack.enter_async_context(
-                self._session.create_client(name, region_name=settings.region, config=config(**options))
+                self._session.create_client(name, region_name=environment.aws_region, config=config(**options))
             )
 
         store = CallStore(
             # Its calls are repeated by the store itself, for longer than botocore would.
             dynamodb=await client("dynamodb", attempts=1, connections=_TABLE_CONNECTIONS),
-            table=settings.table_name,
+            table=environment.table_name,
             streamer=f"{socket.gethostname()}-{os.getpid()}",
-            lease=settings.lease,
-            retention=settings.retention,
+            lease=lease,
+            retention=None if days is None else timedelta(days=days),
         )
         streams = await stack.enter_async_context(
-            KinesisVideo(session=self._session, region=settings.region, connections=2 * settings.slots)
+            KinesisVideo(session=self._session, region=environment.aws_region, connections=2 * environment.slots)
         )
         services = Services(
             store=store,
             streams=streams,
             speech=self._speech or await self._deepgram(client),
-            vocabulary=Vocabulary(ssm=await client("ssm"), path=settings.vocabulary_path),
-            publisher=AppSyncPublisher(url=settings.feed_url, session=self._session, region=settings.region, http=http)
-            if settings.feed_url
+            vocabulary=Vocabulary(ssm=await client("ssm"), path=environment.vocabulary_path),
+            publisher=AppSyncPublisher(
+                url=environment.feed_url, session=self._session, region=environment.aws_region, http=http
+            )
+            if environment.feed_url
             else None,
             metrics=self._metrics,
             end_limits=self._end_limits,
@@ -146,23 +154,23 @@ class Service:
         return Intake(
             queue=CallQueue(
                 sqs=await client("sqs", attempts=2, read_timeout=LONG_POLL_SECONDS + 10),
-                url=settings.calls_queue_url,
-                failed_calls_url=settings.failed_calls_queue_url,
-                lease=settings.lease,
+                url=environment.calls_queue_url,
+                failed_calls_url=environment.failed_calls_queue_url,
+                lease=lease,
             ),
             services=services,
-            announcer=Announcer(events=await client("events"), bus_name=settings.event_bus_name),
+            announcer=Announcer(events=await client("events"), bus_name=environment.event_bus_name),
             health=self.health,
             protection=protection,
-            slots=settings.slots,
-            lease=settings.lease,
+            slots=environment.slots,
+            lease=lease,
         )
 
     async def _deepgram(self, client: Callable[[str], Awaitable[Any]]) -> DeepgramStreams:
-        settings = self._settings
+        environment = self._environment
         return DeepgramStreams(
-            url=settings.deepgram_stream_url,
-            key=DeepgramKey(secrets=await client("secretsmanager"), secret_arn=settings.deepgram_secret_arn),
-            options=settings.deepgram_options,
+            url=environment.deepgram_stream_url,
+            key=DeepgramKey(secrets=await client("secretsmanager"), secret_arn=environment.deepgram_secret_arn),
+            options=environment.deepgram_options,
             limits=self._session_limits,
         )

@@ -1,30 +1,29 @@
 """What is asked of Deepgram: the options of a deployment and the query parameters they become."""
 
-import json
-import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field, fields
-from typing import Any, Final
+from typing import Annotated, Any, Final, Literal
 
+import msgspec
+
+from callscribe.deepgram import catalogue
+from callscribe.deepgram.catalogue import DETECT, MAX_KEYTERM_TOKENS, MAX_VOCABULARY_TERMS
 from callscribe.live.call import CHANNEL_ROLES, SAMPLE_RATE
 from callscribe.recognition import OptionsRecord
 from callscribe.serialization import encode
-
-MAX_VOCABULARY_TERMS: Final = 100
-MAX_KEYTERM_TOKENS: Final = 500
-"""Deepgram's limits for one request (docs, pages "Keyterm Prompting" and "Keywords")."""
 
 ENDPOINTING_MILLISECONDS: Final = 300
 """Silence that ends a piece of live speech: people pause in mid-thought, and Deepgram's default of 10 would cut there
 (docs, "Configure Endpointing and Interim Results")."""
 
-DETECT: Final = "detect"
-"""`language` of recordings whose language Deepgram finds out (docs, page "Language Detection")."""
+Speakers = Literal["auto", "multichannel", "diarize"]
+"""How speakers are told apart: by channel, by voice, or by channel where the recording has two."""
 
-_KEYWORD_MODELS: Final = ("nova-2", "nova-general", "nova-phonecall", "nova-medical", "enhanced", "base", "whisper")
+ParameterValue = str | bool | int | float | Sequence[str]
+"""Value of a query parameter; a sequence repeats it."""
 
-SPEAKER_POLICIES: Final = ("auto", "multichannel", "diarize")
+Text = Annotated[str, msgspec.Meta(min_length=1)]
+"""A text that is not empty."""
 
 QueryParameters = dict[str, str | bool | list[str]]
 
@@ -37,107 +36,78 @@ class VocabularyTooLarge(InvalidOptions):
     """More terms or tokens than Deepgram takes in one request. Nothing is cut: the list must be shortened."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TranscriptionOptions:
-    """The options of a deployment.
-
-    Attributes:
-        model: Deepgram model.
-        language: BCP-47 tag, `multi`, or `detect` (recordings only).
-        language_hint: languages to expect with `multi`.
-        speakers: `auto` takes each channel of a stereo recording for one speaker and diarizes a mono one;
-            `multichannel` never diarizes; `diarize` always does, whatever the channels.
-        smart_format: format numbers, dates and the like.
-        redact: what Deepgram hides in the text (`pci`, `phi`, `ssn`, ...).
-        sentiment: score the mood. English only, as are topics, intents and summary.
-        topics: name the topics.
-        intents: name the speakers' intents.
-        summarize: write a summary.
-        detect_entities: name entities.
-        mip_opt_out: keep the audio out of Deepgram's Model Improvement Program.
-        keyterms: vocabulary of every request, before the clinic's own.
-        tags: labels of the request in Deepgram's usage logs.
-        extra_parameters: further query parameters of a recording's request, sent as they are.
-        extra_stream_parameters: the same for a live call's stream.
+class TranscriptionOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What is asked of Deepgram with each request.
 
     Raises:
-        InvalidOptions: a value of the wrong type, or an unknown speaker policy.
+        InvalidOptions: If the model transcribes no recordings.
     """
 
-    model: str = "nova-3"
-    language: str = "en"
-    language_hint: tuple[str, ...] = ()
-    speakers: str = "auto"
+    model: Text = "nova-3"
+    """Speech model. Default: Deepgram's current general one."""
+    language: Text = "en"
+    """Language of the calls as a BCP 47 tag, ``multi`` for several in one call, or ``detect`` for recordings whose
+    language Deepgram finds out. Default: English."""
+    language_hint: tuple[Text, ...] = ()
+    """Languages to expect with ``multi``. Default: any."""
+    speakers: Speakers = "auto"
+    """How speakers are told apart. Default: by channel where the recording has two channels, else by voice."""
     smart_format: bool = True
-    redact: tuple[str, ...] = ()
+    """Whether dates, amounts and phone numbers are written as one would write them."""
+    redact: tuple[Text, ...] = ()
+    """What is replaced in the text: ``pci``, ``pii``, ``phi``, ``numbers``, ``aggressive_numbers`` or entity types.
+    Deepgram still gets it, and the recording still holds it. Default: nothing."""
     sentiment: bool = True
+    """Whether the mood of each utterance is wanted. English only."""
     topics: bool = True
+    """Whether the topics of the call are wanted. English only."""
     intents: bool = True
+    """Whether the callers' intents are wanted. English only."""
     summarize: bool = True
+    """Whether a summary of the call is wanted. English only."""
     detect_entities: bool = False
+    """Whether names, dates, numbers and the like are wanted as a list. English only."""
     mip_opt_out: bool = True
-    keyterms: tuple[str, ...] = ()
-    tags: tuple[str, ...] = ()
-    extra_parameters: Mapping[str, str | tuple[str, ...]] = field(default_factory=dict)
-    extra_stream_parameters: Mapping[str, str | tuple[str, ...]] = field(default_factory=dict)
+    """Whether Deepgram is kept from retaining the audio for training. Opting in lowers the price."""
+    keyterms: tuple[Text, ...] = ()
+    """Words that Deepgram should expect in every call. Sent as ``keyterm`` to nova-3 and as ``keywords`` to nova-2."""
+    tags: tuple[Text, ...] = ()
+    """Labels under which Deepgram's usage reports list the requests. Default: none."""
+    extra_parameters: Mapping[str, ParameterValue] = {}
+    """Further query parameters of the requests for recordings, sent as they are. Default: none."""
+    extra_stream_parameters: Mapping[str, ParameterValue] = {}
+    """Further query parameters of the streams of live calls, sent as they are. Default: none."""
 
     def __post_init__(self) -> None:
-        for option in fields(self):
-            value, default = getattr(self, option.name), option.default
-            if option.default_factory is dict:
-                if not isinstance(value, Mapping) or not all(map(_is_parameter, value.values())):
-                    raise InvalidOptions(f"{option.name} must be an object of texts and lists of texts")
-            elif isinstance(default, tuple):
-                if not isinstance(value, tuple) or not all(isinstance(part, str) and part for part in value):
-                    raise InvalidOptions(f"{option.name} must be a list of texts")
-            elif type(value) is not type(default) or value == "":
-                raise InvalidOptions(
-                    f"{option.name} must be {'true or false' if default in (True, False) else 'a text'}"
-                )
-        if self.speakers not in SPEAKER_POLICIES:
-            raise InvalidOptions(f"speakers must be one of {', '.join(SPEAKER_POLICIES)}")
         if self.model.startswith("flux"):
-            raise InvalidOptions("flux models transcribe streams only, not recordings")
-
-    @classmethod
-    def from_json(cls, text: str) -> "TranscriptionOptions":
-        """Read the options a deployment carries; what is left out has its default.
-
-        Raises:
-            InvalidOptions: no JSON object, an unknown option or a value of the wrong type.
-        """
-        try:
-            value = json.loads(text)
-        except ValueError as error:
-            raise InvalidOptions("the options are not JSON") from error
-        if not isinstance(value, dict):
-            raise InvalidOptions("the options must be an object")
-        unknown = value.keys() - {option.name for option in fields(cls)}
-        if unknown:
-            raise InvalidOptions(f"unknown option: {', '.join(sorted(unknown))}")
-        return cls(**{name: _with_tuples(part) for name, part in value.items()})
+            raise InvalidOptions(f"model {self.model!r} only streams: choose a nova-3 model for recordings")
+        # As they will be sent.
+        for option in ("extra_parameters", "extra_stream_parameters"):
+            written = {name: _written(value) for name, value in getattr(self, option).items()}
+            msgspec.structs.force_setattr(self, option, written)
 
     @classmethod
     def from_record(cls, record: OptionsRecord) -> "TranscriptionOptions":
         """Read what was noted once, as far as this code knows it; for all else the default stands."""
         known: dict[str, Any] = {}
-        for option in fields(cls):
+        for option in msgspec.structs.fields(cls):
             if option.name in record:
-                value = record[option.name]
-                wanted = {**known, option.name: _with_tuples(value)}
-                with suppress(InvalidOptions):
+                with suppress(ValueError):
+                    wanted = {**known, option.name: msgspec.convert(record[option.name], option.type)}
                     cls(**wanted)
                     known = wanted
         return cls(**known)
 
     def record(self) -> OptionsRecord:
         """Note them for a transcript; of the vocabulary, which the clinics add to, `vocabulary_terms` tells."""
-        return {name: value for name, value in encode(self).items() if name != "keyterms"}
+        options: dict[str, Any] = encode(self)
+        del options["keyterms"]
+        return options
 
     @property
     def english(self) -> bool:
         """Whether Deepgram offers sentiment, topics, intents and summary (docs, "Models & Languages Overview")."""
-        return self.language.split("-")[0].lower() == "en"
+        return catalogue.is_english(self.language)
 
     def separates_channels(self, channels: int) -> bool:
         """Whether each channel of such a recording is transcribed by itself."""
@@ -150,7 +120,7 @@ class TranscriptionOptions:
     @property
     def vocabulary_parameter(self) -> str:
         """`keyterm`; models before nova-3 know `keywords` only (docs, pages "Keyterm Prompting" and "Keywords")."""
-        return "keywords" if self.model == "nova" or self.model.startswith(_KEYWORD_MODELS) else "keyterm"
+        return "keywords" if catalogue.takes_keywords(self.model) else "keyterm"
 
 
 def query_parameters(
@@ -236,9 +206,13 @@ def merged_vocabulary(options: TranscriptionOptions, vocabulary: Sequence[str]) 
     return list(terms.values())
 
 
-def estimated_tokens(term: str) -> int:
-    """About how many tokens Deepgram counts for a term: its tokeniser is not published, four letters are typical."""
-    return sum(math.ceil(len(word) / 4) for word in term.split())
+def estimated_tokens(terms: Iterable[str]) -> int:
+    """Estimate, rather too high than too low, how many tokens Deepgram counts for *terms*.
+
+    Deepgram does not publish its tokenizer. Ordinary English has about four characters to a token; names of drugs and
+    devices have fewer, so a token is taken for every three bytes, begun ones included, of every word.
+    """
+    return sum(-(-len(word.encode()) // 3) for term in terms for word in term.split())
 
 
 def _lists(options: TranscriptionOptions, vocabulary: Sequence[str]) -> QueryParameters:
@@ -252,19 +226,19 @@ def _lists(options: TranscriptionOptions, vocabulary: Sequence[str]) -> QueryPar
     return {name: values for name, values in lists.items() if values}
 
 
-def _extra(parameters: Mapping[str, str | tuple[str, ...]]) -> QueryParameters:
-    return {name: value if isinstance(value, str) else list(value) for name, value in parameters.items()}
+def _extra(parameters: Mapping[str, ParameterValue]) -> QueryParameters:
+    written = {name: _written(value) for name, value in parameters.items()}
+    return {name: value if isinstance(value, str) else list(value) for name, value in written.items()}
 
 
-def _is_parameter(value: Any) -> bool:
-    return isinstance(value, str) or (isinstance(value, tuple) and all(isinstance(part, str) for part in value))
-
-
-def _with_tuples(value: Any) -> Any:
-    """A value of JSON with tuples for lists."""
-    if isinstance(value, list):
-        return tuple(value)
-    return {name: _with_tuples(part) for name, part in value.items()} if isinstance(value, dict) else value
+def _written(value: ParameterValue) -> str | tuple[str, ...]:
+    if isinstance(value, str):
+        return value
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, int | float):
+        return f"{value:g}"
+    return tuple(str(_written(part)) for part in value)
 
 
 def _checked_vocabulary(options: TranscriptionOptions, vocabulary: Sequence[str]) -> list[str]:
@@ -274,7 +248,7 @@ def _checked_vocabulary(options: TranscriptionOptions, vocabulary: Sequence[str]
     if len(terms) > MAX_VOCABULARY_TERMS:
         raise VocabularyTooLarge(f"{len(terms)} vocabulary terms, Deepgram takes {MAX_VOCABULARY_TERMS} in one request")
     if options.vocabulary_parameter == "keyterm":
-        tokens = sum(estimated_tokens(term) for term in terms)
+        tokens = estimated_tokens(terms)
         if tokens > MAX_KEYTERM_TOKENS:
             raise VocabularyTooLarge(
                 f"the vocabulary has about {tokens} tokens, Deepgram takes {MAX_KEYTERM_TOKENS} in one request"

@@ -5,16 +5,22 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
 from functools import cache
-from typing import Final
+from typing import Any, Final
+
+import msgspec
 
 from callscribe.cost import Cost, CostLine
-from callscribe.data_files import load
-from callscribe.deepgram.options import DETECT, TranscriptionOptions
+from callscribe.data_files import load, names
+from callscribe.deepgram.catalogue import DETECT
+from callscribe.deepgram.options import TranscriptionOptions
 from callscribe.recognition import TokenUsage
-from callscribe.serialization import InvalidData, decode_json
+from callscribe.serialization import InvalidData, decode
 
 DEFAULT_PRICE_LIST: Final = "deepgram-2026-08"
 DEFAULT_PLAN: Final = "pay-as-you-go"
+
+MAX_RATES_BYTES: Final = 2048
+"""Longest list of a contract's own rates: all variables of a function together may take 4 KB (AWS: "Lambda quotas")."""
 
 _MICRO_USD: Final = Decimal("0.000001")
 
@@ -72,12 +78,14 @@ class _PriceFile:
         """Return the rates of a plan.
 
         Raises:
-            InvalidPriceList: there is no such plan.
+            InvalidPriceList: There is no such plan, or an amount cannot be a rate.
         """
         if plan not in self.plans:
-            raise InvalidPriceList(f"price list {self.name} has no plan {plan}")
+            raise InvalidPriceList(
+                f"plan {plan!r} is not in the price list: choose one of {', '.join(map(repr, sorted(self.plans)))}"
+            )
         rates = self.plans[plan]
-        return PriceList(
+        prices = PriceList(
             name=self.name,
             plan=plan,
             note=self.note,
@@ -88,13 +96,10 @@ class _PriceFile:
             add_ons=rates.add_on_usd_per_channel_minute,
             tokens=self.intelligence_usd_per_1000_tokens,
         )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _PriceSettings:
-    plan: str = DEFAULT_PLAN
-    price_list: str = DEFAULT_PRICE_LIST
-    rates: _PriceFile | None = None
+        tables = (prices.batch, prices.stream, prices.add_ons, prices.tokens)
+        if any(not amount.is_finite() or amount < 0 for table in tables for amount in table.values()):
+            raise InvalidPriceList("rates hold an amount below zero or without end: name what Deepgram charges in USD")
+        return prices
 
 
 @cache
@@ -102,31 +107,51 @@ def load_prices(name: str = DEFAULT_PRICE_LIST, plan: str = DEFAULT_PLAN) -> Pri
     """Read `prices/{name}.json`.
 
     Raises:
-        InvalidPriceList: there is no such price list or plan, or the file does not fit.
+        InvalidPriceList: There is no such price list or plan, or the file does not fit.
     """
-    try:
-        return load(_PriceFile, "prices", name).of(plan)
-    except FileNotFoundError as error:
-        raise InvalidPriceList(f"there is no price list {name}") from error
-    except InvalidData as error:
-        raise InvalidPriceList(str(error)) from None
+    if name not in (known := names("prices")):
+        raise InvalidPriceList(
+            f"price_list {name!r} is unknown: choose one of {', '.join(map(repr, known))}, or pass rates"
+        )
+    return load(_PriceFile, "prices", name).of(plan)
 
 
-def prices_from_json(text: str) -> PriceList:
-    """Read which rates a deployment pays: `{"plan", "price_list"}`, or `{"plan", "rates"}` for a list of its own.
+class DeepgramPrices(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A dated price list of Deepgram and the plan you pay by.
 
-    A list of its own has the form of the files in `prices/`. What is left out has its default.
+    What a list has no rate for makes the cost of a transcript unknown: it is then shown as *at least* the rest.
 
     Raises:
-        InvalidPriceList: the text is no such object, there is no such list or plan, or the list does not fit.
+        ValueError: If there is no such list or plan, or *rates* have another form.
     """
-    try:
-        settings = decode_json(_PriceSettings, text, "the price settings")
-    except InvalidData as error:
-        raise InvalidPriceList(str(error)) from None
-    if settings.rates is None:
-        return load_prices(settings.price_list, settings.plan)
-    return settings.rates.of(settings.plan)
+
+    price_list: str = DEFAULT_PRICE_LIST
+    """A list that comes with the package. Default: the newest."""
+    plan: str = DEFAULT_PLAN
+    """A plan of that list, or of *rates*. Default: without a commitment."""
+    rates: Mapping[str, Any] | None = None
+    """A contract's own rates, in the form of the files in ``callscribe/prices``. Default: those of *price_list*."""
+
+    def __post_init__(self) -> None:
+        """Check that the rates can be read."""
+        self.load()
+        if self.rates is not None and len(msgspec.json.encode(self.rates)) > MAX_RATES_BYTES:
+            raise InvalidPriceList(
+                f"rates take more than {MAX_RATES_BYTES} bytes: leave out the plans that you do not pay by"
+            )
+
+    def load(self) -> PriceList:
+        """Return the rates."""
+        if self.rates is None:
+            return load_prices(self.price_list, self.plan)
+        try:
+            own = decode(_PriceFile, self.rates, "rates")
+        except InvalidData as error:
+            raise InvalidPriceList(
+                "rates do not have the form of a price list: take "
+                f"callscribe/prices/{DEFAULT_PRICE_LIST}.json as a model, with every amount as text"
+            ) from error
+        return own.of(self.plan)
 
 
 def cost_of(

@@ -1,7 +1,9 @@
 """One use of Deepgram from end to end: what was asked, what it heard and what it costs."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import ClassVar
+
+from msgspec import structs
 
 from callscribe.audio_facts import AudioFacts
 from callscribe.deepgram.errors import ERROR_PREFIX
@@ -116,7 +118,7 @@ def _streamed(options: TranscriptionOptions) -> TranscriptionOptions:
 
     Each speaker has a channel, and text intelligence is for recordings only (Deepgram docs, page "Text Intelligence").
     """
-    return replace(
+    return structs.replace(
         options,
         speakers="multichannel",
         sentiment=False,

@@ -62,8 +62,11 @@ def _class(name: str, found: Object) -> Iterator[str]:
     yield f"\n## {name}\n"
     yield from _docstring(found)
     members = [member for key, member in found.members.items() if not key.startswith("_")]
+    inherited = [_resolved(member) for key, member in found.inherited_members.items() if not key.startswith("_")]
     attributes = [
-        member for member in members if (isinstance(member, Attribute) or _is_property(member)) and member.docstring
+        member
+        for member in [*(member for member in inherited if isinstance(member, Attribute)), *members]
+        if (isinstance(member, Attribute) or _is_property(member)) and member.docstring
     ]
     if attributes:
         yield "| attribute | type | |\n|---|---|---|"

@@ -15,7 +15,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from enum import StrEnum
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -40,6 +39,7 @@ if TYPE_CHECKING:
 
     from mypy_boto3_dynamodb.service_resource import Table
 
+    from callscribe.environments.functions import OnNewVersion
     from callscribe.live.state import LiveState
     from lambdas.admit_recording.calls import Calls
     from lambdas.admit_recording.live_policy import LivePolicy
@@ -48,17 +48,6 @@ if TYPE_CHECKING:
 
 # Status of a failed admission that needs nothing more.
 _REPEATED = "repeated"
-
-
-class NewVersionPolicy(StrEnum):
-    """What happens when a call that has a transcript gets another recording.
-
-    `supersede` transcribes it and lets the newer one win. `keep` leaves it alone; the rule looks at finished
-    transcripts, so two versions that arrive at the same time are both transcribed and the newer one wins.
-    """
-
-    SUPERSEDE = "supersede"
-    KEEP = "keep"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,7 +83,7 @@ class Admission:
         claims: Claims,
         contents: Contents,
         claim_lease: timedelta,
-        on_new_version: NewVersionPolicy,
+        on_new_version: OnNewVersion,
         live_policy: LivePolicy,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
@@ -193,7 +182,7 @@ class Admission:
         recording, now = stored.provenance, self._clock()
         live = live_state_of(self._table, named)
         call = _filed_with(named, live)
-        if self._on_new_version is NewVersionPolicy.KEEP and self._shown(call) not in (None, recording.recording_id):
+        if self._on_new_version == "keep" and self._shown(call) not in (None, recording.recording_id):
             self._claims.keep_earlier(
                 recording,
                 call=call,

@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 import os
+from datetime import timedelta
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.parser import ValidationError, parse
 
-from callscribe.recordings.clinics import ClinicRules
-from lambdas.admit_recording.admission import Admission, NewVersionPolicy
+from callscribe.environments.functions import AdmitRecordingEnvironment
+from lambdas.admit_recording.admission import Admission
 from lambdas.admit_recording.calls import Calls
 from lambdas.admit_recording.contacts import Contacts
 from lambdas.admit_recording.contents import Contents
 from lambdas.admit_recording.decision import Decision, Verdict
-from lambdas.admit_recording.live_policy import LivePolicy, LiveTranscripts
+from lambdas.admit_recording.live_policy import LivePolicy
 from lambdas.admit_recording.object_created import AdmitRequest
 from lambdas.admit_recording.objects import Objects
-from lambdas.common import aws, settings
+from lambdas.common import aws
 from lambdas.common.claims import Claims
 from lambdas.common.clinics import Clinics
 from lambdas.common.observability import correlate, entry_point, logger, metrics
@@ -29,23 +30,26 @@ if TYPE_CHECKING:
 
 @cache
 def _admission() -> Admission:
-    instance = os.environ.get("CONNECT_INSTANCE_ARN")
-    claims = Claims(table=aws.table(), retention=settings.days("RETENTION_DAYS"))
+    environment = AdmitRecordingEnvironment.from_variables(os.environ)
+    days, instance = environment.retention_days, environment.connect_instance_arn
+    retention = None if days is None else timedelta(days=days)
+    table = aws.table(environment.table_name)
+    claims = Claims(table=table, retention=retention)
     return Admission(
-        objects=Objects(s3=aws.s3(), max_duration_seconds=float(os.environ["MAX_DURATION_SECONDS"])),
+        objects=Objects(s3=aws.s3(), max_duration_seconds=environment.max_duration_seconds),
         calls=Calls(
-            clinics=Clinics(table=aws.table(), retention=settings.days("RETENTION_DAYS")),
-            rules=ClinicRules.from_json(os.environ["CLINICS"]),
-            contacts=Contacts(connect=aws.connect(), instance_arn=instance) if instance else None,
+            clinics=Clinics(table=table, retention=retention),
+            rules=environment.clinics,
+            contacts=None if instance is None else Contacts(connect=aws.connect(), instance_arn=instance),
         ),
-        table=aws.table(),
+        table=table,
         claims=claims,
-        contents=Contents(table=aws.table(), claims=claims, s3=aws.s3()),
-        claim_lease=settings.seconds("CLAIM_LEASE_SECONDS"),
-        on_new_version=NewVersionPolicy(os.environ.get("ON_NEW_VERSION") or NewVersionPolicy.SUPERSEDE),
+        contents=Contents(table=table, claims=claims, s3=aws.s3()),
+        claim_lease=timedelta(seconds=environment.claim_lease_seconds),
+        on_new_version=environment.on_new_version,
         live_policy=LivePolicy(
-            transcripts=LiveTranscripts(os.environ["LIVE_TRANSCRIPTS"]),
-            patience=settings.seconds("LIVE_PATIENCE_SECONDS"),
+            transcripts=environment.live_transcripts,
+            patience=timedelta(seconds=environment.live_patience_seconds),
         ),
     )
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import timedelta
-from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
 from callscribe.live.call import LiveStatus
@@ -19,22 +18,11 @@ from callscribe.live.coverage import covers
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from callscribe.environments.functions import LiveTranscripts
     from callscribe.live.coverage import Interval
     from callscribe.live.state import LiveState
 
 _COMPLETE: Final = "live-complete"
-
-
-class LiveTranscripts(StrEnum):
-    """When the recording of a call is transcribed that was announced to the streamers.
-
-    `always`: also then, and its transcript replaces the live one. `when-incomplete`: unless the live transcript is
-    proven to hold the whole call. `never`: only when it is repeated on purpose.
-    """
-
-    ALWAYS = "always"
-    WHEN_INCOMPLETE = "when-incomplete"
-    NEVER = "never"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -97,7 +85,7 @@ class LivePolicy:
         patience: Longest wait for a call that is still being transcribed live.
     """
 
-    transcripts: LiveTranscripts = LiveTranscripts.ALWAYS
+    transcripts: LiveTranscripts = "always"
     patience: timedelta = timedelta()
 
     def awaits(self, live: LiveEvidence, *, since: datetime | None, now: datetime) -> bool:
@@ -108,7 +96,7 @@ class LivePolicy:
             since: Since when it is waited for; `None` where nobody can wait.
             now: The time.
         """
-        if self.transcripts is LiveTranscripts.ALWAYS or since is None or not live.pending:
+        if self.transcripts == "always" or since is None or not live.pending:
             return False
         return now < since + self.patience and now <= live.state.active_until + self.patience
 
@@ -120,9 +108,9 @@ class LivePolicy:
             recorded: When the recording can have been made; `None` where that is not known.
         """
         standing = live.standing(recorded=recorded)
-        covering = {
-            LiveTranscripts.ALWAYS: False,
-            LiveTranscripts.WHEN_INCOMPLETE: standing == _COMPLETE,
-            LiveTranscripts.NEVER: True,
+        covering: dict[LiveTranscripts, bool] = {
+            "always": False,
+            "when-incomplete": standing == _COMPLETE,
+            "never": True,
         }
         return Judgement(covered=covering[self.transcripts], reason=standing)

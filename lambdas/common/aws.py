@@ -5,7 +5,6 @@ boto3 itself would wait 60 seconds for a connection and 60 for each read: longer
 
 from __future__ import annotations
 
-import os
 from functools import cache
 from typing import TYPE_CHECKING
 
@@ -73,6 +72,6 @@ def step_functions() -> SFNClient:
 
 
 @cache
-def table(config: Config = CONFIG) -> Table:
-    """Return the table of transcripts, claims and live calls, named by `TABLE_NAME`."""
-    return boto3.resource("dynamodb", config=config).Table(os.environ["TABLE_NAME"])
+def table(name: str, config: Config = CONFIG) -> Table:
+    """Return the table of transcripts, claims and live calls."""
+    return boto3.resource("dynamodb", config=config).Table(name)

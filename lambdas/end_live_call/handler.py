@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.parser import ValidationError, parse
 
+from callscribe.environments.functions import EndLiveCallEnvironment
 from lambdas.common import aws
 from lambdas.common.contact_flow import ContactFlowEvent, answer
 from lambdas.common.observability import correlate, entry_point, logger, metrics
@@ -27,7 +29,8 @@ _METRICS = {
 
 @cache
 def _hints() -> EndHints:
-    return EndHints(table=aws.table(aws.PROMPT_CONFIG))
+    environment = EndLiveCallEnvironment.from_variables(os.environ)
+    return EndHints(table=aws.table(environment.table_name, aws.PROMPT_CONFIG))
 
 
 @entry_point

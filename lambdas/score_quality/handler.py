@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from aws_lambda_powertools.metrics import MetricUnit
 
+from callscribe.environments.functions import ScoreQualityEnvironment
 from callscribe.judgement.quality import load_rubric
 from lambdas.common import aws
 from lambdas.common.archive import Archive
@@ -20,10 +21,11 @@ if TYPE_CHECKING:
 
 @cache
 def _scoring() -> Scoring:
+    environment = ScoreQualityEnvironment.from_variables(os.environ)
     return Scoring(
-        table=aws.table(),
-        archive=Archive(s3=aws.s3(), bucket=os.environ["ARCHIVE_BUCKET"]),
-        rubric=load_rubric(os.environ["RUBRIC"]),
+        table=aws.table(environment.table_name),
+        archive=Archive(s3=aws.s3(), bucket=environment.archive_bucket),
+        rubric=load_rubric(environment.rubric),
     )
 
 

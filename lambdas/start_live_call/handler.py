@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import os
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.parser import ValidationError, parse
 
-from callscribe.recordings.clinics import ClinicRules
-from lambdas.common import aws, settings
+from callscribe.environments.functions import StartLiveCallEnvironment
+from lambdas.common import aws
 from lambdas.common.clinics import Clinics
 from lambdas.common.contact_flow import ContactFlowEvent, answer
 from lambdas.common.observability import entry_point, logger, metrics
@@ -23,13 +23,15 @@ if TYPE_CHECKING:
 
 @cache
 def _announcer() -> Announcer:
-    retention = settings.days("RETENTION_DAYS")
+    environment = StartLiveCallEnvironment.from_variables(os.environ)
+    table, days = aws.table(environment.table_name, aws.PROMPT_CONFIG), environment.retention_days
+    retention = None if days is None else timedelta(days=days)
     return Announcer(
-        table=aws.table(aws.PROMPT_CONFIG),
+        table=table,
         sqs=aws.sqs(aws.PROMPT_CONFIG),
-        queue_url=os.environ["CALLS_QUEUE_URL"],
-        clinics=Clinics(table=aws.table(aws.PROMPT_CONFIG), retention=retention),
-        rules=ClinicRules.from_json(os.environ["CLINICS"]),
+        queue_url=environment.calls_queue_url,
+        clinics=Clinics(table=table, retention=retention),
+        rules=environment.clinics,
         retention=retention,
     )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import cache
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -12,12 +12,11 @@ from aws_lambda_powertools.metrics import MetricUnit
 from msgspec import Meta
 
 from callscribe.contract.events import CALL_TRANSCRIBED, EVENT_SOURCE, CallTranscribed, LiveFigures, QualityFigure
-from callscribe.deepgram.options import TranscriptionOptions
-from callscribe.deepgram.prices import prices_from_json
 from callscribe.deepgram.transcription import DeepgramTranscriptions
+from callscribe.environments.functions import StoreLiveTranscriptEnvironment
 from callscribe.judgement.quality import load_rubric
 from callscribe.serialization import InvalidData, decode, encode, encode_json
-from lambdas.common import aws, settings
+from lambdas.common import aws
 from lambdas.common.archive import Archive
 from lambdas.common.errors import TransientError
 from lambdas.common.observability import correlate, entry_point, logger, metrics
@@ -42,16 +41,22 @@ class LiveCallEnded:
 
 
 @cache
+def _environment() -> StoreLiveTranscriptEnvironment:
+    return StoreLiveTranscriptEnvironment.from_variables(os.environ)
+
+
+@cache
 def _store() -> LiveTranscriptStore:
+    environment = _environment()
+    days = environment.retention_days
     return LiveTranscriptStore(
-        table=aws.table(),
-        archive=Archive(s3=aws.s3(), bucket=os.environ["ARCHIVE_BUCKET"]),
+        table=aws.table(environment.table_name),
+        archive=Archive(s3=aws.s3(), bucket=environment.archive_bucket),
         transcriptions=DeepgramTranscriptions(
-            options=TranscriptionOptions.from_json(os.environ["DEEPGRAM_OPTIONS"]),
-            prices=prices_from_json(os.environ["DEEPGRAM_PRICES"]),
+            options=environment.deepgram_options, prices=environment.deepgram_prices.load()
         ),
-        rubric=load_rubric(os.environ["RUBRIC"]),
-        retention=settings.days("RETENTION_DAYS"),
+        rubric=load_rubric(environment.rubric),
+        retention=None if days is None else timedelta(days=days),
     )
 
 
@@ -86,7 +91,7 @@ def _refuse(event: dict[str, Any], error: InvalidData) -> dict[str, Any]:
     """Put an event aside that nobody can work on, instead of failing on it each time it is delivered."""
     logger.error("the event is refused", error_code="InvalidEvent", error_message=f"not the end of a call: {error}")
     aws.sqs().send_message(
-        QueueUrl=os.environ["FAILED_CALLS_QUEUE_URL"],
+        QueueUrl=_environment().failed_calls_queue_url,
         MessageBody=encode_json(event).decode(),
         MessageAttributes={"ERROR_CODE": {"DataType": "String", "StringValue": "InvalidEvent"}},
     )
@@ -125,7 +130,7 @@ def _announce(stored: StoredLiveTranscript) -> None:
     answer = aws.events().put_events(
         Entries=[
             {
-                "EventBusName": os.environ["EVENT_BUS_NAME"],
+                "EventBusName": _environment().event_bus_name,
                 "Source": EVENT_SOURCE,
                 "DetailType": CALL_TRANSCRIBED,
                 "Detail": encode_json(detail).decode(),

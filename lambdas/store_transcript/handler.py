@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import os
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from aws_lambda_powertools.metrics import MetricUnit
 
-from callscribe.deepgram.options import TranscriptionOptions
-from callscribe.deepgram.prices import prices_from_json
+from callscribe.conversation.utterances import Role
 from callscribe.deepgram.transcription import DeepgramTranscriptions
+from callscribe.environments.functions import StoreTranscriptEnvironment
 from callscribe.judgement.quality import load_rubric
 from callscribe.recordings.recording import AdmittedRecording
 from callscribe.serialization import encode
-from lambdas.common import aws, settings
+from lambdas.common import aws
 from lambdas.common.archive import Archive
 from lambdas.common.claims import Claims
 from lambdas.common.observability import correlate, entry_point, logger, metrics
@@ -28,35 +28,46 @@ if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
 
+@cache
+def _environment() -> StoreTranscriptEnvironment:
+    return StoreTranscriptEnvironment.from_variables(os.environ)
+
+
+def _archive() -> Archive:
+    return Archive(s3=aws.s3(), bucket=_environment().archive_bucket)
+
+
 def _deepgram() -> DeepgramTranscriptions:
-    return DeepgramTranscriptions(
-        options=TranscriptionOptions.from_json(os.environ["DEEPGRAM_OPTIONS"]),
-        prices=prices_from_json(os.environ["DEEPGRAM_PRICES"]),
-    )
+    environment = _environment()
+    return DeepgramTranscriptions(options=environment.deepgram_options, prices=environment.deepgram_prices.load())
+
+
+def _channel_roles() -> dict[int, Role]:
+    return {channel: Role(role) for channel, role in _environment().channel_roles.items()}
 
 
 @cache
 def _store() -> TranscriptStore:
+    environment = _environment()
+    table, days = aws.table(environment.table_name), environment.transcript_retention_days
     return TranscriptStore(
-        table=aws.table(),
-        claims=Claims(table=aws.table()),
-        archive=Archive(s3=aws.s3(), bucket=os.environ["ARCHIVE_BUCKET"]),
+        table=table,
+        claims=Claims(table=table),
+        archive=_archive(),
         transcriptions=_deepgram(),
-        channel_roles=settings.channel_roles(),
-        retention=settings.days("TRANSCRIPT_RETENTION_DAYS"),
+        channel_roles=_channel_roles(),
+        retention=None if days is None else timedelta(days=days),
     )
 
 
 @cache
 def _rebuilder() -> Rebuilder:
-    archive = Archive(s3=aws.s3(), bucket=os.environ["ARCHIVE_BUCKET"])
+    environment, archive = _environment(), _archive()
     return Rebuilder(
-        table=aws.table(),
+        table=aws.table(environment.table_name),
         archive=archive,
-        builder=TranscriptBuilder(
-            bucket=archive.bucket, transcriptions=_deepgram(), channel_roles=settings.channel_roles()
-        ),
-        rubric=load_rubric(os.environ["RUBRIC"]),
+        builder=TranscriptBuilder(bucket=archive.bucket, transcriptions=_deepgram(), channel_roles=_channel_roles()),
+        rubric=load_rubric(environment.rubric),
     )
 
 

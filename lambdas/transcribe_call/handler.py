@@ -14,9 +14,10 @@ from aws_lambda_powertools.utilities.parameters import SecretsProvider, SSMProvi
 from botocore.exceptions import ClientError
 
 from callscribe.contract.metrics import FunctionMetric
-from callscribe.deepgram.options import TranscriptionOptions
+from callscribe.conversation.utterances import Role
 from callscribe.deepgram.transcription import DeepgramTranscriptions
-from lambdas.common import aws, settings
+from callscribe.environments.functions import TranscribeCallEnvironment
+from lambdas.common import aws
 from lambdas.common.archive import Archive
 from lambdas.common.claims import Claims
 from lambdas.common.errors import SafeError, describe, error_code
@@ -39,34 +40,38 @@ _processor = BatchProcessor(EventType.SQS, raise_on_entire_batch_failure=False)
 
 
 @cache
+def _environment() -> TranscribeCallEnvironment:
+    return TranscribeCallEnvironment.from_variables(os.environ)
+
+
+@cache
 def _worker() -> Worker:
-    options = TranscriptionOptions.from_json(os.environ["DEEPGRAM_OPTIONS"])
+    environment = _environment()
     return Worker(
         report=Report(step_functions=aws.step_functions()),
-        claims=Claims(table=aws.table()),
-        archive=Archive(s3=aws.s3(), bucket=os.environ["ARCHIVE_BUCKET"]),
+        claims=Claims(table=aws.table(environment.table_name)),
+        archive=Archive(s3=aws.s3(), bucket=environment.archive_bucket),
         service=DeepgramService(
             api=DeepgramApi(
-                base_url=os.environ["DEEPGRAM_BASE_URL"], timeout=settings.seconds("REQUEST_TIMEOUT_SECONDS")
+                base_url=environment.deepgram_base_url, timeout=timedelta(seconds=environment.request_timeout_seconds)
             ),
             key=DeepgramKey(
-                secrets=SecretsProvider(boto_config=aws.CONFIG), secret_arn=os.environ["DEEPGRAM_SECRET_ARN"]
+                secrets=SecretsProvider(boto_config=aws.CONFIG), secret_arn=environment.deepgram_secret_arn
             ),
-            options=options,
+            options=environment.deepgram_options,
         ),
-        transcriptions=DeepgramTranscriptions(options=options),
+        transcriptions=DeepgramTranscriptions(options=environment.deepgram_options),
         presigner=Presigner(
             sts=aws.sts(),
-            role_arn=os.environ["PRESIGNER_ROLE_ARN"],
+            role_arn=environment.presigner_role_arn,
             region=boto3.Session().region_name,
-            lifetime=settings.seconds("PRESIGNED_URL_SECONDS"),
+            lifetime=timedelta(seconds=environment.presigned_url_seconds),
         ),
-        vocabulary=Vocabulary(parameters=SSMProvider(boto_config=aws.CONFIG), path=os.environ["VOCABULARY_PATH"]),
+        vocabulary=Vocabulary(parameters=SSMProvider(boto_config=aws.CONFIG), path=environment.vocabulary_path),
         limits=RetryLimits(
-            max_attempts=int(os.environ["MAX_ATTEMPTS"]),
-            max_delay_seconds=float(os.environ["MAX_RETRY_DELAY_SECONDS"] or 0) or None,
+            max_attempts=environment.max_attempts, max_delay_seconds=environment.max_retry_delay_seconds
         ),
-        channel_roles=settings.channel_roles(),
+        channel_roles={channel: Role(role) for channel, role in environment.channel_roles.items()},
     )
 
 
@@ -117,7 +122,7 @@ def _refuse(record: SQSRecord, malformed: MalformedMessage) -> None:
             logger.warning("nobody waits for the refused message")
         else:
             return
-    queue = os.environ.get("FAILED_CALLS_QUEUE_URL")
+    queue = _environment().failed_calls_queue_url
     if queue is None:
         raise malformed
     aws.sqs().send_message(
@@ -130,9 +135,13 @@ def _refuse(record: SQSRecord, malformed: MalformedMessage) -> None:
 def _return(record: SQSRecord, *, seconds: int) -> None:
     """Keep a message hidden in the queue; without success it comes back after the queue's own time."""
     _count_returned()
+    queue = _environment().queue_url
+    if queue is None:
+        logger.warning("the delay cannot be set: the function was not told its queue")
+        return
     try:
         aws.sqs().change_message_visibility(
-            QueueUrl=os.environ["QUEUE_URL"], ReceiptHandle=record.receipt_handle, VisibilityTimeout=seconds
+            QueueUrl=queue, ReceiptHandle=record.receipt_handle, VisibilityTimeout=seconds
         )
     except ClientError as error:
         logger.warning("the delay could not be set", error_code=error_code(error))

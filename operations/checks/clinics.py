@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from callscribe.contract.table_keys import CALL_INDEX, disputed_clinics_partition
 from callscribe.recordings.clinics import ClinicRules, queue_id
+from callscribe.serialization import decode_json
 from operations.checks.findings import Examined, Finding, ok, skipped, warning
 
 _GUIDE: Final = "see docs/how-to/add-a-clinic.md, “Whose call it is”"
@@ -73,7 +74,7 @@ def _disputed(examined: Examined, day: str) -> int:
 def _rules(examined: Examined) -> ClinicRules:
     name = examined.target.output("StartLiveCallFunctionName")
     configuration: dict[str, Any] = examined.client("lambda").get_function_configuration(FunctionName=name)
-    return ClinicRules.from_json(configuration["Environment"]["Variables"]["CLINICS"])
+    return decode_json(ClinicRules, configuration["Environment"]["Variables"]["CLINICS"], "CLINICS")
 
 
 def _compared(what: str, named: set[str], listed: Callable[[], Iterable[str]]) -> Iterator[Finding]:

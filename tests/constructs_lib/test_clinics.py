@@ -14,6 +14,7 @@ from aws_cdk import aws_lambda as lambda_
 from aws_cdk.assertions import Template
 
 from callscribe.recordings.clinics import ContactFacts, decide
+from callscribe.serialization import decode_json
 from constructs_lib import ClinicRules, LiveStreamer, TranscriptionWorkflow
 from tests.constructs_lib.live_parts import new_streamer
 from tests.constructs_lib.parts import environment, logical_id, new_workflow, permissions, properties
@@ -47,7 +48,7 @@ def test_the_function_decides_by_queue_number_and_default(stack: Stack, new: New
             default_clinic_id="main",
         ),
     )
-    rules = ClinicRules.from_json(environment(Template.from_stack(stack), deciding(half))["CLINICS"])
+    rules = decode_json(ClinicRules, environment(Template.from_stack(stack), deciding(half))["CLINICS"], "CLINICS")
     for facts, clinic in (
         (ContactFacts(queue=QUEUE, dialled_number=NUMBER), "lakeside"),
         (ContactFacts(queue=QUEUE.rpartition("/")[2]), "lakeside"),
@@ -66,7 +67,7 @@ def test_a_queue_of_the_same_stack_is_named_by_its_reference(stack: Stack, new: 
     setting = environment(Template.from_stack(stack), deciding(half))["CLINICS"]
     before, reference, after = setting["Fn::Join"][1]
     assert reference == {"Fn::GetAtt": [logical_id(queue), "QueueArn"]}
-    assert ClinicRules.from_json(f"{before}{QUEUE}{after}").clinic_by_queue == {QUEUE: "lakeside"}
+    assert decode_json(ClinicRules, f"{before}{QUEUE}{after}", "CLINICS").clinic_by_queue == {QUEUE: "lakeside"}
 
 
 @BOTH
@@ -125,7 +126,9 @@ def test_a_live_clinic_is_one_that_has_a_channel(stack: Stack) -> None:
 def test_rules_by_prefix_are_for_recordings(stack: Stack) -> None:
     rules = ClinicRules(clinic_by_prefix={"connect/old": "old"}, default_clinic_id="main")
     streamer = new_streamer(stack, clinics=rules)
-    found = ClinicRules.from_json(environment(Template.from_stack(stack), streamer.start_function)["CLINICS"])
+    found = decode_json(
+        ClinicRules, environment(Template.from_stack(stack), streamer.start_function)["CLINICS"], "CLINICS"
+    )
     assert found == ClinicRules(default_clinic_id="main")
 
 

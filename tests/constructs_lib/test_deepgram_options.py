@@ -1,16 +1,17 @@
-import json
 import re
 from inspect import signature
 from typing import Any
 
+import msgspec
 import pytest
 from aws_cdk.assertions import Annotations, Match
 from deepgram.listen.v1.client import V1Client
 from deepgram.listen.v1.media.client import MediaClient
 
-from callscribe.deepgram.options import TranscriptionOptions, query_parameters
+from callscribe.deepgram.catalogue import PARAMETERS, STREAM_PARAMETERS
+from callscribe.deepgram.options import estimated_tokens, query_parameters
 from constructs_lib import DeepgramOptions
-from constructs_lib.deepgram_options import _PARAMETERS, _STREAM_PARAMETERS, check_vocabulary, estimated_tokens
+from constructs_lib.deepgram_options import check_vocabulary
 from tests.constructs_lib.parts import new_stack
 
 NO_INTELLIGENCE: dict[str, Any] = {"sentiment": False, "topics": False, "intents": False, "summarize": False}
@@ -30,20 +31,21 @@ def test_the_default_keeps_audio_out_of_training_and_asks_for_everything_but_ent
 
 def test_the_functions_get_the_options_without_place_and_vocabulary() -> None:
     options = DeepgramOptions(redact=("pci", "ssn"), keyterms=("glaucoma",), region="eu", tags=("a",))
-    assert json.loads(options.to_json()) == {
+    assert msgspec.to_builtins(options.of_requests) == {
         "model": "nova-3",
         "language": "en",
-        "language_hint": [],
+        "language_hint": (),
         "speakers": "auto",
         "smart_format": True,
-        "redact": ["pci", "ssn"],
+        "redact": ("pci", "ssn"),
         "sentiment": True,
         "topics": True,
         "intents": True,
         "summarize": True,
         "detect_entities": False,
         "mip_opt_out": True,
-        "tags": ["a"],
+        "keyterms": (),
+        "tags": ("a",),
         "extra_parameters": {},
         "extra_stream_parameters": {},
     }
@@ -122,8 +124,7 @@ def test_what_is_not_known_passes_with_a_warning_at_synth(options: dict[str, Any
 
 def test_further_parameters_travel_as_they_will_be_sent() -> None:
     options = DeepgramOptions(extra_parameters={"numerals": True, "utt_split": 1.2, "search": ["refund", "pain"]})
-    travelling = TranscriptionOptions.from_json(options.to_json())
-    sent = query_parameters(travelling, channels=2)
+    sent = query_parameters(options.of_requests, channels=2)
     assert {name: sent[name] for name in ("numerals", "utt_split", "search")} == {
         "numerals": "true",
         "utt_split": "1.2",
@@ -135,8 +136,8 @@ def test_known_parameters_are_those_that_the_sdk_has_and_more() -> None:
     def keywords(function: Any) -> set[str]:
         return set(signature(function).parameters) - {"self", "url", "authorization", "request_options"}
 
-    assert keywords(MediaClient.transcribe_url) <= _PARAMETERS
-    assert keywords(V1Client.connect) <= _STREAM_PARAMETERS
+    assert keywords(MediaClient.transcribe_url) <= PARAMETERS
+    assert keywords(V1Client.connect) <= STREAM_PARAMETERS
 
 
 @pytest.mark.parametrize(

@@ -1,9 +1,10 @@
 import json
 from typing import Any
 
+import msgspec
 import pytest
 
-from callscribe.deepgram.prices import load_prices, prices_from_json
+from callscribe.deepgram.prices import load_prices
 from constructs_lib import DeepgramPrices
 from tests.conftest import ROOT
 
@@ -15,10 +16,14 @@ OWN = {
 }
 
 
+def through_json(prices: DeepgramPrices) -> DeepgramPrices:
+    return msgspec.json.decode(msgspec.json.encode(prices), type=DeepgramPrices)
+
+
 def test_what_is_named_is_what_the_functions_read() -> None:
-    assert prices_from_json(DeepgramPrices().to_json()) == load_prices()
-    assert prices_from_json(DeepgramPrices(plan="growth").to_json()) == load_prices(plan="growth")
-    own = prices_from_json(DeepgramPrices(plan="enterprise", rates=OWN).to_json())
+    assert through_json(DeepgramPrices()).load() == load_prices()
+    assert through_json(DeepgramPrices(plan="growth")).load() == load_prices(plan="growth")
+    own = through_json(DeepgramPrices(plan="enterprise", rates=OWN)).load()
     assert (own.name, own.batch) == ("our-contract", load_prices(plan="growth").batch)
 
 

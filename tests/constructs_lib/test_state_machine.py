@@ -9,10 +9,13 @@ from aws_cdk import Duration
 from aws_cdk.assertions import Template
 from hypothesis import given
 from hypothesis import strategies as st
+from jsonata.jsonata import Jsonata
 
+from callscribe.contract.table_keys import failed_admission_key
 from constructs_lib import RecordingLimits, RecordingPolicy
 from constructs_lib._nag import flat
 from constructs_lib._state_machine import UNREACHABLE
+from lambdas.admit_recording.object_created import ObjectCreated
 from lambdas.admit_recording.waiting import pause_seconds
 from lambdas.common.errors import TransientError
 from tests.constructs_lib.parts import environment, new_stack, new_workflow, properties
@@ -254,3 +257,23 @@ class TestBounds:
         assert machine["TimeoutSeconds"] >= wait + steps + patience
         lease = int(environment(template, workflow.admit_function)["CLAIM_LEASE_SECONDS"])
         assert machine["TimeoutSeconds"] < lease <= machine["TimeoutSeconds"] + 600
+
+
+@pytest.mark.parametrize(
+    ("announced", "content"),
+    [
+        ({"key": "a/b c.wav", "version-id": "v1", "etag": "e1"}, "v1"),
+        ({"key": "a.wav", "version-id": "", "etag": "e1"}, "e1"),
+        ({"key": "ä/+.wav", "etag": "e1"}, "e1"),
+    ],
+)
+def test_a_failed_admission_is_found_where_it_is_noted(
+    states: dict[str, Any], announced: dict[str, str], content: str
+) -> None:
+    key = states["RecordFailedAdmission"]["Arguments"]["Key"]
+    event = {"detail": {"bucket": {"name": "recordings"}, "object": announced}}
+    expression = key["PK"]["S"].removeprefix("{%").removesuffix("%}").replace("$states", "states")
+    written = Jsonata(expression).evaluate({"states": {"context": {"Execution": {"Input": event}}}})
+    found = failed_admission_key("recordings", announced["key"], content)
+    assert (found.pk, found.sk) == (written, key["SK"]["S"])
+    assert ObjectCreated.model_validate(event | {"redrive_of": "arn"}).content == content

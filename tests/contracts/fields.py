@@ -35,8 +35,8 @@ def filled(kind: type[T], **given: Any) -> T:
 
 def other_value(kind: type, name: str) -> Any:
     """A value of one field that is not its default."""
-    (field,) = (field for field in fields(kind) if field.name == name)
-    return _Filler().value(get_type_hints(kind)[name], _default(field))
+    default = getattr(kind(), name)
+    return _Filler().value(get_type_hints(kind)[name], default)
 
 
 def leaves(value: Any) -> Iterator[Any]:

@@ -83,8 +83,11 @@ def function_environment(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> Itera
         monkeypatch.setenv(name, value)
     caches = (
         admit._admission,
+        transcribe._environment,
         transcribe._worker,
+        store._environment,
         store._store,
+        store._rebuilder,
         score._scoring,
     )
     for cache in caches:

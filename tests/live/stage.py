@@ -23,6 +23,7 @@ from aiobotocore.session import AioSession
 from botocore.exceptions import ConnectTimeoutError
 
 from callscribe.contract.identifiers import feed_channel
+from callscribe.environments.streamer import StreamerEnvironment
 from callscribe.live.call import LiveCall
 from local.emulator.process import Emulator
 from local.kinesis_video.admission import Admission
@@ -38,7 +39,6 @@ from streamer.aws import config
 from streamer.calls.ending import EndLimits
 from streamer.deepgram.session import SessionLimits
 from streamer.service import Service
-from streamer.settings import Settings
 from tests.fakes.serving import serving
 from tests.fakes.signing import SigV4
 from tests.live.calls import WORD, Transcript, contact
@@ -353,10 +353,10 @@ class Stage:
 
     # Streamers.
 
-    def settings(self, **changes: Any) -> Settings:
-        """Return a streamer's settings."""
+    def environment(self, **changes: Any) -> StreamerEnvironment:
+        """Return what a streamer is told."""
         own = {"deepgram_stream_url": self.deepgram_url, "feed_url": self.feed_url, "log_level": "DEBUG"}
-        return self.cloud.settings(**own | changes)
+        return self.cloud.environment(**own | changes)
 
     @asynccontextmanager
     async def streamer(
@@ -369,7 +369,7 @@ class Stage:
     ) -> AsyncIterator[Service]:
         """Run a streamer; at the end it is stopped as by a crash, unless it has ended."""
         service = Service(
-            self.settings(**changes),
+            self.environment(**changes),
             session=Session(network or Network(), self.streams_url, self._stalled),
             end_limits=end_limits,
             session_limits=session_limits,

@@ -2,7 +2,6 @@
 
 import asyncio
 from contextlib import AsyncExitStack
-from datetime import timedelta
 
 import pytest
 
@@ -93,14 +92,14 @@ async def test_a_hand_over_whose_token_is_gone_goes_on_by_the_time(stage: Stage,
 
 
 async def test_a_streamer_that_was_cut_off_and_comes_back_writes_nothing(stage: Stage, undisturbed: Transcript) -> None:
-    network, lease = Network(), timedelta(seconds=4)
+    network, lease = Network(), 4
     playing = asyncio.create_task(stage.play(stage.contact(), until=10))
     await stage.announce()
-    async with stage.streamer(network=network, lease=lease) as cut_off:
+    async with stage.streamer(network=network, lease_seconds=lease) as cut_off:
         await stage.words(3)
         network.cut = True
         await playing
-        async with stage.streamer(lease=lease):
+        async with stage.streamer(lease_seconds=lease):
             await stage.until(epoch=2)
             await stage.words(8)
             before = await stage.cloud.live(stage.call_id)

@@ -26,30 +26,12 @@ class Streamer(ChildProcess):
 
     def __init__(self, stage: Stage, directory: Path, name: str) -> None:
         port = free_port()
-        settings = stage.settings()
         environment = {
             **{variable: os.environ[variable] for variable in _PASSED_ON if variable in os.environ},
             **stage.emulator.environment,
             "AWS_ENDPOINT_URL_KINESIS_VIDEO": stage.streams_url,
             "AWS_EC2_METADATA_DISABLED": "true",
-            "TABLE_NAME": settings.table_name,
-            "CALLS_QUEUE_URL": settings.calls_queue_url,
-            "FAILED_CALLS_QUEUE_URL": settings.failed_calls_queue_url,
-            "DEEPGRAM_SECRET_ARN": settings.deepgram_secret_arn,
-            "DEEPGRAM_OPTIONS": "{}",
-            "DEEPGRAM_STREAM_URL": settings.deepgram_stream_url,
-            "VOCABULARY_PATH": settings.vocabulary_path,
-            "FEED_URL": settings.feed_url,
-            "EVENT_BUS_NAME": settings.event_bus_name,
-            "SERVICE_NAME": settings.service_name,
-            "SLOTS": str(2 * CALLS),
-            "LEASE_SECONDS": str(LEASE_SECONDS),
-            "MAX_CALL_SECONDS": "3600",
-            "IDLE_LIMIT_SECONDS": "120",
-            "START_WAIT_SECONDS": "60",
-            "BUFFER_SECONDS": "60",
-            "LOG_LEVEL": "DEBUG",
-            "HEALTH_PORT": str(port),
+            **stage.environment(slots=2 * CALLS, lease_seconds=LEASE_SECONDS, health_port=port).to_variables(),
             "PYTHONPATH": str(ROOT),
         }
         super().__init__(

@@ -2,13 +2,14 @@ import json
 from dataclasses import replace
 from decimal import Decimal
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from callscribe.cost import Cost
 from callscribe.deepgram.options import TranscriptionOptions
-from callscribe.deepgram.prices import InvalidPriceList, cost_of, load_prices, prices_from_json
+from callscribe.deepgram.prices import DeepgramPrices, InvalidPriceList, cost_of, load_prices
 from callscribe.recognition import TokenUsage
 
 PLAIN = TranscriptionOptions()
@@ -144,9 +145,9 @@ OWN = {
 
 
 def test_a_deployment_names_its_price_list_and_plan() -> None:
-    assert prices_from_json("{}") == load_prices()
-    assert prices_from_json('{"plan": "growth"}') == load_prices(plan="growth")
-    own = prices_from_json(json.dumps({"plan": "enterprise", "rates": OWN}))
+    assert DeepgramPrices().load() == load_prices()
+    assert DeepgramPrices(plan="growth").load() == load_prices(plan="growth")
+    own = DeepgramPrices(plan="enterprise", rates=OWN).load()
     assert (own.name, own.plan, own.batch["general"]) == ("our-contract-2027", "enterprise", Decimal("0.0030"))
 
 
@@ -162,8 +163,8 @@ def test_a_deployment_names_its_price_list_and_plan() -> None:
     ],
 )
 def test_price_settings_that_do_not_fit_are_refused(text: str) -> None:
-    with pytest.raises(InvalidPriceList):
-        prices_from_json(text)
+    with pytest.raises(ValueError, match=r"JSON|Expected|unheard-of|price list|form"):
+        msgspec.json.decode(text, type=DeepgramPrices)
 
 
 @pytest.mark.parametrize(("name", "plan"), [("unheard-of", "growth"), ("deepgram-2026-08", "unheard-of")])

@@ -8,9 +8,10 @@ import pytest
 from botocore.exceptions import ClientError
 
 from callscribe.contract.call_kind import CallKind
+from callscribe.environments.functions import OnNewVersion
 from callscribe.recordings.clinics import ClinicRules
 from callscribe.recordings.recording import AdmittedRecording
-from lambdas.admit_recording.admission import Admission, NewVersionPolicy
+from lambdas.admit_recording.admission import Admission
 from lambdas.admit_recording.calls import Calls
 from lambdas.admit_recording.contacts import Contacts
 from lambdas.admit_recording.contents import Contents
@@ -37,7 +38,7 @@ class Door:
         self,
         cloud: Cloud,
         *,
-        on_new_version: NewVersionPolicy = NewVersionPolicy.SUPERSEDE,
+        on_new_version: OnNewVersion = "supersede",
         s3: S3Client | None = None,
         table: Table | None = None,
         max_duration_seconds: float = 3600,
@@ -266,7 +267,7 @@ def test_a_new_version_of_a_transcribed_call_is_transcribed_by_default(cloud: Cl
 
 def test_a_new_version_is_left_alone_where_the_policy_keeps_the_earlier_one(cloud: Cloud) -> None:
     stored_transcript(cloud, "of the earlier version")
-    door = Door(cloud, on_new_version=NewVersionPolicy.KEEP)
+    door = Door(cloud, on_new_version="keep")
     event = cloud.upload()
     decision = door.decide(event)
     assert outcome(decision) == ("duplicate", "kept-earlier-version")
@@ -275,13 +276,13 @@ def test_a_new_version_is_left_alone_where_the_policy_keeps_the_earlier_one(clou
 
 
 def test_the_first_version_of_a_call_is_transcribed_where_the_policy_keeps_it(cloud: Cloud) -> None:
-    door = Door(cloud, on_new_version=NewVersionPolicy.KEEP)
+    door = Door(cloud, on_new_version="keep")
     decision = door.decide(cloud.upload())
     assert outcome(decision) == ("claimed", "new")
 
 
 def test_a_recording_does_not_compete_with_its_own_transcript(cloud: Cloud) -> None:
-    door = Door(cloud, on_new_version=NewVersionPolicy.KEEP)
+    door = Door(cloud, on_new_version="keep")
     event = cloud.upload()
     stored_transcript(cloud, door.decide(event).recording["recording_id"])
     assert outcome(door.decide(event)) == ("claimed", "new")

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any, cast
 import pytest
 
 from callscribe.recordings.recording import AdmittedRecording, recording_id
-from lambdas.admit_recording.admission import NewVersionPolicy
 from lambdas.admit_recording.objects import digest_in
 from lambdas.common.claims import Claims
 from tests.fakes.together import together
@@ -245,7 +244,7 @@ class TestOtherRecordings:
         assert outcome(second(door, once_more, f"{EXECUTION}-four")) == ("duplicate", "same-content")
 
     def test_are_kept_out_where_the_policy_keeps_the_first(self, cloud: Cloud) -> None:
-        door = Door(cloud, on_new_version=NewVersionPolicy.KEEP)
+        door = Door(cloud, on_new_version="keep")
         first = cloud.upload()
         door.decide(first)
         finish(cloud, first)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 import pytest
 from hypothesis import given
@@ -12,14 +12,14 @@ from hypothesis import strategies as st
 
 from callscribe.contract.call_kind import CallKind
 from callscribe.contract.table_keys import transcript_key
+from callscribe.environments.functions import LiveTranscripts
 from callscribe.live.coverage import TOLERANCE_MS
 from callscribe.live.recorded_time import possible_time
 from callscribe.live.state import LiveState
 from callscribe.recordings.calls import START_METADATA
 from callscribe.recordings.clinics import ClinicDecision
 from callscribe.recordings.keys import parse_key
-from lambdas.admit_recording.admission import NewVersionPolicy
-from lambdas.admit_recording.live_policy import LiveEvidence, LivePolicy, LiveTranscripts
+from lambdas.admit_recording.live_policy import LiveEvidence, LivePolicy
 from tests.callscribe.live_calls import intervals, live_item, moment
 from tests.lambdas.admit_recording.test_admission import CONNECT_KEY, Door, outcome
 from tests.lambdas.cloud import EXECUTION, NOW, OTHER_EXECUTION, Cloud, wav
@@ -35,14 +35,14 @@ INCOMPLETE: dict[str, Any] = {"complete": False, "incomplete_reasons": ["end-not
 FAILED: dict[str, Any] = {"status": "failed", "complete": None, "error_code": "Deepgram.HTTP402"}
 
 
-def policy(transcripts: str) -> LivePolicy:
-    return LivePolicy(transcripts=LiveTranscripts(transcripts), patience=PATIENCE)
+def policy(transcripts: LiveTranscripts) -> LivePolicy:
+    return LivePolicy(transcripts=transcripts, patience=PATIENCE)
 
 
 class Reception:
     """A deployment that gets the recording, 14 seconds long unless said otherwise, of a call followed live."""
 
-    def __init__(self, cloud: Cloud, transcripts: str) -> None:
+    def __init__(self, cloud: Cloud, transcripts: LiveTranscripts) -> None:
         self.cloud = cloud
         self.door = Door(cloud, live_policy=policy(transcripts))
 
@@ -83,15 +83,15 @@ class Reception:
     ],
 )
 def test_the_setting_decides_about_the_recording_of_a_live_call(
-    cloud: Cloud, transcripts: str, live: dict[str, Any], decision: tuple[str, str]
+    cloud: Cloud, transcripts: LiveTranscripts, live: dict[str, Any], decision: tuple[str, str]
 ) -> None:
     reception = Reception(cloud, transcripts)
     reception.follow(**live)
     assert outcome(reception.arrive()) == decision
 
 
-@pytest.mark.parametrize("transcripts", LiveTranscripts)
-def test_a_call_that_was_not_followed_is_transcribed(cloud: Cloud, transcripts: str) -> None:
+@pytest.mark.parametrize("transcripts", get_args(LiveTranscripts))
+def test_a_call_that_was_not_followed_is_transcribed(cloud: Cloud, transcripts: LiveTranscripts) -> None:
     assert outcome(Reception(cloud, transcripts).arrive()) == ("claimed", "new")
 
 
@@ -99,7 +99,7 @@ def test_a_call_that_was_not_followed_is_transcribed(cloud: Cloud, transcripts: 
     ("transcripts", "decision"),
     [("when-incomplete", ("claimed", "live-unfinished")), ("never", ("covered", "live-unfinished"))],
 )
-def test_patience_with_a_live_call_ends(cloud: Cloud, transcripts: str, decision: tuple[str, str]) -> None:
+def test_patience_with_a_live_call_ends(cloud: Cloud, transcripts: LiveTranscripts, decision: tuple[str, str]) -> None:
     reception = Reception(cloud, transcripts)
     reception.follow(**RUNNING)
     assert outcome(reception.arrive(waited=PATIENCE - timedelta(seconds=1))) == ("wait", "live-pending")
@@ -162,10 +162,10 @@ def test_a_covered_recording_stays_covered_for_every_announcement(cloud: Cloud) 
     assert outcome(reception.decide(event, execution=OTHER_EXECUTION)) == ("duplicate", "covered-by-live-transcript")
 
 
-@pytest.mark.parametrize("transcripts", LiveTranscripts)
+@pytest.mark.parametrize("transcripts", get_args(LiveTranscripts))
 @pytest.mark.parametrize("live", [{}, RUNNING, FAILED])
 def test_a_repeated_recording_is_transcribed_whatever_the_setting(
-    cloud: Cloud, transcripts: str, live: dict[str, Any]
+    cloud: Cloud, transcripts: LiveTranscripts, live: dict[str, Any]
 ) -> None:
     reception = Reception(cloud, transcripts)
     reception.follow(**live)
@@ -363,5 +363,5 @@ def test_a_live_call_that_cannot_be_read_keeps_no_recording_from_being_transcrib
 
 def test_a_live_transcript_is_no_earlier_version(cloud: Cloud) -> None:
     cloud.table.put_item(Item={"PK": "CLINIC#harbour", "SK": "TRANSCRIPT#2026-11-20#call-7", "source": "live"})
-    door = Door(cloud, on_new_version=NewVersionPolicy.KEEP)
+    door = Door(cloud, on_new_version="keep")
     assert outcome(door.decide(cloud.upload())) == ("claimed", "new")

@@ -7,6 +7,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from callscribe.recordings.clinics import ClinicRules
+from callscribe.serialization import decode_json
 from lambdas.common.errors import describe
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ def refuse() -> None:
 @pytest.mark.parametrize(
     ("failing", "description"),
     [
-        (lambda: ClinicRules.from_json(TEXT), "JSONDecodeError at clinics.py:"),
+        (lambda: decode_json(ClinicRules, TEXT, "clinics"), "InvalidData at serialization.py:"),
         (lambda: json.loads(TEXT), "JSONDecodeError at test_errors.py:"),
         (refuse, "ClientError ThrottlingException (GetItem) at test_errors.py:"),
     ],

@@ -9,7 +9,7 @@ import pytest
 from callscribe.contract.schema import SCHEMA_VERSION
 from lambdas.common import aws
 from lambdas.common.errors import SafeError
-from lambdas.store_live_transcript.handler import _store, handle
+from lambdas.store_live_transcript.handler import _environment, _store, handle
 from tests.callscribe.live_calls import CALL_ID, CONVERSATION, live_item, utterance_item
 from tests.lambdas.cloud import REGION, Cloud, Context
 
@@ -57,11 +57,13 @@ class Bus:
 @pytest.fixture
 def bus(cloud: Cloud, function_environment: pytest.MonkeyPatch) -> Iterator[Bus]:
     function_environment.setenv("EVENT_BUS_NAME", "transcripts")
-    _store.cache_clear()
-    aws.events.cache_clear()
+    function_environment.setenv("FAILED_CALLS_QUEUE_URL", "https://sqs.invalid/failed")
+    caches = (_environment, _store, aws.events)
+    for cache in caches:
+        cache.cache_clear()
     yield Bus()
-    _store.cache_clear()
-    aws.events.cache_clear()
+    for cache in caches:
+        cache.cache_clear()
 
 
 def follow(cloud: Cloud, **changes: Any) -> None:

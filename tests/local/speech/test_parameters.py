@@ -10,8 +10,8 @@ from deepgram.listen.v1.media.client import MediaClient
 from hypothesis import given
 from hypothesis import strategies as st
 
+from callscribe.deepgram.catalogue import DETECT
 from callscribe.deepgram.options import (
-    DETECT,
     QueryParameters,
     TranscriptionOptions,
     live_query_parameters,

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
-from datetime import timedelta
 from functools import cache
 from itertools import count
 from typing import Any
@@ -14,10 +13,10 @@ from aiobotocore.session import AioSession
 
 from callscribe.contract.table_keys import call_partition, live_call_key, utterance_range
 from callscribe.deepgram.options import TranscriptionOptions
+from callscribe.environments.streamer import StreamerEnvironment
 from local.access.keys import AccessKey
 from streamer.aws import config
 from streamer.calls.attributes import from_attributes, to_attributes
-from streamer.settings import Settings
 from tests.fakes.table import table_definition
 
 KEY = "0123456789abcdef0123456789abcdef01234567"
@@ -51,32 +50,27 @@ class Cloud:
     failed_queue_url: str
     secret_arn: str
 
-    def settings(self, **values: Any) -> Settings:
-        """Return the settings of a streamer that works on it."""
+    def environment(self, **values: Any) -> StreamerEnvironment:
+        """Return what a streamer is told that works on it."""
         usual: dict[str, Any] = {
-            "region": "us-east-1",
+            "aws_region": "us-east-1",
             "table_name": self.table,
             "calls_queue_url": self.queue_url,
             "failed_calls_queue_url": self.failed_queue_url,
             "deepgram_secret_arn": self.secret_arn,
             "deepgram_options": TranscriptionOptions(),
             "vocabulary_path": "/vocabulary/",
-            "feed_url": "",
             "event_bus_name": "default",
             "service_name": "live",
             "slots": 20,
-            "lease": timedelta(seconds=30),
-            "max_call": timedelta(hours=1),
-            "idle_limit": timedelta(seconds=120),
-            "start_wait": timedelta(seconds=60),
-            "buffer": timedelta(seconds=60),
-            "retention": None,
-            "log_level": "INFO",
-            "health_host": "127.0.0.1",
+            "lease_seconds": 30,
+            "max_call_seconds": 3600,
+            "idle_limit_seconds": 120,
+            "start_wait_seconds": 60,
+            "buffer_seconds": 60,
             "health_port": 0,
-            "ecs_agent_uri": "",
         }
-        return Settings(**usual | values)
+        return StreamerEnvironment(**usual | values)
 
     async def live(self, call_id: str) -> dict[str, Any]:
         """Return a call's item."""

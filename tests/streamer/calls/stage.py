@@ -24,6 +24,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from callscribe.environments.streamer import StreamerEnvironment
 from callscribe.live.call import LiveCall
 from local.access.keys import AccessKey
 from local.kinesis_video.admission import Admission
@@ -37,7 +38,6 @@ from local.speech.live.service import LiveService
 from streamer.calls.ending import EndLimits
 from streamer.deepgram.session import SessionLimits
 from streamer.service import Service
-from streamer.settings import Settings
 from streamer.speech import SpeechService
 from tests.fakes.serving import serving
 from tests.fakes.signing import SigV4
@@ -177,10 +177,10 @@ class Stage:
         """Send the announcement."""
         await self.cloud.sqs.send_message(QueueUrl=self.cloud.queue_url, MessageBody=call.to_json())
 
-    def settings(self, **changes: Any) -> Settings:
-        """Return a streamer's settings."""
+    def environment(self, **changes: Any) -> StreamerEnvironment:
+        """Return what a streamer is told."""
         own = {"deepgram_stream_url": self.deepgram_url}
-        return self.cloud.settings(**own | changes)
+        return self.cloud.environment(**own | changes)
 
     @asynccontextmanager
     async def streamer(
@@ -193,7 +193,7 @@ class Stage:
     ) -> AsyncIterator[Streamer]:
         """Run a streamer; at the end it is stopped as by a crash, unless it has ended."""
         service = Service(
-            self.settings(**changes),
+            self.environment(**changes),
             session=self.cloud.session,
             end_limits=end_limits or EndLimits(settle=0.5),
             session_limits=session_limits,

@@ -11,10 +11,10 @@ from contextlib import asynccontextmanager
 
 from local.server_process import ROOT, free_port
 from streamer import health
+from tests.callscribe.environments.test_variables import STREAMER as ENVIRONMENT
 from tests.patience import PATIENCE_SECONDS
 from tests.streamer.calls.cloud import KEY
 from tests.streamer.calls.stage import Stage, contact, speech
-from tests.streamer.test_settings import ENVIRONMENT
 
 CALL = "call-7"
 
@@ -46,7 +46,7 @@ async def test_wrong_settings_end_it_at_once_and_say_why() -> None:
     async with process(**ENVIRONMENT | {"SLOTS": "many"}) as running:
         (line,) = await output(running)
     assert running.returncode == os.EX_CONFIG
-    assert "SLOTS must be a whole number" in json.loads(line)["message"]
+    assert "SLOTS: Expected `int`" in json.loads(line)["message"]
 
 
 async def test_sigterm_hands_over_and_nothing_said_is_in_the_log(stage: Stage) -> None:

@@ -4,7 +4,6 @@ import asyncio
 import json
 from collections.abc import Iterable
 from dataclasses import replace
-from datetime import timedelta
 from typing import Any, NoReturn
 
 import pytest
@@ -19,7 +18,7 @@ from tests.streamer.calls.stage import Stage, contact, numbers, speech
 
 CALL = "call-7"
 OTHER = "call-8"
-LEASE = timedelta(seconds=6)
+LEASE = 6
 ANNOUNCEMENT = {
     "version": "1",
     "call_id": CALL,
@@ -273,12 +272,12 @@ class TestHandOver:
         played = contact(CALL, speech(0, 5), start_ms=stage.started_at_ms)
         stage.play(stream, played, until=3)
         await stage.announce(stage.call(stream, CALL))
-        async with stage.streamer(lease=LEASE):
+        async with stage.streamer(lease_seconds=LEASE):
             await stage.until_words(CALL, 1)
         assert (await stage.cloud.live(CALL))["status"] == "streaming"
         stage.play(stream, played, first=3)
         await stage.hang_up(CALL)
-        async with stage.streamer(lease=LEASE):
+        async with stage.streamer(lease_seconds=LEASE):
             item = await stage.until(CALL, status="completed")
         assert (item["complete"], item["epoch"]) == (True, 2)
         assert await stage.frames(CALL) == numbers(0, 5)
@@ -304,9 +303,9 @@ class TestHandOver:
         played = contact(CALL, speech(0, 3), start_ms=stage.started_at_ms)
         stage.play(stream, played, until=1)
         await stage.announce(stage.call(stream, CALL))
-        async with stage.streamer(lease=LEASE), stage.streamer(lease=LEASE):
+        async with stage.streamer(lease_seconds=LEASE), stage.streamer(lease_seconds=LEASE):
             item = await stage.until(CALL, status="streaming")
-            await stage.until_renewed(CALL, item["lease_until"] + LEASE.total_seconds())
+            await stage.until_renewed(CALL, item["lease_until"] + LEASE)
             stage.play(stream, played, first=1)
             await stage.hang_up(CALL)
             item = await stage.until(CALL, status="completed")
@@ -331,7 +330,7 @@ class TestHandOver:
         monkeypatch.setattr(CallQueue, "renew", counted)
         monkeypatch.setattr(CallStore, "renew", hangs)
         await stage.announce(stage.call(stage.stream(), CALL))
-        async with stage.streamer(lease=LEASE), asyncio.timeout(PATIENCE_SECONDS):
+        async with stage.streamer(lease_seconds=LEASE), asyncio.timeout(PATIENCE_SECONDS):
             for _ in range(3):
                 await renewed.acquire()
 
