@@ -120,7 +120,7 @@ def test_a_function_that_breaks_on_a_reply_does_not_quote_it(
     queue.deliver()
 
     def breaks(**arguments: Any) -> None:
-        raise ValueError(arguments["reply"].utterances[0].text)
+        raise ValueError(arguments["transcription"].recognition.utterances[0].text)
 
     monkeypatch.setattr("lambdas.common.transcript_builder.build_transcript", breaks)
     with pytest.raises(Exception, match=r"^ValueError at test_privacy\.py:") as raised:
