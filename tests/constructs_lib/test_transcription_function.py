@@ -84,7 +84,7 @@ def test_settings_reach_the_function(stack: Stack) -> None:
     template = Template.from_stack(stack)
     found = environment(template, transcription.function)
     assert found["DEEPGRAM_BASE_URL"] == "https://api.eu.deepgram.com"
-    assert "keyterms" not in json.loads(found["DEEPGRAM_OPTIONS"])
+    assert json.loads(found["DEEPGRAM_OPTIONS"])["keyterms"] == []
     assert (found["MAX_ATTEMPTS"], found["MAX_RETRY_DELAY_SECONDS"]) == ("4", "180")
     assert (found["REQUEST_TIMEOUT_SECONDS"], properties(template, transcription.function)["Timeout"]) == ("120", 180)
     assert json.loads(found["CHANNEL_ROLES"]) == {"0": "agent", "1": "customer"}
