@@ -150,7 +150,7 @@ def test_settings_reach_the_streamer(stack: Stack) -> None:
         "HEALTH_HOST": "127.0.0.1",
         "HEALTH_PORT": "8080",
     }
-    assert "keyterms" not in json.loads(found["DEEPGRAM_OPTIONS"])
+    assert json.loads(found["DEEPGRAM_OPTIONS"])["keyterms"] == []
 
 
 def test_without_a_feed_and_a_retention_there_is_none(stack: Stack) -> None:
