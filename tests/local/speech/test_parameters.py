@@ -1,6 +1,5 @@
 import json
 import os
-from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +8,7 @@ import yaml
 from deepgram.listen.v1.media.client import MediaClient
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import structs
 
 from callscribe.deepgram.catalogue import DETECT
 from callscribe.deepgram.options import (
@@ -123,7 +123,7 @@ def everything() -> dict[str, Any]:
     """Every option that can be switched on or listed, whichever is added; free-form parameters are nobody's promise."""
     lists = {"language_hint": ("en", "es"), "redact": ("pci", "numbers")}
     options: dict[str, Any] = {}
-    for option in fields(TranscriptionOptions):
+    for option in structs.fields(TranscriptionOptions):
         if isinstance(option.default, bool):
             options[option.name] = True
         elif isinstance(option.default, tuple):
