@@ -20,7 +20,7 @@ from rich.console import Console
 from rich.text import Text
 
 from operations import environment
-from operations.checks import capacity, clinics, connect_instance, deepgram, streamers, troubles
+from operations.checks import capacity, clinics, connect_instance, deepgram, failures, streamers
 from operations.checks.findings import Check, Examined, Finding, State, examine
 from operations.environment import UnusableEnvironment
 from operations.rendering import table_of
@@ -36,9 +36,9 @@ CHECKS: Final[Mapping[str, Check]] = {
     "Clinics": clinics.check_settings,
     "Quotas": capacity.check_quotas,
     "Capacity": capacity.check_streamers,
-    "Failed calls": troubles.check_failed_calls,
+    "Failed calls": failures.check_failed_calls,
     "Disputed calls": clinics.check_disputes,
-    "Alarms": troubles.check_alarms,
+    "Alarms": failures.check_alarms,
 }
 """What is looked at, in this order."""
 

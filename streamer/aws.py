@@ -68,7 +68,7 @@ async def persist(
 
     Args:
         operation: The call; it must not matter if it happens twice.
-        seconds: How long passing failures are borne; the last one is then raised.
+        seconds: How long to retry; the last failure is then raised.
         what: Name of the call in the log.
         jitter: Returns a number from 0 to 1.
     """

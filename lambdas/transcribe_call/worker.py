@@ -216,8 +216,8 @@ class Worker:
                 self._ask_again_or_fail(delivery, failure)
             else:
                 self._fail(delivery.work, failure)
-        except TransientError as passing:
-            self._try_again_or_fail(delivery, passing)
+        except TransientError as transient:
+            self._try_again_or_fail(delivery, transient)
         except SafeError as failure:
             self._fail(delivery.work, failure)
         except Exception as error:  # noqa: BLE001 - becomes a retry or the task's failure, without its text

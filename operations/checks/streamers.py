@@ -61,4 +61,4 @@ def check_tasks(examined: Examined) -> Iterator[Finding]:
     else:
         yield ok(counts)
     if any(deployment.get("rolloutState") == "FAILED" for deployment in services[0].get("deployments", [])):
-        yield failed("the last deployment of the streamers failed", "read the service's events, mend it, deploy again")
+        yield failed("the last deployment of the streamers failed", "read its events, fix the cause, deploy again")

@@ -157,16 +157,16 @@ class CallRun:
         self._lost = True
         self._handing_over.set()
 
-    def tell_behind(self) -> None:
+    def report_lag(self) -> None:
         """Count how far the call is behind while it waits for its words to be stored."""
         if self._reader is not None:
-            self._reader.tell_behind()
+            self._reader.report_lag()
 
-    def heed(self, hints: EndHints) -> None:
+    def apply_hints(self, hints: EndHints) -> None:
         """Take what Connect has said about the end."""
         self._hints = hints
         if self._reader is not None:
-            self._reader.heed(hints)
+            self._reader.apply_hints(hints)
 
     async def run(self) -> Result:
         """Transcribe the call until it is over, fails or is to be handed over, and note in the table how that went."""
@@ -257,7 +257,7 @@ class CallRun:
             behind=services.metrics.behind_live,
             limits=services.end_limits,
         )
-        reader.heed(self._hints)
+        reader.apply_hints(self._hints)
         end: EndReason | None = None
 
         async def read() -> None:

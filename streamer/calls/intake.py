@@ -169,7 +169,7 @@ class Intake:
             self._health.beat("heartbeat")
             await asyncio.sleep(self._lease_seconds / 3)
             for run in self.runs:
-                run.tell_behind()
+                run.report_lag()
             # Each by itself: messages that ran out while the table is out of reach would go to streamers for which it
             # is as well.
             for renew in (self._renew_messages, self._renew_leases):
@@ -190,7 +190,7 @@ class Intake:
         for call_id in renewed.lost:
             runs[call_id].lose()
         for call_id, hints in renewed.hints.items():
-            runs[call_id].heed(hints)
+            runs[call_id].apply_hints(hints)
 
     async def _work_on(self, work: _Work) -> None:
         try:

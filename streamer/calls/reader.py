@@ -120,7 +120,7 @@ class StreamReader:
         self._asked_at = -_ASK_INTERVAL
         self._opened_at = -_OPEN_INTERVAL
 
-    def heed(self, hints: EndHints) -> None:
+    def apply_hints(self, hints: EndHints) -> None:
         """Take what Connect has said about the end, and about where the call goes on."""
         self._hints = hints
         self._media.over = hints.disconnected
@@ -128,7 +128,7 @@ class StreamReader:
         if not self._goes_on_elsewhere and hints.stop_fragment != self._media.stop_fragment:
             self._media.stop_fragment = hints.stop_fragment
 
-    def tell_behind(self) -> None:
+    def report_lag(self) -> None:
         """Tell how far behind the present the audio is while reading waits, and nothing arrives that would tell it."""
         if self._waiting_since is not None:
             self._behind(self._media.behind_now_ms + round(1000 * (self._clock() - self._waiting_since)))
@@ -180,7 +180,7 @@ class StreamReader:
         self._media.begin_stream(hints.stream_arn, resumed_ms=hints.resumed_at_ms)
         self._silent_since, self._silent_bodies = self._clock(), 0
         self._trouble_since, self._failures = None, 0
-        self.heed(hints)
+        self.apply_hints(hints)
 
     async def _read_body(self) -> EndReason | None:
         start = self._start()
@@ -278,7 +278,7 @@ class StreamReader:
     async def _ask_if_due(self) -> None:
         if self._silent_bodies and self._clock() - self._asked_at >= _ASK_INTERVAL:
             self._asked_at = self._clock()
-            self.heed(await self._ask())
+            self.apply_hints(await self._ask())
 
     def _evidence(self) -> Evidence:
         now = self._clock()

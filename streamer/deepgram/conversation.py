@@ -23,8 +23,8 @@ from callscribe.deepgram.messages import (
 )
 from callscribe.live.call import SAMPLE_RATE
 from streamer.deepgram.connection import MAX_AUDIO_BYTES, ConnectionLost
-from streamer.deepgram.hearing import CHANNELS, ROUNDING, ResultMissing
 from streamer.deepgram.pacing import Pacer
+from streamer.deepgram.result_tracker import CHANNELS, ROUNDING, ResultMissing
 from streamer.media.stereo import FRAME_BYTES
 
 if TYPE_CHECKING:
@@ -32,8 +32,8 @@ if TYPE_CHECKING:
 
     from callscribe.live.call import Gap
     from streamer.deepgram.connection import Connection
-    from streamer.deepgram.hearing import Heard, Hearing
     from streamer.deepgram.replay import ReplayBuffer
+    from streamer.deepgram.result_tracker import FinalOrGap, ResultTracker
     from streamer.speech import Counts, FinalResult, InterimResult
 
 _TICK_SECONDS: Final = 1.0
@@ -107,7 +107,7 @@ class Conversation:
         connection: open, and not used yet.
         buffer: the call's audio.
         offset: position of the first audio to send.
-        hearing: makes results of messages.
+        tracker: makes results of messages.
         news: set whenever the buffer or `finished` changes.
         finished: whether no more audio will come.
         deliver: takes final results.
@@ -128,7 +128,7 @@ class Conversation:
         *,
         buffer: ReplayBuffer,
         offset: int,
-        hearing: Hearing,
+        tracker: ResultTracker,
         news: asyncio.Event,
         finished: Callable[[], bool],
         deliver: Deliver,
@@ -143,7 +143,7 @@ class Conversation:
         self._buffer = buffer
         self._offset = offset
         self.position = offset
-        self._hearing = hearing
+        self._tracker = tracker
         self._news = news
         self._finished = finished
         self._deliver = deliver
@@ -163,7 +163,7 @@ class Conversation:
         self._finalized_at = -math.inf
         self._finalizes = 0
         self._asked_to = offset
-        self._behind = min(hearing.watermarks)
+        self._behind = min(tracker.watermarks)
         self._opened_at = self._loop.time()
         # When the lower watermark last moved, and when results, interim ones too, last reached further: of each channel
         # without a hole, and of any.
@@ -209,7 +209,7 @@ class Conversation:
             return  # the receiver learns of it too, after what has still arrived
 
     async def _send_due(self) -> None:
-        while pcm := self._buffer.read(self.position, _MAX_SAMPLES, silent_until=self._hearing.silent_until):
+        while pcm := self._buffer.read(self.position, _MAX_SAMPLES, silent_until=self._tracker.silent_until):
             samples = len(pcm) // FRAME_BYTES
             delay = self._pacer.delay(samples / SAMPLE_RATE)
             if delay:
@@ -262,28 +262,28 @@ class Conversation:
                     _logger.warning("Deepgram sent an error message", extra={"error": message.name})
             except MalformedMessage as malformed:
                 self._counts.malformed_messages += 1
-                self._hearing.suspect()
+                self._tracker.suspect()
                 _logger.warning("a message of Deepgram's could not be read", extra={"reason": str(malformed)})
 
     def _take(self, results: Results) -> None:
         if not self._model_told:
             self._model_told = True
             self._answers(results.model)
-        reached, heard_to = tuple(self._hearing.reached), self._hearing.heard_to
+        reached, heard_to = tuple(self._tracker.reached), self._tracker.heard_to
         if results.is_final:
-            self._hand_on(self._hearing.final(results, sent=self.position), heard=True)
-        elif (interim := self._hearing.interim(results, sent=self.position)) is not None:
+            self._hand_on(self._tracker.final(results, sent=self.position), heard=True)
+        elif (interim := self._tracker.interim(results, sent=self.position)) is not None:
             self._interim(interim)
-        if self._hearing.heard_to > heard_to:
+        if self._tracker.heard_to > heard_to:
             self._heard_at = self._loop.time()
         for channel, before in enumerate(reached):
-            if self._hearing.reached[channel] > before:
+            if self._tracker.reached[channel] > before:
                 self._reached_at[channel] = self._loop.time()
 
-    def _hand_on(self, pieces: Iterable[Heard], *, heard: bool) -> None:
+    def _hand_on(self, pieces: Iterable[FinalOrGap], *, heard: bool) -> None:
         for final, gap in pieces:
             self._deliver(final, gap, heard=heard)
-        behind = min(self._hearing.watermarks)
+        behind = min(self._tracker.watermarks)
         if behind > self._behind:
             self._behind, self._moved_at = behind, self._loop.time()
             self._finalizes = 0
@@ -295,7 +295,7 @@ class Conversation:
         return duration is None or self._offset + duration * SAMPLE_RATE >= self.position - _DURATION_ROUNDING
 
     def _complete(self, *, whole: bool) -> None:
-        self._hand_on(self._hearing.rest(self.position, whole=whole), heard=True)
+        self._hand_on(self._tracker.rest(self.position, whole=whole), heard=True)
 
     def _tick(self) -> None:
         """Look after everything that is due by time alone."""
@@ -333,7 +333,7 @@ class Conversation:
         if self._waiting_since is None and self.position - self._answered >= SAMPLE_RATE:
             audible = (
                 self._buffer.sound(channel, max(self._listened_to, silent_until), self.position) is not None
-                for channel, silent_until in enumerate(self._hearing.silent_until)
+                for channel, silent_until in enumerate(self._tracker.silent_until)
             )
             if any(audible):
                 self._waiting_since = now
@@ -348,21 +348,21 @@ class Conversation:
         """Have it judged what is missing before final results that were held back for long enough."""
         for channel in range(CHANNELS):
             since = self._held_since[channel]
-            if not self._hearing.holds(channel):
+            if not self._tracker.holds(channel):
                 self._held_since[channel] = None
             elif since is None:
                 self._held_since[channel] = now
             elif now - since >= self._patience.late:
-                self._hand_on(self._hearing.settle(channel), heard=True)
+                self._hand_on(self._tracker.settle(channel), heard=True)
 
     def _pass_over_silence(self) -> None:
         """Go on behind digital silence: nothing can be said there, and Deepgram may never say that nothing was."""
-        for channel, watermark in enumerate(self._hearing.watermarks):
+        for channel, watermark in enumerate(self._tracker.watermarks):
             if self.position - watermark > self._patience.quiet * SAMPLE_RATE:
                 sound = self._buffer.sound(channel, watermark, self.position)
                 end = (self.position if sound is None else sound) - _LEAD
                 if end - watermark > SAMPLE_RATE:
-                    self._hand_on([self._hearing.pass_over(channel, end)], heard=False)
+                    self._hand_on([self._tracker.pass_over(channel, end)], heard=False)
 
     def _ask(self, now: float) -> None:
         """Have Deepgram asked to finalise, unless it has just been; see what to do when asking does not help."""
@@ -370,7 +370,7 @@ class Conversation:
             return
         lagging = [
             channel
-            for channel, watermark in enumerate(self._hearing.watermarks)
+            for channel, watermark in enumerate(self._tracker.watermarks)
             if self.position - watermark > self._patience.unfinalised * SAMPLE_RATE
         ]
         if self._finalizes and self._pass_over_nothing(lagging):
@@ -390,23 +390,23 @@ class Conversation:
         """Go on behind audio in which nothing is said, as far as Deepgram tells without final results."""
         passed = False
         for channel in lagging:
-            end = min(self._hearing.quiet_to(channel), self.position)
-            if end > self._hearing.watermarks[channel]:
-                self._hand_on([self._hearing.pass_over(channel, end)], heard=False)
+            end = min(self._tracker.quiet_to(channel), self.position)
+            if end > self._tracker.watermarks[channel]:
+                self._hand_on([self._tracker.pass_over(channel, end)], heard=False)
                 passed = True
         return passed
 
     def _go_on_without(self, lagging: list[int], now: float) -> None:
         """Ask another connection, or at last go on, where Deepgram speaks of later audio but not of a channel's."""
-        heard_to = min(self._hearing.heard_to, self.position)
-        passed_over = [channel for channel in lagging if heard_to - self._hearing.watermarks[channel] > SAMPLE_RATE]
+        heard_to = min(self._tracker.heard_to, self.position)
+        passed_over = [channel for channel in lagging if heard_to - self._tracker.watermarks[channel] > SAMPLE_RATE]
         if not passed_over and not self._is_slow(heard_to, self._heard_at, now):
             self._give_up()
         for channel in passed_over:
-            if self._is_slow(self._hearing.reached[channel], self._reached_at[channel], now):
+            if self._is_slow(self._tracker.reached[channel], self._reached_at[channel], now):
                 continue
             try:
-                self._hand_on([self._hearing.give_up(channel, heard_to)], heard=False)
+                self._hand_on([self._tracker.give_up(channel, heard_to)], heard=False)
                 self._patience = self._usual  # it does speak, but not of this
             except ResultMissing:
                 self._note_stall()

@@ -5,7 +5,7 @@ Nothing comes twice: each channel has a *watermark*, the position on the call's 
 A new connection begins at the lower watermark of the two, and the other channel is silent there up to its own.
 
 What Deepgram has shown and then leaves out of its final results is asked for again in the same way, within bounds, and
-told as a gap where it stays out (`streamer.deepgram.hearing`).
+told as a gap where it stays out (`streamer.deepgram.result_tracker`).
 
 Nothing is dropped either: when the buffer is full, `DeepgramSession.send` waits, and the audio stays in the stream.
 """
@@ -24,8 +24,8 @@ from callscribe.live.call import SAMPLE_RATE
 from streamer.deepgram.connection import ConnectionLost, HandshakeFailed, KeyRefused, open_connection
 from streamer.deepgram.conversation import Conversation, Patience
 from streamer.deepgram.failures import DeepgramRefused, DeepgramUnavailable
-from streamer.deepgram.hearing import Evidence, Hearing, ResultMissing
 from streamer.deepgram.replay import ReplayBuffer
+from streamer.deepgram.result_tracker import Evidence, ResultMissing, ResultTracker
 from streamer.speech import Counts, SessionOver
 
 if TYPE_CHECKING:
@@ -244,7 +244,7 @@ class DeepgramSession:
             await self._pause(str(failed), retry_after=failed.retry_after)
             return
         opened, before = asyncio.get_running_loop().time(), tuple(self._heard)
-        hearing = Hearing(
+        tracker = ResultTracker(
             offset=offset,
             watermarks=self._heard,
             evidence=self._evidence,
@@ -255,7 +255,7 @@ class DeepgramSession:
             connection,
             buffer=self._buffer,
             offset=offset,
-            hearing=hearing,
+            tracker=tracker,
             news=self._news,
             finished=lambda: self._finished,
             deliver=self._deliver,

@@ -13,7 +13,7 @@ from botocore.exceptions import EndpointConnectionError
 from botocore.stub import Stubber
 
 from operations import doctor
-from operations.checks import capacity, clinics, connect_instance, deepgram, streamers, troubles
+from operations.checks import capacity, clinics, connect_instance, deepgram, failures, streamers
 from operations.checks.findings import Check, Examined, Finding, State, examine
 from operations.environment import Environment
 
@@ -458,7 +458,7 @@ def test_failed_calls_are_counted_with_the_command_that_repeats_them(aws: Stubs)
             QueueUrl=url,
             AttributeNames=["ApproximateNumberOfMessages"],
         )
-    recordings, live = found(aws, troubles.check_failed_calls)
+    recordings, live = found(aws, failures.check_failed_calls)
     assert (recordings.state, live.state) == (State.OK, State.FAILED)
     assert (live.what, live.remedy) == ("2 failed live calls wait", "make redrive ENV=Dev")
 
@@ -466,10 +466,10 @@ def test_failed_calls_are_counted_with_the_command_that_repeats_them(aws: Stubs)
 def test_alarms_that_ring_are_named_with_their_description(aws: Stubs) -> None:
     ringing = {"MetricAlarms": [{"AlarmName": "Dev-Live-Behind", "AlarmDescription": "Add tasks"}]}
     aws.answer("cloudwatch", "describe_alarms", ringing, StateValue="ALARM", AlarmNamePrefix="Dev-")
-    finding = one(found(aws, troubles.check_alarms))
+    finding = one(found(aws, failures.check_alarms))
     assert (finding.state, finding.what, finding.remedy) == (State.FAILED, "alarm Dev-Live-Behind", "Add tasks")
     aws.answer("cloudwatch", "describe_alarms", {"MetricAlarms": []})
-    assert one(found(aws, troubles.check_alarms)).state is State.OK
+    assert one(found(aws, failures.check_alarms)).state is State.OK
 
 
 # The whole

@@ -106,7 +106,7 @@ async def test_final_words_go_five_at_a_time_and_in_order(feed: CallFeed, subscr
     }
 
 
-async def test_only_the_newest_passing_words_of_a_channel_wait(feed: CallFeed, subscribers: Subscribers) -> None:
+async def test_only_the_newest_interim_words_of_a_channel_wait(feed: CallFeed, subscribers: Subscribers) -> None:
     running = asyncio.create_task(feed.run())
     feed.interim(interim("good"))
     feed.interim(interim("good morning"))
@@ -120,7 +120,7 @@ async def test_only_the_newest_passing_words_of_a_channel_wait(feed: CallFeed, s
     assert subscribers.requests[0][1]["role"] == "agent"
 
 
-async def test_passing_words_take_turns_and_final_ones_do_not_wait(feed: CallFeed, subscribers: Subscribers) -> None:
+async def test_interim_words_take_turns_and_final_ones_do_not_wait(feed: CallFeed, subscribers: Subscribers) -> None:
     subscribers.let_through.set()
     running = asyncio.create_task(feed.run())
 
@@ -145,7 +145,7 @@ async def test_passing_words_take_turns_and_final_ones_do_not_wait(feed: CallFee
     ]
 
 
-async def test_final_words_replace_the_passing_ones(feed: CallFeed, subscribers: Subscribers) -> None:
+async def test_final_words_replace_the_interim_ones(feed: CallFeed, subscribers: Subscribers) -> None:
     subscribers.let_through.set()
     feed.interim(interim("word"))
     feed.finals([utterance(1)])

@@ -195,16 +195,16 @@ async def test_a_call_that_waits_for_its_words_falls_behind() -> None:
 
     call = Waiting(Streams(iter([FRAGMENTS])), hints=OVER)
     reader = call.reader()
-    reader.tell_behind()
+    reader.report_lag()
     assert call.behind == []
     reading = asyncio.create_task(reader.read())
     await taking.wait()
     now = asyncio.get_running_loop().time()
     reader._clock = lambda: now + 30
-    reader.tell_behind()
+    reader.report_lag()
     assert call.behind.pop() == pytest.approx(30_000, abs=5_000)
     heard.set()
     await reading
     call.behind.clear()
-    reader.tell_behind()
+    reader.report_lag()
     assert call.behind == []

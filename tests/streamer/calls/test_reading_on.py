@@ -1,4 +1,4 @@
-"""What a stream's troubles come to, by the clock: minutes of them take no time here."""
+"""What failures of a stream come to, by the clock: minutes of them take no time here."""
 
 from __future__ import annotations
 
@@ -148,7 +148,7 @@ def read(
             **{"began_at_ms": START_MS, "resume_token": None, **options},
         )
         if known is not None:
-            reader.heed(known)
+            reader.apply_hints(known)
         end: EndReason | SafeError | UnsupportedAudio
         try:
             end = await reader.read()

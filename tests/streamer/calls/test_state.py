@@ -13,7 +13,7 @@ from callscribe.serialization import encode
 from callscribe.table_values import attribute
 from streamer.calls.attributes import from_attributes, to_attributes
 from streamer.calls.state import Checkpoint, Completion, EndHints, checkpoint_in, completion, hints_in
-from streamer.deepgram.hearing import MAX_TEXT, MAX_WORDS
+from streamer.deepgram.result_tracker import MAX_TEXT, MAX_WORDS
 from streamer.deepgram.session import MAX_COMMIT
 
 START_MS = 1_795_000_000_000

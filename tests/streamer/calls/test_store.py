@@ -23,7 +23,7 @@ from streamer.calls.store import (
     StreamingResumed,
     Taken,
 )
-from streamer.deepgram.hearing import MAX_TEXT, MAX_WORDS
+from streamer.deepgram.result_tracker import MAX_TEXT, MAX_WORDS
 from streamer.deepgram.session import MAX_COMMIT
 from tests.streamer.calls.cloud import Cloud
 

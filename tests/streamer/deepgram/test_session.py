@@ -354,7 +354,7 @@ def test_silence_without_results_at_the_end_is_taken_for_silence() -> None:
 
 
 def test_unfinalised_speech_is_asked_for_and_then_heard_elsewhere() -> None:
-    """A recogniser that only ever sends passing results."""
+    """A recogniser that only ever sends interim results."""
 
     def never_final(message: Message) -> list[Sent]:
         return [{**message, "is_final": False}]
@@ -642,7 +642,7 @@ def test_a_sender_that_waits_learns_of_the_end() -> None:
     simulate(run())
 
 
-def test_passing_words_are_handed_on_for_new_audio_only() -> None:
+def test_interim_words_are_handed_on_for_new_audio_only() -> None:
     outcome = simulate(transcribe(CALL, FakeDeepgram(Behaviour(after=70000, then=reset))))
     interims = outcome.sink.interims
     assert interims

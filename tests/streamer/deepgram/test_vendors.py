@@ -20,11 +20,11 @@ from tests.streamer.deepgram.vendors import (
     assert_once,
     audio_sent,
     emptied,
+    interim_about_silence,
     never_final,
     no_last_words,
     nothing,
     of_channel,
-    passing_about_silence,
     silent_about_silence,
     unaccounted,
     with_words,
@@ -50,7 +50,7 @@ def always(edit: Edit) -> FakeDeepgram:
 
 @pytest.mark.parametrize("noise", [0, 8, 60])
 @pytest.mark.parametrize("seconds", [40, 300])
-@pytest.mark.parametrize("edit", [silent_about_silence, passing_about_silence])
+@pytest.mark.parametrize("edit", [silent_about_silence, interim_about_silence])
 def test_a_silent_channel_holds_nothing_up(edit: Edit, seconds: int, noise: int) -> None:
     call = Call(seconds, the_customer_alone, noise=noise)
     outcome = simulate(transcribe(call, always(edit)))
@@ -95,7 +95,7 @@ def test_noise_is_passed_over_after_asking_for_its_own_channel() -> None:
     assert stream.finalized == [1, 1]
 
 
-@pytest.mark.parametrize("edit", [nothing, never_final], ids=["nothing", "passing results only"])
+@pytest.mark.parametrize("edit", [nothing, never_final], ids=["nothing", "interim results only"])
 def test_a_channel_that_is_never_heard_is_a_gap_and_the_other_is_whole(edit: Edit) -> None:
     call = Call(300)
     outcome = simulate(transcribe(call, always(of_channel(1, edit))))

@@ -35,7 +35,7 @@ def silent_about_silence(message: Message) -> list[Sent]:
     return [] if message["is_final"] and not words(message) else [message]
 
 
-def passing_about_silence(message: Message) -> list[Sent]:
+def interim_about_silence(message: Message) -> list[Sent]:
     """No final result without words, but interim ones."""
     return [message if words(message) else {**message, "is_final": False}]
 
@@ -108,9 +108,9 @@ class Moods:
             due: list[Sent] = [waiting.pop(0)] if waiting and chance.random() < 0.5 else []
             channel = message["channel_index"][0]
             if not message["is_final"]:
-                passing = [] if chance.random() < self.dropped else [self._passing(message, chance)]
-                shown[channel] |= bool(passing)
-                return [*passing, *due]
+                interim = [] if chance.random() < self.dropped else [self._interim(message, chance)]
+                shown[channel] |= bool(interim)
+                return [*interim, *due]
             if words(message):
                 known, shown[channel] = shown[channel], False
                 if chance.random() < self.withheld:
@@ -125,7 +125,7 @@ class Moods:
 
         return edit
 
-    def _passing(self, message: Message, chance: Random) -> Message:
+    def _interim(self, message: Message, chance: Random) -> Message:
         chosen = deepcopy(words(message))
         if chance.random() < self.moved:
             for word in chosen:

@@ -50,7 +50,7 @@ _MAX_LANGUAGES: Final = 20
 MAX_WORDS: Final = 400
 MAX_TEXT: Final = 4_000
 
-Heard = tuple[FinalResult, Gap | None]
+FinalOrGap = tuple[FinalResult, Gap | None]
 """A new piece of a channel, and the gap that is given up before it, or in it where nothing is said in it."""
 
 
@@ -106,7 +106,7 @@ class Audio(Protocol):
         """Return where a channel is as loud as speech, between two positions; one place for each 20 ms."""
 
 
-class Hearing:
+class ResultTracker:
     """The results of one connection.
 
     Deepgram counts seconds from the first audio of a connection, so `offset` turns them into positions of the call. On
@@ -177,7 +177,7 @@ class Hearing:
             end=self._time(words[-1].end, start, end),
         )
 
-    def final(self, results: Results, *, sent: int) -> list[Heard]:
+    def final(self, results: Results, *, sent: int) -> list[FinalOrGap]:
         """Return what a final result adds.
 
         One that comes before the result in front of it is held back until that comes too, or `settle` judges that it
@@ -213,7 +213,7 @@ class Hearing:
         """Whether final results of a channel wait for one before them."""
         return bool(self._held[channel])
 
-    def settle(self, channel: int) -> Iterator[Heard]:
+    def settle(self, channel: int) -> Iterator[FinalOrGap]:
         """Return what is held back, once what is missing before it has had its time to come.
 
         Raises:
@@ -223,7 +223,7 @@ class Hearing:
             gap = self._judge(channel, held[0].start)
             yield from self._take(channel, held.pop(0), gap)
 
-    def rest(self, end: int, *, whole: bool) -> Iterator[Heard]:
+    def rest(self, end: int, *, whole: bool) -> Iterator[FinalOrGap]:
         """Return what brings every channel to the end of the audio, after Deepgram has said that it is done.
 
         Args:
@@ -239,11 +239,11 @@ class Hearing:
             if self.watermarks[channel] < end:
                 yield self._pass(channel, end, self._judge(channel, end, at_end=True))
 
-    def pass_over(self, channel: int, end: int) -> Heard:
+    def pass_over(self, channel: int, end: int) -> FinalOrGap:
         """Take it that nothing is said on a channel until a position, though no final result says so."""
         return self._pass(channel, end, None)
 
-    def give_up(self, channel: int, end: int) -> Heard:
+    def give_up(self, channel: int, end: int) -> FinalOrGap:
         """Go on behind a position although there is no final result up to there.
 
         Raises:
@@ -264,7 +264,7 @@ class Hearing:
         heard = self._unread(channel, end) or self._unheard(channel, watermark, end)
         return watermark if heard else max(end, watermark)
 
-    def _take(self, channel: int, final: _Final, gap: Gap | None) -> Iterator[Heard]:
+    def _take(self, channel: int, final: _Final, gap: Gap | None) -> Iterator[FinalOrGap]:
         """Count a final result as heard."""
         start, end, best, speech_final = final
         watermark = self.watermarks[channel]
@@ -304,13 +304,13 @@ class Hearing:
             yield part, gap
             gap = None
 
-    def _released(self, channel: int) -> Iterator[Heard]:
+    def _released(self, channel: int) -> Iterator[FinalOrGap]:
         """Return what was held back and need not wait any more."""
         held = self._held[channel]
         while held and self._missing(channel, held[0].start) is None:
             yield from self._take(channel, held.pop(0), None)
 
-    def _pass(self, channel: int, end: int, gap: Gap | None) -> Heard:
+    def _pass(self, channel: int, end: int, gap: Gap | None) -> FinalOrGap:
         watermark = self.watermarks[channel]
         self._note_passed(channel, watermark, end)
         self._suspect[channel] &= gap is None
