@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import pytest
 from moto.moto_api._internal.models import moto_api_backend
 
-from tests.fakes.deepgram import FakeDeepgram
+from callscribe.environments.functions import FunctionEnvironment
+from tests.fakes.deepgram import FakeDeepgram, refusal
 from tests.lambdas.cloud import Cloud, Tasks
 from tests.lambdas.scenes import FUNCTIONS, KEY, SCENES, Killed, Stage
 from tests.lambdas.transcribe_call.test_handler import tasks
@@ -74,6 +76,27 @@ def test_an_event_of_another_kind_is_not_quoted(
     except Exception as error:  # noqa: BLE001 - Lambda shows it, and so does Step Functions
         told = f"{type(error).__name__}: {error}"
     assert SECRETS.findall(told + output() + caplog.text) == []
+
+
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_every_variable_that_a_function_is_told_is_read(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch, function: str
+) -> None:
+    """What constructs tell is what the struct has (tests/constructs_lib/test_environments.py); nobody tells in vain."""
+    (struct,) = (struct for struct in FunctionEnvironment.__subclasses__() if function == struct.MODULE)
+    events = [SCENES[function](stage), {"rebuild": {"key": "transcripts/none", "dry_run": True}}, *HOSTILE]
+    stage.deepgram.answer(then=refusal(503, "UNAVAILABLE"))
+    read: set[str] = set()
+
+    def noted(environment: FunctionEnvironment, name: str) -> Any:
+        read.add(name)
+        return object.__getattribute__(environment, name)
+
+    monkeypatch.setattr(struct, "__getattribute__", noted, raising=False)
+    for event in events:
+        with suppress(Exception):
+            stage.invoke(function, event)
+    assert {*struct.__struct_fields__} <= read
 
 
 @pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
