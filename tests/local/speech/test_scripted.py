@@ -1,6 +1,7 @@
 import asyncio
 
 import numpy as np
+import pytest
 
 from local.speech.audio import decode
 from local.speech.engines import Recognition
@@ -18,10 +19,11 @@ def said(recognition: Recognition) -> list[str]:
     return [word.text for word in recognition.words]
 
 
-def test_a_known_recording_is_answered_from_its_script() -> None:
-    engine = ScriptedEngine([SAMPLES])
-    for channel in recording(NAMES[2], options(multichannel="true")).channels:
-        expected = [t for t in turns(NAMES[2]) if t["channel"] == channel.index]
+@pytest.mark.parametrize("name", [NAMES[2], "unscripted/call5_moved_injection"])
+def test_a_known_recording_is_answered_from_its_script(name: str) -> None:
+    engine = ScriptedEngine([SAMPLES, SAMPLES / "unscripted"])
+    for channel in recording(name, options(multichannel="true")).channels:
+        expected = [t for t in turns(name) if t["channel"] == channel.index]
         words = asyncio.run(engine.transcribe(channel, ())).words
         assert [word.text for word in words] == [word for turn in expected for word in plain_words(turn["text"])]
         assert words[0].start == expected[0]["start"]
