@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+import tarfile
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -74,6 +75,15 @@ def test_the_wheel_installs_constructs_and_core_and_carries_the_functions_code(w
     assert "constructs_lib/_live_feed.js" in names
     assert {"callscribe/py.typed", "constructs_lib/py.typed"} <= set(names)
     assert not [name for name in names if "__pycache__" in name or name.endswith(".pyc")]
+
+
+def test_the_source_distribution_has_what_the_wheel_is_built_from_and_nothing_else(tmp_path: Path) -> None:
+    run(sys.executable, "-m", "build", "--sdist", "--no-isolation", "--outdir", tmp_path, ROOT, cwd=tmp_path)
+    [built] = tmp_path.glob("*.tar.gz")
+    with tarfile.open(built) as archive:
+        names = {name.split("/")[1] for name in archive.getnames()}
+    code = {"callscribe", "constructs_lib", "lambdas", "streamer"}
+    assert names == code | {"LICENSE", "README.md", "pyproject.toml", "PKG-INFO", ".gitignore"}
 
 
 def test_the_constructs_come_from_the_wheel(foreign: dict[str, Any]) -> None:
