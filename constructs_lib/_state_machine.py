@@ -16,6 +16,7 @@ from aws_cdk import aws_stepfunctions_tasks as tasks
 from constructs import Construct
 
 from callscribe.contract.events import CALL_TRANSCRIBED, EVENT_SOURCE
+from callscribe.contract.messages import AdmitMessage, ScoreMessage, StoreMessage, TranscribeMessage, written
 from callscribe.contract.schema import SCHEMA_VERSION
 from callscribe.contract.table_keys import EXPIRY, FAILED_PARTITION, ItemKey, claim_key, failed_admission_key
 from constructs_lib._functions import RuntimeFunction
@@ -145,11 +146,12 @@ class Definition:
         state = self._invoke(
             "Admit",
             function,
-            payload={
-                "event": "{% $states.context.Execution.Input %}",
-                "execution": _EXECUTION,
-                "started_at": "{% $states.context.Execution.StartTime %}",
-            },
+            payload=written(
+                AdmitMessage,
+                event="{% $states.context.Execution.Input %}",
+                execution=_EXECUTION,
+                started_at="{% $states.context.Execution.StartTime %}",
+            ),
             assign={"recording": "{% $states.result.Payload.recording %}"},
         )
         # Whether the recording was claimed is not known: its claim, if any, ends with its lease.
@@ -206,15 +208,16 @@ class Definition:
             queue=queue,
             integration_pattern=sfn.IntegrationPattern.WAIT_FOR_TASK_TOKEN,
             message_body=sfn.TaskInput.from_object(
-                {
-                    "schema_version": SCHEMA_VERSION,
-                    "task_token": "{% $states.context.Task.Token %}",
-                    "recording": "{% $recording %}",
-                    "execution": _EXECUTION,
+                written(
+                    TranscribeMessage,
+                    schema_version=SCHEMA_VERSION,
+                    task_token="{% $states.context.Task.Token %}",  # noqa: S106
+                    recording="{% $recording %}",
+                    execution=_EXECUTION,
                     # What the function behind the queue paces its tries by.
-                    "waiting_since": "{% $states.context.State.EnteredTime %}",
-                    "max_wait_seconds": int(max_wait.to_seconds()),
-                }
+                    waiting_since="{% $states.context.State.EnteredTime %}",
+                    max_wait_seconds=int(max_wait.to_seconds()),
+                )
             ),
             task_timeout=sfn.Timeout.duration(max_wait),
             assign={"transcription": "{% $states.result %}"},
@@ -226,12 +229,12 @@ class Definition:
         state = self._invoke(
             "Store",
             function,
-            payload={
-                "recording": "{% $recording %}",
-                "reply": "{% $transcription.reply %}",
-                "deepgram_requests": "{% $transcription.deepgram_requests %}",
-                "request_id": "{% $transcription.request_id %}",
-            },
+            payload=written(
+                StoreMessage,
+                recording="{% $recording %}",
+                reply="{% $transcription.reply %}",
+                deepgram_requests="{% $transcription.deepgram_requests %}",
+            ),
             assign={"stored": "{% $states.result.Payload %}"},
         )
         return self._or_record_failure(state, "Store")
@@ -240,7 +243,7 @@ class Definition:
         state = self._invoke(
             "Score",
             function,
-            payload={"recording": "{% $recording %}", "transcript": "{% $stored.transcript %}"},
+            payload=written(ScoreMessage, recording="{% $recording %}", transcript="{% $stored.transcript %}"),
             assign={"quality": "{% $states.result.Payload %}"},
         )
         return self._or_record_failure(state, "Score")

@@ -10,14 +10,16 @@ from typing import TYPE_CHECKING, Any
 from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.parser import ValidationError, parse
 
+from callscribe.contract.messages import AdmitMessage
 from callscribe.environments.functions import AdmitRecordingEnvironment
+from callscribe.serialization import InvalidData, decode
 from lambdas.admit_recording.admission import Admission
 from lambdas.admit_recording.calls import Calls
 from lambdas.admit_recording.contacts import Contacts
 from lambdas.admit_recording.contents import Contents
 from lambdas.admit_recording.decision import Decision, Verdict
 from lambdas.admit_recording.live_policy import LivePolicy
-from lambdas.admit_recording.object_created import AdmitRequest
+from lambdas.admit_recording.object_created import ObjectCreated
 from lambdas.admit_recording.objects import Objects
 from lambdas.common import aws
 from lambdas.common.claims import Claims
@@ -59,7 +61,7 @@ def handle(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:  # 
     """Decide what becomes of an announced object.
 
     Args:
-        event: `{"event": <S3 event by EventBridge>, "execution": <ARN of the execution>, "started_at": <its start>}`.
+        event: An `AdmitMessage`.
         context: Lambda's context.
 
     Returns:
@@ -67,14 +69,17 @@ def handle(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:  # 
         `InvalidEvent`, so that it is kept with the failed calls and not retried.
     """
     try:
-        request = parse(event=event, model=AdmitRequest)
+        message = decode(AdmitMessage, event, "the message")
+        announced = parse(event=message.event, model=ObjectCreated)
+    except InvalidData as invalid:
+        decision = Decision(verdict=Verdict.REJECTED, reason="InvalidEvent", message=str(invalid))
     except ValidationError as error:
         places = ", ".join(".".join(map(str, problem["loc"])) for problem in error.errors(include_input=False))
         decision = Decision(
             verdict=Verdict.REJECTED, reason="InvalidEvent", message=f"not an S3 event of EventBridge: {places}"
         )
     else:
-        decision = _admission().decide(request.event, execution=request.execution, started_at=request.started_at)
+        decision = _admission().decide(announced, execution=message.execution, started_at=message.started_at)
     correlate(call_id=decision.recording.get("call_id"), recording_id=decision.recording.get("recording_id"))
     metrics.add_metric(name=f"Recordings{decision.verdict.capitalize()}", unit=MetricUnit.Count, value=1)
     logger.info("decided", decision=decision.verdict.value, reason=decision.reason)

@@ -6,8 +6,6 @@ Keys arrive there as they are, not percent-encoded as in S3's own notifications.
 
 from __future__ import annotations
 
-from datetime import datetime
-
 from aws_lambda_powertools.utilities.parser import BaseModel, Field
 from pydantic import ConfigDict
 
@@ -67,17 +65,3 @@ class ObjectCreated(_Model):
     def content(self) -> str:
         """What tells this content of the object from others, as announced."""
         return self.detail.object.version or self.detail.object.etag
-
-
-class AdmitRequest(_Model):
-    """Input of the step: the event, and the execution of the state machine that handles it.
-
-    Attributes:
-        event: The event.
-        execution: The execution.
-        started_at: When it started; `None` from an execution that cannot wait, begun before an update.
-    """
-
-    event: ObjectCreated
-    execution: str = Field(min_length=1)
-    started_at: datetime | None = None

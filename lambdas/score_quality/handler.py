@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 from aws_lambda_powertools.metrics import MetricUnit
 
+from callscribe.contract.messages import ScoreMessage
 from callscribe.environments.functions import ScoreQualityEnvironment
 from callscribe.judgement.quality import load_rubric
+from callscribe.serialization import decode
 from lambdas.common import aws
 from lambdas.common.archive import Archive
 from lambdas.common.observability import correlate, entry_point, logger, metrics
@@ -34,18 +36,19 @@ def handle(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:  # 
     """Score one stored transcript.
 
     Args:
-        event: `{"recording", "transcript": {"pk", "sk", "bucket", "key"}}`.
+        event: A `ScoreMessage`.
         context: Lambda's context.
 
     Returns:
         `{"score", "rubric", "version"}`; the score is 0 to 100, or null where nothing could be judged.
     """
-    recording, transcript = event["recording"], event["transcript"]
+    message = decode(ScoreMessage, event, "the message")
+    recording, transcript = message.recording, message.transcript
     correlate(call_id=recording["call_id"], recording_id=recording["recording_id"])
     quality = _scoring().score(
-        pk=transcript["pk"],
-        sk=transcript["sk"],
-        document_key=transcript["key"],
+        pk=transcript.pk,
+        sk=transcript.sk,
+        document_key=transcript.key,
         recording_id=recording["recording_id"],
     )
     metrics.add_metric(name="CallsScored", unit=MetricUnit.Count, value=1)

@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 from aws_lambda_powertools.metrics import MetricUnit
 
+from callscribe.contract.messages import StoreMessage
 from callscribe.conversation.utterances import Role
 from callscribe.deepgram.transcription import DeepgramTranscriptions
 from callscribe.environments.functions import StoreTranscriptEnvironment
 from callscribe.judgement.quality import load_rubric
 from callscribe.recordings.recording import AdmittedRecording
-from callscribe.serialization import encode
+from callscribe.serialization import decode, encode
+from callscribe.table_values import plain
 from lambdas.common import aws
 from lambdas.common.archive import Archive
 from lambdas.common.claims import Claims
@@ -76,7 +78,7 @@ def handle(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:  # 
     """Store the transcript of one call, or write an older document anew.
 
     Args:
-        event: `{"recording", "reply": {"bucket", "key"}, "deepgram_requests", "request_id"}`, or from an operator
+        event: A `StoreMessage`, or from an operator
             `{"rebuild": {"key", "dry_run"}}`: a document in the archive, and whether only to say what would be done.
         context: Lambda's context.
 
@@ -87,12 +89,13 @@ def handle(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:  # 
     """
     if "rebuild" in event:
         return _rebuild(event["rebuild"])
-    recording = AdmittedRecording.from_payload(event["recording"])
+    message = decode(StoreMessage, plain(event), "the message")
+    recording = AdmittedRecording.from_payload(message.recording)
     correlate(call_id=recording.call.call_id, recording_id=recording.recording_id)
     stored = _store().store(
         recording,
-        reply_key=event["reply"]["key"],
-        requests=event["deepgram_requests"],
+        reply_key=message.reply.key,
+        requests=message.deepgram_requests,
         now=datetime.now(UTC),
     )
     name = "TranscriptsSuperseded" if stored.superseded else "TranscriptsStored"

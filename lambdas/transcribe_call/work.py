@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 from msgspec import Meta
 
+from callscribe.contract.messages import Name, TranscribeMessage
 from callscribe.recordings.recording import AdmittedRecording
 from callscribe.serialization import InvalidData, decode, decode_json
 
@@ -65,30 +66,19 @@ class Work:
         except InvalidData as invalid:
             raise MalformedMessage(str(invalid)) from None
         try:
-            message = decode_json(_Message, body, "the message")
+            message = decode_json(TranscribeMessage, body, "the message")
             recording = AdmittedRecording.from_payload(message.recording)
         except InvalidData as invalid:
             raise MalformedMessage(str(invalid), task_token=token) from None
         return cls(task_token=token, execution=message.execution, recording=recording, **_wait(message))
 
 
-_Name = Annotated[str, Meta(min_length=1)]
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Addressed:
-    task_token: _Name
+    task_token: Name
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Message:
-    execution: _Name
-    recording: dict[str, Any]
-    waiting_since: object = None
-    max_wait_seconds: object = None
-
-
-def _wait(message: _Message) -> dict[str, Any]:
+def _wait(message: TranscribeMessage) -> dict[str, Any]:
     """Read how long the execution waits, which only paces the tries: what is odd counts as not told."""
     wait: dict[str, Any] = {}
     with suppress(InvalidData):

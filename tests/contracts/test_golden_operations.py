@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from callscribe.table_values import plain
-from lambdas.admit_recording.object_created import AdmitRequest
+from lambdas.admit_recording.object_created import ObjectCreated
 from operations import backfill, calls, redrive
 from operations.environment import Environment
 from operations.failed_calls import SendBack, StartAgain, read_claim, read_failed_admission, read_message
@@ -43,7 +43,7 @@ def test_a_failed_call_is_repeated(file: Golden) -> None:
 def test_an_admission_that_failed_is_repeated(file: Golden) -> None:
     call = read_failed_admission(file.item())
     assert isinstance(call.repeat, StartAgain)
-    assert AdmitRequest.model_validate({"event": call.repeat.input(), "execution": "new"}).event.redrive_of
+    assert ObjectCreated.model_validate(call.repeat.input()).redrive_of
     assert call.error
 
 
@@ -130,7 +130,7 @@ def test_a_redrive_starts_a_call_again_that_another_version_failed(deployed: Dep
     deployed.fail(file.text)
     assert redrive.main([*deployed.arguments]) == 0
     (started,) = deployed.started()
-    assert AdmitRequest.model_validate({"event": started, "execution": "new"}).event.redrive_of
+    assert ObjectCreated.model_validate(started).redrive_of
     assert started["detail"] == file.json()["event"]["detail"]
 
 
@@ -138,6 +138,6 @@ def test_a_redrive_starts_a_call_again_that_another_version_failed(deployed: Dep
 def test_a_claim_says_how_its_call_is_started_again(file: Golden) -> None:
     call = read_claim(file.item())
     assert isinstance(call.repeat, StartAgain)
-    event = AdmitRequest.model_validate({"event": call.repeat.input(), "execution": "new"}).event
+    event = ObjectCreated.model_validate(call.repeat.input())
     assert (event.recording.bucket, event.recording.key) == (file.item()["bucket"], file.item()["s3_key"])
     assert call.call_id == file.item()["call_id"]

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from lambdas.admit_recording.object_created import AdmitRequest
+from lambdas.admit_recording.object_created import ObjectCreated
 from operations import redrive
 from operations.environment import Environment
 from tests.operations.conftest import Deployed, announcement
@@ -212,7 +212,7 @@ def test_a_covered_recording_is_started_as_a_repetition(
     assert redrive.main([*deployed.arguments, "--covered", "call-1"]) == 0
     [started] = deployed.started()
     assert started["redrive_of"] == "arn:covered"
-    recording = AdmitRequest.model_validate({"event": started, "execution": "arn:new"}).event.recording
+    recording = ObjectCreated.model_validate(started).recording
     assert recording.version_id == version.get("version_id")
     assert (recording.bucket, recording.etag) == ("recordings", "e")
     assert "live-complete" in capsys.readouterr().out

@@ -7,7 +7,7 @@ import pytest
 
 from callscribe.contract.table_keys import failed_admission_key, failed_listing
 from callscribe.recordings.recording import recording_id
-from lambdas.admit_recording.object_created import AdmitRequest
+from lambdas.admit_recording.object_created import ObjectCreated
 from operations import calls, redrive
 from tests.operations.conftest import Deployed, announcement
 from tests.operations.recorded_calls import CHANGED_AT, store_claim
@@ -68,7 +68,7 @@ def run(deployed: Deployed, seconds: int = 600) -> str:
 def repeated(deployed: Deployed) -> dict[str, str]:
     """By the name of its recording, the execution that each started one repeats."""
     for event in deployed.started():
-        AdmitRequest.model_validate({"event": event, "execution": "arn:new"})
+        ObjectCreated.model_validate(event)
     return {
         event["detail"]["object"]["key"].rpartition("/")[2].removesuffix(".wav"): event["redrive_of"]
         for event in deployed.started()

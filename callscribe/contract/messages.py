@@ -1,0 +1,98 @@
+"""What the state machine hands to functions and to the queue: each message once.
+
+A construct writes a message by :func:`written`, which takes exactly the fields that there are; whoever gets it reads it
+as the class. Fields may be added with a default: executions outlive deployments.
+"""
+
+from dataclasses import dataclass, fields
+from datetime import datetime
+from typing import Annotated, Any
+
+from msgspec import Meta
+
+from callscribe.contract.events import TranscriptPlace
+
+Name = Annotated[str, Meta(min_length=1)]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AdmitMessage:
+    """Asks what becomes of an object.
+
+    Attributes:
+        event: S3's event, by way of EventBridge, that announces it.
+        execution: ARN of the execution.
+        started_at: When the execution began; None from one that cannot wait, begun before an update.
+    """
+
+    event: dict[str, Any]
+    execution: Name
+    started_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TranscribeMessage:
+    """Asks for a recording to be transcribed; lies in the work queue.
+
+    Attributes:
+        schema_version: Of the message.
+        task_token: What the waiting task of the state machine is answered by.
+        execution: ARN of the execution that waits.
+        recording: The recording, as `AdmittedRecording.to_payload` writes it.
+        waiting_since: When the execution began to wait (ISO 8601); None where the message does not tell.
+        max_wait_seconds: How long it waits; None where the message does not tell.
+    """
+
+    schema_version: int = 1
+    task_token: Name
+    execution: Name
+    recording: dict[str, Any]
+    waiting_since: object = None
+    max_wait_seconds: object = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReplyPlace:
+    """Where a speech service's reply is kept: its key in the archive."""
+
+    key: Name
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoreMessage:
+    """Asks for the transcript of a recording to be stored.
+
+    Attributes:
+        recording: As in `TranscribeMessage`.
+        reply: Where the reply is.
+        deepgram_requests: Requests sent for the recording.
+    """
+
+    recording: dict[str, Any]
+    reply: ReplyPlace
+    deepgram_requests: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScoreMessage:
+    """Asks for a stored transcript to be scored.
+
+    Attributes:
+        recording: As in `TranscribeMessage`.
+        transcript: Where the transcript is.
+    """
+
+    recording: dict[str, Any]
+    transcript: TranscriptPlace
+
+
+def written(message: type, **values: Any) -> dict[str, Any]:
+    """Return a message with an expression of the state machine, or a plain value, for every field.
+
+    Raises:
+        TypeError: A field is left out, or is none of the message's.
+    """
+    names = {field.name for field in fields(message)}
+    if values.keys() != names:
+        raise TypeError(f"{message.__name__} has the fields {sorted(names)}, not {sorted(values)}")
+    return values
