@@ -1,7 +1,5 @@
 """The message that asks for one call to be transcribed."""
 
-from __future__ import annotations
-
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -55,7 +53,7 @@ class Work:
     max_wait: timedelta = UNTOLD_WAIT
 
     @classmethod
-    def from_body(cls, body: str) -> Work:
+    def from_body(cls, body: str) -> "Work":
         """Read the body of a message of the work queue.
 
         Raises:
