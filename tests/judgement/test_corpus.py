@@ -1,0 +1,98 @@
+"""The labelled corpus is what its guide says: readable, labelled with known names, and half of it adversarial."""
+
+import json
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+CORPUS = Path(__file__).parent / "corpus"
+SENTENCES = "development-sentences.jsonl"
+DIALOGUES = "development-dialogues.jsonl"
+
+FLAGS = {
+    "appointment_requested",
+    "insurance_mentioned",
+    "callback_requested",
+    "complaint",
+    "cancellation_intent",
+    "urgent",
+    "prescription_refill",
+}
+POINTS = {
+    "greeting": 15,
+    "identification": 12,
+    "needs": 10,
+    "answer": 15,
+    "empathy": 10,
+    "hold": 5,
+    "interruptions": 8,
+    "closing": 10,
+    "escalation": 15,
+}
+ROLES = {"agent", "customer", "announcement"}
+FIELDS = {
+    SENTENCES: {"role", "text", "flags", "kind"},
+    DIALOGUES: {
+        "lines",
+        "pause",
+        "channels",
+        "language",
+        "confidence",
+        "direction",
+        "flags",
+        "criteria",
+        "reliability",
+        "roles",
+        "kind",
+    },
+}
+
+
+def _items(name: str) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in (CORPUS / name).read_text(encoding="utf-8").splitlines()]
+
+
+@pytest.mark.parametrize("name", [SENTENCES, DIALOGUES])
+def test_every_line_has_fields_and_labels_of_the_guide(name: str) -> None:
+    for item in _items(name):
+        assert item.keys() <= FIELDS[name], item
+        assert set(item.get("flags", ())) <= FLAGS, item
+        assert item["kind"] in {"plain", "adversarial"}, item
+        assert {line[0] for line in item.get("lines", [[item.get("role")]])} <= ROLES, item
+        assert item.get("reliability", "high") in {"high", "doubtful", "unusable"}, item
+        assert len(item.get("roles", item.get("lines", ()))) == len(item.get("lines", ())), item
+
+
+def test_points_are_within_those_of_the_criterion() -> None:
+    for item in _items(DIALOGUES):
+        for criterion, points in item.get("criteria", {}).items():
+            if points == "n/a":
+                continue
+            awarded, most = points.split("/")
+            assert float(most) == POINTS[criterion], item
+            assert 0 <= float(awarded) <= float(most), item
+
+
+def test_an_unusable_call_claims_no_flag() -> None:
+    assert not [item for item in _items(DIALOGUES) if item.get("reliability") == "unusable" and item["flags"]]
+
+
+def test_no_sentence_and_no_dialogue_stands_twice() -> None:
+    texts = Counter(item["text"].casefold() for item in _items(SENTENCES))
+    # The same words can be heard at another pace or on one channel, which is another dialogue.
+    dialogues = Counter(
+        json.dumps({key: value for key, value in item.items() if key not in {"flags", "criteria", "kind"}})
+        for item in _items(DIALOGUES)
+    )
+    assert not [text for text, count in (texts + dialogues).items() if count > 1]
+
+
+def test_every_flag_is_raised_often_enough_to_be_measured_and_half_of_all_is_adversarial() -> None:
+    sentences = _items(SENTENCES)
+    raised = Counter(flag for item in sentences for flag in item["flags"])
+    kinds = Counter(item["kind"] for item in [*sentences, *_items(DIALOGUES)])
+
+    assert {flag for flag, count in raised.items() if count >= 40} == FLAGS
+    assert kinds["adversarial"] >= sum(kinds.values()) / 2
