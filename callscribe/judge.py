@@ -1,0 +1,137 @@
+"""`callscribe judge`: what is concluded from calls, on the command line, without AWS and without a network.
+
+    callscribe judge REPLY.json [REPLY.json …] [--language en] [--direction incoming|outgoing]
+    callscribe judge --jsonl FILE|- [--language en]
+
+It takes Deepgram's replies, or calls written down one to a line of JSON (`callscribe.written_calls.WrittenCall`):
+
+    {"role": "customer", "text": "Could you fit me in tomorrow?"}
+    {"lines": [["agent", "Eye clinic, Sam speaking."], ["customer", "Hi."]], "pause": 0.4, "direction": "incoming"}
+
+and prints one line of JSON for each, in order:
+
+    {"flags": ["appointment_requested"], "evidence": [{"for": "appointment_requested", "turn": 1, …}],
+     "reliability": "high", "roles": ["agent", "customer"], "score": 62,
+     "criteria": {"greeting": "11/15", "hold": "n/a"}}
+
+Of a call that is `unusable` no flag is claimed: the list is empty, which says nothing about the call. What cannot be
+read has a line `{"line": 3, "error": "…"}` in its place (`"file"` for a reply).
+
+Exit status: 0; 1 where something could not be read; 2 where the arguments make no sense.
+"""
+
+import argparse
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+from callscribe.deepgram.reply import parse_reply
+from callscribe.judgement.quality import DEFAULT_RUBRIC, InvalidRubric, QualityScore, Rubric, load_rubric, score
+from callscribe.recognition import InvalidReply
+from callscribe.serialization import InvalidData, encode_json
+from callscribe.transcript import Transcript
+from callscribe.written_calls import InvalidCall, read_call, transcript_from, transcript_of
+
+UNREADABLE: Final = 1
+
+
+def verdict(transcript: Transcript, rubric: Rubric) -> dict[str, Any]:
+    """Return what is concluded from a call, in the form of one printed line."""
+    quality = score(transcript, rubric)
+    return {
+        "flags": [flag.name for flag in transcript.summary.flags if flag.raised],
+        "evidence": [*_flag_evidence(transcript), *_criterion_evidence(transcript, quality)],
+        "reliability": "unknown",
+        "roles": [said.role for said in transcript.utterances],
+        "score": quality.score,
+        "criteria": {
+            judged.criterion: f"{judged.points:g}/{judged.max_points:g}" if judged.applicable else "n/a"
+            for judged in quality.criteria
+        },
+    }
+
+
+def _flag_evidence(transcript: Transcript) -> Iterator[dict[str, Any]]:
+    for flag in transcript.summary.flags:
+        for found in flag.evidence:
+            yield {"for": flag.name, **_place(transcript, found.turn), "source": found.source, "rule": found.rule}
+
+
+def _criterion_evidence(transcript: Transcript, quality: QualityScore) -> Iterator[dict[str, Any]]:
+    for judged in quality.criteria:
+        for turn in judged.evidence:
+            yield {"for": judged.criterion, **_place(transcript, turn), "rule": judged.reason}
+
+
+def _place(transcript: Transcript, turn: int | None) -> dict[str, Any]:
+    if turn is None:
+        return {"turn": None}
+    said = transcript.utterances[turn]
+    return {"turn": turn, "role": said.role, "words": said.text, "start": said.start, "end": said.end}
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line; the module says what the exit status means."""
+    parser = argparse.ArgumentParser(prog="callscribe", description="CallScribe on the command line.")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    judge = commands.add_parser("judge", help="say what is concluded from calls", description="Judge calls.")
+    judge.add_argument("replies", nargs="*", type=Path, metavar="REPLY.json", help="replies of Deepgram's")
+    judge.add_argument(
+        "--jsonl", metavar="FILE", nargs="?", const="-", help="calls written down, one to a line; - for standard input"
+    )
+    judge.add_argument(
+        "--language", default="en", help="language that was asked for, as Deepgram names it (default: %(default)s)"
+    )
+    judge.add_argument(
+        "--direction", choices=("incoming", "outgoing"), help="who called whom (default: from what is said)"
+    )
+    judge.add_argument("--rubric", default=DEFAULT_RUBRIC, help="rubric that counts (default: %(default)s)")
+    arguments = parser.parse_args(argv)
+    if not arguments.replies and arguments.jsonl is None:
+        judge.error("name replies of Deepgram's, or --jsonl FILE")
+    try:
+        rubric = load_rubric(arguments.rubric)
+    except InvalidRubric as error:
+        judge.error(str(error))
+    status = 0
+    for result in _results(arguments, rubric):
+        status = UNREADABLE if "error" in result else status
+        sys.stdout.write(encode_json(result).decode() + "\n")
+        sys.stdout.flush()
+    return status
+
+
+def _results(arguments: argparse.Namespace, rubric: Rubric) -> Iterator[dict[str, Any]]:
+    for path in arguments.replies:
+        try:
+            yield verdict(_of_reply(path.read_bytes(), arguments.language), rubric)
+        except (OSError, InvalidReply) as error:
+            yield {"file": str(path), "error": _reason(error)}
+    if arguments.jsonl == "-":
+        yield from _of_lines(sys.stdin.buffer, arguments.language, rubric)
+    elif arguments.jsonl is not None:
+        try:
+            with Path(arguments.jsonl).open("rb") as lines:
+                yield from _of_lines(lines, arguments.language, rubric)
+        except OSError as error:
+            yield {"file": arguments.jsonl, "error": _reason(error)}
+
+
+def _of_lines(lines: Iterable[bytes], language: str, rubric: Rubric) -> Iterator[dict[str, Any]]:
+    for number, line in enumerate(lines, start=1):
+        if not line.strip():
+            continue
+        try:
+            yield verdict(transcript_of(read_call(line), language=language), rubric)
+        except (InvalidData, InvalidCall) as error:
+            yield {"line": number, "error": str(error)}
+
+
+def _of_reply(raw: bytes, language: str) -> Transcript:
+    recognition = parse_reply(raw)
+    return transcript_from(recognition, language=language, seconds=recognition.duration_seconds or 0.0)
+
+
+def _reason(error: OSError | InvalidReply) -> str:
+    return (error.strerror or type(error).__name__) if isinstance(error, OSError) else str(error)
