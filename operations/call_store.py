@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gzip
-import json
 from collections.abc import Iterator, Mapping
 from itertools import islice
 from typing import TYPE_CHECKING, Any
@@ -20,6 +19,7 @@ from callscribe.contract.table_keys import (
     disputed_clinics_partition,
     transcript_range,
 )
+from callscribe.serialization import decode_json
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.service_resource import Table
@@ -137,8 +137,7 @@ class CallStore:
             self._s3.get_object(Bucket=bucket, Key=key)["Body"] as packed,
             gzip.GzipFile(fileobj=packed) as unpacked,
         ):
-            document: dict[str, Any] = json.loads(unpacked.read(_LARGEST_DOCUMENT))
-        return document
+            return decode_json(dict[str, Any], unpacked.read(_LARGEST_DOCUMENT), "the document")
 
 
 def _of_document(document: Mapping[str, Any], name: str) -> Any:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import re
 from collections.abc import Callable, Mapping
@@ -17,6 +16,8 @@ import botocore.session
 from botocore.config import Config
 from botocore.configloader import raw_config_parse
 from botocore.exceptions import BotoCoreError, ClientError
+
+from callscribe.serialization import InvalidData, decode_json
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.service_resource import Table
@@ -200,10 +201,10 @@ def _environment(
 
 def _outputs_in_file(path: Path, name: str) -> dict[str, str]:
     try:
-        by_stack = json.loads(path.read_text())
-        return {key: value for stack in STACKS for key, value in by_stack.get(f"{name}-{stack}", {}).items()}
-    except (OSError, ValueError, AttributeError) as error:
+        by_stack = decode_json(dict[str, dict[str, str]], path.read_bytes(), "the file")
+    except (OSError, InvalidData) as error:
         raise UnusableEnvironment(f"cannot read stack outputs from {path}: {error}") from error
+    return {key: value for stack in STACKS for key, value in by_stack.get(f"{name}-{stack}", {}).items()}
 
 
 def _outputs_of_stacks(session: boto3.Session, endpoint_url: str | None, name: str) -> dict[str, str]:

@@ -8,20 +8,22 @@ from __future__ import annotations
 
 import base64
 import itertools
-import json
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any
+from typing import Annotated, Any
 from urllib.parse import urlsplit
 
+import msgspec
 from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
+from msgspec import Meta
 from websockets.exceptions import WebSocketException
 from websockets.sync.client import ClientConnection
 from websockets.sync.client import connect as open_websocket
 from websockets.typing import Subprotocol
 
+from callscribe.serialization import InvalidData, decode_json, encode_json
 from operations.environment import Environment, UnusableEnvironment
 
 _PROTOCOL = Subprotocol("aws-appsync-event-ws")
@@ -33,6 +35,18 @@ _LARGEST_MESSAGE = 2**20  # AppSync's own limit is 240 KB
 
 class FeedUnavailable(Exception):
     """The feed cannot be listened to now; the message says why."""
+
+
+class _FeedError(msgspec.Struct, rename={"kind": "errorType"}):
+    kind: str = "unknown"
+
+
+class _FeedMessage(msgspec.Struct):
+    type: str = ""
+    id: str = ""
+    # The event's text, or a list of it alone: descriptions of the protocol differ.
+    event: str | Annotated[list[str], Meta(min_length=1)] = ""
+    errors: list[_FeedError] = []
 
 
 class Subscriptions:
@@ -69,7 +83,7 @@ class Subscriptions:
             FeedUnavailable: The connection is lost, or the API refused a subscription.
         """
         try:
-            message = json.loads(self._connection.recv(timeout=timeout_seconds))
+            text = self._connection.recv(timeout=timeout_seconds)
         except TimeoutError:
             if time.monotonic() - self._heard_at > _SILENCE_SECONDS:
                 raise FeedUnavailable("the feed fell silent") from None
@@ -77,17 +91,20 @@ class Subscriptions:
         except (OSError, WebSocketException) as error:
             raise FeedUnavailable(f"the feed was lost: {type(error).__name__}") from error
         self._heard_at = time.monotonic()
-        if str(message.get("type", "")).endswith("error"):
-            kinds = ", ".join(str(entry.get("errorType")) for entry in message.get("errors", []))
-            raise FeedUnavailable(f"the feed refused: {kinds}")
-        if message.get("type") != "data":
-            return None
-        event = message["event"]  # the event's text, or a list of it alone: descriptions of the protocol differ
-        return message["id"], json.loads(event[0] if isinstance(event, list) else event)
+        try:
+            message = decode_json(_FeedMessage, text, "a message of the feed")
+            if message.type.endswith("error"):
+                raise FeedUnavailable(f"the feed refused: {', '.join(error.kind for error in message.errors)}")
+            if message.type != "data":
+                return None
+            event = message.event[0] if isinstance(message.event, list) else message.event
+            return message.id, decode_json(dict[str, Any], event, "an event of the feed")
+        except InvalidData as invalid:
+            raise FeedUnavailable(str(invalid)) from None
 
     def _send(self, message: Mapping[str, Any]) -> None:
         try:
-            self._connection.send(json.dumps(message))
+            self._connection.send(encode_json(message).decode())
         except (OSError, WebSocketException) as error:
             raise FeedUnavailable(f"the feed was lost: {type(error).__name__}") from error
 
@@ -110,7 +127,7 @@ def listen(target: Environment) -> Iterator[Subscriptions]:
         )
     )
     sign = _Signer(target, url)
-    header = base64.urlsafe_b64encode(json.dumps(sign(None)).encode()).decode().rstrip("=")
+    header = base64.urlsafe_b64encode(encode_json(sign(None))).decode().rstrip("=")
     try:
         connection = open_websocket(
             realtime,
@@ -135,7 +152,7 @@ class _Signer:
         credentials = self._session.get_credentials()
         if credentials is None:
             raise UnusableEnvironment("there are no AWS credentials to sign in to the live feed with")
-        body = json.dumps({} if channel is None else {"channel": channel}, separators=(",", ":"))
+        body = encode_json({} if channel is None else {"channel": channel})
         headers = {
             "accept": "application/json, text/javascript",
             "content-encoding": "amz-1.0",

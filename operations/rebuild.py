@@ -14,19 +14,21 @@ Exit status: 0 when every document is up to date, 1 when one is not, 2 when the 
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+import msgspec
 from botocore.exceptions import BotoCoreError, ClientError
 from rich.console import Console
 from rich.text import Text
 
+from callscribe.contract.messages import RebuildAnswer, RebuildMessage, RebuildRequest
 from callscribe.contract.object_keys import TRANSCRIPTS, clinic_transcripts
+from callscribe.serialization import InvalidData, decode_json, encode_json
 from operations import environment
 from operations.call_store import CallStore
 from operations.environment import Environment, UnusableEnvironment
@@ -54,6 +56,12 @@ class Result:
     key: str
     outcome: str
     reason: str = ""
+
+
+class _FunctionError(msgspec.Struct, rename={"message": "errorMessage"}):
+    """What Lambda answers for a function that ended with an error (Lambda developer guide, "Python exceptions")."""
+
+    message: str = "the function ended"
 
 
 class Rebuild:
@@ -86,20 +94,23 @@ class Rebuild:
                     yield from workers.map(self._rebuild, [entry["Key"] for entry in page.get("Contents", [])])
 
     def _rebuild(self, key: str) -> Result:
-        request = json.dumps({"rebuild": {"key": key, "dry_run": self._dry_run}})
+        message = RebuildMessage(rebuild=RebuildRequest(key=key, dry_run=self._dry_run))
         try:
-            answer = self._functions.invoke(FunctionName=self._function, Payload=request.encode())
-            told: dict[str, Any] = json.loads(answer["Payload"].read())
+            answer = self._functions.invoke(FunctionName=self._function, Payload=encode_json(message))
+            payload = answer["Payload"].read()
         except (ClientError, BotoCoreError) as error:
             return Result(key=key, outcome="failed", reason=_code(error))
-        if "FunctionError" in answer:
-            return Result(key=key, outcome="failed", reason=str(told.get("errorMessage", "the function ended")))
-        if "outcome" not in told:
+        try:
+            if "FunctionError" in answer:
+                failure = decode_json(_FunctionError, payload, "the function's error")
+                return Result(key=key, outcome="failed", reason=failure.message)
+            told = decode_json(RebuildAnswer, payload, "the function's answer")
+        except InvalidData as invalid:
+            return Result(key=key, outcome="failed", reason=str(invalid))
+        if not told.outcome:
             return Result(key=key, outcome="failed", reason="the function knows no rebuild: deploy this version first")
-        reason = (
-            "somebody else wrote it at this moment; repeat this" if told["outcome"] == "changed" else told["reason"]
-        )
-        return Result(key=key, outcome=told["outcome"], reason=reason)
+        reason = "somebody else wrote it at this moment; repeat this" if told.outcome == "changed" else told.reason
+        return Result(key=key, outcome=told.outcome, reason=reason)
 
 
 def _code(error: ClientError | BotoCoreError) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import platform
 import sys
 from collections.abc import Mapping, Sequence
@@ -12,8 +11,9 @@ from typing import Final
 
 from aws_cdk import Duration, Environment, RemovalPolicy
 from aws_cdk import aws_lambda as lambda_
-from msgspec import structs
+from msgspec import Struct, structs
 
+from callscribe.serialization import InvalidData, decode_json
 from constructs_lib import (
     CallLimits,
     Capacity,
@@ -30,6 +30,13 @@ LOCAL_SPEECH_URL: Final = "http://127.0.0.1:8787"
 
 _CLINICS = Path(__file__).parent / "clinics"
 _CLAIMS = {"recording_prefixes": "prefix", "queues": "queue", "dialled_numbers": "number"}
+
+
+class _ClinicFile(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    recording_prefixes: tuple[str, ...]
+    vocabulary: tuple[str, ...]
+    queues: tuple[str, ...] = ()
+    dialled_numbers: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,18 +61,16 @@ class Clinics:
         clinic_by: dict[str, dict[str, str]] = {name: {} for name in _CLAIMS}
         vocabulary: dict[str, Sequence[str]] = {}
         for path in sorted(folder.glob("*.json")):
-            clinic, file = path.stem, json.loads(path.read_text(encoding="utf-8"))
-            if file.keys() - _CLAIMS.keys() != {"vocabulary"} or "recording_prefixes" not in file:
+            try:
+                clinic, file = path.stem, decode_json(_ClinicFile, path.read_bytes(), path.name)
+            except InvalidData as error:
                 raise ValueError(
-                    f"{path.name} must hold 'recording_prefixes' and 'vocabulary', perhaps 'queues' and "
-                    "'dialled_numbers', and nothing else"
-                )
-            vocabulary[clinic] = tuple(file["vocabulary"])
+                    f"{error}: a clinic's file holds the lists 'recording_prefixes' and 'vocabulary', perhaps 'queues' "
+                    "and 'dialled_numbers', and nothing else"
+                ) from None
+            vocabulary[clinic] = file.vocabulary
             for name, what in _CLAIMS.items():
-                claimed = file.get(name, [])
-                if not isinstance(claimed, list):
-                    raise ValueError(f"{path.name}: {name!r} must be a list")
-                for one in claimed:
+                for one in getattr(file, name):
                     owner = clinic_by[name].setdefault(one, clinic)
                     if owner != clinic:
                         raise ValueError(

@@ -74,6 +74,41 @@ class StoreMessage:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RebuildRequest:
+    """Which document is written anew.
+
+    Attributes:
+        key: The document's key in the archive.
+        dry_run: Whether only to say what would be done.
+    """
+
+    key: Name
+    dry_run: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RebuildMessage:
+    """An operator asks for a document to be written anew."""
+
+    rebuild: RebuildRequest
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RebuildAnswer:
+    """What became of a `RebuildMessage`.
+
+    Attributes:
+        outcome: As `lambdas.store_transcript.rebuild.Outcome`; "" from a function that knows no rebuild.
+        reason: Why nothing was written; "" where something was.
+        call_id: The call; None where the document does not tell.
+    """
+
+    outcome: str = ""
+    reason: str = ""
+    call_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ScoreMessage:
     """Asks for a stored transcript to be scored.
 

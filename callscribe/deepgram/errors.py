@@ -4,7 +4,6 @@ Sources: Deepgram docs, "API Errors" and "Troubleshooting WebSocket, DATA, and N
 where they are silent, what Deepgram's own SDK repeats.
 """
 
-import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from email.utils import parsedate_to_datetime
 from typing import Final
 
 from callscribe.scrubbing import scrub
+from callscribe.serialization import InvalidData, decode_json
 
 ERROR_PREFIX: Final = "Deepgram"
 """What the codes of its failures begin with."""
@@ -78,10 +78,9 @@ def refusal(status: int, headers: Mapping[str, str], content: bytes, *, reason: 
         now: The time (aware).
     """
     try:
-        decoded = json.loads(content)
-    except (ValueError, RecursionError):
-        decoded = None
-    body = decoded if isinstance(decoded, dict) else {}
+        body: dict[str, object] = decode_json(dict[str, object], content, "the refusal")
+    except InvalidData:
+        body = {}
     code = re.sub(r"[^A-Za-z0-9_.-]", "", str(body.get("err_code") or body.get("category") or ""))[:64]
     text = scrub(str(body.get("err_msg") or body.get("message") or headers.get("dg-error") or reason))
     return Refusal(

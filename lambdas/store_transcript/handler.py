@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from aws_lambda_powertools.metrics import MetricUnit
 
-from callscribe.contract.messages import StoreMessage
+from callscribe.contract.messages import RebuildAnswer, RebuildMessage, RebuildRequest, StoreMessage
 from callscribe.conversation.utterances import Role
 from callscribe.deepgram.transcription import DeepgramTranscriptions
 from callscribe.environments.functions import StoreTranscriptEnvironment
@@ -78,17 +78,16 @@ def handle(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:  # 
     """Store the transcript of one call, or write an older document anew.
 
     Args:
-        event: A `StoreMessage`, or from an operator
-            `{"rebuild": {"key", "dry_run"}}`: a document in the archive, and whether only to say what would be done.
+        event: A `StoreMessage`, or from an operator a `RebuildMessage`.
         context: Lambda's context.
 
     Returns:
         `{"transcript": {"pk", "sk", "bucket", "key"}, "figures": {...}, "superseded"}`: where the transcript is, its
         figures, and whether a newer recording of the call keeps it out of the table. For a rebuild
-        `{"outcome", "reason", "call_id"}`; see `Rebuilt`. No words of the call.
+        a `RebuildAnswer`. No words of the call.
     """
     if "rebuild" in event:
-        return _rebuild(event["rebuild"])
+        return _rebuild(decode(RebuildMessage, event, "the message").rebuild)
     message = decode(StoreMessage, plain(event), "the message")
     recording = AdmittedRecording.from_payload(message.recording)
     correlate(call_id=recording.call.call_id, recording_id=recording.recording_id)
@@ -106,10 +105,12 @@ def handle(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:  # 
     return {"transcript": place, "figures": figures, "superseded": stored.superseded}
 
 
-def _rebuild(request: dict[str, Any]) -> dict[str, Any]:
-    rebuilt = _rebuilder().rebuild(request["key"], dry_run=request.get("dry_run") is True)
+def _rebuild(request: RebuildRequest) -> dict[str, Any]:
+    rebuilt = _rebuilder().rebuild(request.key, dry_run=request.dry_run)
     correlate(call_id=rebuilt.call_id, recording_id=None)
     metrics.add_metric(name="DocumentsRebuilt", unit=MetricUnit.Count, value=rebuilt.outcome is Outcome.REBUILT)
-    result = {"outcome": rebuilt.outcome.value, "reason": rebuilt.reason, "call_id": rebuilt.call_id}
-    logger.info("rebuild", result=result)
-    return result
+    answer: dict[str, Any] = encode(
+        RebuildAnswer(outcome=rebuilt.outcome.value, reason=rebuilt.reason, call_id=rebuilt.call_id)
+    )
+    logger.info("rebuild", result=answer)
+    return answer

@@ -79,7 +79,7 @@ def test_recordings_are_told_apart_by_queue_and_number_where_the_instance_is_kno
         ),
         (
             {"recording_prefixes": [], "vocabulary": [], "dialled_numbers": "+4930"},
-            r"lakeside.json: 'dialled_numbers' must be a list",
+            r"lakeside.json.dialled_numbers is of another type: a clinic's file holds the lists",
         ),
     ],
 )
@@ -94,7 +94,10 @@ def test_fails_for_what_two_clinics_claim(tmp_path: Path, file: dict[str, Any], 
 @pytest.mark.parametrize(
     ("file", "message"),
     [
-        ({"recording_prefixes": ["a/"]}, r"hilltop.json must hold 'recording_prefixes' and 'vocabulary'"),
+        (
+            {"recording_prefixes": ["a/"]},
+            r"hilltop.json has no vocabulary: a clinic's file holds the lists 'recording_prefixes' and 'vocabulary'",
+        ),
         ({"recording_prefixes": ["a/"], "vocabulary": [], "prefix": ""}, r"and nothing else"),
         (
             {"recording_prefixes": ["connect/"], "vocabulary": []},
