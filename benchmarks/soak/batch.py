@@ -8,7 +8,6 @@ import random
 import signal
 import threading
 import time
-from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -62,7 +61,7 @@ class Outcome:
         kills: Functions killed.
         redriven: Failed calls repeated by the operators' command.
         lost: Recordings without a transcript at the end.
-        paid_twice: Recordings with more than one good answer, but for those in the gap.
+        paid_twice: Recordings with more good answers than killed functions explain.
         in_the_gap: Recordings asked for again because a function was killed before the answer was kept.
         seconds: How long all of it took.
     """
@@ -107,10 +106,23 @@ def soak(rig: Rig, *, recordings: int, seed: int) -> Outcome:
             rig.put(name, audio[name])
         _until_idle(rig)
     redriven = _redrive_until_nothing_fails(rig)
-    answers = [request for request in rig.requests() if request.status == 200 and request.fault is None]
-    twice = {sha for sha, times in Counter(answer.audio for answer in answers).items() if times > 1}
-    in_the_gap = {answer.audio for answer in answers if answer.audio in twice and killer.explains(answer)}
-    in_the_gap -= {sha256(audio[name]).hexdigest() for name in put}
+    good: dict[str | None, list[Request]] = {}
+    for request in rig.requests():
+        if request.status == 200 and request.fault is None:
+            good.setdefault(request.audio, []).append(request)
+    asked_again = {audio_sha: answers for audio_sha, answers in good.items() if len(answers) > 1}
+    # Every answer but the last must have been lost with a function.
+    paid_twice = {
+        audio_sha: answers
+        for audio_sha, answers in asked_again.items()
+        if sum(killer.explains(answer) for answer in answers) < len(answers) - 1
+    }
+    by_audio = {sha256(content).hexdigest(): name for name, content in audio.items()}
+    for audio_sha, answers in paid_twice.items():
+        name = by_audio.get(audio_sha or "", "unknown")
+        times = ", ".join(f"{answer.started - started:.1f} to {answer.finished - started:.1f}" for answer in answers)
+        again = "announced again, " * (name in announced) + "put again, " * (name in put)
+        print(f"paid twice: {name} ({again}answered in seconds {times})")
     return Outcome(
         recordings=recordings,
         again=len(announced) + len(put),
@@ -118,8 +130,8 @@ def soak(rig: Rig, *, recordings: int, seed: int) -> Outcome:
         kills=len(killer.killed_at),
         redriven=redriven,
         lost=len(set(names) - rig.transcripts()),
-        paid_twice=len(twice - in_the_gap),
-        in_the_gap=len(in_the_gap),
+        paid_twice=len(paid_twice),
+        in_the_gap=len(asked_again) - len(paid_twice),
         seconds=time.monotonic() - started,
     )
 
