@@ -14,6 +14,7 @@ from callscribe.contract.schema import SCHEMA_VERSION
 from callscribe.contract.table_keys import transcript_key, transcript_listing
 from callscribe.conversation.call_summary import Flag, SummarySource, flag_names
 from callscribe.conversation.roles import RoleAssignment
+from callscribe.conversation.turns import TurnText
 from callscribe.conversation.utterances import UtteranceText
 from callscribe.cost import Cost
 from callscribe.foreign import bounded_text
@@ -35,7 +36,7 @@ MAX_SUMMARY_CHARACTERS: Final = 4_000
 
 # What can grow with the call or its reply, in the order in which it leaves an item that is too large.
 _DROPPABLE: Final = (
-    ("utterances", "full_transcript"),
+    ("utterances", "turns", "full_transcript"),
     ("entities", "topics", "intents", "flag_evidence"),
     ("roles", "warnings", "options"),
 )
@@ -101,9 +102,12 @@ class TranscriptItem:
         language: language of the call: the detected one, else the one of most words, else the one asked for.
         languages: every language that was heard, the one of most words first; None where the service did not say.
         speech: whether anybody spoke.
-        full_transcript: the whole call as text, one line for each utterance; None where the item has no room.
-        utterances: in order of time, without their single words; None where the item has no room.
-        utterances_in: `item`, or `s3` where the item has no room for them.
+        full_transcript: the whole call as text, one line for each turn; None where the item has no room.
+        utterances: as the service cut them, in order of time, without their single words; None where the item has no
+            room.
+        turns: what each speaker said in one go, in order of time; None where the item has no room, and in what was
+            stored before turns were told apart.
+        utterances_in: `item`, or `s3` where the item has no room for utterances and turns.
         only_in_s3: what is left out of the item, or cut, and stands whole in the document; None where nothing is.
         word_count: words of all utterances.
         confidence: 0 to 1, mean over the words for which the service said it; None where it did for none, 0 where
@@ -160,6 +164,7 @@ class TranscriptItem:
     speech: bool
     full_transcript: str | None = None
     utterances: tuple[UtteranceText, ...] | None = None
+    turns: tuple[TurnText, ...] | None = None
     utterances_in: Literal["item", "s3"] = "item"
     only_in_s3: tuple[str, ...] | None = None
     word_count: int
@@ -246,7 +251,7 @@ class DocumentHead:
     Attributes:
         type: `transcript`.
         schema_version: version of the code that wrote it.
-        full_transcript: the whole call as text, one line for each utterance, with the role before it.
+        full_transcript: the whole call as text, one line for each turn, with the role before it.
     """
 
     type: Literal["transcript"] = "transcript"
@@ -294,9 +299,9 @@ def to_item(transcript: Transcript, *, archive: ArchivePointers, max_bytes: int 
     """Write a transcript as DynamoDB item, in the types boto3's table resource takes (numbers are Decimal).
 
     The limit leaves room below DynamoDB's 400 KB for what is added to the item later. An item above it keeps its
-    summary and pointers but neither `utterances` nor `full_transcript`: `utterances_in` is then "s3", not "item". If
-    that is not enough, what else can grow goes as well; `only_in_s3` names all that is missing. A summary of more than
-    `MAX_SUMMARY_CHARACTERS` is cut, ends in an ellipsis and is named there, too.
+    summary and pointers but no `utterances`, `turns` and `full_transcript`: `utterances_in` is then "s3", not "item".
+    If that is not enough, what else can grow goes as well; `only_in_s3` names all that is missing. A summary of more
+    than `MAX_SUMMARY_CHARACTERS` is cut, ends in an ellipsis and is named there, too.
     """
     item = _whole_item(transcript, archive)
     missing: list[str] = []
@@ -306,9 +311,8 @@ def to_item(transcript: Transcript, *, archive: ArchivePointers, max_bytes: int 
     for droppable in _DROPPABLE:
         if item_size(item) <= max_bytes:
             break
-        for name in droppable:
-            del item[name]
-        missing.extend(droppable)
+        # What was stored before turns were told apart has none.
+        missing.extend(name for name in droppable if item.pop(name, None) is not None)
         item |= {"utterances_in": "s3", "only_in_s3": list(missing)}
     return item
 
@@ -339,6 +343,7 @@ def _whole_item(transcript: Transcript, archive: ArchivePointers) -> dict[str, A
         speech=transcript.speech,
         full_transcript=transcript.full_transcript,
         utterances=tuple(UtteranceText(**shared(UtteranceText, said)) for said in transcript.utterances),
+        turns=transcript.turns,
         word_count=transcript.word_count,
         confidence=transcript.confidence,
         roles=transcript.roles,

@@ -9,8 +9,19 @@ from callscribe.audio_facts import AudioFacts
 from callscribe.conversation.alignment import SegmentMap
 from callscribe.conversation.call_summary import CallSummary, summarise
 from callscribe.conversation.phrases import spoken
-from callscribe.conversation.roles import RoleAssignment, assign_roles, speaker_name
+from callscribe.conversation.roles import RoleAssignment, SpeakerRole, assign_roles
 from callscribe.conversation.sentiment import utterance_sentiments
+from callscribe.conversation.turns import (
+    SpeakersOfWords,
+    Turn,
+    TurnText,
+    mood_of,
+    speaker_of,
+    speakers_heard,
+    turns_heard,
+    turns_stored,
+    with_role,
+)
 from callscribe.conversation.utterances import Role, TimedWord, Utterance, mean_confidence
 from callscribe.cost import Cost
 from callscribe.live.state import LiveCoverage
@@ -27,6 +38,7 @@ from callscribe.recognition import (
 )
 from callscribe.recordings.calls import CallRecording
 from callscribe.recordings.recording import Provenance
+from callscribe.serialization import shared
 
 __all__ = [
     "BATCH",
@@ -36,6 +48,7 @@ __all__ = [
     "Sentiment",
     "SentimentLabel",
     "Transcript",
+    "Turn",
     "Utterance",
     "build_transcript",
 ]
@@ -81,7 +94,8 @@ class Transcript:
         duration_seconds: length of the audio.
         live: how much of the call a live transcript holds; None for one of a recording.
         languages: every language that was heard, the one of most words first; None where the service did not say.
-        utterances: in order of time; empty where nobody spoke.
+        utterances: as the service cut them, in order of time; empty where nobody spoke.
+        turns: what each speaker said in one go, in order of time; None in what was stored before turns were told apart.
         word_count: words of all utterances.
         confidence: 0 to 1, mean over the words for which the service said it; None where it did for none, 0 where
             nobody spoke.
@@ -118,6 +132,7 @@ class Transcript:
     warnings: tuple[str, ...]
     live: LiveCoverage | None = None
     languages: tuple[str, ...] | None = None
+    turns: tuple[TurnText, ...] | None = None
 
     @property
     def speech(self) -> bool:
@@ -126,8 +141,16 @@ class Transcript:
 
     @property
     def full_transcript(self) -> str:
-        """The whole call as text, one line for each utterance, with the role before it."""
-        return "\n".join(f"{utterance.role.capitalize()}: {utterance.text}" for utterance in self.utterances)
+        """The whole call as text, one line for each turn, with the role before it.
+
+        In what was stored before turns were told apart, one line for each utterance.
+        """
+        lines = self.utterances if self.turns is None else self.turns
+        return "\n".join(f"{line.role.capitalize()}: {line.text}" for line in lines)
+
+    def turns_spoken(self) -> tuple[Turn, ...]:
+        """The turns with their words; evidence names them by their places in here."""
+        return turns_stored(self.utterances, self.turns)
 
 
 def build_transcript(
@@ -153,9 +176,17 @@ def build_transcript(
     """
     request, recognition = transcription.request, transcription.recognition
     heard = recognition.duration_seconds
-    roles = assign_roles(recognition, channel_roles)
+    speakers = speakers_heard(recognition)
+    heard_turns = turns_heard(recognition.utterances, speakers)
+    roles = assign_roles(heard_turns, separate_channels=recognition.channel_count > 1, channel_roles=channel_roles)
     segments = SegmentMap(recognition)
-    utterances = _utterances(recognition, roles, segments)
+    moods = utterance_sentiments(recognition, segments)
+    by_speaker = {assigned.speaker: assigned for assigned in roles.speakers}
+    turns = [
+        _assigned(turn, by_speaker[turn.speaker], mood_of(turn.pieces, recognition.utterances, moods))
+        for turn in heard_turns
+    ]
+    utterances = _utterances(recognition, speakers, by_speaker, moods)
     return Transcript(
         recording=recording,
         provenance=provenance,
@@ -169,6 +200,7 @@ def build_transcript(
         languages=recognition.languages or None,
         duration_seconds=audio.duration_seconds if heard is None else heard,
         utterances=utterances,
+        turns=tuple(TurnText(**shared(TurnText, turn)) for turn in turns),
         word_count=sum(utterance.word_count for utterance in utterances),
         confidence=_mean_confidence(utterances),
         roles=roles,
@@ -183,11 +215,20 @@ def build_transcript(
     )
 
 
-def _utterances(recognition: Recognition, roles: RoleAssignment, segments: SegmentMap) -> tuple[Utterance, ...]:
-    by_speaker = {assigned.speaker: assigned for assigned in roles.speakers}
+def _assigned(turn: Turn, speaker: SpeakerRole, mood: Sentiment | None) -> Turn:
+    return with_role(turn, speaker.role, speaker.confidence, sentiment=mood)
+
+
+def _utterances(
+    recognition: Recognition,
+    speakers: Sequence[SpeakersOfWords],
+    roles: Mapping[str, SpeakerRole],
+    moods: Sequence[Sentiment | None],
+) -> tuple[Utterance, ...]:
     utterances = []
-    for said, mood in zip(recognition.utterances, utterance_sentiments(recognition, segments), strict=True):
-        speaker = by_speaker[speaker_name(recognition, said)]
+    for said, names, mood in zip(recognition.utterances, speakers, moods, strict=True):
+        # Where the words are not all there, the utterance is one piece of its first word's speaker.
+        speaker = roles.get(speaker_of(said, names)) or roles[names[0]]
         utterances.append(
             Utterance(
                 speaker=speaker.speaker,

@@ -7,9 +7,9 @@ from functools import cache
 from re import Pattern
 
 from callscribe.conversation.phrases import phrase, spoken
+from callscribe.conversation.turns import Turn
 from callscribe.conversation.utterances import Role
 from callscribe.data_files import load
-from callscribe.recognition import RecognisedUtterance, Recognition
 from callscribe.serialization import OpenEnum
 
 
@@ -27,7 +27,7 @@ class SpeakerRole:
     """The role of one speaker.
 
     Attributes:
-        speaker: as in `Utterance.speaker`.
+        speaker: as in `Utterance.speaker`, and in `Turn.speaker`.
         role: the part the speaker plays.
         confidence: 0 to 1; 0 for an unknown role.
         evidence: what spoke for or against the agent's role, as names of rules of the lexicon.
@@ -63,34 +63,34 @@ class RoleAssignment:
         raise KeyError(speaker)
 
 
-def speaker_name(recognition: Recognition, utterance: RecognisedUtterance) -> str:
-    """Name the speaker of an utterance: by channel where there are several, else by diarization."""
-    if recognition.channel_count > 1:
-        return f"channel-{utterance.channel}"
-    return f"speaker-{utterance.speaker or 0}"
-
-
-def assign_roles(recognition: Recognition, channel_roles: Mapping[int, Role]) -> RoleAssignment:
+def assign_roles(
+    turns: Sequence[Turn], *, separate_channels: bool, channel_roles: Mapping[int, Role]
+) -> RoleAssignment:
     """Say who is the agent and who the customer.
 
     Separate channels leave no doubt: Amazon Connect records the customer on one and the agent on the other, and
     `channel_roles` says which is which. Voices told apart by diarization are judged by what they say, by who asks more
     and by who speaks first; the weights are in `lexicons/roles-v1.json`. With more than two voices, as after a
     transfer, each is judged by itself. A voice too close to the middle, and a single voice, stay unknown.
+
+    Args:
+        turns: what was said, in order of time; their own roles do not count.
+        separate_channels: whether each speaker has a channel.
+        channel_roles: role by channel.
     """
-    turns: dict[str, list[RecognisedUtterance]] = {}
-    for utterance in recognition.utterances:
-        turns.setdefault(speaker_name(recognition, utterance), []).append(utterance)
-    if not turns:
+    by_speaker: dict[str, list[Turn]] = {}
+    for turn in turns:
+        by_speaker.setdefault(turn.speaker, []).append(turn)
+    if not by_speaker:
         return RoleAssignment(method=RoleMethod.NO_SPEECH, speakers=())
-    if recognition.channel_count > 1:
-        speakers = (_by_channel(name, channel_roles.get(said[0].channel)) for name, said in turns.items())
+    if separate_channels:
+        speakers = (_by_channel(name, channel_roles.get(said[0].channel)) for name, said in by_speaker.items())
         return RoleAssignment(method=RoleMethod.CHANNEL, speakers=tuple(speakers))
-    if len(turns) == 1:
+    if len(by_speaker) == 1:
         return RoleAssignment(
-            method=RoleMethod.SINGLE_SPEAKER, speakers=tuple(_unknown(name, ("single-speaker",)) for name in turns)
+            method=RoleMethod.SINGLE_SPEAKER, speakers=tuple(_unknown(name, ("single-speaker",)) for name in by_speaker)
         )
-    return RoleAssignment(method=RoleMethod.RULE, speakers=tuple(_by_rule(turns)))
+    return RoleAssignment(method=RoleMethod.RULE, speakers=tuple(_by_rule(by_speaker)))
 
 
 def _by_channel(name: str, role: Role | None) -> SpeakerRole:
@@ -152,7 +152,7 @@ class _Leaning:
     words: int
 
 
-def _by_rule(turns: Mapping[str, Sequence[RecognisedUtterance]]) -> list[SpeakerRole]:
+def _by_rule(turns: Mapping[str, Sequence[Turn]]) -> list[SpeakerRole]:
     lexicon = _lexicon()
     questions = {name: _question_share(said) for name, said in turns.items()}
     usual = sum(questions.values()) / len(questions)
@@ -167,8 +167,8 @@ def _by_rule(turns: Mapping[str, Sequence[RecognisedUtterance]]) -> list[Speaker
     return [_judged(name, leaning, middle, lexicon) for name, leaning in leanings.items()]
 
 
-def _leaning(said: Sequence[RecognisedUtterance], lexicon: _Lexicon, *, first: bool, asks: float) -> _Leaning:
-    texts = [spoken(utterance.text).text for utterance in said]
+def _leaning(said: Sequence[Turn], lexicon: _Lexicon, *, first: bool, asks: float) -> _Leaning:
+    texts = [spoken(turn.text).text for turn in said]
     score = lexicon.asks_more * asks
     evidence = ["asks-more"] if asks > 0 else []
     if first:
@@ -193,5 +193,5 @@ def _judged(name: str, leaning: _Leaning, middle: float, lexicon: _Lexicon) -> S
     return SpeakerRole(speaker=name, role=role, confidence=confidence, evidence=leaning.evidence)
 
 
-def _question_share(said: Sequence[RecognisedUtterance]) -> float:
-    return sum(1 for utterance in said if spoken(utterance.text).question) / len(said)
+def _question_share(said: Sequence[Turn]) -> float:
+    return sum(1 for turn in said if spoken(turn.text).question) / len(said)

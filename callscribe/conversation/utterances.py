@@ -1,4 +1,4 @@
-"""The turns of a call: who said what, when and in which mood."""
+"""The utterances of a call, as the speech service cut them: who said what, when and in which mood."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -10,10 +10,11 @@ from callscribe.serialization import OpenEnum
 
 
 class Role(OpenEnum):
-    """The part a speaker plays in the call."""
+    """The part a speaker plays in the call; an announcement is played, and nobody speaks."""
 
     AGENT = "agent"
     CUSTOMER = "customer"
+    ANNOUNCEMENT = "announcement"
     UNKNOWN = "unknown"
 
 
@@ -35,10 +36,11 @@ class TimedWord(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UtteranceText:
-    """One turn, or one breath of a turn, of one speaker.
+    """What was said without a pause, as the speech service cut it.
 
     Attributes:
-        speaker: `channel-0` for a speaker known by channel, `speaker-0` for one found by diarization.
+        speaker: `channel-0` for a speaker known by channel, `speaker-0` for one found by diarization. Words of another
+            speaker can be in it; turns tell them apart.
         channel: audio channel, counted from 0.
         role: the part the speaker plays.
         role_confidence: 0 to 1, how sure the role is; 0 for an unknown role.
@@ -64,7 +66,7 @@ class UtteranceText:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Utterance(UtteranceText):
-    """One turn, or one breath of a turn, of one speaker, with its single words.
+    """What was said without a pause, with its single words.
 
     Attributes:
         words: each word with its times, in order; None where they are not known.

@@ -220,7 +220,7 @@ def test_a_four_hour_call_keeps_summary_and_pointers() -> None:
     item = to_item(transcript, archive=ARCHIVE)
     assert item_size(item) < 100_000
     assert item["utterances_in"] == "s3"
-    assert item["only_in_s3"] == ["utterances", "full_transcript"]
+    assert item["only_in_s3"] == ["utterances", "turns", "full_transcript"]
     assert not {"utterances", "full_transcript"} & item.keys()
     assert item["summary"]
     assert item["transcript_key"] == "transcripts/c-1.json.gz"

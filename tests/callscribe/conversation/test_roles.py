@@ -1,6 +1,7 @@
 import pytest
 
 from callscribe.conversation.roles import RoleAssignment, RoleMethod, assign_roles
+from callscribe.conversation.turns import speakers_heard, turns_heard
 from callscribe.conversation.utterances import Role
 from callscribe.deepgram.reply import parse_reply
 from tests.callscribe.replies import (
@@ -21,7 +22,12 @@ CHANNEL_ROLES = {0: Role.CUSTOMER, 1: Role.AGENT}
 
 
 def assigned(reply: object, channel_roles: dict[int, Role] | None = None) -> RoleAssignment:
-    return assign_roles(parse_reply(body(reply)), CHANNEL_ROLES if channel_roles is None else channel_roles)
+    recognition = parse_reply(body(reply))
+    return assign_roles(
+        turns_heard(recognition.utterances, speakers_heard(recognition)),
+        separate_channels=recognition.channel_count > 1,
+        channel_roles=CHANNEL_ROLES if channel_roles is None else channel_roles,
+    )
 
 
 def test_channels_leave_no_doubt() -> None:
