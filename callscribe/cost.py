@@ -1,7 +1,11 @@
 """What a transcription cost, line by line, as it is kept with the transcript."""
 
 from dataclasses import dataclass
-from decimal import Decimal
+from decimal import ROUND_HALF_UP, Decimal
+from typing import Final
+
+MICRO_USD: Final = Decimal("0.000001")
+"""To what amounts are rounded."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,6 +25,12 @@ class CostLine:
     unit: str
     rate_usd: Decimal
     amount_usd: Decimal
+
+
+def cost_line(item: str, quantity: Decimal, unit: str, rate: Decimal) -> CostLine:
+    """Write a line of the bill."""
+    amount = (quantity * rate).quantize(MICRO_USD, ROUND_HALF_UP)
+    return CostLine(item=item, quantity=quantity, unit=unit, rate_usd=rate, amount_usd=amount)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import msgspec
 
-from callscribe.cost import Cost, CostLine
+from callscribe.cost import MICRO_USD, Cost, CostLine, cost_line
 from callscribe.data_files import load, names
 from callscribe.deepgram.catalogue import DETECT
 from callscribe.deepgram.options import TranscriptionOptions
@@ -21,8 +21,6 @@ DEFAULT_PLAN: Final = "pay-as-you-go"
 
 MAX_RATES_BYTES: Final = 2048
 """Longest list of a contract's own rates: all variables of a function together may take 4 KB (AWS: "Lambda quotas")."""
-
-_MICRO_USD: Final = Decimal("0.000001")
 
 
 class InvalidPriceList(ValueError):
@@ -184,19 +182,19 @@ def cost_of(
     """
     seconds = math.ceil(duration_seconds)
     billed_channels = channels if options.separates_channels(channels) else 1
-    minutes = (Decimal(seconds * billed_channels) / 60).quantize(_MICRO_USD, ROUND_HALF_UP)
+    minutes = (Decimal(seconds * billed_channels) / 60).quantize(MICRO_USD, ROUND_HALF_UP)
     lines: list[CostLine] = []
     unpriced: list[str] = []
     for item, rate in _rated_items(options, channels, vocabulary_terms, prices, streamed=streamed):
         if rate is None:
             unpriced.append(item)
         else:
-            lines.append(_line(item, minutes, "channel-minute", rate))
+            lines.append(cost_line(item, minutes, "channel-minute", rate))
     for item, thousands, rate in _token_items(usage, prices):
         if rate is None:
             unpriced.append(item)
         else:
-            lines.append(_line(item, thousands, "1000 tokens", rate))
+            lines.append(cost_line(item, thousands, "1000 tokens", rate))
     known = sum((line.amount_usd for line in lines), Decimal(0))
     return Cost(
         price_list=prices.name,
@@ -237,8 +235,3 @@ def _token_items(usage: Sequence[TokenUsage], prices: PriceList) -> Iterator[tup
         for direction, tokens in (("input", used.input_tokens), ("output", used.output_tokens)):
             if tokens:
                 yield f"{used.feature} {direction}", Decimal(tokens) / 1000, prices.tokens.get(direction)
-
-
-def _line(item: str, quantity: Decimal, unit: str, rate: Decimal) -> CostLine:
-    amount = (quantity * rate).quantize(_MICRO_USD, ROUND_HALF_UP)
-    return CostLine(item=item, quantity=quantity, unit=unit, rate_usd=rate, amount_usd=amount)
