@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from aws_cdk import Duration, RemovalPolicy
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_s3 as s3
@@ -18,6 +20,7 @@ def private_bucket(
     access_logs: s3.IBucket,
     expire_after: Duration | None,
     removal_policy: RemovalPolicy,
+    lifecycle_rules: Sequence[s3.LifecycleRule] = (),
 ) -> s3.Bucket:
     """Create an encrypted, versioned, logged bucket that only TLS reaches."""
     bucket = s3.Bucket(
@@ -34,7 +37,8 @@ def private_bucket(
                 abort_incomplete_multipart_upload_after=Duration.days(1),
                 expiration=expire_after,
                 noncurrent_version_expiration=Duration.days(30),
-            )
+            ),
+            *lifecycle_rules,
         ],
         removal_policy=removal_policy,
         server_access_logs_bucket=access_logs,

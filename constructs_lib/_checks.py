@@ -84,9 +84,18 @@ def retention_days(retain_for: Duration | None) -> int | None:
     Raises:
         ValueError: If it is less than a day, or no whole days.
     """
-    if retain_for is None:
+    return whole_days("retain_for", retain_for)
+
+
+def whole_days(name: str, value: Duration | None) -> int | None:
+    """Return *value* in days, None for ever.
+
+    Raises:
+        ValueError: If it is less than a day, or no whole days.
+    """
+    if value is None:
         return None
-    days, rest = divmod(int(retain_for.to_seconds()), 86_400)
+    days, rest = divmod(int(value.to_seconds()), 86_400)
     if rest or days < 1:
-        raise ValueError(f"retain_for of {retain_for.to_human_string()} is out of range: choose whole days, 1 or more")
+        raise ValueError(f"{name} of {value.to_human_string()} is out of range: choose whole days, 1 or more")
     return days

@@ -56,6 +56,9 @@ REDACT_ENTITIES: Final = (
     *("routing_number", "ssn", "statistics", "time", "url", "username", "vehicle_id", "zodiac_sign"),
 )
 
+# Those of both pages that stand for people's names.
+REDACT_NAMES: Final = frozenset({"pii", "name", "name_family", "name_given", "name_medical_professional"})
+
 # Same page: found by ``detect_entities`` only.
 NOT_REDACTABLE: Final = ("cardinal", "ordinal", "percent")
 

@@ -10,6 +10,7 @@ from callscribe.deepgram import catalogue
 from callscribe.deepgram.catalogue import DETECT, MAX_KEYTERM_TOKENS, MAX_VOCABULARY_TERMS
 from callscribe.live.call import CHANNEL_ROLES, SAMPLE_RATE
 from callscribe.recognition import OptionsRecord
+from callscribe.redaction import Redaction
 from callscribe.serialization import encode
 
 ENDPOINTING_MILLISECONDS: Final = 300
@@ -56,7 +57,8 @@ class TranscriptionOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unk
     """Whether dates, amounts and phone numbers are written as one would write them."""
     redact: tuple[Text, ...] = ()
     """What is replaced in the text: ``pci``, ``pii``, ``phi``, ``numbers``, ``aggressive_numbers`` or entity types.
-    Deepgram still gets it, and the recording still holds it. Default: nothing."""
+    Deepgram still gets it, and the recording still holds it. What it leaves of numbers spoken digit by digit and of
+    dates of birth, and of names where they are among these, is then replaced by rules of our own. Default: nothing."""
     sentiment: bool = True
     """Whether the mood of each utterance is wanted. English only."""
     topics: bool = True
@@ -121,6 +123,12 @@ class TranscriptionOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unk
     def vocabulary_parameter(self) -> str:
         """`keyterm`; models before nova-3 know `keywords` only (docs, pages "Keyterm Prompting" and "Keywords")."""
         return "keywords" if catalogue.takes_keywords(self.model) else "keyterm"
+
+
+def redaction_of(*options: TranscriptionOptions) -> Redaction | None:
+    """What is redacted here once more where any of these ask Deepgram to redact; None where none of them does."""
+    wanted = {name for one in options for name in one.redact}
+    return Redaction(names=not wanted.isdisjoint(catalogue.REDACT_NAMES)) if wanted else None
 
 
 def query_parameters(

@@ -7,12 +7,13 @@ from msgspec import structs
 
 from callscribe.audio_facts import AudioFacts
 from callscribe.deepgram.errors import ERROR_PREFIX
-from callscribe.deepgram.options import TranscriptionOptions, merged_vocabulary
+from callscribe.deepgram.options import TranscriptionOptions, merged_vocabulary, redaction_of
 from callscribe.deepgram.prices import PriceList, cost_of, load_prices
 from callscribe.deepgram.reply import parse_reply
 from callscribe.live.call import CHANNEL_ROLES
 from callscribe.live.state import LiveState
 from callscribe.recognition import OptionsRecord, Recognition, Request, Transcription
+from callscribe.redaction import redacted
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,9 +53,9 @@ class DeepgramTranscriptions:
         Raises:
             InvalidReply: The body is no transcription.
         """
-        recognition = parse_reply(reply)
         # The deployment's own may have changed since.
         options = self.options if noted is None else TranscriptionOptions.from_record(noted)
+        recognition = self._redacted(parse_reply(reply), options)
         heard = recognition.duration_seconds
         return Transcription(
             request=_request(options, options.record() if noted is None else noted, audio.channels, vocabulary_terms),
@@ -84,7 +85,7 @@ class DeepgramTranscriptions:
         channels = len(CHANNEL_ROLES)
         return Transcription(
             request=_request(options, record, channels, vocabulary_terms),
-            recognition=recognition,
+            recognition=self._redacted(recognition, options),
             cost=cost_of(
                 duration_seconds=state.coverage.duration_seconds,
                 channels=channels,
@@ -96,6 +97,11 @@ class DeepgramTranscriptions:
                 streamed=True,
             ),
         )
+
+    def _redacted(self, recognition: Recognition, asked: TranscriptionOptions) -> Recognition:
+        """Redact what was to be redacted then, and what is to be now."""
+        wanted = redaction_of(asked, self.options)
+        return recognition if wanted is None else redacted(recognition, wanted)
 
 
 def _request(

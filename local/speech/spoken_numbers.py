@@ -7,18 +7,10 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from callscribe.number_words import DIGITS, SCALES, TEENS, TENS
 from local.speech.transcript import SpokenWord, merge
 
-
-def _values(spoken: str, first: int, step: int = 1) -> dict[str, int]:
-    return {word: first + step * place for place, word in enumerate(spoken.split())}
-
-
-_DIGITS = _values("zero one two three four five six seven eight nine", 0)
-_TEENS = _values("ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen nineteen", 10)
-_TENS = _values("twenty thirty forty fifty sixty seventy eighty ninety", 20, 10)
-_SCALES = {"hundred": 100, "thousand": 1000}
-_SMALL = _DIGITS | _TEENS | _TENS
+_SMALL = DIGITS | TEENS | TENS
 
 CARD_DIGITS = range(12, 20)
 # An ordinal, or what is there in place of a redacted number.
@@ -77,10 +69,10 @@ def _quantity(texts: Sequence[str], position: int) -> tuple[int, int] | None:
     total, current, end = 0, None, position
     while end < len(texts):
         word = texts[end]
-        if word in _SMALL and (current is None or (word in _DIGITS and current % 100 in _TENS.values())):
+        if word in _SMALL and (current is None or (word in DIGITS and current % 100 in TENS.values())):
             current = (current or 0) + _SMALL[word]
-        elif word in _SCALES and current:
-            current *= _SCALES[word]
+        elif word in SCALES and current:
+            current *= SCALES[word]
             if word == "thousand":
                 total, current = total + current, None
         elif word in _SMALL and current and current % 100 == 0:

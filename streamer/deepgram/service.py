@@ -5,16 +5,18 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from callscribe.deepgram.options import InvalidOptions, live_query_parameters, merged_vocabulary
+from callscribe.deepgram.options import InvalidOptions, live_query_parameters, merged_vocabulary, redaction_of
 from callscribe.failures import SafeError
 from streamer.deepgram.connection import listen_url
 from streamer.deepgram.session import DeepgramSession, SessionLimits
+from streamer.redaction import ResultRedactor
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from callscribe.deepgram.options import TranscriptionOptions
     from callscribe.recognition import OptionsRecord
+    from callscribe.redaction import Redaction
     from streamer.deepgram.session import ApiKey
     from streamer.speech import Sink
 
@@ -29,6 +31,7 @@ class DeepgramStream:
         limits: How much audio may wait, and how long.
         options: What is asked, to be noted with the call.
         vocabulary_terms: How many terms Deepgram is told to expect.
+        redaction: What is redacted once more; `None` for nothing.
     """
 
     url: str
@@ -36,10 +39,19 @@ class DeepgramStream:
     limits: SessionLimits
     options: OptionsRecord
     vocabulary_terms: int
+    redaction: Redaction | None = None
 
     def open(self, *, sink: Sink, watermarks: tuple[int, int]) -> DeepgramSession:
         """Begin a session; nothing is sent before it runs."""
-        return DeepgramSession(url=self.url, key=self.key, sink=sink, watermarks=watermarks, limits=self.limits)
+        redactor = None if self.redaction is None else ResultRedactor(self.redaction, resumed=any(watermarks))
+        return DeepgramSession(
+            url=self.url,
+            key=self.key,
+            sink=sink,
+            watermarks=watermarks,
+            limits=self.limits,
+            redactor=redactor,
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,4 +86,5 @@ class DeepgramStreams:
             limits=self.limits,
             options=self.options.record(),
             vocabulary_terms=len(merged_vocabulary(self.options, vocabulary)),
+            redaction=redaction_of(self.options),
         )

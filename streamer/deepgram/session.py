@@ -34,7 +34,8 @@ if TYPE_CHECKING:
     from callscribe.live.call import Gap
     from streamer.deepgram.connection import Connection
     from streamer.media.stereo import StereoAudio
-    from streamer.speech import FinalResult, Sink
+    from streamer.redaction import ResultRedactor
+    from streamer.speech import FinalResult, InterimResult, Sink
 
 MAX_COMMIT: Final = 50
 """Most final results in one commit: each is an item of a transaction, which takes 100."""
@@ -90,6 +91,7 @@ class DeepgramSession:
         sink: where results go.
         watermarks: position of each channel before which its final words are stored already.
         limits: how much and how long.
+        redactor: redacts results before they are handed on; None hands them on as they are.
         jitter: returns a number from 0 to 1.
 
     Attributes:
@@ -105,12 +107,14 @@ class DeepgramSession:
         sink: Sink,
         watermarks: tuple[int, int] = (0, 0),
         limits: SessionLimits | None = None,
+        redactor: ResultRedactor | None = None,
         jitter: Callable[[], float] = random.random,
     ) -> None:
         self._url = url
         self._key = key
         self._sink = sink
         self._limits = limits or SessionLimits()
+        self._redactor = redactor
         self._jitter = jitter
         self._buffer = ReplayBuffer(round(self._limits.buffer * SAMPLE_RATE))
         self._heard = list(watermarks)
@@ -259,7 +263,7 @@ class DeepgramSession:
             news=self._news,
             finished=lambda: self._finished,
             deliver=self._deliver,
-            interim=self._sink.interim,
+            interim=self._interim,
             answers=self._note_model,
             counts=self.counts,
             patience=self._patience,
@@ -341,12 +345,17 @@ class DeepgramSession:
             or self._replayed >= _REPLAYED_SECONDS + _REPLAYED_SHARE * heard
         )
 
+    def _interim(self, result: InterimResult) -> None:
+        self._sink.interim(result if self._redactor is None else self._redactor.interim(result))
+
     def _deliver(self, final: FinalResult, gap: Gap | None, *, heard: bool) -> None:
         """Queue a result for storing.
 
         The queue needs no bound of its own: each result moves a watermark on within the audio of the buffer, and that
         is let go of only once the result is stored.
         """
+        if self._redactor is not None and final.text:
+            final = self._redactor.final(final, late=final.start < self._heard[final.channel])
         self._heard[final.channel] = max(self._heard[final.channel], final.end)
         if gap is not None and not final.text:
             self._vain.add(final.channel)

@@ -39,6 +39,26 @@ def test_expire_after_deletes_old_objects(stack: Stack) -> None:
     assert rule["ExpirationInDays"] == 90
 
 
+def test_replies_can_go_before_the_transcripts_do(stack: Stack) -> None:
+    archive = TranscriptArchive(stack, "Archive", replies_expire_after=Duration.days(2))
+    all_objects, replies = properties(Template.from_stack(stack), archive.bucket)["LifecycleConfiguration"]["Rules"]
+    assert (replies["Prefix"], replies["ExpirationInDays"]) == ("replies/", 2)
+    assert replies["NoncurrentVersionExpiration"] == {"NoncurrentDays": 1}
+    assert "ExpirationInDays" not in all_objects
+
+
+@pytest.mark.parametrize(
+    ("age", "reason"),
+    [
+        (Duration.hours(30), "replies_expire_after of 1 day 6 hours is out of range: choose whole days"),
+        (Duration.days(91), "replies_expire_after of 91 days is longer than expire_after of 90 days"),
+    ],
+)
+def test_replies_go_after_whole_days_and_no_later_than_all(stack: Stack, age: Duration, reason: str) -> None:
+    with pytest.raises(ValueError, match=reason):
+        TranscriptArchive(stack, "Archive", expire_after=Duration.days(90), replies_expire_after=age)
+
+
 def test_destroy_leaves_nothing(stack: Stack) -> None:
     TranscriptArchive(stack, "Archive", removal_policy=RemovalPolicy.DESTROY)
     resources = Template.from_stack(stack).to_json()["Resources"].values()

@@ -10,6 +10,7 @@ from callscribe.live.call import Gap
 from local.speech.engines.frames import FRAME_SAMPLES, encode_frame
 from streamer.deepgram.session import DeepgramSession, SessionLimits
 from streamer.media.stereo import StereoAudio
+from streamer.redaction import ResultRedactor
 from streamer.speech import FinalResult, InterimResult
 from tests.streamer.deepgram.fake_deepgram import FakeDeepgram
 
@@ -176,6 +177,7 @@ async def transcribe(
     piece: int = 512,
     burst: float = 0.0,
     watermarks: tuple[int, int] = (0, 0),
+    redactor: ResultRedactor | None = None,
     jitter: Callable[[], float] = lambda: 0.5,
 ) -> Outcome:
     """Play a call to its end; raises what the session raises."""
@@ -184,7 +186,13 @@ async def transcribe(
     began = loop.time()
     async with server.running():
         session = DeepgramSession(
-            url=server.url, key=keys or Keys(), sink=sink, limits=limits, watermarks=watermarks, jitter=jitter
+            url=server.url,
+            key=keys or Keys(),
+            sink=sink,
+            limits=limits,
+            watermarks=watermarks,
+            redactor=redactor,
+            jitter=jitter,
         )
         running = asyncio.create_task(session.run())
         try:

@@ -13,9 +13,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from callscribe.live.call import Gap, GapReason
+from callscribe.redaction import NUMBER, Redaction
 from streamer.deepgram.conversation import Patience
 from streamer.deepgram.failures import DeepgramRefused, DeepgramUnavailable
 from streamer.deepgram.session import MAX_COMMIT, DeepgramSession, SessionLimits
+from streamer.redaction import ResultRedactor
 from streamer.speech import FinalResult, SessionOver
 from tests.streamer.deepgram.calls import (
     KEY,
@@ -203,6 +205,23 @@ def told(final: FinalResult) -> tuple[object, ...]:
         round(final.words_end, 6),
         final.speech_final,
     )
+
+
+def test_what_is_to_be_redacted_is_so_in_interim_and_final_words_and_keeps_its_times() -> None:
+    call = Call(12)
+    as_heard = simulate(transcribe(call, FakeDeepgram())).sink
+    redactor = ResultRedactor(Redaction(), resumed=True)
+    kept = simulate(transcribe(call, FakeDeepgram(), redactor=redactor)).sink
+    assert kept.interims
+    shown = [*(final.text for final in kept.finals), *(interim.text for interim in kept.interims)]
+    assert {word for text in shown for word in text.split()} == {NUMBER}
+    assert {word.text for final in kept.finals for word in final.words or ()} == {NUMBER}
+    assert [times(final) for final in kept.finals] == [times(final) for final in as_heard.finals]
+
+
+def times(final: FinalResult) -> object:
+    words = [(word.start, word.end, word.confidence) for word in final.words or ()]
+    return final.start, final.end, final.words_start, final.words_end, final.word_count, words
 
 
 def test_a_call_without_audio_takes_no_connection() -> None:
