@@ -20,6 +20,7 @@ from constructs_lib import (
     ClinicRules,
     DeepgramOptions,
     FunctionSettings,
+    LiveStreamer,
     LiveTranscriptFeed,
     TaskSettings,
 )
@@ -29,14 +30,25 @@ from tests.constructs_lib.parts import (
     actions,
     environment,
     logical_id,
+    new_stack,
     permissions,
     properties,
     reader,
 )
 
+Default = tuple[LiveStreamer, Template]
+
 CALLS_ONLY = '{"ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["CALL#*"]}}'
 INSTANCE = "arn:aws:connect:eu-central-1:111122223333:instance/12345678-1234-1234-1234-123456789012"
 VIA_SQS = '{"StringEquals": {"kms:ViaService": "sqs.eu-central-1.amazonaws.com"}}'
+
+
+@pytest.fixture(scope="module")
+def default() -> Default:
+    """The streamer as it is without options; nobody changes it."""
+    stack = new_stack()
+    streamer = new_streamer(stack)
+    return streamer, Template.from_stack(stack)
 
 
 def role_of(function: lambda_.Function) -> iam.IRole:
@@ -53,9 +65,9 @@ def scaling_of(template: Template) -> dict[str, Any]:
 # The task
 
 
-def test_a_task_is_one_arm_processor_of_fargate(stack: Stack) -> None:
-    streamer = new_streamer(stack)
-    found = task(Template.from_stack(stack), streamer)
+def test_a_task_is_one_arm_processor_of_fargate(default: Default) -> None:
+    streamer, template = default
+    found = task(template, streamer)
     assert (found["Cpu"], found["Memory"]) == ("1024", "2048")
     assert found["RuntimePlatform"] == {"CpuArchitecture": "ARM64", "OperatingSystemFamily": "LINUX"}
     assert found["RequiresCompatibilities"] == ["FARGATE"]
@@ -72,9 +84,8 @@ def test_the_architecture_is_that_of_tasks_image_and_functions(stack: Stack) -> 
     template.all_resources_properties("AWS::Lambda::Function", {"Architectures": ["x86_64"]})
 
 
-def test_the_container_can_change_nothing_but_tmp_and_is_nobody(stack: Stack) -> None:
-    streamer = new_streamer(stack)
-    template = Template.from_stack(stack)
+def test_the_container_can_change_nothing_but_tmp_and_is_nobody(default: Default) -> None:
+    streamer, template = default
     found = container(template, streamer)
     assert found["ReadonlyRootFilesystem"] is True
     assert found["User"] == "10001:10001"
@@ -84,14 +95,14 @@ def test_the_container_can_change_nothing_but_tmp_and_is_nobody(stack: Stack) ->
     assert "PortMappings" not in found
 
 
-def test_a_stopped_streamer_gets_two_minutes_to_hand_over(stack: Stack) -> None:
-    streamer = new_streamer(stack)
-    assert container(Template.from_stack(stack), streamer)["StopTimeout"] == 120
+def test_a_stopped_streamer_gets_two_minutes_to_hand_over(default: Default) -> None:
+    streamer, template = default
+    assert container(template, streamer)["StopTimeout"] == 120
 
 
-def test_the_streamer_is_asked_for_its_health(stack: Stack) -> None:
-    streamer = new_streamer(stack)
-    assert container(Template.from_stack(stack), streamer)["HealthCheck"] == {
+def test_the_streamer_is_asked_for_its_health(default: Default) -> None:
+    streamer, template = default
+    assert container(template, streamer)["HealthCheck"] == {
         "Command": ["CMD", "python", "-m", "streamer.health"],
         "Interval": 30,
         "Retries": 3,
@@ -100,9 +111,8 @@ def test_the_streamer_is_asked_for_its_health(stack: Stack) -> None:
     }
 
 
-def test_logs_never_hold_a_call_up(stack: Stack) -> None:
-    streamer = new_streamer(stack)
-    template = Template.from_stack(stack)
+def test_logs_never_hold_a_call_up(default: Default) -> None:
+    streamer, template = default
     logging = container(template, streamer)["LogConfiguration"]
     assert logging["LogDriver"] == "awslogs"
     assert logging["Options"]["mode"] == "non-blocking"
@@ -153,9 +163,9 @@ def test_settings_reach_the_streamer(stack: Stack) -> None:
     assert json.loads(found["DEEPGRAM_OPTIONS"])["keyterms"] == []
 
 
-def test_without_a_feed_and_a_retention_there_is_none(stack: Stack) -> None:
-    streamer = new_streamer(stack)
-    found = variables(Template.from_stack(stack), streamer)
+def test_without_a_feed_and_a_retention_there_is_none(default: Default) -> None:
+    streamer, template = default
+    found = variables(template, streamer)
     assert (found["FEED_URL"], found["RETENTION_DAYS"]) == ("", "")
 
 
@@ -206,17 +216,16 @@ def test_a_key_of_the_streams_is_used_through_kinesis_video_only(stack: Stack) -
     ) in permissions(Template.from_stack(stack), streamer.task_role)
 
 
-def test_a_streamer_reaches_calls_and_no_other_items(stack: Stack) -> None:
-    streamer = new_streamer(stack)
-    template = Template.from_stack(stack)
+def test_a_streamer_reaches_calls_and_no_other_items(default: Default) -> None:
+    streamer, template = default
     for role in (streamer.task_role, role_of(streamer.start_function), role_of(streamer.end_function)):
         [items] = [p for p in permissions(template, role) if "dynamodb:UpdateItem" in p.actions]
         assert items.condition == CALLS_ONLY
 
 
-def test_a_streamer_takes_calls_and_sends_failed_ones_but_not_the_other_way_round(stack: Stack) -> None:
-    streamer = new_streamer(stack)
-    found = permissions(Template.from_stack(stack), streamer.task_role)
+def test_a_streamer_takes_calls_and_sends_failed_ones_but_not_the_other_way_round(default: Default) -> None:
+    streamer, template = default
+    found = permissions(template, streamer.task_role)
     queue, failed = (f"<{logical_id(q)}.Arn>" for q in (streamer.queue, streamer.failed_calls))
     receive = frozenset({"sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:ChangeMessageVisibility"})
     assert {p for p in found if any(a.startswith("sqs:") for a in p.actions)} == {
@@ -225,13 +234,9 @@ def test_a_streamer_takes_calls_and_sends_failed_ones_but_not_the_other_way_roun
     }
 
 
-def test_a_streamer_protects_tasks_of_its_own_cluster(stack: Stack) -> None:
-    streamer = new_streamer(stack)
-    [protection] = [
-        p
-        for p in permissions(Template.from_stack(stack), streamer.task_role)
-        if "ecs:UpdateTaskProtection" in p.actions
-    ]
+def test_a_streamer_protects_tasks_of_its_own_cluster(default: Default) -> None:
+    streamer, template = default
+    [protection] = [p for p in permissions(template, streamer.task_role) if "ecs:UpdateTaskProtection" in p.actions]
     assert protection.resources == {
         f"arn:aws:ecs:eu-central-1:<AWS::AccountId>:task/<{logical_id(streamer.cluster)}>/*"
     }
@@ -240,9 +245,9 @@ def test_a_streamer_protects_tasks_of_its_own_cluster(stack: Stack) -> None:
 # The service
 
 
-def test_a_deployment_replaces_tasks_one_by_one_and_goes_back_if_it_fails(stack: Stack) -> None:
-    streamer = new_streamer(stack)
-    found = properties(Template.from_stack(stack), streamer.service)
+def test_a_deployment_replaces_tasks_one_by_one_and_goes_back_if_it_fails(default: Default) -> None:
+    streamer, template = default
+    found = properties(template, streamer.service)
     assert found["DeploymentConfiguration"] == {
         "DeploymentCircuitBreaker": {"Enable": True, "Rollback": True},
         "MaximumPercent": 200,
@@ -253,16 +258,15 @@ def test_a_deployment_replaces_tasks_one_by_one_and_goes_back_if_it_fails(stack:
     assert found["EnableExecuteCommand"] is False
 
 
-def test_calls_are_never_put_on_spot_capacity(stack: Stack) -> None:
-    streamer = new_streamer(stack)
-    found = properties(Template.from_stack(stack), streamer.service)
+def test_calls_are_never_put_on_spot_capacity(default: Default) -> None:
+    streamer, template = default
+    found = properties(template, streamer.service)
     assert (found["LaunchType"], found["PlatformVersion"]) == ("FARGATE", "1.4.0")
     assert "CapacityProviderStrategy" not in found
 
 
-def test_tasks_are_out_of_reach_and_reach_tls_only(stack: Stack) -> None:
-    streamer = new_streamer(stack)
-    template = Template.from_stack(stack)
+def test_tasks_are_out_of_reach_and_reach_tls_only(default: Default) -> None:
+    streamer, template = default
     network = properties(template, streamer.service)["NetworkConfiguration"]["AwsvpcConfiguration"]
     assert network["AssignPublicIp"] == "DISABLED"
     assert all("Streamers" in subnet["Ref"] for subnet in network["Subnets"])
@@ -279,9 +283,8 @@ def test_another_port_of_deepgrams_is_opened(stack: Stack) -> None:
     assert {rule["FromPort"] for rule in group["Properties"]["SecurityGroupEgress"]} == {443, 8443}
 
 
-def test_its_own_network_survives_the_loss_of_a_zone_and_keeps_flow_logs(stack: Stack) -> None:
-    new_streamer(stack)
-    template = Template.from_stack(stack)
+def test_its_own_network_survives_the_loss_of_a_zone_and_keeps_flow_logs(default: Default) -> None:
+    _, template = default
     template.resource_count_is("AWS::EC2::NatGateway", 2)
     template.resource_count_is("AWS::EC2::FlowLog", 1)
     template.all_resources_properties("AWS::EC2::Subnet", {"MapPublicIpOnLaunch": False})
@@ -289,9 +292,9 @@ def test_its_own_network_survives_the_loss_of_a_zone_and_keeps_flow_logs(stack: 
     assert [endpoint["Properties"]["VpcEndpointType"] for endpoint in endpoints] == ["Gateway", "Gateway"]
 
 
-def test_no_task_starts_before_there_is_a_way_to_its_image(stack: Stack) -> None:
-    streamer = new_streamer(stack)
-    resources = Template.from_stack(stack).to_json()["Resources"]
+def test_no_task_starts_before_there_is_a_way_to_its_image(default: Default) -> None:
+    streamer, template = default
+    resources = template.to_json()["Resources"]
     awaited = resources[logical_id(streamer.service)]["DependsOn"]
     assert [name for name in awaited if resources[name]["Type"] == "AWS::EC2::Route"]
 
@@ -384,9 +387,8 @@ def test_a_call_of_a_dead_streamer_comes_back_after_its_lease(stack: Stack) -> N
     }
 
 
-def test_only_this_queue_gives_its_failed_calls_up_to_the_other(stack: Stack) -> None:
-    streamer = new_streamer(stack)
-    template = Template.from_stack(stack)
+def test_only_this_queue_gives_its_failed_calls_up_to_the_other(default: Default) -> None:
+    streamer, template = default
     name = properties(template, streamer.queue)["QueueName"]
     allow = properties(template, streamer.failed_calls)["RedriveAllowPolicy"]
     assert allow["redrivePermission"] == "byQueue"
@@ -394,9 +396,8 @@ def test_only_this_queue_gives_its_failed_calls_up_to_the_other(stack: Stack) ->
     assert source["Fn::Join"][1][-1].endswith(f":{name}")
 
 
-def test_queues_are_encrypted_and_reached_by_tls_only(stack: Stack) -> None:
-    streamer = new_streamer(stack)
-    template = Template.from_stack(stack)
+def test_queues_are_encrypted_and_reached_by_tls_only(default: Default) -> None:
+    streamer, template = default
     for queue in (streamer.queue, streamer.failed_calls):
         assert properties(template, queue)["KmsMasterKeyId"] == {"Fn::GetAtt": [logical_id(streamer.key), "Arn"]}
     template.resource_properties_count_is(
@@ -436,14 +437,13 @@ def test_each_function_has_its_handler_role_and_settings(stack: Stack) -> None:
     assert "ARCHIVE_BUCKET" not in start
 
 
-def test_without_a_default_clinic_the_flow_must_name_one(stack: Stack) -> None:
-    streamer = new_streamer(stack)
-    assert not any(json.loads(environment(Template.from_stack(stack), streamer.start_function)["CLINICS"]).values())
+def test_without_a_default_clinic_the_flow_must_name_one(default: Default) -> None:
+    streamer, template = default
+    assert not any(json.loads(environment(template, streamer.start_function)["CLINICS"]).values())
 
 
-def test_what_a_contact_flow_invokes_answers_within_its_eight_seconds(stack: Stack) -> None:
-    streamer = new_streamer(stack)
-    template = Template.from_stack(stack)
+def test_what_a_contact_flow_invokes_answers_within_its_eight_seconds(default: Default) -> None:
+    streamer, template = default
     for function in (streamer.start_function, streamer.end_function):
         assert properties(template, function)["Timeout"] < 8
 
@@ -494,9 +494,8 @@ def test_ends_of_calls_are_heard_of_under_both_names_and_spellings(stack: Stack,
     assert target["RetryPolicy"]["MaximumEventAgeInSeconds"] == 3600
 
 
-def test_the_transcript_of_each_ended_call_is_stored_or_kept_as_failed(stack: Stack) -> None:
-    streamer = new_streamer(stack)
-    template = Template.from_stack(stack)
+def test_the_transcript_of_each_ended_call_is_stored_or_kept_as_failed(default: Default) -> None:
+    streamer, template = default
     failed = {"Fn::GetAtt": [logical_id(streamer.failed_calls), "Arn"]}
     [rule] = [
         found["Properties"]
@@ -513,9 +512,8 @@ def test_the_transcript_of_each_ended_call_is_stored_or_kept_as_failed(stack: St
     ) in permissions(template, role_of(streamer.store_function))
 
 
-def test_functions_may_do_their_work_and_no_more(stack: Stack) -> None:
-    streamer = new_streamer(stack)
-    template = Template.from_stack(stack)
+def test_functions_may_do_their_work_and_no_more(default: Default) -> None:
+    streamer, template = default
     every = {
         *("kms:Decrypt", "kms:GenerateDataKey", "logs:CreateLogStream", "logs:PutLogEvents"),
         *("xray:PutTelemetryRecords", "xray:PutTraceSegments"),
@@ -558,16 +556,15 @@ def test_operators_are_told_of_what_goes_wrong(stack: Stack) -> None:
     template.resource_count_is("AWS::CloudWatch::Dashboard", 1)
 
 
-def test_waiting_calls_are_not_told_by_the_age_of_messages_that_run(stack: Stack) -> None:
-    streamer = new_streamer(stack)
-    found = properties(Template.from_stack(stack), streamer.alarms["WaitingCalls"])
+def test_waiting_calls_are_not_told_by_the_age_of_messages_that_run(default: Default) -> None:
+    streamer, template = default
+    found = properties(template, streamer.alarms["WaitingCalls"])
     assert (found["MetricName"], found["Statistic"]) == ("ApproximateNumberOfMessagesVisible", "Minimum")
     assert (found["Period"], found["EvaluationPeriods"]) == (60, 2)
 
 
-def test_alarms_and_metrics_read_what_this_service_writes(stack: Stack) -> None:
-    streamer = new_streamer(stack)
-    template = Template.from_stack(stack)
+def test_alarms_and_metrics_read_what_this_service_writes(default: Default) -> None:
+    streamer, template = default
     service = variables(template, streamer)["SERVICE_NAME"]
     metric = streamer.metric_behind_live()
     assert (metric.namespace, metric.dimensions) == ("CallScribe", {"service": service})
@@ -576,16 +573,16 @@ def test_alarms_and_metrics_read_what_this_service_writes(stack: Stack) -> None:
         assert (found["Namespace"], found["Dimensions"]) == ("CallScribe", [{"Name": "service", "Value": service}])
 
 
-def test_a_start_that_fails_is_told_because_the_flow_goes_on(stack: Stack) -> None:
-    streamer = new_streamer(stack)
-    found = properties(Template.from_stack(stack), streamer.alarms["StartErrors"])
+def test_a_start_that_fails_is_told_because_the_flow_goes_on(default: Default) -> None:
+    streamer, template = default
+    found = properties(template, streamer.alarms["StartErrors"])
     assert (found["Namespace"], found["MetricName"], found["Statistic"]) == ("AWS/Lambda", "Errors", "Sum")
     assert found["Dimensions"] == [{"Name": "FunctionName", "Value": {"Ref": logical_id(streamer.start_function)}}]
     assert found["Threshold"] == 0
 
 
-def test_metrics_are_at_hand(stack: Stack) -> None:
-    streamer = new_streamer(stack)
+def test_metrics_are_at_hand(default: Default) -> None:
+    streamer, _ = default
     assert [
         metric().metric_name
         for metric in (

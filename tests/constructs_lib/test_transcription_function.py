@@ -12,24 +12,41 @@ from aws_cdk import aws_secretsmanager as secretsmanager
 from aws_cdk import aws_sqs as sqs
 from aws_cdk.assertions import Match, Template
 
-from constructs_lib import DeepgramOptions, FunctionSettings, RecordingBucket, RequestLimits
+from constructs_lib import (
+    DeepgramOptions,
+    FunctionSettings,
+    RecordingBucket,
+    RequestLimits,
+    TranscriptionFunction,
+)
 from tests.constructs_lib.parts import (
     Permission,
     actions,
     environment,
     logical_id,
     new_function,
+    new_stack,
     permissions,
     properties,
     reader,
 )
 
+Default = tuple[TranscriptionFunction, Template]
+
 VIA_S3 = '{"StringEquals": {"kms:ViaService": "s3.eu-central-1.amazonaws.com"}}'
 
 
-def test_the_function_runs_on_arm_with_the_newest_python(stack: Stack) -> None:
-    function = new_function(stack).function
-    found = properties(Template.from_stack(stack), function)
+@pytest.fixture(scope="module")
+def default() -> Default:
+    """The function as it is without options; nobody changes it."""
+    stack = new_stack()
+    transcription = new_function(stack)
+    return transcription, Template.from_stack(stack)
+
+
+def test_the_function_runs_on_arm_with_the_newest_python(default: Default) -> None:
+    transcription, template = default
+    found = properties(template, transcription.function)
     assert found["Architectures"] == ["arm64"]
     assert found["Runtime"] == "python3.14"
     assert found["Handler"] == "lambdas.transcribe_call.handler.handle"
@@ -39,9 +56,8 @@ def test_the_function_runs_on_arm_with_the_newest_python(stack: Stack) -> None:
     assert "VpcConfig" not in found
 
 
-def test_logs_are_json_encrypted_and_kept_for_a_year(stack: Stack) -> None:
-    transcription = new_function(stack)
-    template = Template.from_stack(stack)
+def test_logs_are_json_encrypted_and_kept_for_a_year(default: Default) -> None:
+    transcription, template = default
     config = properties(template, transcription.function)["LoggingConfig"]
     assert (config["LogFormat"], config["ApplicationLogLevel"]) == ("JSON", "INFO")
     group = template.to_json()["Resources"][config["LogGroup"]["Ref"]]["Properties"]
@@ -58,16 +74,15 @@ def test_logs_are_json_encrypted_and_kept_for_a_year(stack: Stack) -> None:
     )
 
 
-def test_the_function_waits_longer_than_deepgram_works(stack: Stack) -> None:
-    transcription = new_function(stack)
-    template = Template.from_stack(stack)
+def test_the_function_waits_longer_than_deepgram_works(default: Default) -> None:
+    transcription, template = default
     assert environment(template, transcription.function)["REQUEST_TIMEOUT_SECONDS"] == "660"
     assert properties(template, transcription.function)["Timeout"] == 720
 
 
-def test_the_pauses_of_the_function_last_for_the_wait_unless_they_are_bounded(stack: Stack) -> None:
-    transcription = new_function(stack)
-    found = environment(Template.from_stack(stack), transcription.function)
+def test_the_pauses_of_the_function_last_for_the_wait_unless_they_are_bounded(default: Default) -> None:
+    transcription, template = default
+    found = environment(template, transcription.function)
     assert (found["MAX_ATTEMPTS"], found["MAX_RETRY_DELAY_SECONDS"]) == ("50", "")
     assert json.loads(found["CHANNEL_ROLES"]) == {"0": "customer", "1": "agent"}
 
@@ -132,26 +147,25 @@ def test_the_presigning_role_reads_recordings_and_nothing_else(stack: Stack) -> 
     assert "ManagedPolicyArns" not in properties(template, transcription.presigning_role)
 
 
-def test_only_the_function_may_take_the_presigning_role(stack: Stack) -> None:
-    transcription = new_function(stack)
-    trust = properties(Template.from_stack(stack), transcription.presigning_role)["AssumeRolePolicyDocument"]
+def test_only_the_function_may_take_the_presigning_role(default: Default) -> None:
+    transcription, template = default
+    trust = properties(template, transcription.presigning_role)["AssumeRolePolicyDocument"]
     assert transcription.function.role is not None
     role = logical_id(transcription.function.role)
     assert [statement["Principal"] for statement in trust["Statement"]] == [{"AWS": {"Fn::GetAtt": [role, "Arn"]}}]
 
 
-def test_the_function_itself_cannot_read_recordings(stack: Stack) -> None:
-    transcription = new_function(stack)
+def test_the_function_itself_cannot_read_recordings(default: Default) -> None:
+    transcription, template = default
     assert transcription.function.role is not None
-    for permission in permissions(Template.from_stack(stack), transcription.function.role):
+    for permission in permissions(template, transcription.function.role):
         assert not any("Recordings" in resource for resource in permission.resources)
 
 
-def test_the_function_may_do_its_work_and_no_more(stack: Stack) -> None:
-    transcription = new_function(stack)
+def test_the_function_may_do_its_work_and_no_more(default: Default) -> None:
+    transcription, template = default
     role = transcription.function.role
     assert role is not None
-    template = Template.from_stack(stack)
     assert "ManagedPolicyArns" not in properties(template, role)
     assert actions(template, role) == {
         *("dynamodb:GetItem", "dynamodb:UpdateItem"),
@@ -165,10 +179,11 @@ def test_the_function_may_do_its_work_and_no_more(stack: Stack) -> None:
     assert wild.actions == {"xray:PutTelemetryRecords", "xray:PutTraceSegments"}
 
 
-def test_archived_replies_are_all_that_it_touches_in_the_archive(stack: Stack) -> None:
-    role = new_function(stack).function.role
+def test_archived_replies_are_all_that_it_touches_in_the_archive(default: Default) -> None:
+    transcription, template = default
+    role = transcription.function.role
     assert role is not None
-    [objects] = [p for p in permissions(Template.from_stack(stack), role) if "s3:PutObject" in p.actions]
+    [objects] = [p for p in permissions(template, role) if "s3:PutObject" in p.actions]
     assert all(resource.endswith(".Arn>/replies/*") for resource in objects.resources)
 
 
@@ -220,14 +235,10 @@ def test_vocabularies_are_parameters_below_one_path(stack: Stack) -> None:
     }
 
 
-def test_the_function_reads_parameters_below_its_path_only(stack: Stack) -> None:
-    transcription = new_function(stack)
+def test_the_function_reads_parameters_below_its_path_only(default: Default) -> None:
+    transcription, template = default
     assert transcription.function.role is not None
-    [found] = [
-        p
-        for p in permissions(Template.from_stack(stack), transcription.function.role)
-        if "ssm:GetParameter" in p.actions
-    ]
+    [found] = [p for p in permissions(template, transcription.function.role) if "ssm:GetParameter" in p.actions]
     assert found.resources == {f"arn:aws:ssm:eu-central-1:<AWS::AccountId>:parameter{transcription.vocabulary_path}*"}
 
 
@@ -327,9 +338,9 @@ def test_processor_python_and_retention_can_be_chosen(stack: Stack) -> None:
     template.has_resource_properties("AWS::Logs::LogGroup", {"RetentionInDays": 7})
 
 
-def test_metrics_are_those_of_this_function(stack: Stack) -> None:
-    transcription = new_function(stack)
-    service = environment(Template.from_stack(stack), transcription.function)["POWERTOOLS_SERVICE_NAME"]
+def test_metrics_are_those_of_this_function(default: Default) -> None:
+    transcription, template = default
+    service = environment(template, transcription.function)["POWERTOOLS_SERVICE_NAME"]
     metrics = {
         "DeepgramRateLimited": transcription.metric_rate_limited(),
         "DeepgramRequests": transcription.metric_requests(),
