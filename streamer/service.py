@@ -6,9 +6,10 @@ import asyncio
 import os
 import socket
 import sys
+import time
 from contextlib import AsyncExitStack
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final, TextIO
 
 import aiohttp
@@ -42,16 +43,18 @@ _FEED_CONNECTIONS: Final = 50
 
 
 class Service:
-    """A streamer.
+    """A streamer; to be made while its event loop runs, by whose clock it waits.
 
     Args:
         environment: What it is told.
         ecs_agent_uri: ECS agent of the task; "" protects nothing.
         session: aiobotocore's session; by default one of its own.
+        http: Sends to the live feed and the ECS agent; by default one of its own, which ends with it.
         end_limits: When calls are over; by default as *environment* says.
         session_limits: How much audio may wait for Deepgram, and how long; by default as *environment* says.
         speech: What transcribes; by default Deepgram, as *environment* says.
         metrics_stream: Where metrics are written.
+        clock: Returns seconds since 1970.
 
     Attributes:
         health: Whether it lives.
@@ -69,17 +72,23 @@ class Service:
         *,
         ecs_agent_uri: str = "",
         session: AioSession | None = None,
+        http: aiohttp.ClientSession | None = None,
         end_limits: EndLimits | None = None,
         session_limits: SessionLimits | None = None,
         speech: SpeechService | None = None,
         metrics_stream: TextIO = sys.stdout,
+        clock: Callable[[], float] = time.time,
     ) -> None:
         # A loop waits for the renewal of leases at the most.
-        self.health = Health(dead_seconds=max(DEAD_SECONDS, environment.lease_seconds))
+        self.health = Health(
+            dead_seconds=max(DEAD_SECONDS, environment.lease_seconds), clock=asyncio.get_running_loop().time
+        )
         self.ready = asyncio.Event()
         self._environment = environment
         self._ecs_agent_uri = ecs_agent_uri
         self._session: Any = session or AioSession()  # type: ignore[no-untyped-call]
+        self._http = http
+        self._clock = clock
         self._end_limits = end_limits or EndLimits(
             idle=environment.idle_limit_seconds,
             start_wait=environment.start_wait_seconds,
@@ -87,7 +96,9 @@ class Service:
         )
         self._session_limits = session_limits or replace(SessionLimits(), buffer=environment.buffer_seconds)
         self._speech = speech
-        self._metrics = Metrics(service=environment.service_name, slots=environment.slots, stream=metrics_stream)
+        self._metrics = Metrics(
+            service=environment.service_name, slots=environment.slots, stream=metrics_stream, clock=clock
+        )
         self._drain_asked = False
 
     def drain(self) -> None:
@@ -101,9 +112,10 @@ class Service:
         """Serve until drained."""
         environment = self._environment
         async with AsyncExitStack() as stack:
-            http = await stack.enter_async_context(
-                aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=_FEED_CONNECTIONS))
-            )
+            http = self._http
+            if http is None:
+                connector = aiohttp.TCPConnector(limit=_FEED_CONNECTIONS)
+                http = await stack.enter_async_context(aiohttp.ClientSession(connector=connector))
             protection = TaskProtection(agent_uri=self._ecs_agent_uri, http=http)
             self.intake = await self._intake(stack, http, protection)
             answering = self.health.serve(environment.health_host, environment.health_port)
@@ -134,6 +146,7 @@ class Service:
             streamer=f"{socket.gethostname()}-{os.getpid()}",
             lease=lease,
             retention=None if days is None else timedelta(days=days),
+            clock=lambda: datetime.fromtimestamp(self._clock(), UTC),
         )
         streams = await stack.enter_async_context(
             KinesisVideo(session=self._session, region=environment.aws_region, connections=2 * environment.slots)
@@ -142,7 +155,9 @@ class Service:
             store=store,
             streams=streams,
             speech=self._speech or await self._deepgram(client),
-            vocabulary=Vocabulary(ssm=await client("ssm"), path=environment.vocabulary_path),
+            vocabulary=Vocabulary(
+                ssm=await client("ssm"), path=environment.vocabulary_path, clock=asyncio.get_running_loop().time
+            ),
             publisher=AppSyncPublisher(
                 url=environment.feed_url, session=self._session, region=environment.aws_region, http=http
             )
@@ -164,13 +179,18 @@ class Service:
             protection=protection,
             slots=environment.slots,
             lease=lease,
+            clock=self._clock,
         )
 
     async def _deepgram(self, client: Callable[[str], Awaitable[Any]]) -> DeepgramStreams:
         environment = self._environment
         return DeepgramStreams(
             url=environment.deepgram_stream_url,
-            key=DeepgramKey(secrets=await client("secretsmanager"), secret_arn=environment.deepgram_secret_arn),
+            key=DeepgramKey(
+                secrets=await client("secretsmanager"),
+                secret_arn=environment.deepgram_secret_arn,
+                clock=asyncio.get_running_loop().time,
+            ),
             options=environment.deepgram_options,
             limits=self._session_limits,
         )

@@ -7,7 +7,6 @@ Developer Guide, "Quotas".
 from __future__ import annotations
 
 import asyncio
-import time
 from collections import deque
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
@@ -82,6 +81,14 @@ class Sessions:
         Raises:
             ServiceError: It is refused.
         """
+        return _Body(self.deliver(stream, selector))
+
+    def deliver(self, stream: Stream, selector: Mapping[str, Any]) -> Delivery:
+        """Begin a body without HTTP around it.
+
+        Raises:
+            ServiceError: It is refused.
+        """
         session = Session(stream=stream.name, selector=selector)
         self._journal.append(session)
         fault = next(self.faults.take_each(stream.name), None)
@@ -98,7 +105,7 @@ class Sessions:
         if serial is not None and fault is not None and fault.action == "resend":
             serial, fault = serial - fault.fragments, None
         stream.readers += 1
-        return _Body(_Delivery(stream, session, fault, self._settings, serial))
+        return Delivery(stream, session, fault, self._settings, serial)
 
     def _first(self, stream: Stream, selector: Mapping[str, Any]) -> int | None:
         """Return the serial of the first fragment to send; `None` if the one it is told by does not exist."""
@@ -129,7 +136,7 @@ def _after(kept: list[StoredFragment], number: object, offset: int) -> int | Non
     return next((stored.serial + offset for stored in kept if stored.number == number), None)
 
 
-class _Delivery:
+class Delivery:
     """What one body sends.
 
     Attributes:
@@ -212,7 +219,7 @@ class _Delivery:
             number=stored.number,
             token=stored.number,
             server_ms=stored.server_ms,
-            behind_ms=max(0, round(time.time() * 1000) - stored.server_ms),
+            behind_ms=max(0, round(self._stream.clock() * 1000) - stored.server_ms),
         )
         newest = stored.serial + 1 == self._stream.next_serial
         if self._settings.delivery == "blocks" and newest and stored.seconds and len(rest) > 1:
@@ -233,7 +240,7 @@ class _Delivery:
 class _Body(StreamingResponse):
     """A body that gives its connection back however it ends, and that can end without a proper end."""
 
-    def __init__(self, delivery: _Delivery) -> None:
+    def __init__(self, delivery: Delivery) -> None:
         self._delivery = delivery
         self._chunks = delivery.chunks()
         super().__init__(self._chunks, media_type="video/webm")

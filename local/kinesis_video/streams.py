@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from itertools import count
 from typing import Any
@@ -83,7 +83,8 @@ class Stream:
     name: str
     arn: str
     retention_hours: int
-    created: float = field(default_factory=time.time)
+    created: float
+    clock: Callable[[], float] = time.time
     readers: int = 0
     next_serial: int = 1
     _fragments: deque[StoredFragment] = field(default_factory=deque)
@@ -97,7 +98,7 @@ class Stream:
     def append(self, fragment: Fragment, *, seconds: float = 0.0) -> StoredFragment:
         """Store a complete fragment and wake who waits for it."""
         stored = StoredFragment(
-            serial=self.next_serial, fragment=fragment, server_ms=round(time.time() * 1000), seconds=seconds
+            serial=self.next_serial, fragment=fragment, server_ms=round(self.clock() * 1000), seconds=seconds
         )
         self.next_serial += 1
         self._fragments.append(stored)
@@ -156,12 +157,14 @@ class Streams:
 
     Args:
         settings: How the service behaves.
+        clock: Returns seconds since 1970.
     """
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, *, clock: Callable[[], float] = time.time) -> None:
         self.settings = settings
+        self._clock = clock
         self._streams: dict[str, Stream] = {}
-        self._ids = count(round(time.time() * 1000))
+        self._ids = count(round(clock() * 1000))
 
     def create(self, name: str, retention_hours: int = 0) -> Stream:
         """Create a stream.
@@ -172,7 +175,9 @@ class Streams:
         if name in self._streams:
             raise ServiceError("ResourceInUseException", f"Stream {name} exists already")
         arn = self._arn(name, next(self._ids))
-        stream = self._streams[name] = Stream(name=name, arn=arn, retention_hours=retention_hours)
+        stream = self._streams[name] = Stream(
+            name=name, arn=arn, retention_hours=retention_hours, created=self._clock(), clock=self._clock
+        )
         return stream
 
     def find(self, name: str | None = None, arn: str | None = None) -> Stream:
