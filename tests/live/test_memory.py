@@ -27,7 +27,7 @@ from streamer.kinesis_video import FromTime, FromToken
 from streamer.metrics import Metrics
 from tests.fakes.serving import serving
 from tests.live.calls import speech
-from tests.streamer.deepgram.simulated_time import simulate
+from tests.simulation.clock import simulate
 
 MINUTES = 60
 FRAGMENT_SECONDS = 1.024

@@ -21,8 +21,8 @@ from streamer.kinesis_video import FromTime, FromToken, StreamNotFound, StreamRe
 from streamer.media.call_media import CallMedia, ResumePoint, UnsupportedAudio
 from streamer.media.clock import ClockState
 from streamer.media.stereo import StereoAudio
+from tests.simulation.clock import simulate
 from tests.streamer.calls.stage import contact, speech
-from tests.streamer.deepgram.simulated_time import simulate
 
 CALL, OTHER = "call-7", "call-8"
 START_MS = 1_795_000_000_000

@@ -16,9 +16,9 @@ from streamer.deepgram.connection import (
     open_connection,
 )
 from streamer.deepgram.failures import DeepgramRefused
+from tests.simulation.clock import simulate
 from tests.streamer.deepgram.calls import KEY, Call, assert_whole, transcribe
 from tests.streamer.deepgram.fake_deepgram import Behaviour, FakeDeepgram, close, go_dead, reset
-from tests.streamer.deepgram.simulated_time import simulate
 
 
 def test_a_url_carries_every_parameter_as_deepgram_reads_it() -> None:

@@ -19,6 +19,7 @@ from streamer.deepgram.failures import DeepgramRefused, DeepgramUnavailable
 from streamer.deepgram.session import MAX_COMMIT, DeepgramSession, SessionLimits
 from streamer.redaction import ResultRedactor
 from streamer.speech import FinalResult, SessionOver
+from tests.simulation.clock import simulate
 from tests.streamer.deepgram.calls import (
     KEY,
     Call,
@@ -44,7 +45,6 @@ from tests.streamer.deepgram.fake_deepgram import (
     go_mute,
     reset,
 )
-from tests.streamer.deepgram.simulated_time import simulate
 
 CALL = Call(24)
 

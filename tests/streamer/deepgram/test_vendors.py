@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 from callscribe.live.call import GapReason
 from streamer.deepgram.failures import DeepgramUnavailable
 from streamer.deepgram.session import SessionLimits
+from tests.simulation.clock import simulate
 from tests.streamer.deepgram.calls import Call, assert_whole, everybody, nobody, transcribe
 from tests.streamer.deepgram.fake_deepgram import Behaviour, FakeDeepgram, Message, Sent, go_mute
-from tests.streamer.deepgram.simulated_time import simulate
 from tests.streamer.deepgram.vendors import (
     Edit,
     Moods,

@@ -1,0 +1,51 @@
+"""Random histories in simulated time: ``python -m tests.simulation live --seeds 0-199``."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from collections import Counter
+from concurrent.futures import ProcessPoolExecutor
+
+from tests.simulation.live import runner as live
+
+
+def _seeds(text: str) -> range:
+    first, _, last = text.partition("-")
+    return range(int(first), int(last or first) + 1)
+
+
+def main() -> int:
+    """Run histories; return 1 if something did not hold in one."""
+    parser = argparse.ArgumentParser(prog="python -m tests.simulation", description=__doc__)
+    parser.add_argument("half", choices=("live",))
+    parser.add_argument("--seeds", type=_seeds, required=True, help="one, or the first and the last: 0-199")
+    parser.add_argument("--jobs", type=int, default=1, help="processes at once")
+    parser.add_argument("--log", action="store_true", help="print what the streamers logged")
+    options = parser.parse_args()
+    met: Counter[str] = Counter()
+    began, failed, simulated = time.perf_counter(), [], 0.0
+    with ProcessPoolExecutor(options.jobs) as pool:
+        outcomes = (
+            pool.map(live.run_seed, options.seeds, chunksize=8)
+            if options.jobs > 1
+            else map(live.run_seed, options.seeds)
+        )
+        for outcome in outcomes:
+            met.update(outcome.met)
+            simulated += outcome.simulated
+            if options.log:
+                print(outcome.log)
+            if outcome.violations:
+                failed.append(outcome.history.seed)
+                print(live.reproduction(outcome), flush=True)
+    took = time.perf_counter() - began
+    print(f"{len(options.seeds)} histories, {simulated / 3600:.1f} hours, in {took:.0f} s; failed: {failed or 'none'}")
+    for what, times in sorted(met.items()):
+        print(f"  {times:6} {what}")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
