@@ -1,0 +1,415 @@
+"""Speech acts: what somebody does by saying something, such as to ask for an appointment or to accept an offer.
+
+An act is found by its rules in single clauses, by whoever can do it, and stands or does not: it can be denied, asked,
+only supposed, reported, past, or said of somebody else. Acts are data, in `lexicons`, each rule with sentences that it
+finds and sentences in which it must find nothing.
+"""
+
+import re
+from bisect import bisect_right
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from re import Pattern
+from typing import Final, Protocol
+
+import msgspec
+
+from callscribe.conversation.phrases import phrase
+from callscribe.conversation.utterances import Role
+from callscribe.judgement.clauses import Answer, Clause, Standing, answer, clauses
+
+_TERM: Final = re.compile(r"<([a-z][a-z0-9-]*)>")
+_SPEAKERS: Final = {
+    "customer": frozenset({Role.CUSTOMER, Role.UNKNOWN}),
+    "agent": frozenset({Role.AGENT}),
+    "anyone": frozenset({Role.AGENT, Role.CUSTOMER, Role.UNKNOWN}),
+}
+ANSWERED_WITHIN: Final = 2
+"""Turns of the other party in which an answer to an offer or a question is looked for."""
+_TOGETHER_WITHIN: Final = 2
+
+
+class InvalidActs(ValueError):
+    """Acts do not fit the schema; the message names the place."""
+
+
+class Said(Protocol):
+    """What acts are looked for in: a turn of somebody."""
+
+    @property
+    def role(self) -> Role:
+        """The part that the speaker plays."""
+
+    @property
+    def text(self) -> str:
+        """The words."""
+
+
+class Rule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One way to do an act.
+
+    Attributes:
+        say: expression that matches whole words of `Clause.text`; `<name>` stands for a term of the file, and `^` for
+            the beginning of what is said, behind "yes", "well" and the like.
+        accept: standings that do not matter for this rule, beside `stands`.
+        unless: expression that must be nowhere in the sentence.
+        unless_turn: expression that must be nowhere in the turn.
+        together: expressions that have to stand, too, in this turn or in one of the speaker's next ones.
+        certainty: 0 to 1, how often it is right where it matches.
+        finds: sentences in which it finds the act.
+        leaves: sentences in which nothing finds the act.
+    """
+
+    say: str
+    accept: tuple[Standing, ...] = ()
+    unless: str | None = None
+    unless_turn: str | None = None
+    together: tuple[str, ...] = ()
+    certainty: float = 0.95
+    finds: tuple[str, ...]
+    leaves: tuple[str, ...]
+
+
+class Act(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A speech act.
+
+    Attributes:
+        by: who can do it: `customer` (or unknown), `agent` or `anyone`.
+        about: words of which a clause has to have one; terms of the file may stand for several.
+        rules: ways to do it, by name; the first that stands in a clause is the evidence.
+        by_question: whether a question can do it, as "can you call me?" does, or only ask about it.
+    """
+
+    by: str
+    by_question: bool = False
+    about: tuple[str, ...]
+    rules: Mapping[str, Rule]
+
+
+class ActsFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Acts of one language, as their file has them.
+
+    Attributes:
+        description: for whoever reads the file.
+        language: language of the expressions, as BCP 47 names it.
+        terms: expressions by name, for `<name>`; a term may name terms before it.
+        acts: the acts by name.
+    """
+
+    description: str
+    language: str
+    terms: Mapping[str, str]
+    acts: Mapping[str, Act]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """An act that was found.
+
+    Attributes:
+        act: its name.
+        rule: name of the rule that found it.
+        turn: index of the turn.
+        clause: index of the clause within the turn.
+        first_word: index of its first word within the turn, counting words as they were said.
+        last_word: index of its last word.
+        standing: whether it stands, or what speaks against it.
+        certainty: 0 to 1, how sure the rule is.
+        answers: index of the turn whose offer or question it answers; None where it stands by itself.
+    """
+
+    act: str
+    rule: str
+    turn: int
+    clause: int
+    first_word: int
+    last_word: int
+    standing: Standing
+    certainty: float
+    answers: int | None = None
+
+    @property
+    def stands(self) -> bool:
+        """Whether nothing speaks against it."""
+        return self.standing is Standing.STANDS
+
+
+@dataclass(frozen=True, slots=True)
+class _Compiled:
+    say: Pattern[str]
+    anchored: bool
+    accept: frozenset[Standing]
+    unless: Pattern[str] | None
+    unless_turn: Pattern[str] | None
+    together: tuple[Pattern[str], ...]
+    certainty: float
+
+
+@dataclass(frozen=True, slots=True)
+class _CompiledAct:
+    by: frozenset[Role]
+    by_question: bool
+    about: frozenset[str]
+    rules: Mapping[str, _Compiled]
+
+
+class Acts:
+    """The acts of a file, ready to be looked for.
+
+    Raises:
+        InvalidActs: a name, an expression or a speaker is none; the message names the place.
+    """
+
+    def __init__(self, file: ActsFile) -> None:
+        self.file = file
+        self._terms: dict[str, str] = {}
+        for name, expression in file.terms.items():
+            self._terms[name] = f"(?:{self._filled(expression, f'terms.{name}')})"
+        self._acts = {name: self._compiled(name, act) for name, act in file.acts.items()}
+
+    @property
+    def names(self) -> frozenset[str]:
+        """Names of the acts."""
+        return frozenset(self._acts)
+
+    def term(self, name: str) -> str:
+        """The expression that a term stands for.
+
+        Raises:
+            KeyError: there is no such term.
+        """
+        return self._terms[name]
+
+    def _filled(self, expression: str, place: str) -> str:
+        def term(match: re.Match[str]) -> str:
+            if match[1] not in self._terms:
+                raise InvalidActs(f"{place}: there is no term {match[1]}")
+            return self._terms[match[1]]
+
+        return _TERM.sub(term, expression)
+
+    def _pattern(self, expression: str, place: str) -> Pattern[str]:
+        try:
+            return phrase(self._filled(expression, place))
+        except InvalidActs:
+            raise
+        except ValueError as error:
+            raise InvalidActs(f"{place}: {error}") from error
+
+    def _compiled(self, name: str, act: Act) -> _CompiledAct:
+        if act.by not in _SPEAKERS:
+            raise InvalidActs(f"acts.{name}.by must be one of {', '.join(_SPEAKERS)}")
+        rules = {}
+        for rule_name, rule in act.rules.items():
+            place = f"acts.{name}.rules.{rule_name}"
+            rules[rule_name] = _Compiled(
+                say=self._pattern(rule.say, place),
+                anchored="^" in rule.say,
+                accept=frozenset(rule.accept),
+                unless=None if rule.unless is None else self._pattern(rule.unless, place),
+                unless_turn=None if rule.unless_turn is None else self._pattern(rule.unless_turn, place),
+                together=tuple(self._pattern(expression, place) for expression in rule.together),
+                certainty=rule.certainty,
+            )
+        about = frozenset(
+            word for key in act.about for word in (self._words(key, name) if key.startswith("<") else (key,))
+        )
+        return _CompiledAct(by=_SPEAKERS[act.by], by_question=act.by_question, about=about, rules=rules)
+
+    def _words(self, key: str, name: str) -> Iterator[str]:
+        # "visits?" stands for both forms.
+        for word, optional in re.findall(r"([a-z']+)(\?)?", self._filled(key, f"acts.{name}.about")):
+            yield word
+            if optional:
+                yield word[:-1]
+
+    def of(self, name: str) -> _CompiledAct:
+        """One act, compiled."""
+        return self._acts[name]
+
+
+class Conversation:
+    """The turns of a call, cut into clauses, with the acts in them.
+
+    Args:
+        turns: the turns, in order.
+        acts: what is looked for.
+    """
+
+    def __init__(self, turns: Sequence[Said], acts: Acts) -> None:
+        self.turns = turns
+        self._acts = acts
+        self._found: dict[str, tuple[Found, ...]] = {}
+
+    @cached_property
+    def clauses(self) -> Sequence[tuple[Clause, ...]]:
+        """The clauses of each turn."""
+        return [clauses(turn.text) for turn in self.turns]
+
+    @cached_property
+    def _by_role(self) -> Mapping[bool, list[int]]:
+        """Indexes of the turns with words, of the agent (True) and of everybody else who is a party."""
+        by_role: dict[bool, list[int]] = {True: [], False: []}
+        parties = _SPEAKERS["anyone"]
+        for index, turn in enumerate(self.turns):
+            if turn.role in parties and self.clauses[index]:
+                by_role[turn.role is Role.AGENT].append(index)
+        return by_role
+
+    def find(self, name: str) -> tuple[Found, ...]:
+        """Where an act is done, or said without being done (see `Found.standing`), in order.
+
+        Raises:
+            KeyError: there is no such act.
+        """
+        if name not in self._found:
+            self._found[name] = tuple(self._find(name, self._acts.of(name)))
+        return self._found[name]
+
+    def stands(self, name: str) -> tuple[Found, ...]:
+        """Where an act is done.
+
+        Raises:
+            KeyError: there is no such act.
+        """
+        return tuple(found for found in self.find(name) if found.stands)
+
+    def answered(self, offer: str) -> tuple[tuple[Found, Found, Answer], ...]:
+        """Offers or questions that were answered: the offer, where the answer is, and which it is.
+
+        An offer counts even where it is worded as a question, which its rules say by themselves.
+
+        Raises:
+            KeyError: there is no such act.
+        """
+        pairs = []
+        for found in self.stands(offer):
+            for index in self._answering(found):
+                said = answer(self.clauses[index])
+                if said is not Answer.UNCLEAR:
+                    words = self.clauses[index][0]
+                    last = self.clauses[index][-1].origins[-1]
+                    pairs.append(
+                        (
+                            found,
+                            Found(
+                                act=offer,
+                                rule=found.rule,
+                                turn=index,
+                                clause=0,
+                                first_word=words.origins[0],
+                                last_word=last,
+                                standing=Standing.STANDS if said is Answer.YES else Standing.NEGATED,
+                                certainty=found.certainty,
+                                answers=found.turn,
+                            ),
+                            said,
+                        )
+                    )
+                    break
+        return tuple(pairs)
+
+    def _answering(self, offer: Found) -> Sequence[int]:
+        """The other party's next turns."""
+        agent = self.turns[offer.turn].role is Role.AGENT
+        others = self._by_role[not agent]
+        first = bisect_right(others, offer.turn)
+        return others[first : first + ANSWERED_WITHIN]
+
+    def _find(self, name: str, act: _CompiledAct) -> Iterator[Found]:
+        for index, turn in enumerate(self.turns):
+            if turn.role not in act.by:
+                continue
+            for number, clause in enumerate(self.clauses[index]):
+                if act.about.isdisjoint(clause.words):
+                    continue
+                found = self._in_clause(name, act, index, number, clause)
+                if found is not None:
+                    yield found
+
+    def _in_clause(self, name: str, act: _CompiledAct, turn: int, number: int, clause: Clause) -> Found | None:
+        """The first rule that stands in a clause; else the first that matches and does not."""
+        fallen: Found | None = None
+        for rule_name, rule in act.rules.items():
+            for start, end in _matches(rule, clause):
+                standing = self._standing(rule, act, turn, number, clause, start, end)
+                if standing is None:
+                    continue
+                first, last = clause.spoken_words(start, end)
+                found = Found(
+                    act=name,
+                    rule=rule_name,
+                    turn=turn,
+                    clause=number,
+                    first_word=first,
+                    last_word=last,
+                    standing=standing,
+                    certainty=rule.certainty,
+                )
+                if found.stands:
+                    return found
+                fallen = fallen or found
+        return fallen
+
+    def _standing(
+        self, rule: _Compiled, act: _CompiledAct, turn: int, number: int, clause: Clause, start: int, end: int
+    ) -> Standing | None:
+        """Whether a match stands; None where the rule does not apply here."""
+        if rule.unless is not None and any(
+            rule.unless.search(other.text) for other in self.clauses[turn] if other.sentence == clause.sentence
+        ):
+            return None
+        if rule.unless_turn is not None and any(rule.unless_turn.search(other.text) for other in self.clauses[turn]):
+            return None
+        standing = clause.standing(start, end, within=rule.say, by_question=act.by_question)
+        if standing is Standing.STANDS and self._of_a_stranger(turn, number, clause):
+            standing = Standing.STRANGER
+        if standing in rule.accept:
+            standing = Standing.STANDS
+        if standing is Standing.STANDS and not all(self._together(expression, turn) for expression in rule.together):
+            return None
+        return standing
+
+    def _of_a_stranger(self, turn: int, number: int, clause: Clause) -> bool:
+        """Whether a clause about "she" or "he" follows one about somebody who is no party to the call."""
+        if _PRONOUN.match(clause.text) is None:
+            return False
+        for other in reversed(self.clauses[turn][:number]):
+            stranger = other.language.stranger.search(other.text)
+            if stranger is not None:
+                return not other.text[: stranger.start()].endswith("for ")
+            if _RELATIVE.search(other.text) is not None:
+                return False
+        return False
+
+    def _together(self, expression: Pattern[str], turn: int) -> bool:
+        """Whether what has to stand beside a rule stands in the turn, or in the speaker's turns next to it."""
+        own = self._by_role[self.turns[turn].role is Role.AGENT]
+        place = bisect_right(own, turn) - 1
+        near = own[max(0, place - _TOGETHER_WITHIN) : place + _TOGETHER_WITHIN + 1]
+        return any(
+            clause.standing(match.start(), match.end()) in _BESIDE
+            for index in near
+            for clause in self.clauses[index]
+            for match in expression.finditer(clause.text)
+        )
+
+
+def _matches(rule: _Compiled, clause: Clause) -> Iterator[tuple[int, int]]:
+    """Stretches of a clause that an expression matches."""
+    if not rule.anchored:
+        yield from (match.span() for match in rule.say.finditer(clause.text))
+        return
+    # `^` is the beginning of a text, so what is said behind "yes" is searched as one.
+    for anchor in sorted(clause.anchors):
+        for match in rule.say.finditer(clause.text[anchor:]):
+            yield anchor + match.start(), anchor + match.end()
+
+
+_BESIDE: Final = frozenset({Standing.STANDS, Standing.TEMPORAL, Standing.PAST, Standing.REPORTED})
+_PRONOUN: Final = re.compile(r"(?:and |so |but |then )?(?:she|he|they|her|his)\b")
+_RELATIVE: Final = re.compile(
+    r"\b(?:my|our) (?:\S+ )?(?:wife|husband|son|daughter|mother|father|mom|dad|grandmother|grandfather|grandma|grandpa|"
+    r"child|kid|baby|brother|sister|partner|patient)\b"
+)

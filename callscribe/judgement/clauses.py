@@ -1,0 +1,585 @@
+"""Clauses: what was said, cut and normalised, so that an expression can ask who says what and whether it is so.
+
+How the words of a language work (contractions, fillers, negators, what opens a question) is data,
+`lexicons/english-v1.json`. The text is read as speech: punctuation is used where there is some and not needed where
+there is none.
+"""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import cache, cached_property
+from itertools import pairwise
+from re import Pattern
+from typing import Final
+
+from callscribe.conversation.phrases import phrase
+from callscribe.data_files import load
+
+MAX_CLAUSE_WORDS: Final = 60
+"""Words after which a clause is cut, where nothing else cuts it: so the time that an expression takes is bounded."""
+
+_WORD: Final = re.compile(r"\d+(?:[.:,]\d+)*|[^\W_]+(?:'[^\W_]+)*")
+_HARD_MARK: Final = re.compile(r"[.?!;:]+[\"')\]]*$")
+_SOFT_MARK: Final = re.compile(r"(?:[,…]|--|[–—]|\.{2,})[\"')\]]*$")
+_ELLIPSIS: Final = re.compile(r"(?:\.{2,}|…)[\"')\]]*$")
+_HALF_DAY: Final = re.compile(r"([ap])\.m\.?,?$")
+
+
+class Standing(StrEnum):
+    """Whether what the words say is so.
+
+    `stands`, or what speaks against it: it is denied, asked, only supposed, tied to another time, reported of others'
+    words, past, or said of somebody who is no party to the call.
+    """
+
+    STANDS = "stands"
+    NEGATED = "negated"
+    ASKED = "asked"
+    HYPOTHETICAL = "hypothetical"
+    TEMPORAL = "temporal"
+    REPORTED = "reported"
+    PAST = "past"
+    STRANGER = "stranger"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _LanguageFile:
+    abbreviations: frozenset[str]
+    contractions: Mapping[str, str]
+    is_after: frozenset[str]
+    rewrites: Mapping[str, str]
+    asides: tuple[str, ...]
+    starters: frozenset[str]
+    subjects: frozenset[str]
+    nominative: frozenset[str]
+    auxiliaries: frozenset[str]
+    question_words: frozenset[str]
+    takes_clause: frozenset[str]
+    asks_whether: frozenset[str]
+    hypothetical: frozenset[str]
+    temporal: frozenset[str]
+    joins: frozenset[str]
+    prepositions: frozenset[str]
+    asks_when: frozenset[str]
+    have_and_do: frozenset[str]
+    determiners: frozenset[str]
+    adverbial: frozenset[str]
+    negators: tuple[str, ...]
+    no_negation: tuple[str, ...]
+    reported: str
+    stranger: str
+    past_verbs: str
+    past_times: str
+    yes: tuple[str, ...]
+    no: tuple[str, ...]
+
+
+class Language:
+    """How the clauses of one language are read."""
+
+    def __init__(self, name: str) -> None:
+        file = load(_LanguageFile, "lexicons", name)
+        self.file = file
+        self.phrases = _by_first_word({tuple(old.split()): tuple(new.split()) for old, new in file.rewrites.items()})
+        self.asides = _by_first_word({tuple(aside.split()): () for aside in file.asides})
+        self.negator = _any_of(file.negators)
+        self.no_negation = _any_of(file.no_negation)
+        self.reported = phrase(file.reported)
+        self.stranger = phrase(file.stranger)
+        self.past_verb = phrase(file.past_verbs)
+        self.past_time = phrase(file.past_times)
+        self.yes = _any_of(file.yes)
+        self.no = _any_of(file.no)
+
+
+_Phrases = Mapping[str, tuple[tuple[tuple[str, ...], tuple[str, ...]], ...]]
+
+
+def _by_first_word(phrases: Mapping[tuple[str, ...], tuple[str, ...]]) -> _Phrases:
+    found: dict[str, list[tuple[tuple[str, ...], tuple[str, ...]]]] = {}
+    for old, new in sorted(phrases.items(), key=lambda pair: -len(pair[0])):
+        found.setdefault(old[0], []).append((old, new))
+    return {first: tuple(pairs) for first, pairs in found.items()}
+
+
+def _any_of(expressions: Sequence[str]) -> Pattern[str]:
+    return phrase("|".join(expressions))
+
+
+@cache
+def english() -> Language:
+    """The English of `lexicons/english-v1.json`."""
+    return Language("english-v1")
+
+
+@dataclass(slots=True)
+class _Token:
+    """A normalised word: which of the spoken words it comes from, and the mark that follows it."""
+
+    word: str
+    origin: int
+    mark: str = ""
+
+
+@dataclass(frozen=True)
+class Clause:
+    """A clause, in normalised words.
+
+    Attributes:
+        text: the words, joined by single spaces: lower case, contractions written out, fillers left out.
+        origins: for each of them the index of the word as it was said.
+        parts: offsets in `text` at which a part begins, at its start and after each comma.
+        anchors: offsets at which what is said may begin: of the parts, and behind "well", "no", "so" and the like.
+        sentence: which sentence of the text it belongs to.
+        asks: whether a question mark ends the sentence.
+        follows: what opens the clause and makes it less than a plain statement, `hypothetical` or `temporal`.
+        opened: offset in `text` at which a question opens; None where none does.
+    """
+
+    text: str
+    origins: tuple[int, ...]
+    parts: tuple[int, ...]
+    anchors: frozenset[int]
+    sentence: int
+    asks: bool
+    follows: Standing | None
+    opened: int | None
+    language: Language
+
+    @cached_property
+    def words(self) -> frozenset[str]:
+        """The different words of it."""
+        return frozenset(self.text.split())
+
+    def spoken_words(self, start: int, end: int) -> tuple[int, int]:
+        """First and last index of the words as they were said, for a stretch of `text`."""
+        first = self.text.count(" ", 0, start)
+        last = self.text.count(" ", 0, max(start, end - 1))
+        return self.origins[first], self.origins[last]
+
+    def part_of(self, offset: int) -> int:
+        """Offset at which the part begins that holds this offset."""
+        return max(start for start in self.parts if start <= offset)
+
+    def standing(
+        self, start: int, end: int, *, within: Pattern[str] | None = None, by_question: bool = True
+    ) -> Standing:
+        """Whether what the words from offset `start` to `end` say is so.
+
+        Args:
+            start: where the stretch begins.
+            end: where it ends.
+            within: the expression that found the stretch. A negator within it that it needs to match belongs to its
+                meaning, as in "can't make it"; one that stands in a gap of it denies it.
+            by_question: whether a question that opens the stretch is as good as a statement, as in "can you call me".
+        """
+        begin = self.part_of(start)
+        before, whole = self.text[begin:start], self.text[begin:end]
+        language = self.language
+        if self._negated(begin, start, end, within):
+            return Standing.NEGATED
+        if self.opened is not None and (self.opened < start or (self.opened < end and not by_question)):
+            return Standing.ASKED
+        if self.follows is not None:
+            return self.follows
+        if language.reported.search(before) is not None:
+            return Standing.REPORTED
+        if language.past_verb.search(whole) is not None and language.past_time.search(self.text, begin) is not None:
+            return Standing.PAST
+        stranger = language.stranger.search(before)
+        if stranger is not None and not before[: stranger.start()].endswith("for "):
+            return Standing.STRANGER
+        return Standing.STANDS
+
+    def _negated(self, begin: int, start: int, end: int, within: Pattern[str] | None) -> bool:
+        part = self.text[begin:]
+        excused = [match.span() for match in self.language.no_negation.finditer(part)]
+        for negator in self.language.negator.finditer(self.text[begin:end]):
+            if _answers(part, negator) or any(first <= negator.start() < last for first, last in excused):
+                continue
+            place = begin + negator.start()
+            if place < start or within is None:
+                return True
+            without = f"{self.text[:place]}{self.text[begin + negator.end() :].lstrip()}"
+            if within.match(without, start) is not None:
+                return True
+        return False
+
+
+def _answers(part: str, negator: re.Match[str]) -> bool:
+    """Whether a "no" answers rather than denies: it opens the part, and a clause of its own follows."""
+    return negator[0] == "no" and negator.start() == 0 and _AFTER_NO.match(part, negator.end()) is not None
+
+
+_AFTER_NO: Final = re.compile(
+    r" (?:no|but|so|and|okay|well|it|i|we|he|she|they|you|that|this|there|my|the|can|could|what|let|not)\b"
+)
+
+
+def clauses(text: str, language: Language | None = None) -> tuple[Clause, ...]:
+    """Cut a text into clauses."""
+    language = language or english()
+    tokens = _normalised(text, language)
+    found: list[Clause] = []
+    sentence = 0
+    start = 0
+    for end in range(1, len(tokens) + 1):
+        if end < len(tokens) and tokens[end - 1].mark not in _SENTENCE_MARKS:
+            continue
+        mark = tokens[end - 1].mark
+        found.extend(_clauses_of(tokens[start:end], language, sentence, asks=mark == "?"))
+        sentence, start = sentence + 1, end
+    return tuple(found)
+
+
+_SENTENCE_MARKS: Final = (".", "?", "!", ";")
+
+
+def _normalised(text: str, language: Language) -> list[_Token]:
+    tokens = list(_tokens(text, language))
+    tokens = _rewritten(tokens, language.phrases)
+    tokens = _without_asides(tokens, language.asides)
+    tokens = _without_repetition(tokens)
+    return _positive_questions(tokens, language)
+
+
+def _tokens(text: str, language: Language) -> Iterator[_Token]:
+    file = language.file
+    last: _Token | None = None
+    for origin, raw in enumerate(text.casefold().replace("’", "'").split()):
+        spoken = _HALF_DAY.sub(r"\1m", raw)
+        words = _WORD.findall(spoken)
+        mark = _mark(spoken)
+        if (
+            words
+            and mark == "."
+            and (words[-1] in file.abbreviations or (len(words[-1]) == 1 and words[-1] not in "i0123456789"))
+        ):
+            mark = ""
+        if not words:
+            if last is not None and not last.mark:
+                last.mark = mark or ("," if _DASH.fullmatch(spoken) else "")
+            continue
+        expanded = [part for word in words for part in _expanded(word, file)]
+        if not expanded and last is not None and (not last.mark or last.mark == ","):
+            last.mark = mark if mark != "," else last.mark
+        for index, word in enumerate(expanded):
+            last = _Token(word, origin, mark if index + 1 == len(expanded) else "")
+            yield last
+
+
+_INITIAL: Final = re.compile(r"[a-hj-z]")
+_DASH: Final = re.compile(r"-+")
+
+
+def _mark(spoken: str) -> str:
+    if _ELLIPSIS.search(spoken) or _SOFT_MARK.search(spoken):
+        return ","
+    found = _HARD_MARK.search(spoken)
+    if found is None:
+        return ""
+    if "?" in found[0]:
+        return "?"
+    return "," if found[0][0] == ":" else found[0][0]
+
+
+def _expanded(word: str, file: _LanguageFile) -> list[str]:
+    known = file.contractions.get(word)
+    if known is not None:
+        return known.split()
+    base, apostrophe, ending = word.rpartition("'")
+    if not apostrophe or not base:
+        return [word]
+    if ending == "t" and base.endswith("n"):
+        return [base[:-1], "not"]
+    if ending in _ENDINGS:
+        return [*_expanded(base, file), _ENDINGS[ending]]
+    if ending == "s":
+        return [*_expanded(base, file), "is" if base in file.is_after else "'s"]
+    return [word]
+
+
+_ENDINGS: Final = {"d": "would", "ll": "will", "re": "are", "ve": "have", "m": "am"}
+
+
+def _rewritten(tokens: list[_Token], phrases: _Phrases) -> list[_Token]:
+    """Put standard forms in the place of variants, and leave fillers out; their marks go with them."""
+    result: list[_Token] = []
+    index = 0
+    while index < len(tokens):
+        old, new = next(
+            (
+                (old, new)
+                for old, new in phrases.get(tokens[index].word, ())
+                if tuple(token.word for token in tokens[index : index + len(old)]) == old
+                and not any(token.mark for token in tokens[index : index + len(old) - 1])
+            ),
+            ((), ()),
+        )
+        if not old:
+            result.append(tokens[index])
+            index += 1
+            continue
+        last = tokens[index + len(old) - 1]
+        result.extend(_Token(word, tokens[index].origin, last.mark if word is new[-1] else "") for word in new)
+        if not new and result:
+            _close(result[-1], last.mark)
+        index += len(old)
+    return result
+
+
+def _close(token: _Token, mark: str) -> None:
+    """What stood between two words is left out: a comma on each side of it goes, a sentence's end stays."""
+    if mark == "," and token.mark == ",":
+        token.mark = ""
+    elif mark and mark != ",":
+        token.mark = mark
+
+
+def _without_asides(tokens: list[_Token], asides: _Phrases) -> list[_Token]:
+    """Leave out what is said by the way: "you know", "if possible", between marks."""
+    result: list[_Token] = []
+    index = 0
+    while index < len(tokens):
+        opens = not result or result[-1].mark
+        length = next(
+            (
+                len(old)
+                for old, _ in asides.get(tokens[index].word, ())
+                if tuple(token.word for token in tokens[index : index + len(old)]) == old
+                and (tokens[index + len(old) - 1].mark or (index + len(old) == len(tokens) and len(old) > 1))
+                and (opens or len(old) > 1)
+            ),
+            0,
+        )
+        if not length or length == len(tokens):
+            result.append(tokens[index])
+            index += 1
+            continue
+        if result:
+            _close(result[-1], tokens[index + length - 1].mark)
+        index += length
+    return result
+
+
+def _without_repetition(tokens: list[_Token]) -> list[_Token]:
+    """Leave out what is said twice in a row: "I I want", "can you, can you"."""
+    result: list[_Token] = []
+    for token in tokens:
+        result.append(token)
+        for length in (3, 2, 1):
+            if len(result) < 2 * length:
+                continue
+            one, other = result[-2 * length : -length], result[-length:]
+            if [part.word for part in one] == [part.word for part in other] and not any(
+                part.mark in _SENTENCE_MARKS for part in one
+            ):
+                one[-1].mark = other[-1].mark
+                del result[-length:]
+                break
+    return result
+
+
+def _positive_questions(tokens: list[_Token], language: Language) -> list[_Token]:
+    """Read "can't you …" and "don't you …" as the questions that they are."""
+    file = language.file
+    result: list[_Token] = []
+    for index, token in enumerate(tokens):
+        if (
+            token.word == "not"
+            and result
+            and result[-1].word in file.auxiliaries
+            and not result[-1].mark
+            and not token.mark
+            and index + 1 < len(tokens)
+            and tokens[index + 1].word in file.subjects
+            and (
+                len(result) == 1
+                or result[-2].mark
+                or result[-2].word in file.question_words
+                or result[-2].word in file.starters
+            )
+        ):
+            continue
+        result.append(token)
+    return result
+
+
+def _clauses_of(tokens: list[_Token], language: Language, sentence: int, *, asks: bool) -> Iterator[Clause]:
+    """Cut a sentence at its joints: "but", "because", "if", a new subject."""
+    file = language.file
+    cuts = [0]
+    conditional = tokens[0].word in file.hypothetical or tokens[0].word in file.temporal
+    for index in range(1, len(tokens)):
+        if _cuts(tokens, cuts[-1], index, file, after_condition=conditional) or index - cuts[-1] >= MAX_CLAUSE_WORDS:
+            cuts.append(index)
+            conditional = _opens_condition(tokens, index, file) is not None
+    for begin, end in zip(cuts, [*cuts[1:], len(tokens)], strict=True):
+        yield _clause(tokens, begin, end, language, sentence, asks=asks)
+
+
+def _cuts(tokens: list[_Token], cut: int, index: int, file: _LanguageFile, *, after_condition: bool) -> bool:
+    word, previous = tokens[index].word, tokens[index - 1]
+    following = tokens[index + 1].word if index + 1 < len(tokens) else ""
+    opens = following in file.subjects or following in file.auxiliaries or following in file.question_words
+    if previous.mark == "," and after_condition:
+        return True
+    if word in file.joins:
+        return True
+    if _opens_condition(tokens, index, file) is not None:
+        return True
+    if word in ("since", "after"):
+        return following in file.nominative
+    if word in ("and", "or", "so", "then"):
+        return opens or following in ("my", "the", "need", "want", "please", "if", "now", "then")
+    if word in file.nominative:
+        return previous.word not in file.takes_clause and not all(
+            token.word in file.adverbial for token in tokens[cut:index]
+        )
+    if word in ("it", "you", "that", "this", "there"):
+        return following in file.auxiliaries and previous.word not in file.takes_clause and previous.word != "about"
+    if word in file.auxiliaries:
+        # A question begins without a mark: "… on tuesday can you …".
+        return (
+            following in ("i", "you", "we")
+            and previous.word not in file.question_words
+            and not _asking(tokens, index, file)
+        )
+    if word in file.question_words:
+        return (
+            following in file.auxiliaries
+            and previous.word not in file.takes_clause
+            and previous.word not in file.prepositions
+        )
+    return False
+
+
+def _asking(tokens: list[_Token], index: int, file: _LanguageFile) -> bool:
+    """Whether one of the two words before asks: "what time can you"."""
+    return any(token.word in file.question_words for token in tokens[max(0, index - 3) : index]) and not any(
+        token.mark for token in tokens[max(0, index - 3) : index]
+    )
+
+
+def _opens_condition(tokens: list[_Token], index: int, file: _LanguageFile) -> Standing | None:
+    word = tokens[index].word
+    following = tokens[index + 1].word if index + 1 < len(tokens) else ""
+    previous = tokens[index - 1] if index else None
+    if word in ("in", "just") and following == "case":
+        return Standing.HYPOTHETICAL
+    if word in file.hypothetical:
+        asks_whether = previous is not None and not previous.mark and previous.word in file.asks_whether
+        return None if asks_whether else Standing.HYPOTHETICAL
+    if word in file.temporal:
+        if previous is not None and previous.word in (
+            "know",
+            "see",
+            "out",
+            "sure",
+            "remember",
+            "tell",
+            "of",
+            "or",
+            "and",
+        ):
+            return None
+        opens = following in file.subjects or (word in ("when", "once", "while") and following in file.determiners)
+        return Standing.TEMPORAL if opens else None
+    return None
+
+
+def _clause(tokens: list[_Token], begin: int, end: int, language: Language, sentence: int, *, asks: bool) -> Clause:
+    file = language.file
+    words = [token.word for token in tokens[begin:end]]
+    offsets = []
+    position = 0
+    for word in words:
+        offsets.append(position)
+        position += len(word) + 1
+    anchors, parts = [], []
+    after_mark = opens = True
+    for index, word in enumerate(words):
+        if after_mark:
+            parts.append(offsets[index])
+        if after_mark or opens:
+            anchors.append(offsets[index])
+        after_mark = bool(tokens[begin + index].mark)
+        opens = offsets[index] in anchors and word in file.starters
+    opened = _question(words, file, asks=asks)
+    return Clause(
+        text=" ".join(words),
+        origins=tuple(token.origin for token in tokens[begin:end]),
+        parts=tuple(parts),
+        anchors=frozenset(anchors),
+        sentence=sentence,
+        asks=asks,
+        follows=_condition(tokens, begin, end, file),
+        opened=None if opened is None else offsets[opened],
+        language=language,
+    )
+
+
+def _condition(tokens: list[_Token], begin: int, end: int, file: _LanguageFile) -> Standing | None:
+    """What makes a clause less than a statement: it opens with "if", "and if", "what if", "when"."""
+    index = begin
+    while index < end - 1 and (tokens[index].word in file.starters or tokens[index].word in ("what", "just")):
+        index += 1
+    return _opens_condition(tokens, begin, file) or _opens_condition(tokens, index, file)
+
+
+def _question(words: list[str], file: _LanguageFile, *, asks: bool) -> int | None:
+    """Index of the word that opens a question: an auxiliary before its subject, a question word, "if" after "know"."""
+    first = 0
+    while first < len(words) - 1 and words[first] in file.starters:
+        first += 1
+    for index, (word, following) in enumerate(pairwise(words)):
+        if word in ("if", "whether") and index and words[index - 1] in file.asks_whether:
+            return index
+        if word in file.auxiliaries and (
+            following in file.nominative
+            or following == "you"
+            or (word not in file.have_and_do and following in file.subjects)
+        ):
+            before = words[:index]
+            if (
+                index == first
+                or any(one in file.question_words for one in before[-3:])
+                or not any(one in file.nominative for one in before)
+            ):
+                return index
+    following = words[first + 1] if first + 1 < len(words) else ""
+    tied = words[first] in file.temporal and (following in file.subjects or following in file.determiners)
+    if words[first] in file.question_words and not tied and following not in ("", "a", "an"):
+        return first
+    if words[first] in file.auxiliaries and (following in file.determiners or (asks and following not in ("not", ""))):
+        return first
+    return None
+
+
+class Answer(StrEnum):
+    """What somebody answers to an offer or a question."""
+
+    YES = "yes"
+    NO = "no"
+    UNCLEAR = "unclear"
+
+
+def answer(said: Sequence[Clause]) -> Answer:
+    """Read the answer to an offer, or to a question for yes or no, from the clauses of the turn after it.
+
+    A refusal counts wherever it stands in the first two sentences: "Okay. No, I'd rather not."
+    """
+    found = Answer.UNCLEAR
+    for clause in said:
+        if clause.sentence > 1:
+            break
+        for start in sorted(clause.anchors):
+            if (match := clause.language.no.match(clause.text, start)) is not None:
+                positive = clause.language.yes.match(clause.text, start)
+                if positive is None or positive.end() <= match.end():
+                    return Answer.NO
+            if found is Answer.UNCLEAR and clause.language.yes.match(clause.text, start) is not None:
+                found = Answer.YES
+    return found
