@@ -115,8 +115,14 @@ def english() -> Language:
 
 
 @dataclass(slots=True)
-class _Token:
-    """A normalised word: which of the spoken words it comes from, and the mark that follows it."""
+class Token:
+    """A normalised word.
+
+    Attributes:
+        word: the word.
+        origin: index of the word that it comes from, as `str.split` counts them.
+        mark: the punctuation that follows it: `.`, `?`, `!`, `;`, `,` or none.
+    """
 
     word: str
     origin: int
@@ -129,7 +135,7 @@ class Clause:
 
     Attributes:
         text: the words, joined by single spaces: lower case, contractions written out, fillers left out.
-        origins: for each of them the index of the word as it was said.
+        origins: for each of them the index of the word as it was said, as `str.split` counts them.
         parts: offsets in `text` at which a part begins, at its start and after each comma.
         anchors: offsets at which what is said may begin: of the parts, and behind "well", "no", "so" and the like.
         sentence: which sentence of the text it belongs to.
@@ -221,15 +227,15 @@ _AFTER_NO: Final = re.compile(
 def clauses(text: str, language: Language | None = None) -> tuple[Clause, ...]:
     """Cut a text into clauses."""
     language = language or english()
-    tokens = _normalised(text, language)
+    said = tokens(text, language)
     found: list[Clause] = []
     sentence = 0
     start = 0
-    for end in range(1, len(tokens) + 1):
-        if end < len(tokens) and tokens[end - 1].mark not in _SENTENCE_MARKS:
+    for end in range(1, len(said) + 1):
+        if end < len(said) and said[end - 1].mark not in _SENTENCE_MARKS:
             continue
-        mark = tokens[end - 1].mark
-        found.extend(_clauses_of(tokens[start:end], language, sentence, asks=mark == "?"))
+        mark = said[end - 1].mark
+        found.extend(_clauses_of(said[start:end], language, sentence, asks=mark == "?"))
         sentence, start = sentence + 1, end
     return tuple(found)
 
@@ -237,17 +243,17 @@ def clauses(text: str, language: Language | None = None) -> tuple[Clause, ...]:
 _SENTENCE_MARKS: Final = (".", "?", "!", ";")
 
 
-def _normalised(text: str, language: Language) -> list[_Token]:
-    tokens = list(_tokens(text, language))
-    tokens = _rewritten(tokens, language.phrases)
-    tokens = _without_asides(tokens, language.asides)
-    tokens = _without_repetition(tokens)
-    return _positive_questions(tokens, language)
+def tokens(text: str, language: Language | None = None) -> list[Token]:
+    """Normalise a text: lower case, contractions written out, fillers and repetitions left out."""
+    language = language or english()
+    said = _rewritten(list(_tokens(text, language)), language.phrases)
+    said = _without_repetition(_without_asides(said, language.asides))
+    return _positive_questions(said, language)
 
 
-def _tokens(text: str, language: Language) -> Iterator[_Token]:
+def _tokens(text: str, language: Language) -> Iterator[Token]:
     file = language.file
-    last: _Token | None = None
+    last: Token | None = None
     for origin, raw in enumerate(text.casefold().replace("’", "'").split()):
         spoken = _HALF_DAY.sub(r"\1m", raw)
         words = _WORD.findall(spoken)
@@ -266,7 +272,7 @@ def _tokens(text: str, language: Language) -> Iterator[_Token]:
         if not expanded and last is not None and (not last.mark or last.mark == ","):
             last.mark = mark if mark != "," else last.mark
         for index, word in enumerate(expanded):
-            last = _Token(word, origin, mark if index + 1 == len(expanded) else "")
+            last = Token(word, origin, mark if index + 1 == len(expanded) else "")
             yield last
 
 
@@ -304,9 +310,9 @@ def _expanded(word: str, file: _LanguageFile) -> list[str]:
 _ENDINGS: Final = {"d": "would", "ll": "will", "re": "are", "ve": "have", "m": "am"}
 
 
-def _rewritten(tokens: list[_Token], phrases: _Phrases) -> list[_Token]:
+def _rewritten(tokens: list[Token], phrases: _Phrases) -> list[Token]:
     """Put standard forms in the place of variants, and leave fillers out; their marks go with them."""
-    result: list[_Token] = []
+    result: list[Token] = []
     index = 0
     while index < len(tokens):
         old, new = next(
@@ -323,14 +329,14 @@ def _rewritten(tokens: list[_Token], phrases: _Phrases) -> list[_Token]:
             index += 1
             continue
         last = tokens[index + len(old) - 1]
-        result.extend(_Token(word, tokens[index].origin, last.mark if word is new[-1] else "") for word in new)
+        result.extend(Token(word, tokens[index].origin, last.mark if word is new[-1] else "") for word in new)
         if not new and result:
             _close(result[-1], last.mark)
         index += len(old)
     return result
 
 
-def _close(token: _Token, mark: str) -> None:
+def _close(token: Token, mark: str) -> None:
     """What stood between two words is left out: a comma on each side of it goes, a sentence's end stays."""
     if mark == "," and token.mark == ",":
         token.mark = ""
@@ -338,9 +344,9 @@ def _close(token: _Token, mark: str) -> None:
         token.mark = mark
 
 
-def _without_asides(tokens: list[_Token], asides: _Phrases) -> list[_Token]:
+def _without_asides(tokens: list[Token], asides: _Phrases) -> list[Token]:
     """Leave out what is said by the way: "you know", "if possible", between marks."""
-    result: list[_Token] = []
+    result: list[Token] = []
     index = 0
     while index < len(tokens):
         opens = not result or result[-1].mark
@@ -364,9 +370,9 @@ def _without_asides(tokens: list[_Token], asides: _Phrases) -> list[_Token]:
     return result
 
 
-def _without_repetition(tokens: list[_Token]) -> list[_Token]:
+def _without_repetition(tokens: list[Token]) -> list[Token]:
     """Leave out what is said twice in a row: "I I want", "can you, can you"."""
-    result: list[_Token] = []
+    result: list[Token] = []
     for token in tokens:
         result.append(token)
         for length in (3, 2, 1):
@@ -382,10 +388,10 @@ def _without_repetition(tokens: list[_Token]) -> list[_Token]:
     return result
 
 
-def _positive_questions(tokens: list[_Token], language: Language) -> list[_Token]:
+def _positive_questions(tokens: list[Token], language: Language) -> list[Token]:
     """Read "can't you …" and "don't you …" as the questions that they are."""
     file = language.file
-    result: list[_Token] = []
+    result: list[Token] = []
     for index, token in enumerate(tokens):
         if (
             token.word == "not"
@@ -407,7 +413,7 @@ def _positive_questions(tokens: list[_Token], language: Language) -> list[_Token
     return result
 
 
-def _clauses_of(tokens: list[_Token], language: Language, sentence: int, *, asks: bool) -> Iterator[Clause]:
+def _clauses_of(tokens: list[Token], language: Language, sentence: int, *, asks: bool) -> Iterator[Clause]:
     """Cut a sentence at its joints: "but", "because", "if", a new subject."""
     file = language.file
     cuts = [0]
@@ -420,7 +426,7 @@ def _clauses_of(tokens: list[_Token], language: Language, sentence: int, *, asks
         yield _clause(tokens, begin, end, language, sentence, asks=asks)
 
 
-def _cuts(tokens: list[_Token], cut: int, index: int, file: _LanguageFile, *, after_condition: bool) -> bool:
+def _cuts(tokens: list[Token], cut: int, index: int, file: _LanguageFile, *, after_condition: bool) -> bool:
     word, previous = tokens[index].word, tokens[index - 1]
     following = tokens[index + 1].word if index + 1 < len(tokens) else ""
     opens = following in file.subjects or following in file.auxiliaries or following in file.question_words
@@ -456,14 +462,14 @@ def _cuts(tokens: list[_Token], cut: int, index: int, file: _LanguageFile, *, af
     return False
 
 
-def _asking(tokens: list[_Token], index: int, file: _LanguageFile) -> bool:
+def _asking(tokens: list[Token], index: int, file: _LanguageFile) -> bool:
     """Whether one of the two words before asks: "what time can you"."""
     return any(token.word in file.question_words for token in tokens[max(0, index - 3) : index]) and not any(
         token.mark for token in tokens[max(0, index - 3) : index]
     )
 
 
-def _opens_condition(tokens: list[_Token], index: int, file: _LanguageFile) -> Standing | None:
+def _opens_condition(tokens: list[Token], index: int, file: _LanguageFile) -> Standing | None:
     word = tokens[index].word
     following = tokens[index + 1].word if index + 1 < len(tokens) else ""
     previous = tokens[index - 1] if index else None
@@ -490,7 +496,7 @@ def _opens_condition(tokens: list[_Token], index: int, file: _LanguageFile) -> S
     return None
 
 
-def _clause(tokens: list[_Token], begin: int, end: int, language: Language, sentence: int, *, asks: bool) -> Clause:
+def _clause(tokens: list[Token], begin: int, end: int, language: Language, sentence: int, *, asks: bool) -> Clause:
     file = language.file
     words = [token.word for token in tokens[begin:end]]
     offsets = []
@@ -521,7 +527,7 @@ def _clause(tokens: list[_Token], begin: int, end: int, language: Language, sent
     )
 
 
-def _condition(tokens: list[_Token], begin: int, end: int, file: _LanguageFile) -> Standing | None:
+def _condition(tokens: list[Token], begin: int, end: int, file: _LanguageFile) -> Standing | None:
     """What makes a clause less than a statement: it opens with "if", "and if", "what if", "when"."""
     index = begin
     while index < end - 1 and (tokens[index].word in file.starters or tokens[index].word in ("what", "just")):
