@@ -81,6 +81,7 @@ def _run(services: Services, number: int) -> CallRun:
         clinic_id=_CLINIC,
         day="2026-01-01",
         stream_arn=call.stream_arn,
+        first_stream_arn=call.stream_arn,
         began_at_ms=now_ms,
         checkpoint=Checkpoint(),
         hints=EndHints(),

@@ -126,6 +126,8 @@ class CallRun:
         self._lost = False
         resume, announced = self._checkpoint.resume, self._state.stream_arn
         self._stream_arn = announced if resume is None else resume.stream
+        if self._has_no_token:
+            self._stream_arn = self._state.first_stream_arn
         self._media = CallMedia(
             call_id=call.call_id,
             origin_ms=self._checkpoint.origin_ms,
@@ -291,13 +293,20 @@ class CallRun:
             raise LeaseLost
         return end
 
+    @property
+    def _has_no_token(self) -> bool:
+        """Whether no fragment of the call was stored whole, so that it is read on from a time."""
+        return self._checkpoint.resume is None and self._checkpoint.resume_token is None
+
     def _unread_from_ms(self) -> int:
         """Return when streaming began of which something is still to be read."""
         origin_ms, began_at_ms = self._checkpoint.origin_ms, self._state.began_at_ms
         if origin_ms is None:  # all of it, however often it was stopped and started again
             return min((*self._hints.streaming.starts_ms, began_at_ms))
-        # Of a stream in which the call went on no more, the rest.
-        return began_at_ms if self._stream_arn == self._state.stream_arn else origin_ms
+        # The rest of what was streamed before it was stopped; in another stream than the one in which it goes on, too.
+        if self._has_no_token or self._stream_arn != self._state.stream_arn:
+            return origin_ms
+        return began_at_ms
 
     async def _take(self, audio: StereoAudio) -> None:
         if found := self._media.take_gaps():

@@ -125,6 +125,7 @@ class CallState:
         clinic_id: Clinic that took the call.
         day: Day on which it began (UTC, yyyy-mm-dd).
         stream_arn: Kinesis video stream that carries its audio, or does since streaming was last started again.
+        first_stream_arn: The stream that carried its audio at first.
         began_at_ms: When streaming was started, or was last started again, milliseconds since 1970.
         checkpoint: Where its transcription stands.
         hints: What Connect has said about its end.
@@ -133,6 +134,7 @@ class CallState:
     clinic_id: str
     day: str
     stream_arn: str
+    first_stream_arn: str
     began_at_ms: int
     checkpoint: Checkpoint
     hints: EndHints

@@ -359,6 +359,8 @@ class CallStore:
             "day": day,
             # Streaming that was started again may use another stream, whichever announcement brings us here.
             "stream_arn": call.stream_arn if call.started_at_ms >= began_at_ms(item) else item["stream_arn"],
+            # Something of it may still be to be read when streaming is started again in another one.
+            "first_stream_arn": item.get("first_stream_arn") or item.get("stream_arn") or call.stream_arn,
             "start_fragment": item.get("start_fragment") or call.start_fragment,
             "started_at_ms": item.get("started_at_ms") or call.started_at_ms,
             "announced_at": item.get("announced_at") or now.isoformat(),
@@ -518,6 +520,7 @@ def _state(item: Item) -> CallState:
         clinic_id=item["clinic_id"],
         day=item["day"],
         stream_arn=item["stream_arn"],
+        first_stream_arn=item.get("first_stream_arn") or item["stream_arn"],
         began_at_ms=began_at_ms(item),
         checkpoint=checkpoint_in(item),
         hints=hints_in(item),

@@ -132,6 +132,7 @@ async def follow_for_an_hour(stream: Stream, table: Table) -> dict[str, Any]:
             clinic_id=call.clinic_id,
             day="2027-01-15",
             stream_arn=call.stream_arn,
+            first_stream_arn=call.stream_arn,
             began_at_ms=START_MS,
             checkpoint=Checkpoint(),
             hints=EndHints(),
