@@ -69,7 +69,7 @@ def outside(work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
     context = copy_context()
     context.run(PROCESS.set, None)
     task = loop.create_task(work, context=context)
-    loop.outside.add(task)
+    loop.outside.add(task)  # a loop itself does not keep its tasks
     task.add_done_callback(loop.outside.discard)
     return task
 
@@ -155,12 +155,12 @@ class SimulatedTimeLoop(asyncio.SelectorEventLoop):
         """Run what fell due."""
         self._ready.extend(handles)  # type: ignore[attr-defined]
 
-    async def end_outside(self) -> None:
-        """End what `outside` began."""
-        while self.outside:
-            for task in self.outside:
+    async def end_others(self) -> None:
+        """End every task but the one that calls."""
+        while others := asyncio.all_tasks() - {asyncio.current_task()}:
+            for task in others:
                 task.cancel()
-            await asyncio.wait(self.outside)
+            await asyncio.wait(others)
 
     def _new_task(self, loop: asyncio.AbstractEventLoop, work: Any, **options: Any) -> _Task:
         return _Task(work, loop=loop, number=next(self._numbers), **options)

@@ -185,7 +185,7 @@ class World:
         await asyncio.wait([streamer.running for streamer in self.streamers])
         loop = asyncio.get_running_loop()
         assert isinstance(loop, SimulatedTimeLoop)
-        await loop.end_outside()
+        await loop.end_others()
 
     async def _quiet(self) -> None:
         """Wait until no call is under way and no message in the queue, for a while."""
