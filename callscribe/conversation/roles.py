@@ -2,15 +2,19 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from re import Pattern
+from typing import Final
 
+from callscribe.conversation.announcements import CONFIDENCE
 from callscribe.conversation.phrases import phrase, spoken
 from callscribe.conversation.turns import Turn
 from callscribe.conversation.utterances import Role
 from callscribe.data_files import load
 from callscribe.serialization import OpenEnum
+
+_GREETING_WORDS: Final = 3
 
 
 class RoleMethod(OpenEnum):
@@ -64,39 +68,67 @@ class RoleAssignment:
 
 
 def assign_roles(
-    turns: Sequence[Turn], *, separate_channels: bool, channel_roles: Mapping[int, Role]
+    turns: Sequence[Turn], *, separate_channels: bool, channel_roles: Mapping[int, Role], automated: bool = False
 ) -> RoleAssignment:
     """Say who is the agent and who the customer.
 
     Separate channels leave no doubt: Amazon Connect records the customer on one and the agent on the other, and
-    `channel_roles` says which is which. Voices told apart by diarization are judged by what they say, by who asks more
-    and by who speaks first; the weights are in `lexicons/roles-v1.json`. With more than two voices, as after a
-    transfer, each is judged by itself. A voice too close to the middle, and a single voice, stay unknown.
+    `channel_roles` says which is which; `look_swapped` tells whether the words agree. Voices told apart by diarization
+    are judged by what they say, by who asks more and by who speaks first; the weights are in `lexicons/roles-v2.json`.
+    With more than two voices, as after a transfer, each is judged by itself. A voice too close to the middle, and a
+    single voice, stay unknown. Who only plays announcements is neither.
 
     Args:
-        turns: what was said, in order of time; their own roles do not count.
+        turns: what was said, in order of time; of their roles only that of an announcement counts.
         separate_channels: whether each speaker has a channel.
         channel_roles: role by channel.
+        automated: whether no agent is in the call: what the agent's channel has is played.
     """
-    by_speaker: dict[str, list[Turn]] = {}
+    said: dict[str, list[Turn]] = {}
     for turn in turns:
-        by_speaker.setdefault(turn.speaker, []).append(turn)
-    if not by_speaker:
+        said.setdefault(turn.speaker, []).append(turn)
+    if not said:
         return RoleAssignment(method=RoleMethod.NO_SPEECH, speakers=())
+    people = {name: spoken_by for name in said if (spoken_by := _without_announcements(said[name]))}
     if separate_channels:
-        speakers = (_by_channel(name, channel_roles.get(said[0].channel)) for name, said in by_speaker.items())
-        return RoleAssignment(method=RoleMethod.CHANNEL, speakers=tuple(speakers))
-    if len(by_speaker) == 1:
-        return RoleAssignment(
-            method=RoleMethod.SINGLE_SPEAKER, speakers=tuple(_unknown(name, ("single-speaker",)) for name in by_speaker)
-        )
-    return RoleAssignment(method=RoleMethod.RULE, speakers=tuple(_by_rule(by_speaker)))
+        method = RoleMethod.CHANNEL
+        found = {name: _by_channel(name, channel_roles.get(own[0].channel), automated) for name, own in people.items()}
+    elif len(people) < 2:
+        method = RoleMethod.SINGLE_SPEAKER
+        found = {name: _unknown(name, ("single-speaker",)) for name in people}
+    else:
+        method = RoleMethod.RULE
+        found = {speaker.speaker: speaker for speaker in _by_rule(people)}
+    return RoleAssignment(method=method, speakers=tuple(found.get(name) or _announcement(name) for name in said))
 
 
-def _by_channel(name: str, role: Role | None) -> SpeakerRole:
+def look_swapped(turns: Sequence[Turn]) -> bool:
+    """Whether the customers of a call speak like the agent, and the agents like the customer, by rules of the lexicon.
+
+    Args:
+        turns: what was said, with its roles.
+    """
+    lexicon = _lexicon()
+    agent, customer = (
+        _by_words([turn for turn in turns if turn.role is role], lexicon) for role in (Role.AGENT, Role.CUSTOMER)
+    )
+    return customer.score > 0 > agent.score and customer.score - agent.score >= lexicon.swapped
+
+
+def _without_announcements(turns: Sequence[Turn]) -> list[Turn]:
+    return [turn for turn in turns if turn.role is not Role.ANNOUNCEMENT]
+
+
+def _by_channel(name: str, role: Role | None, automated: bool) -> SpeakerRole:
+    if role is Role.AGENT and automated:
+        return _announcement(name)
     if role is None or role is Role.UNKNOWN:
         return _unknown(name, ("channel-not-mapped",))
     return SpeakerRole(speaker=name, role=role, confidence=1.0, evidence=("channel-map",))
+
+
+def _announcement(name: str) -> SpeakerRole:
+    return SpeakerRole(speaker=name, role=Role.ANNOUNCEMENT, confidence=CONFIDENCE, evidence=("announcement",))
 
 
 def _unknown(name: str, evidence: tuple[str, ...]) -> SpeakerRole:
@@ -112,6 +144,7 @@ class _Lexicon:
     min_words: int
     min_confidence: float
     max_confidence: float
+    swapped: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,11 +156,12 @@ class _LexiconFile:
     min_words: int
     min_confidence: float
     max_confidence: float
+    swapped: float
 
 
 @cache
 def _lexicon() -> _Lexicon:
-    file = load(_LexiconFile, "lexicons", "roles-v1")
+    file = load(_LexiconFile, "lexicons", "roles-v2")
     rules = [
         (name, sign * weight, phrase(expression))
         for side, sign in ((file.agent, 1), (file.customer, -1))
@@ -140,6 +174,7 @@ def _lexicon() -> _Lexicon:
         min_words=file.min_words,
         min_confidence=file.min_confidence,
         max_confidence=file.max_confidence,
+        swapped=file.swapped,
     )
 
 
@@ -156,7 +191,7 @@ def _by_rule(turns: Mapping[str, Sequence[Turn]]) -> list[SpeakerRole]:
     lexicon = _lexicon()
     questions = {name: _question_share(said) for name, said in turns.items()}
     usual = sum(questions.values()) / len(questions)
-    first = next(iter(turns))
+    first = _first_to_speak(turns)
     leanings = {
         name: _leaning(said, lexicon, first=name == first, asks=questions[name] - usual) for name, said in turns.items()
     }
@@ -167,13 +202,25 @@ def _by_rule(turns: Mapping[str, Sequence[Turn]]) -> list[SpeakerRole]:
     return [_judged(name, leaning, middle, lexicon) for name, leaning in leanings.items()]
 
 
+def _first_to_speak(turns: Mapping[str, Sequence[Turn]]) -> str | None:
+    """Who begins the call; None where that is no more than a "Hello?", as whoever is called answers."""
+    name = next(iter(turns))
+    return name if turns[name][0].word_count >= _GREETING_WORDS else None
+
+
 def _leaning(said: Sequence[Turn], lexicon: _Lexicon, *, first: bool, asks: float) -> _Leaning:
+    leaning = _by_words(said, lexicon)
+    signs = ("asks-more",) * (asks > 0) + ("speaks-first",) * first
+    return replace(
+        leaning,
+        score=leaning.score + lexicon.asks_more * asks + lexicon.speaks_first * first,
+        evidence=(*signs, *leaning.evidence),
+    )
+
+
+def _by_words(said: Sequence[Turn], lexicon: _Lexicon) -> _Leaning:
     texts = [spoken(turn.text).text for turn in said]
-    score = lexicon.asks_more * asks
-    evidence = ["asks-more"] if asks > 0 else []
-    if first:
-        score += lexicon.speaks_first
-        evidence.append("speaks-first")
+    score, evidence = 0.0, []
     for name, weight, pattern in lexicon.rules:
         hits = sum(1 for text in texts if pattern.search(text))
         score += weight * min(hits, 2)

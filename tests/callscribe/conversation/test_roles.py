@@ -111,3 +111,46 @@ def test_nobody_speaks() -> None:
 def test_a_speaker_who_was_not_heard_has_no_role() -> None:
     with pytest.raises(KeyError):
         assigned(stereo(talk((CUSTOMER, "Hello.")))).of("channel-1")
+
+
+def test_whoever_calls_for_the_clinic_is_the_agent() -> None:
+    roles = assigned(
+        mono(
+            talk(
+                (0, "Hello?"),
+                (1, "Hi, this is Omar, I'm calling from Birch Eye Clinic to confirm your visit on Monday."),
+                (0, "Oh yes, this is she. My daughter will drive me."),
+                (1, "Wonderful, please bring your glasses."),
+            )
+        )
+    )
+    assert (roles.of("speaker-0").role, roles.of("speaker-1").role) == (Role.CUSTOMER, Role.AGENT)
+    assert "calls-from-business" in roles.of("speaker-1").evidence
+
+
+def test_whoever_calls_from_elsewhere_is_no_agent() -> None:
+    roles = assigned(
+        mono(
+            talk(
+                (0, "Thank you for calling Birch Eye Clinic, how can I help you?"),
+                (1, "Hi, I'm calling from Corner Pharmacy about a prescription for one of your patients."),
+                (0, "Sure. What is the patient's name?"),
+                (1, "It is Okafor, with a K."),
+            )
+        )
+    )
+    assert (roles.of("speaker-0").role, roles.of("speaker-1").role) == (Role.AGENT, Role.CUSTOMER)
+
+
+def test_an_announcement_is_nobodys_part() -> None:
+    roles = assigned(
+        mono(
+            talk(
+                (0, "Thank you for calling Birch Vision. For appointments, press one. For billing, press two."),
+                (1, "Birch Vision, this is Omar. How can I help you?"),
+                (2, "I need to order more contact lenses, my last box is open."),
+                (1, "What is your date of birth, please?"),
+            )
+        )
+    )
+    assert [found.role for found in roles.speakers] == [Role.ANNOUNCEMENT, Role.AGENT, Role.CUSTOMER]
