@@ -13,6 +13,7 @@ from callscribe.contract.call_kind import CallKind
 from callscribe.contract.schema import SCHEMA_VERSION
 from callscribe.contract.table_keys import transcript_key, transcript_listing
 from callscribe.conversation.call_summary import Flag, SummarySource, flag_names
+from callscribe.conversation.reliability import Reliability
 from callscribe.conversation.roles import RoleAssignment
 from callscribe.conversation.turns import TurnText
 from callscribe.conversation.utterances import UtteranceText
@@ -119,14 +120,16 @@ class TranscriptItem:
         entities: entities, where asked for; None where the item has no room.
         summary: what the call was about.
         summary_source: who wrote the summary.
-        appointment_requested: whether somebody asks for an appointment; None where nobody looked for it.
-        insurance_mentioned: whether insurance is spoken of; None where nobody looked for it.
-        callback_requested: whether somebody asks to be called back; None where nobody looked for it.
-        complaint: whether somebody complains; None where nobody looked for it.
-        cancellation_intent: whether somebody wants to cancel; None where nobody looked for it.
+        appointment_requested: whether somebody asks for an appointment; None where that is not known: nobody looked for
+            it, or the call cannot be judged.
+        insurance_mentioned: whether insurance is spoken of; None where that is not known.
+        callback_requested: whether somebody asks to be called back; None where that is not known.
+        complaint: whether somebody complains; None where that is not known.
+        cancellation_intent: whether somebody wants to cancel; None where that is not known.
         flag_evidence: what speaks for each flag; None where the item has no room.
         cost: what the service charges.
         warnings: what a reader should know before trusting the transcript; None where the item has no room.
+        reliability: whether what is concluded from the call can be relied on; None where that was not asked.
         quality: how well the call was handled; None until it was judged.
         expires_at: when DynamoDB deletes the item, in seconds since 1970; None where it is kept for ever.
     """
@@ -184,6 +187,7 @@ class TranscriptItem:
     flag_evidence: tuple[Flag, ...] | None = None
     cost: Cost
     warnings: tuple[str, ...] | None = None
+    reliability: Reliability | None = None
     quality: QualityScore | None = None
     expires_at: int | None = None
 
@@ -357,6 +361,7 @@ def _whole_item(transcript: Transcript, archive: ArchivePointers) -> dict[str, A
         flag_evidence=summary.flags,
         cost=transcript.cost,
         warnings=transcript.warnings,
+        reliability=transcript.reliability,
     )
     listing = transcript_listing(recording.clinic_id, recording.started_at, recording.call_id, recording.kind)
     written: dict[str, Any] = attribute(encode(item))

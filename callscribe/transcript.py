@@ -1,14 +1,16 @@
 """The transcript of a call: what a speech service heard, normalised."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
 
 from callscribe.audio_facts import AudioFacts
+from callscribe.contract.call_kind import CallKind
 from callscribe.conversation.alignment import SegmentMap
 from callscribe.conversation.call_summary import CallSummary, summarise
-from callscribe.conversation.phrases import spoken
+from callscribe.conversation.echo import same_words_on_both_channels
+from callscribe.conversation.reliability import Circumstances, Reason, Reliability, reliability_of
 from callscribe.conversation.roles import RoleAssignment, SpeakerRole, assign_roles
 from callscribe.conversation.sentiment import utterance_sentiments
 from callscribe.conversation.turns import (
@@ -58,7 +60,11 @@ LIVE: Final = "live"
 """What a transcript was made from: the call's recording, or its audio while it ran."""
 
 _TOLERANCE: Final = 0.01
-_MIN_ECHOED_UTTERANCES: Final = 3
+_OTHER_DURATION: Final = "duration-differs-from-audio"
+_OTHER_CHANNELS: Final = "channels-differ-from-audio"
+_INCOMPLETE: Final = frozenset({_OTHER_DURATION, _OTHER_CHANNELS})
+# What is no oddity of the call, or stands in the transcript anyway.
+_NO_WARNINGS: Final = (Reason.SHORT, Reason.GAPS, Reason.AUTOMATED, Reason.SEVERAL_LANGUAGES, Reason.UNKNOWN_ROLES)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,6 +113,8 @@ class Transcript:
         summary: text and flags.
         cost: what the service charges.
         warnings: the service's warnings, what is odd about the file, and what looked odd while normalising.
+        reliability: whether what is concluded from the call can be relied on; None in what was stored before that was
+            asked.
     """
 
     recording: CallRecording
@@ -133,6 +141,7 @@ class Transcript:
     live: LiveCoverage | None = None
     languages: tuple[str, ...] | None = None
     turns: tuple[TurnText, ...] | None = None
+    reliability: Reliability | None = None
 
     @property
     def speech(self) -> bool:
@@ -151,6 +160,10 @@ class Transcript:
     def turns_spoken(self) -> tuple[Turn, ...]:
         """The turns with their words; evidence names them by their places in here."""
         return turns_stored(self.utterances, self.turns)
+
+    def judged_reliability(self) -> Reliability:
+        """Whether what is concluded from the call can be relied on, also where nobody had asked when it was stored."""
+        return self.reliability or _reliability(self, self.turns_spoken())
 
 
 def build_transcript(
@@ -178,7 +191,12 @@ def build_transcript(
     heard = recognition.duration_seconds
     speakers = speakers_heard(recognition)
     heard_turns = turns_heard(recognition.utterances, speakers)
-    roles = assign_roles(heard_turns, separate_channels=recognition.channel_count > 1, channel_roles=channel_roles)
+    roles = assign_roles(
+        heard_turns,
+        separate_channels=recognition.channel_count > 1,
+        channel_roles=channel_roles,
+        automated=recording.kind is CallKind.IVR,
+    )
     segments = SegmentMap(recognition)
     moods = utterance_sentiments(recognition, segments)
     by_speaker = {assigned.speaker: assigned for assigned in roles.speakers}
@@ -187,7 +205,7 @@ def build_transcript(
         for turn in heard_turns
     ]
     utterances = _utterances(recognition, speakers, by_speaker, moods)
-    return Transcript(
+    transcript = Transcript(
         recording=recording,
         provenance=provenance,
         audio=audio,
@@ -211,7 +229,31 @@ def build_transcript(
         summary=summarise(utterances, recognition, segments),
         cost=transcription.cost,
         live=live,
-        warnings=(*recognition.warnings, *audio.warnings, *_oddities(recognition, request, audio, utterances)),
+        warnings=(*recognition.warnings, *audio.warnings, *_oddities(recognition, request, audio)),
+    )
+    reliability = _reliability(transcript, turns)
+    doubts = (reason.value for reason in reliability.reasons if reason not in _NO_WARNINGS)
+    return replace(
+        transcript,
+        reliability=reliability,
+        summary=transcript.summary if reliability.usable else transcript.summary.without_flags(),
+        warnings=(*transcript.warnings, *doubts),
+    )
+
+
+def _reliability(transcript: Transcript, turns: Sequence[Turn]) -> Reliability:
+    live = transcript.live
+    return reliability_of(
+        turns,
+        Circumstances(
+            kind=transcript.recording.kind,
+            roles=transcript.roles,
+            confidence=transcript.confidence,
+            language=transcript.language,
+            languages=transcript.languages,
+            incomplete=not _INCOMPLETE.isdisjoint(transcript.warnings) or (live is not None and not live.proven),
+            echoes=same_words_on_both_channels(turns),
+        ),
     )
 
 
@@ -269,28 +311,10 @@ def _labels(mentions: Sequence[Mention]) -> tuple[Label, ...]:
     return tuple(sorted(labels, key=lambda label: (-label.mentions, -(label.confidence or 0.0), label.label)))
 
 
-def _oddities(
-    recognition: Recognition, request: Request, audio: AudioFacts, utterances: Sequence[Utterance]
-) -> Iterator[str]:
-    """What a reader should know before trusting the transcript."""
-    if not utterances:
-        yield "no-speech"
+def _oddities(recognition: Recognition, request: Request, audio: AudioFacts) -> Iterator[str]:
+    """What a reader should know of the file before trusting the transcript."""
     heard = recognition.duration_seconds
     if heard is not None and abs(heard - audio.duration_seconds) > max(1.0, _TOLERANCE * audio.duration_seconds):
-        yield "duration-differs-from-audio"
+        yield _OTHER_DURATION
     if request.separate_channels and recognition.channel_count != audio.channels:
-        yield "channels-differ-from-audio"
-    if _echoes(utterances):
-        yield "same-words-on-both-channels"
-
-
-def _echoes(utterances: Sequence[Utterance]) -> bool:
-    """Whether one channel repeats the other, as when both carry the same mix: the roles mean nothing then."""
-    said: dict[int, set[str]] = {}
-    for utterance in utterances:
-        said.setdefault(utterance.channel, set()).add(spoken(utterance.text).text)
-    if len(said) != 2:
-        return False
-    one, other = said.values()
-    smaller = min(len(one), len(other))
-    return smaller >= _MIN_ECHOED_UTTERANCES and 2 * len(one & other) > smaller
+        yield _OTHER_CHANNELS

@@ -33,6 +33,19 @@ class TranscriptPlace:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ReliabilityFigure:
+    """Whether what is concluded from a call can be relied on.
+
+    Attributes:
+        level: `high`, `doubtful`, or `unusable`: then no flag is known and there is no score.
+        reasons: Codes of why no further; empty for a high level.
+    """
+
+    level: str
+    reasons: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TranscriptFigures:
     """Figures of a transcript.
 
@@ -42,6 +55,7 @@ class TranscriptFigures:
         confidence: 0 to 1, mean over the words for which the service said it; null where it did for none.
         cost_usd: What the transcription cost; null where the price list has no rate for something that was used.
         cost_at_least_usd: What it cost at least; null where that is not known.
+        reliability: Whether what is concluded from the call can be relied on; absent or null where nobody has asked.
     """
 
     duration_seconds: float
@@ -49,6 +63,7 @@ class TranscriptFigures:
     confidence: float | None
     cost_usd: float | None
     cost_at_least_usd: float | None = None
+    reliability: ReliabilityFigure | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,7 +1,7 @@
 """What the call was about: a short text and the flags a clinic acts on."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from re import Pattern
 from typing import Final
@@ -66,12 +66,17 @@ class CallSummary:
     Attributes:
         text: the summary.
         source: who wrote it.
-        flags: one for each flag of the lexicon, in its order.
+        flags: one for each flag of the lexicon, in its order; none where the call cannot be judged, so that no flag is
+            known.
     """
 
     text: str
     source: SummarySource
     flags: tuple[Flag, ...]
+
+    def without_flags(self) -> "CallSummary":
+        """The summary of a call that cannot be judged."""
+        return replace(self, flags=())
 
     def flag(self, name: str) -> Flag:
         """One flag by its name.

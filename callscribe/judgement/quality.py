@@ -10,6 +10,7 @@ from typing import Annotated, Any, Final
 import msgspec
 
 from callscribe.contract.call_kind import CallKind
+from callscribe.conversation.reliability import Reliability
 from callscribe.conversation.utterances import Role
 from callscribe.data_files import load
 from callscribe.judgement.criteria import Call, Criterion, CriterionKind, Finding
@@ -75,12 +76,14 @@ class QualityScore:
         version: its version.
         score: 0 to 100 of what could be reached; None where nothing could be judged, as with no known agent.
         criteria: in the order of the rubric.
+        reliability: whether the score can be relied on; None where that was not asked.
     """
 
     rubric: str
     version: int
     score: int | None
     criteria: tuple[CriterionScore, ...]
+    reliability: Reliability | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """The score in plain numbers, texts and lists, ready for JSON."""
@@ -143,9 +146,11 @@ def _check(rubric: Rubric) -> None:
 def score(transcript: Transcript, rubric: Rubric) -> QualityScore:
     """Judge a call; the same transcript and rubric give the same score.
 
-    Nothing is judged where no agent is known to speak, and in the automated part of a call.
+    Nothing is judged where no agent is known to speak, in the automated part of a call, and in a call from which
+    nothing can be concluded: the reason of each criterion says why.
     """
-    obstacle = _obstacle(transcript)
+    reliability = transcript.judged_reliability()
+    obstacle = _obstacle(transcript, reliability)
     call = Call(transcript)
     judged = tuple(
         _scored(criterion, Finding(applicable=False, reason=obstacle) if obstacle else criterion.judge(call))
@@ -155,10 +160,14 @@ def score(transcript: Transcript, rubric: Rubric) -> QualityScore:
     reached = sum(criterion.points for criterion in judged)
     # Half points count upwards, where round() would go to the even number.
     total = math.floor(100 * reached / reachable + 0.5) if reachable else None
-    return QualityScore(rubric=rubric.name, version=rubric.version, score=total, criteria=judged)
+    return QualityScore(
+        rubric=rubric.name, version=rubric.version, score=total, criteria=judged, reliability=reliability
+    )
 
 
-def _obstacle(transcript: Transcript) -> str | None:
+def _obstacle(transcript: Transcript, reliability: Reliability) -> str | None:
+    if not reliability.usable:
+        return reliability.reasons[0]
     if transcript.recording.kind is CallKind.IVR:
         return "automated-call"
     if not any(said.role is Role.AGENT for said in transcript.utterances):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from callscribe.contract.events import TranscriptFigures, TranscriptPlace
+from callscribe.contract.events import ReliabilityFigure, TranscriptFigures, TranscriptPlace
 
 if TYPE_CHECKING:
     from decimal import Decimal
@@ -21,13 +21,16 @@ def place_of(key: ItemKey, pointers: ArchivePointers) -> TranscriptPlace:
 
 def figures_of(transcript: Transcript) -> TranscriptFigures:
     """Return the figures of a transcript."""
-    cost = transcript.cost
+    cost, reliability = transcript.cost, transcript.reliability
     return TranscriptFigures(
         duration_seconds=transcript.duration_seconds,
         word_count=transcript.word_count,
         confidence=transcript.confidence,
         cost_usd=_number(cost.total_usd),
         cost_at_least_usd=_number(cost.at_least_usd),
+        reliability=None
+        if reliability is None
+        else ReliabilityFigure(level=reliability.level, reasons=reliability.reasons),
     )
 
 

@@ -19,7 +19,9 @@ from tests.callscribe.replies import (
 
 
 def summary_of(*lines: tuple[int, str]) -> CallSummary:
-    return transcript_of(stereo(talk(*lines))).summary
+    """The summary of a call in which both speak."""
+    silent_one = {CUSTOMER, AGENT} - {speaker for speaker, _ in lines}
+    return transcript_of(stereo(talk(*lines, *((speaker, "Mhm.") for speaker in silent_one)))).summary
 
 
 def raised(summary: CallSummary) -> set[str]:
@@ -155,7 +157,7 @@ def test_a_long_turn_is_quoted_in_part() -> None:
 
 
 def test_a_few_words_are_quoted_as_they_are() -> None:
-    assert summary_of((AGENT, "Hello?")).text == "Agent: Hello?"
+    assert transcript_of(stereo(talk((AGENT, "Hello?")))).summary.text == "Agent: Hello?"
 
 
 def test_silence_is_summed_up_as_silence() -> None:

@@ -196,7 +196,8 @@ def test_a_farewell_closes_the_call() -> None:
 def test_without_a_known_agent_nothing_is_judged() -> None:
     for transcript, reason in (
         (transcript_of(silent()), "no-speech"),
-        (transcript_of(mono(talk((0, "Hello, hello."), (0, "Hello.")))), "no-agent"),
+        (transcript_of(mono(talk((0, "Hello, hello."), (0, "Hello.")))), "one-voice-in-a-dialogue"),
+        (transcript_of(mono(talk((0, "Nice weather."), (1, "Very nice.")))), "no-agent"),
         (transcript_of(stereo(APPOINTMENT), recording=replace(RECORDING, kind=CallKind.IVR)), "automated-call"),
     ):
         result = score(transcript, RUBRIC)

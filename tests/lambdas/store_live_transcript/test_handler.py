@@ -101,6 +101,7 @@ def test_a_transcript_is_announced_as_the_workflow_announces_it(
             "confidence": 0.9,
             "cost_usd": float(item["cost"]["total_usd"]),
             "cost_at_least_usd": float(item["cost"]["at_least_usd"]),
+            "reliability": {"level": "high", "reasons": []},
         },
         "quality": {"score": int(item["quality"]["score"]), "rubric": "clinic-call-v1"},
         "live": {
