@@ -18,7 +18,7 @@ from callscribe.live.coverage import BEGINNING_NOT_PROVEN, END_NOT_PROVEN, STOP_
 
 Item = Mapping[str, Any]
 _CLAIM_REASONS = ("failed_step", "error_code", "error_message", "covered_reason", "same_content_as")
-_ROLE_STYLES = {"agent": "cyan", "customer": "green"}
+_ROLE_STYLES = {"agent": "cyan", "customer": "green", "announcement": "dim"}
 
 
 def table_of(*columns: str, title: str | None = None) -> Table:
@@ -31,7 +31,7 @@ def table_of(*columns: str, title: str | None = None) -> Table:
 
 def calls_table(items: Iterable[Item]) -> Table:
     """One line for each transcript."""
-    table = table_of("Started (UTC)", "Call", "Length", "Words", "Flags", "Score", "Cost")
+    table = table_of("Started (UTC)", "Call", "Length", "Words", "Reliability", "Flags", "Score", "Cost")
     for item in items:
         table.add_row(
             *cells(
@@ -39,6 +39,7 @@ def calls_table(items: Iterable[Item]) -> Table:
                 _name(item),
                 _clock(item["duration_seconds"]),
                 item["word_count"],
+                _reliability(item)[0],
                 _flags(item),
                 _points(item.get("quality")),
                 _cost(item),
@@ -115,15 +116,16 @@ def transcript_view(item: Item) -> RenderableType:
         ("Length", f"{_clock(item['duration_seconds'])}, {item['word_count']} words"),
         ("Recognised", f"by {item['model']}, confidence {_share(item.get('confidence'))}"),
         ("Roles", f"by {roles['method']}"),
-        ("Flags", _flags(item) or "none"),
+        ("Reliability", _with_reasons(*_reliability(item))),
+        ("Flags", _flags(item)),
         ("Summary", item["summary"]),
         ("Cost", f"{_cost_line(item)}{_requests(item['cost'])}"),
         ("Source", _source(item)),
     ):
         facts.add_row(Text(name, style="bold"), Text(str(value)))
-    parts: list[RenderableType] = [Rule(Text(f"Call {item['call_id']}")), facts, _turns(item["utterances"])]
+    parts: list[RenderableType] = [Rule(Text(f"Call {item['call_id']}")), facts, _turns(item)]
     if quality := item.get("quality"):
-        parts.append(_score(quality))
+        parts.append(_score(quality, item))
     return Group(*parts)
 
 
@@ -133,18 +135,20 @@ def _clinic(item: Item) -> str | None:
     return f"{clinic} (by {source})" if clinic and source else clinic
 
 
-def _turns(utterances: Sequence[Item]) -> RenderableType:
-    if not utterances:
+def _turns(item: Item) -> RenderableType:
+    """What was said, turn by turn; what was stored before turns were told apart, by utterance."""
+    turns = item.get("turns") or item["utterances"]
+    if not turns:
         return Text("Nobody spoke.")
     table = Table("#", "Time", "Who", "Said", box=None, padding=(0, 2, 0, 0))
-    for number, utterance in enumerate(utterances, start=1):
-        style = _ROLE_STYLES.get(utterance["role"], "")
-        who = utterance["role"] if utterance["role"] != "unknown" else utterance["speaker"]
+    for number, turn in enumerate(turns, start=1):
+        style = _ROLE_STYLES.get(turn["role"], "")
+        who = turn["role"] if turn["role"] != "unknown" else turn["speaker"]
         table.add_row(
             Text(str(number), style="dim"),
-            Text(_clock(utterance["start"]), style="dim"),
+            Text(_clock(turn["start"]), style="dim"),
             Text(who, style=style),
-            Text(utterance["text"]),
+            Text(turn["text"]),
         )
     return table
 
@@ -160,15 +164,27 @@ def utterance_line(utterance: Item, *, call_id: str | None = None, interim: bool
     )
 
 
-def _score(quality: Item) -> Table:
-    table = table_of("Criterion", "Points", "Turns", "Why", title=f"Quality {_points(quality)} ({quality['rubric']})")
+def _score(quality: Item, item: Item) -> Table:
+    title = f"Quality {_points(quality)} ({quality['rubric']}), reliability {_reliability(item)[0]}"
+    table = table_of("Criterion", "Points", "Turns", "Why", title=title)
     for criterion in quality["criteria"]:
         points = (
             f"{float(criterion['points']):g} of {float(criterion['max_points']):g}" if criterion["applicable"] else "-"
         )
-        turns = ", ".join(str(int(turn) + 1) for turn in criterion["evidence"])
-        table.add_row(*cells(criterion["title"], points, turns, criterion["reason"]))
+        turns = dict.fromkeys(_turn_of(int(utterance), item) for utterance in criterion["evidence"])
+        table.add_row(*cells(criterion["title"], points, ", ".join(map(str, turns)), criterion["reason"]))
     return table
+
+
+def _turn_of(utterance: int, item: Item) -> int:
+    """The number, from 1, of the first turn that has words of an utterance."""
+    turns = item.get("turns") or ()
+    found = (
+        number
+        for number, turn in enumerate(turns, start=1)
+        if any(int(piece[0]) == utterance for piece in turn["pieces"])
+    )
+    return next(found, utterance + 1)
 
 
 def cells(*values: Any) -> tuple[Text, ...]:
@@ -235,7 +251,24 @@ def _live_notes(item: Item) -> Iterator[str]:
 
 
 def _flags(item: Item) -> str:
-    return ", ".join(name.replace("_", " ") for name in flag_names() if item.get(name))
+    """The flags that are raised. One that is not there is not known: nobody looked for it, or could judge the call."""
+    raised = [name.replace("_", " ") for name in flag_names() if item.get(name)]
+    unknown = [name.replace("_", " ") for name in flag_names() if item.get(name) is None]
+    if not unknown:
+        return ", ".join(raised) or "none"
+    if len(unknown) == len(flag_names()):
+        return "unknown"
+    return f"{', '.join(raised) or 'none'}; unknown: {', '.join(unknown)}"
+
+
+def _reliability(item: Item) -> tuple[str, Sequence[str]]:
+    """Whether what is concluded from a call can be relied on, and why not. The list of calls has it with the score."""
+    found = item.get("reliability") or (item.get("quality") or {}).get("reliability")
+    return (str(found["level"]), found["reasons"]) if found else ("unknown", ())
+
+
+def _with_reasons(level: str, reasons: Sequence[str]) -> str:
+    return f"{level}: {', '.join(reasons)}" if reasons else level
 
 
 def _points(quality: Item | None) -> str:

@@ -7,10 +7,12 @@ from typing import Any
 import pytest
 from rich.console import Console, RenderableType
 
+from callscribe.conversation.call_summary import flag_names
 from callscribe.deepgram.options import TranscriptionOptions
-from callscribe.documents import ArchivePointers, to_item
+from callscribe.documents import ArchivePointers, quality_attribute, to_item
+from callscribe.judgement.quality import load_rubric, score
 from operations.rendering import calls_table, claims_table, transcript_view
-from tests.callscribe.replies import APPOINTMENT, stereo, transcript_of
+from tests.callscribe.replies import AGENT, APPOINTMENT, CUSTOMER, mono, stereo, talk, transcript_of
 
 SHOWN = {
     "call_id": "c",
@@ -91,3 +93,55 @@ def test_a_cost_written_before_is_at_least_its_total_where_something_was_unprice
 def test_a_claim_says_how_often_deepgram_was_asked(refused: dict[str, int], said: str) -> None:
     claim = {"status": "failed", "attempts": 1, "deepgram_requests": 3, "updated_at": "2026-11-20T14:12", **refused}
     assert said in printed(claims_table([claim]))
+
+
+NO_FLAGS = dict.fromkeys(flag_names(), False)
+DOUBT = {"level": "doubtful", "reasons": ["low-confidence", "short"]}
+SCORED = {"score": 84, "rubric": "clinic-call-v1", "criteria": []}
+
+
+@pytest.mark.parametrize(
+    ("flags", "said"),
+    [
+        (NO_FLAGS, "Flags none"),
+        ({**NO_FLAGS, "complaint": True}, "Flags complaint"),
+        ({}, "Flags unknown"),
+        ({"complaint": False, "callback_requested": True}, "Flags callback requested; unknown: "),
+        ({"complaint": False}, "Flags none; unknown: appointment requested, "),
+    ],
+)
+def test_a_flag_that_nobody_looked_for_is_unknown_and_not_none(flags: dict[str, bool], said: str) -> None:
+    shown = " ".join(printed(transcript_view({**SHOWN, **flags})).split())
+    assert said in shown
+    assert (said in shown.replace(";", "")) is ("unknown:" not in said)
+    assert said.removeprefix("Flags ").split(";")[0] in printed(calls_table([{**SHOWN, **flags}]))
+
+
+def test_no_score_is_shown_without_how_far_it_carries() -> None:
+    doubtful = {**SHOWN, "reliability": DOUBT, "quality": SCORED}
+    shown = " ".join(printed(transcript_view(doubtful)).split())
+    assert "Reliability doubtful: low-confidence, short" in shown
+    assert "Quality 84 of 100 (clinic-call-v1), reliability doubtful" in shown
+    # The list has the score with its reliability, and no attribute of the item's.
+    listed = {**SHOWN, "quality": {**SCORED, "reliability": DOUBT}}
+    assert "doubtful" in printed(calls_table([listed]))
+    for before in (transcript_view({**SHOWN, "quality": SCORED}), calls_table([{**SHOWN, "quality": SCORED}])):
+        assert "unknown" in printed(before)
+
+
+def test_a_call_that_cannot_be_judged_says_why() -> None:
+    transcript = transcript_of(mono(talk((0, "Is anybody there? I will call again tomorrow then."))))
+    item = to_item(transcript, archive=POINTERS) | {"quality": quality_attribute(score(transcript, load_rubric()))}
+    shown = " ".join(printed(transcript_view(item)).split())
+    assert "Reliability unusable: one-voice-in-a-dialogue, short Flags unknown" in shown
+    assert "Quality - (clinic-call-v1), reliability unusable" in shown
+
+
+def test_a_call_is_shown_by_turns() -> None:
+    lines = talk((AGENT, "Good morning,"), (AGENT, "how can I help?"), (CUSTOMER, "My glasses broke."), pause=0.9)
+    item = to_item(transcript_of(stereo(lines)), archive=POINTERS)
+    assert len(item["utterances"]) == 3
+    assert "Good morning, how can I help?" in printed(transcript_view(item))
+    del item["turns"]
+    assert "how can I help?" in printed(transcript_view(item))
+    assert "Good morning, how can I help?" not in printed(transcript_view(item))
