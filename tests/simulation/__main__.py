@@ -7,7 +7,9 @@ import sys
 import time
 from collections import Counter
 from concurrent.futures import ProcessPoolExecutor
+from typing import Any
 
+from tests.simulation.batch import runner as batch
 from tests.simulation.live import runner as live
 
 
@@ -19,18 +21,19 @@ def _seeds(text: str) -> range:
 def main() -> int:
     """Run histories; return 1 if something did not hold in one."""
     parser = argparse.ArgumentParser(prog="python -m tests.simulation", description=__doc__)
-    parser.add_argument("half", choices=("live",))
+    parser.add_argument("half", choices=("live", "batch"))
     parser.add_argument("--seeds", type=_seeds, required=True, help="one, or the first and the last: 0-199")
     parser.add_argument("--jobs", type=int, default=1, help="processes at once")
-    parser.add_argument("--log", action="store_true", help="print what the streamers logged")
+    parser.add_argument("--log", action="store_true", help="print what was logged")
     options = parser.parse_args()
+    half: Any = live if options.half == "live" else batch
     met: Counter[str] = Counter()
     began, failed, simulated = time.perf_counter(), [], 0.0
     with ProcessPoolExecutor(options.jobs) as pool:
         outcomes = (
-            pool.map(live.run_seed, options.seeds, chunksize=8)
+            pool.map(half.run_seed, options.seeds, chunksize=8)
             if options.jobs > 1
-            else map(live.run_seed, options.seeds)
+            else map(half.run_seed, options.seeds)
         )
         for outcome in outcomes:
             met.update(outcome.met)
@@ -39,7 +42,7 @@ def main() -> int:
                 print(outcome.log)
             if outcome.violations:
                 failed.append(outcome.history.seed)
-                print(live.reproduction(outcome), flush=True)
+                print(half.reproduction(outcome), flush=True)
     took = time.perf_counter() - began
     print(f"{len(options.seeds)} histories, {simulated / 3600:.1f} hours, in {took:.0f} s; failed: {failed or 'none'}")
     for what, times in sorted(met.items()):

@@ -92,6 +92,7 @@ class Queue:
                         "ApproximateReceiveCount": str(message.receives),
                         "SentTimestamp": str(round(message.sent_at * 1000)),
                     },
+                    "MessageAttributes": dict(message.attributes),
                 }
             )
         return delivered

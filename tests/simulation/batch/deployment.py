@@ -1,0 +1,171 @@
+"""The synthesised templates, resolved once: definition, functions, queues, rules."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, Final
+
+import boto3
+from aws_cdk import App, Environment, RemovalPolicy, Stack
+from aws_cdk import aws_kms as kms
+from moto import mock_aws
+from moto.events.models import EventPattern
+
+from constructs_lib import (
+    ClinicRules,
+    DeepgramOptions,
+    RecordingBucket,
+    RecordingPolicy,
+    TranscriptArchive,
+    TranscriptionWorkflow,
+    TranscriptTable,
+)
+from tests.workflow.cloudformation import ACCOUNT, REGION, Deployed, Resource
+
+ROOT: Final = Path(__file__).parents[3]
+
+
+@dataclass(frozen=True, kw_only=True)
+class FunctionPlan:
+    """One function of the templates."""
+
+    name: str
+    handler: str
+    environment: Mapping[str, str]
+    timeout: float
+
+    @property
+    def step(self) -> str:
+        """The folder below `lambdas` the handler lives in, such as `admit_recording`."""
+        return self.handler.split(".")[1]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """What is deployed."""
+
+    functions: Mapping[str, FunctionPlan]
+    definition: Mapping[str, Any]
+    machine: str
+    queues: tuple[tuple[str, str, Mapping[str, Any]], ...]
+    table: str
+    recordings: str
+    archive: str
+    work_queue: str
+    failed_calls: str
+    stranded_calls: str
+    workers: int
+    announcements: Any
+    ends: Any
+    most_attempts: int
+
+    @property
+    def outputs(self) -> dict[str, str]:
+        """The outputs of the stacks, by which operators find what is deployed."""
+        return {
+            "FailedCallsQueueUrl": self.failed_calls,
+            "StrandedCallsQueueUrl": self.stranded_calls,
+            "WorkQueueUrl": self.work_queue,
+            "StateMachineArn": self.machine,
+            "TableName": self.table,
+        }
+
+
+@cache
+def deployed(policy: str = "supersede") -> Plan:
+    """Synthesise and resolve a stack with a workflow.
+
+    Args:
+        policy: What a new version of a recording does.
+    """
+    return _resolved(_templates(policy))
+
+
+def _templates(policy: str) -> Mapping[str, Any]:
+    flags = json.loads((ROOT / "cdk.json").read_text())["context"]
+    with TemporaryDirectory() as folder:
+        # Without bundling: the functions run from the sources.
+        app = App(outdir=folder, context={**flags, "aws:cdk:bundling-stacks": []})
+        stack = Stack(app, policy, env=Environment(account=ACCOUNT, region=REGION))
+        key, removal_policy = kms.Key(stack, "Key"), RemovalPolicy.DESTROY
+        TranscriptionWorkflow(
+            stack,
+            "Workflow",
+            recordings=RecordingBucket(stack, "Recordings", key=key, removal_policy=removal_policy).bucket,
+            table=TranscriptTable(stack, "Table", key=key, removal_policy=removal_policy).table,
+            archive=TranscriptArchive(stack, "Archive", key=key, removal_policy=removal_policy).bucket,
+            options=DeepgramOptions(),
+            vocabulary={"clinic-7": ("Abernathy",)},
+            key=key,
+            clinics=ClinicRules(clinic_by_prefix={"connect/lakeside": "lakeside"}),
+            policy=RecordingPolicy(on_new_version=policy),  # type: ignore[arg-type]
+        )
+        return {
+            artifact.stack_name: json.loads(Path(artifact.template_full_path).read_text())
+            for artifact in app.synth().stacks_recursively
+        }
+
+
+def _resolved(templates: Mapping[str, Any]) -> Plan:
+    session = boto3.Session(aws_access_key_id="testing", aws_secret_access_key="testing", region_name=REGION)
+    usual = boto3.DEFAULT_SESSION
+    with mock_aws():
+        boto3.DEFAULT_SESSION = session
+        try:
+            made = Deployed(templates)
+        finally:
+            boto3.DEFAULT_SESSION = usual
+    functions = {plan.step: plan for plan in map(_function, made.all("AWS::Lambda::Function"))}
+    rules = {rule.properties["EventPattern"]["source"][0]: rule for rule in made.all("AWS::Events::Rule")}
+    announcements, ends = rules["aws.s3"], rules["aws.states"]
+    (target,), (end_target,) = announcements.properties["Targets"], ends.properties["Targets"]
+    (mapping,) = made.all("AWS::Lambda::EventSourceMapping")
+    (machine,) = made.all("AWS::StepFunctions::StateMachine")
+    urls = {queue.made.attributes["Arn"]: queue.made.ref for queue in made.all("AWS::SQS::Queue")}
+    # Queues for dead letters come first.
+    queues = sorted(made.all("AWS::SQS::Queue"), key=lambda queue: "RedrivePolicy" in queue.properties)
+    return Plan(
+        functions=functions,
+        definition=_definition(machine),
+        machine=target["Arn"],
+        queues=tuple((queue.made.ref, queue.made.attributes["Arn"], queue.properties) for queue in queues),
+        table=functions["admit_recording"].environment["TABLE_NAME"],
+        recordings=announcements.properties["EventPattern"]["detail"]["bucket"]["name"][0],
+        archive=functions["store_transcript"].environment["ARCHIVE_BUCKET"],
+        work_queue=urls[mapping.properties["EventSourceArn"]],
+        failed_calls=urls[target["DeadLetterConfig"]["Arn"]],
+        stranded_calls=urls[end_target["DeadLetterConfig"]["Arn"]],
+        workers=int(mapping.properties["ScalingConfig"]["MaximumConcurrency"]),
+        announcements=EventPattern.load(json.dumps(announcements.properties["EventPattern"])),
+        ends=EventPattern.load(json.dumps(ends.properties["EventPattern"])),
+        most_attempts=int(functions["transcribe_call"].environment["MAX_ATTEMPTS"]),
+    )
+
+
+def _function(resource: Resource) -> FunctionPlan:
+    properties = resource.properties
+    return FunctionPlan(
+        name=resource.made.ref,
+        handler=properties["Handler"],
+        environment={
+            **properties["Environment"]["Variables"],
+            "AWS_LAMBDA_FUNCTION_NAME": resource.made.ref,
+            "AWS_REGION": REGION,
+            "AWS_DEFAULT_REGION": REGION,
+            "POWERTOOLS_TRACE_DISABLED": "true",  # there is no X-Ray to send to
+        },
+        timeout=float(properties["Timeout"]),
+    )
+
+
+def _definition(machine: Resource) -> Mapping[str, Any]:
+    text = machine.properties.get("DefinitionString") or json.dumps(machine.properties["Definition"])
+    for key, value in machine.properties.get("DefinitionSubstitutions", {}).items():
+        text = text.replace(f"${{{key}}}", value)
+    definition: dict[str, Any] = json.loads(text)
+    return definition

@@ -1,0 +1,274 @@
+"""What must hold of every history, whatever broke in it."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from boto3.dynamodb.types import TypeDeserializer
+
+from callscribe.contract.object_keys import reply_key
+from callscribe.recordings.recording import recording_id
+from tests.simulation.batch.contents import NOT_AUDIO, contents, telling_words
+from tests.simulation.batch.vendor import API_KEY, Asked
+from tests.simulation.batch.world import Announced, World
+
+_IN_PROGRESS: Final = ("claimed", "transcribed", "stored")
+_TRANSCRIBED: Final = ("completed", "superseded", "duplicate")
+_FAILED: Final = ("failed", "rejected")
+_deserialize: Final = TypeDeserializer().deserialize
+
+
+@dataclass(frozen=True)
+class Violation:
+    """Something that did not hold.
+
+    Attributes:
+        what: Which invariant.
+        detail: Where.
+    """
+
+    what: str
+    detail: str
+
+
+class Check:
+    """Watches one history.
+
+    Attributes:
+        violations: What did not hold.
+    """
+
+    def __init__(self) -> None:
+        self.violations: list[Violation] = []
+
+    def add(self, what: str, detail: str) -> None:
+        """Note that something does not hold."""
+        if (violation := Violation(what, detail)) not in self.violations:
+            self.violations.append(violation)
+
+    # While it runs
+
+    def before_request(self, world: World, asked: Asked) -> None:
+        """Look at a request to the speech service that is about to be done, and billed."""
+        mine = recording_id(asked.bucket, asked.key, asked.version.version_id, asked.version.etag)
+        if _kept(world, mine):
+            self.add("paid-twice", f"{asked.by.name} asks for {mine[:8]}, whose reply is stored")
+        under_way = [
+            other
+            for other in world.vendor.asked
+            if other.version is asked.version and other.until is None and not other.by.killed
+        ]
+        if under_way:
+            self.add("two-under-way", f"{asked.by.name} asks for {mine[:8]} beside {under_way[0].by.name}")
+
+    # When nothing happens any more
+
+    def at_rest(self, world: World) -> None:
+        """Look at a history whose every execution should be over, before anybody repeats anything."""
+        add = self.add
+        for execution in world.machine.executions.values():
+            if execution.status == "RUNNING":
+                add("endless", f"{execution.arn[-12:]} in {execution.states[-1:]}")
+        if world.machine.waiting_tokens:
+            add("token", f"{world.machine.waiting_tokens} tokens wait")
+        if world._busy:
+            add("slot", f"{world._busy} workers are busy")
+        work = world.queues.queue(world.plan.work_queue).messages
+        if work:
+            add("queue", f"{len(work)} messages lie in the work queue")
+        self._seen(world)
+        self._bounded(world)
+        self._private(world)
+
+    def _seen(self, world: World) -> None:
+        """Every execution that failed is in exactly one place where an operator sees it."""
+        told: Counter[str] = Counter()
+        for _, body in world.failed_messages():
+            message = json.loads(body)
+            told[message.get("execution") or message.get("detail", {}).get("executionArn") or "none"] += 1
+        repeated = {str(execution.input.get("redrive_of")) for execution in world.machine.executions.values()}
+        for execution in world.machine.executions.values():
+            number = told[execution.arn]
+            failed = execution.status != "SUCCEEDED"
+            if failed and not number and execution.arn not in repeated and not world.history.redrives:
+                self.add("unseen", f"{execution.arn[-12:]} failed by {execution.error}")
+            if number > 1 + world.lost_sends:
+                self.add("seen-twice", f"{execution.arn[-12:]} is in {number} places")
+            if number and not failed:
+                self.add("seen-wrongly", f"{execution.arn[-12:]} succeeded")
+
+    def _bounded(self, world: World) -> None:
+        for claim in claims(world):
+            if int(claim.get("execution_requests", 0)) > world.plan.most_attempts:
+                self.add("attempts", f"{claim['recording_id'][:8]} was asked for too often")
+            if int(claim["deepgram_requests"]) < len(_asked(world, claim)):
+                self.add(
+                    "uncounted",
+                    f"{claim['recording_id'][:8]}: {claim['deepgram_requests']} of {len(_asked(world, claim))} counted",
+                )
+
+    def _private(self, world: World) -> None:
+        kept = [json.dumps([execution.input, execution.told]) for execution in world.machine.executions.values()]
+        messages = [body for _, body in world.failed_messages()]
+        for place, texts in (
+            ("a log", world.logs),
+            ("a state", kept),
+            ("an event", [json.dumps(event) for event in world.events]),
+            ("a message", messages),
+        ):
+            text = "\n".join(texts)
+            for secret in (*telling_words(), API_KEY, "X-Amz-Signature"):
+                if secret in text:
+                    self.add("told", f"{secret} is in {place}")
+
+    # When everything was repeated
+
+    def at_end(self, world: World) -> None:
+        """Look at a history after its faults are over and everything that failed was repeated."""
+        add = self.add
+        by_recording = {claim["recording_id"]: claim for claim in claims(world)}
+        for announced in world.announced:
+            if announced.put.call not in world.deleted:
+                self._done(announced, by_recording.get(named(world, announced)))
+        for name, claim in by_recording.items():
+            if claim["status"] in _IN_PROGRESS:
+                add("claim", f"{name[:8]} stays {claim['status']}")
+            if int(claim.get("request_lease_until", 0)) > world.scheduler.epoch() and claim["status"] in _TRANSCRIBED:
+                add("lease", f"{name[:8]} is leased")
+        self._agree(world, by_recording)
+        self._holders(world, by_recording)
+        for _, body in world.failed_messages():
+            if "redrive" not in body and not world.deleted and not any(a.content == NOT_AUDIO for a in world.announced):
+                add("left", "a message is left with the failed calls")
+
+    def _done(self, announced: Announced, claim: Mapping[str, Any] | None) -> None:
+        if claim is None:
+            self.add("lost", f"{announced.key} has no claim")
+        elif announced.content == NOT_AUDIO:
+            if claim["status"] != "rejected":
+                self.add("rejection", f"{announced.key}, no audio, is {claim['status']}")
+        elif claim["status"] not in _TRANSCRIBED:
+            self.add("lost", f"{announced.key} is {claim['status']}: {claim.get('error_code')}")
+
+    def _agree(self, world: World, by_recording: Mapping[str, Mapping[str, Any]]) -> None:
+        """Item, document, reply, claim and event say the same."""
+        add = self.add
+        told = {event["Detail"]["recording_id"]: event["Detail"] for event in details(world)}
+        shown: dict[str, Mapping[str, Any]] = {}
+        for item in transcripts(world):
+            name = item["recording_id"]
+            shown[item["call_id"]] = item
+            claim = by_recording.get(name)
+            if claim is None or claim["status"] != "completed":
+                add("disagree", f"an item shows {name[:8]}, which is {claim and claim['status']}")
+            document = _document(world, item["transcript_key"])
+            if document is None:
+                add("disagree", f"the document of {name[:8]} is missing")
+                continue
+            if document["provenance"]["recording_id"] != name or _text(document) != _text(item):
+                add("disagree", f"item and document of {name[:8]} differ")
+            if not _kept(world, name):
+                add("disagree", f"the reply of {name[:8]} is missing")
+            if "quality" not in item:
+                add("disagree", f"{name[:8]} has no score")
+            event = told.get(name)
+            if event is None:
+                add("unannounced", f"{name[:8]} was never announced")
+            elif event["transcript"] != {
+                "pk": item["PK"],
+                "sk": item["SK"],
+                "bucket": world.plan.archive,
+                "key": item["transcript_key"],
+            }:
+                add("disagree", f"the event of {name[:8]} names another place")
+        for name in told.keys() - by_recording.keys():
+            add("disagree", f"an event names {name}, which is unknown")
+        self._words(world, shown)
+
+    def _words(self, world: World, shown: Mapping[str, Mapping[str, Any]]) -> None:
+        """Every call shows the words of its newest recording, and no others."""
+        newest: dict[int, Announced] = {}
+        for announced in world.announced:
+            if announced.content != NOT_AUDIO and announced.put.call not in world.deleted:
+                newest[announced.put.call] = announced
+        by_name = {_call_id(announced): announced for announced in newest.values()}
+        for call_id, announced in by_name.items():
+            item = shown.get(call_id)
+            expected = contents()[announced.put.content].name
+            if item is None:
+                self.add("lost", f"{call_id} has no transcript")
+                continue
+            text = _text(item)
+            if expected not in text:
+                self.add("stale", f"{call_id} does not show its newest recording")
+            if any(content.name in text for content in contents() if content.name != expected):
+                self.add("stale", f"{call_id} shows the words of another recording")
+
+    def _holders(self, world: World, by_recording: Mapping[str, Mapping[str, Any]]) -> None:
+        for item in items(world):
+            if item["type"] != "content":
+                continue
+            holder = by_recording.get(item["recording_id"])
+            if holder is None or (
+                holder["status"] not in ("completed", "superseded", "rejected") and not world.deleted
+            ):
+                self.add("holder", f"a content is held by {holder and holder['status']}")
+
+
+def claims(world: World) -> list[dict[str, Any]]:
+    """The claims."""
+    return [item for item in items(world) if item["type"] == "claim"]
+
+
+def transcripts(world: World) -> list[dict[str, Any]]:
+    """The calls' transcripts."""
+    return [item for item in items(world) if item["SK"].startswith("TRANSCRIPT#")]
+
+
+def items(world: World) -> Iterator[dict[str, Any]]:
+    """All items of the table."""
+    for item in world.table:
+        yield {name: _deserialize(value) for name, value in item.items()}
+
+
+def details(world: World) -> list[dict[str, Any]]:
+    """The events that were announced."""
+    return [event for event in world.events if event["DetailType"] == "Call Transcribed"]
+
+
+def named(world: World, announced: Announced) -> str:
+    """The identity of a recording."""
+    version = announced.version
+    return recording_id(world.plan.recordings, announced.key, version.version_id, version.etag)
+
+
+def _call_id(announced: Announced) -> str:
+    name = announced.key.rpartition("/")[2].rpartition(".")[0]
+    return name.partition("_")[0]
+
+
+def _asked(world: World, claim: Mapping[str, Any]) -> list[Asked]:
+    return [asked for asked in world.vendor.asked if asked.version.version_id == claim.get("version_id")]
+
+
+def _kept(world: World, recording: str) -> bool:
+    """Whether a reply that holds a transcription is in the archive."""
+    version = world.storage.current(world.plan.archive, reply_key(recording))
+    return version is not None and b'"words"' in gzip.decompress(version.content or b"")
+
+
+def _document(world: World, key: str) -> dict[str, Any] | None:
+    version = world.storage.current(world.plan.archive, key)
+    if version is None:
+        return None
+    document: dict[str, Any] = json.loads(gzip.decompress(version.content or b""))
+    return document
+
+
+def _text(of: Mapping[str, Any]) -> str:
+    return " ".join(str(utterance["text"]) for utterance in of["utterances"])
