@@ -12,7 +12,8 @@ from callscribe.audio_facts import AudioFacts
 from callscribe.contract.call_kind import CallKind
 from callscribe.contract.schema import SCHEMA_VERSION
 from callscribe.contract.table_keys import transcript_key, transcript_listing
-from callscribe.conversation.call_summary import Flag, SummarySource, flag_names
+from callscribe.conversation.call_summary import Flag, SummarySource
+from callscribe.conversation.flags import flag_names
 from callscribe.conversation.reliability import Reliability
 from callscribe.conversation.roles import RoleAssignment
 from callscribe.conversation.turns import TurnText
@@ -126,6 +127,8 @@ class TranscriptItem:
         callback_requested: whether somebody asks to be called back; None where that is not known.
         complaint: whether somebody complains; None where that is not known.
         cancellation_intent: whether somebody wants to cancel; None where that is not known.
+        urgent: whether somebody has a sign that must be seen at once; None where that is not known.
+        prescription_refill: whether somebody asks for more of what was prescribed; None where that is not known.
         flag_evidence: what speaks for each flag; None where the item has no room.
         cost: what the service charges.
         warnings: what a reader should know before trusting the transcript; None where the item has no room.
@@ -184,6 +187,8 @@ class TranscriptItem:
     callback_requested: bool | None = None
     complaint: bool | None = None
     cancellation_intent: bool | None = None
+    urgent: bool | None = None
+    prescription_refill: bool | None = None
     flag_evidence: tuple[Flag, ...] | None = None
     cost: Cost
     warnings: tuple[str, ...] | None = None

@@ -10,6 +10,7 @@ from callscribe.contract.call_kind import CallKind
 from callscribe.conversation.alignment import SegmentMap
 from callscribe.conversation.call_summary import CallSummary, summarise
 from callscribe.conversation.echo import same_words_on_both_channels
+from callscribe.conversation.flags import FlagSet, flags_of, load_flag_set
 from callscribe.conversation.reliability import Circumstances, Reason, Reliability, reliability_of
 from callscribe.conversation.roles import RoleAssignment, SpeakerRole, assign_roles
 from callscribe.conversation.sentiment import utterance_sentiments
@@ -175,6 +176,7 @@ def build_transcript(
     provenance: Provenance | None,
     created_at: datetime,
     live: LiveCoverage | None = None,
+    flag_set: FlagSet | None = None,
 ) -> Transcript:
     """Normalise what a speech service heard.
 
@@ -186,6 +188,7 @@ def build_transcript(
         provenance: the object the recording came from; None where the call was transcribed live.
         created_at: now, UTC.
         live: how much of the call was transcribed live; None for a recording.
+        flag_set: the flags to look for; without one, those of `conversation.flags.DEFAULT_FLAG_SET`.
     """
     request, recognition = transcription.request, transcription.recognition
     heard = recognition.duration_seconds
@@ -226,7 +229,9 @@ def build_transcript(
         topics=_labels(recognition.topics),
         intents=_labels(recognition.intents),
         entities=recognition.entities,
-        summary=summarise(utterances, recognition, segments),
+        summary=summarise(
+            utterances, recognition, flags_of(tuple(turns), recognition, segments, flag_set or load_flag_set())
+        ),
         cost=transcription.cost,
         live=live,
         warnings=(*recognition.warnings, *audio.warnings, *_oddities(recognition, request, audio)),

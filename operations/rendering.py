@@ -12,7 +12,7 @@ from rich.rule import Rule
 from rich.table import Table
 from rich.text import Text
 
-from callscribe.conversation.call_summary import flag_names
+from callscribe.conversation.flags import flag_names
 from callscribe.live.call import SAMPLE_RATE
 from callscribe.live.coverage import BEGINNING_NOT_PROVEN, END_NOT_PROVEN, STOP_TIMESTAMP, covered_seconds
 

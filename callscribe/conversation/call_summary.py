@@ -1,16 +1,13 @@
 """What the call was about: a short text and the flags a clinic acts on."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import cache
-from re import Pattern
 from typing import Final
 
-from callscribe.conversation.alignment import SegmentMap
-from callscribe.conversation.phrases import Spoken, negation, phrase, spoken
+from callscribe.conversation.phrases import spoken
+from callscribe.conversation.quotes import Quote
 from callscribe.conversation.utterances import Role, Utterance
-from callscribe.data_files import load
-from callscribe.recognition import Mention, Recognition
+from callscribe.recognition import Recognition
 from callscribe.serialization import OpenEnum
 
 
@@ -26,14 +23,19 @@ class FlagEvidence:
     """Why a flag is raised.
 
     Attributes:
-        turn: index into the transcript's utterances; None for an intent or topic that fits no turn.
-        source: `phrase`, `intent` or `topic`.
-        rule: name of the rule in the lexicon.
+        turn: index into the transcript's utterances; None in older documents for an intent or topic that fits none.
+        source: `phrase` for what somebody says, `answer` for an offer or a question that the customer says yes to,
+            `intent` or `topic`.
+        rule: act and rule of the lexicon, or the label of the speech service's.
+        quote: the words; None for an intent or topic, and in what was stored before they were noted.
+        certainty: 0 to 1, how sure it is, by rule, role and recognition of the words; None where that was not noted.
     """
 
     turn: int | None
     source: str
     rule: str
+    quote: Quote | None = None
+    certainty: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,7 +68,7 @@ class CallSummary:
     Attributes:
         text: the summary.
         source: who wrote it.
-        flags: one for each flag of the lexicon, in its order; none where the call cannot be judged, so that no flag is
+        flags: one for each flag of the set, in its order; none where the call cannot be judged, so that no flag is
             known.
     """
 
@@ -90,31 +92,28 @@ class CallSummary:
         raise KeyError(name)
 
 
-def summarise(utterances: Sequence[Utterance], recognition: Recognition, segments: SegmentMap) -> CallSummary:
+def summarise(utterances: Sequence[Utterance], recognition: Recognition, flags: tuple[Flag, ...]) -> CallSummary:
     """Sum up a call: the service's summary where there is one, else the customer's concern and the agent's last word.
 
-    Flags come from phrases (`lexicons/flags-v1.json`), mainly the customer's, and from the service's intents and
-    topics. A negated phrase does not count where the lexicon says so, nor does an intent or topic found in the same
-    turn.
+    Args:
+        utterances: what was said, in order of time.
+        recognition: where the service's summary comes from.
+        flags: the flags, from `flags`.
     """
-    speech = [spoken(utterance.text) for utterance in utterances]
-    flags = tuple(
-        _flag(name, rules, utterances, speech, recognition, segments) for name, rules in _flag_rules().items()
-    )
     if recognition.summary is not None and recognition.summary.succeeded:
         return CallSummary(
             text=recognition.summary.text, source=SummarySource(recognition.summary.service), flags=flags
         )
     if not utterances:
         return CallSummary(text=_NO_SPEECH, source=SummarySource.NONE, flags=flags)
-    return CallSummary(text=_extract(utterances, speech), source=SummarySource.EXTRACT, flags=flags)
+    return CallSummary(text=_extract(utterances), source=SummarySource.EXTRACT, flags=flags)
 
 
-def _extract(utterances: Sequence[Utterance], speech: Sequence[Spoken]) -> str:
+def _extract(utterances: Sequence[Utterance]) -> str:
     """Quote the first thing of substance the customer said and the last the agent said before the farewell."""
-    substantial = [
-        turn for turn, said in zip(utterances, speech, strict=True) if len(said.words) >= _EXTRACT_MIN_WORDS
-    ] or list(utterances)
+    substantial = [turn for turn in utterances if len(spoken(turn.text).words) >= _EXTRACT_MIN_WORDS] or list(
+        utterances
+    )
     concern = next((turn for turn in substantial if turn.role is not Role.AGENT), substantial[0])
     outcome = next((turn for turn in reversed(substantial) if turn.role is not Role.CUSTOMER), substantial[-1])
     quoted = [concern] if outcome is concern or outcome.start < concern.start else [concern, outcome]
@@ -125,90 +124,3 @@ def _shortened(text: str) -> str:
     if len(text) <= _EXTRACT_MAX_CHARACTERS:
         return text
     return f"{text[:_EXTRACT_MAX_CHARACTERS].rsplit(' ', 1)[0]} …"
-
-
-@dataclass(frozen=True, slots=True)
-class _FlagRules:
-    negatable: bool
-    customer: tuple[tuple[str, Pattern[str]], ...]
-    agent: tuple[tuple[str, Pattern[str]], ...]
-    intents: Pattern[str] | None
-    topics: Pattern[str] | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _FlagInFile:
-    negatable: bool
-    customer: Mapping[str, str]
-    agent: Mapping[str, str]
-    intents: str | None
-    topics: str | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _FlagsFile:
-    flags: Mapping[str, _FlagInFile]
-
-
-@cache
-def _flag_rules() -> dict[str, _FlagRules]:
-    file = load(_FlagsFile, "lexicons", "flags-v1")
-    return {
-        name: _FlagRules(
-            negatable=flag.negatable,
-            customer=tuple((rule, phrase(expression)) for rule, expression in flag.customer.items()),
-            agent=tuple((rule, phrase(expression)) for rule, expression in flag.agent.items()),
-            intents=phrase(flag.intents) if flag.intents else None,
-            topics=phrase(flag.topics) if flag.topics else None,
-        )
-        for name, flag in file.flags.items()
-    }
-
-
-def flag_names() -> Sequence[str]:
-    """Names of all flags, in the order of `lexicons/flags-v1.json`."""
-    return tuple(_flag_rules())
-
-
-def _flag(
-    name: str,
-    rules: _FlagRules,
-    utterances: Sequence[Utterance],
-    speech: Sequence[Spoken],
-    recognition: Recognition,
-    segments: SegmentMap,
-) -> Flag:
-    evidence: list[FlagEvidence] = []
-    denied: set[int] = set()
-    for turn, (utterance, said) in enumerate(zip(utterances, speech, strict=True)):
-        patterns = rules.agent if utterance.role is Role.AGENT else rules.customer
-        answers = {rule: _said(pattern, said, negatable=rules.negatable) for rule, pattern in patterns}
-        first = next((rule for rule, answer in answers.items() if answer), None)
-        if first is not None:
-            evidence.append(FlagEvidence(turn=turn, source="phrase", rule=first))
-        elif False in answers.values():
-            denied.add(turn)
-    evidence.extend(_labelled("intent", rules.intents, recognition.intents, segments, denied))
-    evidence.extend(_labelled("topic", rules.topics, recognition.topics, segments, denied))
-    return Flag(name=name, evidence=tuple(evidence))
-
-
-def _said(pattern: Pattern[str], said: Spoken, *, negatable: bool) -> bool | None:
-    """True if the phrase was said, False if only with a negation, None if not at all."""
-    found = None
-    for match in pattern.finditer(said.text):
-        if not negatable or not negation().applies(said, match.start()):
-            return True
-        found = False
-    return found
-
-
-def _labelled(
-    source: str, pattern: Pattern[str] | None, mentions: Sequence[Mention], segments: SegmentMap, denied: set[int]
-) -> Iterator[FlagEvidence]:
-    for mention in mentions:
-        if pattern is None or pattern.search(spoken(mention.label).text) is None:
-            continue
-        turns = segments.turns(mention.start_word, mention.end_word, mention.text)
-        if denied.isdisjoint(turns):
-            yield FlagEvidence(turn=turns.most_common(1)[0][0] if turns else None, source=source, rule=mention.label)

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from rich.console import Console, RenderableType
 
-from callscribe.conversation.call_summary import flag_names
+from callscribe.conversation.flags import flag_names
 from callscribe.deepgram.options import TranscriptionOptions
 from callscribe.documents import ArchivePointers, quality_attribute, to_item
 from callscribe.judgement.quality import load_rubric, score

@@ -15,9 +15,9 @@ from typing import Final, Protocol
 
 import msgspec
 
+from callscribe.conversation.clauses import Answer, Clause, Standing, answer, clauses
 from callscribe.conversation.phrases import phrase
 from callscribe.conversation.utterances import Role
-from callscribe.judgement.clauses import Answer, Clause, Standing, answer, clauses
 
 _TERM: Final = re.compile(r"<([a-z][a-z0-9-]*)>")
 _SPEAKERS: Final = {

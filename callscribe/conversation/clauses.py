@@ -404,7 +404,7 @@ def _positive_questions(tokens: list[Token], language: Language) -> list[Token]:
             and (
                 len(result) == 1
                 or result[-2].mark
-                or result[-2].word in file.question_words
+                or (result[-2].word in file.question_words and result[-2].word != "why")
                 or result[-2].word in file.starters
             )
         ):

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 import msgspec
 import pytest
 
+from callscribe.conversation.acts import Act, Acts, ActsFile, Conversation, InvalidActs
+from callscribe.conversation.clauses import Answer, Standing, answer, clauses, english
 from callscribe.conversation.utterances import Role
 from callscribe.data_files import load, names
-from callscribe.judgement.acts import Act, Acts, ActsFile, Conversation, InvalidActs
-from callscribe.judgement.clauses import Answer, Standing, answer, clauses, english
 
 FILES = [name for name in names("lexicons") if name.startswith("acts-")]
 ACTS = {name: Acts(load(ActsFile, "lexicons", name)) for name in FILES}

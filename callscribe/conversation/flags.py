@@ -1,0 +1,329 @@
+"""Flags of a call: what a clinic acts on, raised by speech acts, with the words that raise them.
+
+A flag set is data, `flag_sets`: it says which acts of a lexicon raise a flag, which offers do once they are accepted,
+and what takes it back. A label of the speech service's, an intent or a topic, counts on the customer's turns, from a
+confidence on, and where no rule found the contrary in the words.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from re import Pattern
+from typing import Annotated, Final, NamedTuple
+
+import msgspec
+
+from callscribe.conversation.acts import Acts, ActsFile, Conversation, Found, InvalidActs
+from callscribe.conversation.alignment import SegmentMap
+from callscribe.conversation.call_summary import Flag, FlagEvidence
+from callscribe.conversation.clauses import Answer, Standing
+from callscribe.conversation.phrases import phrase, spoken
+from callscribe.conversation.quotes import quote
+from callscribe.conversation.turns import Turn
+from callscribe.conversation.utterances import Role
+from callscribe.data_files import load
+from callscribe.recognition import Mention, Recognition
+from callscribe.serialization import InvalidData
+
+DEFAULT_FLAG_SET: Final = "eye-clinic-v1"
+
+_NAME: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
+# How many turns later a withdrawal still speaks of what was asked for, and a new appointment of one that is not kept.
+_TAKEN_BACK_WITHIN: Final = 8
+_YIELDS_BEFORE: Final = 2
+_YIELDS_AFTER: Final = 6
+
+
+class InvalidFlagSet(ValueError):
+    """A flag set does not fit the schema; the message names the place."""
+
+
+class FlagRules(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What raises one flag.
+
+    Attributes:
+        title: for people, as the rest of a sentence that begins "In this call".
+        acts: acts that raise it.
+        accepted: offers, or questions, of the agent that raise it where the customer says yes.
+        not_accepted_in: a flag that, once raised, leaves acceptance without meaning: who is told to come at once asks
+            for nothing.
+        taken_back_by: acts of the customer that take back what was asked for last.
+        taken_back_by_denial: whether a later denial of its acts takes it back, such as "don't call me".
+        yields: for an act, the flag beside which it raises nothing: who cannot come, and takes another day, does not
+            cancel.
+        intents: expression for intents of the speech service; None for none.
+        topics: expression for topics of the speech service; None for none.
+        alerts: whether somebody is told at once.
+    """
+
+    title: str
+    acts: Annotated[tuple[str, ...], msgspec.Meta(min_length=1)]
+    accepted: tuple[str, ...] = ()
+    not_accepted_in: str | None = None
+    taken_back_by: tuple[str, ...] = ()
+    taken_back_by_denial: bool = False
+    yields: Mapping[str, str] = {}
+    intents: str | None = None
+    topics: str | None = None
+    alerts: bool = False
+
+
+class FlagSetFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A flag set, as its file has it.
+
+    Attributes:
+        name: name of the file.
+        version: counted up with every change of a set that is in use.
+        description: for whoever reads the file.
+        acts: name of the lexicon of acts.
+        least_label_confidence: 0 to 1, from which a label of the speech service's counts.
+        flags: the flags by name, in order.
+    """
+
+    name: str
+    version: int
+    description: str
+    acts: str
+    least_label_confidence: float
+    flags: Annotated[Mapping[str, FlagRules], msgspec.Meta(min_length=1)]
+
+
+class FlagSet:
+    """A flag set with the acts that it names.
+
+    Raises:
+        InvalidFlagSet: it names what is not there; the message names the place.
+    """
+
+    def __init__(self, file: FlagSetFile, acts: Acts) -> None:
+        self.file = file
+        self.acts = acts
+        for name, rules in file.flags.items():
+            known = acts.names
+            for act in (*rules.acts, *rules.accepted, *rules.taken_back_by, *rules.yields):
+                if act not in known:
+                    raise InvalidFlagSet(f"flags.{name}: there is no act {act}")
+            for other in (rules.not_accepted_in, *rules.yields.values()):
+                if other is not None and other not in file.flags:
+                    raise InvalidFlagSet(f"flags.{name}: there is no flag {other}")
+        self._labels = {
+            (name, source): _label(expression, f"flags.{name}.{source}s")
+            for name, rules in file.flags.items()
+            for source, expression in (("intent", rules.intents), ("topic", rules.topics))
+            if expression is not None
+        }
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of the flags, in order."""
+        return tuple(self.file.flags)
+
+    @property
+    def alerting(self) -> tuple[str, ...]:
+        """Names of the flags of which somebody is told at once."""
+        return tuple(name for name, rules in self.file.flags.items() if rules.alerts)
+
+    def label(self, flag: str, source: str) -> Pattern[str] | None:
+        """The expression for labels of a `source`, `intent` or `topic`; None where they do not count."""
+        return self._labels.get((flag, source))
+
+
+def _label(expression: str, place: str) -> Pattern[str]:
+    try:
+        return phrase(expression)
+    except ValueError as error:
+        raise InvalidFlagSet(f"{place}: {error}") from error
+
+
+@cache
+def load_flag_set(name: str = DEFAULT_FLAG_SET) -> FlagSet:
+    """Read `flag_sets/{name}.json`, and the lexicon that it names.
+
+    Raises:
+        InvalidFlagSet: no such set, or it does not fit the schema.
+    """
+    # The name comes from configuration and must not lead out of the folder.
+    if not _NAME.fullmatch(name):
+        raise InvalidFlagSet("a flag set's name has small letters, digits and hyphens only")
+    try:
+        file = load(FlagSetFile, "flag_sets", name)
+    except FileNotFoundError:
+        raise InvalidFlagSet(f"there is no flag set {name}") from None
+    except InvalidData as error:
+        raise InvalidFlagSet(str(error)) from None
+    if file.name != name:
+        raise InvalidFlagSet(f"{name}: the name inside is {file.name}")
+    if not _NAME.fullmatch(file.acts):
+        raise InvalidFlagSet("a lexicon's name has small letters, digits and hyphens only")
+    try:
+        return FlagSet(file, Acts(load(ActsFile, "lexicons", file.acts)))
+    except FileNotFoundError:
+        raise InvalidFlagSet(f"there is no lexicon {file.acts}") from None
+    except (InvalidData, InvalidActs) as error:
+        raise InvalidFlagSet(str(error)) from None
+
+
+def flag_names() -> tuple[str, ...]:
+    """Names of the flags of the default set, in order."""
+    return load_flag_set().names
+
+
+class _Reason(NamedTuple):
+    """Something that speaks for a flag."""
+
+    found: Found
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Call:
+    turns: tuple[Turn, ...]
+    said: Conversation
+    flags: FlagSet
+
+
+def flags_of(
+    turns: tuple[Turn, ...], recognition: Recognition, segments: SegmentMap, flag_set: FlagSet
+) -> tuple[Flag, ...]:
+    """Raise the flags of a call, one for each of the set, in its order.
+
+    Args:
+        turns: the turns of the call.
+        recognition: where intents and topics come from.
+        segments: which utterances they speak of.
+        flag_set: the flags.
+    """
+    call = _Call(turns, Conversation(turns, flag_set.acts), flag_set)
+    spoken_for = _reasons(call)
+    return tuple(
+        Flag(
+            name=name,
+            evidence=(
+                *(_evidence(call, reason) for reason in spoken_for[name]),
+                *_labelled(call, name, recognition, segments),
+            ),
+        )
+        for name in flag_set.names
+    )
+
+
+def alerts_of(turns: tuple[Turn, ...], flag_set: FlagSet) -> tuple[str, ...]:
+    """Names of the flags that are raised by these turns and of which somebody is told at once, in their order."""
+    reasons = _reasons(_Call(turns, Conversation(turns, flag_set.acts), flag_set))
+    return tuple(name for name in flag_set.alerting if reasons[name])
+
+
+def _reasons(call: _Call) -> dict[str, list[_Reason]]:
+    rules = call.flags.file.flags
+    found = {name: list(_raised(call, flag)) for name, flag in rules.items()}
+    accepted = {name: list(_accepted(call, flag)) for name, flag in rules.items()}
+    for name, flag in rules.items():
+        other = flag.not_accepted_in
+        if other is None or not (found[other] or accepted[other]):
+            found[name] += accepted[name]
+        found[name].sort(key=lambda reason: _place(reason.found))
+    found = {
+        name: [reason for reason in reasons if not _yields(rules[name], reason, found)]
+        for name, reasons in found.items()
+    }
+    return _kept(call, found)
+
+
+def _raised(call: _Call, flag: FlagRules) -> Iterator[_Reason]:
+    for act in flag.acts:
+        for found in call.said.stands(act):
+            yield _Reason(found, "phrase")
+
+
+def _accepted(call: _Call, flag: FlagRules) -> Iterator[_Reason]:
+    for offer in flag.accepted:
+        for _, reply, said in call.said.answered(offer):
+            if said is Answer.YES:
+                yield _Reason(reply, "answer")
+
+
+def _place(found: Found) -> tuple[int, int]:
+    return found.turn, found.clause
+
+
+def _yields(flag: FlagRules, reason: _Reason, found: Mapping[str, Sequence[_Reason]]) -> bool:
+    other = flag.yields.get(reason.found.act)
+    if other is None:
+        return False
+    turn = reason.found.turn
+    return any(-_YIELDS_BEFORE <= one.found.turn - turn <= _YIELDS_AFTER for one in found[other])
+
+
+def _kept(call: _Call, found: dict[str, list[_Reason]]) -> dict[str, list[_Reason]]:
+    """Leave out what was taken back later: by a denial of the act, or by an act that takes back what came last."""
+    rules = call.flags.file.flags
+    kept = dict(found)
+    for name, flag in rules.items():
+        if not flag.taken_back_by_denial:
+            continue
+        denials = [_place(one) for act in flag.acts for one in call.said.find(act) if one.standing is Standing.NEGATED]
+        if denials:
+            kept[name] = [reason for reason in kept[name] if _place(reason.found) > max(denials)]
+    takers = {act for flag in rules.values() for act in flag.taken_back_by}
+    for taken in sorted((one for act in takers for one in call.said.stands(act)), key=_place):
+        open_ones = [
+            (_place(reason.found), name)
+            for name, flag in rules.items()
+            if taken.act in flag.taken_back_by
+            for reason in kept[name]
+            if _place(reason.found) < _place(taken) and taken.turn - reason.found.turn <= _TAKEN_BACK_WITHIN
+        ]
+        if open_ones:
+            _, name = max(open_ones)
+            kept[name] = [reason for reason in kept[name] if _place(reason.found) > _place(taken)]
+    return kept
+
+
+def _evidence(call: _Call, reason: _Reason) -> FlagEvidence:
+    found = reason.found
+    turn = call.turns[found.turn]
+    sure = found.certainty * (turn.role_confidence or 0.5) * (1.0 if turn.confidence is None else turn.confidence)
+    return FlagEvidence(
+        turn=turn.utterances[0] if turn.utterances else None,
+        source=reason.source,
+        rule=f"{found.act}/{found.rule}",
+        quote=quote(call.turns, found.turn, found.first_word, found.last_word),
+        certainty=round(sure, 2),
+    )
+
+
+def _labelled(call: _Call, name: str, recognition: Recognition, segments: SegmentMap) -> Iterator[FlagEvidence]:
+    of_utterance = {utterance: index for index, turn in enumerate(call.turns) for utterance in turn.utterances}
+    denied = {
+        found.turn for act in call.flags.file.flags[name].acts for found in call.said.find(act) if not found.stands
+    }
+    for source, mentions in (("intent", recognition.intents), ("topic", recognition.topics)):
+        pattern = call.flags.label(name, source)
+        if pattern is None:
+            continue
+        for mention in mentions:
+            if _counts(mention, pattern, call.flags.file.least_label_confidence):
+                utterances = segments.turns(mention.start_word, mention.end_word, mention.text)
+                turns = Counter[int]()
+                for utterance, weight in utterances.items():
+                    turns[of_utterance[utterance]] += weight
+                if turns and denied.isdisjoint(turns) and _of_customer(call, turns):
+                    yield FlagEvidence(
+                        turn=utterances.most_common(1)[0][0],
+                        source=source,
+                        rule=mention.label,
+                        certainty=mention.confidence,
+                    )
+
+
+def _counts(mention: Mention, pattern: Pattern[str], least: float) -> bool:
+    sure = mention.confidence is not None and mention.confidence >= least
+    return sure and pattern.search(spoken(mention.label).text) is not None
+
+
+def _of_customer(call: _Call, turns: Counter[int]) -> bool:
+    """Whether the customer says most of a piece of the call."""
+    theirs = sum(weight for turn, weight in turns.items() if call.turns[turn].role is Role.CUSTOMER)
+    return 2 * theirs > turns.total()
