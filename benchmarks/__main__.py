@@ -11,7 +11,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from benchmarks import assembly, burst, cost, latency, machine, plain, usage
+from benchmarks import analyst, assembly, burst, cost, latency, machine, plain, usage
 from benchmarks.live import figures as live
 from benchmarks.live import handover, size
 from benchmarks.report import Figures, refresh
@@ -75,6 +75,7 @@ def measure(scratch: Path) -> Iterator[Figures]:
     lines = cost.bill(call)
     yield cost.comparison_figures(lines, call.deepgram_usd)
     yield cost.aws_figures(lines)
+    yield analyst.figures()
     yield cost.monthly_figures(application.resources(assembly.PRODUCT_STAGE).values())
 
 

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Final, Literal
 
 import msgspec
 
+from callscribe.analysis.stored import AnalysisItem
 from callscribe.audio_facts import AudioFacts
 from callscribe.contract.call_kind import CallKind
 from callscribe.contract.schema import SCHEMA_VERSION
@@ -134,6 +135,7 @@ class TranscriptItem:
         warnings: what a reader should know before trusting the transcript; None where the item has no room.
         reliability: whether what is concluded from the call can be relied on; None where that was not asked.
         quality: how well the call was handled; None until it was judged.
+        analysis: what a language model says about the call, beside the rules; None where none was asked.
         expires_at: when DynamoDB deletes the item, in seconds since 1970; None where it is kept for ever.
     """
 
@@ -194,6 +196,7 @@ class TranscriptItem:
     warnings: tuple[str, ...] | None = None
     reliability: Reliability | None = None
     quality: QualityScore | None = None
+    analysis: AnalysisItem | None = None
     expires_at: int | None = None
 
 
@@ -385,6 +388,11 @@ def _recorded(provenance: Provenance | None) -> dict[str, Any]:
         "recording_last_modified": provenance.last_modified,
         "recording_sequencer": provenance.sequencer,
     }
+
+
+def analysis_attributes(analysis: AnalysisItem, cost: Cost) -> dict[str, Any]:
+    """Write an analysis, and the cost of the call with it, as they stand on a transcript's item."""
+    return {"analysis": attribute(encode(analysis)), "cost": attribute(encode(cost))}
 
 
 def quality_attribute(quality: QualityScore) -> dict[str, Any]:

@@ -1,7 +1,9 @@
 """AWS CDK constructs that transcribe every Amazon Connect call with Deepgram, in your own account."""
 
+from callscribe.analysis.prices import ModelPrices
 from callscribe.deepgram.prices import DeepgramPrices
 from callscribe.recordings.clinics import ClinicRules
+from constructs_lib.bedrock_analyst import BedrockAnalyst
 from constructs_lib.connect_wiring import ConnectWiring, MediaStreamStorage, RecordingStorage
 from constructs_lib.deepgram_options import DeepgramOptions
 from constructs_lib.deepgram_secret import DeepgramSecret
@@ -18,6 +20,7 @@ from constructs_lib.transcription_function import TranscriptionFunction
 from constructs_lib.transcription_workflow import TranscriptionWorkflow
 
 __all__ = [
+    "BedrockAnalyst",
     "CallLimits",
     "Capacity",
     "ClinicRules",
@@ -30,6 +33,7 @@ __all__ = [
     "LiveStreamer",
     "LiveTranscriptFeed",
     "MediaStreamStorage",
+    "ModelPrices",
     "RecordingBucket",
     "RecordingLimits",
     "RecordingPolicy",

@@ -16,7 +16,14 @@ from aws_cdk import aws_stepfunctions_tasks as tasks
 from constructs import Construct
 
 from callscribe.contract.events import CALL_TRANSCRIBED, EVENT_SOURCE
-from callscribe.contract.messages import AdmitMessage, ScoreMessage, StoreMessage, TranscribeMessage, written
+from callscribe.contract.messages import (
+    AdmitMessage,
+    AnalyseMessage,
+    ScoreMessage,
+    StoreMessage,
+    TranscribeMessage,
+    written,
+)
 from callscribe.contract.schema import SCHEMA_VERSION
 from callscribe.contract.table_keys import EXPIRY, FAILED_PARTITION, ItemKey, claim_key, failed_admission_key
 from constructs_lib._functions import RuntimeFunction
@@ -41,6 +48,8 @@ _STARTUP = Duration.seconds(15)
 _QUICK_CALL = Duration.seconds(30)
 _LONGEST_CAUSE = 1000  # characters
 _LONGEST_ERROR = 200  # characters
+_ERROR_NAME: Final = f"{{% $substring($states.errorOutput.Error, 0, {_LONGEST_ERROR}) %}}"
+_TRIES_OF_WHAT_IS_OPTIONAL: Final = 2
 _SHORTEST_WAIT: Final = 30  # seconds, where the admission names none
 
 # What is told of a transcript: ids, figures and places.
@@ -79,6 +88,7 @@ class Definition:
         table: Holds the claims.
         max_wait: Longest wait for a transcription, including the wait in *queue*.
         retain_for: Age at which the record of a failed admission is deleted. Default: never.
+        analyse: Has the call read by a language model. Default: nobody reads it.
         enrichment: A step of one's own. Default: none.
         failed_enrichments: Where failed enrichments go that their calls do not wait for.
     """
@@ -99,10 +109,12 @@ class Definition:
         table: dynamodb.ITableV2,
         max_wait: Duration,
         retain_for: Duration | None = None,
+        analyse: RuntimeFunction | None = None,
         enrichment: EnrichmentStep | None = None,
         failed_enrichments: sqs.IQueue | None = None,
     ) -> None:
         self._scope, self._table = scope, table
+        self._analyse = analyse
         self._enrichment, self._failed_enrichments = enrichment, failed_enrichments
         self._longest_seconds: dict[str, int] = {}
         self._send_to_failed_calls = self._build_send_to_failed_calls(failed_calls)
@@ -123,10 +135,12 @@ class Definition:
                     )
                     .otherwise(
                         self._build_score(score).next(
-                            self._build_enrichment(
-                                self._build_announce(bus)
-                                .next(self._build_complete())
-                                .next(sfn.Succeed.jsonata(scope, "Transcribed"))
+                            self._build_analysis(
+                                self._build_enrichment(
+                                    self._build_announce(bus)
+                                    .next(self._build_complete())
+                                    .next(sfn.Succeed.jsonata(scope, "Transcribed"))
+                                )
                             )
                         )
                     )
@@ -248,6 +262,41 @@ class Definition:
         )
         return self._or_record_failure(state, "Score")
 
+    @property
+    def _detail(self) -> dict[str, Any]:
+        """What is told of a transcript, by what there is to tell of it."""
+        return {**_DETAIL, **({"analysis": "{% $analysis %}"} if self._analyse else {})}
+
+    def _build_analysis(self, following: sfn.IChainable) -> sfn.IChainable:
+        """Build the step in which a language model reads the call, if there is one, and go on to *following*.
+
+        The call goes on in any case: the function tells of a model that fails, and of its own failure its error does.
+        """
+        function = self._analyse
+        if function is None:
+            return following
+        figures = "{% $merge([$stored, {'figures': $states.result.Payload.figures}]) %}"
+        state = self._invoke(
+            "Analyse",
+            function,
+            payload=written(
+                AnalyseMessage,
+                call_id="{% $recording.call_id %}",
+                recording_id="{% $recording.recording_id %}",
+                transcript="{% $stored.transcript %}",
+                again=False,
+            ),
+            assign={"analysis": "{% $states.result.Payload.analysis %}", "stored": figures},
+            # The call need not wait for long for what it can go on without.
+            retries=(OF_THROTTLED_FUNCTIONS, Retry(errors=("States.ALL",), attempts=_TRIES_OF_WHAT_IS_OPTIONAL)),
+        )
+        state.add_catch(
+            following,
+            errors=["States.ALL"],
+            assign={"analysis": {"status": "failed", "reason": _ERROR_NAME}},
+        )
+        return state.next(following)
+
     def _build_enrichment(self, announcement: sfn.IChainable) -> sfn.IChainable:
         """Build the step of one's own, if there is one, and go on to *announcement*."""
         step = self._enrichment
@@ -258,16 +307,15 @@ class Definition:
         if step.function:
             tries.insert(0, OF_THROTTLED_FUNCTIONS)
         self._repeat(state, "Enrich", tries, timeout=step.timeout)
-        error = f"{{% $substring($states.errorOutput.Error, 0, {_LONGEST_ERROR}) %}}"
         if step.on_failure == "fail":
             # Without its cause, which may hold what was said: the step is not ours.
-            failure = {"error": error, "cause": "the enrichment failed: see its own log", "step": "Enrich"}
+            failure = {"error": _ERROR_NAME, "cause": "the enrichment failed: see its own log", "step": "Enrich"}
             state.add_catch(self._record_failure, errors=["States.ALL"], assign={"failure": failure})
         else:
             state.add_catch(
                 self._build_keep_failed_enrichment(announcement),
                 errors=["States.ALL"],
-                assign={"enrichment": {"status": "failed", "error": error}},
+                assign={"enrichment": {"status": "failed", "error": _ERROR_NAME}},
             )
         return state.next(announcement)
 
@@ -276,7 +324,7 @@ class Definition:
             self._scope,
             "Enrich",
             lambda_function=cast(lambda_.IFunction, step.function),
-            payload=sfn.TaskInput.from_object(dict(_DETAIL)),
+            payload=sfn.TaskInput.from_object(self._detail),
             outputs="{% $states.input %}",
             assign={"enrichment": {"status": "succeeded"}},
             retry_on_service_exceptions=False,
@@ -287,7 +335,7 @@ class Definition:
         return sfn.Parallel.jsonata(
             self._scope,
             "Enrich",
-            arguments=_DETAIL,
+            arguments=self._detail,
             outputs="{% $states.input %}",
             assign={"enrichment": {"status": "succeeded"}},
         ).branch(cast(sfn.IChainable, step.states))
@@ -300,7 +348,7 @@ class Definition:
             message_body=sfn.TaskInput.from_object(
                 {
                     "schema_version": SCHEMA_VERSION,
-                    "call": _DETAIL,
+                    "call": self._detail,
                     "execution": _EXECUTION,
                     "error": "{% $enrichment.error %}",
                 }
@@ -323,7 +371,7 @@ class Definition:
                     source=EVENT_SOURCE,
                     detail_type=CALL_TRANSCRIBED,
                     detail=sfn.TaskInput.from_object(
-                        {**_DETAIL, **({"enrichment": "{% $enrichment %}"} if self._enrichment else {})}
+                        {**self._detail, **({"enrichment": "{% $enrichment %}"} if self._enrichment else {})}
                     ),
                 )
             ],
@@ -457,7 +505,13 @@ class Definition:
         return state
 
     def _invoke(
-        self, name: str, function: RuntimeFunction, *, payload: Mapping[str, str], assign: Mapping[str, str]
+        self,
+        name: str,
+        function: RuntimeFunction,
+        *,
+        payload: Mapping[str, Any],
+        assign: Mapping[str, str],
+        retries: Sequence[Retry] = OF_FUNCTIONS,
     ) -> sfn.TaskStateBase:
         state = tasks.LambdaInvoke.jsonata(
             self._scope,
@@ -469,7 +523,7 @@ class Definition:
             retry_on_service_exceptions=False,
             task_timeout=sfn.Timeout.duration(function.timeout.plus(_STARTUP)),
         )
-        self._repeat(state, name, OF_FUNCTIONS, timeout=function.timeout.plus(_STARTUP))
+        self._repeat(state, name, retries, timeout=function.timeout.plus(_STARTUP))
         return state
 
     def _update_claim(

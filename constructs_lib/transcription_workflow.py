@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Literal
 
-from aws_cdk import Duration, Names, RemovalPolicy
+from aws_cdk import Duration, Names, RemovalPolicy, Stack
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_cloudwatch_actions as cloudwatch_actions
 from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_events as events
+from aws_cdk import aws_events_targets as targets
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_lambda as lambda_
@@ -22,9 +23,11 @@ from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
 
 from callscribe.contract.events import CALL_TRANSCRIBED, EVENT_SOURCE
+from callscribe.contract.messages import AnalyseMessage, written
 from callscribe.contract.object_keys import REPLIES, TRANSCRIPTS
 from callscribe.environments.functions import (
     AdmitRecordingEnvironment,
+    AnalyseCallEnvironment,
     ChannelRole,
     ScoreQualityEnvironment,
     StoreTranscriptEnvironment,
@@ -36,6 +39,7 @@ from constructs_lib._functions import RuntimeFunction, SharedByFunctions
 from constructs_lib._logs import LogSettings
 from constructs_lib._recording_rules import collect_silent_ends, start_on_recordings
 from constructs_lib._state_machine import Definition
+from constructs_lib.bedrock_analyst import BedrockAnalyst
 from constructs_lib.deepgram_options import DeepgramOptions
 from constructs_lib.enrichment_step import EnrichmentStep
 from constructs_lib.function_settings import FunctionSettings
@@ -49,6 +53,8 @@ TranscriptSource = Literal["batch", "live"]
 _QUEUE_RETENTION = Duration.days(14)
 # A claim outlives its execution by this, so that two executions never hold it at once.
 _CLAIM_MARGIN = Duration.minutes(5)
+# What an analysis takes beside the answers it waits for: the pauses between requests, and reading and writing.
+_ANALYSIS_MARGIN = Duration.minutes(1)
 
 
 class TranscriptionWorkflow(Construct):
@@ -84,6 +90,8 @@ class TranscriptionWorkflow(Construct):
         policy: Which recordings are transcribed where there is a transcript already. Default: ``RecordingPolicy()``.
         limits: How long a recording may be, and how long it waits. Default: ``RecordingLimits()``.
         requests: How long Deepgram may take for a recording, and how often it is asked. Default: ``RequestLimits()``.
+        analyst: A language model that reads each call, of a recording or live, after the rules have. Default: the rules
+            alone, which cost nothing.
         enrichment: A step of your own, before a transcript is announced. Default: none.
         functions: What the functions run on, and where. Default: ``FunctionSettings()``.
         log_retention: How long logs are kept. Default: a year.
@@ -114,6 +122,8 @@ class TranscriptionWorkflow(Construct):
     """Turns Deepgram's reply into the transcript."""
     score_function: lambda_.Function
     """Rates the call."""
+    analyse_function: lambda_.Function | None
+    """Has the call read by a language model; None where there is no analyst."""
     alarms: Mapping[str, cloudwatch.Alarm]
     """The alarms by construct id."""
     alarm_topic: sns.ITopic
@@ -142,6 +152,7 @@ class TranscriptionWorkflow(Construct):
         limits: RecordingLimits | None = None,
         requests: RequestLimits | None = None,
         retain_for: Duration | None = None,
+        analyst: BedrockAnalyst | None = None,
         enrichment: EnrichmentStep | None = None,
         functions: FunctionSettings | None = None,
         key: kms.IKey | None = None,
@@ -184,9 +195,11 @@ class TranscriptionWorkflow(Construct):
         self._admit = self._add_admit(instance_arn)
         self._store = self._add_store(options, channel_roles, retain_for)
         self._score = self._add_score()
+        self._analyse = None if analyst is None else self._add_analyse(analyst)
         self.admit_function = self._admit.function
         self.store_function = self._store.function
         self.score_function = self._score.function
+        self.analyse_function = None if self._analyse is None else self._analyse.function
 
         definition = self._add_states(limits, retain_for, enrichment)
         longest_execution = limits.max_wait.plus(definition.longest_steps)
@@ -350,6 +363,56 @@ class TranscriptionWorkflow(Construct):
         )
         return score
 
+    def _add_analyse(self, analyst: BedrockAnalyst) -> RuntimeFunction:
+        stack = Stack.of(self)
+        analyst.check_regions(stack)
+        settings = analyst.settings
+        analyse = RuntimeFunction(
+            self,
+            "Analyse",
+            self._shared,
+            reads=AnalyseCallEnvironment,
+            description="Has the call read by a language model, and checks what it cites",
+            timeout=Duration.seconds(settings.max_attempts * settings.request_timeout_seconds).plus(_ANALYSIS_MARGIN),
+            memory_mib=512,
+            without_failed_events="a live call is announced before it is analysed; its item shows that it is not, and "
+            "operations.analyse has it done",
+        )
+        role, archive = analyse.role, self._archive
+        analyse.configure(
+            AnalyseCallEnvironment(
+                table_name=self._table.table_name,
+                archive_bucket=archive.bucket_name,
+                rubric=DEFAULT_RUBRIC,
+                analyst=settings,
+            )
+        )
+        analyst.allow_use(role, stack)
+        _grants.allow_objects(role, archive, "s3:GetObject", "s3:PutObject", prefix=TRANSCRIPTS, write=True)
+        _grants.allow_listing(role, archive)
+        _grants.allow_items(role, self._table, "dynamodb:UpdateItem")
+        _nag.acknowledge_wildcards(
+            role, {archive.arn_for_objects(f"{TRANSCRIPTS}*"): "transcripts are named by clinic, day and call"}
+        )
+        # Live calls are transcribed, judged and announced elsewhere.
+        detail = "$.detail"
+        message = written(
+            AnalyseMessage,
+            call_id=events.EventField.from_path(f"{detail}.call_id"),
+            recording_id=None,
+            transcript={
+                name: events.EventField.from_path(f"{detail}.transcript.{name}")
+                for name in ("pk", "sk", "bucket", "key")
+            },
+            again=False,
+        )
+        self.on_call_transcribed(
+            "AnalyseLive",
+            of="live",
+            target=targets.LambdaFunction(analyse.function, event=events.RuleTargetInput.from_object(message)),
+        )
+        return analyse
+
     def _add_states(
         self, limits: RecordingLimits, retain_for: Duration | None, enrichment: EnrichmentStep | None
     ) -> Definition:
@@ -364,6 +427,7 @@ class TranscriptionWorkflow(Construct):
             table=self._table,
             max_wait=limits.max_wait,
             retain_for=retain_for,
+            analyse=self._analyse,
             enrichment=enrichment,
             failed_enrichments=self.failed_enrichments,
         )
@@ -396,7 +460,8 @@ class TranscriptionWorkflow(Construct):
                 level=sfn.LogLevel.ALL,
             ),
         )
-        functions: list[lambda_.IFunction] = [step.function for step in (self._admit, self._store, self._score)]
+        steps = (self._admit, self._store, self._score, self._analyse)
+        functions: list[lambda_.IFunction] = [step.function for step in steps if step is not None]
         if enrichment and enrichment.function:
             functions.append(enrichment.function)
         _nag.acknowledge_wildcards(
@@ -531,6 +596,22 @@ class TranscriptionWorkflow(Construct):
                 actions=["lambda:InvokeFunction"],
                 resource_arns=[self.store_function.function_arn],
             )
+        )
+
+    def grant_analyse(self, grantee: iam.IGrantable) -> iam.Grant:
+        """Allow *grantee* to have stored calls analysed anew.
+
+        To find them, it takes the right to read the table as well.
+
+        Raises:
+            ValueError: If there is no analyst.
+        """
+        if self.analyse_function is None:
+            raise ValueError("there is no analyst to be asked: set analyst")
+        return iam.Grant.add_to_principal(
+            grantee=grantee,
+            actions=["lambda:InvokeFunction"],
+            resource_arns=[self.analyse_function.function_arn],
         )
 
     def grant_read_transcripts(self, grantee: iam.IGrantable) -> iam.Grant:

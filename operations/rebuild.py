@@ -21,17 +21,16 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import msgspec
 from botocore.exceptions import BotoCoreError, ClientError
 from rich.console import Console
 from rich.text import Text
 
 from callscribe.contract.messages import RebuildAnswer, RebuildMessage, RebuildRequest
-from callscribe.contract.object_keys import TRANSCRIPTS, clinic_transcripts
-from callscribe.serialization import InvalidData, decode_json, encode_json
+from callscribe.contract.object_keys import TRANSCRIPTS, clinic_transcripts, is_document
 from operations import environment
 from operations.call_store import CallStore
 from operations.environment import Environment, UnusableEnvironment
+from operations.functions import InvocationFailed, invoke
 
 if TYPE_CHECKING:
     from mypy_boto3_s3.client import S3Client
@@ -56,12 +55,6 @@ class Result:
     key: str
     outcome: str
     reason: str = ""
-
-
-class _FunctionError(msgspec.Struct, rename={"message": "errorMessage"}):
-    """What Lambda answers for a function that ended with an error (Lambda developer guide, "Python exceptions")."""
-
-    message: str = "the function ended"
 
 
 class Rebuild:
@@ -91,30 +84,19 @@ class Rebuild:
         with ThreadPoolExecutor(_AT_ONCE) as workers:
             for prefix in prefixes:
                 for page in self._s3.get_paginator("list_objects_v2").paginate(Bucket=self._bucket, Prefix=prefix):
-                    yield from workers.map(self._rebuild, [entry["Key"] for entry in page.get("Contents", [])])
+                    keys = (entry["Key"] for entry in page.get("Contents", []))
+                    yield from workers.map(self._rebuild, filter(is_document, keys))
 
     def _rebuild(self, key: str) -> Result:
         message = RebuildMessage(rebuild=RebuildRequest(key=key, dry_run=self._dry_run))
         try:
-            answer = self._functions.invoke(FunctionName=self._function, Payload=encode_json(message))
-            payload = answer["Payload"].read()
-        except (ClientError, BotoCoreError) as error:
-            return Result(key=key, outcome="failed", reason=_code(error))
-        try:
-            if "FunctionError" in answer:
-                failure = decode_json(_FunctionError, payload, "the function's error")
-                return Result(key=key, outcome="failed", reason=failure.message)
-            told = decode_json(RebuildAnswer, payload, "the function's answer")
-        except InvalidData as invalid:
-            return Result(key=key, outcome="failed", reason=str(invalid))
+            told = invoke(self._functions, self._function, message, RebuildAnswer)
+        except InvocationFailed as failed:
+            return Result(key=key, outcome="failed", reason=str(failed))
         if not told.outcome:
             return Result(key=key, outcome="failed", reason="the function knows no rebuild: deploy this version first")
         reason = "somebody else wrote it at this moment; repeat this" if told.outcome == "changed" else told.reason
         return Result(key=key, outcome=told.outcome, reason=reason)
-
-
-def _code(error: ClientError | BotoCoreError) -> str:
-    return error.response["Error"]["Code"] if isinstance(error, ClientError) else type(error).__name__
 
 
 def prefixes_of_call(target: Environment, call_id: str) -> list[str]:

@@ -44,6 +44,7 @@ class BatchStack(Stack):
             policy=settings.policy,
             limits=settings.limits,
             requests=settings.requests,
+            analyst=settings.analyst,
             retain_for=settings.retain_for,
             functions=settings.functions,
         )
@@ -56,4 +57,6 @@ class BatchStack(Stack):
         CfnOutput(self, "FailedCallsQueueUrl", value=self.workflow.failed_calls.queue_url)
         CfnOutput(self, "StrandedCallsQueueUrl", value=self.workflow.stranded_calls.queue_url)
         CfnOutput(self, "StoreFunctionName", value=self.workflow.store_function.function_name)
+        if self.workflow.analyse_function is not None:
+            CfnOutput(self, "AnalyseFunctionName", value=self.workflow.analyse_function.function_name)
         CfnOutput(self, "EventBusName", value=self.workflow.bus.event_bus_name)

@@ -15,6 +15,7 @@ from msgspec import Struct, structs
 
 from callscribe.serialization import InvalidData, decode_json
 from constructs_lib import (
+    BedrockAnalyst,
     CallLimits,
     Capacity,
     ClinicRules,
@@ -149,6 +150,8 @@ class Settings:
     """How long a recording may be, and how long it waits."""
     requests: RequestLimits = field(default_factory=RequestLimits)
     """How long Deepgram may take for a recording, and how often it is asked."""
+    analyst: BedrockAnalyst | None = None
+    """A language model that reads each call after the rules have. Default: the rules alone."""
     alarm_emails: tuple[str, ...] = ()
     """Who is told of alarms. Each address confirms its subscription once."""
 

@@ -112,6 +112,26 @@ class Enrichment:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AnalysisFigures:
+    """What became of the analysis by a language model. What the rules say stands in any case.
+
+    Attributes:
+        status: `succeeded`, `failed`, or `skipped` for a call that is not to be judged or too long.
+        reason: Code of why there is none; absent or null after a success.
+        urgency: `emergency`, `urgent` or `routine`; absent or null where that is not known.
+        score: 0 to 100; absent or null where it is not known.
+        dropped: Answers and citations that were left out because what they cite was not said; null where nothing was
+            answered.
+    """
+
+    status: str
+    reason: str | None = None
+    urgency: str | None = None
+    score: int | None = None
+    dropped: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CallTranscribed:
     """`detail` of the event "Call Transcribed": a transcript is in the table and in the archive. It has no words.
 
@@ -129,6 +149,8 @@ class CallTranscribed:
         quality: How well the call was handled.
         live: How much of the call a live transcript holds; absent or null for one of a recording.
         enrichment: What became of the step of one's own; absent or null where there is none, as for live calls.
+        analysis: What became of the analysis; absent or null where no analyst is set, and for live calls, which are
+            announced before.
     """
 
     version: str = "1"
@@ -144,6 +166,7 @@ class CallTranscribed:
     quality: QualityFigure
     live: LiveFigures | None = None
     enrichment: Enrichment | None = None
+    analysis: AnalysisFigures | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 from msgspec import Meta
 
-from callscribe.contract.events import TranscriptPlace
+from callscribe.contract.events import AnalysisFigures, TranscriptFigures, TranscriptPlace
 
 Name = Annotated[str, Meta(min_length=1)]
 
@@ -119,6 +119,36 @@ class ScoreMessage:
 
     recording: dict[str, Any]
     transcript: TranscriptPlace
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AnalyseMessage:
+    """Asks for a stored transcript to be read by an analyst.
+
+    Attributes:
+        call_id: The call.
+        recording_id: Identity of the recording's content; None for a live transcript.
+        transcript: Where the transcript is.
+        again: Whether the analyst is asked although there is an opinion for the same question.
+    """
+
+    call_id: Name
+    recording_id: str | None = None
+    transcript: TranscriptPlace
+    again: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AnalyseAnswer:
+    """What became of an `AnalyseMessage`.
+
+    Attributes:
+        analysis: What became of the analysis.
+        figures: Figures of the transcript, the cost of the analysis among them.
+    """
+
+    analysis: AnalysisFigures
+    figures: TranscriptFigures
 
 
 def written(message: type, **values: Any) -> dict[str, Any]:

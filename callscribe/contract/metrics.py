@@ -17,7 +17,9 @@ class FunctionMetric(StrEnum):
     `RATE_LIMITED`: the service's refusals for too many requests. `REQUESTS`: requests sent to it, refused and failed
     ones included. `AUDIO_SECONDS`: audio transcribed, whatever its channels. `TROUBLED_CALL_AGE`: how long a call has
     waited that could not be transcribed once more. `CLINIC_CONFLICTS`: what named another clinic than the call's, once
-    for each.
+    for each. `ANALYST_REQUESTS`: requests sent to a language model. `ANALYSES_FAILED`: calls of which it has no
+    opinion. `ANSWERS_DROPPED`: answers and citations of it that were left out because what they cite was not said, or
+    they fit no question.
     """
 
     RATE_LIMITED = "DeepgramRateLimited"
@@ -31,6 +33,9 @@ class FunctionMetric(StrEnum):
     MESSAGES_REFUSED = "MessagesRefused"
     MESSAGES_RETURNED = "MessagesReturned"
     CLINIC_CONFLICTS = "ClinicConflicts"
+    ANALYST_REQUESTS = "AnalystRequests"
+    ANALYSES_FAILED = "AnalysesFailed"
+    ANSWERS_DROPPED = "AnswersDropped"
 
 
 class StreamerCount(StrEnum):

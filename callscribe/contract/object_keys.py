@@ -11,6 +11,10 @@ TRANSCRIPTS: Final = "transcripts/"
 """Key prefix of the transcript documents, gzip."""
 
 
+_GZIP: Final = ".json.gz"
+_ANALYSIS: Final = ".analysis."
+
+
 def reply_key(recording_id: str) -> str:
     """Key of the speech service's reply about a recording."""
     return f"{REPLIES}{recording_id}.json.gz"
@@ -25,6 +29,21 @@ def document_key(clinic_id: str, day: str, call_id: str, kind: CallKind, recordi
     """Key of the transcript document of a recording, below its clinic and day (yyyy-mm-dd)."""
     name = f"{call_id}.ivr" if kind is CallKind.IVR else call_id
     return f"{clinic_transcripts(clinic_id)}{day}/{name}/{recording_id}.json.gz"
+
+
+def analysis_key(document: str, question: str) -> str:
+    """Key of an analysis beside the document that it is of.
+
+    Args:
+        document: Key of the document.
+        question: Identity of what was asked.
+    """
+    return f"{document.removesuffix(_GZIP)}{_ANALYSIS}{question}{_GZIP}"
+
+
+def is_document(key: str) -> bool:
+    """Whether a key below `TRANSCRIPTS` is that of a transcript document, and not of an analysis of one."""
+    return _ANALYSIS not in key.rpartition("/")[2]
 
 
 def live_document_key(clinic_id: str, day: str, call_id: str) -> str:

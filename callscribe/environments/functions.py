@@ -8,6 +8,7 @@ from typing import Annotated, ClassVar, Literal
 
 from msgspec import Meta
 
+from callscribe.analysis.settings import AnalystSettings
 from callscribe.contract import metrics
 from callscribe.contract.limits import (
     LONGEST_RECORDING_SECONDS,
@@ -142,6 +143,22 @@ class ScoreQualityEnvironment(FunctionEnvironment, frozen=True, kw_only=True):
 
     archive_bucket: str
     rubric: str
+
+
+class AnalyseCallEnvironment(FunctionEnvironment, frozen=True, kw_only=True):
+    """What the function is told that has calls read by an analyst.
+
+    Attributes:
+        archive_bucket: Bucket of transcripts.
+        rubric: By which calls are judged.
+        analyst: How the language model is asked.
+    """
+
+    MODULE = "analyse_call"
+
+    archive_bucket: str
+    rubric: str
+    analyst: AnalystSettings
 
 
 class StartLiveCallEnvironment(FunctionEnvironment, frozen=True, kw_only=True):

@@ -130,6 +130,22 @@ class Archive:
         }
 
 
+class TranscriptMissing(SafeError):
+    """The document of a transcript is not in the archive."""
+
+
+def document_in(archive: Archive, key: str) -> bytes:
+    """Return the document of a transcript.
+
+    Raises:
+        TranscriptMissing: There is none.
+    """
+    archived = archive.read(key)
+    if archived is None:
+        raise TranscriptMissing("Transcript.Missing", "the archived transcript is gone; redrive the call")
+    return archived.content
+
+
 def refused(error: ClientError) -> bool:
     """Say whether S3 has refused something that it will refuse again, until somebody changes rights, bucket or key.
 

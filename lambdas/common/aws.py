@@ -6,12 +6,14 @@ boto3 itself would wait 60 seconds for a connection and 60 for each read: longer
 from __future__ import annotations
 
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
 import boto3
 from botocore.config import Config
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from mypy_boto3_connect import ConnectClient
     from mypy_boto3_dynamodb.service_resource import Table
     from mypy_boto3_events import EventBridgeClient
@@ -33,6 +35,13 @@ PROMPT_CONFIG = CONFIG.merge(
 S3_CONFIG = CONFIG.merge(
     Config(signature_version="s3v4", s3={"addressing_style": "virtual", "us_east_1_regional_endpoint": "regional"})
 )
+
+
+class Converse(Protocol):
+    """The one operation of `bedrock-runtime` that is used."""
+
+    def converse(self, **request: Any) -> Mapping[str, Any]:
+        """Ask a model and wait for its whole answer."""
 
 
 @cache
@@ -57,6 +66,18 @@ def sts() -> STSClient:
 def sqs(config: Config = CONFIG) -> SQSClient:
     """Return the SQS client."""
     return boto3.client("sqs", config=config)
+
+
+def bedrock(*, endpoint: str | None, read_timeout: float) -> Converse:
+    """Return a client of Amazon Bedrock that sends each request once.
+
+    Args:
+        endpoint: Base URL; `None` for the region's.
+        read_timeout: Longest wait for an answer, in seconds.
+    """
+    once = CONFIG.merge(Config(read_timeout=read_timeout, retries={"mode": "standard", "total_max_attempts": 1}))
+    client: Converse = cast("Any", boto3).client("bedrock-runtime", endpoint_url=endpoint, config=once)
+    return client
 
 
 @cache

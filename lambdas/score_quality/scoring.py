@@ -8,17 +8,14 @@ from botocore.exceptions import ClientError
 
 from callscribe.documents import from_document, quality_attribute
 from callscribe.judgement.quality import QualityScore, Rubric, score
-from lambdas.common.errors import SafeError, error_code
+from lambdas.common.archive import document_in
+from lambdas.common.errors import error_code
 from lambdas.common.observability import logger
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.service_resource import Table
 
     from lambdas.common.archive import Archive
-
-
-class TranscriptMissing(SafeError):
-    """The document of the transcript is not in the archive."""
 
 
 class Scoring:
@@ -43,10 +40,7 @@ class Scoring:
         Raises:
             TranscriptMissing: There is no such document.
         """
-        archived = self._archive.read(document_key)
-        if archived is None:
-            raise TranscriptMissing("Transcript.Missing", "the archived transcript is gone; redrive the call")
-        quality = score(from_document(archived.content), self._rubric)
+        quality = score(from_document(document_in(self._archive, document_key)), self._rubric)
         try:
             self._table.update_item(
                 Key={"PK": pk, "SK": sk},

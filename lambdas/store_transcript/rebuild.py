@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from lambdas.common.transcript_builder import BuiltTranscript, TranscriptBuilder
 
 # What stands on an item beside its transcript and its score.
-_STAYING = ("live", EXPIRY)
+_STAYING = ("live", "analysis", EXPIRY)
 
 
 class Outcome(StrEnum):
@@ -147,6 +147,9 @@ class Rebuilder:
     def _put(self, built: BuiltTranscript, item: Mapping[str, Any]) -> bool:
         """Write the item anew, unless it has changed since it was read."""
         staying = {name: item[name] for name in _STAYING if name in item}
+        if "analysis" in item:
+            # What it cost is among what the call did.
+            staying["cost"] = item["cost"]
         quality = quality_attribute(score(built.transcript, self._rubric))
         try:
             self._table.put_item(

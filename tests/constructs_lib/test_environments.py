@@ -19,7 +19,7 @@ from callscribe.environments.functions import (
 from callscribe.environments.streamer import StreamerEnvironment
 from callscribe.judgement.quality import load_rubric
 from callscribe.recordings.clinics import ClinicRules
-from constructs_lib import DeepgramOptions, LiveTranscriptFeed
+from constructs_lib import BedrockAnalyst, DeepgramOptions, LiveTranscriptFeed
 from constructs_lib._functions import RuntimeFunction
 from tests.conftest import ROOT
 from tests.constructs_lib.live_parts import container, new_streamer, variables
@@ -35,7 +35,7 @@ class Deployed:
 
     def __init__(self) -> None:
         stack, live_stack = new_stack(), new_stack()
-        new_workflow(stack, clinics=CLINICS, options=OPTIONS)
+        new_workflow(stack, clinics=CLINICS, options=OPTIONS, analyst=BedrockAnalyst(model="amazon.nova-lite-v1:0"))
         live = new_streamer(live_stack, feed=LiveTranscriptFeed(live_stack, "Feed"), options=OPTIONS)
         live_template = Template.from_stack(live_stack)
         self.functions: dict[str, dict[str, str]] = {}

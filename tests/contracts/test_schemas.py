@@ -126,4 +126,8 @@ def test_the_state_machine_tells_what_the_event_has() -> None:
         if entry["DetailType"] == CALL_TRANSCRIBED
     )
     # A recording's transcript has no live figures.
-    assert entry["Detail"].keys() == {field.name for field in fields(CallTranscribed)} - {"live", "enrichment"}
+    assert entry["Detail"].keys() == {field.name for field in fields(CallTranscribed)} - {
+        "live",
+        "enrichment",
+        "analysis",
+    }

@@ -5,19 +5,12 @@ Unlike the local speech server it fetches no audio, so the URL it is given need 
 
 from __future__ import annotations
 
-import json
-import socket
-import struct
-import threading
-from collections import deque
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
-from urllib.parse import parse_qs, urlsplit
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
-from tests.patience import PATIENCE_SECONDS
+from tests.fakes.scripted_api import Answer, ScriptedApi
+
+__all__ = ["Answer", "FakeDeepgram"]
 
 REQUEST_ID = "0f6c8a34-5d1e-4b7a-9c2f-3e1d5b7a9c2f"
 TURNS = (
@@ -31,35 +24,6 @@ TURNS = (
 """The call that is answered unless a test says otherwise: channel, start in seconds, words, sentiment score."""
 TELLING_WORDS = ("Lakeside", "Marla", "glaucoma", "Abernathy", "Quentin", "Farrowdale")
 """Words of that call which no log line, event or state may hold."""
-
-
-@dataclass(frozen=True)
-class Request:
-    """One request, as it came."""
-
-    path: str
-    parameters: Mapping[str, list[str]]
-    headers: Mapping[str, str]
-    body: dict[str, Any]
-
-
-@dataclass(frozen=True)
-class Answer:
-    """What one request gets.
-
-    Args:
-        status: HTTP status.
-        body: Body; anything but bytes is written as JSON.
-        headers: Further headers.
-        reset: Break the connection off instead.
-        hold: Wait for this first, for a minute at most.
-    """
-
-    status: int = 200
-    body: Any = None
-    headers: Mapping[str, str] = field(default_factory=dict)
-    reset: bool = False
-    hold: threading.Event | None = None
 
 
 def refusal(status: int, code: str, message: str = "no") -> Answer:
@@ -127,100 +91,11 @@ def _alternative(utterances: list[dict[str, Any]]) -> dict[str, Any]:
     }
 
 
-class FakeDeepgram:
-    """The server, on a port of its own on loopback.
+class FakeDeepgram(ScriptedApi):
+    """The server, on a port of its own on loopback."""
 
-    Attributes:
-        url: Base URL.
-        requests: The requests so far.
-        most_parallel: The most requests that were under way at once.
-    """
+    headers: ClassVar[Mapping[str, str]] = {"dg-request-id": REQUEST_ID}
 
-    def __init__(self) -> None:
-        fake = self
-
-        class Handler(BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-
-            def do_POST(self) -> None:
-                fake._answer(self)
-
-            def log_message(self, format: str, *args: Any) -> None:  # noqa: A002
-                """Say nothing."""
-
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._server.daemon_threads = True
-        self._lock = threading.Lock()
-        self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
-        self.reset()
-
-    def reset(self) -> None:
-        """Forget every request and answer."""
-        self.requests: list[Request] = []
-        self.most_parallel = 0
-        self._parallel = 0
-        self._answers: deque[Answer] = deque()
-        self._usual = Answer(body=transcription())
-
-    def answer(self, *answers: Answer, then: Answer | None = None) -> None:
-        """Give the next requests these answers, in order.
-
-        Args:
-            answers: One answer for each request.
-            then: What every request after them gets. Default: a transcription.
-        """
-        self._answers.extend(answers)
-        if then is not None:
-            self._usual = then
-
-    @contextmanager
-    def running(self) -> Iterator[FakeDeepgram]:
-        """Serve until the block ends."""
-        thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
-        thread.start()
-        try:
-            yield self
-        finally:
-            self._server.shutdown()
-            self._server.server_close()
-
-    def _answer(self, handler: BaseHTTPRequestHandler) -> None:
-        address = urlsplit(handler.path)
-        body = handler.rfile.read(int(handler.headers.get("Content-Length", 0)))
-        with self._lock:
-            self.requests.append(
-                Request(
-                    path=address.path,
-                    parameters=parse_qs(address.query),
-                    headers={name.lower(): value for name, value in handler.headers.items()},
-                    body=json.loads(body),
-                )
-            )
-            answer = self._answers.popleft() if self._answers else self._usual
-            self._parallel += 1
-            self.most_parallel = max(self.most_parallel, self._parallel)
-        try:
-            if answer.hold is not None:
-                answer.hold.wait(PATIENCE_SECONDS)
-            _send(handler, answer)
-        except OSError:
-            handler.close_connection = True  # the client left
-        finally:
-            with self._lock:
-                self._parallel -= 1
-
-
-def _send(handler: BaseHTTPRequestHandler, answer: Answer) -> None:
-    if answer.reset:
-        # Closed without lingering, a connection is reset.
-        handler.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-        handler.connection.close()
-        handler.close_connection = True
-        return
-    content = answer.body if isinstance(answer.body, bytes) else json.dumps(answer.body).encode()
-    handler.send_response(answer.status)
-    for name, value in {"Content-Type": "application/json", "dg-request-id": REQUEST_ID, **answer.headers}.items():
-        handler.send_header(name, value)
-    handler.send_header("Content-Length", str(len(content)))
-    handler.end_headers()
-    handler.wfile.write(content)
+    def usual_answer(self) -> Answer:
+        """Return a transcription."""
+        return Answer(body=transcription())

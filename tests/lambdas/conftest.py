@@ -15,6 +15,7 @@ from moto import mock_aws
 os.environ.setdefault("POWERTOOLS_SERVICE_NAME", "callscribe-tests")
 os.environ.setdefault("POWERTOOLS_METRICS_NAMESPACE", "CallScribe")
 
+from tests.fakes.bedrock import FakeBedrock
 from tests.fakes.deepgram import FakeDeepgram
 from tests.lambdas.cloud import PRESIGNER_ROLE, REGION, Cloud
 
@@ -48,6 +49,18 @@ def _deepgram_server() -> Iterator[FakeDeepgram]:
 def deepgram(_deepgram_server: FakeDeepgram) -> FakeDeepgram:
     _deepgram_server.reset()
     return _deepgram_server
+
+
+@pytest.fixture(scope="session")
+def _bedrock_server() -> Iterator[FakeBedrock]:
+    with FakeBedrock().running() as server:
+        yield server
+
+
+@pytest.fixture
+def bedrock(_bedrock_server: FakeBedrock) -> FakeBedrock:
+    _bedrock_server.reset()
+    return _bedrock_server
 
 
 @pytest.fixture

@@ -20,6 +20,7 @@ from lambdas.common.archive import VOCABULARY_TERMS, Archive
 from lambdas.common.claims import Claims
 from tests.callscribe.live_calls import CALL_ID, CONVERSATION, live_item, utterance_item
 from tests.conftest import ROOT
+from tests.fakes.bedrock import FakeBedrock
 from tests.fakes.contact_flow import CONTACT_ID, contact_event, contact_flow_event
 from tests.fakes.deepgram import Answer, FakeDeepgram, transcription
 from tests.lambdas.cloud import EXECUTION, REGION, Cloud, Context, Tasks, recording, take_claim
@@ -28,8 +29,11 @@ FUNCTIONS: Final = sorted(path.parent.name for path in (ROOT / "lambdas").glob("
 """Every function there is, by its folder."""
 
 KEY: Final = "0123456789abcdef0123456789abcdef01234567"
+MODEL: Final = "amazon.nova-lite-v1:0"
 PHONE: Final = "+1 555 010 7788"
 
+_GETS_WORDS: Final = ("dynamodb", "s3", "bedrock-runtime")
+"""The services that words are for."""
 _READS: Final = ("Get", "Head", "List", "Query", "Scan", "Describe", "Receive", "Assume", "BatchGet")
 
 
@@ -45,14 +49,16 @@ class Stage:
         cloud: Buckets and table.
         environment: The functions' variables.
         deepgram: Deepgram.
+        bedrock: Amazon Bedrock.
         tasks: The tasks of the state machine.
-        sent: What was sent to any service but the table and the archive.
+        sent: What was sent to any service but the table, the archive and the language model.
         writes: Calls that changed something.
     """
 
     cloud: Cloud
     environment: pytest.MonkeyPatch
     deepgram: FakeDeepgram
+    bedrock: FakeBedrock
     tasks: Tasks
     sent: list[str] = field(default_factory=list)
     writes: list[str] = field(default_factory=list)
@@ -77,7 +83,7 @@ class Stage:
 
         def watched(client: Any, operation: str, arguments: Any) -> Any:
             service = client.meta.service_model.service_name
-            if service not in ("dynamodb", "s3"):
+            if service not in _GETS_WORDS:
                 self.sent.append(json.dumps(arguments, default=str))
             if operation.startswith(_READS):
                 return call(client, operation, arguments)
@@ -155,6 +161,14 @@ def _score_quality(stage: Stage) -> dict[str, Any]:
     return {"recording": event["recording"], "transcript": stage.invoke("store_transcript", event)["transcript"]}
 
 
+def _analyse_call(stage: Stage) -> dict[str, Any]:
+    event = _store_transcript(stage)
+    settings = {"model": MODEL, "price_model": MODEL, "endpoint": stage.bedrock.url}
+    stage.environment.setenv("ANALYST", json.dumps(settings))
+    transcript = stage.invoke("store_transcript", event)["transcript"]
+    return {"call_id": "call-7", "recording_id": event["recording"]["recording_id"], "transcript": transcript}
+
+
 def _start_live_call(stage: Stage) -> dict[str, Any]:
     stage.environment.setenv("CALLS_QUEUE_URL", stage.queue("calls"))
     return contact_flow_event()
@@ -182,6 +196,7 @@ def _store_live_transcript(stage: Stage) -> dict[str, Any]:
 
 SCENES: Final[dict[str, Scene]] = {
     "admit_recording": _admit_recording,
+    "analyse_call": _analyse_call,
     "end_live_call": _end_live_call,
     "score_quality": _score_quality,
     "start_live_call": _start_live_call,

@@ -12,6 +12,7 @@ import pytest
 from moto.moto_api._internal.models import moto_api_backend
 
 from callscribe.environments.functions import FunctionEnvironment
+from tests.fakes.bedrock import FakeBedrock
 from tests.fakes.deepgram import FakeDeepgram, refusal
 from tests.lambdas.cloud import Cloud, Tasks
 from tests.lambdas.scenes import FUNCTIONS, KEY, SCENES, Killed, Stage
@@ -29,8 +30,14 @@ WAITS_FOR_A_LEASE = {"transcribe_call"}
 
 
 @pytest.fixture
-def stage(cloud: Cloud, function_environment: pytest.MonkeyPatch, deepgram: FakeDeepgram, tasks: Tasks) -> Stage:
-    return Stage(cloud=cloud, environment=function_environment, deepgram=deepgram, tasks=tasks)
+def stage(
+    cloud: Cloud,
+    function_environment: pytest.MonkeyPatch,
+    deepgram: FakeDeepgram,
+    bedrock: FakeBedrock,
+    tasks: Tasks,
+) -> Stage:
+    return Stage(cloud=cloud, environment=function_environment, deepgram=deepgram, bedrock=bedrock, tasks=tasks)
 
 
 def test_every_function_has_a_scene() -> None:

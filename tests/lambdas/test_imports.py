@@ -16,6 +16,7 @@ FUNCTIONS = sorted(path.parent.name for path in (ROOT / "lambdas").glob("*/handl
 HEAVY = ("deepgram", "httpx", "pydantic", "soundfile", "numpy", "moto", "local", "aws_cdk")
 NEEDED: dict[str, set[str]] = {
     "admit_recording": {"pydantic", "soundfile", "numpy"},
+    "analyse_call": set(),
     "transcribe_call": {"deepgram", "httpx", "pydantic"},
     "store_transcript": set(),
     "score_quality": set(),

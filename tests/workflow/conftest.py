@@ -21,6 +21,7 @@ from moto.core.config import DefaultConfig
 
 from app import EnvironmentStage
 from constructs_lib import (
+    BedrockAnalyst,
     ClinicRules,
     DeepgramOptions,
     EnrichmentStep,
@@ -33,6 +34,7 @@ from constructs_lib import (
 )
 from constructs_lib.enrichment_step import OnFailure
 from stacks import environments
+from tests.fakes.bedrock import FakeBedrock
 from tests.fakes.deepgram import FakeDeepgram
 from tests.workflow.cloudformation import ACCOUNT, REGION
 from tests.workflow.harness import Calls, ThriftySession, Workflow
@@ -53,6 +55,7 @@ CHAIN: dict[str, Any] = {
 
 ROOT = Path(__file__).parents[2]
 API_KEY = "0123456789abcdef0123456789abcdef01234567"
+ANALYST_MODEL = "amazon.nova-lite-v1:0"
 MAX_ATTEMPTS = 4
 MOTO: DefaultConfig = {"stepfunctions": {"execute_state_machine": True}, "lambda": {"use_docker": False}}
 
@@ -70,11 +73,25 @@ def deepgram(deepgram_server: FakeDeepgram) -> FakeDeepgram:
 
 
 @pytest.fixture(scope="session")
-def templates(deepgram_server: FakeDeepgram, tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Any]:
+def bedrock_server() -> Iterator[FakeBedrock]:
+    with FakeBedrock().running() as server:
+        yield server
+
+
+@pytest.fixture
+def bedrock(bedrock_server: FakeBedrock) -> FakeBedrock:
+    bedrock_server.reset()
+    return bedrock_server
+
+
+@pytest.fixture(scope="session")
+def templates(
+    deepgram_server: FakeDeepgram, bedrock_server: FakeBedrock, tmp_path_factory: pytest.TempPathFactory
+) -> Mapping[str, Any]:
     """The templates, by stack, of the Local environment and of stacks with a workflow and little else.
 
     These differ in what a new version of a recording does, in whether a live call's recording is transcribed, in how
-    long anything is kept, and in a step of one's own.
+    long anything is kept, in a step of one's own, and in an analyst.
     """
     flags = json.loads((ROOT / "cdk.json").read_text())["context"]
     # Without bundling: the functions run from the sources.
@@ -88,6 +105,9 @@ def templates(deepgram_server: FakeDeepgram, tmp_path_factory: pytest.TempPathFa
     _stack(app, "enriched", endpoint=deepgram_server.url, enrich=_by_function)
     _stack(app, "enriched-or-failed", endpoint=deepgram_server.url, enrich=partial(_by_function, on_failure="fail"))
     _stack(app, "enriched-by-states", endpoint=deepgram_server.url, enrich=_by_states)
+    analyst = BedrockAnalyst(model=ANALYST_MODEL, endpoint=bedrock_server.url)
+    _stack(app, "analysed", endpoint=deepgram_server.url, analyst=analyst)
+    _stack(app, "analysed-and-enriched", endpoint=deepgram_server.url, analyst=analyst, enrich=_by_function)
     _stack(app, "chain", endpoint=deepgram_server.url, policy=when_incomplete, **CHAIN)
     assembly = app.synth()
     return {

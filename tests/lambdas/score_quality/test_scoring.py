@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from callscribe.judgement.quality import QualityScore, load_rubric
-from lambdas.common.archive import Archive
-from lambdas.score_quality.scoring import Scoring, TranscriptMissing
+from lambdas.common.archive import Archive, TranscriptMissing
+from lambdas.score_quality.scoring import Scoring
 from tests.lambdas.cloud import NOW, Cloud, recording
 from tests.lambdas.store_transcript.test_store import TRANSCRIPT_KEY, Shelf
 

@@ -1,0 +1,168 @@
+"""Have a stored transcript read, keep what comes of it beside the document, and show it on the item.
+
+The same question to the same model is asked once: its analysis is found under its own name. Whatever fails, the rules
+have said what they say, and the item tells why there is no more.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from botocore.exceptions import ClientError
+
+from callscribe.analysis.analyst import AnalystFailed, Rules, unfit
+from callscribe.analysis.prices import Usage, with_analysis
+from callscribe.analysis.question import ask
+from callscribe.analysis.stored import Analysis, AnalysisItem, AnalysisStatus, in_short
+from callscribe.contract.object_keys import analysis_key
+from callscribe.documents import analysis_attributes, from_document
+from callscribe.serialization import InvalidData, decode_json, encode_json
+from lambdas.common.archive import document_in
+from lambdas.common.errors import error_code
+from lambdas.common.observability import logger
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import datetime
+
+    from mypy_boto3_dynamodb.service_resource import Table
+
+    from callscribe.analysis.analyst import Analyst
+    from callscribe.analysis.settings import AnalystSettings
+    from callscribe.contract.events import TranscriptPlace
+    from callscribe.cost import Cost
+    from callscribe.judgement.quality import Rubric
+    from callscribe.transcript import Transcript
+    from lambdas.common.archive import Archive
+
+
+@dataclass(frozen=True, kw_only=True)
+class Analysed:
+    """What became of an analysis.
+
+    Attributes:
+        transcript: The transcript.
+        shown: What the item shows of the analysis.
+        cost: What the call cost with it.
+        found: Whether the analysis was there already.
+    """
+
+    transcript: Transcript
+    shown: AnalysisItem
+    cost: Cost
+    found: bool = False
+
+
+class Analysing:
+    """Has transcripts read by one analyst.
+
+    Args:
+        table: The table of transcripts.
+        archive: Where documents and analyses are kept.
+        analyst: Who reads.
+        source: Name of the analyst.
+        settings: How the model is asked.
+        rubric: By which calls are judged.
+        now: Returns the time, UTC.
+    """
+
+    def __init__(
+        self,
+        *,
+        table: Table,
+        archive: Archive,
+        analyst: Analyst,
+        source: str,
+        settings: AnalystSettings,
+        rubric: Rubric,
+        now: Callable[[], datetime],
+    ) -> None:
+        self._table = table
+        self._archive = archive
+        self._analyst = analyst
+        self._source = source
+        self._settings = settings
+        self._rubric = rubric
+        self._now = now
+
+    def analyse(self, place: TranscriptPlace, *, again: bool = False) -> Analysed:
+        """Have a transcript read, unless it was; what comes of it is shown on the item of that very document.
+
+        Args:
+            place: Where the transcript is.
+            again: Whether to ask although there is an analysis of the same question.
+
+        Raises:
+            TranscriptMissing: There is no such document.
+        """
+        transcript = from_document(document_in(self._archive, place.key))
+        question = ask(transcript, self._rubric)
+        key = analysis_key(place.key, question.fingerprint(self._settings.model))
+        kept = self._kept(key)
+        if kept is not None and not again:
+            analysed = self._analysed(transcript, in_short(kept, key=key), kept.usage, found=True)
+        elif (reason := unfit(transcript)) is not None:
+            analysed = self._without(transcript, AnalysisStatus.SKIPPED, reason, Usage())
+        elif question.estimated_tokens > self._settings.max_input_tokens:
+            analysed = self._without(transcript, AnalysisStatus.SKIPPED, "too-long", Usage())
+        else:
+            analysed = self._asked(transcript, document=place.key, key=key, earlier=kept.usage if kept else Usage())
+        self._show(place, analysed)
+        return analysed
+
+    def _kept(self, key: str) -> Analysis | None:
+        archived = self._archive.read(key)
+        if archived is None:
+            return None
+        try:
+            return decode_json(Analysis, archived.content, "the analysis")
+        except InvalidData as error:
+            logger.error("an analysis is unreadable and made anew", error_message=str(error))
+            return None
+
+    def _asked(self, transcript: Transcript, *, document: str, key: str, earlier: Usage) -> Analysed:
+        """Ask the analyst; what answers to the same question took *earlier* is paid for as well."""
+        try:
+            judged = self._analyst.judge(transcript, self._rubric)
+        except AnalystFailed as failed:
+            logger.error("no analysis", error_code=failed.code)
+            return self._without(transcript, AnalysisStatus.FAILED, failed.code, earlier + failed.usage)
+        analysis = Analysis(
+            created_at=self._now(),
+            document=document,
+            rules=Rules().judge(transcript, self._rubric).opinion,
+            analyst=judged.opinion,
+            usage=earlier + judged.usage,
+        )
+        self._archive.write(key, encode_json(analysis))
+        return self._analysed(transcript, in_short(analysis, key=key), analysis.usage)
+
+    def _without(self, transcript: Transcript, status: AnalysisStatus, reason: str, usage: Usage) -> Analysed:
+        shown = AnalysisItem(
+            status=status, reason=reason, source=self._source, model=self._settings.model, created_at=self._now()
+        )
+        return self._analysed(transcript, shown, usage)
+
+    def _analysed(self, transcript: Transcript, shown: AnalysisItem, usage: Usage, *, found: bool = False) -> Analysed:
+        cost = with_analysis(transcript.cost, self._settings.price_model, usage, self._settings.prices)
+        return Analysed(transcript=transcript, shown=shown, cost=cost, found=found)
+
+    def _show(self, place: TranscriptPlace, analysed: Analysed) -> None:
+        """Put the analysis on the item, while that shows the document which was read."""
+        written = analysis_attributes(analysed.shown, analysed.cost)
+        try:
+            self._table.update_item(
+                Key={"PK": place.pk, "SK": place.sk},
+                UpdateExpression="SET analysis = :analysis, cost = :cost",
+                ConditionExpression="transcript_key = :key",
+                ExpressionAttributeValues={
+                    ":analysis": written["analysis"],
+                    ":cost": written["cost"],
+                    ":key": place.key,
+                },
+            )
+        except ClientError as error:
+            if error_code(error) != "ConditionalCheckFailedException":
+                raise
+            logger.info("not noted: the item shows another transcript of the call")

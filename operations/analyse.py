@@ -1,0 +1,141 @@
+"""Have stored calls read by the analyst: ``python -m operations.analyse --environment Dev --clinic ID [--day …]``.
+
+Each call's transcript is read where it is; Deepgram is not asked. A call that the same model was asked about in the
+same way is not paid for again, unless ``--again`` says so; a new model or a new prompt is another question.
+``--call ID`` takes one call, its automated part included.
+
+Exit status: 0 when every call has an analysis or is not to be judged, 1 when one has none, 2 when the environment or
+the arguments are wrong.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+from rich.console import Console
+from rich.text import Text
+
+from callscribe.contract.events import TranscriptPlace
+from callscribe.contract.messages import AnalyseAnswer, AnalyseMessage
+from operations import environment
+from operations.call_store import CallStore
+from operations.environment import Environment, UnusableEnvironment
+from operations.functions import InvocationFailed, invoke
+
+# The function may take three times four minutes and one more (constructs_lib, `BedrockAnalyst`).
+_LONGEST_SECONDS = 800.0
+# Leaves the model's quota to the calls that come in.
+_AT_ONCE = 2
+_DONE = ("succeeded", "skipped")
+_MOST_CALLS = 10_000
+
+
+@dataclass(frozen=True, kw_only=True)
+class Result:
+    """What became of one call.
+
+    Args:
+        call_id: The call.
+        status: ``succeeded``, ``skipped`` or ``failed``.
+        reason: Why there is no analysis.
+    """
+
+    call_id: str
+    status: str
+    reason: str = ""
+
+
+class Analyse:
+    """Has calls of one environment read by its analyst.
+
+    Args:
+        target: The environment.
+        again: Whether what was asked already is asked again.
+
+    Raises:
+        UnusableEnvironment: The environment has no analyst.
+    """
+
+    def __init__(self, target: Environment, *, again: bool) -> None:
+        self._functions = target.client("lambda", read_timeout_seconds=_LONGEST_SECONDS)
+        self._function = target.output("AnalyseFunctionName")
+        self._again = again
+
+    def run(self, items: Iterable[dict[str, Any]]) -> Iterator[Result]:
+        """Have the transcripts of some items read, a few at once, in their order."""
+        with ThreadPoolExecutor(_AT_ONCE) as workers:
+            yield from workers.map(self._analyse, items)
+
+    def _analyse(self, item: dict[str, Any]) -> Result:
+        call_id = str(item["call_id"])
+        message = AnalyseMessage(
+            call_id=call_id,
+            recording_id=item.get("recording_id"),
+            transcript=TranscriptPlace(
+                pk=item["PK"], sk=item["SK"], bucket=item["archive_bucket"], key=item["transcript_key"]
+            ),
+            again=self._again,
+        )
+        try:
+            analysis = invoke(self._functions, self._function, message, AnalyseAnswer).analysis
+        except InvocationFailed as failed:
+            return Result(call_id=call_id, status="failed", reason=str(failed))
+        return Result(call_id=call_id, status=analysis.status, reason=analysis.reason or "")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line; the module says what the exit status means."""
+    parser = argparse.ArgumentParser(prog="operations.analyse", description="Have stored calls read by the analyst.")
+    environment.add_arguments(parser)
+    which = parser.add_mutually_exclusive_group(required=True)
+    which.add_argument("--clinic", metavar="ID", help="the calls of a clinic")
+    which.add_argument("--call", metavar="ID", help="one call")
+    parser.add_argument("--day", type=environment.day, metavar="yyyy-mm-dd", help="with --clinic: only this day (UTC)")
+    parser.add_argument("--again", action="store_true", help="ask, and pay, although the same was asked before")
+    arguments = parser.parse_args(argv)
+    if arguments.day and not arguments.clinic:
+        parser.error("--day goes with --clinic")
+    console, errors = Console(), Console(stderr=True)
+    try:
+        target = environment.connect(arguments)
+        results = Analyse(target, again=arguments.again).run(_items(target, arguments))
+        return _run(console, results)
+    except (UnusableEnvironment, ClientError, BotoCoreError) as error:
+        errors.print(Text(str(error)))
+        return 2
+
+
+def _items(target: Environment, arguments: argparse.Namespace) -> list[dict[str, Any]]:
+    """Find the transcripts; each item whole, because lists have figures only."""
+    table = target.table()
+    store = CallStore(table=table, s3=target.s3())
+    if arguments.call:
+        found = [item for item in store.of_call(arguments.call) if item["type"] == "transcript"]
+    else:
+        found = store.of_clinic(arguments.clinic, day=arguments.day, limit=_MOST_CALLS)
+    items = (table.get_item(Key={"PK": item["PK"], "SK": item["SK"]}).get("Item") for item in found)
+    return [item for item in items if item is not None]
+
+
+def _run(console: Console, results: Iterator[Result]) -> int:
+    counts: Counter[str] = Counter()
+    for result in results:
+        counts[result.status] += 1
+        if result.reason:
+            console.print(Text(f"{result.call_id}: {result.status}, {result.reason}"), soft_wrap=True)
+    left = counts.total() - sum(counts[status] for status in _DONE)
+    console.print(
+        f"{counts.total()} calls: {counts['succeeded']} analysed, {counts['skipped']} not to be judged, {left} failed."
+    )
+    return int(left > 0)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
