@@ -66,6 +66,7 @@ class _LanguageFile:
     have_and_do: frozenset[str]
     determiners: frozenset[str]
     adverbial: frozenset[str]
+    verbs_of_it: frozenset[str]
     negators: tuple[str, ...]
     no_negation: tuple[str, ...]
     reported: str
@@ -445,7 +446,8 @@ def _cuts(tokens: list[Token], cut: int, index: int, file: _LanguageFile, *, aft
             token.word in file.adverbial for token in tokens[cut:index]
         )
     if word in ("it", "you", "that", "this", "there"):
-        return following in file.auxiliaries and previous.word not in file.takes_clause and previous.word != "about"
+        opens = following in file.auxiliaries or (word == "it" and following in file.verbs_of_it)
+        return opens and previous.word not in file.takes_clause and previous.word != "about"
     if word in file.auxiliaries:
         # A question begins without a mark: "… on tuesday can you …".
         return (
@@ -472,25 +474,15 @@ def _asking(tokens: list[Token], index: int, file: _LanguageFile) -> bool:
 def _opens_condition(tokens: list[Token], index: int, file: _LanguageFile) -> Standing | None:
     word = tokens[index].word
     following = tokens[index + 1].word if index + 1 < len(tokens) else ""
-    previous = tokens[index - 1] if index else None
+    previous = tokens[index - 1].word if index and not tokens[index - 1].mark else ""
+    if previous == "it" and index > 1:
+        # "I'd appreciate it if …"
+        previous = tokens[index - 2].word
     if word in ("in", "just") and following == "case":
         return Standing.HYPOTHETICAL
-    if word in file.hypothetical:
-        asks_whether = previous is not None and not previous.mark and previous.word in file.asks_whether
-        return None if asks_whether else Standing.HYPOTHETICAL
-    if word in file.temporal:
-        if previous is not None and previous.word in (
-            "know",
-            "see",
-            "out",
-            "sure",
-            "remember",
-            "tell",
-            "of",
-            "or",
-            "and",
-        ):
-            return None
+    if word in file.hypothetical and previous not in file.asks_whether:
+        return Standing.HYPOTHETICAL
+    if word in file.temporal and previous not in file.asks_when:
         opens = following in file.subjects or (word in ("when", "once", "while") and following in file.determiners)
         return Standing.TEMPORAL if opens else None
     return None
