@@ -93,6 +93,9 @@ class TranscriptItem:
         etag: ETag of the recording.
         recording_last_modified: when S3 got the recording, UTC, to the second.
         recording_sequencer: S3's hexadecimal text that orders the writes of one key, also within a second.
+        same_content_last_modified: when S3 got the newest recording with the same content, which was put after the one
+            that is transcribed and is not transcribed itself, UTC, to the second; None where there is none.
+        same_content_sequencer: the sequencer of that recording.
         live: how much of the call was transcribed live; None where it was not followed.
         archive_bucket: bucket of the archive.
         transcript_key: where the whole document is in the archive.
@@ -158,6 +161,8 @@ class TranscriptItem:
     etag: str | None = None
     recording_last_modified: datetime | None = None
     recording_sequencer: str | None = None
+    same_content_last_modified: datetime | None = None
+    same_content_sequencer: str | None = None
     live: LiveCoverage | None = None
     archive_bucket: str
     transcript_key: str

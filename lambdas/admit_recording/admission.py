@@ -26,16 +26,17 @@ from callscribe.live.recorded_time import possible_time
 from callscribe.recordings.calls import CallRecording, StartSource, with_start
 from callscribe.recordings.keys import NotACall, RecordingKey, UnknownExtension, UnknownLayout, parse_key
 from callscribe.recordings.recording import AdmittedRecording, RecordingObject
+from callscribe.serialization import encode
 from lambdas.admit_recording.contents import Contents, Ours
 from lambdas.admit_recording.decision import Decision, Rejected, Verdict
 from lambdas.admit_recording.live_policy import LiveEvidence
 from lambdas.admit_recording.waiting import pause_seconds
 from lambdas.common.claims import Claims, Duplicate
-from lambdas.common.errors import error_code
+from lambdas.common.errors import TransientError, error_code
 from lambdas.common.live_calls import live_state_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from mypy_boto3_dynamodb.service_resource import Table
 
@@ -45,6 +46,13 @@ if TYPE_CHECKING:
     from lambdas.admit_recording.live_policy import LivePolicy
     from lambdas.admit_recording.object_created import ObjectCreated
     from lambdas.admit_recording.objects import Objects, StoredObject
+
+# A lost conditional write means somebody else made progress, so a few rounds always suffice.
+_MAX_ROUNDS = 5
+
+# Of a transcript: the recording it is of and when S3 got that, and the newest one with the same content.
+_AGAIN = "same_content_last_modified"
+_SHOWN = ("recording_id", "recording_last_modified", "recording_sequencer", _AGAIN, "same_content_sequencer")
 
 # Status of a failed admission that needs nothing more.
 _REPEATED = "repeated"
@@ -245,25 +253,66 @@ class Admission:
         if found.in_progress and by.started_at is not None:
             seconds = pause_seconds(since=by.started_at, now=now)
             return _wait(recording, call, "same-content-in-progress", seconds=seconds)
-        if not (found.in_progress or found.covered) and self._shows_another_content(found.recording_id, stored, call):
-            # The earlier content is back, and the newest recording is shown: from the reply that was paid for.
+        if not (found.in_progress or found.covered) and not self._shows_this_content(found.recording_id, stored, call):
+            # The newest recording is shown: from the reply to the same content, which was paid for.
             return found.recording_id
         self._claims.link(recording.recording_id, execution=by.arn, same_content_as=found.recording_id, now=now)
         return _duplicate(recording, call, "same-content")
 
-    def _shows_another_content(self, other: str, stored: StoredObject, call: CallRecording) -> bool:
-        """Tell whether the call's transcript is of another content than ours and *other*'s by now."""
-        shown = self._shown(call)
-        if shown is None or shown == other:
+    def _shows_this_content(self, other: str, stored: StoredObject, call: CallRecording) -> bool:
+        """Tell whether the call's transcript, if there is one by now, is of our content, and of another recording.
+
+        Then it is noted on it that the content was put again. A recording put before that, which is stored late, would
+        otherwise take its place (`TranscriptStore`).
+
+        Raises:
+            TransientError: Others kept changing the transcript.
+        """
+        for _ in range(_MAX_ROUNDS):
+            item = self._item(call, *_SHOWN)
+            shown = item.get("recording_id")
+            if shown is None:
+                return True
+            if shown == stored.provenance.recording_id:
+                return False  # our work was broken off behind the storing of it
+            claim = None if shown == other else self._claims.get(shown)
+            if shown != other and (claim is None or claim.get("digest") != stored.digest):
+                return False
+            if _put_at(item) >= _put_at(ours := _put_again(stored)) or self._note(call, item, ours):
+                return True
+        raise TransientError("Transcript.Contention", "the call's transcript was changed by others all the time")
+
+    def _note(self, call: CallRecording, item: Mapping[str, str], note: Mapping[str, str]) -> bool:
+        """Note on a transcript that its content was put again; False if it has changed since it was read."""
+        seen = item.get(_AGAIN)
+        unchanged = f"attribute_not_exists({_AGAIN})" if seen is None else f"{_AGAIN} = :seen"
+        try:
+            self._table.update_item(
+                Key=transcript_key(call.clinic_id, call.day, call.call_id, call.kind).primary(),
+                UpdateExpression="SET same_content_last_modified = :time, same_content_sequencer = :sequencer",
+                ConditionExpression=f"recording_id = :shown AND {unchanged}",
+                ExpressionAttributeValues={
+                    ":time": note[_AGAIN],
+                    ":sequencer": note["same_content_sequencer"],
+                    ":shown": item["recording_id"],
+                    **({} if seen is None else {":seen": seen}),
+                },
+            )
+        except ClientError as error:
+            if error_code(error) != "ConditionalCheckFailedException":
+                raise
             return False
-        claim = self._claims.get(shown)
-        return claim is None or claim.get("digest") != stored.digest
+        return True
 
     def _shown(self, call: CallRecording) -> str | None:
         """Return the recording that the call's transcript is of; a live one is of none."""
+        return self._item(call, "recording_id").get("recording_id")
+
+    def _item(self, call: CallRecording, *names: str) -> dict[str, str]:
+        """Return some attributes of the call's transcript, as far as there is one and it has them."""
         key = transcript_key(call.clinic_id, call.day, call.call_id, call.kind).primary()
-        item = self._table.get_item(Key=key, ConsistentRead=True, ProjectionExpression="recording_id").get("Item")
-        return None if item is None or "recording_id" not in item else str(item["recording_id"])
+        found = self._table.get_item(Key=key, ConsistentRead=True, ProjectionExpression=", ".join(names))
+        return {name: str(value) for name, value in found.get("Item", {}).items()}
 
     def _evidence(self, live: LiveState) -> LiveEvidence:
         key = transcript_key(live.clinic_id, live.day, live.call_id, CallKind.AGENT).primary()
@@ -317,6 +366,20 @@ class Admission:
         return Decision(
             verdict=Verdict.REJECTED, reason=refusal.code, message=refusal.message, recording=_known(recording, call)
         )
+
+
+def _put_again(stored: StoredObject) -> dict[str, str]:
+    """Return what is noted of a recording with the same content as the shown one, in the item's own form."""
+    provenance = stored.provenance
+    return {_AGAIN: encode(provenance.last_modified), "same_content_sequencer": provenance.sequencer or ""}
+
+
+def _put_at(item: Mapping[str, str]) -> tuple[str, str]:
+    """Return when the content of a transcript was put last, in the order in which recordings replace each other."""
+    return max(
+        (item.get("recording_last_modified", ""), item.get("recording_sequencer", "")),
+        (item.get(_AGAIN, ""), item.get("same_content_sequencer", "")),
+    )
 
 
 def _parsed(key: str) -> tuple[RecordingKey, Rejected | None]:

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from lambdas.common.transcript_builder import BuiltTranscript, TranscriptBuilder
 
 # What stands on an item beside its transcript and its score.
-_STAYING = ("live", "analysis", EXPIRY)
+_STAYING = ("live", "analysis", "same_content_last_modified", "same_content_sequencer", EXPIRY)
 
 
 class Outcome(StrEnum):

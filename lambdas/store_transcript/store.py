@@ -45,6 +45,17 @@ _BASE_DELAY_SECONDS = 0.05
 # Failed belongs to them: an execution that is redriven from this step finds the claim as its failure left it.
 _STORABLE = (ClaimStatus.CLAIMED, ClaimStatus.TRANSCRIBED, ClaimStatus.STORED, ClaimStatus.FAILED)
 
+# S3 tells the time to the second; within one, its sequencer tells which write was later (Amazon S3 User Guide, "Event
+# message structure"). A content that was put again, and stored once (`lambdas.admit_recording.admission`), is as new as
+# its newest recording.
+_NEWEST = (
+    "attribute_not_exists(PK) OR #source = :live OR recording_id = :recording"
+    " OR ((recording_last_modified < :time"
+    " OR (recording_last_modified = :time AND recording_sequencer <= :sequencer))"
+    " AND (attribute_not_exists(same_content_last_modified) OR same_content_last_modified < :time"
+    " OR (same_content_last_modified = :time AND same_content_sequencer <= :sequencer)))"
+)
+
 
 @dataclass(frozen=True, kw_only=True)
 class StoredTranscript:
@@ -172,14 +183,11 @@ class TranscriptStore:
                     "Put": {
                         "TableName": self._table.name,
                         "Item": item,
-                        # S3 tells the time to the second; within one, its sequencer tells which write was later
-                        # (Amazon S3 User Guide, "Event message structure").
-                        "ConditionExpression": "attribute_not_exists(PK) OR #source = :live"
-                        " OR recording_last_modified < :time"
-                        " OR (recording_last_modified = :time AND recording_sequencer <= :sequencer)",
+                        "ConditionExpression": _NEWEST,
                         "ExpressionAttributeNames": {"#source": "source"},
                         "ExpressionAttributeValues": {
                             ":live": LIVE,
+                            ":recording": item["recording_id"],
                             ":time": item["recording_last_modified"],
                             ":sequencer": item["recording_sequencer"],
                         },

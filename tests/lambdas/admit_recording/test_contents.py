@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, cast
 
 import pytest
@@ -87,6 +87,10 @@ def show(cloud: Cloud, event: dict[str, Any]) -> None:
     cloud.table.put_item(Item={**key, "type": "transcript", "recording_id": identity(event)})
 
 
+def shown(cloud: Cloud) -> dict[str, Any]:
+    return cloud.table.get_item(Key={"PK": "CLINIC#harbour", "SK": "TRANSCRIPT#2026-11-20#call-7"})["Item"]
+
+
 def second(door: Door, event: dict[str, Any], execution: str = OTHER_EXECUTION) -> Decision:
     return door.decide(event, execution, started_at=NOW)
 
@@ -103,6 +107,32 @@ class TestTheSameBytesOfACall:
         claim = cloud.claim(identity(again))
         assert (claim["status"], claim["same_content_as"]) == ("duplicate", identity(first))
         assert claim["deepgram_requests"] == 0
+
+    def test_are_noted_on_the_transcript_as_put_again(self, cloud: Cloud, door: Door) -> None:
+        first, again = cloud.upload(), cloud.upload()
+        door.decide(first)
+        finish(cloud, first)
+        show(cloud, first)
+        second(door, again)
+        item = shown(cloud)
+        assert item["recording_id"] == identity(first)
+        assert item["same_content_sequencer"] == again["detail"]["object"]["sequencer"]
+        assert datetime.fromisoformat(item["same_content_last_modified"]).tzinfo is not None
+        assert outcome(second(door, again)) == ("duplicate", "same-content")
+        assert shown(cloud) == item
+
+    def test_whose_transcript_is_shown_already_go_on_in_their_own_name(self, cloud: Cloud, door: Door) -> None:
+        first, again = cloud.upload(), cloud.upload()
+        door.decide(first)
+        finish(cloud, first, status="failed")
+        second(door, again)
+        finish(cloud, again, status="failed")  # behind the storing of it
+        show(cloud, again)
+        door.decide({**first, "redrive_of": EXECUTION}, THIRD_EXECUTION, started_at=NOW)
+        finish(cloud, first, status="superseded")
+        decision = second(door, {**again, "redrive_of": OTHER_EXECUTION}, f"{EXECUTION}-four")
+        assert decision.verdict == "claimed"
+        assert AdmittedRecording.from_payload(decision.recording).same_content_as == identity(first)
 
     def test_are_told_although_the_etag_is_another(self, cloud: Cloud, door: Door) -> None:
         first = cloud.upload()

@@ -14,6 +14,7 @@ from callscribe.contract.call_kind import CallKind
 from callscribe.deepgram.options import TranscriptionOptions
 from callscribe.deepgram.transcription import DeepgramTranscriptions
 from callscribe.documents import from_document
+from callscribe.serialization import encode
 from callscribe.transcript import Role
 from lambdas.common.archive import VOCABULARY_TERMS, Archive
 from lambdas.common.claims import ClaimLost, Claims
@@ -158,6 +159,32 @@ def test_an_older_version_that_is_late_changes_nothing(shelf: Shelf) -> None:
     assert provenance is not None
     assert provenance.version_id == "v2"
     assert shelf.cloud.claim(late.recording_id)["status"] == "superseded"
+
+
+def put_again(shelf: Shelf, *, seconds: int) -> None:
+    """Note on the item that its content was put again."""
+    shelf.cloud.table.update_item(
+        Key=TRANSCRIPT_KEY,
+        UpdateExpression="SET same_content_last_modified = :time, same_content_sequencer = :sequencer",
+        ExpressionAttributeValues={":time": encode(NOW + timedelta(seconds=seconds)), ":sequencer": "01"},
+    )
+
+
+def test_a_version_put_before_the_shown_content_came_again_changes_nothing(shelf: Shelf) -> None:
+    shelf.put(recording())
+    put_again(shelf, seconds=2)
+    between = recording(version_id="v2", last_modified=NOW + timedelta(seconds=1))
+    assert shelf.put(between).superseded
+    assert shelf.item()["version_id"] != "v2"
+    newest = recording(version_id="v3", last_modified=NOW + timedelta(seconds=3))
+    assert not shelf.put(newest).superseded
+    assert "same_content_last_modified" not in shelf.item()
+
+
+def test_storing_again_what_was_put_again_supersedes_nothing(shelf: Shelf) -> None:
+    shelf.put(recording())
+    put_again(shelf, seconds=2)
+    assert not shelf.put(recording()).superseded
 
 
 def test_of_two_versions_of_one_second_the_later_one_wins_whichever_finishes_first(shelf: Shelf) -> None:
