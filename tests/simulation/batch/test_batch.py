@@ -7,10 +7,23 @@ import subprocess
 import sys
 from datetime import UTC, datetime
 
+import pytest
+
 from tests.simulation.batch import runner
 
+HISTORIES = 200
 BASE = datetime.now(UTC).date().toordinal() * 1_000
 """Seed of the first history, which changes by day; a test's name tells it."""
+
+_CHUNK = 40
+
+
+@pytest.mark.parametrize("first", range(BASE, BASE + HISTORIES, _CHUNK))
+def test_whatever_happens_nothing_is_paid_twice_or_lost_and_everything_ends(first: int) -> None:
+    for seed in range(first, first + _CHUNK):
+        outcome = runner.run_seed(seed)
+        if outcome.violations:
+            pytest.fail(runner.reproduction(outcome), pytrace=False)
 
 
 def test_a_seed_takes_the_same_course_each_time() -> None:
