@@ -63,6 +63,7 @@ def create_alarms(
     clinic_conflicts: cloudwatch.IMetric,
     longest_wait: Duration,
     failed_enrichments: cloudwatch.IMetric | None,
+    failed_analyses: cloudwatch.IMetric | None,
 ) -> dict[str, cloudwatch.Alarm]:
     """Create the alarms of a workflow below *scope*, by construct id."""
     alarm = Alarms(scope)
@@ -110,6 +111,14 @@ def create_alarms(
             failed_enrichments,
             "Enrichments have failed and their calls went on without: fix the cause, then repeat the step for them",
             above=0,
+        )
+    if failed_analyses is not None:
+        alarm.add(
+            "FailedAnalyses",
+            failed_analyses,
+            "The language model fails for call after call, which have what the rules say: see the function's log",
+            above=0,
+            periods=3,
         )
     return alarm.by_id
 

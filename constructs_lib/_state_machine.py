@@ -10,6 +10,7 @@ from aws_cdk import Duration
 from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_events as events
 from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_sqs as sqs
 from aws_cdk import aws_stepfunctions as sfn
 from aws_cdk import aws_stepfunctions_tasks as tasks
@@ -24,6 +25,7 @@ from callscribe.contract.messages import (
     TranscribeMessage,
     written,
 )
+from callscribe.contract.object_keys import REPLIES
 from callscribe.contract.schema import SCHEMA_VERSION
 from callscribe.contract.table_keys import EXPIRY, FAILED_PARTITION, ItemKey, claim_key, failed_admission_key
 from constructs_lib._functions import RuntimeFunction
@@ -88,6 +90,7 @@ class Definition:
         table: Holds the claims.
         max_wait: Longest wait for a transcription, including the wait in *queue*.
         retain_for: Age at which the record of a failed admission is deleted. Default: never.
+        delete_replies_in: Archive whose reply about a recording is deleted in the end. Default: it is kept.
         analyse: Has the call read by a language model. Default: nobody reads it.
         enrichment: A step of one's own. Default: none.
         failed_enrichments: Where failed enrichments go that their calls do not wait for.
@@ -109,6 +112,7 @@ class Definition:
         table: dynamodb.ITableV2,
         max_wait: Duration,
         retain_for: Duration | None = None,
+        delete_replies_in: s3.IBucket | None = None,
         analyse: RuntimeFunction | None = None,
         enrichment: EnrichmentStep | None = None,
         failed_enrichments: sqs.IQueue | None = None,
@@ -139,7 +143,7 @@ class Definition:
                                 self._build_enrichment(
                                     self._build_announce(bus)
                                     .next(self._build_complete())
-                                    .next(sfn.Succeed.jsonata(scope, "Transcribed"))
+                                    .next(self._build_end(delete_replies_in))
                                 )
                             )
                         )
@@ -389,6 +393,27 @@ class Definition:
             values={":status": "completed"},
         )
         return self._or_record_failure(state, "Complete")
+
+    def _build_end(self, delete_replies_in: s3.IBucket | None) -> sfn.IChainable:
+        """Build the end of an execution that went well; before it a reply goes that is not to be kept.
+
+        Not earlier: a step that is repeated would have to ask, and pay, again.
+        """
+        end = sfn.Succeed.jsonata(self._scope, "Transcribed")
+        if delete_replies_in is None:
+            return end
+        state = tasks.CallAwsService.jsonata(
+            self._scope,
+            "DeleteReply",
+            service="s3",
+            action="deleteObject",
+            iam_action="s3:DeleteObject",
+            parameters={"Bucket": delete_replies_in.bucket_name, "Key": "{% $transcription.reply.key %}"},
+            iam_resources=[delete_replies_in.arn_for_objects(f"{REPLIES}*")],
+            task_timeout=sfn.Timeout.duration(_QUICK_CALL),
+        )
+        self._repeat(state, "DeleteReply", OF_QUICK_CALLS, timeout=_QUICK_CALL)
+        return self._or_record_failure(state, "DeleteReply").next(end)
 
     def _build_record_failure(self) -> sfn.TaskStateBase:
         state = self._update_claim(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import get_args
+from typing import Literal, get_args
 
 from aws_cdk import Duration
 
@@ -19,9 +19,13 @@ _LONGEST_REQUEST = Duration.minutes(14)
 _LONGEST_PAUSE = Duration.seconds(limits.LONGEST_RETRY_DELAY_SECONDS)
 
 
+Replies = Literal["keep", "delete"]
+"""What becomes of Deepgram's reply once its call is complete."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class RecordingPolicy:
-    """Which recordings are transcribed where there is a transcript already.
+    """Which recordings are transcribed where there is a transcript already, and what is kept of them.
 
     Raises:
         ValueError: If an option is unknown or a time out of range.
@@ -35,6 +39,11 @@ class RecordingPolicy:
     ``"when-incomplete"`` (unless the live transcript is proven to cover the recording) or ``"never"``. A transcript of
     the recording replaces the live one; recordings of the automated part of a call are always transcribed. Default:
     always."""
+    replies: Replies = "keep"
+    """What becomes of Deepgram's reply, which holds what ``redact`` leaves out of the transcript, once the call is
+    complete: ``"keep"`` or ``"delete"``. A deleted one is out of reach at once and gone for good when the archive's
+    older versions go: with :class:`TranscriptArchive`'s *replies_expire_after* a day later, else after 30 days. Without
+    it, an older document cannot be rebuilt. Default: it is kept for as long as the archive's other objects."""
     live_patience: Duration = field(default_factory=lambda: Duration.minutes(15))
     """Longest wait for a live transcript that is still being made when the recording arrives, up to a day; unused with
     ``live_transcripts="always"``. Default: 15 minutes."""
@@ -44,6 +53,7 @@ class RecordingPolicy:
         for name, value, known in (
             ("on_new_version", self.on_new_version, get_args(OnNewVersion)),
             ("live_transcripts", self.live_transcripts, get_args(LiveTranscripts)),
+            ("replies", self.replies, get_args(Replies)),
         ):
             if value not in known:
                 raise ValueError(f"{name} {value!r} is unknown: choose one of {quoted(known)}")

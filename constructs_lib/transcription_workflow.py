@@ -22,6 +22,7 @@ from aws_cdk import aws_sqs as sqs
 from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
 
+from callscribe.contract import metrics
 from callscribe.contract.events import CALL_TRANSCRIBED, EVENT_SOURCE
 from callscribe.contract.messages import AnalyseMessage, written
 from callscribe.contract.object_keys import REPLIES, TRANSCRIPTS
@@ -201,7 +202,7 @@ class TranscriptionWorkflow(Construct):
         self.score_function = self._score.function
         self.analyse_function = None if self._analyse is None else self._analyse.function
 
-        definition = self._add_states(limits, retain_for, enrichment)
+        definition = self._add_states(policy, limits, retain_for, enrichment)
         longest_execution = limits.max_wait.plus(definition.longest_steps)
         if policy.live_transcripts != "always":
             longest_execution = longest_execution.plus(policy.live_patience)
@@ -218,7 +219,9 @@ class TranscriptionWorkflow(Construct):
                 retention_days=_checks.retention_days(retain_for),
             )
         )
-        self.state_machine = self._add_state_machine(definition, timeout=longest_execution, enrichment=enrichment)
+        self.state_machine = self._add_state_machine(
+            definition, timeout=longest_execution, policy=policy, enrichment=enrichment
+        )
         self.state_machine.grant_task_response(self.transcription.function)
         self.rule = start_on_recordings(
             self,
@@ -414,7 +417,11 @@ class TranscriptionWorkflow(Construct):
         return analyse
 
     def _add_states(
-        self, limits: RecordingLimits, retain_for: Duration | None, enrichment: EnrichmentStep | None
+        self,
+        policy: RecordingPolicy,
+        limits: RecordingLimits,
+        retain_for: Duration | None,
+        enrichment: EnrichmentStep | None,
     ) -> Definition:
         return Definition(
             Construct(self, "States"),
@@ -427,13 +434,19 @@ class TranscriptionWorkflow(Construct):
             table=self._table,
             max_wait=limits.max_wait,
             retain_for=retain_for,
+            delete_replies_in=self._archive if policy.replies == "delete" else None,
             analyse=self._analyse,
             enrichment=enrichment,
             failed_enrichments=self.failed_enrichments,
         )
 
     def _add_state_machine(
-        self, definition: Definition, *, timeout: Duration, enrichment: EnrichmentStep | None
+        self,
+        definition: Definition,
+        *,
+        timeout: Duration,
+        policy: RecordingPolicy,
+        enrichment: EnrichmentStep | None,
     ) -> sfn.StateMachine:
         # The log group, too, is named after the machine.
         name = Names.unique_resource_name(self, separator="-", max_length=80)
@@ -468,6 +481,11 @@ class TranscriptionWorkflow(Construct):
             role,
             {
                 "*": "X-Ray and the delivery of vended logs have no resources to name",
+                **(
+                    {self._archive.arn_for_objects(f"{REPLIES}*"): "replies are named by the recording's hash"}
+                    if policy.replies == "delete"
+                    else {}
+                ),
                 **{f"{function.function_arn}:*": "versions of this one function" for function in functions},
             },
         )
@@ -520,6 +538,7 @@ class TranscriptionWorkflow(Construct):
             clinic_conflicts=self.metric_clinic_conflicts(),
             longest_wait=longest_wait,
             failed_enrichments=_most_visible(self.failed_enrichments) if self.failed_enrichments else None,
+            failed_analyses=self._metric_failed_analyses(),
         )
 
     def _graphs(self) -> dict[str, list[cloudwatch.IMetric]]:
@@ -629,6 +648,18 @@ class TranscriptionWorkflow(Construct):
     def metric_clinic_conflicts(self) -> cloudwatch.Metric:
         """Count what named another clinic than the one a call has, once for each call; the sum of 5 minutes."""
         return _clinics.metric_conflicts(self._admit)
+
+    def _metric_failed_analyses(self) -> cloudwatch.Metric | None:
+        """Count the calls that the language model failed for; the sum of 5 minutes."""
+        if self._analyse is None:
+            return None
+        return cloudwatch.Metric(
+            namespace=metrics.NAMESPACE,
+            metric_name=metrics.FunctionMetric.ANALYSES_FAILED,
+            dimensions_map={metrics.SERVICE_DIMENSION: self._analyse.service},
+            period=Duration.minutes(5),
+            statistic="Sum",
+        )
 
     def metric_transcribed(self) -> cloudwatch.Metric:
         """Count the executions that ended well, duplicates included; the sum of 5 minutes."""

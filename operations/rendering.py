@@ -123,6 +123,8 @@ def transcript_view(item: Item) -> RenderableType:
         ("Source", _source(item)),
     ):
         facts.add_row(Text(name, style="bold"), Text(str(value)))
+    if analysis := item.get("analysis"):
+        facts.add_row(Text("Analyst", style="bold"), Text(_analyst(analysis)))
     parts: list[RenderableType] = [Rule(Text(f"Call {item['call_id']}")), facts, _turns(item)]
     if quality := item.get("quality"):
         parts.append(_score(quality, item))
@@ -259,6 +261,23 @@ def _flags(item: Item) -> str:
     if len(unknown) == len(flag_names()):
         return "unknown"
     return f"{', '.join(raised) or 'none'}; unknown: {', '.join(unknown)}"
+
+
+def _analyst(analysis: Item) -> str:
+    """What a language model says of a call, beside the rules."""
+    who = f"({analysis['source']}, {analysis['model']})"
+    if analysis["status"] != "succeeded":
+        return f"{analysis['status']}: {analysis['reason']} {who}"
+    flags = analysis.get("flags") or {}
+    raised = ", ".join(name.replace("_", " ") for name, is_raised in flags.items() if is_raised)
+    score = analysis.get("score")
+    figures = (
+        f"urgency {analysis.get('urgency') or 'unknown'}",
+        f"flags {raised or ('none' if flags else 'unknown')}",
+        f"score {'unknown' if score is None else f'{score:g} of 100'}",
+        f"{analysis['dropped']:g} answers dropped",
+    )
+    return f"{analysis.get('summary') or 'No summary.'} {'; '.join(figures)} {who}"
 
 
 def _reliability(item: Item) -> tuple[str, Sequence[str]]:

@@ -103,6 +103,13 @@ def test_the_function_has_time_for_every_attempt() -> None:
     assert [catch["Next"] for catch in analyse["Catch"]] == [analyse["Next"]] == ["Announce"]
 
 
+def test_a_model_that_fails_call_after_call_raises_an_alarm() -> None:
+    stack = new_stack()
+    workflow = new_workflow(stack, analyst=BedrockAnalyst(model=MODEL))
+    alarm = properties(Template.from_stack(stack), workflow.alarms["FailedAnalyses"])
+    assert (alarm["MetricName"], alarm["EvaluationPeriods"], alarm["Threshold"]) == ("AnalysesFailed", 3, 0)
+
+
 def test_live_calls_are_read_once_they_are_announced() -> None:
     stack = new_stack()
     new_workflow(stack, analyst=BedrockAnalyst(model=MODEL))

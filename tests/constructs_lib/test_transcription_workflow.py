@@ -2,7 +2,7 @@ import json
 from typing import Any, cast
 
 import pytest
-from aws_cdk import Duration, Stack
+from aws_cdk import Duration, Environment, Stack
 from aws_cdk import aws_cloudwatch_actions as cloudwatch_actions
 from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_events as events
@@ -25,7 +25,10 @@ from constructs_lib import (
     RequestLimits,
     TranscriptionWorkflow,
 )
+from constructs_lib.policies import Report, enforce
+from tests.conftest import REGION, new_app
 from tests.constructs_lib.parts import (
+    Permission,
     actions,
     environment,
     logical_id,
@@ -631,3 +634,22 @@ def test_grant_rebuild_allows_listing_the_archive_and_asking_the_store_and_no_mo
     allowed = {(*p.actions, *p.resources) for p in permissions(Template.from_stack(stack), role)}
     assert {actions[0] for actions in allowed} == {"s3:ListBucket", "lambda:InvokeFunction"}
     assert ("lambda:InvokeFunction", f"<{logical_id(workflow.store_function)}.Arn>") in allowed
+
+
+def test_replies_that_are_not_to_be_kept_may_be_deleted_and_nothing_else() -> None:
+    app = new_app()
+    enforce(app)
+    stack = Stack(app, "Test", env=Environment(region=REGION))
+    workflow = new_workflow(stack, policy=RecordingPolicy(replies="delete"))
+    report = Report.of(app)
+    assert [finding for finding in report.open if "@ Test/Workflow" in finding] == []
+    assert report.stale == []
+    archive = logical_id(stack.node.find_child("Archive").node.find_child("Bucket"))
+    found = permissions(Template.from_stack(stack), workflow.state_machine.role)
+    objects = {one for one in found if any(action.startswith("s3:") for action in one.actions)}
+    assert objects == {Permission(frozenset({"s3:DeleteObject"}), frozenset({f"<{archive}.Arn>/replies/*"}))}
+
+
+def test_what_becomes_of_a_reply_is_one_of_two_things() -> None:
+    with pytest.raises(ValueError, match=r"replies 'burn' is unknown: choose one of 'keep', 'delete'"):
+        RecordingPolicy(replies=cast("Any", "burn"))

@@ -145,3 +145,29 @@ def test_a_call_is_shown_by_turns() -> None:
     del item["turns"]
     assert "how can I help?" in printed(transcript_view(item))
     assert "Good morning, how can I help?" not in printed(transcript_view(item))
+
+
+ANALYSED = {
+    "status": "succeeded",
+    "source": "bedrock",
+    "model": "m-v1",
+    "summary": "She asks for drops.",
+    "urgency": "routine",
+    "flags": {"prescription_refill": True, "complaint": False},
+    "score": Decimal(80),
+    "dropped": Decimal(1),
+}
+
+
+def test_what_a_language_model_says_stands_beside_the_rules() -> None:
+    shown = printed(transcript_view({**SHOWN, "analysis": ANALYSED}))
+    assert "She asks for drops. urgency routine; flags prescription refill; score 80 of 100; 1 answers dropped" in shown
+    unknown = {name: value for name, value in ANALYSED.items() if name not in ("summary", "urgency", "flags", "score")}
+    shown = printed(transcript_view({**SHOWN, "analysis": unknown}))
+    assert "No summary. urgency unknown; flags unknown; score unknown; 1 answers dropped (bedrock, m-v1)" in shown
+
+
+def test_a_language_model_that_failed_is_said_to_have() -> None:
+    failed = {"status": "failed", "reason": "Bedrock.Refused", "source": "bedrock", "model": "m-v1"}
+    assert "failed: Bedrock.Refused (bedrock, m-v1)" in printed(transcript_view({**SHOWN, "analysis": failed}))
+    assert "Analyst" not in printed(transcript_view(SHOWN))

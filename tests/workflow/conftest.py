@@ -105,6 +105,7 @@ def templates(
     _stack(app, "enriched", endpoint=deepgram_server.url, enrich=_by_function)
     _stack(app, "enriched-or-failed", endpoint=deepgram_server.url, enrich=partial(_by_function, on_failure="fail"))
     _stack(app, "enriched-by-states", endpoint=deepgram_server.url, enrich=_by_states)
+    _stack(app, "forgets-replies", endpoint=deepgram_server.url, policy=RecordingPolicy(replies="delete"))
     analyst = BedrockAnalyst(model=ANALYST_MODEL, endpoint=bedrock_server.url)
     _stack(app, "analysed", endpoint=deepgram_server.url, analyst=analyst)
     _stack(app, "analysed-and-enriched", endpoint=deepgram_server.url, analyst=analyst, enrich=_by_function)
