@@ -24,7 +24,7 @@ from callscribe.foreign import bounded_text
 from callscribe.judgement.quality import QualityScore
 from callscribe.live.state import LiveCoverage
 from callscribe.recognition import Entity, OptionsRecord, Sentiment
-from callscribe.recordings.calls import CallRecording, StartSource
+from callscribe.recordings.calls import CallDirection, CallRecording, StartSource
 from callscribe.recordings.clinics import ClinicSource
 from callscribe.recordings.recording import Provenance
 from callscribe.serialization import InvalidData, decode_json, encode, encode_json, shared
@@ -84,6 +84,7 @@ class TranscriptItem:
         kind: the agent's conversation, or the automated part before it.
         started_at: begin of the call, UTC.
         started_at_source: where that is known from; None in what was stored before it was noted.
+        direction: who called whom, where the call itself told; None where it did not.
         day: the call's date, UTC, as yyyy-mm-dd.
         layout: `callscribe` or `connect`, the layout of the recording's key; `live` where no recording named the call.
         recording_id: identity of the recording's content; None for a live transcript, as are the next six.
@@ -152,6 +153,7 @@ class TranscriptItem:
     kind: CallKind
     started_at: datetime
     started_at_source: StartSource | None = None
+    direction: CallDirection | None = None
     day: str
     layout: str
     recording_id: str | None = None

@@ -26,9 +26,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final
 
+from callscribe.conversation.quotes import Quote
 from callscribe.deepgram.reply import parse_reply
 from callscribe.judgement.quality import DEFAULT_RUBRIC, InvalidRubric, QualityScore, Rubric, load_rubric, score
 from callscribe.recognition import InvalidReply
+from callscribe.recordings.calls import CallDirection
 from callscribe.serialization import InvalidData, encode_json
 from callscribe.transcript import Transcript
 from callscribe.written_calls import InvalidCall, read_call, transcript_from, transcript_of
@@ -41,9 +43,9 @@ def verdict(transcript: Transcript, rubric: Rubric) -> dict[str, Any]:
     quality = score(transcript, rubric)
     return {
         "flags": [flag.name for flag in transcript.summary.flags if flag.raised],
-        "evidence": [*_flag_evidence(transcript), *_criterion_evidence(transcript, quality)],
-        "reliability": "unknown",
-        "roles": [said.role for said in transcript.utterances],
+        "evidence": [*_flag_evidence(transcript), *_criterion_evidence(quality)],
+        "reliability": transcript.judged_reliability().level,
+        "roles": [said.role for said in transcript.turns_spoken()],
         "score": quality.score,
         "criteria": {
             judged.criterion: f"{judged.points:g}/{judged.max_points:g}" if judged.applicable else "n/a"
@@ -55,20 +57,19 @@ def verdict(transcript: Transcript, rubric: Rubric) -> dict[str, Any]:
 def _flag_evidence(transcript: Transcript) -> Iterator[dict[str, Any]]:
     for flag in transcript.summary.flags:
         for found in flag.evidence:
-            yield {"for": flag.name, **_place(transcript, found.turn), "source": found.source, "rule": found.rule}
+            yield {"for": flag.name, **_words(found.quote), "source": found.source, "rule": found.rule}
 
 
-def _criterion_evidence(transcript: Transcript, quality: QualityScore) -> Iterator[dict[str, Any]]:
+def _criterion_evidence(quality: QualityScore) -> Iterator[dict[str, Any]]:
     for judged in quality.criteria:
-        for turn in judged.evidence:
-            yield {"for": judged.criterion, **_place(transcript, turn), "rule": judged.reason}
+        for quote in judged.quotes:
+            yield {"for": judged.criterion, **_words(quote), "rule": judged.reason}
 
 
-def _place(transcript: Transcript, turn: int | None) -> dict[str, Any]:
-    if turn is None:
+def _words(quote: Quote | None) -> dict[str, Any]:
+    if quote is None:
         return {"turn": None}
-    said = transcript.utterances[turn]
-    return {"turn": turn, "role": said.role, "words": said.text, "start": said.start, "end": said.end}
+    return {"turn": quote.turn, "words": quote.text, "start": quote.start, "end": quote.end}
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -84,7 +85,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         "--language", default="en", help="language that was asked for, as Deepgram names it (default: %(default)s)"
     )
     judge.add_argument(
-        "--direction", choices=("incoming", "outgoing"), help="who called whom (default: from what is said)"
+        "--direction",
+        type=CallDirection,
+        choices=tuple(CallDirection),
+        help="who called whom (default: from what is said)",
     )
     judge.add_argument("--rubric", default=DEFAULT_RUBRIC, help="rubric that counts (default: %(default)s)")
     arguments = parser.parse_args(argv)
@@ -105,32 +109,38 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _results(arguments: argparse.Namespace, rubric: Rubric) -> Iterator[dict[str, Any]]:
     for path in arguments.replies:
         try:
-            yield verdict(_of_reply(path.read_bytes(), arguments.language), rubric)
+            yield verdict(_of_reply(path.read_bytes(), arguments), rubric)
         except (OSError, InvalidReply) as error:
             yield {"file": str(path), "error": _reason(error)}
     if arguments.jsonl == "-":
-        yield from _of_lines(sys.stdin.buffer, arguments.language, rubric)
+        yield from _of_lines(sys.stdin.buffer, arguments, rubric)
     elif arguments.jsonl is not None:
         try:
             with Path(arguments.jsonl).open("rb") as lines:
-                yield from _of_lines(lines, arguments.language, rubric)
+                yield from _of_lines(lines, arguments, rubric)
         except OSError as error:
             yield {"file": arguments.jsonl, "error": _reason(error)}
 
 
-def _of_lines(lines: Iterable[bytes], language: str, rubric: Rubric) -> Iterator[dict[str, Any]]:
+def _of_lines(lines: Iterable[bytes], arguments: argparse.Namespace, rubric: Rubric) -> Iterator[dict[str, Any]]:
     for number, line in enumerate(lines, start=1):
         if not line.strip():
             continue
         try:
-            yield verdict(transcript_of(read_call(line), language=language), rubric)
+            transcript = transcript_of(read_call(line), language=arguments.language, direction=arguments.direction)
+            yield verdict(transcript, rubric)
         except (InvalidData, InvalidCall) as error:
             yield {"line": number, "error": str(error)}
 
 
-def _of_reply(raw: bytes, language: str) -> Transcript:
+def _of_reply(raw: bytes, arguments: argparse.Namespace) -> Transcript:
     recognition = parse_reply(raw)
-    return transcript_from(recognition, language=language, seconds=recognition.duration_seconds or 0.0)
+    return transcript_from(
+        recognition,
+        language=arguments.language,
+        seconds=recognition.duration_seconds or 0.0,
+        direction=arguments.direction,
+    )
 
 
 def _reason(error: OSError | InvalidReply) -> str:

@@ -16,7 +16,7 @@ from callscribe.contract.call_kind import CallKind
 from callscribe.conversation.utterances import Role
 from callscribe.cost import Cost
 from callscribe.recognition import RecognisedUtterance, Recognition, Request, Sentiment, Transcription, Word
-from callscribe.recordings.calls import CallRecording
+from callscribe.recordings.calls import CallDirection, CallRecording
 from callscribe.serialization import decode_json
 from callscribe.transcript import Transcript, build_transcript
 
@@ -74,7 +74,7 @@ class WrittenCall(msgspec.Struct, frozen=True, kw_only=True):
         lines: the dialogue.
         pause: seconds between lines that have no times; below 0 they overlap.
         language: language asked for, as Deepgram names it; None for the command's.
-        direction: `incoming` or `outgoing`; None where it has to be found out.
+        direction: who called whom; None for the command's.
         channels: 2 where each party has a channel; 1 where voices have to be told apart.
         confidence: how sure the service was of every word.
     """
@@ -84,7 +84,7 @@ class WrittenCall(msgspec.Struct, frozen=True, kw_only=True):
     lines: tuple[Line, ...] | None = None
     pause: Annotated[float, msgspec.Meta(ge=-3600, le=3600)] = DEFAULT_PAUSE
     language: str | None = None
-    direction: Literal["incoming", "outgoing"] | None = None
+    direction: CallDirection | None = None
     channels: Literal[1, 2] = 2
     confidence: Annotated[float, msgspec.Meta(ge=0, le=1)] = 0.98
 
@@ -111,12 +111,13 @@ def read_call(line: str | bytes) -> WrittenCall:
     return decode_json(WrittenCall, line, "line")
 
 
-def transcript_of(call: WrittenCall, *, language: str = "en") -> Transcript:
+def transcript_of(call: WrittenCall, *, language: str = "en", direction: CallDirection | None = None) -> Transcript:
     """Make the transcript that a recording of these words would have.
 
     Args:
         call: the call.
         language: language asked for where the call names none.
+        direction: who called whom where the call does not say so; None where it has to be found out.
 
     Raises:
         InvalidCall: it is neither a sentence nor a dialogue, or a line ends before it begins.
@@ -130,20 +131,30 @@ def transcript_of(call: WrittenCall, *, language: str = "en") -> Transcript:
         utterances=utterances,
         words=tuple(words) if call.channels == 1 else (),
     )
-    return transcript_from(recognition, language=call.language or language, seconds=seconds)
+    return transcript_from(
+        recognition, language=call.language or language, seconds=seconds, direction=call.direction or direction
+    )
 
 
-def transcript_from(recognition: Recognition, *, language: str, seconds: float) -> Transcript:
+def transcript_from(
+    recognition: Recognition, *, language: str, seconds: float, direction: CallDirection | None
+) -> Transcript:
     """Make the transcript of what was recognised in a call of which nothing else is known.
 
     Args:
         recognition: what was recognised.
         language: language asked for.
         seconds: length of the audio.
+        direction: who called whom; None where it has to be found out.
     """
     return build_transcript(
         recording=CallRecording(
-            clinic_id="clinic", call_id="call", kind=CallKind.AGENT, started_at=_MADE_AT, layout="callscribe"
+            clinic_id="clinic",
+            call_id="call",
+            kind=CallKind.AGENT,
+            started_at=_MADE_AT,
+            layout="callscribe",
+            direction=direction,
         ),
         transcription=Transcription(
             request=Request(options={}, model="", language=language, separate_channels=recognition.channel_count > 1),

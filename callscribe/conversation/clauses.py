@@ -201,11 +201,7 @@ class Clause:
         return Standing.STANDS
 
     def _negated(self, begin: int, start: int, end: int, within: Pattern[str] | None) -> bool:
-        part = self.text[begin:]
-        excused = [match.span() for match in self.language.no_negation.finditer(part)]
-        for negator in self.language.negator.finditer(self.text[begin:end]):
-            if _answers(part, negator) or any(first <= negator.start() < last for first, last in excused):
-                continue
+        for negator in denials(self.text[begin:], end - begin, self.language):
             place = begin + negator.start()
             if place < start or within is None:
                 return True
@@ -213,6 +209,14 @@ class Clause:
             if within.match(without, start) is not None:
                 return True
         return False
+
+
+def denials(part: str, end: int, language: Language) -> Iterator[re.Match[str]]:
+    """The negators of a part of a clause that stand before offset `end` and deny what follows them."""
+    excused = [match.span() for match in language.no_negation.finditer(part)]
+    for negator in language.negator.finditer(part[:end]):
+        if not _answers(part, negator) and not any(first <= negator.start() < last for first, last in excused):
+            yield negator
 
 
 def _answers(part: str, negator: re.Match[str]) -> bool:
@@ -247,12 +251,13 @@ _SENTENCE_MARKS: Final = (".", "?", "!", ";")
 def tokens(text: str, language: Language | None = None) -> list[Token]:
     """Normalise a text: lower case, contractions written out, fillers and repetitions left out."""
     language = language or english()
-    said = _rewritten(list(_tokens(text, language)), language.phrases)
+    said = _rewritten(list(words_said(text, language)), language.phrases)
     said = _without_repetition(_without_asides(said, language.asides))
     return _positive_questions(said, language)
 
 
-def _tokens(text: str, language: Language) -> Iterator[Token]:
+def words_said(text: str, language: Language) -> Iterator[Token]:
+    """Cut a text into words, with contractions written out and the marks that follow them; nothing is left out."""
     file = language.file
     last: Token | None = None
     for origin, raw in enumerate(text.casefold().replace("’", "'").split()):

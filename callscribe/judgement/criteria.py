@@ -1,25 +1,28 @@
 """The kinds of criteria a rubric can use, each with its own settings and its own way to judge a call.
 
-Every criterion awards points by rule, names the utterances that decided and gives a machine-readable reason. What
-cannot be judged in a call is not applicable, and its points do not count.
+Every criterion awards points by rule, names the words that decided and gives a machine-readable reason. What cannot be
+judged in a call is not applicable, and its points do not count.
 """
 
-from bisect import bisect_left, bisect_right
+from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cache
-from re import Pattern
 from typing import Final, Protocol, TypeAlias
 
 import msgspec
 
-from callscribe.conversation.phrases import Spoken, phrase, spoken
-from callscribe.conversation.roles import RoleMethod
-from callscribe.conversation.utterances import Role, Utterance
-from callscribe.recognition import SentimentLabel
-from callscribe.transcript import Transcript
+from callscribe.conversation.utterances import Role
+from callscribe.judgement.answers import answers, escalations
+from callscribe.judgement.heard import Call, Pause, Place, longest
+from callscribe.judgement.identity import births_given, names_given
+from callscribe.judgement.needs import needs_questions
+from callscribe.judgement.openings import agent_names, openings
 
-SPEAKERS: Final = {"agent": (Role.AGENT,), "customer": (Role.CUSTOMER, Role.UNKNOWN), "anyone": tuple(Role)}
+SPEAKERS: Final = ("agent", "customer", "anyone")
+
+URGENT: Final = "urgent"
+COMPLAINT: Final = "complaint"
+"""Flags that criteria build on."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,70 +32,16 @@ class Finding:
     Attributes:
         applicable: False leaves the criterion's points out of the maximum.
         points: points awarded.
-        evidence: indexes of the utterances that decided, in order.
+        evidence: the words that decided, best first.
         reason: machine-readable reason.
         measures: figures the points came from.
     """
 
     applicable: bool = True
     points: float = 0.0
-    evidence: tuple[int, ...] = ()
+    evidence: tuple[Place, ...] = ()
     reason: str
     measures: Mapping[str, float] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class Pause:
-    """A stretch in which nobody speaks, between two utterances."""
-
-    seconds: float
-    before: int
-    after: int
-
-
-class Call:
-    """A transcript, prepared for judging."""
-
-    def __init__(self, transcript: Transcript) -> None:
-        self.utterances: Sequence[Utterance] = transcript.utterances
-        self.speech: Sequence[Spoken] = [spoken(utterance.text) for utterance in self.utterances]
-        self.separate_channels = transcript.roles.method is RoleMethod.CHANNEL
-        self.seconds = transcript.duration_seconds
-        self.pauses = tuple(_pauses(self.utterances))
-
-    def turns(self, speaker: str) -> list[int]:
-        """Indexes of the utterances of `agent`, `customer` (or unknown) or `anyone`."""
-        return [index for index, said in enumerate(self.utterances) if said.role in SPEAKERS[speaker]]
-
-    def saying(self, turns: Sequence[int], expressions: tuple[str, ...]) -> list[int]:
-        """Those of the utterances in which one of the expressions was said."""
-        pattern = _any_of(expressions)
-        return [index for index in turns if pattern.search(self.speech[index].text)]
-
-    def span(self) -> float:
-        """Seconds from the first word to the last."""
-        if not self.utterances:
-            return 0.0
-        return max(said.end for said in self.utterances) - self.utterances[0].start
-
-    def talk_seconds(self, turns: Sequence[int]) -> float:
-        """Seconds these utterances take together."""
-        return sum(self.utterances[index].end - self.utterances[index].start for index in turns)
-
-
-def _pauses(utterances: Sequence[Utterance]) -> Iterator[Pause]:
-    latest = 0
-    for index in range(1, len(utterances)):
-        gap = utterances[index].start - utterances[latest].end
-        if gap > 0:
-            yield Pause(gap, latest, index)
-        if utterances[index].end > utterances[latest].end:
-            latest = index
-
-
-@cache
-def _any_of(expressions: tuple[str, ...]) -> Pattern[str]:
-    return phrase("|".join(f"(?:{expression})" for expression in expressions))
 
 
 def _graded(value: float, *, full: float, zero: float) -> float:
@@ -115,6 +64,10 @@ class Criterion(Protocol):
     def points(self) -> float:
         """Most that can be awarded."""
 
+    @property
+    def expressions(self) -> Sequence[str]:
+        """Expressions of its own."""
+
     def check(self) -> None:
         """Raise ValueError where the settings make no sense."""
 
@@ -122,8 +75,34 @@ class Criterion(Protocol):
         """Judge a call in which an agent speaks."""
 
 
-class _Kind(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="kind"):
-    """What makes a class a kind of criterion."""
+class _Kind(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="kind"):
+    """What makes a class a kind of criterion.
+
+    Attributes:
+        id: name within the rubric.
+        title: name for people.
+    """
+
+    id: str
+    title: str
+
+    @property
+    def expressions(self) -> Sequence[str]:
+        """Expressions of its own, beside those of the language's lexicon."""
+        return ()
+
+    def check(self) -> None:
+        """Raise ValueError where the settings make no sense."""
+
+
+class _Rated(_Kind, frozen=True, kw_only=True):
+    """A kind whose points the rubric gives as one number.
+
+    Attributes:
+        points: most that can be awarded.
+    """
+
+    points: float
 
 
 def _check(*, sensible: bool, message: str) -> None:
@@ -131,10 +110,22 @@ def _check(*, sensible: bool, message: str) -> None:
         raise ValueError(message)
 
 
-def _check_expressions(expressions: tuple[str, ...]) -> None:
-    _check(sensible=bool(expressions), message="needs at least one expression")
-    for expression in expressions:
-        phrase(expression)
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """One of several things that are worth points of their own, and where it was found."""
+
+    id: str
+    points: float
+    found: Place | None
+
+
+def _sum_of(parts: Sequence[_Part]) -> Finding:
+    missing = [part.id for part in parts if part.found is None]
+    return Finding(
+        points=sum(part.points for part in parts if part.found is not None),
+        evidence=tuple(part.found for part in parts if part.found is not None),
+        reason=f"missing:{','.join(missing)}" if missing else "complete",
+    )
 
 
 class PhrasePart(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -144,9 +135,9 @@ class PhrasePart(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
         id: name within the criterion.
         points: points it is worth.
         speaker: who has to say it: `agent`, `customer` or `anyone`.
-        first: only the first so many utterances of the speaker count; 0 for all.
-        last: only the last so many utterances of the speaker count; 0 for all.
-        any: expressions, one of which has to be said.
+        first: only the first so many turns of the speaker count; 0 for all.
+        last: only the last so many turns of the speaker count; 0 for all.
+        any: expressions, one of which has to be said and not denied.
     """
 
     id: str
@@ -160,14 +151,17 @@ class PhrasePart(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
 class Phrases(_Kind, frozen=True, kw_only=True, tag="phrases"):
     """Things that have to be said, each worth its own points."""
 
-    id: str
-    title: str
     parts: tuple[PhrasePart, ...]
 
     @property
     def points(self) -> float:
         """Points of all parts."""
         return sum(part.points for part in self.parts)
+
+    @property
+    def expressions(self) -> Sequence[str]:
+        """The expressions of all parts."""
+        return tuple(expression for part in self.parts for expression in part.any)
 
     def check(self) -> None:
         """Raise ValueError where the settings make no sense."""
@@ -179,33 +173,87 @@ class Phrases(_Kind, frozen=True, kw_only=True, tag="phrases"):
             _check(
                 sensible=part.first >= 0 and part.last >= 0, message=f"{part.id}: first and last must not be negative"
             )
-            _check_expressions(part.any)
+            _check(sensible=bool(part.any), message="needs at least one expression")
 
     def judge(self, call: Call) -> Finding:
         """Award the points of each part that was said."""
-        points = 0.0
-        evidence: set[int] = set()
-        missing = []
-        for part in self.parts:
-            turns = call.turns(part.speaker)
-            turns = turns[: part.first or None]
-            turns = turns[-part.last :] if part.last else turns
-            found = call.saying(turns, part.any)
-            if found:
-                points += part.points
-                evidence.add(found[0])
-            else:
-                missing.append(part.id)
-        reason = f"missing:{','.join(missing)}" if missing else "complete"
-        return Finding(points=points, evidence=tuple(sorted(evidence)), reason=reason)
+        return _sum_of([_Part(part.id, part.points, self._said(part, call)) for part in self.parts])
+
+    def _said(self, part: PhrasePart, call: Call) -> Place | None:
+        turns = call.of(part.speaker)
+        turns = turns[: part.first or None]
+        turns = turns[-part.last :] if part.last else turns
+        return next(call.find(turns, call.cues.compiled(part.any)), None)
 
 
-class Questions(_Kind, frozen=True, kw_only=True, tag="questions"):
-    """The agent asks to understand; `full` questions earn all points, fewer their share."""
+class Greeting(_Kind, frozen=True, kw_only=True, tag="greeting"):
+    """The agent greets before the matter is taken up, or with the first words after a handover.
 
-    id: str
-    title: str
-    points: float
+    Attributes:
+        salutation: points for a salutation.
+        business_name: points for the name of the business or department.
+        agent_name: points for the agent's own name.
+        offer_of_help: points for an offer of help; 0 where none is due, as in a call that the clinic makes.
+    """
+
+    salutation: float
+    business_name: float
+    agent_name: float
+    offer_of_help: float
+
+    @property
+    def points(self) -> float:
+        """Points of all parts."""
+        return self.salutation + self.business_name + self.agent_name + self.offer_of_help
+
+    def judge(self, call: Call) -> Finding:
+        """Look for the parts in the best of the places where a greeting can be."""
+        return max((self._in(call, turns) for turns in openings(call)), key=lambda finding: finding.points)
+
+    def _in(self, call: Call, turns: Sequence[int]) -> Finding:
+        cues = call.cues
+        parts = [
+            _Part("salutation", self.salutation, next(call.find(turns, cues["salutation"]), None)),
+            _Part("business-name", self.business_name, next(call.find(turns, cues["business-name"]), None)),
+            _Part("agent-name", self.agent_name, next(agent_names(call, turns), None)),
+            _Part("offer-of-help", self.offer_of_help, next(call.find(turns, cues["offer-of-help"]), None)),
+        ]
+        return _sum_of([part for part in parts if part.points])
+
+
+class Identification(_Kind, frozen=True, kw_only=True, tag="identification"):
+    """The patient is identified: what the agent asked for was answered, or the customer gave it unasked.
+
+    Attributes:
+        name: points for the patient's name.
+        birth: points for the date of birth, or the number of the patient's account.
+    """
+
+    name: float
+    birth: float
+
+    @property
+    def points(self) -> float:
+        """Points of both."""
+        return self.name + self.birth
+
+    def judge(self, call: Call) -> Finding:
+        """Look for both, each by itself."""
+        return _sum_of(
+            [
+                _Part("name", self.name, next(names_given(call), None)),
+                _Part("date-of-birth", self.birth, next(births_given(call), None)),
+            ]
+        )
+
+
+class Questions(_Rated, frozen=True, kw_only=True, tag="questions"):
+    """The agent asks to understand what is needed; `full` questions earn all points, fewer their share.
+
+    The offer of help is one. Who is calling, whether something is right or suits, and whether there is anything else
+    are none.
+    """
+
     full: int
 
     def check(self) -> None:
@@ -213,21 +261,44 @@ class Questions(_Kind, frozen=True, kw_only=True, tag="questions"):
         _check(sensible=self.full > 0, message="full must be above 0")
 
     def judge(self, call: Call) -> Finding:
-        """Count the agent's questions."""
-        asked = [index for index in call.turns("agent") if call.speech[index].question]
+        """Count the questions."""
+        asked = list(needs_questions(call))
         share = min(1.0, len(asked) / self.full)
-        reason = "asked-enough" if share == 1 else "asked-too-little"
         return Finding(
-            points=self.points * share, evidence=tuple(asked), reason=reason, measures={"questions": len(asked)}
+            points=self.points * share,
+            evidence=tuple(dict.fromkeys(asked)),
+            reason="asked-enough" if share == 1 else "asked-too-little",
+            measures={"questions": len(asked)},
         )
 
 
-class TalkShare(_Kind, frozen=True, kw_only=True, tag="talk-share"):
+class Answer(_Rated, frozen=True, kw_only=True, tag="answer"):
+    """The agent commits to something, arranges, instructs, informs, hands over, or says what else can be done."""
+
+    def judge(self, call: Call) -> Finding:
+        """Look for an answer."""
+        found = tuple(dict.fromkeys(answers(call)))
+        return Finding(
+            points=self.points if found else 0.0, evidence=found, reason="answered" if found else "not-answered"
+        )
+
+
+class Escalation(_Rated, frozen=True, kw_only=True, tag="escalation"):
+    """Where the flag `urgent` is raised, the agent gets help: the same day, by a clinician, or in an emergency room."""
+
+    def judge(self, call: Call) -> Finding:
+        """Look for help."""
+        if not call.is_raised(URGENT):
+            return Finding(applicable=False, reason="not-urgent")
+        found = tuple(dict.fromkeys(escalations(call)))
+        return Finding(
+            points=self.points if found else 0.0, evidence=found, reason="escalated" if found else "not-escalated"
+        )
+
+
+class TalkShare(_Rated, frozen=True, kw_only=True, tag="talk-share"):
     """The agent's share of the talking: full points from `full_from` to `full_to`, none at `zero_at` or `zero_from`."""
 
-    id: str
-    title: str
-    points: float
     zero_at: float
     full_from: float
     full_to: float
@@ -242,25 +313,28 @@ class TalkShare(_Kind, frozen=True, kw_only=True, tag="talk-share"):
 
     def judge(self, call: Call) -> Finding:
         """Compare the agent's talking with all talking."""
-        others = [index for index, said in enumerate(call.utterances) if said.role is not Role.AGENT]
-        total = call.talk_seconds(range(len(call.utterances)))
-        if not others or total == 0:
+        agent, customer = call.talk_seconds(call.agent), call.talk_seconds(call.customer)
+        if customer == 0:
             return Finding(applicable=False, reason="nobody-else-spoke")
-        share = call.talk_seconds(call.turns("agent")) / total
+        share = agent / (agent + customer)
         points = self.points * min(
             _graded(share, full=self.full_from, zero=self.zero_at),
             _graded(share, full=self.full_to, zero=self.zero_from),
         )
-        reason = "too-little" if share < self.full_from else "too-much" if share > self.full_to else "balanced"
-        return Finding(points=points, reason=reason, measures={"agent_share": round(share, 4)})
+        return Finding(
+            points=points,
+            reason="too-little" if share < self.full_from else "too-much" if share > self.full_to else "balanced",
+            measures={
+                "agent_share": round(share, 4),
+                "agent_seconds": round(agent, 2),
+                "customer_seconds": round(customer, 2),
+            },
+        )
 
 
-class Silence(_Kind, frozen=True, kw_only=True, tag="silence"):
+class Silence(_Rated, frozen=True, kw_only=True, tag="silence"):
     """The share of the conversation in which nobody speaks: full points up to `full_to`, none from `zero_from`."""
 
-    id: str
-    title: str
-    points: float
     full_to: float
     zero_from: float
 
@@ -271,68 +345,89 @@ class Silence(_Kind, frozen=True, kw_only=True, tag="silence"):
     def judge(self, call: Call) -> Finding:
         """Add up the pauses between the first word and the last."""
         span = call.span()
-        if len(call.utterances) < 2 or span == 0:
+        if len(call.turns) < 2 or span == 0:
             return Finding(applicable=False, reason="no-conversation")
-        share = sum(pause.seconds for pause in call.pauses) / span
-        longest = max(call.pauses, key=lambda pause: pause.seconds, default=None)
+        silent = sum(pause.seconds for pause in call.pauses)
+        share = silent / span
+        pause = longest(call.pauses)
         return Finding(
             points=self.points * _graded(share, full=self.full_to, zero=self.zero_from),
-            evidence=(longest.before, longest.after) if longest else (),
+            evidence=(Place(pause.before), Place(pause.after)) if pause else (),
             reason="flowing" if share <= self.full_to else "too-silent",
             measures={
                 "silence_share": round(share, 4),
-                "longest_silence_seconds": round(longest.seconds, 2) if longest else 0.0,
+                "silence_seconds": round(silent, 2),
+                "longest_silence_seconds": round(pause.seconds, 2) if pause else 0.0,
             },
         )
 
 
-class Holds(_Kind, frozen=True, kw_only=True, tag="holds"):
-    """Pauses from `seconds` are announced, in one of the agent's last `look_back` utterances before them."""
+class Holds(_Rated, frozen=True, kw_only=True, tag="holds"):
+    """Every pause from `seconds` that the agent caused is announced, in one of the last `look_back` turns before it.
 
-    id: str
-    title: str
-    points: float
+    The agent causes a pause that comes before the agent's own words, or that the customer ends by asking who is there;
+    not one in which the customer is asked something, or looks for something.
+    """
+
     seconds: float
     look_back: int
-    any: tuple[str, ...]
 
     def check(self) -> None:
         """Raise ValueError where the settings make no sense."""
         _check(sensible=self.seconds > 0 and self.look_back > 0, message="seconds and look_back must be above 0")
-        _check_expressions(self.any)
 
     def judge(self, call: Call) -> Finding:
         """Look for the announcement of each long pause."""
         long = [pause for pause in call.pauses if pause.seconds >= self.seconds]
-        if not long:
-            return Finding(applicable=False, reason="no-long-pause")
-        agent = call.turns("agent")
-        evidence: set[int] = set()
-        announced = 0
+        holds: list[tuple[Pause, Place | None]] = []
+        since = -1
         for pause in long:
-            recent = agent[: bisect_right(agent, pause.before)][-self.look_back :]
-            found = call.saying(recent, self.any)
-            announced += bool(found)
-            evidence.update(found[-1:] or (pause.before, pause.after))
+            announced = self._announced(call, pause, since)
+            if announced is not None or _is_the_agents(call, pause):
+                holds.append((pause, announced))
+            since = pause.before
+        if not holds:
+            return Finding(applicable=False, reason="no-long-pause")
+        told = [place for _, place in holds if place is not None]
+        evidence = [place or Place(pause.before) for pause, place in holds]
         return Finding(
-            points=self.points * announced / len(long),
-            evidence=tuple(sorted(evidence)),
-            reason="announced" if announced == len(long) else "not-announced",
-            measures={"long_pauses": len(long), "announced": announced},
+            points=self.points if len(told) == len(holds) else 0.0,
+            evidence=tuple(evidence),
+            reason="announced" if len(told) == len(holds) else "not-announced",
+            measures={
+                "holds": len(holds),
+                "announced": len(told),
+                "hold_seconds": round(sum(pause.seconds for pause, _ in holds), 2),
+                "longest_hold_seconds": round(max(pause.seconds for pause, _ in holds), 2),
+            },
         )
 
+    def _announced(self, call: Call, pause: Pause, since: int) -> Place | None:
+        recent = call.agent[: bisect_right(call.agent, pause.before)][-self.look_back :]
+        found = list(call.find([turn for turn in recent if turn > since], call.cues["holds"]))
+        return found[-1] if found else None
 
-class Interruptions(_Kind, frozen=True, kw_only=True, tag="interruptions"):
+
+def _is_the_agents(call: Call, pause: Pause) -> bool:
+    before, after = call.turns[pause.before].role, call.turns[pause.after].role
+    last = [turn for turn in call.customer if turn <= pause.before][-1:]
+    if last and before is not Role.AGENT and call.says(last[0], call.cues["waits-for-customer"]):
+        return False
+    said = call.sentences(pause.before)
+    if before is Role.AGENT and said and said[-1].question:
+        return False
+    return after is Role.AGENT or call.says(pause.after, call.cues["misses-agent"])
+
+
+class Interruptions(_Rated, frozen=True, kw_only=True, tag="interruptions"):
     """The agent lets the customer finish.
 
-    An interruption is an agent's utterance that begins while the customer speaks, after the customer has had
-    `seconds` and at least `seconds` before the customer ends. No points are left from `zero_from` of them in ten
-    minutes; shorter calls count as `min_minutes`. Only separate channels show who speaks over whom.
+    An interruption is an agent's turn that takes the floor from a customer who has spoken for `seconds` and stops
+    because of it, `seconds` later or in the middle of a sentence. Acknowledgements are none, nor is what the customer
+    talks on over. No points are left from `zero_from` of them in ten minutes; shorter calls count as `min_minutes`.
+    Only separate channels show who speaks over whom.
     """
 
-    id: str
-    title: str
-    points: float
     seconds: float
     zero_from: float
     min_minutes: float
@@ -348,80 +443,83 @@ class Interruptions(_Kind, frozen=True, kw_only=True, tag="interruptions"):
         """Count the interruptions."""
         if not call.separate_channels:
             return Finding(applicable=False, reason="one-channel")
-        customer = call.turns("customer")
-        if not customer:
+        if not call.customer:
             return Finding(applicable=False, reason="nobody-else-spoke")
-        starts = [call.utterances[index].start for index in customer]
-        cut_in = []
-        for index in call.turns("agent"):
-            begin = call.utterances[index].start
-            # One speaker's utterances follow each other, so only the one before can still run.
-            before = bisect_left(starts, begin) - 1
-            if before >= 0:
-                theirs = call.utterances[customer[before]]
-                if theirs.start + self.seconds <= begin <= theirs.end - self.seconds:
-                    cut_in.append(index)
-        rate = 10 * len(cut_in) / max(self.min_minutes, call.seconds / 60)
+        taken = call.floor_taken(least=self.seconds)
+        rate = 10 * len(taken) / max(self.min_minutes, call.seconds / 60)
         return Finding(
             points=self.points * _graded(rate, full=0, zero=self.zero_from),
-            evidence=tuple(cut_in),
-            reason="interrupted" if cut_in else "none",
-            measures={"interruptions": len(cut_in), "per_ten_minutes": round(rate, 2)},
+            evidence=tuple(Place(turn) for turn in taken),
+            reason="interrupted" if taken else "none",
+            measures={"interruptions": len(taken), "per_ten_minutes": round(rate, 2)},
         )
 
 
-class Empathy(_Kind, frozen=True, kw_only=True, tag="empathy"):
-    """The agent answers trouble with a kind word.
+class Empathy(_Rated, frozen=True, kw_only=True, tag="empathy"):
+    """The agent answers the customer's trouble with a kind word, within the agent's next `within` turns.
 
-    Trouble is a customer's utterance that was found negative, or one with an expression of `trouble`. Utterances of
-    trouble without an agent's between them count as one. The answer counts in the agent's next `within` utterances.
+    Trouble is what the customer says of pain, worry, loss or a failure of the clinic's, a complaint or an urgent
+    symptom, or a turn whose mood is below `mood`. It is not what is denied, feared for somebody unknown or over.
+    Trouble that nobody could answer any more does not count.
     """
 
-    id: str
-    title: str
-    points: float
     within: int
-    trouble: tuple[str, ...]
-    any: tuple[str, ...]
+    mood: float
 
     def check(self) -> None:
         """Raise ValueError where the settings make no sense."""
         _check(sensible=self.within > 0, message="within must be above 0")
-        _check_expressions(self.trouble)
-        _check_expressions(self.any)
+        _check(sensible=-1 <= self.mood < 0, message="mood must be from -1 to below 0")
 
     def judge(self, call: Call) -> Finding:
-        """Look for an answer to each trouble."""
-        customer = call.turns("customer")
-        named = set(call.saying(customer, self.trouble))
-        troubled = [index for index in customer if index in named or _negative(call.utterances[index])]
-        if not troubled:
-            return Finding(applicable=False, reason="no-trouble")
-        agent = call.turns("agent")
-        answers: dict[int, tuple[int, list[int]]] = {}
-        for index in troubled:
-            position = bisect_right(agent, index)
-            answers[position] = (index, call.saying(agent[position : position + self.within], self.any))
-        kind = sum(1 for _, found in answers.values() if found)
-        evidence = {turn for index, found in answers.values() for turn in (index, *found[:1])}
+        """Look for a kind word on any trouble."""
+        troubles = list(self._troubles(call))
+        answered = [
+            (trouble, next(self._kind_words(call, call.agent_after(trouble.turn, self.within)), None))
+            for trouble in troubles
+            if call.agent_after(trouble.turn)
+        ]
+        if not answered:
+            return Finding(applicable=False, reason="trouble-at-the-end" if troubles else "no-trouble")
+        kind = [(trouble, word) for trouble, word in answered if word is not None]
+        trouble, word = kind[0] if kind else answered[0]
         return Finding(
-            points=self.points * kind / len(answers),
-            evidence=tuple(sorted(evidence)),
-            reason="answered" if kind == len(answers) else "not-answered",
-            measures={"troubles": len(answers), "answered": kind},
+            points=self.points if kind else 0.0,
+            evidence=(trouble,) if word is None else (trouble, word),
+            reason="answered" if kind else "not-answered",
+            measures={"troubles": len(answered), "answered": len(kind)},
         )
 
+    def _troubles(self, call: Call) -> Iterator[Place]:
+        """Each turn with trouble, with its plainest words."""
+        cues = call.cues
+        flagged = call.raised(URGENT) | call.raised(COMPLAINT)
+        for turn in call.customer:
+            named = next(_troubles_named(call, turn), None)
+            mood = call.turns[turn].sentiment
+            if named is not None:
+                yield named
+            elif turn in flagged or (
+                mood is not None and mood.score <= self.mood and not call.says(turn, cues["no-trouble"])
+            ):
+                yield Place(turn)
 
-def _negative(utterance: Utterance) -> bool:
-    return utterance.sentiment is not None and utterance.sentiment.label is SentimentLabel.NEGATIVE
+    def _kind_words(self, call: Call, turns: Sequence[int]) -> Iterator[Place]:
+        return call.find(turns, call.cues["kind"], unless=call.cues["not-kind"])
 
 
-class SentimentCourse(_Kind, frozen=True, kw_only=True, tag="sentiment-course"):
+def _troubles_named(call: Call, turn: int) -> Iterator[Place]:
+    cues = call.cues
+    for sentence in call.sentences(turn):
+        found = [*cues["trouble-as-such"].finditer(sentence.text), *sentence.affirmed(cues["trouble"])]
+        for match in found:
+            if cues["no-trouble"].search(sentence.clause_at(match.start())) is None and not sentence.question:
+                yield Place(turn, sentence.place(match))
+
+
+class SentimentCourse(_Rated, frozen=True, kw_only=True, tag="sentiment-course"):
     """The customer's mood does not get worse: no points from a loss of `zero_loss` between first and last third."""
 
-    id: str
-    title: str
-    points: float
     min_turns: int
     zero_loss: float
 
@@ -431,8 +529,8 @@ class SentimentCourse(_Kind, frozen=True, kw_only=True, tag="sentiment-course"):
         _check(sensible=self.zero_loss > 0, message="zero_loss must be above 0")
 
     def judge(self, call: Call) -> Finding:
-        """Compare the mean mood of the first third of the customer's utterances with the last."""
-        scored = [(index, mood.score) for index in call.turns("customer") if (mood := call.utterances[index].sentiment)]
+        """Compare the mean mood of the first third of the customer's turns with the last."""
+        scored = [(index, mood.score) for index in call.customer if (mood := call.turns[index].sentiment)]
         if len(scored) < self.min_turns:
             return Finding(applicable=False, reason="too-few-moods")
         third = len(scored) // 3
@@ -440,11 +538,65 @@ class SentimentCourse(_Kind, frozen=True, kw_only=True, tag="sentiment-course"):
         end = sum(score for _, score in scored[-third:]) / third
         return Finding(
             points=self.points * _graded(end - begin, full=0, zero=-self.zero_loss),
-            evidence=(*(index for index, _ in scored[:third]), *(index for index, _ in scored[-third:])),
+            evidence=(Place(scored[0][0]), Place(scored[-1][0])),
             reason="worse" if end < begin else "not-worse",
             measures={"begin": round(begin, 4), "end": round(end, 4)},
         )
 
 
-CriterionKind: TypeAlias = Phrases | Questions | TalkShare | Silence | Holds | Interruptions | Empathy | SentimentCourse
+class Closing(_Kind, frozen=True, kw_only=True, tag="closing"):
+    """The agent closes the call.
+
+    Attributes:
+        farewell: points for a farewell or thanks in one of the agent's last `last` turns.
+        anything_else: points for asking, anywhere, whether there is anything else.
+        last: turns of the agent that are the end of the call.
+    """
+
+    farewell: float
+    anything_else: float
+    last: int
+
+    @property
+    def points(self) -> float:
+        """Points of both."""
+        return self.farewell + self.anything_else
+
+    def check(self) -> None:
+        """Raise ValueError where the settings make no sense."""
+        _check(sensible=self.last > 0, message="last must be above 0")
+
+    def judge(self, call: Call) -> Finding:
+        """Look for both."""
+        cues = call.cues
+        end = [turn for turn in call.agent if not call.turns[turn].backchannel][-self.last :]
+        farewell = next(call.find(end, cues["farewell"], unless=cues["not-farewell"]), None)
+        asked = next(
+            (
+                place
+                for turn in call.agent
+                for place in call.where(
+                    turn, lambda sentence: sentence.question and cues["anything-else"].search(sentence.text) is not None
+                )
+            ),
+            None,
+        )
+        return _sum_of([_Part("farewell", self.farewell, farewell), _Part("anything-else", self.anything_else, asked)])
+
+
+CriterionKind: TypeAlias = (
+    Phrases
+    | Greeting
+    | Identification
+    | Questions
+    | Answer
+    | Escalation
+    | TalkShare
+    | Silence
+    | Holds
+    | Interruptions
+    | Empathy
+    | SentimentCourse
+    | Closing
+)
 """Every kind of criterion; a rubric names it by its tag, in the field `kind`."""

@@ -10,16 +10,23 @@ from typing import Annotated, Any, Final
 import msgspec
 
 from callscribe.contract.call_kind import CallKind
+from callscribe.conversation.quotes import Quote, quote
 from callscribe.conversation.reliability import Reliability
 from callscribe.conversation.utterances import Role
 from callscribe.data_files import load
-from callscribe.judgement.criteria import Call, Criterion, CriterionKind, Finding
+from callscribe.judgement.criteria import Criterion, CriterionKind, Finding
+from callscribe.judgement.cues import cues_of
+from callscribe.judgement.heard import Call, Place
+from callscribe.judgement.openings import outgoing
+from callscribe.recordings.calls import CallDirection
 from callscribe.serialization import InvalidData, decode, encode
 from callscribe.transcript import Transcript
 
 DEFAULT_RUBRIC: Final = "clinic-call-v1"
 
 _NAME: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
+_MOST_QUOTES: Final = 5
+_MOST_QUOTED_WORDS: Final = 25
 
 
 class InvalidRubric(ValueError):
@@ -32,12 +39,18 @@ class Rubric(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     Attributes:
         name: name of the file.
         version: counted up with every change of a rubric that is in use.
+        language: language whose words it listens for (`lexicons/criteria-*`), as BCP 47 names it.
+        direction: which calls it is for, `incoming` or `outgoing`.
+        outgoing: rubric that counts instead in a call that the clinic made; None where this one does.
         description: for whoever reads the file.
         criteria: what is judged, in order.
     """
 
     name: str
     version: int
+    language: str
+    direction: CallDirection
+    outgoing: str | None = None
     description: str
     criteria: Annotated[tuple[CriterionKind, ...], msgspec.Meta(min_length=1)]
 
@@ -55,6 +68,7 @@ class CriterionScore:
         evidence: indexes into the transcript's utterances.
         reason: machine-readable reason.
         measures: figures the points came from.
+        quotes: the words that decided, best first, at most five; empty in what was stored before they were kept.
     """
 
     criterion: str
@@ -65,6 +79,7 @@ class CriterionScore:
     evidence: tuple[int, ...]
     reason: str
     measures: Mapping[str, float]
+    quotes: tuple[Quote, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,6 +92,8 @@ class QualityScore:
         score: 0 to 100 of what could be reached; None where nothing could be judged, as with no known agent.
         criteria: in the order of the rubric.
         reliability: whether the score can be relied on; None where that was not asked.
+        direction: who called whom, as known or as it is said; None where nothing tells, and the call was judged like an
+            incoming one.
     """
 
     rubric: str
@@ -84,6 +101,7 @@ class QualityScore:
     score: int | None
     criteria: tuple[CriterionScore, ...]
     reliability: Reliability | None = None
+    direction: CallDirection | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """The score in plain numbers, texts and lists, ready for JSON."""
@@ -132,9 +150,18 @@ def parse_rubric(data: Any) -> Rubric:
 
 
 def _check(rubric: Rubric) -> None:
+    try:
+        cues = cues_of(rubric.language)
+    except FileNotFoundError:
+        raise InvalidRubric(f"there is no lexicon of criteria for {rubric.language}") from None
+    if rubric.outgoing is not None:
+        if rubric.direction is CallDirection.OUTGOING:
+            raise InvalidRubric("outgoing names a rubric for a call that this one is for")
+        load_rubric(rubric.outgoing)
     for index, criterion in enumerate(rubric.criteria):
         try:
             criterion.check()
+            cues.compiled(criterion.expressions)
         except ValueError as error:
             raise InvalidRubric(f"criteria[{index}]: {error}") from error
         if criterion.points <= 0:
@@ -147,13 +174,19 @@ def score(transcript: Transcript, rubric: Rubric) -> QualityScore:
     """Judge a call; the same transcript and rubric give the same score.
 
     Nothing is judged where no agent is known to speak, in the automated part of a call, and in a call from which
-    nothing can be concluded: the reason of each criterion says why.
+    nothing can be concluded: the reason of each criterion says why. A call that the clinic made is judged by the rubric
+    for outgoing calls, where there is one.
     """
     reliability = transcript.judged_reliability()
+    direction = transcript.recording.direction
+    call = Call(transcript, cues_of(rubric.language))
+    if direction is None:
+        direction = _DIRECTIONS[outgoing(call)]
+    if direction is CallDirection.OUTGOING and rubric.outgoing is not None:
+        rubric = load_rubric(rubric.outgoing)
     obstacle = _obstacle(transcript, reliability)
-    call = Call(transcript)
     judged = tuple(
-        _scored(criterion, Finding(applicable=False, reason=obstacle) if obstacle else criterion.judge(call))
+        _scored(criterion, Finding(applicable=False, reason=obstacle) if obstacle else criterion.judge(call), call)
         for criterion in rubric.criteria
     )
     reachable = sum(criterion.max_points for criterion in judged if criterion.applicable)
@@ -161,8 +194,16 @@ def score(transcript: Transcript, rubric: Rubric) -> QualityScore:
     # Half points count upwards, where round() would go to the even number.
     total = math.floor(100 * reached / reachable + 0.5) if reachable else None
     return QualityScore(
-        rubric=rubric.name, version=rubric.version, score=total, criteria=judged, reliability=reliability
+        rubric=rubric.name,
+        version=rubric.version,
+        score=total,
+        criteria=judged,
+        reliability=reliability,
+        direction=direction,
     )
+
+
+_DIRECTIONS: Final = {True: CallDirection.OUTGOING, False: CallDirection.INCOMING, None: None}
 
 
 def _obstacle(transcript: Transcript, reliability: Reliability) -> str | None:
@@ -175,14 +216,24 @@ def _obstacle(transcript: Transcript, reliability: Reliability) -> str | None:
     return None
 
 
-def _scored(criterion: Criterion, finding: Finding) -> CriterionScore:
+def _scored(criterion: Criterion, finding: Finding, call: Call) -> CriterionScore:
     return CriterionScore(
         criterion=criterion.id,
         title=criterion.title,
         applicable=finding.applicable,
         points=round(finding.points, 2),
         max_points=criterion.points,
-        evidence=finding.evidence,
+        evidence=tuple(
+            sorted({utterance for place in finding.evidence for utterance in call.turns[place.turn].utterances})
+        ),
         reason=finding.reason,
         measures=finding.measures,
+        quotes=tuple(_quote(place, call) for place in finding.evidence[:_MOST_QUOTES]),
     )
+
+
+def _quote(place: Place, call: Call) -> Quote:
+    first, last = (
+        (place.words.first, place.words.last) if place.words else (0, len(call.turns[place.turn].text.split()) - 1)
+    )
+    return quote(call.turns, place.turn, first, min(last, first + _MOST_QUOTED_WORDS - 1))

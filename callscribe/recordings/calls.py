@@ -28,6 +28,13 @@ class StartSource(OpenEnum):
     KEY_DAY = "key-day"
 
 
+class CallDirection(OpenEnum):
+    """Who called whom: `incoming` where the clinic was called, `outgoing` where it called."""
+
+    INCOMING = "incoming"
+    OUTGOING = "outgoing"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallRecording:
     """The call a recording belongs to.
@@ -40,6 +47,7 @@ class CallRecording:
         layout: `callscribe` or `connect`.
         started_at_source: Where that is known from; None in what was stored before it was noted.
         clinic_source: What the clinic was decided by; None where that is not known.
+        direction: Who called whom; None where nobody told, as in all that was stored before it was noted.
     """
 
     clinic_id: str
@@ -49,6 +57,7 @@ class CallRecording:
     layout: str
     started_at_source: StartSource | None = None
     clinic_source: ClinicSource | None = None
+    direction: CallDirection | None = None
 
     @property
     def day(self) -> str:

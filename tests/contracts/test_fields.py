@@ -222,7 +222,7 @@ COVERED = {
     *("answer", "_FunctionError"),  # of a function that an operator invokes: tests/operations
     *("_Form", "_Work", "_Failure", "_Announcement", "_ExecutionEnded"),  # only read: test_golden_operations.py
     "ClinicRules",  # a setting: tests/callscribe/environments
-    *("Rubric", "_PriceFile", "_Secret"),  # written by people, not by code
+    *("Rubric", "WrittenCall", "_PriceFile", "_Secret"),  # written by people, not by code
     *("cls", "kind"),  # `LiveCall` and `AdmittedRecording` read themselves; a data file is no message
     "_Versioned",
     "Analysis",  # tests/lambdas/analyse_call
