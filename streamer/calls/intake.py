@@ -124,7 +124,7 @@ class Intake:
             async with asyncio.timeout(DRAIN_SECONDS):
                 # Not broken off: the queue could give a message to the request that nobody reads any more.
                 for message in await receiving:
-                    await self._queue.release(message)
+                    await self._give_back(message)
                 await self.wait_until(lambda: not self._work)
             heartbeat.cancel()
         self._health.ended("heartbeat")
@@ -197,7 +197,7 @@ class Intake:
             await self._follow(work)
         except Exception as error:  # noqa: BLE001 - one call's failure is not another's
             _log.error("a call could not be settled; it comes again", extra=failure(error))
-            await self._give_back(work.message)
+            await self._give_back(work.message, seconds=self._lease_seconds)
         finally:
             del self._work[work.message.message_id]
             self._note_change()
@@ -265,9 +265,9 @@ class Intake:
             await self._store.mark_announced(to_announce)
         await self._queue.delete(message)
 
-    async def _give_back(self, message: Message) -> None:
+    async def _give_back(self, message: Message, *, seconds: float = 0) -> None:
         try:
-            await self._queue.release(message, seconds=self._lease_seconds)
+            await self._queue.release(message, seconds=seconds)
         except (ClientError, BotoCoreError) as error:
             _log.warning("the message comes again when its lease has run out", extra=failure(error))
 

@@ -48,6 +48,31 @@ CASES = {
         lease=10.0,
         faults=(Fault(at=10.12, kind="kill", seconds=5.0),),
     ),
+    "a streamer that is stopped gets a message that another has by then": History(
+        seed=605,
+        calls=(
+            Call(
+                index=0,
+                clinic="harbour",
+                other_clinic="harbour",
+                begins=1.0,
+                pieces=(
+                    Piece(
+                        turns=(((122, 80), (74, 80), (17, 4), (51, 9), (65, 160)), ((82, 80), (14, 4))),
+                        stream="stream-0",
+                        told=(0.118, 3.747, 8.993),
+                    ),
+                ),
+                hung_up=(0.305,),
+                upload=0.5,
+            ),
+        ),
+        skews=(0.0,),
+        slots=20,
+        lease=10.0,
+        faults=(Fault(at=10.84, kind="drain"),),
+        troubles=(Trouble(service="sqs", kind="unanswered", since=3.94, until=63.94, share=0.5, seconds=14.0),),
+    ),
 }
 
 
