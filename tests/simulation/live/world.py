@@ -116,7 +116,7 @@ class World:
         self.protected: dict[str, bool] = {}
         self.log = io.StringIO()
         self.streamers: list[Streamer] = []
-        self.announcements_lost: list[str] = []
+        self.failed_once: set[str] = set()
         self._names = 0
         resource = Resource(self.account.table)
         self._clinics = Clinics(table=resource, retention=None)  # type: ignore[arg-type]
@@ -172,6 +172,7 @@ class World:
         """Repeat every call that failed, as the operator does when the causes are gone."""
         for message in list(self.account.failed.messages):
             self.account.failed.messages.remove(message)
+            self.failed_once.add(json.loads(message.body)["call_id"])
             self.account.calls.send(message.body)
         await self._quiet()
 
