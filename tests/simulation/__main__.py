@@ -24,6 +24,7 @@ def main() -> int:
     parser.add_argument("half", choices=("live", "batch"))
     parser.add_argument("--seeds", type=_seeds, required=True, help="one, or the first and the last: 0-199")
     parser.add_argument("--jobs", type=int, default=1, help="processes at once")
+    parser.add_argument("--brief", action="store_true", help="only tell which failed")
     parser.add_argument("--log", action="store_true", help="print what was logged")
     options = parser.parse_args()
     half: Any = live if options.half == "live" else batch
@@ -42,7 +43,8 @@ def main() -> int:
                 print(outcome.log)
             if outcome.violations:
                 failed.append(outcome.history.seed)
-                print(half.reproduction(outcome), flush=True)
+                if not options.brief:
+                    print(half.reproduction(outcome), flush=True)
     took = time.perf_counter() - began
     print(f"{len(options.seeds)} histories, {simulated / 3600:.1f} hours, in {took:.0f} s; failed: {failed or 'none'}")
     for what, times in sorted(met.items()):

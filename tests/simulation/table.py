@@ -36,6 +36,13 @@ def refused(code: str, operation: str, *, status: int = 400, **more: Any) -> Cli
     return ClientError(response, operation)
 
 
+class _Whole(dict[str, Any]):
+    """An item of which only whole attributes change, so that a copy may share them."""
+
+    def __deepcopy__(self, _: Any) -> _Whole:
+        return _Whole(self)
+
+
 class Table:
     """One table with the keys `PK` and `SK`, and indexes by `GSI1PK` and so on. Every operation is atomic.
 
@@ -159,8 +166,9 @@ class Table:
     @staticmethod
     def _changed(item: Item | None, key: Item, options: Mapping[str, Any]) -> Item:
         changed: Item
+        before, expression = dict(key) if item is None else item, options["UpdateExpression"]
         changed, _ = expressions._apply_update_expression(
-            dict(key) if item is None else item, options["UpdateExpression"], _values(options), _names(options)
+            before if "." in expression else _Whole(before), expression, _values(options), _names(options)
         )
         return changed
 

@@ -82,6 +82,8 @@ class Account:
         secret: Deepgram's key.
         events: What the event bus took.
         trace: Every effect, in order.
+        owners: Which streamer took a call last, by the call's partition.
+        strays: Words that another streamer wrote than the one that had taken the call last.
     """
 
     table: Table
@@ -94,6 +96,8 @@ class Account:
     secret: str
     events: list[dict[str, Any]] = field(default_factory=list)
     trace: list[str] = field(default_factory=list)
+    owners: dict[str, str] = field(default_factory=dict)
+    strays: list[str] = field(default_factory=list)
 
 
 class _Credentials:
@@ -233,9 +237,23 @@ class _Table(_Client):
             raise AttributeError(operation)
 
         async def call(*, TableName: str = "", **request: Any) -> Any:
-            return await self._call(operation, lambda: getattr(self._account.table, operation)(**request))
+            def effect() -> Any:
+                answer = getattr(self._account.table, operation)(**request)
+                self._note_owner(request)
+                return answer
+
+            return await self._call(operation, effect)
 
         return call
+
+    def _note_owner(self, request: dict[str, Any]) -> None:
+        owners = self._account.owners
+        if ":lease_owner" in request.get("ExpressionAttributeValues", {}):
+            owners[request["Key"]["PK"]["S"]] = self._streamer
+        for write in request.get("TransactItems", ()):
+            partition = write.get("Update", {}).get("Key", {}).get("PK", {}).get("S")
+            if partition is not None and owners[partition] != self._streamer:
+                self._account.strays.append(f"{self._streamer} wrote of {partition}, which {owners[partition]} has")
 
 
 class _Queues(_Client):

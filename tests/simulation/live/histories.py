@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Any, Final
 
 from local.kinesis_video.fragments import AGENT_TRACK, CUSTOMER_TRACK, Contact, from_pcm
@@ -19,6 +19,7 @@ CLINICS: Final = ("harbour", "lakeside")
 FRAME_MS: Final = 20
 _FRAMES_OF_A_CALL: Final = 2_500
 _FIRST_FRAME: Final = 10_000
+_encoded: Final = cache(encode_frame)
 _FRAMES_PER_SECOND: Final = 50
 
 Turns = tuple[tuple[int, int], ...]
@@ -122,15 +123,16 @@ class Call:
         """Second at which the last audio was said."""
         return self.piece_begins(len(self.pieces) - 1) + self.pieces[-1].seconds
 
-    def contacts(self) -> list[Contact]:
+    @cached_property
+    def contacts(self) -> tuple[Contact, ...]:
         """What each piece puts into its stream."""
-        return [self._contact(number) for number in range(len(self.pieces))]
+        return tuple(self._contact(number) for number in range(len(self.pieces)))
 
     def _contact(self, number: int) -> Contact:
         piece = self.pieces[number]
         pcm = [bytearray(piece.frames * FRAME_BYTES) for _ in piece.turns]
         for at, channel, frame in self._frames(number):
-            pcm[channel][at * FRAME_BYTES : (at + 1) * FRAME_BYTES] = encode_frame(frame)
+            pcm[channel][at * FRAME_BYTES : (at + 1) * FRAME_BYTES] = _encoded(frame)
         return Contact(
             contact_id=self.call_id,
             sources={CUSTOMER_TRACK: from_pcm(bytes(pcm[0])), AGENT_TRACK: from_pcm(bytes(pcm[1]))},
@@ -158,7 +160,7 @@ class Call:
     def words(self) -> tuple[Word, ...]:
         """What was said while it was streamed, in order of time."""
         found, fragments = [], 0
-        for number, contact in enumerate(self.contacts()):
+        for number, contact in enumerate(self.contacts):
             samples = contact.block_ms * 8 * contact.blocks_per_fragment
             for at, channel, frame in self._frames(number):
                 first, last = at * FRAME_SAMPLES // samples, ((at + 1) * FRAME_SAMPLES - 1) // samples
@@ -319,11 +321,14 @@ def generate(seed: int) -> History:
         calls=calls,
         skews=tuple(round(rng.uniform(-4, 4), 2) if skewed else 0.0 for _ in range(streamers)),
         slots=rng.choice((1, 2, 20, 20)),
-        lease=rng.choice((4.0, 6.0, 10.0, 30.0)),
+        lease=rng.choice((4.0, 4.0, 6.0, 10.0, 30.0)),
     )
     last = max(call.ends for call in calls) + 5
     faults = [_fault(rng, last, history) for _ in range(rng.choice((0, 1, 1, 2, 3, 5)))]
     troubles = [_trouble(rng, last) for _ in range(rng.choice((0, 0, 1, 1, 2, 3)))]
+    if streamers > 1 and rng.random() < 0.25:
+        lost, again = _partition(rng, last, history.lease)
+        troubles, faults = [*troubles, *lost], [*faults, *again]
     return replace(history, faults=tuple(sorted(faults, key=lambda fault: fault.at)), troubles=tuple(troubles))
 
 
@@ -403,7 +408,7 @@ def _fault(rng: random.Random, last: float, history: History) -> Fault:
     target, lease = rng.randrange(3), history.lease
     match kind:
         case "freeze" | "cut":
-            seconds = rng.choice((0.5, lease / 2, lease + 1, 2 * lease + 3, 2 * lease + 20))
+            seconds = rng.choice((0.5, lease / 2, lease + 2, lease + 4, lease + 8, 2 * lease + 20))
         case "kill" | "drain":
             seconds = rng.choice((0.0, 1.0, 5.0, 30.0))
         case _:
@@ -418,6 +423,16 @@ def _fault(rng: random.Random, last: float, history: History) -> Fault:
     return Fault(at=at, kind=kind, target=target, seconds=round(seconds, 2), order=order)
 
 
+def _partition(rng: random.Random, last: float, lease: float) -> tuple[list[Trouble], list[Fault]]:
+    """Keep one streamer from the table for longer than its leases last, while another one gets its messages."""
+    since = round(rng.uniform(1.0, max(2.0, last - 5)), 2)
+    until = round(since + lease + rng.uniform(2.0, 6.0), 2)
+    name: Any = f"streamer-{rng.randrange(1, 3)}"
+    kind: Any = rng.choice(("throttled", "unheard", "failing"))
+    lost = Trouble(service="dynamodb", kind=kind, since=since, until=until, streamer=name)
+    return [lost], [Fault(at=round(until - rng.uniform(0.3, 2.0), 2), kind="repeat") for _ in range(3)]
+
+
 def _trouble(rng: random.Random, last: float) -> Trouble:
     service = rng.choices(list(_TROUBLES), (8, 5, 4, 2, 1, 2, 1, 1, 2, 2))[0]
     since = round(rng.uniform(0.0, last), 2)
@@ -429,4 +444,5 @@ def _trouble(rng: random.Random, last: float) -> Trouble:
         until=round(since + rng.choice((1.0, 5.0, 20.0, 60.0)), 2),
         share=rng.choice((0.2, 0.5, 1.0)),
         seconds=rng.choice((0.5, 3.0, 9.0, 14.0)),
+        streamer=f"streamer-{rng.randrange(1, 3)}" if rng.random() < 0.4 else "",
     )

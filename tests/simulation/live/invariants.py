@@ -26,6 +26,8 @@ _PLACE_MS: Final = 2.0
 _EARLIEST_MS, _LATEST_MS = -400, 1_800
 _WORD_SECONDS: Final = 12.0
 _MOST_SPOILED: Final = 2
+_MOST_AHEAD: Final = 4.5
+"""Seconds of audio beyond the pace that Deepgram takes: what a `Pacer` lets out at once, and a message."""
 # Where a call failed, the word that was being said is cut in two: what was heard until then is stored.
 _CUT_WORDS: Final = 2
 _FOR_GOOD: Final = ("AccessDeniedException", "KMS_KEY_DISABLED")
@@ -54,7 +56,9 @@ def violations(world: World, *, redriven: bool) -> list[Violation]:
     return [
         *_everything_ended(world),
         *_nothing_held(world),
+        *_written_by_owners(world),
         *_failures_told(world),
+        *_paced(world),
         *_private(world),
         *(one for call in world.history.calls if call.followed for one in _call(world, call, redriven=redriven)),
     ]
@@ -68,6 +72,11 @@ def _everything_ended(world: World) -> Iterator[Violation]:
             yield Violation("a streamer has failed", f"{streamer.name}: {streamer.running.exception()!r}")
 
 
+def _written_by_owners(world: World) -> Iterator[Violation]:
+    for stray in world.account.strays:
+        yield Violation("words are written by a streamer that has lost the call", stray)
+
+
 def _nothing_held(world: World) -> Iterator[Violation]:
     for streamer in world.running:
         if used := streamer.service.intake.slots_used:
@@ -79,6 +88,15 @@ def _nothing_held(world: World) -> Iterator[Violation]:
     for stream in world.account.streams.matching():
         if stream.readers:
             yield Violation("a body stays open", stream.name)
+
+
+def _paced(world: World) -> Iterator[Violation]:
+    # What froze sends what has come meanwhile in one burst, as its pace counts its own time.
+    if any(fault.kind == "freeze" for fault in world.history.faults):
+        return
+    for stream in world.deepgram.journal.entries:
+        if stream.ahead_seconds > _MOST_AHEAD:
+            yield Violation("audio is sent too fast", f"{stream.ahead_seconds:.1f} s ahead")
 
 
 def _failures_told(world: World) -> Iterator[Violation]:
@@ -146,10 +164,21 @@ def _call(world: World, call: Call, *, redriven: bool) -> Iterator[Violation]:
     reasons = harms(world, call)
     if redriven and live["status"] == "failed":
         yield Violation("a call that was repeated failed again", f"{call.call_id}: {live.get('error_code')}")
+    if live["epoch"] > 1 and not _changes_hands(world, call):
+        yield Violation("a call changed hands without a cause", f"{call.call_id}: {live['epoch']} times")
     if not reasons and live["status"] == "failed":
         yield Violation("a call failed without a cause", f"{call.call_id}: {live.get('error_code')}")
     if not reasons and live["status"] == "completed" and not live["complete"]:
         yield Violation("a call is incomplete without a cause", f"{call.call_id}: {live['incomplete_reasons']}")
+
+
+def _changes_hands(world: World, call: Call) -> bool:
+    """Whether a call may have been taken more than once."""
+    history = world.history
+    handed = any(fault.kind in ("kill", "freeze", "cut", "drain") for fault in history.faults)
+    # After a pause a call may be reopened; one that meets AWS's trouble comes again.
+    troubled = {trouble.service for trouble in history.troubles} - {"feed"}
+    return handed or len(call.pieces) > 1 or bool(troubled or harms(world, call)) or call.call_id in world.failed_once
 
 
 def _numbered(call: Call, live: dict[str, Any], utterances: list[dict[str, Any]]) -> Iterator[Violation]:
@@ -192,9 +221,7 @@ def _is_at_an_edge(call: Call, word: Word) -> bool:
 
     Sources: `callscribe.live.coverage.TOLERANCE_MS`.
     """
-    edges = [
-        edge for contact, piece in zip(call.contacts(), call.pieces, strict=True) for edge in _edges(contact, piece)
-    ]
+    edges = [edge for contact, piece in zip(call.contacts, call.pieces, strict=True) for edge in _edges(contact, piece)]
     return not word.arrived and any(abs(word.ms - edge) <= TOLERANCE_MS for edge in edges)
 
 

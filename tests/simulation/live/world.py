@@ -214,7 +214,7 @@ class World:
 
     def _call(self, call: Call, tasks: asyncio.TaskGroup) -> None:
         first = 0
-        for number, contact in enumerate(call.contacts()):
+        for number, contact in enumerate(call.contacts):
             fragments = list(contact.fragments())
             tasks.create_task(self._play(call, number, fragments, first))
             first += len(fragments)
@@ -289,7 +289,7 @@ class World:
             case "rotate":
                 self.account.secret = self.deepgram.key = KEYS[1]
             case "repeat":
-                for message in self.account.calls.messages[:1]:
+                for message in self.rng.sample(self.account.calls.messages, min(1, len(self.account.calls.messages))):
                     message.visible_at = self.epoch()
                     self.account.visible.give()
             case _ if running:
