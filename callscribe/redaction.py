@@ -23,6 +23,7 @@ from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
 from callscribe.number_words import DIGITS, SCALES, TEENS, TENS
@@ -126,28 +127,34 @@ class Passage:
     words: Sequence[str]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Shape:
+    """What a word looks like, whoever says it and wherever.
+
+    Attributes:
+        core: without punctuation, in small letters; "" for a placeholder.
+        placeholder: kind of a placeholder of a service's or of our own.
+        numbers: the kinds of number that it consists of and the digits of each; empty if it is no number.
+        date_digits: how many digits of a date it may stand for.
+        ends_a_clause: whether punctuation follows.
+    """
+
+    core: str
+    placeholder: str | None
+    numbers: tuple[tuple[str, int], ...]
+    date_digits: int
+    ends_a_clause: bool
+
+
 @dataclass(slots=True)
 class _Word:
-    """A word as it stands in the text, and without punctuation in small letters; a placeholder has no such core."""
+    """A word of the call, and what stands for it."""
 
     text: str
     speaker: object
+    shape: _Shape
     core: str
-    before: str
-    placeholder: str | None
     label: str | None = None
-
-    @classmethod
-    def of(cls, text: str, speaker: object) -> _Word:
-        found = _PLACEHOLDER.match(text.lstrip("(\"'"))
-        inner = text.strip("".join(character for character in set(text) if not character.isalnum()))
-        return cls(
-            text=text,
-            speaker=speaker,
-            core="" if found else inner.casefold().replace("’", "'"),
-            before=text[: text.find(inner)],
-            placeholder=found["kind"] if found else None,
-        )
 
     @property
     def written(self) -> str:
@@ -157,9 +164,30 @@ class _Word:
         end = self.text.rstrip("\"')]}")[-1:]
         return self.label + (end if end in ".,?!;:" else "")
 
-    @property
-    def ends_a_clause(self) -> bool:
-        return self.text.rstrip("\"')")[-1:] in (".", ",", "?", "!", ";", ":")
+
+# The same words are said again and again.
+@lru_cache(maxsize=4096)
+def _shape(text: str) -> _Shape:
+    found = _PLACEHOLDER.match(text.lstrip("(\"'"))
+    inner = text.strip("".join(character for character in set(text) if not character.isalnum()))
+    core = "" if found else inner.casefold().replace("’", "'")
+    numbers = tuple(_numbers(core, text[: text.find(inner)], found["kind"] if found else None))
+    return _Shape(
+        core=core,
+        placeholder=found["kind"] if found else None,
+        numbers=numbers,
+        date_digits=_date_digits(core, numbers),
+        ends_a_clause=text.rstrip("\"')")[-1:] in (".", ",", "?", "!", ";", ":"),
+    )
+
+
+def _words_of(passages: Iterable[Passage]) -> list[list[_Word]]:
+    return [[_word(text, passage.speaker) for text in passage.words] for passage in passages]
+
+
+def _word(text: str, speaker: object) -> _Word:
+    shape = _shape(text)
+    return _Word(text, speaker, shape, shape.core)
 
 
 def redacted_words(
@@ -177,7 +205,7 @@ def redacted_words(
     Returns:
         The words of each passage, one for one.
     """
-    call = [[_Word.of(text, passage.speaker) for text in passage.words] for passage in passages]
+    call = _words_of(passages)
     _redact_numbers(call)
     _redact_birth_dates(call)
     if wanted.names:
@@ -187,7 +215,7 @@ def redacted_words(
 
 def names_in(passages: Sequence[Passage]) -> frozenset[str]:
     """Find the names that people in a call give as theirs or the patient's, in small letters."""
-    return frozenset(_introduced([[_Word.of(text, passage.speaker) for text in passage.words] for passage in passages]))
+    return frozenset(_introduced(_words_of(passages)))
 
 
 def redacted(recognition: Recognition, wanted: Redaction) -> Recognition:
@@ -327,7 +355,7 @@ def _redact_numbers(call: Sequence[Sequence[_Word]]) -> None:
     for passage in call:
         dated = _date_parts(passage)
         for place, word in enumerate(passage):
-            parts = [] if place in dated else _number_parts(word)
+            parts = () if place in dated else word.shape.numbers
             run = running.get(word.speaker)
             if parts:
                 if run is None:
@@ -345,16 +373,15 @@ def _redact_numbers(call: Sequence[Sequence[_Word]]) -> None:
 def _close(run: _Run) -> None:
     if run.personal:
         for word in run.words:
-            if word.placeholder is None:
+            if word.shape.placeholder is None:
                 word.label = NUMBER
 
 
-def _number_parts(word: _Word) -> list[tuple[str, int]]:
+def _numbers(core: str, before: str, placeholder: str | None) -> list[tuple[str, int]]:
     """Return the kinds of number that a word consists of and the digits of each; nothing if it is no number."""
-    if (kind := word.placeholder) is not None:
-        return [("placeholder", 0)] if _NUMBER_KINDS.search(kind) else []
-    core = word.core
-    if not core or _NO_NUMBER.fullmatch(core) or _DATE.fullmatch(core) or any(sign in word.before for sign in "$€£"):
+    if placeholder is not None:
+        return [("placeholder", 0)] if _NUMBER_KINDS.search(placeholder) else []
+    if not core or _NO_NUMBER.fullmatch(core) or _DATE.fullmatch(core) or any(sign in before for sign in "$€£"):
         return []
     if any(character.isdigit() for character in core):
         digits = sum(character.isdigit() for character in core)
@@ -379,6 +406,8 @@ def _word_part(part: str) -> tuple[str, int] | None:
 def _date_parts(passage: Sequence[_Word]) -> set[int]:
     """Return the places of numerals that are day or year of a date whose month is named."""
     found: set[int] = set()
+    if _MONTHS.isdisjoint(word.core for word in passage):
+        return found
     for place, word in enumerate(passage):
         before = passage[place - 1].core if place else ""
         after = passage[place + 1].core if place + 1 < len(passage) else ""
@@ -409,7 +438,7 @@ def _redact_birth_dates(call: Sequence[Sequence[_Word]]) -> None:
             # A date may be repeated, but the next one is another.
             if date and (goes_on or (_is_date(date) and (not given or given.issuperset(word.core for word in date)))):
                 for word in date:
-                    word.label = BIRTH_DATE if word.placeholder is None else None
+                    word.label = BIRTH_DATE if word.shape.placeholder is None else None
                 left = max(left, 0 if goes_on else _BIRTH_WORDS)
                 given |= {word.core for word in date}
                 open_ended = passage[0].speaker if end == len(passage) else open_ended
@@ -445,24 +474,22 @@ def _is_date_part(passage: Sequence[_Word], place: int) -> bool:
     word = passage[place]
     if word.core in _AMBIGUOUS_MONTHS:
         around = (passage[near] for near in range(max(0, place - 2), min(len(passage), place + 3)) if near != place)
-        return any(_date_digits(one) for one in around)
-    return word.core in _MONTHS or _date_digits(word) > 0
+        return any(one.shape.date_digits for one in around)
+    return word.core in _MONTHS or word.shape.date_digits > 0
 
 
-def _date_digits(word: _Word) -> int:
+def _date_digits(core: str, numbers: Sequence[tuple[str, int]]) -> int:
     """Return how many digits of a date a word may stand for."""
-    core = word.core
     if _DATE.fullmatch(core) or _DAY.fullmatch(core):
         return sum(character.isdigit() for character in core)
     if any(part in _ORDINALS for part in re.split(r"[-–]", core)):
         return 2
-    parts = _number_parts(word)
-    return max(1, sum(digits for _, digits in parts)) if parts else 0
+    return max(1, sum(digits for _, digits in numbers)) if numbers else 0
 
 
 def _is_date(words: Sequence[_Word]) -> bool:
     """Whether words are a date, and not some number, such as that of "one second"."""
-    return any(word.core in _MONTHS for word in words) or sum(map(_date_digits, words)) >= _ONE_BY_ONE
+    return any(word.core in _MONTHS for word in words) or sum(word.shape.date_digits for word in words) >= _ONE_BY_ONE
 
 
 # Names
@@ -501,7 +528,7 @@ def _given_names(call: Sequence[Sequence[_Word]]) -> Iterator[_Word]:
                 due[speaker] = 0
                 continue
             yield word
-            due[speaker] = 0 if word.ends_a_clause else due[speaker] - 1
+            due[speaker] = 0 if word.shape.ends_a_clause else due[speaker] - 1
 
 
 def _is_letter(passage: Sequence[_Word], place: int) -> bool:
