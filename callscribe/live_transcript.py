@@ -9,6 +9,7 @@ import msgspec
 
 from callscribe.audio_facts import AudioFacts
 from callscribe.contract.call_kind import CallKind
+from callscribe.conversation.flags import FlagSet
 from callscribe.conversation.utterances import mean_confidence
 from callscribe.live.call import CHANNEL_ROLES, SAMPLE_RATE, LiveUtterance
 from callscribe.live.state import LiveState
@@ -71,13 +72,16 @@ def recognition_of(state: LiveState, utterances: Sequence[LiveUtterance]) -> Rec
     )
 
 
-def build_live_transcript(*, state: LiveState, transcription: Transcription, created_at: datetime) -> Transcript:
+def build_live_transcript(
+    *, state: LiveState, transcription: Transcription, created_at: datetime, flag_set: FlagSet | None = None
+) -> Transcript:
     """Normalise what was stored of a live call.
 
     Args:
         state: the call.
         transcription: what was asked, what was heard (`recognition_of`) and what it costs.
         created_at: when the transcript was made, UTC.
+        flag_set: the flags to look for; without one, those of the default set.
     """
     return build_transcript(
         recording=CallRecording(
@@ -101,6 +105,7 @@ def build_live_transcript(*, state: LiveState, transcription: Transcription, cre
         provenance=None,
         created_at=created_at,
         live=state.coverage,
+        flag_set=flag_set,
     )
 
 

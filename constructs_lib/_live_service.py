@@ -45,6 +45,7 @@ class LiveService:
         feed: Where words go as they are heard. None: to the table only.
         capacity: How many calls can be followed at once.
         limits: When a call is over, and when another streamer takes it.
+        flags: Name of the flag set.
         tasks: What the tasks run on, and where.
         logs: How logs are kept.
         retention_days: Age at which calls and words are deleted from the table; None for never.
@@ -67,6 +68,7 @@ class LiveService:
         feed: LiveTranscriptFeed | None,
         capacity: Capacity,
         limits: CallLimits,
+        flags: str,
         tasks: TaskSettings,
         logs: LogSettings,
         retention_days: int | None,
@@ -91,6 +93,7 @@ class LiveService:
                 vocabulary_path=vocabulary_path,
                 feed_url=feed.http_url if feed else None,
                 event_bus_name=bus.event_bus_name,
+                flags=flags,
                 service_name=self.name,
                 slots=capacity.slots_per_task,
                 lease_seconds=int(limits.lease.to_seconds()),

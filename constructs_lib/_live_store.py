@@ -42,6 +42,7 @@ class LiveStore:
         options: What Deepgram is asked for.
         bus: Where ends of calls, and then their transcripts, are announced.
         failed_calls: Where the ends of calls go that could not be stored.
+        flags: Name of the flag set.
         retention_days: Age at which transcripts are deleted from the table; None for never.
     """
 
@@ -54,6 +55,7 @@ class LiveStore:
         options: DeepgramOptions,
         bus: events.IEventBus,
         failed_calls: sqs.IQueue,
+        flags: str,
         retention_days: int | None,
     ) -> None:
         store = RuntimeFunction(
@@ -72,6 +74,7 @@ class LiveStore:
                 archive_bucket=archive.bucket_name,
                 deepgram_options=options.of_requests,
                 deepgram_prices=options.prices,
+                flags=flags,
                 rubric=DEFAULT_RUBRIC,
                 retention_days=retention_days,
                 event_bus_name=bus.event_bus_name,

@@ -16,7 +16,7 @@ from aws_cdk import aws_stepfunctions as sfn
 from aws_cdk import aws_stepfunctions_tasks as tasks
 from constructs import Construct
 
-from callscribe.contract.events import CALL_TRANSCRIBED, EVENT_SOURCE
+from callscribe.contract.events import CALL_TRANSCRIBED, EVENT_SOURCE, URGENT_CALL
 from callscribe.contract.messages import (
     AdmitMessage,
     AnalyseMessage,
@@ -67,6 +67,11 @@ _DETAIL: Final[Mapping[str, Any]] = {
     "transcript": "{% $stored.transcript %}",
     "figures": "{% $stored.figures %}",
     "quality": {"score": "{% $quality.score %}", "rubric": "{% $quality.rubric %}"},
+}
+
+_ALERT: Final[Mapping[str, Any]] = {
+    **{name: _DETAIL[name] for name in ("schema_version", "call_id", "clinic_id", "day", "source", "transcript")},
+    "flags": "{% $stored.alerts %}",
 }
 
 
@@ -138,14 +143,17 @@ class Definition:
                         ),
                     )
                     .otherwise(
-                        self._build_score(score).next(
-                            self._build_analysis(
-                                self._build_enrichment(
-                                    self._build_announce(bus)
-                                    .next(self._build_complete())
-                                    .next(self._build_end(delete_replies_in))
+                        self._build_alert(
+                            bus,
+                            self._build_score(score).next(
+                                self._build_analysis(
+                                    self._build_enrichment(
+                                        self._build_announce(bus)
+                                        .next(self._build_complete())
+                                        .next(self._build_end(delete_replies_in))
+                                    )
                                 )
-                            )
+                            ),
                         )
                     )
                 ),
@@ -256,6 +264,32 @@ class Definition:
             assign={"stored": "{% $states.result.Payload %}"},
         )
         return self._or_record_failure(state, "Store")
+
+    def _build_alert(self, bus: events.IEventBus, rest: sfn.IChainable) -> sfn.IChainable:
+        """Tell at once of a call in which something cannot wait, before it is judged and announced."""
+        state = tasks.EventBridgePutEvents.jsonata(
+            self._scope,
+            "Alert",
+            entries=[
+                tasks.EventBridgePutEventsEntry(
+                    event_bus=bus,
+                    source=EVENT_SOURCE,
+                    detail_type=URGENT_CALL,
+                    detail=sfn.TaskInput.from_object(_ALERT),
+                )
+            ],
+            task_timeout=sfn.Timeout.duration(_QUICK_CALL),
+        )
+        self._repeat(state, "Alert", OF_QUICK_CALLS, timeout=_QUICK_CALL)
+        return (
+            sfn.Choice.jsonata(self._scope, "Urgent?")
+            .when(
+                # A function of before has told of none.
+                sfn.Condition.jsonata("{% $exists($stored.alerts) and $count($stored.alerts) > 0 %}"),
+                self._or_record_failure(state, "Alert").next(rest),
+            )
+            .otherwise(rest)
+        )
 
     def _build_score(self, function: RuntimeFunction) -> sfn.TaskStateBase:
         state = self._invoke(

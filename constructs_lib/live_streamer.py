@@ -26,6 +26,7 @@ from constructs import Construct
 
 from callscribe.contract.metrics import StreamerCount, StreamerMaximum
 from callscribe.contract.table_keys import CALL_INDEX, LIVE_CALLS
+from callscribe.conversation.flags import DEFAULT_FLAG_SET, load_flag_set
 from callscribe.deepgram.catalogue import DETECT
 from callscribe.recordings.clinics import ClinicRules
 from constructs_lib import (
@@ -45,6 +46,7 @@ from constructs_lib._live_monitoring import LiveMetrics
 from constructs_lib._live_service import LiveService
 from constructs_lib._live_store import LiveStore
 from constructs_lib._logs import LogSettings
+from constructs_lib._urgent_calls import on_urgent_call
 from constructs_lib.deepgram_options import DeepgramOptions
 from constructs_lib.deepgram_secret import DeepgramSecret
 from constructs_lib.function_settings import FunctionSettings
@@ -86,6 +88,8 @@ class LiveStreamer(Construct):
         tasks: What the tasks run on, and where. Default: ``TaskSettings()``.
         functions: What the functions run on, and where. Default: ``FunctionSettings()``.
         feed: Where words go as they are heard. Default: to the table only.
+        flags: Name of the flag set: what is noted of a call, and of what somebody is told while it runs. Default:
+            ``"eye-clinic-v1"``.
         retain_for: Age at which calls, words and transcripts are deleted from *table*. Default: never.
         key: Key that encrypts queues, logs and events. Default: a new key with rotation on.
         bus: Where ends of calls are announced. Default: a new bus.
@@ -153,6 +157,7 @@ class LiveStreamer(Construct):
         tasks: TaskSettings | None = None,
         functions: FunctionSettings | None = None,
         feed: LiveTranscriptFeed | None = None,
+        flags: str = DEFAULT_FLAG_SET,
         retain_for: Duration | None = None,
         key: kms.IKey | None = None,
         bus: events.IEventBus | None = None,
@@ -161,6 +166,7 @@ class LiveStreamer(Construct):
     ) -> None:
         super().__init__(scope, construct_id)
         options, limits = options or DeepgramOptions(), limits or CallLimits()
+        flags = load_flag_set(flags).file.name
         _check_options(options)
         options.annotate(self)
         _check_stream_prefix(stream_prefix)
@@ -196,6 +202,7 @@ class LiveStreamer(Construct):
             options=options,
             bus=self.bus,
             failed_calls=self.failed_calls,
+            flags=flags,
             retention_days=retention_days,
         )
         service = LiveService(
@@ -210,6 +217,7 @@ class LiveStreamer(Construct):
             feed=feed,
             capacity=capacity or Capacity(),
             limits=limits,
+            flags=flags,
             tasks=tasks or TaskSettings(),
             logs=log_settings,
             retention_days=retention_days,
@@ -249,6 +257,10 @@ class LiveStreamer(Construct):
     def on_live_call_transcribed(self, construct_id: str, *, target: events.IRuleTarget) -> events.Rule:
         """Send *target* one event for each live call that has ended: ids and figures, never the words."""
         return _live_store.on_live_call_transcribed(self, construct_id, bus=self.bus, target=target)
+
+    def on_urgent_call(self, construct_id: str, *, target: events.IRuleTarget) -> events.Rule:
+        """Send *target* one event for each running call in which something cannot wait: ids, never the words."""
+        return on_urgent_call(self, construct_id, bus=self.bus, target=target)
 
     def on_alarm(self, action: cloudwatch.IAlarmAction) -> None:
         """Take *action* whenever one of :attr:`alarms` goes off, beside the message to :attr:`alarm_topic`."""

@@ -26,6 +26,7 @@ from callscribe.contract import metrics
 from callscribe.contract.events import CALL_TRANSCRIBED, EVENT_SOURCE
 from callscribe.contract.messages import AnalyseMessage, written
 from callscribe.contract.object_keys import REPLIES, TRANSCRIPTS
+from callscribe.conversation.flags import DEFAULT_FLAG_SET, load_flag_set
 from callscribe.environments.functions import (
     AdmitRecordingEnvironment,
     AnalyseCallEnvironment,
@@ -40,6 +41,7 @@ from constructs_lib._functions import RuntimeFunction, SharedByFunctions
 from constructs_lib._logs import LogSettings
 from constructs_lib._recording_rules import collect_silent_ends, start_on_recordings
 from constructs_lib._state_machine import Definition
+from constructs_lib._urgent_calls import on_urgent_call
 from constructs_lib.bedrock_analyst import BedrockAnalyst
 from constructs_lib.deepgram_options import DeepgramOptions
 from constructs_lib.enrichment_step import EnrichmentStep
@@ -91,6 +93,8 @@ class TranscriptionWorkflow(Construct):
         policy: Which recordings are transcribed where there is a transcript already. Default: ``RecordingPolicy()``.
         limits: How long a recording may be, and how long it waits. Default: ``RecordingLimits()``.
         requests: How long Deepgram may take for a recording, and how often it is asked. Default: ``RequestLimits()``.
+        flags: Name of the flag set: what is noted of a call, and of what somebody is told at once. Default:
+            ``"eye-clinic-v1"``.
         analyst: A language model that reads each call, of a recording or live, after the rules have. Default: the rules
             alone, which cost nothing.
         enrichment: A step of your own, before a transcript is announced. Default: none.
@@ -153,6 +157,7 @@ class TranscriptionWorkflow(Construct):
         limits: RecordingLimits | None = None,
         requests: RequestLimits | None = None,
         retain_for: Duration | None = None,
+        flags: str = DEFAULT_FLAG_SET,
         analyst: BedrockAnalyst | None = None,
         enrichment: EnrichmentStep | None = None,
         functions: FunctionSettings | None = None,
@@ -163,6 +168,7 @@ class TranscriptionWorkflow(Construct):
     ) -> None:
         super().__init__(scope, construct_id)
         self._recordings, self._table, self._archive = recordings, table, archive
+        self._flags = load_flag_set(flags).file.name
         options, clinics = options or DeepgramOptions(), clinics or ClinicRules()
         policy, limits, requests = policy or RecordingPolicy(), limits or RecordingLimits(), requests or RequestLimits()
         functions = functions or FunctionSettings()
@@ -323,6 +329,7 @@ class TranscriptionWorkflow(Construct):
                 archive_bucket=archive.bucket_name,
                 deepgram_options=options.of_requests,
                 deepgram_prices=options.prices,
+                flags=self._flags,
                 rubric=DEFAULT_RUBRIC,
                 channel_roles=dict(channel_roles or AMAZON_CONNECT_CHANNELS),
                 transcript_retention_days=_checks.retention_days(retain_for),
@@ -584,6 +591,17 @@ class TranscriptionWorkflow(Construct):
             ),
             targets=[target],
         )
+
+    def on_urgent_call(self, construct_id: str, *, target: events.IRuleTarget) -> events.Rule:
+        """Send *target* one event at once for each call in which something cannot wait: ids, never the words.
+
+        Calls that run are told of by a :class:`~constructs_lib.LiveStreamer` on the same :attr:`bus`.
+
+        Args:
+            construct_id: Identifier of the rule, unique in this construct.
+            target: What is told.
+        """
+        return on_urgent_call(self, construct_id, bus=self.bus, target=target)
 
     def on_alarm(self, action: cloudwatch.IAlarmAction) -> None:
         """Take *action* whenever one of :attr:`alarms` goes off, beside the message to :attr:`alarm_topic`."""

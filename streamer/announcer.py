@@ -1,4 +1,4 @@
-"""Tell the account that a call has been transcribed while it ran."""
+"""Tell the account that a call has been transcribed while it ran, and at once of what cannot wait."""
 
 from __future__ import annotations
 
@@ -8,9 +8,11 @@ from typing import Any
 from callscribe.contract.events import (
     EVENT_SOURCE,
     LIVE_CALL_TRANSCRIBED,
+    URGENT_CALL,
     LiveCallFigures,
     LiveCallPlace,
     LiveCallTranscribed,
+    UrgentCall,
 )
 from callscribe.contract.table_keys import live_call_key
 from callscribe.failures import SafeError
@@ -44,13 +46,35 @@ class Announcer:
         Raises:
             NotAnnounced: EventBridge did not take the event.
         """
+        await self._put(LIVE_CALL_TRANSCRIBED, detail(item))
+
+    async def alert(self, *, call_id: str, clinic_id: str, day: str, flags: tuple[str, ...]) -> None:
+        """Tell of a call that runs and in which something cannot wait: ids and names of flags, no words.
+
+        Args:
+            call_id: The call.
+            clinic_id: Clinic that took it.
+            day: Day on which it began (UTC, yyyy-mm-dd).
+            flags: Names of the flags.
+
+        Raises:
+            NotAnnounced: EventBridge did not take the event.
+        """
+        key = live_call_key(call_id)
+        place = LiveCallPlace(pk=key.pk, sk=key.sk)
+        await self._put(
+            URGENT_CALL,
+            UrgentCall(call_id=call_id, clinic_id=clinic_id, day=day, source="live", flags=flags, live=place),
+        )
+
+    async def _put(self, detail_type: str, told: LiveCallTranscribed | UrgentCall) -> None:
         response = await self._events.put_events(
             Entries=[
                 {
                     "EventBusName": self._bus_name,
                     "Source": EVENT_SOURCE,
-                    "DetailType": LIVE_CALL_TRANSCRIBED,
-                    "Detail": encode_json(detail(item)).decode(),
+                    "DetailType": detail_type,
+                    "Detail": encode_json(told).decode(),
                 }
             ]
         )

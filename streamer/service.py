@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final, TextIO
 import aiohttp
 from aiobotocore.session import AioSession
 
+from callscribe.conversation.flags import load_flag_set
 from callscribe.environments.streamer import StreamerEnvironment
 from streamer.announcer import Announcer
 from streamer.aws import config
@@ -151,6 +152,7 @@ class Service:
         streams = await stack.enter_async_context(
             KinesisVideo(session=self._session, region=environment.aws_region, connections=2 * environment.slots)
         )
+        announcer = Announcer(events=await client("events"), bus_name=environment.event_bus_name)
         services = Services(
             store=store,
             streams=streams,
@@ -165,6 +167,8 @@ class Service:
             else None,
             metrics=self._metrics,
             end_limits=self._end_limits,
+            announcer=announcer,
+            flag_set=load_flag_set(environment.flags),
         )
         return Intake(
             queue=CallQueue(
@@ -174,7 +178,7 @@ class Service:
                 lease=lease,
             ),
             services=services,
-            announcer=Announcer(events=await client("events"), bus_name=environment.event_bus_name),
+            announcer=announcer,
             health=self.health,
             protection=protection,
             slots=environment.slots,

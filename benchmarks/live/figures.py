@@ -30,6 +30,7 @@ STREAMER = System(
         "VOCABULARY_PATH": "/benchmark/",
         "FEED_URL": "https://{services}/event",
         "EVENT_BUS_NAME": "benchmark",
+        "FLAGS": "eye-clinic-v1",
         "SERVICE_NAME": "benchmark",
         "HEALTH_PORT": "0",
         "MAX_CALL_SECONDS": "3600",

@@ -14,6 +14,9 @@ CALL_TRANSCRIBED: Final = "Call Transcribed"
 LIVE_CALL_TRANSCRIBED: Final = "Live Call Transcribed"
 """`detail-type` of the event that announces the end of a live call, whose transcript is then made."""
 
+URGENT_CALL: Final = "Urgent Call"
+"""`detail-type` of the event that tells of a call at once in which something cannot wait."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TranscriptPlace:
@@ -232,3 +235,31 @@ class LiveCallTranscribed:
     gaps: int
     figures: LiveCallFigures
     live: LiveCallPlace
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UrgentCall:
+    """`detail` of the event "Urgent Call": something in a call cannot wait. It has no words.
+
+    It is sent at least once for a recording, and for a live call while it runs; both for a call that is followed live
+    and transcribed from its recording, too.
+
+    Attributes:
+        schema_version: Version of the code that wrote it.
+        call_id: Connect's contact id, or the name of the recording's file in the project's own layout.
+        clinic_id: Clinic that took the call.
+        day: The call's date, UTC, as yyyy-mm-dd.
+        source: `batch` for a recording, `live` for a call that runs.
+        flags: Names of the flags that are raised and cannot wait, such as `urgent`.
+        transcript: Where the transcript of a recording is; absent or null while a call runs.
+        live: Where the state of a live call is; absent or null for a recording.
+    """
+
+    schema_version: int = SCHEMA_VERSION
+    call_id: str
+    clinic_id: str
+    day: str
+    source: str
+    flags: tuple[str, ...]
+    transcript: TranscriptPlace | None = None
+    live: LiveCallPlace | None = None

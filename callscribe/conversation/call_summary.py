@@ -76,6 +76,11 @@ class CallSummary:
     source: SummarySource
     flags: tuple[Flag, ...]
 
+    @property
+    def raised(self) -> tuple[str, ...]:
+        """Names of the flags that are raised."""
+        return tuple(flag.name for flag in self.flags if flag.raised)
+
     def without_flags(self) -> "CallSummary":
         """The summary of a call that cannot be judged."""
         return replace(self, flags=())

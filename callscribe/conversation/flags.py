@@ -15,7 +15,7 @@ from typing import Annotated, Final, NamedTuple
 
 import msgspec
 
-from callscribe.conversation.acts import Acts, ActsFile, Conversation, Found, InvalidActs
+from callscribe.conversation.acts import Acts, ActsFile, Conversation, Found, InvalidActs, Said
 from callscribe.conversation.alignment import SegmentMap
 from callscribe.conversation.call_summary import Flag, FlagEvidence
 from callscribe.conversation.clauses import Answer, Standing
@@ -196,7 +196,7 @@ def flags_of(
         flag_set: the flags.
     """
     call = _Call(turns, Conversation(turns, flag_set.acts), flag_set)
-    spoken_for = _reasons(call)
+    spoken_for = _reasons(call.said, flag_set)
     return tuple(
         Flag(
             name=name,
@@ -209,16 +209,23 @@ def flags_of(
     )
 
 
-def alerts_of(turns: tuple[Turn, ...], flag_set: FlagSet) -> tuple[str, ...]:
-    """Names of the flags that are raised by these turns and of which somebody is told at once, in their order."""
-    reasons = _reasons(_Call(turns, Conversation(turns, flag_set.acts), flag_set))
-    return tuple(name for name in flag_set.alerting if reasons[name])
+def alerts_of(said: Sequence[Said], flag_set: FlagSet) -> tuple[str, ...]:
+    """Names of the flags that are raised by what is said and of which somebody is told at once, in their order.
+
+    What raises them is enough: nobody waits for what may take it back.
+    """
+    conversation, rules = Conversation(said, flag_set.acts), flag_set.file.flags
+    return tuple(
+        name
+        for name in flag_set.alerting
+        if any(True for _ in (*_raised(conversation, rules[name]), *_accepted(conversation, rules[name])))
+    )
 
 
-def _reasons(call: _Call) -> dict[str, list[_Reason]]:
-    rules = call.flags.file.flags
-    found = {name: list(_raised(call, flag)) for name, flag in rules.items()}
-    accepted = {name: list(_accepted(call, flag)) for name, flag in rules.items()}
+def _reasons(said: Conversation, flag_set: FlagSet) -> dict[str, list[_Reason]]:
+    rules = flag_set.file.flags
+    found = {name: list(_raised(said, flag)) for name, flag in rules.items()}
+    accepted = {name: list(_accepted(said, flag)) for name, flag in rules.items()}
     for name, flag in rules.items():
         other = flag.not_accepted_in
         if other is None or not (found[other] or accepted[other]):
@@ -228,19 +235,19 @@ def _reasons(call: _Call) -> dict[str, list[_Reason]]:
         name: [reason for reason in reasons if not _yields(rules[name], reason, found)]
         for name, reasons in found.items()
     }
-    return _kept(call, found)
+    return _kept(said, rules, found)
 
 
-def _raised(call: _Call, flag: FlagRules) -> Iterator[_Reason]:
+def _raised(said: Conversation, flag: FlagRules) -> Iterator[_Reason]:
     for act in flag.acts:
-        for found in call.said.stands(act):
+        for found in said.stands(act):
             yield _Reason(found, "phrase")
 
 
-def _accepted(call: _Call, flag: FlagRules) -> Iterator[_Reason]:
+def _accepted(said: Conversation, flag: FlagRules) -> Iterator[_Reason]:
     for offer in flag.accepted:
-        for _, reply, said in call.said.answered(offer):
-            if said is Answer.YES:
+        for _, reply, meant in said.answered(offer):
+            if meant is Answer.YES:
                 yield _Reason(reply, "answer")
 
 
@@ -256,18 +263,19 @@ def _yields(flag: FlagRules, reason: _Reason, found: Mapping[str, Sequence[_Reas
     return any(-_YIELDS_BEFORE <= one.found.turn - turn <= _YIELDS_AFTER for one in found[other])
 
 
-def _kept(call: _Call, found: dict[str, list[_Reason]]) -> dict[str, list[_Reason]]:
+def _kept(
+    said: Conversation, rules: Mapping[str, FlagRules], found: Mapping[str, list[_Reason]]
+) -> dict[str, list[_Reason]]:
     """Leave out what was taken back later: by a denial of the act, or by an act that takes back what came last."""
-    rules = call.flags.file.flags
     kept = dict(found)
     for name, flag in rules.items():
         if not flag.taken_back_by_denial:
             continue
-        denials = [_place(one) for act in flag.acts for one in call.said.find(act) if one.standing is Standing.NEGATED]
+        denials = [_place(one) for act in flag.acts for one in said.find(act) if one.standing is Standing.NEGATED]
         if denials:
             kept[name] = [reason for reason in kept[name] if _place(reason.found) > max(denials)]
     takers = {act for flag in rules.values() for act in flag.taken_back_by}
-    for taken in sorted((one for act in takers for one in call.said.stands(act)), key=_place):
+    for taken in sorted((one for act in takers for one in said.stands(act)), key=_place):
         open_ones = [
             (_place(reason.found), name)
             for name, flag in rules.items()

@@ -116,6 +116,7 @@ class StoreTranscriptEnvironment(FunctionEnvironment, frozen=True, kw_only=True)
         archive_bucket: Bucket of replies and transcripts.
         deepgram_options: What Deepgram is asked for, for replies that do not tell what they were asked.
         deepgram_prices: By which the cost is reckoned.
+        flags: Name of the flag set.
         rubric: By which older documents are judged anew.
         channel_roles: Who speaks on which channel.
         transcript_retention_days: How long transcripts are kept in the table; None is for ever.
@@ -126,6 +127,7 @@ class StoreTranscriptEnvironment(FunctionEnvironment, frozen=True, kw_only=True)
     archive_bucket: str
     deepgram_options: TranscriptionOptions
     deepgram_prices: DeepgramPrices
+    flags: str
     rubric: str
     channel_roles: dict[int, ChannelRole]
     transcript_retention_days: Days | None = None
@@ -190,6 +192,7 @@ class StoreLiveTranscriptEnvironment(FunctionEnvironment, frozen=True, kw_only=T
         archive_bucket: Bucket of transcripts.
         deepgram_options: What Deepgram is asked for, for calls that do not tell what was asked.
         deepgram_prices: By which the cost is reckoned.
+        flags: Name of the flag set.
         rubric: By which calls are judged.
         retention_days: How long transcripts are kept in the table; None is for ever.
         event_bus_name: Where transcripts are announced.
@@ -201,6 +204,7 @@ class StoreLiveTranscriptEnvironment(FunctionEnvironment, frozen=True, kw_only=T
     archive_bucket: str
     deepgram_options: TranscriptionOptions
     deepgram_prices: DeepgramPrices
+    flags: str
     rubric: str
     retention_days: Days | None = None
     event_bus_name: str

@@ -22,7 +22,8 @@ class StreamerEnvironment(Environment, frozen=True, kw_only=True):
         deepgram_stream_url: Where Deepgram's streaming API is, without path or trailing slash.
         vocabulary_path: Parameter Store path of the clinics' vocabularies.
         feed_url: AppSync Events' HTTP endpoint; None publishes nothing.
-        event_bus_name: Where finished calls are announced.
+        event_bus_name: Where finished calls are announced, and urgent ones at once.
+        flags: Name of the flag set.
         service_name: Dimension of the metrics, and on every log line.
         slots: Calls at once.
         lease_seconds: How long a call stays with a streamer that has stopped renewing.
@@ -47,6 +48,7 @@ class StreamerEnvironment(Environment, frozen=True, kw_only=True):
     vocabulary_path: str
     feed_url: str | None = None
     event_bus_name: str
+    flags: str
     service_name: str
     slots: Annotated[int, Meta(ge=1, le=1_000)]
     lease_seconds: Annotated[float, Meta(ge=3, le=LONGEST_LEASE_SECONDS)]

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from callscribe.audio_facts import AudioFacts
+    from callscribe.conversation.flags import FlagSet
     from callscribe.recognition import OptionsRecord, Transcription
     from callscribe.recordings.calls import CallRecording
     from callscribe.recordings.recording import Provenance
@@ -85,12 +86,21 @@ class TranscriptBuilder:
         bucket: The archive.
         transcriptions: Reads the speech service's replies.
         channel_roles: Who speaks on which channel of a recording with a channel for each speaker.
+        flag_set: The flags to look for; `None` takes those of the default set.
     """
 
-    def __init__(self, *, bucket: str, transcriptions: Transcriptions, channel_roles: Mapping[int, Role]) -> None:
+    def __init__(
+        self,
+        *,
+        bucket: str,
+        transcriptions: Transcriptions,
+        channel_roles: Mapping[int, Role],
+        flag_set: FlagSet | None = None,
+    ) -> None:
         self._bucket = bucket
         self._transcriptions = transcriptions
         self._channel_roles = channel_roles
+        self._flag_set = flag_set
 
     def build(
         self,
@@ -135,6 +145,7 @@ class TranscriptBuilder:
                 channel_roles=self._channel_roles,
                 provenance=provenance,
                 created_at=reply.last_modified,
+                flag_set=self._flag_set,
             )
             if earlier is not None:
                 transcript = replace(transcript, created_at=earlier.created_at, cost=earlier.cost)

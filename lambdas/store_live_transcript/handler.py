@@ -12,6 +12,7 @@ from aws_lambda_powertools.metrics import MetricUnit
 from msgspec import Meta
 
 from callscribe.contract.events import CALL_TRANSCRIBED, EVENT_SOURCE, CallTranscribed, LiveFigures, QualityFigure
+from callscribe.conversation.flags import load_flag_set
 from callscribe.deepgram.transcription import DeepgramTranscriptions
 from callscribe.environments.functions import StoreLiveTranscriptEnvironment
 from callscribe.judgement.quality import load_rubric
@@ -55,6 +56,7 @@ def _store() -> LiveTranscriptStore:
         transcriptions=DeepgramTranscriptions(
             options=environment.deepgram_options, prices=environment.deepgram_prices.load()
         ),
+        flag_set=load_flag_set(environment.flags),
         rubric=load_rubric(environment.rubric),
         retention=None if days is None else timedelta(days=days),
     )

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
     from mypy_boto3_dynamodb.service_resource import Table
 
+    from callscribe.conversation.flags import FlagSet
     from callscribe.live.state import LiveState
     from callscribe.recognition import Recognition, Transcription
     from lambdas.common.archive import Archive
@@ -72,6 +73,7 @@ class LiveTranscriptStore:
         table: The table of transcripts and live calls.
         archive: Where documents are kept.
         transcriptions: Tells what was asked of the speech service and what it costs.
+        flag_set: The flags to look for; `None` takes those of the default set.
         rubric: By which calls are judged.
         retention: How long an item is kept after the transcript was made; `None` keeps it for ever.
     """
@@ -82,12 +84,14 @@ class LiveTranscriptStore:
         table: Table,
         archive: Archive,
         transcriptions: Transcriptions,
+        flag_set: FlagSet | None = None,
         rubric: Rubric,
         retention: timedelta | None,
     ) -> None:
         self._table = table
         self._archive = archive
         self._transcriptions = transcriptions
+        self._flag_set = flag_set
         self._rubric = rubric
         self._retention = retention
 
@@ -135,7 +139,9 @@ class LiveTranscriptStore:
         except MissingUtterances as missing:
             raise LiveCallUnusable("LiveCall.Hole", str(missing)) from None
         transcription = self._transcriptions.of_call(state, recognition)
-        return build_live_transcript(state=state, transcription=transcription, created_at=created_at)
+        return build_live_transcript(
+            state=state, transcription=transcription, created_at=created_at, flag_set=self._flag_set
+        )
 
     def _utterances(self, call_id: str) -> list[LiveUtterance]:
         condition = Key("PK").eq(call_partition(call_id)) & Key("SK").begins_with(utterance_range())

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from aws_lambda_powertools.metrics import MetricUnit
 
 from callscribe.contract.messages import RebuildAnswer, RebuildMessage, RebuildRequest, StoreMessage
+from callscribe.conversation.flags import FlagSet, load_flag_set
 from callscribe.conversation.utterances import Role
 from callscribe.deepgram.transcription import DeepgramTranscriptions
 from callscribe.environments.functions import StoreTranscriptEnvironment
@@ -48,6 +49,10 @@ def _channel_roles() -> dict[int, Role]:
     return {channel: Role(role) for channel, role in _environment().channel_roles.items()}
 
 
+def _flag_set() -> FlagSet:
+    return load_flag_set(_environment().flags)
+
+
 @cache
 def _store() -> TranscriptStore:
     environment = _environment()
@@ -58,6 +63,7 @@ def _store() -> TranscriptStore:
         archive=_archive(),
         transcriptions=_deepgram(),
         channel_roles=_channel_roles(),
+        flag_set=_flag_set(),
         retention=None if days is None else timedelta(days=days),
     )
 
@@ -68,7 +74,12 @@ def _rebuilder() -> Rebuilder:
     return Rebuilder(
         table=aws.table(environment.table_name),
         archive=archive,
-        builder=TranscriptBuilder(bucket=archive.bucket, transcriptions=_deepgram(), channel_roles=_channel_roles()),
+        builder=TranscriptBuilder(
+            bucket=archive.bucket,
+            transcriptions=_deepgram(),
+            channel_roles=_channel_roles(),
+            flag_set=_flag_set(),
+        ),
         rubric=load_rubric(environment.rubric),
     )
 
@@ -82,8 +93,9 @@ def handle(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:  # 
         context: Lambda's context.
 
     Returns:
-        `{"transcript": {"pk", "sk", "bucket", "key"}, "figures": {...}, "superseded"}`: where the transcript is, its
-        figures, and whether a newer recording of the call keeps it out of the table. For a rebuild
+        `{"transcript": {"pk", "sk", "bucket", "key"}, "figures": {...}, "superseded", "alerts"}`: where the transcript
+        is, its figures, whether a newer recording of the call keeps it out of the table, and the flags of which
+        somebody is told at once. For a rebuild
         a `RebuildAnswer`. No words of the call.
     """
     if "rebuild" in event:
@@ -102,7 +114,9 @@ def handle(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:  # 
     figures = encode(figures_of(stored.transcript))
     logger.info("stored", superseded=stored.superseded, figures=figures)
     place = encode(place_of(stored.key, stored.pointers))
-    return {"transcript": place, "figures": figures, "superseded": stored.superseded}
+    raised = stored.transcript.summary.raised
+    alerts = [flag for flag in _flag_set().alerting if flag in raised]
+    return {"transcript": place, "figures": figures, "superseded": stored.superseded, "alerts": alerts}
 
 
 def _rebuild(request: RebuildRequest) -> dict[str, Any]:

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
     from mypy_boto3_dynamodb.service_resource import Table
 
+    from callscribe.conversation.flags import FlagSet
     from callscribe.recordings.recording import AdmittedRecording
     from callscribe.transcript import Role
     from lambdas.common.archive import Archive
@@ -83,6 +84,7 @@ class TranscriptStore:
         archive: Where replies and documents are kept.
         transcriptions: Reads the speech service's replies.
         channel_roles: Who speaks on which channel of a recording with a channel for each speaker.
+        flag_set: The flags to look for; `None` takes those of the default set.
         retention: How long an item is kept after the transcript was made; `None` keeps it for ever.
         sleep: Waits for some seconds.
         jitter: Returns a number from 0 to 1.
@@ -96,6 +98,7 @@ class TranscriptStore:
         archive: Archive,
         transcriptions: Transcriptions,
         channel_roles: Mapping[int, Role],
+        flag_set: FlagSet | None = None,
         retention: timedelta | None,
         sleep: Callable[[float], None] = time.sleep,
         jitter: Callable[[], float] = random.random,
@@ -104,7 +107,7 @@ class TranscriptStore:
         self._claims = claims
         self._archive = archive
         self._builder = TranscriptBuilder(
-            bucket=archive.bucket, transcriptions=transcriptions, channel_roles=channel_roles
+            bucket=archive.bucket, transcriptions=transcriptions, channel_roles=channel_roles, flag_set=flag_set
         )
         self._retention = retention
         self._sleep = sleep

@@ -17,11 +17,13 @@ from typing import TYPE_CHECKING, Final
 
 from callscribe.contract.identifiers import feed_channel
 from callscribe.contract.metrics import StreamerCount
+from callscribe.conversation.flags import load_flag_set
 from callscribe.failures import SafeError, describe
 from callscribe.live.call import CHANNEL_ROLES, LiveCall, LiveStatus, LiveUtterance
 from callscribe.live.coverage import without_pauses
 from callscribe.live.gaps import merged
 from streamer.aws import is_transient
+from streamer.calls.alerts import CallAlerts
 from streamer.calls.reader import StreamReader
 from streamer.calls.state import completion
 from streamer.calls.store import LeaseLost, StreamingResumed
@@ -32,7 +34,9 @@ from streamer.metrics import Metrics
 from streamer.speech import Counts
 
 if TYPE_CHECKING:
+    from callscribe.conversation.flags import FlagSet
     from callscribe.live.call import EndReason, Gap
+    from streamer.announcer import Announcer
     from streamer.calls.ending import EndLimits
     from streamer.calls.reader import Streams
     from streamer.calls.state import Checkpoint, EndHints
@@ -93,6 +97,8 @@ class Services:
         publisher: The live feed; `None` where there is none.
         metrics: Where things are counted.
         end_limits: When a call is over.
+        announcer: Tells of what cannot wait; `None` tells nobody.
+        flag_set: What cannot wait; `None` takes the default set.
     """
 
     store: CallStore
@@ -102,6 +108,8 @@ class Services:
     publisher: Publisher | None
     metrics: Metrics
     end_limits: EndLimits
+    announcer: Announcer | None = None
+    flag_set: FlagSet | None = None
 
 
 class CallRun:
@@ -147,6 +155,18 @@ class CallRun:
             metrics=services.metrics,
             published_seq=self._checkpoint.published_seq,
         )
+        self._alerts = (
+            CallAlerts(
+                announcer=services.announcer,
+                flag_set=services.flag_set or load_flag_set(),
+                call_id=call.call_id,
+                clinic_id=self.lease.clinic_id,
+                day=taken.state.day,
+                told=self._checkpoint.alerted,
+            )
+            if services.announcer
+            else None
+        )
         self._reader: StreamReader | None = None
         self._session: SpeechSession | None = None
 
@@ -172,7 +192,9 @@ class CallRun:
 
     async def run(self) -> Result:
         """Transcribe the call until it is over, fails or is to be handed over, and note in the table how that went."""
-        publishing = asyncio.create_task(self._publish())
+        beside = {asyncio.create_task(self._publish())}
+        if self._alerts is not None:
+            beside.add(asyncio.create_task(self._alerts.run()))
         try:
             return await self._run()
         except LeaseLost:
@@ -181,9 +203,12 @@ class CallRun:
             return Result(outcome=Outcome.LOST)
         finally:
             self._feed.close()
-            await asyncio.wait({publishing}, timeout=_FEED_SECONDS)
-            publishing.cancel()
-            await asyncio.wait({publishing})
+            if self._alerts is not None:
+                self._alerts.close()
+            _, unfinished = await asyncio.wait(beside, timeout=_FEED_SECONDS)
+            for task in unfinished:
+                task.cancel()
+            await asyncio.wait(beside)
 
     async def _run(self) -> Result:
         try:
@@ -238,6 +263,8 @@ class CallRun:
         self._checkpoint = checkpoint
         self._found_gaps = [gap for gap in self._found_gaps if gap.end > reached]
         self._feed.finals(utterances)
+        if self._alerts is not None:
+            self._alerts.heard(utterances)
         self._services.metrics.add(StreamerCount.UTTERANCES_COMMITTED, len(utterances))
         self._count_trouble()
 
@@ -423,6 +450,7 @@ class CallRun:
             origin_ms=origin_ms,
             first_fragment=self._media.first_fragment or self._checkpoint.first_fragment,
             published_seq=self._feed.published_seq,
+            alerted=self._checkpoint.alerted if self._alerts is None else self._alerts.told,
             gaps=self._without_pauses(merged((*self._checkpoint.gaps, *gaps))),
             reconnects=self._first_reconnects + (0 if self._session is None else self._session.counts.reconnects),
             model=(self._session.model if self._session is not None else "") or self._checkpoint.model,

@@ -67,6 +67,7 @@ class Checkpoint:
         vocabulary_terms: Terms that the service was told to expect; `None` before that.
         options: What the service was asked for last; `None` before it was asked.
         model: Name of the model that answered; "" before it has.
+        alerted: Names of flags that cannot wait and of which somebody has been told.
     """
 
     origin_ms: int | None = None
@@ -84,6 +85,7 @@ class Checkpoint:
     vocabulary_terms: int | None = None
     options: OptionsRecord | None = None
     model: str = ""
+    alerted: tuple[str, ...] = ()
 
     def attributes(self) -> dict[str, Any]:
         """Return it as attributes of the call's item."""

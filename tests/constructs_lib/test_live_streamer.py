@@ -148,6 +148,7 @@ def test_settings_reach_the_streamer(stack: Stack) -> None:
         "VOCABULARY_PATH": streamer.vocabulary_path,
         "FEED_URL": stack.resolve(feed.http_url),
         "EVENT_BUS_NAME": {"Ref": logical_id(streamer.bus)},
+        "FLAGS": "eye-clinic-v1",
         "SERVICE_NAME": found["SERVICE_NAME"],
         "SLOTS": "40",
         "LEASE_SECONDS": "12",

@@ -20,7 +20,7 @@ from lambdas.admit_recording.waiting import pause_seconds
 from lambdas.common.errors import TransientError
 from tests.constructs_lib.parts import environment, new_stack, new_workflow, properties
 
-STEPS_AFTER_THE_CLAIM = ("Transcribe", "Store", "Score", "Announce", "Complete")
+STEPS_AFTER_THE_CLAIM = ("Transcribe", "Store", "Alert", "Score", "Announce", "Complete")
 CARRIED = {"recording", "reply", "deepgram_requests", "request_id", "transcript", "event", "execution", "started_at"}
 
 
@@ -85,7 +85,7 @@ def test_every_task_is_repeated_a_limited_number_of_times_with_full_jitter(tasks
         (("Admit", "Store", "Score"), "TransientError"),
         (("Admit", "Store", "Score"), "Lambda.ServiceException"),
         (("Transcribe",), "SQS.KmsThrottledException"),
-        (("Announce", "SendToFailedCalls"), "States.TaskFailed"),
+        (("Alert", "Announce", "SendToFailedCalls"), "States.TaskFailed"),
         (("Complete", "RecordFailure", "RecordFailedAdmission"), "States.TaskFailed"),
     ],
 )
@@ -277,3 +277,14 @@ def test_a_failed_admission_is_found_where_it_is_noted(
     found = failed_admission_key("recordings", announced["key"], content)
     assert (found.pk, found.sk) == (written, key["SK"]["S"])
     assert ObjectCreated.model_validate(event | {"redrive_of": "arn"}).content == content
+
+
+def test_of_a_call_that_cannot_wait_somebody_is_told_before_it_is_judged(
+    states: dict[str, Any], tasks: dict[str, Any]
+) -> None:
+    [urgent] = states["Urgent?"]["Choices"]
+    assert urgent["Condition"] == "{% $exists($stored.alerts) and $count($stored.alerts) > 0 %}"
+    assert (urgent["Next"], states["Urgent?"]["Default"], tasks["Alert"]["Next"]) == ("Alert", "Score", "Score")
+    [entry] = tasks["Alert"]["Arguments"]["Entries"]
+    assert (entry["Source"], entry["DetailType"]) == ("callscribe", "Urgent Call")
+    assert entry["Detail"].keys() == {"schema_version", "call_id", "clinic_id", "day", "source", "transcript", "flags"}

@@ -92,6 +92,7 @@ def function_environment(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> Itera
         "CHANNEL_ROLES": json.dumps({"0": "customer", "1": "agent"}),
         "TRANSCRIPT_RETENTION_DAYS": "",
         "RUBRIC": "clinic-call-v1",
+        "FLAGS": "eye-clinic-v1",
     }.items():
         monkeypatch.setenv(name, value)
     caches = (

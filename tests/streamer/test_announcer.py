@@ -68,3 +68,22 @@ async def test_an_event_that_is_not_taken_is_a_failure() -> None:
     events.failed = 1
     with pytest.raises(NotAnnounced, match="ThrottlingException"):
         await Announcer(events=events, bus_name="bus").announce(ITEM)
+
+
+async def test_an_urgent_call_is_told_of_by_its_ids_and_flags() -> None:
+    events = Events()
+    await Announcer(events=events, bus_name="bus").alert(
+        call_id="call-7", clinic_id="harbour", day="2026-11-20", flags=("urgent",)
+    )
+    (entry,) = events.entries
+    assert (entry["Source"], entry["DetailType"], entry["EventBusName"]) == ("callscribe", "Urgent Call", "bus")
+    assert json.loads(entry["Detail"]) == {
+        "schema_version": SCHEMA_VERSION,
+        "call_id": "call-7",
+        "clinic_id": "harbour",
+        "day": "2026-11-20",
+        "source": "live",
+        "flags": ["urgent"],
+        "transcript": None,
+        "live": {"pk": "CALL#call-7", "sk": "LIVE"},
+    }

@@ -24,6 +24,7 @@ STREAMER = {
     "DEEPGRAM_STREAM_URL": "wss://api.deepgram.com",
     "VOCABULARY_PATH": "/vocabulary/",
     "EVENT_BUS_NAME": "bus",
+    "FLAGS": "eye-clinic-v1",
     "SERVICE_NAME": "live",
     "SLOTS": "150",
     "LEASE_SECONDS": "30",
@@ -66,6 +67,7 @@ STORE = StoreTranscriptEnvironment(
     archive_bucket="a",
     deepgram_options=TranscriptionOptions(),
     deepgram_prices=DeepgramPrices(plan="growth"),
+    flags="eye-clinic-v1",
     rubric="clinic-call-v1",
     channel_roles={0: "agent"},
 )

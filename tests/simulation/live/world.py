@@ -364,6 +364,7 @@ class World:
             vocabulary_path="/vocabulary/",
             feed_url=FEED_URL,
             event_bus_name="calls",
+            flags="eye-clinic-v1",
             service_name="live",
             slots=self.history.slots,
             lease_seconds=self.history.lease,

@@ -61,6 +61,7 @@ class Cloud:
             "deepgram_options": TranscriptionOptions(),
             "vocabulary_path": "/vocabulary/",
             "event_bus_name": "default",
+            "flags": "eye-clinic-v1",
             "service_name": "live",
             "slots": 20,
             "lease_seconds": 30,

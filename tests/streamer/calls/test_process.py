@@ -62,6 +62,7 @@ async def test_sigterm_hands_over_and_nothing_said_is_in_the_log(stage: Stage) -
         "DEEPGRAM_SECRET_ARN": stage.cloud.secret_arn,
         "DEEPGRAM_STREAM_URL": stage.deepgram_url,
         "EVENT_BUS_NAME": "default",
+        "FLAGS": "eye-clinic-v1",
         "LOG_LEVEL": "DEBUG",
         "HEALTH_PORT": str(port),
     }

@@ -1,0 +1,76 @@
+import asyncio
+
+import pytest
+
+from callscribe.conversation.flags import load_flag_set
+from callscribe.conversation.utterances import Role
+from callscribe.live.call import LiveUtterance
+from streamer.announcer import NotAnnounced
+from streamer.calls import alerts
+from streamer.calls.alerts import CallAlerts
+
+FLASHES = LiveUtterance(
+    seq=1,
+    channel=0,
+    role=Role.CUSTOMER,
+    text="I am seeing flashes in my left eye.",
+    start=0.0,
+    end=3.0,
+    confidence=0.9,
+    word_count=8,
+    speech_final=True,
+)
+
+
+class Announcements:
+    """An announcer whose first attempts fail."""
+
+    def __init__(self, *, failures: int = 0) -> None:
+        self.failures = failures
+        self.told: list[dict[str, object]] = []
+
+    async def alert(self, **told: object) -> None:
+        if self.failures:
+            self.failures -= 1
+            raise NotAnnounced("Announcement.Throttled", "EventBridge did not take the event")
+        self.told.append(told)
+
+
+def of_call(announcer: Announcements, *told: str) -> CallAlerts:
+    return CallAlerts(
+        announcer=announcer,  # type: ignore[arg-type]
+        flag_set=load_flag_set(),
+        call_id="call-7",
+        clinic_id="harbour",
+        day="2026-11-20",
+        told=told,
+    )
+
+
+async def told_by(call: CallAlerts) -> None:
+    running = asyncio.create_task(call.run())
+    call.heard([FLASHES])
+    call.heard([FLASHES])
+    call.close()
+    await running
+
+
+async def test_somebody_is_told_once_while_the_call_runs() -> None:
+    announcer = Announcements()
+    call = of_call(announcer)
+    await told_by(call)
+    assert announcer.told == [{"call_id": "call-7", "clinic_id": "harbour", "day": "2026-11-20", "flags": ("urgent",)}]
+    assert call.told == ("urgent",)
+
+
+async def test_an_event_that_is_not_taken_is_sent_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(alerts, "_RETRY_SECONDS", 0.0)
+    announcer = Announcements(failures=2)
+    await told_by(of_call(announcer))
+    assert len(announcer.told) == 1
+
+
+async def test_nobody_is_told_of_what_an_earlier_streamer_has_told() -> None:
+    announcer = Announcements()
+    await told_by(of_call(announcer, "urgent"))
+    assert announcer.told == []
