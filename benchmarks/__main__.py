@@ -11,7 +11,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from benchmarks import analyst, assembly, burst, cost, latency, machine, plain, usage
+from benchmarks import analyst, assembly, burst, cost, judgement, latency, machine, plain, usage
 from benchmarks.live import figures as live
 from benchmarks.live import handover, size
 from benchmarks.report import Figures, refresh
@@ -48,6 +48,7 @@ def measure(scratch: Path) -> Iterator[Figures]:
     yield assembly.bundle_figures(application, scratch)
     yield assembly.import_figures(application, install_runtime(DIRECTORY), STAGE)
 
+    yield judgement.figures()
     yield live.demuxer_figures()
     loads = live.measurements(scratch)
     yield live.cost_figures(loads)

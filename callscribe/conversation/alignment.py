@@ -9,6 +9,9 @@ from callscribe.recognition import Recognition
 
 _RUN: Final = 4
 
+MOST_WORDS: Final = 1_000
+"""Most words of a segment that are looked up: what is longer is about the call, and no place of it."""
+
 
 class SegmentMap:
     """Maps segments of topics, intents and sentiments, which know words but neither time nor channel, to utterances.
@@ -23,6 +26,8 @@ class SegmentMap:
         self._turn_of_run = (
             {} if self._turn_of_word else _distinctive_runs([turn.text for turn in recognition.utterances])
         )
+        # A segment has many labels, and each asks.
+        self._found: dict[tuple[int, int, str], Counter[int]] = {}
 
     def turns(self, start_word: int, end_word: int, text: str) -> Counter[int]:
         """Indexes of the utterances a segment covers, weighted by how much of it they hold.
@@ -32,11 +37,18 @@ class SegmentMap:
             end_word: last word of the segment, inclusive.
             text: text of the segment.
         """
+        segment = start_word, end_word, text
+        if segment not in self._found:
+            self._found[segment] = Counter(turn for turn in self._covered(*segment) if turn is not None)
+        return self._found[segment]
+
+    def _covered(self, start_word: int, end_word: int, text: str) -> Iterator[int | None]:
+        """The utterance of each word, or run of words, as far as that is known."""
         if self._turn_of_word:
-            covered = self._turn_of_word[start_word : end_word + 1]
-            return Counter(turn for turn in covered if turn is not None)
-        turns = (self._turn_of_run.get(run) for run in _runs(text))
-        return Counter(turn for turn in turns if turn is not None)
+            yield from self._turn_of_word[start_word : min(end_word + 1, start_word + MOST_WORDS)]
+        else:
+            runs = _runs(" ".join(text.split(maxsplit=MOST_WORDS)[:MOST_WORDS]))
+            yield from (self._turn_of_run.get(run) for run in runs)
 
 
 def _turns_of_words(recognition: Recognition) -> Iterator[int | None]:
