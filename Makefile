@@ -62,6 +62,10 @@ format: install ## Format and fix what can be fixed
 bench: install ## Print the figures of docs/benchmarks.md (ARGS=--write puts them there)
 	python -m benchmarks $(ARGS)
 
+.PHONY: judge
+judge: install ## Compare flags, criteria and roles with the labelled corpus (ARGS=--write notes the figures)
+	python -m benchmarks.agreement $(ARGS)
+
 .PHONY: soak
 soak: install ## Kill functions and streamers and break Deepgram for some minutes: nothing may be lost or twice
 	python -m benchmarks.soak $(ARGS)

@@ -1,0 +1,47 @@
+"""What is counted where the rules and the labelled corpus differ."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from benchmarks.agreement import CORPUS, DOCUMENT, Flags, corpus, main, measure, tables
+
+ANSWERED = {"lines": [["customer", "Is it in?"], ["agent", "It came in yesterday."]], "criteria": {"answer": "15/15"}}
+REFUSED = {"lines": [["customer", "Is it in?"], ["agent", "I have no idea."]], "criteria": {"answer": "15/15"}}
+
+
+def test_agreement_and_misses_are_counted(tmp_path: Path) -> None:
+    file = tmp_path / "calls.jsonl"
+    file.write_text(f"{json.dumps(ANSWERED)}\n\n{json.dumps(REFUSED)}\n")
+    found = measure(corpus([file]))
+    assert (found.agreed["answer"], found.labelled["answer"]) == (1, 2)
+    assert [miss[:30] for miss in found.misses] == ["answer 0/15, should be 15/15: "]
+    (_, criteria, _) = tables({"these": found})
+    assert criteria.rows[0] == ("`answer`", "0.50 (2)")
+
+
+@pytest.mark.parametrize(
+    ("counts", "precision", "recall"),
+    [(Flags(), None, None), (Flags(right=3, false=1), 0.75, 1), (Flags(right=1, missed=3), 1, 0.25)],
+)
+def test_precision_and_recall(counts: Flags, precision: float | None, recall: float | None) -> None:
+    assert (counts.precision, counts.recall) == (precision, recall)
+
+
+def test_the_criteria_agree_with_the_development_part() -> None:
+    found = measure(corpus([CORPUS / "development-dialogues.jsonl"]))
+    assert found.agreed.total() / found.labelled.total() >= 0.9
+
+
+def test_the_document_has_a_place_for_each_table(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    copied = tmp_path / DOCUMENT.name
+    copied.write_text(DOCUMENT.read_text("utf-8"), "utf-8")
+    monkeypatch.setattr("benchmarks.agreement.DOCUMENT", copied)
+    file = tmp_path / "calls.jsonl"
+    file.write_text(json.dumps(ANSWERED))
+    assert main([str(file), "--write"]) == 0
+    assert "| `answer` | 1.00 (1) | – |" in copied.read_text("utf-8")
+    assert "development, plain" in capsys.readouterr().out
