@@ -12,21 +12,38 @@ import uvicorn
 from starlette.types import ASGIApp
 
 HOST = "127.0.0.1"
+# How long a connection that does not end by itself is waited for.
+_GRACE_SECONDS = 10.0
 
 
 class _Server(uvicorn.Server):
+    """Ends as soon as it may: uvicorn's own looks every tenth of a second whether it should, and what is left."""
+
     def __init__(self, config: uvicorn.Config) -> None:
         super().__init__(config)
         self.ready = asyncio.Event()
+        self.over = asyncio.Event()
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         self.ready.set()
 
+    async def main_loop(self) -> None:
+        await self.on_tick(0)
+        await self.over.wait()
+
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        for server in self.servers:
+            server.close()
         for response in self.server_state.tasks:
             response.cancel()
-        await super().shutdown(sockets)
+        for connection in list(self.server_state.connections):
+            connection.shutdown()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_GRACE_SECONDS):
+                while self.server_state.connections or self.server_state.tasks:
+                    await asyncio.sleep(0.001)
+        await self.lifespan.shutdown()
 
     @contextlib.contextmanager
     def capture_signals(self) -> Generator[None, None, None]:
@@ -47,7 +64,7 @@ async def serving(app: ASGIApp, **options: Any) -> AsyncIterator[str]:
     Raises:
         RuntimeError: The application did not start.
     """
-    defaults = {"ws": "none", "log_level": "warning", "access_log": False, "timeout_graceful_shutdown": 10}
+    defaults = {"ws": "none", "log_level": "warning", "access_log": False}
     config = uvicorn.Config(app, **{**defaults, **options})
     server = _Server(config)
     with socket.create_server((HOST, 0), backlog=1024) as listener:
@@ -61,5 +78,5 @@ async def serving(app: ASGIApp, **options: Any) -> AsyncIterator[str]:
         try:
             yield f"{'https' if config.is_ssl else 'http'}://{HOST}:{listener.getsockname()[1]}"
         finally:
-            server.should_exit = True
+            server.over.set()
             await running

@@ -1,13 +1,14 @@
 """The whole app: what is deployed where, and under which policies."""
 
 import json
-import os
 import platform
-import subprocess
+import runpy
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, cast
 
+import aws_cdk
 import pytest
 from aws_cdk import App, Stack
 from aws_cdk.assertions import Annotations, Match, Template
@@ -18,7 +19,6 @@ from constructs_lib import DeepgramOptions
 from constructs_lib.policies import Report
 from stacks.environments import functions_on_this_machine
 from tests.conftest import ROOT, new_app, normalised
-from tests.patience import PATIENCE_SECONDS
 from tests.stacks.differences import differences
 
 STAGES = ("Local", "Dev", "Prod")
@@ -60,8 +60,20 @@ LIVE_STATEFUL = {
 
 @pytest.fixture(scope="module")
 def app() -> App:
-    """All environments; nobody changes them."""
-    return build(new_app())
+    """What ``python app.py`` makes and synthesises: all environments; nobody changes them.
+
+    Bundling, tested elsewhere, is switched off.
+    """
+    app = new_app(rules=True)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(aws_cdk, "App", lambda: app)
+        runpy.run_path(str(ROOT / "app.py"), run_name="__main__")
+    return app
+
+
+@pytest.fixture(scope="module")
+def report(app: App) -> Report:
+    return Report.of(app)
 
 
 def stack_of(app: App, stage: str, name: str) -> Stack:
@@ -97,14 +109,17 @@ def _forget_this_machine(template: dict[str, Any]) -> None:
             resource["Properties"]["RuntimePlatform"]["CpuArchitecture"] = "<this machine's>"
 
 
-def test_no_finding_is_open_and_no_acknowledgement_stale() -> None:
-    report = Report.of(build(new_app(rules=True)))
+def test_the_app_synthesises_by_itself(app: App) -> None:
+    assert (Path(app.outdir) / "manifest.json").exists()
+
+
+def test_no_finding_is_open_and_no_acknowledgement_stale(report: Report) -> None:
     assert report.open == []
     assert report.stale == []
 
 
-def test_every_acknowledgement_says_why(app: App) -> None:
-    reasons = Report.of(app).acknowledged.values()
+def test_every_acknowledgement_says_why(report: Report) -> None:
+    reasons = report.acknowledged.values()
     assert reasons
     assert all(len(reason.split()) >= 5 for reason in reasons)
 
@@ -215,20 +230,6 @@ def test_patients_audio_is_kept_out_of_training(app: App) -> None:
         ]
         assert [option["mip_opt_out"] for option in options] == [DeepgramOptions().mip_opt_out] * 2
         assert json.loads(streamer_variables(app, stage)["DEEPGRAM_OPTIONS"])["mip_opt_out"] is True
-
-
-def test_the_app_synthesises_by_itself(tmp_path: Any) -> None:
-    """As the CDK command line runs it; bundling and CloudFormation's rules, tested elsewhere, are switched off."""
-    context = json.dumps({"aws:cdk:bundling-stacks": []})
-    subprocess.run(
-        [sys.executable, "app.py"],
-        cwd=ROOT,
-        check=True,
-        capture_output=True,
-        timeout=PATIENCE_SECONDS,
-        env={**os.environ, "CDK_OUTDIR": str(tmp_path), "CDK_CONTEXT_JSON": context, "CDK_VALIDATION": "false"},
-    )
-    assert (tmp_path / "manifest.json").exists()
 
 
 def test_a_clinics_words_are_kept_once(app: App) -> None:

@@ -18,8 +18,7 @@ from botocore.awsrequest import AWSRequest
 
 from local.access.keys import AccessKey
 from local.emulator.process import Emulator
-from local.emulator.runtime import install_runtime
-from local.server_process import ROOT, ServerProcess, free_port
+from local.server_process import ServerProcess, free_port
 from local.speech.authentication import KEY_VARIABLE
 from tests.local.access.raw import UPGRADE, Answer, Headers, send
 
@@ -89,14 +88,6 @@ def sigv4(key: AccessKey, service: str, method: str, target: str, body: bytes = 
         return [(name, value) for name, value in request.headers.items() if name.lower() != "host"]
 
     return headers
-
-
-@pytest.fixture(scope="session")
-def emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
-    directory = tmp_path_factory.mktemp("emulator")
-    runtime = install_runtime(ROOT / ".local")
-    with Emulator(port=free_port(), directory=directory, runtime_python=runtime) as running:
-        yield running
 
 
 @pytest.fixture(scope="session")

@@ -4,8 +4,6 @@ import io
 import json
 import uuid
 import zipfile
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import boto3
@@ -14,32 +12,7 @@ from botocore.config import Config
 from botocore.credentials import Credentials
 
 from local.emulator.process import Emulator
-from local.emulator.runtime import install_runtime
-from local.server_process import free_port
 from tests.patience import eventually
-
-ROOT = Path(__file__).parents[3]
-
-
-@pytest.fixture(scope="session")
-def runtime_python() -> Path:
-    return install_runtime(ROOT / ".local")
-
-
-@pytest.fixture(scope="session")
-def kinesis_video_port() -> int:
-    """Where the emulator expects the Kinesis Video simulator; nothing is there unless a test puts it there."""
-    return free_port()
-
-
-@pytest.fixture(scope="session")
-def emulator(
-    runtime_python: Path, tmp_path_factory: pytest.TempPathFactory, kinesis_video_port: int
-) -> Iterator[Emulator]:
-    arguments = ["--kinesis-video-url", f"http://127.0.0.1:{kinesis_video_port}"]
-    directory = tmp_path_factory.mktemp("emulator")
-    with Emulator(port=free_port(), directory=directory, runtime_python=runtime_python, arguments=arguments) as running:
-        yield running
 
 
 class Account:

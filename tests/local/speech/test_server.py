@@ -3,7 +3,6 @@
 import base64
 import hashlib
 import json
-import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -14,6 +13,7 @@ import pytest
 from local.speech.authentication import KEY_VARIABLE, key_of_this_process
 from tests.local.speech.calls import NAMES, encoded, tone, wav
 from tests.local.speech.conftest import KEY, AudioHost, Speech
+from tests.patience import eventually
 
 AUDIO = encoded(tone(2, channels=2))
 DIGEST = hashlib.sha256(AUDIO).hexdigest()
@@ -214,10 +214,7 @@ def test_a_hanging_request_ends_when_its_client_gives_up(speech: Speech) -> None
     speech.order("", {"action": "hang"})
     with pytest.raises(httpx.ReadTimeout):
         httpx.post(f"{speech.url}/v1/listen", content=AUDIO, headers={"authorization": f"Token {KEY}"}, timeout=0.3)
-    deadline = time.monotonic() + 5
-    while speech.journal()["running"] and time.monotonic() < deadline:
-        time.sleep(0.02)
-    assert speech.journal()["running"] == 0
+    eventually(lambda: speech.journal()["running"] == 0)
 
 
 def test_a_malformed_order_is_explained(speech: Speech) -> None:
