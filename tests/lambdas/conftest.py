@@ -86,7 +86,7 @@ def function_environment(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> Itera
         "VOCABULARY_PATH": "/callscribe/vocabulary/",
         "PRESIGNER_ROLE_ARN": PRESIGNER_ROLE,
         "PRESIGNED_URL_SECONDS": "900",
-        "REQUEST_TIMEOUT_SECONDS": "5",
+        "REQUEST_TIMEOUT_SECONDS": "60",
         "MAX_ATTEMPTS": "4",
         "MAX_RETRY_DELAY_SECONDS": "60",
         "CHANNEL_ROLES": json.dumps({"0": "customer", "1": "agent"}),

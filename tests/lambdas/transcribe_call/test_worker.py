@@ -35,7 +35,7 @@ from tests.lambdas.cloud import (
     recording,
     take_claim,
 )
-from tests.patience import PATIENCE_SECONDS
+from tests.patience import PATIENCE_SECONDS, eventually
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -137,7 +137,7 @@ class Site:
             ExpressionAttributeValues={":failed": "failed"},
         )
 
-    def worker(self, archive: Archive | None = None, timeout: float = 5.0) -> Worker:
+    def worker(self, archive: Archive | None = None, timeout: float = PATIENCE_SECONDS) -> Worker:
         return Worker(
             report=Report(step_functions=cast("SFNClient", self.tasks)),
             claims=self.claims,
@@ -164,7 +164,7 @@ class Site:
         execution: str = EXECUTION,
         token: str = "token",
         archive: Archive | None = None,
-        timeout: float = 5.0,
+        timeout: float = PATIENCE_SECONDS,
     ) -> None:
         self.worker(archive, timeout).process(
             Work(
@@ -308,11 +308,12 @@ def test_the_same_message_delivered_twice_at_once_asks_once(site: Site) -> None:
     site.deepgram.answer(Answer(hold=hold, body=transcription()))
     with ThreadPoolExecutor(1) as pool:
         first = pool.submit(site.deliver)
-        while not site.deepgram.requests:
-            assert not first.done() or first.result() is None
-        with pytest.raises(RetryLater):
-            site.deliver(receive_count=2)
-        hold.set()
+        try:
+            eventually(lambda: site.deepgram.requests or first.done())
+            with pytest.raises(RetryLater):
+                site.deliver(receive_count=2)
+        finally:
+            hold.set()
         first.result(timeout=PATIENCE_SECONDS)
     assert len(site.deepgram.requests) == 1
     assert "token" in site.tasks.results

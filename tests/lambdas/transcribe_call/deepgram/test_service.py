@@ -12,6 +12,7 @@ from lambdas.common.errors import SafeError
 from lambdas.transcribe_call.deepgram.api import DeepgramApi
 from lambdas.transcribe_call.deepgram.service import DeepgramService
 from tests.fakes.deepgram import REQUEST_ID, FakeDeepgram
+from tests.patience import PATIENCE_SECONDS
 
 if TYPE_CHECKING:
     from lambdas.transcribe_call.deepgram.key import DeepgramKey
@@ -34,7 +35,7 @@ def service(
     url: str = "http://127.0.0.1:9", *, rotated: str = KEY, **options: bool | tuple[str, ...]
 ) -> DeepgramService:
     return DeepgramService(
-        api=DeepgramApi(base_url=url, timeout=timedelta(seconds=5)),
+        api=DeepgramApi(base_url=url, timeout=timedelta(seconds=PATIENCE_SECONDS)),
         key=cast("DeepgramKey", Keys(rotated=rotated)),
         options=TranscriptionOptions(**options),  # type: ignore[arg-type]
     )
