@@ -8,6 +8,7 @@ import os
 import sys
 from typing import TYPE_CHECKING
 
+import boto3
 import pytest
 from moto import mock_aws
 
@@ -21,6 +22,9 @@ from tests.lambdas.cloud import PRESIGNER_ROLE, REGION, Cloud
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+# One for all tests: a session reads the descriptions of its services anew, which takes longer than the tests do.
+_SESSION = boto3.Session()
 
 
 @pytest.fixture(autouse=True)
@@ -36,6 +40,7 @@ def _aws_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def cloud(_aws_environment: None) -> Iterator[Cloud]:
     with mock_aws():
+        boto3.DEFAULT_SESSION = _SESSION  # moto has each test make a new one
         yield Cloud()
 
 
