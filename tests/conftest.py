@@ -22,8 +22,17 @@ ROOT = Path(__file__).resolve().parents[1]
 FLAGS: dict[str, Any] = json.loads((ROOT / "cdk.json").read_text(encoding="utf-8"))["context"]
 REGION = "eu-central-1"
 
-# Folders whose tests share one running server, the longest first: each stays in one of the processes of `pytest -n`.
-_TOGETHER = ("tests/emulator", "tests/streamer/calls", "tests/local/speech", "tests/local/emulator")
+# Folders whose tests share something that takes long to start: each group stays in one of the processes of `pytest -n`,
+# the longest first.
+_TOGETHER = (
+    ("tests/emulator",),
+    ("tests/streamer/calls",),
+    ("tests/local/emulator", "tests/local/access"),
+    ("tests/local/speech",),
+    ("tests/stacks",),
+    ("tests/packaging",),
+)
+_GROUP_BY_FOLDER = {folder: folders[0] for folders in _TOGETHER for folder in folders}
 
 # Hypothesis tries the same examples on every run, without a time limit that a busy machine could break.
 settings.register_profile("callscribe", derandomize=True, deadline=None)
@@ -33,8 +42,8 @@ os.environ.setdefault("JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION", "1")
 
 
 def _group(file: str) -> str:
-    """The folder whose tests share a server with those of *file*, or else *file*."""
-    return next((folder for folder in _TOGETHER if file.startswith(f"{folder}/")), file)
+    """The first folder of the group that *file* belongs to, or else *file*."""
+    return next((group for folder, group in _GROUP_BY_FOLDER.items() if file.startswith(f"{folder}/")), file)
 
 
 class _OneProcessForEach(LoadScopeScheduling):
@@ -48,12 +57,13 @@ class _OneProcessForEach(LoadScopeScheduling):
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadScopeScheduling:
+    config.option.loadscopereorder = False  # by number of tests, which would let the long ones begin last
     return _OneProcessForEach(config, log)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Let the long ones begin first."""
-    groups = [*_TOGETHER]
+    groups = [folders[0] for folders in _TOGETHER]
     items.sort(key=lambda item: groups.index(group) if (group := _group(_file(item))) in groups else len(groups))
 
 
