@@ -12,13 +12,18 @@ from typing import Any
 import pytest
 from msgspec import structs
 
+from callscribe.analysis.opinion import Opinion
+from callscribe.analysis.prices import Usage
+from callscribe.analysis.stored import Analysis, AnalysisItem
+from callscribe.contract.schema import SCHEMA_VERSION
+from callscribe.cost import Cost
 from callscribe.deepgram.options import TranscriptionOptions, live_query_parameters, query_parameters
-from callscribe.documents import ArchivePointers, from_document, to_document, to_item
+from callscribe.documents import ArchivePointers, analysis_attributes, from_document, to_document, to_item
 from callscribe.live.call import LiveCall, LiveUtterance
 from callscribe.live.state import LiveCoverage, LiveState
 from callscribe.recordings.calls import CallRecording
 from callscribe.recordings.recording import AdmittedRecording, RecordingObject
-from callscribe.serialization import OpenEnum, decode, encode
+from callscribe.serialization import OpenEnum, decode, decode_json, encode, encode_json
 from callscribe.table_values import attribute, plain
 from callscribe.transcript import Transcript
 from constructs_lib import DeepgramOptions, DeepgramPrices
@@ -47,6 +52,24 @@ def test_an_item_keeps_every_field_of_the_transcript() -> None:
     said = tuple(replace(utterance, words=None) for utterance in TRANSCRIPT.utterances)
     wanted = encode(replace(TRANSCRIPT, utterances=said))
     assert {*leaves(wanted), *leaves(encode(pointers))} <= {*leaves(item)}
+
+
+def test_an_analysis_keeps_every_field() -> None:
+    analysis = Analysis(
+        schema_version=SCHEMA_VERSION + 1,
+        created_at=datetime(2026, 11, 20, tzinfo=UTC),
+        document="transcripts/d.json.gz",
+        rules=filled(Opinion),
+        analyst=filled(Opinion),
+        usage=filled(Usage),
+    )
+    assert decode_json(Analysis, encode_json(analysis), "analysis") == analysis
+
+
+def test_an_item_keeps_every_field_of_an_analysis() -> None:
+    shown = filled(AnalysisItem)
+    written = analysis_attributes(shown, filled(Cost))
+    assert decode(AnalysisItem, plain(written["analysis"]), "analysis") == shown
 
 
 def test_an_item_has_no_single_words() -> None:
@@ -225,7 +248,9 @@ COVERED = {
     *("Rubric", "WrittenCall", "_PriceFile", "_Secret"),  # written by people, not by code
     *("cls", "kind"),  # `LiveCall` and `AdmittedRecording` read themselves; a data file is no message
     "_Versioned",
-    "Analysis",  # tests/lambdas/analyse_call
+    "Analysis",
+    "RebuildMessage",  # an operator's: tests/lambdas/store_transcript
+    "_FeedMessage",  # the feed's own frames, only read: tests/operations/test_watch.py
     "_Answer",  # a model's, of which nothing is taken on trust: tests/callscribe/analysis
 }
 
@@ -255,7 +280,17 @@ CLOSED = {
 
 READ = {
     kind
-    for struct in (Transcript, LiveState, LiveUtterance, LiveCall, Checkpoint, AdmittedRecording, TranscriptionOptions)
+    for struct in (
+        Transcript,
+        Analysis,
+        AnalysisItem,
+        LiveState,
+        LiveUtterance,
+        LiveCall,
+        Checkpoint,
+        AdmittedRecording,
+        TranscriptionOptions,
+    )
     for kind in classes(struct)
 }
 
