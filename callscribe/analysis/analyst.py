@@ -1,6 +1,6 @@
 """The port that analysts stand behind, and the one that is always there: the rules."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final, Protocol
 
@@ -14,6 +14,7 @@ from callscribe.analysis.opinion import (
 )
 from callscribe.analysis.prices import Usage
 from callscribe.contract.call_kind import CallKind
+from callscribe.conversation.quotes import Quote
 from callscribe.foreign import bounded_text
 from callscribe.judgement.quality import CriterionScore, Rubric, score
 from callscribe.transcript import Transcript
@@ -61,7 +62,6 @@ class Rules:
 
     def judge(self, transcript: Transcript, rubric: Rubric) -> Judged:
         """Write what the transcript and its score say as an opinion."""
-        texts = [turn.text for turn in transcript.turns_spoken()]
         quality = score(transcript, rubric)
         summary = transcript.summary
         return Judged(
@@ -72,13 +72,13 @@ class Rules:
                     FlagOpinion(
                         name=flag.name,
                         raised=flag.raised,
-                        citations=_cited(texts, (found.turn for found in flag.evidence)),
+                        citations=_cited(found.quote for found in flag.evidence),
                     )
                     for flag in summary.flags
                 ),
                 rubric=quality.rubric,
                 rubric_version=quality.version,
-                criteria=tuple(_criterion(texts, criterion) for criterion in quality.criteria),
+                criteria=tuple(_criterion(criterion) for criterion in quality.criteria),
                 score=quality.score,
             )
         )
@@ -92,7 +92,7 @@ def unfit(transcript: Transcript) -> str | None:
     return None if reliability.usable else reliability.reasons[0].value
 
 
-def _criterion(texts: Sequence[str], judged: CriterionScore) -> CriterionOpinion:
+def _criterion(judged: CriterionScore) -> CriterionOpinion:
     if not judged.applicable:
         verdict = Verdict.NOT_APPLICABLE
     elif judged.points >= judged.max_points:
@@ -105,13 +105,11 @@ def _criterion(texts: Sequence[str], judged: CriterionScore) -> CriterionOpinion
         points=judged.points if judged.applicable else None,
         max_points=judged.max_points,
         reason=judged.reason,
-        citations=_cited(texts, judged.evidence),
+        citations=_cited(judged.quotes),
     )
 
 
-def _cited(texts: Sequence[str], turns: Iterable[int | None]) -> tuple[Citation, ...]:
+def _cited(quotes: Iterable[Quote | None]) -> tuple[Citation, ...]:
     return tuple(
-        Citation(turn=turn, quote=bounded_text(texts[turn], MAX_QUOTE))
-        for turn in turns
-        if turn is not None and turn < len(texts)
+        Citation(turn=quote.turn, quote=bounded_text(quote.text, MAX_QUOTE)) for quote in quotes if quote is not None
     )

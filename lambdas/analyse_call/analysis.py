@@ -17,6 +17,7 @@ from callscribe.analysis.question import ask
 from callscribe.analysis.stored import Analysis, AnalysisItem, AnalysisStatus, in_short
 from callscribe.contract.object_keys import analysis_key
 from callscribe.documents import analysis_attributes, from_document
+from callscribe.judgement.quality import load_rubric
 from callscribe.serialization import InvalidData, decode_json, encode_json
 from lambdas.common.archive import document_in
 from lambdas.common.errors import error_code
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb.service_resource import Table
 
     from callscribe.analysis.analyst import Analyst
+    from callscribe.analysis.opinion import Opinion
     from callscribe.analysis.settings import AnalystSettings
     from callscribe.contract.events import TranscriptPlace
     from callscribe.cost import Cost
@@ -97,7 +99,10 @@ class Analysing:
             TranscriptMissing: There is no such document.
         """
         transcript = from_document(document_in(self._archive, place.key))
-        question = ask(transcript, self._rubric)
+        rules = Rules().judge(transcript, self._rubric).opinion
+        # The analyst is asked about the criteria that the rules judged by, which depend on who called whom.
+        rubric = load_rubric(rules.rubric)
+        question = ask(transcript, rubric)
         key = analysis_key(place.key, question.fingerprint(self._settings.model))
         kept = self._kept(key)
         if kept is not None and not again:
@@ -107,7 +112,7 @@ class Analysing:
         elif question.estimated_tokens > self._settings.max_input_tokens:
             analysed = self._without(transcript, AnalysisStatus.SKIPPED, "too-long", Usage())
         else:
-            analysed = self._asked(transcript, document=place.key, key=key, earlier=kept.usage if kept else Usage())
+            analysed = self._asked(transcript, rubric, rules=rules, document=place.key, key=key, kept=kept)
         self._show(place, analysed)
         return analysed
 
@@ -121,17 +126,21 @@ class Analysing:
             logger.error("an analysis is unreadable and made anew", error_message=str(error))
             return None
 
-    def _asked(self, transcript: Transcript, *, document: str, key: str, earlier: Usage) -> Analysed:
-        """Ask the analyst; what answers to the same question took *earlier* is paid for as well."""
+    def _asked(
+        self, transcript: Transcript, rubric: Rubric, *, rules: Opinion, document: str, key: str, kept: Analysis | None
+    ) -> Analysed:
+        """Ask the analyst, and keep its opinion beside that of the rules."""
+        # What an earlier answer to the same question took is paid for as well.
+        earlier = Usage() if kept is None else kept.usage
         try:
-            judged = self._analyst.judge(transcript, self._rubric)
+            judged = self._analyst.judge(transcript, rubric)
         except AnalystFailed as failed:
             logger.error("no analysis", error_code=failed.code)
             return self._without(transcript, AnalysisStatus.FAILED, failed.code, earlier + failed.usage)
         analysis = Analysis(
             created_at=self._now(),
             document=document,
-            rules=Rules().judge(transcript, self._rubric).opinion,
+            rules=rules,
             analyst=judged.opinion,
             usage=earlier + judged.usage,
         )
