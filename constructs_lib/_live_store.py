@@ -12,7 +12,6 @@ from constructs import Construct
 from callscribe.contract.events import EVENT_SOURCE, LIVE_CALL_TRANSCRIBED
 from callscribe.contract.object_keys import TRANSCRIPTS
 from callscribe.environments.functions import StoreLiveTranscriptEnvironment
-from callscribe.judgement.quality import DEFAULT_RUBRIC
 from constructs_lib import _grants, _nag
 from constructs_lib._functions import RuntimeFunction, SharedByFunctions
 from constructs_lib._live_grants import allow_events, allow_live_items
@@ -43,6 +42,7 @@ class LiveStore:
         bus: Where ends of calls, and then their transcripts, are announced.
         failed_calls: Where the ends of calls go that could not be stored.
         flags: Name of the flag set.
+        rubric: Name of the rubric.
         retention_days: Age at which transcripts are deleted from the table; None for never.
     """
 
@@ -56,6 +56,7 @@ class LiveStore:
         bus: events.IEventBus,
         failed_calls: sqs.IQueue,
         flags: str,
+        rubric: str,
         retention_days: int | None,
     ) -> None:
         store = RuntimeFunction(
@@ -75,7 +76,7 @@ class LiveStore:
                 deepgram_options=options.of_requests,
                 deepgram_prices=options.prices,
                 flags=flags,
-                rubric=DEFAULT_RUBRIC,
+                rubric=rubric,
                 retention_days=retention_days,
                 event_bus_name=bus.event_bus_name,
                 failed_calls_queue_url=failed_calls.queue_url,

@@ -28,6 +28,7 @@ from callscribe.contract.metrics import StreamerCount, StreamerMaximum
 from callscribe.contract.table_keys import CALL_INDEX, LIVE_CALLS
 from callscribe.conversation.flags import DEFAULT_FLAG_SET, load_flag_set
 from callscribe.deepgram.catalogue import DETECT
+from callscribe.judgement.quality import DEFAULT_RUBRIC, load_rubric
 from callscribe.recordings.clinics import ClinicRules
 from constructs_lib import (
     _checks,
@@ -90,6 +91,8 @@ class LiveStreamer(Construct):
         feed: Where words go as they are heard. Default: to the table only.
         flags: Name of the flag set: what is noted of a call, and of what somebody is told while it runs. Default:
             ``"eye-clinic-v1"``.
+        rubric: Name of the rubric that calls are rated by; it names the one for calls that the clinic makes. Default:
+            ``"clinic-call-v1"``.
         retain_for: Age at which calls, words and transcripts are deleted from *table*. Default: never.
         key: Key that encrypts queues, logs and events. Default: a new key with rotation on.
         bus: Where ends of calls are announced. Default: a new bus.
@@ -158,6 +161,7 @@ class LiveStreamer(Construct):
         functions: FunctionSettings | None = None,
         feed: LiveTranscriptFeed | None = None,
         flags: str = DEFAULT_FLAG_SET,
+        rubric: str = DEFAULT_RUBRIC,
         retain_for: Duration | None = None,
         key: kms.IKey | None = None,
         bus: events.IEventBus | None = None,
@@ -166,7 +170,7 @@ class LiveStreamer(Construct):
     ) -> None:
         super().__init__(scope, construct_id)
         options, limits = options or DeepgramOptions(), limits or CallLimits()
-        flags = load_flag_set(flags).file.name
+        flags, rubric = load_flag_set(flags).file.name, load_rubric(rubric).name
         _check_options(options)
         options.annotate(self)
         _check_stream_prefix(stream_prefix)
@@ -203,6 +207,7 @@ class LiveStreamer(Construct):
             bus=self.bus,
             failed_calls=self.failed_calls,
             flags=flags,
+            rubric=rubric,
             retention_days=retention_days,
         )
         service = LiveService(

@@ -34,7 +34,7 @@ from callscribe.environments.functions import (
     ScoreQualityEnvironment,
     StoreTranscriptEnvironment,
 )
-from callscribe.judgement.quality import DEFAULT_RUBRIC
+from callscribe.judgement.quality import DEFAULT_RUBRIC, load_rubric
 from callscribe.recordings.clinics import ClinicRules
 from constructs_lib import _checks, _clinics, _grants, _keys, _monitoring, _nag
 from constructs_lib._functions import RuntimeFunction, SharedByFunctions
@@ -95,6 +95,8 @@ class TranscriptionWorkflow(Construct):
         requests: How long Deepgram may take for a recording, and how often it is asked. Default: ``RequestLimits()``.
         flags: Name of the flag set: what is noted of a call, and of what somebody is told at once. Default:
             ``"eye-clinic-v1"``.
+        rubric: Name of the rubric that calls are rated by; it names the one for calls that the clinic makes. Default:
+            ``"clinic-call-v1"``.
         analyst: A language model that reads each call, of a recording or live, after the rules have. Default: the rules
             alone, which cost nothing.
         enrichment: A step of your own, before a transcript is announced. Default: none.
@@ -158,6 +160,7 @@ class TranscriptionWorkflow(Construct):
         requests: RequestLimits | None = None,
         retain_for: Duration | None = None,
         flags: str = DEFAULT_FLAG_SET,
+        rubric: str = DEFAULT_RUBRIC,
         analyst: BedrockAnalyst | None = None,
         enrichment: EnrichmentStep | None = None,
         functions: FunctionSettings | None = None,
@@ -168,7 +171,7 @@ class TranscriptionWorkflow(Construct):
     ) -> None:
         super().__init__(scope, construct_id)
         self._recordings, self._table, self._archive = recordings, table, archive
-        self._flags = load_flag_set(flags).file.name
+        self._flags, self._rubric = load_flag_set(flags).file.name, load_rubric(rubric).name
         options, clinics = options or DeepgramOptions(), clinics or ClinicRules()
         policy, limits, requests = policy or RecordingPolicy(), limits or RecordingLimits(), requests or RequestLimits()
         functions = functions or FunctionSettings()
@@ -330,7 +333,7 @@ class TranscriptionWorkflow(Construct):
                 deepgram_options=options.of_requests,
                 deepgram_prices=options.prices,
                 flags=self._flags,
-                rubric=DEFAULT_RUBRIC,
+                rubric=self._rubric,
                 channel_roles=dict(channel_roles or AMAZON_CONNECT_CHANNELS),
                 transcript_retention_days=_checks.retention_days(retain_for),
             )
@@ -362,7 +365,7 @@ class TranscriptionWorkflow(Construct):
         role, archive = score.role, self._archive
         score.configure(
             ScoreQualityEnvironment(
-                table_name=self._table.table_name, archive_bucket=archive.bucket_name, rubric=DEFAULT_RUBRIC
+                table_name=self._table.table_name, archive_bucket=archive.bucket_name, rubric=self._rubric
             )
         )
         _grants.allow_objects(role, archive, "s3:GetObject", prefix=TRANSCRIPTS)
@@ -393,7 +396,7 @@ class TranscriptionWorkflow(Construct):
             AnalyseCallEnvironment(
                 table_name=self._table.table_name,
                 archive_bucket=archive.bucket_name,
-                rubric=DEFAULT_RUBRIC,
+                rubric=self._rubric,
                 analyst=settings,
             )
         )
