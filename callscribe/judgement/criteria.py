@@ -460,7 +460,7 @@ class Empathy(_Rated, frozen=True, kw_only=True, tag="empathy"):
 
     Trouble is what the customer says of pain, worry, loss or a failure of the clinic's, a complaint or an urgent
     symptom, or a turn whose mood is below `mood`. It is not what is denied, feared for somebody unknown or over.
-    Trouble that nobody could answer any more does not count.
+    Trouble that nobody could answer any more does not count, and nor does a kind word beside a brush-off.
     """
 
     within: int
@@ -475,7 +475,7 @@ class Empathy(_Rated, frozen=True, kw_only=True, tag="empathy"):
         """Look for a kind word on any trouble."""
         troubles = list(self._troubles(call))
         answered = [
-            (trouble, next(self._kind_words(call, call.agent_after(trouble.turn, self.within)), None))
+            (trouble, next(self._kind_words(call, trouble.turn), None))
             for trouble in troubles
             if call.agent_after(trouble.turn)
         ]
@@ -504,8 +504,14 @@ class Empathy(_Rated, frozen=True, kw_only=True, tag="empathy"):
             ):
                 yield Place(turn)
 
-    def _kind_words(self, call: Call, turns: Sequence[int]) -> Iterator[Place]:
-        return call.find(turns, call.cues["kind"], unless=call.cues["not-kind"])
+    def _kind_words(self, call: Call, trouble: int) -> Iterator[Place]:
+        cues = call.cues
+        replies = call.agent_after(trouble)
+        # An acknowledgement may be the kind word, but uses up no turn in which there could be one.
+        full = [place for place, turn in enumerate(replies) if not call.turns[turn].backchannel][: self.within]
+        within = replies[: full[-1] + 1] if len(full) == self.within else replies
+        heeding = (turn for turn in within if not call.says(turn, cues["brush-off"]))
+        return call.find(heeding, cues["kind"], unless=cues["not-kind"])
 
 
 def _troubles_named(call: Call, turn: int) -> Iterator[Place]:
