@@ -1,7 +1,7 @@
 """A transcript as JSON document for S3 and as item for DynamoDB."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 from typing import Annotated, Any, Final, Literal
@@ -403,8 +403,12 @@ def analysis_attributes(analysis: AnalysisItem, cost: Cost) -> dict[str, Any]:
 
 
 def quality_attribute(quality: QualityScore) -> dict[str, Any]:
-    """Write a score as it stands on a transcript's item. A score of None stays: it says that nothing was judged."""
-    written: dict[str, Any] = _WITH_DECIMALS.decode(encode_json(quality))
+    """Write a score as it stands on a transcript's item. A score of None stays: it says that nothing was judged.
+
+    The list of calls has it, too, and no words: quotes keep turn and times, and the turns on the item have their words.
+    """
+    criteria = (replace(one, quotes=tuple(replace(quote, text="") for quote in one.quotes)) for one in quality.criteria)
+    written: dict[str, Any] = _WITH_DECIMALS.decode(encode_json(replace(quality, criteria=tuple(criteria))))
     return written
 
 

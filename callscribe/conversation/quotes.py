@@ -11,7 +11,7 @@ class Quote:
 
     Attributes:
         turn: index into the transcript's turns.
-        text: the words.
+        text: the words; "" in the score on an item of the table, whose turns have them.
         start: seconds from the beginning of the recording.
         end: seconds from the beginning of the recording.
     """

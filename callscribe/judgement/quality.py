@@ -184,7 +184,7 @@ def score(transcript: Transcript, rubric: Rubric) -> QualityScore:
         direction = _DIRECTIONS[outgoing(call)]
     if direction is CallDirection.OUTGOING and rubric.outgoing is not None:
         rubric = load_rubric(rubric.outgoing)
-    obstacle = _obstacle(transcript, reliability)
+    obstacle = _obstacle(transcript, reliability, call)
     judged = tuple(
         _scored(criterion, Finding(applicable=False, reason=obstacle) if obstacle else criterion.judge(call), call)
         for criterion in rubric.criteria
@@ -206,12 +206,12 @@ def score(transcript: Transcript, rubric: Rubric) -> QualityScore:
 _DIRECTIONS: Final = {True: CallDirection.OUTGOING, False: CallDirection.INCOMING, None: None}
 
 
-def _obstacle(transcript: Transcript, reliability: Reliability) -> str | None:
+def _obstacle(transcript: Transcript, reliability: Reliability, call: Call) -> str | None:
     if not reliability.usable:
         return reliability.reasons[0]
     if transcript.recording.kind is CallKind.IVR:
         return "automated-call"
-    if not any(said.role is Role.AGENT for said in transcript.utterances):
+    if not any(turn.role is Role.AGENT for turn in call.turns):
         return "no-agent" if transcript.speech else "no-speech"
     return None
 

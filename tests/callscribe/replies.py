@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -11,6 +11,7 @@ from callscribe.contract.call_kind import CallKind
 from callscribe.deepgram.options import TranscriptionOptions
 from callscribe.deepgram.reply import parse_reply
 from callscribe.deepgram.transcription import DeepgramTranscriptions
+from callscribe.recognition import Recognition
 from callscribe.recordings.calls import CallRecording
 from callscribe.recordings.recording import Provenance
 from callscribe.transcript import Role, Transcript, build_transcript
@@ -204,6 +205,26 @@ def transcript_from(
         transcription=DeepgramTranscriptions(options=options or TranscriptionOptions()).of_reply(
             raw, audio=audio, requests=deepgram_requests, refused=refused_requests, vocabulary_terms=vocabulary_terms
         ),
+        audio=audio,
+        channel_roles=CHANNEL_ROLES,
+        provenance=PROVENANCE,
+        created_at=datetime(2026, 3, 2, 11, tzinfo=UTC),
+    )
+
+
+def transcript_of_recognition(heard: Recognition) -> Transcript:
+    """The transcript of what was heard, as Deepgram's would be."""
+    audio = AudioFacts(
+        format="WAV",
+        subtype="PCM_16",
+        channels=heard.channel_count,
+        sample_rate=8000,
+        duration_seconds=heard.duration_seconds or 0.0,
+    )
+    asked = DeepgramTranscriptions(options=TranscriptionOptions()).of_reply(body(silent()), audio=audio)
+    return build_transcript(
+        recording=RECORDING,
+        transcription=replace(asked, recognition=heard),
         audio=audio,
         channel_roles=CHANNEL_ROLES,
         provenance=PROVENANCE,

@@ -16,6 +16,7 @@ from callscribe.documents import (
     InvalidDocument,
     from_document,
     item_size,
+    quality_attribute,
     to_document,
     to_item,
 )
@@ -260,3 +261,13 @@ def test_an_item_just_small_enough_keeps_everything() -> None:
 )
 def test_sizes_are_counted_as_dynamodb_counts(value: Any, size: int) -> None:
     assert item_size({"name": value}) == 4 + size
+
+
+def test_a_score_on_an_item_has_no_words() -> None:
+    """The list of calls has the score, and whoever may read the list may not read what was said."""
+    quality = score(BASE, load_rubric())
+    quotes = [quote for criterion in quality.criteria for quote in criterion.quotes]
+    assert quotes
+    assert all(quote.text for quote in quotes)
+    written = json.dumps(quality_attribute(quality), default=str)
+    assert not any(quote.text in written for quote in quotes if " " in quote.text)
