@@ -46,7 +46,6 @@ class Streamer(ChildProcess):
             port=port,
             health_path=_HEALTH_PATH,
             log=directory / f"streamer-{name}.log",
-            start_seconds=60.0,
             stop_seconds=_STOP_SECONDS,
         )
 

@@ -13,11 +13,11 @@ from local.speech.engines import Passage, StreamRequest, live_channel
 from local.speech.engines.live_channel import Tools
 from local.speech.engines.process import RecognitionProcess
 from local.speech.engines.process_stream import MOST_WAITING_SECONDS, ProcessStream
+from tests.patience import PATIENCE_SECONDS
 
 pytestmark = pytest.mark.asyncio
 
 RATE = 8_000
-PATIENCE = 60
 
 
 def seconds(length: float) -> bytes:
@@ -75,7 +75,7 @@ class Listener:
 
     async def until(self, there: Callable[[], bool]) -> None:
         """Collect news until something is there."""
-        async with asyncio.timeout(PATIENCE):
+        async with asyncio.timeout(PATIENCE_SECONDS):
             while not there():
                 await self.news.wait()
                 self.news.clear()
@@ -139,7 +139,7 @@ async def test_a_client_has_to_wait_where_too_much_is_waiting_already() -> None:
     _, waiting = await asyncio.wait([feeding], timeout=0.3)
     assert waiting
     listener.process.go_on()
-    async with asyncio.timeout(PATIENCE):
+    async with asyncio.timeout(PATIENCE_SECONDS):
         await feeding
 
 

@@ -12,6 +12,7 @@ from websockets.asyncio.client import ClientConnection
 from local.speech.live.connection import NET_0001, StreamLimits
 from tests.local.speech.live.audio import SECOND, spoken, stereo, words
 from tests.local.speech.live.conftest import MONO, STEREO, Streams, finals, send_audio, until, until_closed
+from tests.patience import PATIENCE_SECONDS
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -162,7 +163,7 @@ async def test_keepalives_keep_a_stream_that_had_audio_and_no_other(streams: Str
 
     async with streams.connect() as silent, streams.connect() as socket:
         await socket.send(bytes(640))
-        await asyncio.gather(keep_alive(socket), asyncio.wait_for(silent.wait_closed(), 60))
+        await asyncio.gather(keep_alive(socket), asyncio.wait_for(silent.wait_closed(), PATIENCE_SECONDS))
         await close(socket)
     assert (closing(silent), socket.close_code) == (NET_0001, 1000)
     assert [entry["keepalives"] for entry in await streams.journal()][-1] == 10
