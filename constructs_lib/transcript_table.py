@@ -2,27 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Final
-
 from aws_cdk import RemovalPolicy, Stack, Token
 from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from constructs import Construct
 
-from callscribe.contract.table_keys import CALL_INDEX, EXPIRY, LISTING_INDEX
+from callscribe.contract.table_keys import CALL_INDEX, EXPIRY, LISTED_ATTRIBUTES, LISTING_INDEX
 from constructs_lib import _grants, _keys
-
-LISTED_ATTRIBUTES: Final = (
-    *("type", "clinic_id", "call_id", "kind", "source", "live", "started_at", "started_at_source"),
-    *("duration_seconds", "word_count", "confidence", "quality", "cost", "s3_key"),
-    *("appointment_requested", "insurance_mentioned", "callback_requested", "complaint", "cancellation_intent"),
-)
-"""What the listing has of an item: figures and names, no words.
-
-Stays as it is: CloudFormation updates no index in place, so that a deployment with another list fails where the table
-exists (Template Reference, "AWS::DynamoDB::GlobalTable Projection"). Another list is an index of another name, built
-in one release and read from the next; it has room for 20 attributes (DynamoDB API Reference, "Projection")."""
 
 
 class TranscriptTable(Construct):

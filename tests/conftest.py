@@ -7,16 +7,18 @@ import os
 import re
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
-from aws_cdk import App, Environment, Stack
-from aws_cdk.assertions import Template
 from hypothesis import settings
 from syrupy.assertion import SnapshotAssertion
 from syrupy.extensions.json import JSONSnapshotExtension
 from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
+
+if TYPE_CHECKING:  # else imported where it is used: the CDK takes seconds to load, and most tests have no use for it
+    from aws_cdk import App, Stack
+    from aws_cdk.assertions import Template
 
 ROOT = Path(__file__).resolve().parents[1]
 FLAGS: dict[str, Any] = json.loads((ROOT / "cdk.json").read_text(encoding="utf-8"))["context"]
@@ -76,6 +78,8 @@ def new_app(*, rules: bool = False, context: dict[str, Any] | None = None) -> Ap
 
     ``rules=True`` runs CloudFormation's built-in rules too; loading them costs the process about 3 s, once.
     """
+    from aws_cdk import App
+
     return App(
         context={**FLAGS, "aws:cdk:bundling-stacks": [], **(context or {})}, builtin_cloud_formation_validation=rules
     )
@@ -88,6 +92,8 @@ def make_app() -> Callable[..., App]:
 
 @pytest.fixture
 def stack() -> Stack:
+    from aws_cdk import Environment, Stack
+
     return Stack(new_app(), "Test", env=Environment(region=REGION))
 
 

@@ -12,6 +12,17 @@ CALL_INDEX: Final = "GSI1"
 LISTING_INDEX: Final = "GSI2"
 """Index of what is listed in order of time: transcripts by clinic, and the claims on recordings that failed."""
 
+LISTED_ATTRIBUTES: Final = (
+    *("type", "clinic_id", "call_id", "kind", "source", "live", "started_at", "started_at_source"),
+    *("duration_seconds", "word_count", "confidence", "quality", "cost", "s3_key"),
+    *("appointment_requested", "insurance_mentioned", "callback_requested", "complaint", "cancellation_intent"),
+)
+"""What the listing has of an item: figures and names, no words.
+
+Stays as it is: CloudFormation updates no index in place, so that a deployment with another list fails where the table
+exists (Template Reference, "AWS::DynamoDB::GlobalTable Projection"). Another list is an index of another name, built
+in one release and read from the next; it has room for 20 attributes (DynamoDB API Reference, "Projection")."""
+
 FAILED_PARTITION: Final = "FAILED"
 """GSI2PK of the claims that failed or were rejected."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from constructs_lib.transcript_table import LISTED_ATTRIBUTES
+from callscribe.contract.table_keys import LISTED_ATTRIBUTES
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.service_resource import DynamoDBServiceResource, Table
