@@ -55,7 +55,7 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
         accept: standings that do not matter for this rule, beside `stands`.
         unless: expression that must be nowhere in the sentence.
         unless_turn: expression that must be nowhere in the turn.
-        together: expressions that have to stand, too, in this turn or in one of the speaker's next ones.
+        together: expressions that have to stand, too, in this turn or in one near it.
         certainty: 0 to 1, how often it is right where it matches.
         finds: sentences in which it finds the act.
         leaves: sentences in which nothing finds the act.
@@ -385,14 +385,24 @@ class Conversation:
 
     def _together(self, expression: Pattern[str], turn: int) -> bool:
         """Whether what has to stand beside a rule stands in the turn, or in the speaker's turns next to it."""
-        own = self._by_role[self.turns[turn].role is Role.AGENT]
+        by_agent = self.turns[turn].role is Role.AGENT
+        own, others = self._by_role[by_agent], self._by_role[not by_agent]
         place = bisect_right(own, turn) - 1
         near = own[max(0, place - _TOGETHER_WITHIN) : place + _TOGETHER_WITHIN + 1]
-        return any(
+        if any(
             clause.standing(match.start(), match.end()) in _BESIDE
             for index in near
             for clause in self.clauses[index]
             for match in expression.finditer(clause.text)
+        ):
+            return True
+        # "Do you wear contacts?" names them as well, unless the answer is no.
+        between = bisect_right(others, turn)
+        return any(
+            answer(self.clauses[own[reply]]) is not Answer.NO
+            for index in others[max(0, between - _TOGETHER_WITHIN) : between + _TOGETHER_WITHIN]
+            if (reply := bisect_right(own, index)) < len(own)
+            and any(expression.search(clause.text) for clause in self.clauses[index])
         )
 
 

@@ -47,12 +47,15 @@ class FlagRules(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
         title: for people, as the rest of a sentence that begins "In this call".
         acts: acts that raise it.
         accepted: offers, or questions, of the agent that raise it where the customer says yes.
+        refused: offers, or questions, of the agent that raise it where the customer says no.
         not_accepted_in: a flag that, once raised, leaves acceptance without meaning: who is told to come at once asks
             for nothing.
         taken_back_by: acts of the customer that take back what was asked for last.
         taken_back_by_denial: whether a later denial of its acts takes it back, such as "don't call me".
         yields: for an act, the flag beside which it raises nothing: who cannot come, and takes another day, does not
             cancel.
+        yields_to_accepted: for an act, the flag beside which it raises nothing once an offer is accepted later: who is
+            offered another day instead, and takes it.
         intents: expression for intents of the speech service; None for none.
         topics: expression for topics of the speech service; None for none.
         alerts: whether somebody is told at once.
@@ -61,10 +64,12 @@ class FlagRules(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     title: str
     acts: Annotated[tuple[str, ...], msgspec.Meta(min_length=1)]
     accepted: tuple[str, ...] = ()
+    refused: tuple[str, ...] = ()
     not_accepted_in: str | None = None
     taken_back_by: tuple[str, ...] = ()
     taken_back_by_denial: bool = False
     yields: Mapping[str, str] = {}
+    yields_to_accepted: Mapping[str, str] = {}
     intents: str | None = None
     topics: str | None = None
     alerts: bool = False
@@ -102,10 +107,13 @@ class FlagSet:
         self.acts = acts
         for name, rules in file.flags.items():
             known = acts.names
-            for act in (*rules.acts, *rules.accepted, *rules.taken_back_by, *rules.yields):
+            for act in (
+                *(*rules.acts, *rules.accepted, *rules.refused),
+                *(*rules.taken_back_by, *rules.yields, *rules.yields_to_accepted),
+            ):
                 if act not in known:
                     raise InvalidFlagSet(f"flags.{name}: there is no act {act}")
-            for other in (rules.not_accepted_in, *rules.yields.values()):
+            for other in (rules.not_accepted_in, *rules.yields.values(), *rules.yields_to_accepted.values()):
                 if other is not None and other not in file.flags:
                     raise InvalidFlagSet(f"flags.{name}: there is no flag {other}")
         self._labels = {
@@ -224,7 +232,7 @@ def alerts_of(said: Sequence[Said], flag_set: FlagSet) -> tuple[str, ...]:
 
 def _reasons(said: Conversation, flag_set: FlagSet) -> dict[str, list[_Reason]]:
     rules = flag_set.file.flags
-    found = {name: list(_raised(said, flag)) for name, flag in rules.items()}
+    found = {name: [*_raised(said, flag), *_refused(said, flag)] for name, flag in rules.items()}
     accepted = {name: list(_accepted(said, flag)) for name, flag in rules.items()}
     for name, flag in rules.items():
         other = flag.not_accepted_in
@@ -251,16 +259,25 @@ def _accepted(said: Conversation, flag: FlagRules) -> Iterator[_Reason]:
                 yield _Reason(reply, "answer")
 
 
+def _refused(said: Conversation, flag: FlagRules) -> Iterator[_Reason]:
+    for offer in flag.refused:
+        for _, reply, meant in said.answered(offer):
+            if meant is Answer.NO:
+                yield _Reason(reply, "answer")
+
+
 def _place(found: Found) -> tuple[int, int]:
     return found.turn, found.clause
 
 
 def _yields(flag: FlagRules, reason: _Reason, found: Mapping[str, Sequence[_Reason]]) -> bool:
-    other = flag.yields.get(reason.found.act)
-    if other is None:
-        return False
-    turn = reason.found.turn
-    return any(-_YIELDS_BEFORE <= one.found.turn - turn <= _YIELDS_AFTER for one in found[other])
+    act, turn = reason.found.act, reason.found.turn
+    beside, later = flag.yields.get(act), flag.yields_to_accepted.get(act)
+    return any(
+        -_YIELDS_BEFORE <= one.found.turn - turn <= _YIELDS_AFTER for one in (found[beside] if beside else ())
+    ) or any(
+        one.source == "answer" and 0 < one.found.turn - turn <= _YIELDS_AFTER for one in (found[later] if later else ())
+    )
 
 
 def _kept(

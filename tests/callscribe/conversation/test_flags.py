@@ -198,6 +198,17 @@ def call(*lines: str) -> set[str]:
             {"appointment_requested"},
         ),
         (
+            ["c: I have to cancel Monday.", "a: I could do Friday at two.", "c: Friday works."],
+            {"appointment_requested"},
+        ),
+        (["a: Do you still want to keep your exam on Monday?", "c: No, I don't."], {"cancellation_intent"}),
+        (["a: Do you still want to keep your exam on Monday?", "c: Yes, please."], set()),
+        (
+            ["c: My eye is red and it hurts a lot.", "a: Do you wear contacts?", "c: I do."],
+            {"urgent"},
+        ),
+        (["c: It is red, and a bit sore.", "a: Do you wear contacts?", "c: No."], set()),
+        (
             [
                 "c: All of a sudden I see a dark curtain over my left eye.",
                 "a: Can you come in at two o'clock today?",
