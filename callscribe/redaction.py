@@ -42,6 +42,10 @@ def _words(text: str) -> frozenset[str]:
     return frozenset(text.split())
 
 
+def _numbered(text: str) -> dict[str, int]:
+    return {word: number for number, word in enumerate(text.split(), 1)}
+
+
 _PLACEHOLDER: Final = re.compile(r"\[(?P<kind>[A-Z][A-Z_]*?)(?:_\d+)?\]")
 _NUMBER_KINDS: Final = re.compile(r"NUMBER|CARD|SSN|CVV|ACCOUNT|NUMERICAL|LICENSE")
 
@@ -66,23 +70,26 @@ _DATE: Final = re.compile(r"\d{1,2}[/.]\d{1,2}[/.]\d{2,4}|\d{4}-\d{2}-\d{2}")
 _YEAR: Final = re.compile(r"(?:19|20)\d{2}")
 _DAY: Final = re.compile(r"\d{1,2}(?:st|nd|rd|th)?")
 
-_MONTHS: Final = _words(
-    "january february march april may june july august september october november december jan feb mar apr jun "
-    "jul aug sept sep oct nov dec"
-)
+_MONTHS: Final = _numbered(
+    "january february march april may june july august september october november december"
+) | _numbered("jan feb mar apr may jun jul aug sep oct nov dec")
 # Words of the language, too: months only beside a number.
 _AMBIGUOUS_MONTHS: Final = frozenset({"march", "may", "mar", "jan", "dec", "august"})
-_ORDINALS: Final = _words(
+_ORDINALS: Final = _numbered(
     "first second third fourth fifth sixth seventh eighth ninth tenth eleventh twelfth thirteenth fourteenth "
-    "fifteenth sixteenth seventeenth eighteenth nineteenth twentieth thirtieth"
-)
+    "fifteenth sixteenth seventeenth eighteenth nineteenth twentieth"
+) | {"thirtieth": 30}
+_PART: Final = re.compile(r"\d+|[^\W\d_]+")
+_VALUES: Final = DIGITS | TEENS | TENS | _MONTHS | _ORDINALS
+# Day and month, or day and year, make a date the same.
+_SAME_PARTS: Final = 2
 _BIRTH: Final = re.compile(r"date of birth|birth ?dates?|birthdays?|\bd(?: |\.)?o(?: |\.)?b\b|\bborn\b")
 _BIRTH_WORDS: Final = 30
 _IN_DATES: Final = _FILLERS | {"the", "of", "day", "year"}
 
 _NAME_CUES: Final = frozenset({"name's", ("name", "is"), ("me", "llamo"), ("nombre", "es")})
 _NAME_WORDS: Final = 3
-_SPELLED_WITHIN: Final = 15
+_SPELLED_WITHIN: Final = 30
 _NO_NAMES: Final = _words(
     "a about again also am and are as at because born but by calling can could date did do does for from had has "
     "have he her here hers his how i i'd i'll i'm i've in is it it's its just like me mine my no not of on one or "
@@ -406,7 +413,7 @@ def _word_part(part: str) -> tuple[str, int] | None:
 def _date_parts(passage: Sequence[_Word]) -> set[int]:
     """Return the places of numerals that are day or year of a date whose month is named."""
     found: set[int] = set()
-    if _MONTHS.isdisjoint(word.core for word in passage):
+    if _MONTHS.keys().isdisjoint(word.core for word in passage):
         return found
     for place, word in enumerate(passage):
         before = passage[place - 1].core if place else ""
@@ -422,7 +429,7 @@ def _date_parts(passage: Sequence[_Word]) -> set[int]:
 
 def _redact_birth_dates(call: Sequence[Sequence[_Word]]) -> None:
     left = 0
-    given: set[str] = set()
+    given: set[int] = set()
     open_ended: object = _NOBODY
     for passage in call:
         asked = _ends_of(_BIRTH, passage)
@@ -435,12 +442,14 @@ def _redact_birth_dates(call: Sequence[Sequence[_Word]]) -> None:
                 left, given = _BIRTH_WORDS, set()
             end = _date_end(passage, place) if left > 0 else place
             date = [word for word in passage[place:end] if word.core not in _IN_DATES]
-            # A date may be repeated, but the next one is another.
-            if date and (goes_on or (_is_date(date) and (not given or given.issuperset(word.core for word in date)))):
+            values = _values(date)
+            # It may be repeated in other words; a date of which less is the same is another one.
+            same = not given or len(values & given) >= min(len(values), _SAME_PARTS)
+            if date and (goes_on or (_is_date(date) and same)):
                 for word in date:
                     word.label = BIRTH_DATE if word.shape.placeholder is None else None
                 left = max(left, 0 if goes_on else _BIRTH_WORDS)
-                given |= {word.core for word in date}
+                given |= values
                 open_ended = passage[0].speaker if end == len(passage) else open_ended
             goes_on = goes_on and end == place and passage[place].core in _IN_DATES
             left -= max(end - place, 1)
@@ -485,6 +494,23 @@ def _date_digits(core: str, numbers: Sequence[tuple[str, int]]) -> int:
     if any(part in _ORDINALS for part in re.split(r"[-–]", core)):
         return 2
     return max(1, sum(digits for _, digits in numbers)) if numbers else 0
+
+
+def _values(words: Sequence[_Word]) -> set[int]:
+    """Return day, month and year of a date as far as its words tell, centuries by themselves."""
+    found: list[int] = []
+    ten = False
+    for word in words:
+        for part in _PART.findall(word.core):
+            value = _VALUES.get(part)
+            if part.isdecimal():
+                found += [int(part)] if len(part) < 4 else [int(part[:2]), int(part[2:4])]
+            elif value is not None and ten and value < 10:
+                found[-1] += value
+            elif value is not None:
+                found.append(value)
+            ten = value is not None and value >= 20 and value % 10 == 0
+    return set(found)
 
 
 def _is_date(words: Sequence[_Word]) -> bool:

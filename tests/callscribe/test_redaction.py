@@ -129,6 +129,23 @@ def test_a_date_of_birth_goes_on_after_a_pause_and_when_it_is_repeated_and_anoth
     ]
 
 
+@pytest.mark.parametrize(
+    ("answer", "repetition", "words"),
+    [
+        ("nine, fourteen, fifty-eight", "September fourteenth, nineteen fifty-eight? Thanks.", 4),
+        ("the fourth of July seventy six", "7/4/1976. Thanks.", 1),
+        ("March 3rd 1962", "the third of March sixty two. Thanks.", 4),
+        ("March 3rd 1962", "You are booked for March 5th.", 0),
+        ("nine, fourteen, fifty-eight", "See you on December 1st at nine.", 0),
+    ],
+)
+def test_a_date_of_birth_goes_as_well_when_it_is_repeated_in_other_words(
+    answer: str, repetition: str, words: int
+) -> None:
+    *_, repeated = said((AGENT, "Your date of birth?"), (CUSTOMER, answer), (AGENT, repetition))
+    assert sum(word.startswith(BIRTH_DATE) for word in repeated.split()) == words
+
+
 def test_dates_that_nobody_was_born_on_stay() -> None:
     text = "You may come on March third, or in May."
     assert alone(text) == text
