@@ -87,6 +87,7 @@ def build_live_transcript(
         recording=CallRecording(
             clinic_id=state.clinic_id,
             clinic_source=state.clinic_source,
+            direction=state.direction,
             call_id=state.call_id,
             kind=CallKind.AGENT,
             started_at=state.started_at,

@@ -10,6 +10,7 @@ from msgspec import Meta
 from callscribe.live.call import LATEST_MS, EndReason, Gap, LiveStatus
 from callscribe.live.coverage import BEGINNING_NOT_PROVEN, END_NOT_PROVEN, Bound, Interval, covered_seconds
 from callscribe.recognition import OptionsRecord
+from callscribe.recordings.calls import CallDirection
 from callscribe.recordings.clinics import ClinicSource
 from callscribe.serialization import InvalidData, decode, encode
 from callscribe.table_values import plain
@@ -83,6 +84,7 @@ class LiveState:
         agent_joined_at: when an agent joined the contact, by Connect, UTC; None where that is not known.
         disconnected_at: when the contact was over, by Connect, UTC; None where that is not known.
         clinic_source: what the clinic was decided by; None where that is not known.
+        direction: who called whom, by Connect; None where it does not tell.
     """
 
     call_id: str
@@ -99,6 +101,7 @@ class LiveState:
     agent_joined_at: datetime | None = None
     disconnected_at: datetime | None = None
     clinic_source: ClinicSource | None = None
+    direction: CallDirection | None = None
 
     @classmethod
     def from_item(cls, item: Mapping[str, Any]) -> "LiveState":
@@ -126,6 +129,7 @@ class LiveState:
             agent_joined_at=_utc(read.agent_joined_at),
             disconnected_at=_utc(read.disconnected_at),
             clinic_source=read.clinic_source,
+            direction=read.direction,
         )
 
     @property
@@ -154,6 +158,7 @@ class LiveItem:
         agent_joined_at: when an agent joined the contact, by Connect.
         disconnected_at: when the contact was over, by Connect.
         clinic_source: what the clinic was decided by.
+        direction: who called whom, by Connect.
         next_seq: number of the next utterance; one more than are stored.
         complete: whether it is proven that nothing that was streamed is missing.
         incomplete_reasons: codes of what is missing or not proven; empty for a complete call.
@@ -180,6 +185,7 @@ class LiveItem:
     agent_joined_at: datetime | None = None
     disconnected_at: datetime | None = None
     clinic_source: ClinicSource | None = None
+    direction: CallDirection | None = None
     next_seq: int = 1
     complete: bool | None = None
     incomplete_reasons: tuple[str, ...] | None = None

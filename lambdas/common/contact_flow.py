@@ -12,7 +12,17 @@ from aws_lambda_powertools.utilities.parser import BaseModel, Field
 from pydantic import ConfigDict
 
 from callscribe.live.call import LATEST_MS, LONGEST_FRAGMENT
+from callscribe.recordings.calls import CallDirection
 from callscribe.recordings.clinics import ATTRIBUTE, ContactFacts
+
+# Amazon Connect API reference, "Contact", `InitiationMethod`. In a queued callback it is Connect that calls.
+_DIRECTIONS: Final = {
+    "INBOUND": CallDirection.INCOMING,
+    "WEBRTC_API": CallDirection.INCOMING,
+    "OUTBOUND": CallDirection.OUTGOING,
+    "EXTERNAL_OUTBOUND": CallDirection.OUTGOING,
+    "CALLBACK": CallDirection.OUTGOING,
+}
 
 _TELEPHONE: Final = "TELEPHONE_NUMBER"
 """Type of an endpoint that is a telephone number."""
@@ -55,6 +65,7 @@ class _ContactData(_Model):
     attributes: dict[str, object] | None = Field(default=None, alias="Attributes")
     media_streams: _MediaStreams | None = Field(default=None, alias="MediaStreams")
     # Whatever they hold, they are no reason to refuse a call.
+    initiation_method: object = Field(default=None, alias="InitiationMethod")
     queue: object = Field(default=None, alias="Queue")
     system_endpoint: object = Field(default=None, alias="SystemEndpoint", repr=False)
 
@@ -90,6 +101,12 @@ class ContactFlowEvent(_Model):
     def stopped_at_ms(self) -> int | None:
         """When streaming was last stopped, milliseconds since 1970; `None` if it never was."""
         return self.media.stopped_at_ms if self.media else None
+
+    @property
+    def direction(self) -> CallDirection | None:
+        """Who called whom; None for a contact that comes from another one, and for what is not known here."""
+        method = self.details.contact.initiation_method
+        return _DIRECTIONS.get(method) if isinstance(method, str) else None
 
     @property
     def facts(self) -> ContactFacts:

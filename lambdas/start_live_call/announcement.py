@@ -125,12 +125,12 @@ class Announcer:
         # Only a call that can be followed is decided about. Somebody else may have been faster.
         clinic = self._clinics.settle(call.call_id, known, evidence, now=now) or clinic
         call = live_call(event, clinic_id=clinic.clinic_id)
-        self._note(call, clinic.source, stopped_at_ms=event.stopped_at_ms, now=now)
+        self._note(call, event, clinic.source, now=now)
         self._take_up_end(call)
         self._sqs.send_message(QueueUrl=self._queue_url, MessageBody=call.to_json())
         return call
 
-    def _note(self, call: LiveCall, source: ClinicSource | None, *, stopped_at_ms: int | None, now: datetime) -> None:
+    def _note(self, call: LiveCall, event: ContactFlowEvent, source: ClinicSource | None, *, now: datetime) -> None:
         day = datetime.fromtimestamp(call.started_at_ms / 1000, UTC).date().isoformat()
         key = live_call_key(call.call_id, clinic_id=call.clinic_id, day=day)
         state: dict[str, Any] = {
@@ -141,6 +141,7 @@ class Announcer:
             "call_id": call.call_id,
             "clinic_id": call.clinic_id,
             **({} if source is None else {"clinic_source": source}),
+            **({} if event.direction is None else {"direction": event.direction}),
             "day": day,
             "stream_arn": call.stream_arn,
             "start_fragment": call.start_fragment,
@@ -151,8 +152,8 @@ class Announcer:
         if self._retention is not None:
             state[EXPIRY] = int((now + self._retention).timestamp())
         times = {"starts_ms": {call.started_at_ms}}
-        if stopped_at_ms is not None:
-            times["stops_ms"] = {stopped_at_ms}
+        if event.stopped_at_ms is not None:
+            times["stops_ms"] = {event.stopped_at_ms}
         # Several of the names are reserved words of DynamoDB.
         self._table.update_item(
             Key=key.primary(),

@@ -127,6 +127,7 @@ OVER = live_item(
     call_id="another-call",
     clinic_id="another-clinic",
     clinic_source="queue",
+    direction="outgoing",
     day="2026-12-01",
     started_at_ms=1_796_000_000_000,
     status="completed",

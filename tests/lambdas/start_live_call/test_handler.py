@@ -142,6 +142,7 @@ def test_a_call_is_noted_and_sent_to_the_queue(calls: Calls) -> None:
         "call_id": CONTACT_ID,
         "clinic_id": "harbour",
         "clinic_source": "attribute",
+        "direction": "incoming",
         "day": DAY,
         "stream_arn": STREAM_ARN,
         "start_fragment": START_FRAGMENT,
@@ -166,6 +167,26 @@ def test_an_end_that_the_call_has_already_stays(calls: Calls) -> None:
     start()
     (state,) = [item for item in calls.states() if item["SK"] == "LIVE"]
     assert state["disconnected_at"] == "2026-11-22T12:05:45+00:00"
+
+
+@pytest.mark.parametrize(
+    ("method", "direction"),
+    [
+        ("INBOUND", "incoming"),
+        ("WEBRTC_API", "incoming"),
+        ("OUTBOUND", "outgoing"),
+        ("CALLBACK", "outgoing"),
+        ("TRANSFER", None),
+        ("TOMORROWS", None),
+        ({"odd": 1}, None),
+    ],
+)
+def test_who_called_whom_is_noted_as_far_as_the_contact_tells(
+    calls: Calls, method: object, direction: str | None
+) -> None:
+    start(InitiationMethod=method)
+    (state,) = calls.states()
+    assert state.get("direction") == direction
 
 
 @pytest.mark.parametrize(
