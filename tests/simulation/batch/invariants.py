@@ -14,6 +14,7 @@ from boto3.dynamodb.types import TypeDeserializer
 from callscribe.contract.object_keys import reply_key
 from callscribe.recordings.recording import recording_id
 from tests.simulation.batch.contents import NOT_AUDIO, contents, telling_words
+from tests.simulation.batch.storage import Version
 from tests.simulation.batch.vendor import API_KEY, Asked
 from tests.simulation.batch.world import Announced, World
 
@@ -56,7 +57,7 @@ class Check:
     def before_request(self, world: World, asked: Asked) -> None:
         """Look at a request to the speech service that is about to be done, and billed."""
         mine = recording_id(asked.bucket, asked.key, asked.version.version_id, asked.version.etag)
-        if _kept(world, mine):
+        if any(map(_usable, world.storage.versions(world.plan.archive, reply_key(mine)))):
             self.add("paid-twice", f"{asked.by.name} asks for {mine[:8]}, whose reply is stored")
         under_way = [
             other
@@ -65,6 +66,12 @@ class Check:
         ]
         if under_way:
             self.add("two-under-way", f"{asked.by.name} asks for {mine[:8]} beside {under_way[0].by.name}")
+
+    def after_write(self, world: World) -> None:
+        """Look at what a reader would find who comes at this moment: an item never points to nothing."""
+        for item in world.table:
+            if "transcript_key" in item and not _document(world, item["transcript_key"]["S"]):
+                self.add("dangling", f"the item of {item['recording_id']['S'][:8]} points to no document")
 
     # When nothing happens any more
 
@@ -259,7 +266,11 @@ def _asked(world: World, claim: Mapping[str, Any]) -> list[Asked]:
 def _kept(world: World, recording: str) -> bool:
     """Whether a reply that holds a transcription is in the archive."""
     version = world.storage.current(world.plan.archive, reply_key(recording))
-    return version is not None and b'"words"' in gzip.decompress(version.content or b"")
+    return version is not None and _usable(version)
+
+
+def _usable(version: Version) -> bool:
+    return b'"words"' in gzip.decompress(version.content or b"")
 
 
 def _document(world: World, key: str) -> dict[str, Any] | None:

@@ -60,7 +60,7 @@ def run(history: History, *, log: bool = False) -> Outcome:
     began = time.perf_counter()
     with opened():
         containers.renew()
-        world = World(plan, containers, history, before_request=check.before_request)
+        world = World(plan, containers, history, before_request=check.before_request, after_write=check.after_write)
         world.lines = [] if log else None
         DOOR.inside = world
         try:

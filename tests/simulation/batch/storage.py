@@ -89,9 +89,10 @@ class Storage:
                 raise refused("NoSuchKey", _OPERATION, status=404)
             if request["IfMatch"].strip('"') != there.etag:
                 raise refused("PreconditionFailed", _OPERATION, status=412)
-        # boto3 makes a file of what it is given.
-        body = request["Body"]
-        content = body if isinstance(body, bytes) else body.read()
+        # boto3 makes a file of what it is given, and begins it anew when it repeats a call.
+        body = io.BytesIO(request["Body"]) if isinstance(request["Body"], bytes) else request["Body"]
+        body.seek(0)
+        content = body.read()
         version = self._add(bucket, key, content, request.get("Metadata", {}))
         return {"ETag": f'"{version.etag}"', "VersionId": version.version_id}
 

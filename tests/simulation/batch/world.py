@@ -87,15 +87,23 @@ class World:
         containers: The functions' processes.
         history: What happens.
         before_request: Called with each request to the speech service that is heard, before it is answered.
+        after_write: Called after each transaction.
     """
 
     def __init__(
-        self, plan: Plan, containers: Containers, history: History, *, before_request: Callable[[World, Asked], None]
+        self,
+        plan: Plan,
+        containers: Containers,
+        history: History,
+        *,
+        before_request: Callable[[World, Asked], None],
+        after_write: Callable[[World], None],
     ) -> None:
         self.plan = plan
         self.history = history
         self.scheduler = Scheduler(most_steps=MOST_STEPS)
         self._containers = containers
+        self._after_write = after_write
         self._chance = random.Random(f"times {history.seed}")
         self.faults = Faults(history.faults, random.Random(f"faults {history.seed}"))
         self.tables = Tables(clock=self.scheduler.epoch)
@@ -469,6 +477,8 @@ class World:
             if operation == "ReceiveMessage":
                 return self._received(request)
             answer = self.answer(service, operation, request)
+            if operation == "TransactWriteItems":
+                self._after_write(self)
         except ClientError as refusal:
             self._note(f"{self.scheduler.running.name} {operation} {refusal.response['Error']['Code']}")
             # As a class of the client's own, by which some tell it.
