@@ -1,0 +1,250 @@
+"""Faults put into the product one at a time, and how many histories find each.
+
+``python -m tests.simulation.batch.mutations`` prints the table of docs/reliability.md.
+
+A mutation is a text of a module's source, or of the state machine's definition, replaced by another one.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib.abc
+import importlib.machinery
+import importlib.util
+import json
+import sys
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from types import CodeType, ModuleType
+from typing import Final
+from unittest.mock import patch
+
+from tests.simulation.batch import runner
+from tests.simulation.batch.containers import Containers
+from tests.simulation.batch.deployment import deployed
+
+_DEFINITION: Final = "the definition"
+
+
+@dataclass(frozen=True)
+class Mutation:
+    """A fault.
+
+    Attributes:
+        name: What is wrong.
+        module: Where.
+        old: What stands there.
+        new: What stands there instead.
+    """
+
+    name: str
+    module: str
+    old: str
+    new: str
+
+
+MUTATIONS: Final = (
+    Mutation(
+        "a request lease that others hold is not respected",
+        "lambdas.common.claims",
+        '" AND (attribute_not_exists(request_lease_until) OR request_lease_until < :epoch)"',
+        '" AND (attribute_exists(PK) OR request_lease_until < :epoch)"',
+    ),
+    Mutation(
+        "a request lease is shorter than a request",
+        "lambdas.transcribe_call.worker",
+        "lease=delivery.lifetime,",
+        "lease=timedelta(seconds=1),",
+    ),
+    Mutation(
+        "a reply in the archive is not looked for",
+        "lambdas.transcribe_call.worker",
+        "if place.reply is not None:\n            try:",
+        "if False:\n            try:",
+    ),
+    Mutation(
+        "a reply that the archive does not take is given up, and the call goes on",
+        "lambdas.transcribe_call.worker",
+        "self._replies.keep_trying(\n",
+        "(lambda *_args, **_more: None)(\n",
+    ),
+    Mutation(
+        "room for the reply is made without a look at what is there",
+        "lambdas.common.archive",
+        "self._s3.put_object(**self._object(key, content, metadata), **condition)",
+        "self._s3.put_object(**self._object(key, content, metadata))",
+    ),
+    Mutation(
+        "a claim in progress is taken from whoever has it",
+        "lambdas.common.claims",
+        "if status in IN_PROGRESS and not mine and not abandoned:",
+        "if False:",
+    ),
+    Mutation(
+        "a redrive waits for the lease of the execution that it repeats",
+        "lambdas.common.claims",
+        'existing["execution"] == ended_execution or int(',
+        "int(",
+    ),
+    Mutation(
+        "a finished claim is taken over",
+        "lambdas.common.claims",
+        "if not repeated and status not in IN_PROGRESS:",
+        "if False:",
+    ),
+    Mutation(
+        "the holder of a content is not waited for",
+        "lambdas.admit_recording.admission",
+        "if found.in_progress and by.started_at is not None:",
+        "if False:",
+    ),
+    Mutation(
+        "the holder of a content keeps it when it fails",
+        "lambdas.admit_recording.contents",
+        "return status in _WITHOUT_TRANSCRIPT",
+        "return False",
+    ),
+    Mutation(
+        "of a content nobody is the holder",
+        "lambdas.admit_recording.contents",
+        "if stored.digest is None:",
+        "if True:",
+    ),
+    Mutation(
+        "the reply to the same content is not taken",
+        "lambdas.transcribe_call.worker",
+        "if place.reply is not None or recording.same_content_as is None:",
+        "if True:",
+    ),
+    Mutation(
+        "that a content was put again is not noted",
+        "lambdas.admit_recording.admission",
+        "or self._note(call, item, ours)",
+        "or True",
+    ),
+    Mutation(
+        "a recording that is shown becomes the duplicate of another",
+        "lambdas.admit_recording.admission",
+        "if shown == stored.provenance.recording_id:",
+        "if False:",
+    ),
+    Mutation(
+        "the recording that is stored last is shown",
+        "lambdas.store_transcript.store",
+        '"attribute_not_exists(PK) OR #source = :live OR recording_id = :recording"',
+        '"attribute_not_exists(PK) OR #source = :live OR attribute_exists(PK)"',
+    ),
+    Mutation(
+        "an item is written before its document",
+        "lambdas.store_transcript.store",
+        "        self._archive.write(built.pointers.transcript_key, built.form.document)\n"
+        "        superseded = not self._put(recording, self._item(built), now=now)\n",
+        "        superseded = not self._put(recording, self._item(built), now=now)\n"
+        "        self._archive.write(built.pointers.transcript_key, built.form.document)\n",
+    ),
+    Mutation(
+        "a message that failed is taken for done",
+        "lambdas.transcribe_call.handler",
+        "        _return(record, seconds=later.delay_seconds)\n        raise\n",
+        "        _return(record, seconds=later.delay_seconds)\n",
+    ),
+    Mutation(
+        "requests are not counted",
+        "lambdas.common.claims",
+        '" ADD deepgram_requests :one, execution_requests :one"',
+        '" ADD execution_requests :one"',
+    ),
+    Mutation(
+        "a transcript is logged",
+        "lambdas.store_transcript.handler",
+        'logger.info("stored", superseded=stored.superseded,',
+        "logger.info(stored.transcript.full_transcript, superseded=stored.superseded,",
+    ),
+    Mutation("a failed step leads nowhere", _DEFINITION, '"Next": "RecordFailure"', '"Next": "Transcribed"'),
+    Mutation(
+        "what cannot be put with the failed calls ends as an ordinary failure",
+        _DEFINITION,
+        '"FailedCalls.Unreachable"',
+        '"FailedCalls.Gone"',
+    ),
+    Mutation("a stored transcript is not announced", _DEFINITION, '"Next": "Announce"', '"Next": "Complete"'),
+)
+
+
+class _Source(importlib.machinery.SourceFileLoader):
+    """Loads a module with a text replaced."""
+
+    def __init__(self, mutation: Mutation, path: str) -> None:
+        super().__init__(mutation.module, path)
+        self._mutation = mutation
+
+    def get_code(self, fullname: str) -> CodeType:
+        source = self.get_data(self.path).decode()
+        if source.count(self._mutation.old) != 1:
+            raise LookupError(f"{self._mutation.name}: what it replaces is not there, or more than once")
+        return compile(source.replace(self._mutation.old, self._mutation.new), self.path, "exec")
+
+
+class _Finder(importlib.abc.MetaPathFinder):
+    def __init__(self, mutation: Mutation) -> None:
+        self._mutation = mutation
+
+    def find_spec(
+        self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
+    ) -> importlib.machinery.ModuleSpec | None:
+        if fullname != self._mutation.module:
+            return None
+        found = importlib.machinery.PathFinder.find_spec(fullname, path)
+        if found is None or found.origin is None:
+            raise LookupError(f"there is no module {fullname}")
+        return importlib.util.spec_from_file_location(fullname, loader=_Source(self._mutation, found.origin))
+
+
+@contextmanager
+def put_in(mutation: Mutation) -> Iterator[None]:
+    """Have the functions, or the state machine, with a fault."""
+    plan = deployed()
+    if mutation.module == _DEFINITION:
+        text = json.dumps(plan.definition)
+        if mutation.old not in text:
+            raise LookupError(f"{mutation.name}: what it replaces is not there")
+        plan = replace(plan, definition=json.loads(text.replace(mutation.old, mutation.new)))
+    containers, finder = Containers(plan.functions), _Finder(mutation)
+    sys.meta_path.insert(0, finder)
+    try:
+        with patch.object(runner, "deployed", lambda: plan), patch.object(runner, "_containers", lambda: containers):
+            yield
+    finally:
+        sys.meta_path.remove(finder)
+
+
+def found_by(mutation: Mutation, seeds: range) -> tuple[int, Counter[str]]:
+    """Return how many histories find a fault, and by which invariants."""
+    by: Counter[str] = Counter()
+    found = 0
+    with put_in(mutation):
+        for seed in seeds:
+            violated = {violation.what for violation in runner.run_seed(seed).violations}
+            found += bool(violated)
+            by.update(violated)
+    return found, by
+
+
+def main() -> None:
+    """Print a table of the mutations."""
+    parser = argparse.ArgumentParser(prog="python -m tests.simulation.batch.mutations", description=__doc__)
+    parser.add_argument("--histories", type=int, default=200, help="how many, from seed 0 on")
+    parser.add_argument("--only", default="", help="mutations whose name has this text")
+    options = parser.parse_args()
+    print(f"| fault | of {options.histories} histories find it | first by |\n|---|---|---|")  # noqa: T201
+    for mutation in MUTATIONS:
+        if options.only in mutation.name:
+            found, by = found_by(mutation, range(options.histories))
+            told = ", ".join(f"`{name}`" for name, _ in by.most_common(2))
+            print(f"| {mutation.name} | {found} | {told} |", flush=True)  # noqa: T201
+
+
+if __name__ == "__main__":
+    main()
