@@ -154,3 +154,25 @@ def test_an_announcement_is_nobodys_part() -> None:
         )
     )
     assert [found.role for found in roles.speakers] == [Role.ANNOUNCEMENT, Role.AGENT, Role.CUSTOMER]
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        ((0, "I can't make it on Friday, my car broke down."), (1, "Would you like another day?"), (0, "Not yet, no.")),
+        ((0, "My lenses tore and I need some more."), (1, "Which pharmacy do you use?"), (0, "None, I order online.")),
+        ((0, "When will my frames be ready?"), (1, "I'll check with the lab, one moment."), (0, "All right then.")),
+        ((0, "hello is this the optical place"), (1, "yes birch vision this is omar"), (0, "how late are you open")),
+    ],
+)
+def test_whoever_asks_for_something_is_the_customer_whoever_begins(lines: tuple[tuple[int, str], ...]) -> None:
+    for asking in (0, 1):
+        voices = tuple((speaker if asking == 0 else 1 - speaker, text) for speaker, text in lines)
+        roles = assigned(mono(talk(*voices)))
+        assert roles.of(f"speaker-{asking}").role is Role.CUSTOMER
+        assert roles.of(f"speaker-{1 - asking}").role is Role.AGENT
+
+
+def test_who_asks_more_and_begins_decides_nothing_without_words_that_tell() -> None:
+    roles = assigned(mono(talk((0, "And the coating?"), (1, "That comes with it."), (0, "Both sides?"), (1, "Both."))))
+    assert {found.role for found in roles.speakers} == {Role.UNKNOWN}
