@@ -261,14 +261,14 @@ def words_said(text: str, language: Language) -> Iterator[Token]:
     file = language.file
     last: Token | None = None
     for origin, raw in enumerate(text.casefold().replace("’", "'").split()):
+        if raw.isalpha() and raw not in file.contractions:  # most words; the rest is for the others
+            last = Token(raw, origin)
+            yield last
+            continue
         spoken = _HALF_DAY.sub(r"\1m", raw)
         words = _WORD.findall(spoken)
         mark = _mark(spoken)
-        if (
-            words
-            and mark == "."
-            and (words[-1] in file.abbreviations or (len(words[-1]) == 1 and words[-1] not in "i0123456789"))
-        ):
+        if words and mark == "." and (words[-1] in file.abbreviations or _INITIAL.fullmatch(words[-1])):
             mark = ""
         if not words:
             if last is not None and not last.mark:
@@ -321,6 +321,10 @@ def _rewritten(tokens: list[Token], phrases: _Phrases) -> list[Token]:
     result: list[Token] = []
     index = 0
     while index < len(tokens):
+        if tokens[index].word not in phrases:
+            result.append(tokens[index])
+            index += 1
+            continue
         old, new = next(
             (
                 (old, new)
@@ -355,6 +359,10 @@ def _without_asides(tokens: list[Token], asides: _Phrases) -> list[Token]:
     result: list[Token] = []
     index = 0
     while index < len(tokens):
+        if tokens[index].word not in asides:
+            result.append(tokens[index])
+            index += 1
+            continue
         opens = not result or result[-1].mark
         length = next(
             (
@@ -382,7 +390,7 @@ def _without_repetition(tokens: list[Token]) -> list[Token]:
     for token in tokens:
         result.append(token)
         for length in (3, 2, 1):
-            if len(result) < 2 * length:
+            if len(result) < 2 * length or result[-1 - length].word != token.word:
                 continue
             one, other = result[-2 * length : -length], result[-length:]
             if [part.word for part in one] == [part.word for part in other] and not any(
