@@ -18,7 +18,7 @@ from typing import Any, Final, get_args, get_type_hints
 import msgspec
 from griffe import Docstring, DocstringSectionAttributes, DocstringSectionText, Parser
 
-from callscribe.contract.events import CallTranscribed, LiveCallTranscribed
+from callscribe.contract.events import CallTranscribed, LiveCallTranscribed, UrgentCall
 from callscribe.documents import DocumentHead, TranscriptItem
 from callscribe.live.call import LiveUtterance
 from callscribe.live.feed import FinalMessage, InterimMessage, StateMessage
@@ -35,6 +35,7 @@ _SHAPES: Final[Mapping[str, tuple[str, tuple[type, ...]]]] = {
     "transcript-document": ("Transcript document", (DocumentHead, Transcript)),
     "call-transcribed": ('Event "Call Transcribed"', (CallTranscribed,)),
     "live-call-transcribed": ('Event "Live Call Transcribed"', (LiveCallTranscribed,)),
+    "urgent-call": ('Event "Urgent Call"', (UrgentCall,)),
     "live-call-item": ("Live call item", (LiveItem,)),
     "live-utterance-item": ("Live utterance item", (LiveUtterance,)),
     "feed-interim": ('Feed message "interim"', (InterimMessage,)),
