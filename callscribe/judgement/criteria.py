@@ -4,7 +4,6 @@ Every criterion awards points by rule, names the words that decided and gives a 
 judged in a call is not applicable, and its points do not count.
 """
 
-from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Protocol, TypeAlias
@@ -17,6 +16,8 @@ from callscribe.judgement.heard import Call, Pause, Place, longest
 from callscribe.judgement.identity import births_given, names_given
 from callscribe.judgement.needs import needs_questions
 from callscribe.judgement.openings import agent_names, openings
+
+_MOST_ACKNOWLEDGEMENTS: Final = 8
 
 SPEAKERS: Final = ("agent", "customer", "anyone")
 
@@ -403,14 +404,14 @@ class Holds(_Rated, frozen=True, kw_only=True, tag="holds"):
         )
 
     def _announced(self, call: Call, pause: Pause, since: int) -> Place | None:
-        recent = call.agent[: bisect_right(call.agent, pause.before)][-self.look_back :]
-        found = list(call.find([turn for turn in recent if turn > since], call.cues["holds"]))
+        recent = [turn for turn in call.agent_before(pause.before, self.look_back) if turn > since]
+        found = list(call.find(recent, call.cues["holds"]))
         return found[-1] if found else None
 
 
 def _is_the_agents(call: Call, pause: Pause) -> bool:
     before, after = call.turns[pause.before].role, call.turns[pause.after].role
-    last = [turn for turn in call.customer if turn <= pause.before][-1:]
+    last = call.customer_before(pause.before)
     if last and before is not Role.AGENT and call.says(last[0], call.cues["waits-for-customer"]):
         return False
     said = call.sentences(pause.before)
@@ -477,7 +478,7 @@ class Empathy(_Rated, frozen=True, kw_only=True, tag="empathy"):
         answered = [
             (trouble, next(self._kind_words(call, trouble.turn), None))
             for trouble in troubles
-            if call.agent_after(trouble.turn)
+            if call.agent_after(trouble.turn, 1)
         ]
         if not answered:
             return Finding(applicable=False, reason="trouble-at-the-end" if troubles else "no-trouble")
@@ -506,7 +507,7 @@ class Empathy(_Rated, frozen=True, kw_only=True, tag="empathy"):
 
     def _kind_words(self, call: Call, trouble: int) -> Iterator[Place]:
         cues = call.cues
-        replies = call.agent_after(trouble)
+        replies = call.agent_after(trouble, self.within + _MOST_ACKNOWLEDGEMENTS)
         # An acknowledgement may be the kind word, but uses up no turn in which there could be one.
         full = [place for place, turn in enumerate(replies) if not call.turns[turn].backchannel][: self.within]
         within = replies[: full[-1] + 1] if len(full) == self.within else replies

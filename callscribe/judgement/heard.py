@@ -81,15 +81,25 @@ class Call:
             return sorted((*self.agent, *self.customer))
         return self.agent if speaker == "agent" else self.customer
 
-    def agent_after(self, turn: int, most: int | None = None) -> Sequence[int]:
+    def agent_after(self, turn: int, most: int) -> Sequence[int]:
         """The agent's next turns."""
         first = bisect_right(self.agent, turn)
-        return self.agent[first:] if most is None else self.agent[first : first + most]
+        return self.agent[first : first + most]
 
     def customer_after(self, turn: int, most: int) -> Sequence[int]:
         """The customer's next turns."""
         first = bisect_right(self.customer, turn)
         return self.customer[first : first + most]
+
+    def agent_before(self, turn: int, most: int) -> Sequence[int]:
+        """The agent's last turns up to this one."""
+        after = bisect_right(self.agent, turn)
+        return self.agent[max(0, after - most) : after]
+
+    def customer_before(self, turn: int) -> Sequence[int]:
+        """The customer's last turn up to this one, if there is one."""
+        after = bisect_right(self.customer, turn)
+        return self.customer[max(0, after - 1) : after]
 
     def find(
         self, turns: Iterable[int], pattern: Pattern[str], *, unless: Pattern[str] | None = None

@@ -29,9 +29,9 @@ def _echoes(text: str, call: Call, turn: int) -> bool:
     """Whether a question only gives back what the customer has just said: "You got a bill?"."""
     if call.cues["opens-question"].search(text) is not None:
         return False
-    before = [index for index in call.customer if index < turn][-1:]
     words = set(text.split()) - call.cues.function_words
-    heard = {word for index in before for sentence in call.sentences(index) for word in sentence.words}
+    before = (sentence for index in call.customer_before(turn) for sentence in call.sentences(index))
+    heard = {word for sentence in before for word in sentence.words}
     return bool(words) and len(words & heard) >= _ECHOED * len(words)
 
 
