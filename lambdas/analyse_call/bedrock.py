@@ -121,7 +121,8 @@ class BedrockAnalyst:
             "system": [{"text": question.system}],
             "messages": [{"role": "user", "content": [{"text": question.content}]}],
             "inferenceConfig": {"maxTokens": self._settings.max_output_tokens},
-            "toolConfig": {"tools": [{"toolSpec": tool}], "toolChoice": {"tool": {"name": TOOL}}},
+            # The one tool, by a choice that the service model restricts to no models, as it does that of a named tool.
+            "toolConfig": {"tools": [{"toolSpec": tool}], "toolChoice": {"any": {}}},
         }
 
 

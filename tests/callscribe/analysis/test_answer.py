@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from callscribe.analysis.analyst import Rules, unfit
 from callscribe.analysis.answer import InvalidAnswer, read_answer
 from callscribe.analysis.opinion import Citation, Opinion, Urgency, Verdict
-from callscribe.analysis.question import ask, load_prompt
+from callscribe.analysis.question import PROMPT, ask, load_prompt
 from callscribe.contract.call_kind import CallKind
 from callscribe.judgement.quality import load_rubric, score
 from callscribe.serialization import decode_json, encode_json
@@ -223,6 +223,10 @@ def test_the_same_call_is_the_same_question_and_another_model_or_call_is_another
     assert ask(CALL, RUBRIC).fingerprint("m") == ASKED.fingerprint("m")
     other = ask(replace(CALL, language="es"), RUBRIC)
     assert len({ASKED.fingerprint("m"), ASKED.fingerprint("n"), other.fingerprint("m")}) == 3
+
+
+def test_the_prompt_is_named_after_its_version() -> None:
+    assert ASKED.prompt == PROMPT == f"{load_prompt().name}-v{load_prompt().version}"
 
 
 def test_every_flag_is_asked_for_by_a_definition() -> None:

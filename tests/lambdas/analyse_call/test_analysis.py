@@ -96,7 +96,8 @@ def test_an_analysis_stands_beside_the_document_and_in_short_on_the_item(desk: D
     (request,) = desk.bedrock.requests
     assert model_of(request) == PROFILE
     assert request.body["inferenceConfig"] == {"maxTokens": 4000}
-    assert request.body["toolConfig"]["toolChoice"] == {"tool": {"name": "record_analysis"}}
+    (tool,) = request.body["toolConfig"]["tools"]
+    assert (tool["toolSpec"]["name"], request.body["toolConfig"]["toolChoice"]) == ("record_analysis", {"any": {}})
     assert call_in(request)["turns"]
     (kept,) = desk.analyses()
     assert (kept.document, kept.created_at) == (desk.place.key, NOW)
