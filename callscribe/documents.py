@@ -39,7 +39,8 @@ MAX_SUMMARY_CHARACTERS: Final = 4_000
 
 # What can grow with the call or its reply, in the order in which it leaves an item that is too large.
 _DROPPABLE: Final = (
-    ("utterances", "turns", "full_transcript"),
+    ("turns",),
+    ("utterances", "full_transcript"),
     ("entities", "topics", "intents", "flag_evidence"),
     ("roles", "warnings", "options"),
 )
@@ -114,7 +115,7 @@ class TranscriptItem:
             room.
         turns: what each speaker said in one go, in order of time; None where the item has no room, and in what was
             stored before turns were told apart.
-        utterances_in: `item`, or `s3` where the item has no room for utterances and turns.
+        utterances_in: `item`, or `s3` where the item has no room for them.
         only_in_s3: what is left out of the item, or cut, and stands whole in the document; None where nothing is.
         word_count: words of all utterances.
         confidence: 0 to 1, mean over the words for which the service said it; None where it did for none, 0 where
@@ -318,9 +319,9 @@ def to_item(transcript: Transcript, *, archive: ArchivePointers, max_bytes: int 
     """Write a transcript as DynamoDB item, in the types boto3's table resource takes (numbers are Decimal).
 
     The limit leaves room below DynamoDB's 400 KB for what is added to the item later. An item above it keeps its
-    summary and pointers but no `utterances`, `turns` and `full_transcript`: `utterances_in` is then "s3", not "item".
-    If that is not enough, what else can grow goes as well; `only_in_s3` names all that is missing. A summary of more
-    than `MAX_SUMMARY_CHARACTERS` is cut, ends in an ellipsis and is named there, too.
+    summary and pointers but no `turns`, and if that is not enough no `utterances` and `full_transcript`:
+    `utterances_in` is then "s3", not "item". If need be, what else can grow goes as well; `only_in_s3` names all that
+    is missing. A summary of more than `MAX_SUMMARY_CHARACTERS` is cut, ends in an ellipsis and is named there, too.
     """
     item = _whole_item(transcript, archive)
     missing: list[str] = []
@@ -332,7 +333,7 @@ def to_item(transcript: Transcript, *, archive: ArchivePointers, max_bytes: int 
             break
         # What was stored before turns were told apart has none.
         missing.extend(name for name in droppable if item.pop(name, None) is not None)
-        item |= {"utterances_in": "s3", "only_in_s3": list(missing)}
+        item |= {"utterances_in": "s3" if "utterances" in missing else "item", "only_in_s3": list(missing)}
     return item
 
 

@@ -221,7 +221,7 @@ def test_a_four_hour_call_keeps_summary_and_pointers() -> None:
     item = to_item(transcript, archive=ARCHIVE)
     assert item_size(item) < 100_000
     assert item["utterances_in"] == "s3"
-    assert item["only_in_s3"] == ["utterances", "turns", "full_transcript"]
+    assert item["only_in_s3"] == ["turns", "utterances", "full_transcript"]
     assert not {"utterances", "full_transcript"} & item.keys()
     assert item["summary"]
     assert item["transcript_key"] == "transcripts/c-1.json.gz"
@@ -239,7 +239,12 @@ def test_other_long_lists_leave_too_when_they_must() -> None:
 def test_an_item_just_small_enough_keeps_everything() -> None:
     whole = to_item(BASE, archive=ARCHIVE)
     assert to_item(BASE, archive=ARCHIVE, max_bytes=item_size(whole)) == whole
-    assert "utterances" not in to_item(BASE, archive=ARCHIVE, max_bytes=item_size(whole) - 1)
+    without_turns = to_item(BASE, archive=ARCHIVE, max_bytes=item_size(whole) - 1)
+    assert whole.keys() - without_turns.keys() == {"turns"}
+    assert (without_turns["only_in_s3"], without_turns["utterances_in"]) == (["turns"], "item")
+    shorter = to_item(BASE, archive=ARCHIVE, max_bytes=item_size(without_turns) - 1)
+    assert "utterances" not in shorter
+    assert shorter["utterances_in"] == "s3"
 
 
 @pytest.mark.parametrize(
