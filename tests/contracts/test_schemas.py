@@ -33,6 +33,7 @@ BY_FILE = {
     "call-transcribed-event": "call-transcribed",
     "call-transcribed-event-live": "call-transcribed",
     "live-call-transcribed-event": "live-call-transcribed",
+    "urgent-call-event": "urgent-call",
 }
 
 
@@ -57,6 +58,7 @@ FILES = [
         "*document",
         "*transcript-item",
         "*transcribed-event*",
+        "urgent-call-event",
         "live-call-item*",
         "live-utterance*",
         "feed*",
