@@ -17,6 +17,9 @@ from typing import Any, Final, TypeVar
 
 T = TypeVar("T")
 
+EPOCH: Final = 1_800_000_000.0
+"""When histories begin, seconds since 1970."""
+
 _START: Final = 1000.0
 
 

@@ -10,10 +10,8 @@ from typing import Any, Final
 
 from local.kinesis_video.fragments import AGENT_TRACK, CUSTOMER_TRACK, Contact, from_pcm
 from local.speech.engines.frames import FRAME_BYTES, FRAME_SAMPLES, encode_frame
+from tests.simulation.clock import EPOCH
 from tests.simulation.live.network import Trouble
-
-EPOCH: Final = 1_800_000_000.0
-"""When every history begins, seconds since 1970."""
 
 CLINICS: Final = ("harbour", "lakeside")
 FRAME_MS: Final = 20

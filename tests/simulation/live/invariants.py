@@ -15,7 +15,8 @@ from callscribe.live.coverage import TOLERANCE_MS
 from local.kinesis_video.fragments import Contact
 from streamer.calls.attributes import from_attributes
 from tests.simulation.live.histories import FRAME_MS, Call, Piece, Word
-from tests.simulation.live.world import KEYS, TERMINAL, World
+from tests.simulation.live.surroundings import KEYS
+from tests.simulation.live.world import TERMINAL, World
 
 _WORD: Final = re.compile(r"\bf\d{5}\b", re.IGNORECASE)
 _PHONE_NUMBER: Final = re.compile(r"\+\d{7,15}\b")

@@ -10,7 +10,7 @@ from typing import Final, TypeVar
 from tests.simulation.clock import simulate
 from tests.simulation.live.histories import Call, History, generate
 from tests.simulation.live.invariants import Violation, violations
-from tests.simulation.live.world import World, in_its_world
+from tests.simulation.live.world import World
 
 T = TypeVar("T")
 
@@ -45,7 +45,7 @@ def run(history: History) -> Outcome:
 
     async def happen() -> Outcome:
         world = World(history)
-        with in_its_world(world):
+        with world.around():
             try:
                 await world.run()
                 found = violations(world, redriven=False)
