@@ -35,7 +35,7 @@ class Feed:
 
     def app(self) -> Starlette:
         """Return it as an ASGI application."""
-        return Starlette(routes=[Route("/event", self._publish, methods=["POST"])])
+        return Starlette(routes=[Route("/event", self._serve, methods=["POST"])])
 
     def heard(self, channel: str) -> dict[int, dict[str, Any]]:
         """What a subscriber has who passes over numbers that it has: the final events by number."""
@@ -49,17 +49,21 @@ class Feed:
         """The states that were told, in order."""
         return [event["status"] for event in self.events.get(channel, []) if event["type"] == "state"]
 
-    async def _publish(self, request: Request) -> Response:
-        assert request.headers["authorization"].startswith("AWS4-HMAC-SHA256 ")
-        body = await request.json()
-        assert len(body["events"]) <= 5
+    async def publish(self, request: dict[str, Any]) -> tuple[int, Any]:
+        """Answer a request: status and body."""
+        assert len(request["events"]) <= 5
         await asyncio.sleep(self.delay)
         if self.down:
             self.refused += 1
-            return JSONResponse({"errors": [{"errorType": "ServiceUnavailable"}]}, 503)
-        events = [json.loads(event) for event in body["events"]]
-        self.events.setdefault(body["channel"], []).extend(events)
+            return 503, {"errors": [{"errorType": "ServiceUnavailable"}]}
+        events = [json.loads(event) for event in request["events"]]
+        self.events.setdefault(request["channel"], []).extend(events)
         if self.unanswered and any(event["type"] == "final" for event in events):
             self.unanswered -= 1
             await asyncio.sleep(_TOO_LATE)
-        return JSONResponse({"failed": [], "successful": [{"index": index} for index, _ in enumerate(events)]})
+        return 200, {"failed": [], "successful": [{"index": index} for index, _ in enumerate(events)]}
+
+    async def _serve(self, request: Request) -> Response:
+        assert request.headers["authorization"].startswith("AWS4-HMAC-SHA256 ")
+        status, body = await self.publish(await request.json())
+        return JSONResponse(body, status)

@@ -1,50 +1,32 @@
-"""Everything around a streamer: AWS on the emulator, Kinesis video streams, Deepgram and the feed."""
+"""What a streamer meets, and what happens in a call: in simulated time, or on the wall's (`tests.live.wall_stage`)."""
 
 from __future__ import annotations
 
 import asyncio
 import io
 import json
-import logging
 import re
-import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence, Set
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, nullcontext
-from dataclasses import dataclass, field, replace
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from functools import cache
 from itertools import count
-from typing import Any, Final
-
-import httpx
-from aiobotocore.config import AioConfig
-from aiobotocore.httpsession import AIOHTTPSession
-from aiobotocore.session import AioSession
-from botocore.exceptions import ConnectTimeoutError
+from typing import Any, Final, Protocol
 
 from callscribe.contract.identifiers import feed_channel
-from callscribe.environments.streamer import StreamerEnvironment
+from callscribe.contract.table_keys import call_partition, live_call_key
 from callscribe.live.call import LiveCall
-from local.emulator.process import Emulator
-from local.kinesis_video.admission import Admission
-from local.kinesis_video.app import create_app as create_streams_app
 from local.kinesis_video.fragments import Contact, Fragment
-from local.kinesis_video.streams import Settings as StreamSettings
 from local.kinesis_video.streams import Stream, Streams
-from local.speech.app import SERVER_OPTIONS, create_frames_app
-from local.speech.engines.frames import FramesEngine
-from local.speech.live.service import LiveService
-from streamer import logs
-from streamer.aws import config
+from streamer.calls.attributes import from_attributes, to_attributes
 from streamer.calls.ending import EndLimits
 from streamer.deepgram.session import SessionLimits
 from streamer.service import Service
-from tests.fakes.serving import serving
-from tests.fakes.signing import SigV4
 from tests.live.calls import WORD, Transcript, contact
-from tests.live.fast_loop import at_wall_speed
 from tests.live.feed import Feed
-from tests.streamer.calls.cloud import KEY, Cloud
+from tests.simulation.clock import EPOCH
+from tests.simulation.live.network import Network, Trouble
+from tests.simulation.live.surroundings import KEYS, Surroundings
 from tests.streamer.calls.stage import ended_ms
 
 CLINIC: Final = "harbour"
@@ -53,151 +35,54 @@ CLINIC: Final = "harbour"
 _PATIENCE_SECONDS: Final = 600.0
 _LOOK_SECONDS: Final = 0.25
 _PHONE_NUMBER: Final = re.compile(r"\+\d{7,15}\b")
-_AWS: Final = frozenset({"dynamodb", "sqs", "secretsmanager", "ssm", "events"})
-# The most audio that may come beyond 1.25 times real time: what a `Pacer` lets out at once, and a busy machine adds.
-_AHEAD_SECONDS: Final = 6.0
+# The most audio that may come beyond 1.25 times real time: what a `Pacer` lets out at once, and a message.
+_AHEAD_SECONDS: Final = 4.5
 
 _numbers = count(1)
 
 
-@cache
-def _descriptions() -> Any:
-    """The services' descriptions, which take long to read."""
-    return AioSession().get_component("data_loader")  # type: ignore[no-untyped-call]
+class Cloud(Protocol):
+    """Table and queues."""
 
+    async def live(self, call_id: str) -> dict[str, Any]:
+        """Return a call's item."""
 
-class Network:
-    """A streamer's way to the emulator, which can be cut."""
+    async def change(self, call_id: str, **values: Any) -> None:
+        """Set attributes of a call's item, as a Lambda function does."""
 
-    def __init__(self) -> None:
-        self.cut = False
+    async def utterances(self, call_id: str) -> list[dict[str, Any]]:
+        """Return a call's stored utterances in order."""
 
+    async def send(self, body: str) -> None:
+        """Send a message to the queue of announced calls."""
 
-class Session(AioSession):
-    """aiobotocore's session: the emulator, which knows no fast clock, has the time on the wall that AWS would have.
+    async def waiting(self) -> int:
+        """How many messages are in it."""
 
-    Args:
-        network: The way to the emulator.
-        streams_url: Kinesis video streams.
-        stalled: Operations that are left unheard, as requests name them: for those nobody has to wait.
-    """
-
-    def __init__(self, network: Network, streams_url: str, stalled: Set[bytes] = frozenset()) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
-        self.register_component("data_loader", _descriptions())
-        self._network = network
-        self._streams_url = streams_url
-        self._http = _http_session(stalled)
-
-    def create_client(self, service_name: str, *, config: AioConfig, **options: Any) -> Any:  # type: ignore[override]
-        """Return a client, as `AioSession` does."""
-        if service_name == "kinesisvideo":
-            options["endpoint_url"] = self._streams_url
-        elif service_name in _AWS:
-            config = config.merge(AioConfig(http_session_cls=self._http))  # type: ignore[no-untyped-call]
-        return self._client(super().create_client(service_name, config=config, **options))  # type: ignore[no-untyped-call]
-
-    @asynccontextmanager
-    async def _client(self, creator: Any) -> AsyncIterator[Any]:
-        async with creator as client:
-            client.meta.events.register("before-send", self._before_send)
-            if client.meta.service_model.service_name == "sqs":
-                client.receive_message = _long_poll(client.receive_message)
-            yield client
-
-    def _before_send(self, request: Any, **_: Any) -> None:
-        if self._network.cut:
-            raise ConnectTimeoutError(endpoint_url=request.url)
-
-
-def _http_session(stalled: Set[bytes]) -> type[AIOHTTPSession]:
-    class HttpSession(AIOHTTPSession):
-        async def send(self, request: Any) -> Any:
-            heard = request.headers.get("X-Amz-Target") not in stalled
-            with at_wall_speed() if heard else nullcontext():
-                return await super().send(request)  # type: ignore[no-untyped-call]
-
-    return HttpSession
-
-
-def _long_poll(receive: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
-    """Wait for messages by the loop's clock, where the emulator would by its own."""
-
-    async def receive_message(*, WaitTimeSeconds: int = 0, **options: Any) -> Any:  # noqa: N803
-        loop = asyncio.get_running_loop()
-        until = loop.time() + WaitTimeSeconds
-        while True:
-            response = await receive(**options)
-            if response.get("Messages") or loop.time() >= until:
-                return response
-            await asyncio.sleep(_LOOK_SECONDS)
-
-    return receive_message
+    async def failed(self) -> list[tuple[str, str]]:
+        """Body and error code of every message in the dead-letter queue."""
 
 
 @dataclass(kw_only=True)
 class Stage:
-    """What a streamer meets.
+    """What a streamer meets, and what happens in a call.
 
     Attributes:
         cloud: Table and queues.
-        emulator: Where they are.
         streams: Kinesis video streams.
-        streams_url: Their service.
-        deepgram: Deepgram.
-        deepgram_url: Its streaming API.
         feed: AppSync Events.
-        feed_url: Its endpoint.
-        call_id: The call of this test.
         started_at_ms: When calls begin.
+        call_id: The call of this test.
         log: What streamers log.
-        metrics: What they write as metrics.
     """
 
     cloud: Cloud
-    emulator: Emulator
     streams: Streams
-    streams_url: str
-    deepgram: LiveService
-    deepgram_url: str
     feed: Feed
-    feed_url: str
+    started_at_ms: int
     call_id: str = field(default_factory=lambda: f"call-{next(_numbers)}")
-    started_at_ms: int = field(default_factory=lambda: round(time.time() * 1000) - 60_000)
     log: io.StringIO = field(default_factory=io.StringIO)
-    metrics: io.StringIO = field(default_factory=io.StringIO)
-    _running: dict[Service, asyncio.Task[None]] = field(default_factory=dict)
     _played_until: dict[str, int] = field(default_factory=dict)
-    _received: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
-    _stalled: set[bytes] = field(default_factory=set)
-
-    # What is disturbed.
-
-    @contextmanager
-    def stall(self, operation: str) -> Iterator[Callable[[], int]]:
-        """Leave requests of an operation unheard (`Emulator.stall`), by streamers of this process."""
-        self._stalled.add(operation.encode())
-        try:
-            with self.emulator.stall(operation) as waiting:
-                yield waiting
-        finally:
-            self._stalled.remove(operation.encode())
-
-    def deepgram_fails(self, *then: dict[str, Any]) -> None:
-        """Order failures of Deepgram's (`local.speech.live.faults`)."""
-        self.deepgram.faults.add({"match": "", "then": list(then)})
-
-    async def streams_fail(self, *then: dict[str, Any]) -> None:
-        """Order failures of GetMedia (`local.kinesis_video.faults`)."""
-        order = {"match": "", "then": list(then)}
-        async with self._http() as http:
-            (await http.post(f"{self.streams_url}/_local/faults", json=order)).raise_for_status()
-
-    async def bodies(self) -> list[dict[str, Any]]:
-        """Every GetMedia request so far."""
-        async with self._http() as http:
-            sessions: list[dict[str, Any]] = (await http.get(f"{self.streams_url}/_local/sessions")).json()["sessions"]
-        return sessions
 
     # What happens in a call.
 
@@ -218,8 +103,7 @@ class Stage:
             "start_fragment": "",
             "started_at_ms": self.started_at_ms,
         }
-        message = LiveCall(**values | changes).to_json()
-        await self.cloud.sqs.send_message(QueueUrl=self.cloud.queue_url, MessageBody=message)
+        await self.cloud.send(LiveCall(**values | changes).to_json())
 
     async def play(
         self,
@@ -315,14 +199,7 @@ class Stage:
 
     async def failed_calls(self) -> list[tuple[str, str]]:
         """Call and error code of every message in the dead-letter queue."""
-        return [
-            (json.loads(message["Body"])["call_id"], message["MessageAttributes"]["error_code"]["StringValue"])
-            for message in await self._messages(self.cloud.failed_queue_url)
-        ]
-
-    def counted(self, name: str) -> float:
-        """Return the sum of a metric, as far as it has been written."""
-        return float(sum(json.loads(line).get(name, 0) for line in self.metrics.getvalue().splitlines()))
+        return [(json.loads(body)["call_id"], code) for body, code in await self.cloud.failed()]
 
     def heard(self, call_id: str = "") -> dict[int, dict[str, Any]]:
         """What a subscriber of the feed has: the final events by number."""
@@ -332,31 +209,121 @@ class Stage:
         """The states that the feed was told, in order."""
         return self.feed.states(feed_channel(CLINIC, call_id or self.call_id))
 
+    async def assert_private(self, log: str = "") -> None:
+        """No word, number or key is in a log, a metric or a message."""
+        told = {"log": self.log.getvalue() + log, "messages": json.dumps(await self.cloud.failed())}
+        for where, text in told.items():
+            assert WORD.search(text) is None, f"a word in {where}"
+            assert not any(key in text for key in KEYS), f"the key in {where}"
+            assert _PHONE_NUMBER.search(text) is None, f"a phone number in {where}"
+
+    async def _no_messages(self) -> bool:
+        return await self.cloud.waiting() == 0
+
+
+class _Around(Surroundings):
+    """What the stage stands in, with a feed that can be told to fail."""
+
+    def __init__(self) -> None:
+        super().__init__(0)
+        self.feed = Feed()
+
+    async def publish(self, request: dict[str, Any], streamer: str) -> tuple[int, Any]:
+        """Answer a request to the live feed."""
+        return await self.feed.publish(request)
+
+
+class _Cloud:
+    """Table and queues in simulated time."""
+
+    def __init__(self, around: Surroundings) -> None:
+        self._account = around.account
+
+    async def live(self, call_id: str) -> dict[str, Any]:
+        """Return a call's item."""
+        key = to_attributes(live_call_key(call_id).primary())
+        return from_attributes(self._account.table.get_item(Key=key).get("Item", {}))
+
+    async def change(self, call_id: str, **values: Any) -> None:
+        """Set attributes of a call's item, as a Lambda function does."""
+        self._account.table.update_item(
+            Key=to_attributes(live_call_key(call_id).primary()),
+            UpdateExpression="SET " + ", ".join(f"#{name} = :{name}" for name in values),
+            ExpressionAttributeNames={f"#{name}": name for name in values},
+            ExpressionAttributeValues=to_attributes({f":{name}": value for name, value in values.items()}),
+        )
+
+    async def utterances(self, call_id: str) -> list[dict[str, Any]]:
+        """Return a call's stored utterances in order."""
+        items = [item for item in self._account.table if item["PK"]["S"] == call_partition(call_id)]
+        found = [from_attributes(item) for item in items if item["type"]["S"] == "live-utterance"]
+        return sorted(found, key=lambda item: item["SK"])
+
+    async def send(self, body: str) -> None:
+        """Send a message to the queue of announced calls."""
+        self._account.calls.send(body)
+
+    async def waiting(self) -> int:
+        """How many messages are in it."""
+        return len(self._account.calls.messages)
+
+    async def failed(self) -> list[tuple[str, str]]:
+        """Body and error code of every message in the dead-letter queue."""
+        return [
+            (message.body, message.attributes["error_code"]["StringValue"]) for message in self._account.failed.messages
+        ]
+
+
+@dataclass(kw_only=True)
+class SimulatedStage(Stage):
+    """In simulated time, where anything can be disturbed.
+
+    Attributes:
+        around: What the streamers meet.
+    """
+
+    around: Surroundings
+    _running: dict[Service, asyncio.Task[None]] = field(default_factory=dict)
+
+    @contextmanager
+    def stall(self, operation: str) -> Iterator[Callable[[], int]]:
+        """Leave requests to the table for an operation unheard; yields what counts them."""
+        conditions = self.around.conditions
+        trouble = Trouble(service="dynamodb", kind="unheard", since=0, until=float("inf"), operation=operation)
+        conditions.troubles.append(trouble)
+        try:
+            yield lambda: conditions.met.get("dynamodb unheard", 0)
+        finally:
+            conditions.troubles.remove(trouble)
+
+    def deepgram_fails(self, *then: dict[str, Any]) -> None:
+        """Order failures of Deepgram's (`local.speech.live.faults`)."""
+        self.around.deepgram.faults.add({"match": "", "then": list(then)})
+
+    def streams_fail(self, *then: dict[str, Any]) -> None:
+        """Order failures of GetMedia (`local.kinesis_video.faults`)."""
+        self.around.account.bodies.faults.add({"match": "", "then": list(then)})
+
+    def bodies(self) -> list[dict[str, Any]]:
+        """Every GetMedia request so far."""
+        return self.around.account.bodies.report()
+
     def connections(self) -> list[dict[str, Any]]:
         """Every handshake with Deepgram so far."""
-        streams: list[dict[str, Any]] = self.deepgram.journal.report()["streams"]
+        streams: list[dict[str, Any]] = self.around.deepgram.journal.report()["streams"]
         return streams
+
+    def counted(self, name: str) -> float:
+        """Return the sum of a metric, as far as it has been written."""
+        return float(sum(json.loads(line).get(name, 0) for line in self._metrics().splitlines()))
 
     def assert_paced(self) -> None:
         """Nothing was sent to Deepgram faster than it takes it."""
         assert all(stream["ahead_seconds"] < _AHEAD_SECONDS for stream in self.connections())
 
     async def assert_private(self, log: str = "") -> None:
-        """No word, number or key is in a log, a metric or a message."""
-        queues = (self.cloud.queue_url, self.cloud.failed_queue_url)
-        messages = json.dumps([await self._messages(url) for url in queues])
-        told = {"log": self.log.getvalue() + log, "metrics": self.metrics.getvalue(), "messages": messages}
-        for where, text in told.items():
-            assert WORD.search(text) is None, f"a word in {where}"
-            assert KEY not in text, f"the key in {where}"
-            assert _PHONE_NUMBER.search(text) is None, f"a phone number in {where}"
-
-    # Streamers.
-
-    def environment(self, **changes: Any) -> StreamerEnvironment:
-        """Return what a streamer is told."""
-        own = {"deepgram_stream_url": self.deepgram_url, "feed_url": self.feed_url, "log_level": "DEBUG"}
-        return self.cloud.environment(**own | changes)
+        """No word, number or key is in a log, a metric, a message or an event."""
+        await super().assert_private(log + self._metrics() + json.dumps(self.around.account.events))
 
     @asynccontextmanager
     async def streamer(
@@ -365,101 +332,40 @@ class Stage:
         network: Network | None = None,
         end_limits: EndLimits | None = None,
         session_limits: SessionLimits | None = None,
-        **changes: Any,
+        **settings: Any,
     ) -> AsyncIterator[Service]:
         """Run a streamer; at the end it is stopped as by a crash, unless it has ended."""
-        service = Service(
-            self.environment(**changes),
-            session=Session(network or Network(), self.streams_url, self._stalled),
-            end_limits=end_limits,
-            session_limits=session_limits,
-            metrics_stream=self.metrics,
-        )
-        running = self._running[service] = asyncio.create_task(service.run())
-        ready = asyncio.create_task(service.ready.wait())
-        await asyncio.wait((running, ready), return_when=asyncio.FIRST_COMPLETED)
+        streamer = self.around.start(network=network, end_limits=end_limits, session_limits=session_limits, **settings)
+        self._running[streamer.service] = streamer.running
+        ready = asyncio.create_task(streamer.service.ready.wait())
+        await asyncio.wait((streamer.running, ready), return_when=asyncio.FIRST_COMPLETED)
         ready.cancel()
         try:
-            yield service
+            yield streamer.service
         finally:
-            running.cancel()
-            await asyncio.wait({running})
+            streamer.running.cancel()
+            await asyncio.wait({streamer.running})
 
     async def hand_over(self, service: Service) -> None:
         """Stop a streamer in order, and wait until it has ended."""
         service.drain()
         await self._running[service]
 
-    def _http(self) -> httpx.AsyncClient:
-        return httpx.AsyncClient(timeout=None, auth=SigV4(self.emulator.key))
-
-    async def _no_messages(self) -> bool:
-        return set((await self.cloud.messages(self.cloud.queue_url)).values()) == {0}
-
-    async def _messages(self, queue_url: str) -> list[dict[str, Any]]:
-        """Every message that was ever to be received from a queue."""
-        received = self._received.setdefault(queue_url, [])
-        while True:
-            response = await self.cloud.sqs.receive_message(
-                QueueUrl=queue_url, MaxNumberOfMessages=10, VisibilityTimeout=600, MessageAttributeNames=["All"]
-            )
-            if not response.get("Messages"):
-                return received
-            received += response["Messages"]
+    def _metrics(self) -> str:
+        return "".join(streamer.metrics.getvalue() for streamer in self.around.streamers)
 
 
 @asynccontextmanager
-async def new_stage(emulator: Emulator, table: Cloud) -> AsyncIterator[Stage]:
-    """Set the stage.
-
-    Args:
-        emulator: AWS.
-        table: What calls share there; queues are new for each stage.
-    """
-    streams, feed, log = Streams(StreamSettings()), Feed(), io.StringIO()
-    deepgram = LiveService(engine=FramesEngine(), key=KEY)
-    async with AsyncExitStack() as stack:
-        urls = [
-            await stack.enter_async_context(serving(app, timeout_keep_alive=3600, **options))
-            for app, options in (
-                (create_streams_app(streams, Admission(emulator.key)), {}),
-                (create_frames_app(deepgram), SERVER_OPTIONS),
-                (feed.app(), {}),
-            )
-        ]
-        session = Session(Network(), urls[0])
-        dynamodb, sqs = [
-            await stack.enter_async_context(session.create_client(name, config=config()))
-            for name in ("dynamodb", "sqs")
-        ]
-        queues = [
-            (await sqs.create_queue(QueueName=f"live-{name}-{next(_numbers)}"))["QueueUrl"]
-            for name in ("calls", "failed")
-        ]
-        cloud = replace(
-            table, session=session, dynamodb=dynamodb, sqs=sqs, queue_url=queues[0], failed_queue_url=queues[1]
+async def new_stage() -> AsyncIterator[SimulatedStage]:
+    """Set the stage."""
+    around = _Around()
+    with around.around():
+        yield SimulatedStage(
+            cloud=_Cloud(around),
+            streams=around.account.streams,
+            feed=around.feed,
+            started_at_ms=round(EPOCH * 1000) - 60_000,
+            log=around.log,
+            around=around,
         )
-        stack.enter_context(_logged(log))
-        yield Stage(
-            cloud=cloud,
-            emulator=emulator,
-            streams=streams,
-            streams_url=urls[0],
-            deepgram=deepgram,
-            deepgram_url=urls[1].replace("http", "ws", 1),
-            feed=feed,
-            feed_url=f"{urls[2]}/event",
-            log=log,
-        )
-
-
-@contextmanager
-def _logged(stream: io.StringIO) -> Iterator[None]:
-    """Write what is logged as a streamer does that was told to log all."""
-    root, own = logging.getLogger(), logging.getLogger("streamer")
-    before = root.handlers[:], root.level, own.level
-    logs.configure(service="live", level="DEBUG", stream=stream)
-    try:
-        yield
-    finally:
-        root.handlers[:], root.level, own.level = before
+        await around.end()

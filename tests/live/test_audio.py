@@ -6,7 +6,7 @@ import pytest
 
 from local.kinesis_video.fragments import AGENT_TRACK, CUSTOMER_TRACK, LEGACY_CUSTOMER_TRACK
 from tests.live.calls import BLOCK_SAMPLES, SECONDS, Transcript, silent_blocks, speech
-from tests.live.stage import Stage
+from tests.live.stage import SimulatedStage
 
 CUSTOMER, AGENT = speech(0), speech(1)
 # Where a demuxer that searches the audio for headers would find one: in EBML, Segment, Cluster, SimpleBlock and Tags.
@@ -52,7 +52,9 @@ SHAPES: dict[str, dict[str, Any]] = {
 
 
 @pytest.mark.parametrize("what", SHAPES)
-async def test_a_call_is_heard_like_any_other_although(stage: Stage, undisturbed: Transcript, what: str) -> None:
+async def test_a_call_is_heard_like_any_other_although(
+    stage: SimulatedStage, undisturbed: Transcript, what: str
+) -> None:
     async with stage.streamer():
         item = await stage.follow(stage.contact(**SHAPES[what]))
     assert await stage.transcript() == undisturbed
@@ -69,7 +71,7 @@ ONE_SIDED: dict[str, tuple[int, dict[str, bytes]]] = {
 
 
 @pytest.mark.parametrize("what", ONE_SIDED)
-async def test_what_there_is_is_heard_when(stage: Stage, undisturbed: Transcript, what: str) -> None:
+async def test_what_there_is_is_heard_when(stage: SimulatedStage, undisturbed: Transcript, what: str) -> None:
     channel, sources = ONE_SIDED[what]
     async with stage.streamer():
         item = await stage.follow(stage.contact(sources=sources))
@@ -77,7 +79,9 @@ async def test_what_there_is_is_heard_when(stage: Stage, undisturbed: Transcript
     assert (item["complete"], item["gaps"]) == (True, [])
 
 
-async def test_a_stream_that_other_contacts_use_before_and_after(stage: Stage, undisturbed: Transcript) -> None:
+async def test_a_stream_that_other_contacts_use_before_and_after(
+    stage: SimulatedStage, undisturbed: Transcript
+) -> None:
     """Their words would be seen: each contact says numbers of its own."""
     lasts_ms = round(SECONDS * 1000)
     before, after = (
@@ -100,7 +104,7 @@ async def test_a_stream_that_other_contacts_use_before_and_after(stage: Stage, u
 
 
 async def test_two_contacts_one_after_the_other_on_a_stream_are_both_followed(
-    stage: Stage, undisturbed: Transcript
+    stage: SimulatedStage, undisturbed: Transcript
 ) -> None:
     second = f"{stage.call_id}-second"
     later = stage.started_at_ms + round(SECONDS * 1000) + 1_000
@@ -117,7 +121,7 @@ async def test_two_contacts_one_after_the_other_on_a_stream_are_both_followed(
         assert await stage.transcript(call_id) == undisturbed
 
 
-async def test_a_call_that_is_read_late_is_caught_up(stage: Stage, undisturbed: Transcript) -> None:
+async def test_a_call_that_is_read_late_is_caught_up(stage: SimulatedStage, undisturbed: Transcript) -> None:
     await stage.play(stage.contact(), pace=100)
     await stage.announce()
     async with stage.streamer():

@@ -9,7 +9,7 @@ import pytest
 
 from local.kinesis_video.fragments import BLOCK_MS, Fragment
 from tests.live.calls import BLOCK_SAMPLES, FRAGMENT_SAMPLES, Transcript, numbers
-from tests.live.stage import Stage
+from tests.live.stage import SimulatedStage
 
 STEP = 8
 FIRST, LAST = 100, 180
@@ -38,12 +38,12 @@ def said(*, lost: range = range(0), channels: tuple[int, ...] = (0, 1)) -> list[
     return [numbers(channel, lost=lost if channel in channels else range(0)) for channel in (0, 1)]
 
 
-async def heard(stage: Stage) -> list[list[int]]:
+async def heard(stage: SimulatedStage) -> list[list[int]]:
     transcript = await stage.transcript()
     return [transcript.numbers(channel) for channel in (0, 1)]
 
 
-async def test_a_clock_that_is_set_back_loses_no_word(stage: Stage, undisturbed: Transcript) -> None:
+async def test_a_clock_that_is_set_back_loses_no_word(stage: SimulatedStage, undisturbed: Transcript) -> None:
     async with stage.streamer():
         item = await stage.follow(change=set_back)
     assert await stage.transcript() == undisturbed
@@ -54,7 +54,7 @@ async def test_a_clock_that_is_set_back_loses_no_word(stage: Stage, undisturbed:
 
 @pytest.mark.parametrize("until", [STEP - 1, STEP + 1])
 async def test_whoever_takes_such_a_call_over_puts_the_same_sound_in_the_same_place(
-    stage: Stage, undisturbed: Transcript, until: int
+    stage: SimulatedStage, undisturbed: Transcript, until: int
 ) -> None:
     played = stage.contact()
     async with stage.streamer() as first:
@@ -72,7 +72,7 @@ async def test_whoever_takes_such_a_call_over_puts_the_same_sound_in_the_same_pl
 
 
 @pytest.mark.parametrize("cut_short", [False, True])
-async def test_a_bad_line_is_a_gap(stage: Stage, cut_short: bool) -> None:
+async def test_a_bad_line_is_a_gap(stage: SimulatedStage, cut_short: bool) -> None:
     def worse(_: int, fragment: Fragment) -> Fragment:
         blocks = []
         for block in fragment.blocks:
@@ -98,7 +98,7 @@ async def test_a_bad_line_is_a_gap(stage: Stage, cut_short: bool) -> None:
         assert len(all_heard) == len(set(all_heard))
 
 
-async def test_a_hole_in_one_track_is_a_gap_of_its_channel(stage: Stage) -> None:
+async def test_a_hole_in_one_track_is_a_gap_of_its_channel(stage: SimulatedStage) -> None:
     first, last = 60, 140
 
     def one_track(_: int, fragment: Fragment) -> Fragment:
@@ -118,7 +118,7 @@ async def test_a_hole_in_one_track_is_a_gap_of_its_channel(stage: Stage) -> None
 
 
 @pytest.mark.parametrize("delivery", ["bursts", "blocks"])
-async def test_a_fragment_that_stays_damaged_is_a_gap(stage: Stage, delivery: str) -> None:
+async def test_a_fragment_that_stays_damaged_is_a_gap(stage: SimulatedStage, delivery: str) -> None:
     stage.streams.settings.delivery = delivery
 
     def damaged(index: int, fragment: Fragment) -> Fragment:
@@ -139,10 +139,10 @@ async def test_a_fragment_that_stays_damaged_is_a_gap(stage: Stage, delivery: st
     [("KMS_KEY_DISABLED", "4501", range(1, 3)), ("INTERNAL_ERROR", "5000", range(30, 700))],
 )
 async def test_bodies_that_only_report_errors_fail_the_call_with_their_code(
-    stage: Stage, code: str, number: str, bodies: range
+    stage: SimulatedStage, code: str, number: str, bodies: range
 ) -> None:
     error = {"action": "error", "code": code, "id": number}
-    await stage.streams_fail({**error, "after": 4}, {**error, "times": None})
+    stage.streams_fail({**error, "after": 4}, {**error, "times": None})
     async with stage.streamer():
         await stage.announce()
         await stage.play(stage.contact())
@@ -150,7 +150,7 @@ async def test_bodies_that_only_report_errors_fail_the_call_with_their_code(
         item = await stage.ended()
     assert (item["status"], item["error_code"]) == ("failed", f"KinesisVideo.{code}")
     assert await stage.failed_calls() == [(stage.call_id, f"KinesisVideo.{code}")]
-    assert len(await stage.bodies()) in bodies
+    assert len(stage.bodies()) in bodies
     # What was heard until then is stored, but for the last block, which waits for the other track's.
     rest = range(4 * FRAGMENT_SAMPLES - 2 * BLOCK_SAMPLES, 1 << 40)
     for good, all_heard in zip(said(lost=rest), await heard(stage), strict=True):

@@ -8,7 +8,7 @@ import pytest
 
 from callscribe.live.call import SAMPLE_RATE
 from tests.live.calls import FRAGMENT_SAMPLES, SECONDS, numbers
-from tests.live.stage import Stage
+from tests.live.stage import SimulatedStage
 
 FRAGMENT_MS = FRAGMENT_SAMPLES * 1000 // SAMPLE_RATE
 
@@ -23,7 +23,7 @@ def missing(channel: int, *, before: int = 0, after: int | None = None) -> list[
 
 
 @pytest.mark.parametrize("lost", [3, 8])
-async def test_a_beginning_that_the_stream_no_longer_has_is_missing(stage: Stage, lost: int) -> None:
+async def test_a_beginning_that_the_stream_no_longer_has_is_missing(stage: SimulatedStage, lost: int) -> None:
     async with stage.streamer():
         item = await stage.follow(first=lost)
     assert (item["complete"], item["incomplete_reasons"]) == (False, ["beginning-missing"])
@@ -38,7 +38,7 @@ async def test_a_beginning_that_the_stream_no_longer_has_is_missing(stage: Stage
     assert stage.counted("CallsIncomplete") == 1
 
 
-async def test_a_start_that_was_told_too_late_is_seen_by_its_fragment(stage: Stage) -> None:
+async def test_a_start_that_was_told_too_late_is_seen_by_its_fragment(stage: SimulatedStage) -> None:
     """The stream is read from a time at which the call had begun to speak."""
     await stage.play(stage.contact(), pace=100)
     start_fragment = next(iter(stage.stream())).number
@@ -52,7 +52,7 @@ async def test_a_start_that_was_told_too_late_is_seen_by_its_fragment(stage: Sta
     assert (item["beginning"]["source"], item["first_fragment"] > start_fragment) == ("start-fragment", True)
 
 
-async def test_a_start_that_was_told_too_late_proves_nothing_without_its_fragment(stage: Stage) -> None:
+async def test_a_start_that_was_told_too_late_proves_nothing_without_its_fragment(stage: SimulatedStage) -> None:
     await stage.play(stage.contact(), pace=100)
     await stage.announce(started_at_ms=stage.started_at_ms + 5_000)
     await stage.hang_up()
@@ -62,7 +62,7 @@ async def test_a_start_that_was_told_too_late_proves_nothing_without_its_fragmen
     assert item["beginning"]["missing"] is None
 
 
-async def test_a_beginning_is_proven_by_its_fragment(stage: Stage) -> None:
+async def test_a_beginning_is_proven_by_its_fragment(stage: SimulatedStage) -> None:
     """Another call's audio is before it, and it is handed over: the fragment is still known."""
     before = stage.contact("call-before", start_ms=stage.started_at_ms - 60_000)
     await stage.play(before, pace=100)
@@ -82,7 +82,7 @@ async def test_a_beginning_is_proven_by_its_fragment(stage: Stage) -> None:
 
 
 @pytest.mark.parametrize("went_on", [5.0, 60.0])
-async def test_an_end_that_never_arrived_is_missing(stage: Stage, went_on: float) -> None:
+async def test_an_end_that_never_arrived_is_missing(stage: SimulatedStage, went_on: float) -> None:
     """The stream falls silent, and the contact goes on."""
     ended_ms = stage.started_at_ms + 8 * FRAGMENT_MS
     over = datetime.fromtimestamp(ended_ms / 1000 + went_on, UTC)
@@ -99,7 +99,7 @@ async def test_an_end_that_never_arrived_is_missing(stage: Stage, went_on: float
     assert [transcript.numbers(channel) for channel in (0, 1)] == [missing(channel, after=8) for channel in (0, 1)]
 
 
-async def test_last_fragments_that_were_lost_are_no_silence(stage: Stage) -> None:
+async def test_last_fragments_that_were_lost_are_no_silence(stage: SimulatedStage) -> None:
     fragments = len(list(stage.contact().fragments()))
     async with stage.streamer():
         item = await stage.follow(lost=range(fragments - 3, fragments))
@@ -108,7 +108,7 @@ async def test_last_fragments_that_were_lost_are_no_silence(stage: Stage) -> Non
 
 @pytest.mark.parametrize(("after", "reasons"), [(5.0, []), (60.0, ["end-not-proven"])])
 async def test_connect_s_word_of_an_end_that_the_stream_has_shown_is_waited_for(
-    stage: Stage, after: float, reasons: list[str]
+    stage: SimulatedStage, after: float, reasons: list[str]
 ) -> None:
     """Another contact has the stream before the event of the end arrives."""
     later = stage.contact("call-after", start_ms=stage.started_at_ms + round(SECONDS * 1000) + 100)
@@ -122,7 +122,7 @@ async def test_connect_s_word_of_an_end_that_the_stream_has_shown_is_waited_for(
     assert (item["end_reason"], item["incomplete_reasons"]) == ("other-contact", reasons)
 
 
-async def test_the_time_of_a_whole_call_is_one_interval(stage: Stage) -> None:
+async def test_the_time_of_a_whole_call_is_one_interval(stage: SimulatedStage) -> None:
     async with stage.streamer():
         item = await stage.follow()
     assert (item["complete"], item["incomplete_reasons"]) == (True, [])
@@ -133,7 +133,7 @@ async def test_the_time_of_a_whole_call_is_one_interval(stage: Stage) -> None:
     assert item["end"]["source"] == "disconnect-timestamp"
 
 
-async def test_gaps_and_a_streamer_that_is_replaced_leave_the_times_as_they_are(stage: Stage) -> None:
+async def test_gaps_and_a_streamer_that_is_replaced_leave_the_times_as_they_are(stage: SimulatedStage) -> None:
     playing = asyncio.create_task(stage.play(stage.contact(), lost=(4, 5)))
     await stage.announce()
     async with stage.streamer() as service:
@@ -148,7 +148,7 @@ async def test_gaps_and_a_streamer_that_is_replaced_leave_the_times_as_they_are(
     assert item["intervals"][0]["end_ms"] == stage.started_at_ms + 4 * FRAGMENT_MS
 
 
-async def stop(stage: Stage, at_ms: int) -> None:
+async def stop(stage: SimulatedStage, at_ms: int) -> None:
     """Note a stop as the flow's function does, behind the newest fragment."""
     item = await stage.cloud.live(stage.call_id)
     stops: frozenset[int] = item.get("stops_ms", frozenset())
@@ -156,7 +156,7 @@ async def stop(stage: Stage, at_ms: int) -> None:
     await stage.cloud.change(stage.call_id, stop_fragment=number, stopped_at_ms=at_ms, stops_ms=stops | {at_ms})
 
 
-async def test_a_call_that_is_stopped_and_started_several_times_has_several_intervals(stage: Stage) -> None:
+async def test_a_call_that_is_stopped_and_started_several_times_has_several_intervals(stage: SimulatedStage) -> None:
     parts, pause_ms = ((0, 4), (4, 8), (8, 12)), 30_000
     times: list[tuple[int, int]] = []
     async with stage.streamer():
@@ -184,7 +184,9 @@ async def test_a_call_that_is_stopped_and_started_several_times_has_several_inte
         ((), []),
     ],
 )
-async def test_what_is_lost_beside_a_pause_is_a_gap(stage: Stage, lost: tuple[int, ...], reasons: list[str]) -> None:
+async def test_what_is_lost_beside_a_pause_is_a_gap(
+    stage: SimulatedStage, lost: tuple[int, ...], reasons: list[str]
+) -> None:
     stopped_ms, pause_ms = stage.started_at_ms + 8 * FRAGMENT_MS, 30_000
     again: dict[str, Any] = {"start_ms": stage.started_at_ms + pause_ms, "segment_uid": b"another segment!"}
     async with stage.streamer():
@@ -201,7 +203,7 @@ async def test_what_is_lost_beside_a_pause_is_a_gap(stage: Stage, lost: tuple[in
         assert gap["end"] - gap["start"] == len(lost) * FRAGMENT_SAMPLES
 
 
-async def test_what_was_said_before_a_pause_is_read_by_whoever_hears_the_call_first(stage: Stage) -> None:
+async def test_what_was_said_before_a_pause_is_read_by_whoever_hears_the_call_first(stage: SimulatedStage) -> None:
     """The streamer that took the call was gone before it said anything, and streaming was stopped and started."""
     stopped_ms, pause_ms = stage.started_at_ms + 8 * FRAGMENT_MS, 30_000
     again: dict[str, Any] = {"start_ms": stage.started_at_ms + pause_ms, "segment_uid": b"another segment!"}

@@ -6,7 +6,7 @@ import pytest
 
 from streamer.deepgram.session import SessionLimits
 from tests.live.calls import Transcript, numbers
-from tests.live.stage import Stage
+from tests.live.stage import SimulatedStage
 
 Order = dict[str, Any]
 
@@ -44,12 +44,14 @@ FAULTS: dict[str, list[Order]] = {
 }
 
 
-def failures_of(stage: Stage) -> list[str]:
+def failures_of(stage: SimulatedStage) -> list[str]:
     return [failure for connection in stage.connections() for failure in connection["faults"]]
 
 
 @pytest.mark.parametrize("what", FAULTS)
-async def test_nothing_is_lost_or_repeated_when_deepgram(stage: Stage, undisturbed: Transcript, what: str) -> None:
+async def test_nothing_is_lost_or_repeated_when_deepgram(
+    stage: SimulatedStage, undisturbed: Transcript, what: str
+) -> None:
     stage.deepgram_fails(*FAULTS[what])
     async with stage.streamer():
         item = await stage.follow()
@@ -58,7 +60,7 @@ async def test_nothing_is_lost_or_repeated_when_deepgram(stage: Stage, undisturb
     assert len(failures_of(stage)) == sum(fault.get("times", 1) for fault in FAULTS[what])
 
 
-async def test_deepgram_that_stalls_for_a_while_is_asked_and_says_the_rest(stage: Stage) -> None:
+async def test_deepgram_that_stalls_for_a_while_is_asked_and_says_the_rest(stage: SimulatedStage) -> None:
     stage.deepgram_fails({"action": "stall", "seconds": 12.0, "after": 5.0})
     async with stage.streamer():
         item = await stage.follow()
@@ -68,7 +70,7 @@ async def test_deepgram_that_stalls_for_a_while_is_asked_and_says_the_rest(stage
     assert (item["complete"], item["gaps"]) == (True, [])
 
 
-async def test_a_result_that_stays_unreadable_is_a_gap_that_is_told(stage: Stage) -> None:
+async def test_a_result_that_stays_unreadable_is_a_gap_that_is_told(stage: SimulatedStage) -> None:
     # The first result with words is that of the customer's first turn, whichever connection it comes over.
     stage.deepgram_fails({"action": "wrong-types", "at_final": 1, "times": 3})
     async with stage.streamer():
@@ -84,7 +86,7 @@ async def test_a_result_that_stays_unreadable_is_a_gap_that_is_told(stage: Stage
 @pytest.mark.parametrize(
     ("status", "code"), [(400, "BadRequest"), (402, "ASR_PAYMENT_REQUIRED"), (403, "INSUFFICIENT_PERMISSIONS")]
 )
-async def test_a_refusal_for_good_fails_the_call(stage: Stage, status: int, code: str) -> None:
+async def test_a_refusal_for_good_fails_the_call(stage: SimulatedStage, status: int, code: str) -> None:
     stage.deepgram_fails({"status": status, "times": None})
     async with stage.streamer():
         item = await stage.follow()
@@ -93,7 +95,7 @@ async def test_a_refusal_for_good_fails_the_call(stage: Stage, status: int, code
 
 
 async def test_a_call_that_failed_in_its_middle_goes_on_there_when_it_is_redriven(
-    stage: Stage, undisturbed: Transcript
+    stage: SimulatedStage, undisturbed: Transcript
 ) -> None:
     refused = {"action": "close", "code": 1008, "reason": "DATA-0000", "after": 0.5, "times": 3}
     stage.deepgram_fails({"action": "close", "after": 8.0}, refused)
@@ -108,14 +110,14 @@ async def test_a_call_that_failed_in_its_middle_goes_on_there_when_it_is_redrive
     assert (item["complete"], item["gaps"]) == (True, [])
 
 
-async def test_deepgram_that_stays_out_of_reach_fails_the_call(stage: Stage) -> None:
+async def test_deepgram_that_stays_out_of_reach_fails_the_call(stage: SimulatedStage) -> None:
     stage.deepgram_fails({"action": "close", "after": 4.0}, {"status": 503, "times": None})
     async with stage.streamer(session_limits=SessionLimits(outage=20.0)):
         item = await stage.follow()
     assert (item["status"], item["error_code"]) == ("failed", "Deepgram.Unavailable")
 
 
-async def test_what_is_final_is_silent_in_a_replay(stage: Stage, undisturbed: Transcript) -> None:
+async def test_what_is_final_is_silent_in_a_replay(stage: SimulatedStage, undisturbed: Transcript) -> None:
     """After five seconds the customer's words are final up to the 200th, the agent's to the pause after the 90th."""
     stage.deepgram_fails({"action": "close", "code": 1011, "after": 5.0})
     async with stage.streamer():
@@ -126,7 +128,7 @@ async def test_what_is_final_is_silent_in_a_replay(stage: Stage, undisturbed: Tr
     assert [channel["damaged"] for channel in replay["channels"]] == [0, 0]
 
 
-async def test_a_long_replay_keeps_to_the_pace(stage: Stage, undisturbed: Transcript) -> None:
+async def test_a_long_replay_keeps_to_the_pace(stage: SimulatedStage, undisturbed: Transcript) -> None:
     stage.deepgram_fails({"status": 503, "headers": {"Retry-After": "6"}, "times": 2})
     async with stage.streamer():
         await stage.follow()

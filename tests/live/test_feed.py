@@ -5,10 +5,10 @@ from typing import Any
 
 from callscribe.contract.identifiers import feed_channel
 from tests.live.calls import Transcript
-from tests.live.stage import CLINIC, Stage
+from tests.live.stage import CLINIC, SimulatedStage
 
 
-async def assert_all_heard(stage: Stage) -> None:
+async def assert_all_heard(stage: SimulatedStage) -> None:
     """A subscriber who passes over numbers that it has is left with what the table has."""
     stored = await stage.cloud.utterances(stage.call_id)
     heard = stage.heard()
@@ -16,7 +16,7 @@ async def assert_all_heard(stage: Stage) -> None:
     assert [heard[item["seq"]]["text"] for item in stored] == [item["text"] for item in stored]
 
 
-async def test_words_are_told_as_they_pass_and_when_they_are_final(stage: Stage) -> None:
+async def test_words_are_told_as_they_pass_and_when_they_are_final(stage: SimulatedStage) -> None:
     async with stage.streamer():
         await stage.follow()
     await assert_all_heard(stage)
@@ -25,7 +25,7 @@ async def test_words_are_told_as_they_pass_and_when_they_are_final(stage: Stage)
     assert stage.states() == ["streaming", "completed"]
 
 
-async def test_a_slow_feed_holds_up_nothing(stage: Stage, undisturbed: Transcript) -> None:
+async def test_a_slow_feed_holds_up_nothing(stage: SimulatedStage, undisturbed: Transcript) -> None:
     stage.feed.delay = 1.0
     async with stage.streamer():
         item = await stage.follow()
@@ -34,7 +34,7 @@ async def test_a_slow_feed_holds_up_nothing(stage: Stage, undisturbed: Transcrip
     await assert_all_heard(stage)
 
 
-async def test_a_feed_that_answers_too_late_is_told_again(stage: Stage, undisturbed: Transcript) -> None:
+async def test_a_feed_that_answers_too_late_is_told_again(stage: SimulatedStage, undisturbed: Transcript) -> None:
     stage.feed.unanswered = 2
     async with stage.streamer():
         item = await stage.follow()
@@ -46,7 +46,9 @@ async def test_a_feed_that_answers_too_late_is_told_again(stage: Stage, undistur
     assert len(finals) > len(set(finals))
 
 
-async def test_a_feed_that_is_down_for_a_while_is_told_what_it_missed(stage: Stage, undisturbed: Transcript) -> None:
+async def test_a_feed_that_is_down_for_a_while_is_told_what_it_missed(
+    stage: SimulatedStage, undisturbed: Transcript
+) -> None:
     stage.feed.down = True
     playing: asyncio.Task[Any] = asyncio.create_task(stage.play(stage.contact()))
     await stage.announce()
@@ -64,7 +66,9 @@ async def test_a_feed_that_is_down_for_a_while_is_told_what_it_missed(stage: Sta
     await assert_all_heard(stage)
 
 
-async def test_with_a_feed_that_is_down_all_words_are_in_the_table(stage: Stage, undisturbed: Transcript) -> None:
+async def test_with_a_feed_that_is_down_all_words_are_in_the_table(
+    stage: SimulatedStage, undisturbed: Transcript
+) -> None:
     stage.feed.down = True
     async with stage.streamer():
         item = await stage.follow()
@@ -74,7 +78,9 @@ async def test_with_a_feed_that_is_down_all_words_are_in_the_table(stage: Stage,
     assert stage.counted("FeedDropped") > 0
 
 
-async def test_what_a_streamer_could_not_publish_the_next_one_does(stage: Stage, undisturbed: Transcript) -> None:
+async def test_what_a_streamer_could_not_publish_the_next_one_does(
+    stage: SimulatedStage, undisturbed: Transcript
+) -> None:
     stage.feed.down = True
     playing = asyncio.create_task(stage.play(stage.contact()))
     await stage.announce()

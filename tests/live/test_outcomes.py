@@ -5,17 +5,17 @@ import pytest
 from local.kinesis_video.fragments import AGENT_TRACK, CUSTOMER_TRACK
 from streamer.calls.ending import EndLimits
 from tests.live.calls import BLOCK_SAMPLES, SECONDS, Transcript, numbers
-from tests.live.stage import Stage
+from tests.live.stage import SimulatedStage
 
 
-async def assert_failed(stage: Stage, code: str) -> None:
+async def assert_failed(stage: SimulatedStage, code: str) -> None:
     item = await stage.ended()
     assert (item["status"], item["error_code"]) == ("failed", code)
     assert await stage.failed_calls() == [(stage.call_id, code)]
     assert "complete" not in item
 
 
-async def test_a_stream_that_does_not_exist(stage: Stage) -> None:
+async def test_a_stream_that_does_not_exist(stage: SimulatedStage) -> None:
     await stage.announce()
     stage.streams.delete(stage.stream().arn)
     async with stage.streamer(end_limits=EndLimits(start_wait=5.0)):
@@ -23,13 +23,13 @@ async def test_a_stream_that_does_not_exist(stage: Stage) -> None:
     assert stage.counted("CallsFailed") == 1
 
 
-async def test_a_stream_that_never_starts(stage: Stage) -> None:
+async def test_a_stream_that_never_starts(stage: SimulatedStage) -> None:
     await stage.announce()
     async with stage.streamer(end_limits=EndLimits(start_wait=5.0)):
         await assert_failed(stage, "StreamNeverStarted")
 
 
-async def test_a_stream_that_carries_other_contacts_only(stage: Stage) -> None:
+async def test_a_stream_that_carries_other_contacts_only(stage: SimulatedStage) -> None:
     await stage.announce()
     async with stage.streamer(end_limits=EndLimits(start_wait=5.0)):
         await stage.play(stage.contact(f"{stage.call_id}-other", start_ms=stage.started_at_ms - 60_000))
@@ -40,14 +40,14 @@ async def test_a_stream_that_carries_other_contacts_only(stage: Stage) -> None:
 @pytest.mark.parametrize(
     "mime_type", ["audio/opus", "audio/L16;rate=16000;channels=1;", "audio/L16;rate=8000;channels=2;"]
 )
-async def test_audio_that_its_tag_calls_something_else(stage: Stage, mime_type: str) -> None:
+async def test_audio_that_its_tag_calls_something_else(stage: SimulatedStage, mime_type: str) -> None:
     await stage.announce()
     async with stage.streamer():
         await stage.play(stage.contact(mime_type=mime_type), until=3)
         await assert_failed(stage, "UnsupportedAudio.media-type")
 
 
-async def test_audio_whose_times_contradict_its_tag(stage: Stage) -> None:
+async def test_audio_whose_times_contradict_its_tag(stage: SimulatedStage) -> None:
     """Blocks of 64 ms with half as many samples as 8,000 in a second would make."""
     blocks = [(track, block) for track in (CUSTOMER_TRACK, AGENT_TRACK) for block in range(100)]
     await stage.announce()
@@ -56,7 +56,7 @@ async def test_audio_whose_times_contradict_its_tag(stage: Stage) -> None:
         await assert_failed(stage, "UnsupportedAudio.byte-rate")
 
 
-async def test_a_call_of_no_length(stage: Stage) -> None:
+async def test_a_call_of_no_length(stage: SimulatedStage) -> None:
     async with stage.streamer():
         item = await stage.follow(until=0)
     assert (item["status"], item["complete"], item["duration_seconds"]) == ("completed", True, 0.0)
@@ -64,7 +64,7 @@ async def test_a_call_of_no_length(stage: Stage) -> None:
     assert stage.connections() == []
 
 
-async def test_a_call_over_the_limit_ends_there_and_says_so(stage: Stage) -> None:
+async def test_a_call_over_the_limit_ends_there_and_says_so(stage: SimulatedStage) -> None:
     async with stage.streamer(end_limits=EndLimits(call=8.0)):
         await stage.announce()
         await stage.play(stage.contact())
@@ -79,7 +79,9 @@ async def test_a_call_over_the_limit_ends_there_and_says_so(stage: Stage) -> Non
         assert heard
 
 
-async def test_a_call_that_only_falls_silent_is_not_proven_to_be_over(stage: Stage, undisturbed: Transcript) -> None:
+async def test_a_call_that_only_falls_silent_is_not_proven_to_be_over(
+    stage: SimulatedStage, undisturbed: Transcript
+) -> None:
     async with stage.streamer(end_limits=EndLimits(idle=10.0)):
         await stage.announce()
         await stage.play(stage.contact())
@@ -88,12 +90,12 @@ async def test_a_call_that_only_falls_silent_is_not_proven_to_be_over(stage: Sta
     assert (item["end_reason"], item["incomplete_reasons"]) == ("idle", ["end-not-proven"])
 
 
-async def test_a_message_that_is_no_announcement_is_put_aside(stage: Stage) -> None:
-    await stage.cloud.sqs.send_message(QueueUrl=stage.cloud.queue_url, MessageBody="{}")
+async def test_a_message_that_is_no_announcement_is_put_aside(stage: SimulatedStage) -> None:
+    await stage.cloud.send("{}")
     async with stage.streamer():
 
         async def put_aside() -> bool:
-            return (await stage.cloud.messages(stage.cloud.failed_queue_url))["visible"] == 1
+            return len(await stage.cloud.failed()) == 1
 
         await stage.wait(put_aside)
         item = await stage.follow()

@@ -8,9 +8,11 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+import pytest
+
 from local.server_process import ROOT, ChildProcess, free_port
 from tests.live.calls import SECONDS, Transcript
-from tests.live.stage import Stage
+from tests.live.wall_stage import WallStage
 
 WALL_CLOCK = True
 
@@ -24,7 +26,7 @@ _PASSED_ON = ("HOME", "LANG", "PATH", "TMPDIR")
 class Streamer(ChildProcess):
     """A streamer in a process of its own."""
 
-    def __init__(self, stage: Stage, directory: Path, name: str) -> None:
+    def __init__(self, stage: WallStage, directory: Path, name: str) -> None:
         port = free_port()
         environment = {
             **{variable: os.environ[variable] for variable in _PASSED_ON if variable in os.environ},
@@ -46,8 +48,13 @@ class Streamer(ChildProcess):
         )
 
 
+@pytest.fixture
+def stage(wall_stage: WallStage) -> WallStage:
+    return wall_stage
+
+
 @asynccontextmanager
-async def running(stage: Stage, directory: Path, name: str) -> AsyncIterator[Streamer]:
+async def running(stage: WallStage, directory: Path, name: str) -> AsyncIterator[Streamer]:
     """Start a streamer beside the services that it needs, and see that it does not stay."""
     streamer = Streamer(stage, directory, name)
     await asyncio.to_thread(streamer.start)
@@ -58,7 +65,7 @@ async def running(stage: Stage, directory: Path, name: str) -> AsyncIterator[Str
         await stage.assert_private(streamer.log.read_text())
 
 
-async def talk(stage: Stage, call_id: str) -> None:
+async def talk(stage: WallStage, call_id: str) -> None:
     """Speak a call into a stream of its own, hang up, and let another contact follow."""
     await stage.play(stage.contact(call_id), stream=call_id, pace=PACE)
     await stage.hang_up(call_id)
@@ -66,7 +73,7 @@ async def talk(stage: Stage, call_id: str) -> None:
     await stage.play(stage.contact(f"{call_id}-after", start_ms=later), stream=call_id, until=1, pace=100)
 
 
-async def assert_heard_like(stage: Stage, undisturbed: Transcript, call_id: str) -> None:
+async def assert_heard_like(stage: WallStage, undisturbed: Transcript, call_id: str) -> None:
     item = await stage.ended(call_id)
     assert await stage.transcript(call_id) == undisturbed
     assert (item["status"], item["complete"], item["gaps"]) == ("completed", True, [])
@@ -74,7 +81,7 @@ async def assert_heard_like(stage: Stage, undisturbed: Transcript, call_id: str)
 
 
 async def test_a_streamer_that_is_killed_in_mid_call_is_followed_by_another(
-    stage: Stage, undisturbed: Transcript, tmp_path: Path
+    stage: WallStage, undisturbed: Transcript, tmp_path: Path
 ) -> None:
     call_ids = [f"{stage.call_id}-{number}" for number in range(3)]
     async with asyncio.TaskGroup() as callers, running(stage, tmp_path, "killed") as killed:
@@ -91,7 +98,7 @@ async def test_a_streamer_that_is_killed_in_mid_call_is_followed_by_another(
 
 
 async def test_a_streamer_that_is_stopped_hands_twenty_calls_over(
-    stage: Stage, undisturbed: Transcript, tmp_path: Path
+    stage: WallStage, undisturbed: Transcript, tmp_path: Path
 ) -> None:
     call_ids = [f"{stage.call_id}-{number}" for number in range(CALLS)]
     async with asyncio.TaskGroup() as callers, running(stage, tmp_path, "stopped") as stopped:

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from tests.live.calls import FRAGMENT_SAMPLES, SECONDS, Transcript, numbers
-from tests.live.stage import Stage
+from tests.live.stage import SimulatedStage
 
 Order = dict[str, Any]
 
@@ -40,8 +40,10 @@ SEEN = {"refuse": "refused:", "stall": "client", "resend": ""} | {
 
 
 @pytest.mark.parametrize("what", FAULTS)
-async def test_nothing_is_lost_or_repeated_when_getmedia(stage: Stage, undisturbed: Transcript, what: str) -> None:
-    await stage.streams_fail(*FAULTS[what])
+async def test_nothing_is_lost_or_repeated_when_getmedia(
+    stage: SimulatedStage, undisturbed: Transcript, what: str
+) -> None:
+    stage.streams_fail(*FAULTS[what])
     async with stage.streamer():
         item = await stage.follow()
     transcript = await stage.transcript()
@@ -51,35 +53,35 @@ async def test_nothing_is_lost_or_repeated_when_getmedia(stage: Stage, undisturb
     else:
         assert transcript == undisturbed
     assert (item["complete"], item["gaps"]) == (True, [])
-    statuses = [body["status"] for body in await stage.bodies()]
+    statuses = [body["status"] for body in stage.bodies()]
     for fault in FAULTS[what]:
         assert sum(status.startswith(SEEN[fault["action"]]) for status in statuses) >= fault.get("times", 1)
 
 
 @pytest.mark.parametrize("inclusive", [True, False])
 async def test_tokens_may_mean_their_fragment_or_the_next(
-    stage: Stage, undisturbed: Transcript, inclusive: bool
+    stage: SimulatedStage, undisturbed: Transcript, inclusive: bool
 ) -> None:
     stage.streams.settings.inclusive_tokens = inclusive
-    await stage.streams_fail({"action": "end", "after": 2, "times": 5})
+    stage.streams_fail({"action": "end", "after": 2, "times": 5})
     async with stage.streamer():
         item = await stage.follow()
     assert await stage.transcript() == undisturbed
     assert item["complete"]
 
 
-async def test_a_body_that_reaches_its_longest_time(stage: Stage, undisturbed: Transcript) -> None:
+async def test_a_body_that_reaches_its_longest_time(stage: SimulatedStage, undisturbed: Transcript) -> None:
     stage.streams.settings.session_seconds = 4.0
     async with stage.streamer():
         item = await stage.follow()
     assert await stage.transcript() == undisturbed
     assert item["complete"]
-    assert [body["status"] for body in await stage.bodies()].count("session-limit") >= 3
+    assert [body["status"] for body in stage.bodies()].count("session-limit") >= 3
 
 
 @pytest.mark.parametrize("delivery", ["bursts", "blocks"])
 async def test_fragments_that_come_whole_or_block_by_block(
-    stage: Stage, undisturbed: Transcript, delivery: str
+    stage: SimulatedStage, undisturbed: Transcript, delivery: str
 ) -> None:
     stage.streams.settings.delivery = delivery
     async with stage.streamer():
@@ -87,14 +89,16 @@ async def test_fragments_that_come_whole_or_block_by_block(
     assert await stage.transcript() == undisturbed
 
 
-async def test_a_stream_that_others_read_is_read_when_one_of_them_leaves(stage: Stage, undisturbed: Transcript) -> None:
+async def test_a_stream_that_others_read_is_read_when_one_of_them_leaves(
+    stage: SimulatedStage, undisturbed: Transcript
+) -> None:
     stage.stream().readers += 3
     playing = asyncio.create_task(stage.play(stage.contact()))
     async with stage.streamer():
         await stage.announce()
 
         async def refused() -> bool:
-            statuses = [body["status"] for body in await stage.bodies()]
+            statuses = [body["status"] for body in stage.bodies()]
             return statuses.count("refused:ConnectionLimitExceededException") >= 2
 
         await stage.wait(refused)
@@ -107,7 +111,9 @@ async def test_a_stream_that_others_read_is_read_when_one_of_them_leaves(stage: 
 
 
 @pytest.mark.parametrize("fragments", [range(5, 6), range(5, 8), range(2, 14)])
-async def test_audio_that_the_stream_lost_is_a_gap_and_all_around_it_is_there(stage: Stage, fragments: range) -> None:
+async def test_audio_that_the_stream_lost_is_a_gap_and_all_around_it_is_there(
+    stage: SimulatedStage, fragments: range
+) -> None:
     async with stage.streamer():
         item = await stage.follow(lost=fragments)
     lost = range(fragments.start * FRAGMENT_SAMPLES, fragments.stop * FRAGMENT_SAMPLES)

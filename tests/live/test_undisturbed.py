@@ -1,10 +1,10 @@
 """A call that nothing happens to."""
 
 from tests.live.calls import SECONDS, numbers
-from tests.live.stage import Stage
+from tests.live.stage import SimulatedStage
 
 
-async def test_every_frame_becomes_a_word_once_and_in_order(stage: Stage) -> None:
+async def test_every_frame_becomes_a_word_once_and_in_order(stage: SimulatedStage) -> None:
     async with stage.streamer():
         item = await stage.follow()
     transcript = await stage.transcript()

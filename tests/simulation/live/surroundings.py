@@ -26,7 +26,7 @@ from local.speech.engines.frames import FramesEngine
 from local.speech.live.service import LiveService
 from streamer import logs
 from streamer.service import Service
-from tests.simulation.clock import EPOCH, PROCESS, Process
+from tests.simulation.clock import EPOCH, PROCESS, Process, SimulatedTimeLoop
 from tests.simulation.live.aws import Account, Session, Signal
 from tests.simulation.live.deepgram import Sockets
 from tests.simulation.live.network import Conditions, Network, Trouble
@@ -182,6 +182,19 @@ class Surroundings:
         """The way of the streamer that the running code belongs to."""
         process = PROCESS.get()
         return next(streamer.network for streamer in self.streamers if streamer.process is process)
+
+    async def end(self) -> None:
+        """Stop everything."""
+        for streamer in self.streamers:
+            streamer.network.end()
+            if streamer.process.frozen:
+                streamer.process.thaw()
+            streamer.running.cancel()
+        if self.streamers:
+            await asyncio.wait([streamer.running for streamer in self.streamers])
+        loop = asyncio.get_running_loop()
+        assert isinstance(loop, SimulatedTimeLoop)
+        await loop.end_others()
 
     @contextmanager
     def around(self) -> Iterator[None]:

@@ -16,7 +16,7 @@ from lambdas.end_live_call.hints import EndHints
 from lambdas.start_live_call.announcement import Announcer
 from local.kinesis_video.fragments import Fragment, fragment_number
 from tests.fakes.contact_flow import audio, contact_flow_event
-from tests.simulation.clock import EPOCH, SimulatedTimeLoop
+from tests.simulation.clock import EPOCH
 from tests.simulation.live.aws import Account
 from tests.simulation.live.histories import Call, Fault, History
 from tests.simulation.live.surroundings import KEYS, Streamer, Surroundings
@@ -94,18 +94,6 @@ class World(Surroundings):
             self.failed_once.add(json.loads(message.body)["call_id"])
             self.account.calls.send(message.body)
         await self._quiet()
-
-    async def end(self) -> None:
-        """Stop everything."""
-        for streamer in self.streamers:
-            streamer.network.end()
-            if streamer.process.frozen:
-                streamer.process.thaw()
-            streamer.running.cancel()
-        await asyncio.wait([streamer.running for streamer in self.streamers])
-        loop = asyncio.get_running_loop()
-        assert isinstance(loop, SimulatedTimeLoop)
-        await loop.end_others()
 
     async def _quiet(self) -> None:
         """Wait until no call is under way and no message in the queue, for a while."""
