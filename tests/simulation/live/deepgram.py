@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
@@ -191,7 +192,8 @@ class _ServerEnd:
         while wire.paused or not wire.to_server or (wire.network.cut and not wire.left):
             wire.heard.clear()
             if wire.network.cut and not wire.network.gone:
-                await wire.network.passable()
+                with suppress(ConnectionError):  # then the client has left
+                    await wire.network.passable()
             else:
                 await wire.heard.wait()
         message = wire.to_server.popleft()
