@@ -12,12 +12,13 @@ ANSWERED_WITHIN: Final = 3
 """The customer's turns after a question in which its answer is looked for."""
 
 _SHORT_ANSWER: Final = 6
+_SHORTEST_NAME: Final = 2
 
 
 def is_name(written: Sequence[str], cues: Cues) -> bool:
     """Whether words can be somebody's name: none of the everyday ones, and written with a capital where others are."""
     plain = [word.strip(".,?!;:\"'’").casefold().removesuffix("'s").removesuffix("’s") for word in written]
-    if not plain or any(not word or word[0].isdigit() for word in plain):
+    if not plain or any(len(word) < _SHORTEST_NAME or word[0].isdigit() for word in plain):
         return False
     return cues.everyday_words.isdisjoint(plain) and not any(
         word.endswith("ing") and written[index][0].islower() for index, word in enumerate(plain)
