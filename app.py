@@ -14,6 +14,8 @@ from stacks.storage_stack import StorageStack
 
 LOCAL_SPEECH_URL_CONTEXT = "callscribe:local-speech-url"
 """Context key: where the Local environment finds its speech server. Default: the port that ``make demo`` uses."""
+LOCAL_ANALYST_URL_CONTEXT = "callscribe:local-analyst-url"
+"""Context key: where the Local environment finds a stand-in for Amazon Bedrock. Default: it has no analyst."""
 
 
 class EnvironmentStage(Stage):
@@ -31,7 +33,8 @@ class EnvironmentStage(Stage):
 def build(app: App) -> App:
     """Define every environment in *app* and hold it to the policies."""
     speech_url = app.node.try_get_context(LOCAL_SPEECH_URL_CONTEXT) or environments.LOCAL_SPEECH_URL
-    for settings in (environments.local(speech_url=speech_url), environments.dev(), environments.prod()):
+    local = environments.local(speech_url=speech_url, analyst_url=app.node.try_get_context(LOCAL_ANALYST_URL_CONTEXT))
+    for settings in (local, environments.dev(), environments.prod()):
         EnvironmentStage(app, settings)
     enforce(app)
     return app

@@ -49,6 +49,8 @@ class LocalSession:
         media_port: Port of the Kinesis Video simulator.
         speech_arguments: Further arguments of ``python -m local.speech``.
         emulator_arguments: Further arguments of ``python -m local.emulator``.
+        analyst_url: Where something speaks as Amazon Bedrock does; the stacks are synthesised for it. Default: calls
+            have no analyst.
         report: Told what is being done, as a short sentence.
 
     Attributes:
@@ -65,6 +67,7 @@ class LocalSession:
         media_port: int,
         speech_arguments: Sequence[str] = (),
         emulator_arguments: Sequence[str] = (),
+        analyst_url: str | None = None,
         report: Report = lambda _: None,
     ) -> None:
         self.access_key = AccessKey.generate()
@@ -77,6 +80,7 @@ class LocalSession:
         self._emulator_arguments = emulator_arguments
         self._emulator: Emulator | None = None
         self._environment: Environment | None = None
+        self._analyst_url = analyst_url
         self._report = report
 
     @property
@@ -157,6 +161,8 @@ class LocalSession:
 
     def _synthesise(self) -> Path:
         context = {"callscribe:local-speech-url": self.speech.url}
+        if self._analyst_url is not None:
+            context["callscribe:local-analyst-url"] = self._analyst_url
         assembly = cdk.assembly_for(DIRECTORY / "assemblies", context)
         if not assembly.exists():
             self._report("synthesising the stacks, which the next start finds done")

@@ -166,8 +166,23 @@ class Settings:
         return self.functions.runtime.name != FunctionSettings().runtime.name
 
 
-def local(*, speech_url: str = LOCAL_SPEECH_URL) -> Settings:
-    """Describe the environment on this machine: an emulator and a speech server, everything on loopback."""
+def local(*, speech_url: str = LOCAL_SPEECH_URL, analyst_url: str | None = None) -> Settings:
+    """Describe the environment on this machine: an emulator and a speech server, everything on loopback.
+
+    Args:
+        speech_url: Where the speech server listens.
+        analyst_url: Where something listens that speaks as Amazon Bedrock does. Default: calls have no analyst.
+    """
+    analyst = (
+        BedrockAnalyst(
+            model="amazon.nova-lite-v1:0",
+            endpoint=analyst_url,
+            request_timeout=Duration.seconds(5),
+            max_attempts=2,
+        )
+        if analyst_url
+        else None
+    )
     return Settings(
         name="Local",
         env=Environment(region="us-east-1"),
@@ -184,6 +199,7 @@ def local(*, speech_url: str = LOCAL_SPEECH_URL) -> Settings:
         functions=functions_on_this_machine(),
         limits=RecordingLimits(max_wait=Duration.minutes(30)),
         requests=RequestLimits(request_timeout=Duration.minutes(2), max_retry_delay=Duration.seconds(5)),
+        analyst=analyst,
     )
 
 

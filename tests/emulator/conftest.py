@@ -7,20 +7,40 @@ import pytest
 
 from local.session import LocalSession
 from tests.emulator.deployment import Deployment
+from tests.fakes.bedrock import FakeBedrock
 
 # Not those of `make demo` and `make local`, so that tests run beside them.
 _EMULATOR_PORT = 4567
 _SPEECH_PORT = 8788
 _MEDIA_PORT = 8790
+_BEDROCK_PORT = 8794  # always the same, so that a synthesis serves more than one run
 # Deepgram's limit for the intelligence features in use, which the queue is to keep.
 PARALLEL_LIMIT = 10
 SCRIPTED = ("--engine", "scripted", "--delay", "0.2", "--parallel-limit", str(PARALLEL_LIMIT))
 
 
 @pytest.fixture(scope="session")
-def deployment() -> Iterator[Deployment]:
+def bedrock_server() -> Iterator[FakeBedrock]:
+    with FakeBedrock(port=_BEDROCK_PORT).running() as server:
+        yield server
+
+
+@pytest.fixture
+def bedrock(bedrock_server: FakeBedrock) -> Iterator[FakeBedrock]:
+    """The stand-in for Amazon Bedrock, which has valid answers before and after the test."""
+    bedrock_server.reset()
+    yield bedrock_server
+    bedrock_server.reset()
+
+
+@pytest.fixture(scope="session")
+def deployment(bedrock_server: FakeBedrock) -> Iterator[Deployment]:
     with LocalSession(
-        emulator_port=_EMULATOR_PORT, speech_port=_SPEECH_PORT, media_port=_MEDIA_PORT, speech_arguments=SCRIPTED
+        emulator_port=_EMULATOR_PORT,
+        speech_port=_SPEECH_PORT,
+        media_port=_MEDIA_PORT,
+        speech_arguments=SCRIPTED,
+        analyst_url=bedrock_server.url,
     ) as session:
         yield Deployment(session, _announcements(session))
 

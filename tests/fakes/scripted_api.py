@@ -58,7 +58,7 @@ class ScriptedApi:
 
     headers: ClassVar[Mapping[str, str]] = {}
 
-    def __init__(self) -> None:
+    def __init__(self, *, port: int = 0) -> None:
         fake = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -70,7 +70,7 @@ class ScriptedApi:
             def log_message(self, format: str, *args: Any) -> None:  # noqa: A002
                 """Say nothing."""
 
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._server = ThreadingHTTPServer(("127.0.0.1", port), Handler)
         self._server.daemon_threads = True
         self._lock = threading.Lock()
         self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
