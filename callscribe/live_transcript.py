@@ -19,36 +19,36 @@ from callscribe.transcript import Transcript, build_transcript
 
 LAYOUT: Final = "live"
 """`CallRecording.layout` of a call that no recording named."""
-LONGEST_TURN_SECONDS: Final = 60.0
-"""A turn that lasts longer is cut, so that who speaks without a pause can still be followed."""
+LONGEST_UTTERANCE_SECONDS: Final = 60.0
+"""An utterance that lasts longer is cut, so that who speaks without a pause can still be followed."""
 
-Turn = tuple[LiveUtterance, ...]
+_Results = tuple[LiveUtterance, ...]
 
 
 class MissingUtterances(ValueError):
     """The results of a call are not those that its state counts."""
 
 
-def turns(utterances: Iterable[LiveUtterance]) -> list[Turn]:
-    """Join each channel's results into turns.
+def joined(utterances: Iterable[LiveUtterance]) -> list[_Results]:
+    """Join each channel's results into utterances, as a recording has them.
 
-    A long sentence comes in several results, of which only the last has `speech_final`. A turn also ends at
-    a pause that would end an utterance of a recording: the result that carried `speech_final` may have had no words,
+    A long sentence comes in several results, of which only the last has `speech_final`. An utterance also ends at
+    a pause that would end one of a recording: the result that carried `speech_final` may have had no words,
     and is then not among these.
 
     Returns:
-        Every result in exactly one turn, turns in order of their begin.
+        Every result in exactly one utterance, utterances in order of their begin.
     """
-    finished: list[Turn] = []
+    finished: list[_Results] = []
     open_by_channel: dict[int, list[LiveUtterance]] = {}
     for said in sorted(utterances, key=lambda said: (said.start, said.seq)):
-        turn = open_by_channel.setdefault(said.channel, [])
-        if turn and not _continues(turn, said):
-            finished.append(tuple(turn))
-            turn.clear()
-        turn.append(said)
-    finished.extend(tuple(turn) for turn in open_by_channel.values())
-    return sorted(finished, key=lambda turn: (turn[0].start, turn[0].seq))
+        results = open_by_channel.setdefault(said.channel, [])
+        if results and not _continues(results, said):
+            finished.append(tuple(results))
+            results.clear()
+        results.append(said)
+    finished.extend(tuple(results) for results in open_by_channel.values())
+    return sorted(finished, key=lambda results: (results[0].start, results[0].seq))
 
 
 def recognition_of(state: LiveState, utterances: Sequence[LiveUtterance]) -> Recognition:
@@ -68,7 +68,7 @@ def recognition_of(state: LiveState, utterances: Sequence[LiveUtterance]) -> Rec
         channel_count=len(CHANNEL_ROLES),
         model=state.model,
         languages=_languages(utterances),
-        utterances=tuple(_joined(turn) for turn in turns(utterances)),
+        utterances=tuple(_joined(results) for results in joined(utterances)),
     )
 
 
@@ -110,31 +110,31 @@ def build_live_transcript(
     )
 
 
-def _continues(turn: Sequence[LiveUtterance], said: LiveUtterance) -> bool:
-    last = turn[-1]
+def _continues(results: Sequence[LiveUtterance], said: LiveUtterance) -> bool:
+    last = results[-1]
     return (
         not last.speech_final
         and said.start - last.end < UTTERANCE_GAP_SECONDS
-        and said.end - turn[0].start <= LONGEST_TURN_SECONDS
+        and said.end - results[0].start <= LONGEST_UTTERANCE_SECONDS
     )
 
 
-def _joined(turn: Turn) -> RecognisedUtterance:
+def _joined(results: _Results) -> RecognisedUtterance:
     return RecognisedUtterance(
-        channel=turn[0].channel,
-        text=" ".join(said.text for said in turn),
-        start=turn[0].start,
-        end=max(said.end for said in turn),
-        confidence=mean_confidence((said.confidence, said.word_count) for said in turn),
-        words=_words(turn),
+        channel=results[0].channel,
+        text=" ".join(said.text for said in results),
+        start=results[0].start,
+        end=max(said.end for said in results),
+        confidence=mean_confidence((said.confidence, said.word_count) for said in results),
+        words=_words(results),
     )
 
 
-def _words(turn: Turn) -> tuple[Word, ...]:
-    """The words of a turn; none where those of a part of it are not known."""
-    if not all(said.words for said in turn):
+def _words(results: _Results) -> tuple[Word, ...]:
+    """The words of an utterance; none where those of a part of it are not known."""
+    if not all(said.words for said in results):
         return ()
-    timed = (word for said in turn for word in said.words or ())
+    timed = (word for said in results for word in said.words or ())
     return tuple(Word(**msgspec.structs.asdict(word)) for word in timed)
 
 

@@ -15,7 +15,7 @@ from callscribe.documents import ArchivePointers, from_document, to_document, to
 from callscribe.judgement.quality import load_rubric, score
 from callscribe.live.call import LiveUtterance
 from callscribe.live.state import LiveState
-from callscribe.live_transcript import MissingUtterances, recognition_of, turns
+from callscribe.live_transcript import MissingUtterances, joined, recognition_of
 from callscribe.transcript import Role, Transcript
 from tests.callscribe.live_calls import CONVERSATION, live_item, live_transcript, utterance
 
@@ -31,25 +31,25 @@ def transcript_of(
 
 
 def texts(*utterances: LiveUtterance) -> list[str]:
-    return [" ".join(said.text for said in turn) for turn in turns(utterances)]
+    return [" ".join(said.text for said in piece) for piece in joined(utterances)]
 
 
-# Turns
+# Utterances
 
 
-def test_results_of_one_sentence_are_one_turn() -> None:
+def test_results_of_one_sentence_are_one_utterance() -> None:
     assert texts(*CONVERSATION)[:2] == [
         "Thank you for calling the eye clinic, this is Karen. How can I help you today?",
         "I would like an appointment with the doctor.",
     ]
 
 
-def test_a_turn_ends_where_deepgram_says_so() -> None:
+def test_an_utterance_ends_where_deepgram_says_so() -> None:
     said = utterance(1, 0, "Yes.", 1.0, 2.0), utterance(2, 0, "No.", 2.0, 3.0)
     assert texts(*said) == ["Yes.", "No."]
 
 
-def test_the_other_side_does_not_end_a_turn() -> None:
+def test_the_other_side_does_not_end_an_utterance() -> None:
     said = (
         utterance(1, 0, "I was there", 1.0, 2.0, speech_final=False),
         utterance(2, 1, "Mhm.", 1.8, 2.1),
@@ -59,14 +59,14 @@ def test_the_other_side_does_not_end_a_turn() -> None:
 
 
 @pytest.mark.parametrize(("pause", "count"), [(0.79, 1), (0.81, 2)])
-def test_a_pause_ends_a_turn_whose_last_result_had_no_words(pause: float, count: int) -> None:
+def test_a_pause_ends_an_utterance_whose_last_result_had_no_words(pause: float, count: int) -> None:
     said = utterance(1, 0, "Yes", 1.0, 2.0, speech_final=False), utterance(2, 0, "please", 2.0 + pause)
-    assert len(turns(said)) == count
+    assert len(joined(said)) == count
 
 
-def test_who_speaks_without_a_pause_gets_a_new_turn_every_minute() -> None:
+def test_who_speaks_without_a_pause_gets_a_new_utterance_every_minute() -> None:
     said = [utterance(n + 1, 0, "and so on", 3.0 * n, 3.0 * n + 3, speech_final=False) for n in range(60)]
-    assert [len(turn) for turn in turns(said)] == [20, 20, 20]
+    assert [len(piece) for piece in joined(said)] == [20, 20, 20]
 
 
 TALK = st.lists(
@@ -93,16 +93,16 @@ def laid_out(talk: list[tuple[int, list[str], bool, float, float]]) -> list[Live
 
 
 @given(TALK)
-def test_every_result_is_in_one_turn_of_its_channel_in_its_order(
+def test_every_result_is_in_one_utterance_of_its_channel_in_its_order(
     talk: list[tuple[int, list[str], bool, float, float]],
 ) -> None:
     said = laid_out(talk)
-    joined = turns(said)
+    pieces = joined(said)
     for channel in (0, 1):
-        in_turns = [one for turn in joined for one in turn if turn[0].channel == channel]
-        assert in_turns == [one for one in said if one.channel == channel]
-    assert all(one.channel == turn[0].channel for turn in joined for one in turn)
-    assert all(first[0].start <= second[0].start for first, second in pairwise(joined))
+        of_channel = [one for piece in pieces for one in piece if piece[0].channel == channel]
+        assert of_channel == [one for one in said if one.channel == channel]
+    assert all(one.channel == piece[0].channel for piece in pieces for one in piece)
+    assert all(first[0].start <= second[0].start for first, second in pairwise(pieces))
 
 
 @given(TALK, st.randoms(use_true_random=False))
@@ -112,11 +112,11 @@ def test_the_order_in_which_results_are_read_does_not_matter(
     said = laid_out(talk)
     shuffled = list(said)
     shuffler.shuffle(shuffled)
-    assert turns(shuffled) == turns(said)
+    assert joined(shuffled) == joined(said)
 
 
 @given(st.lists(st.sampled_from(["yes", "no", "eyes", "glaucoma"]), min_size=1, max_size=30), st.data())
-def test_a_sentence_is_the_same_turn_however_deepgram_cut_it(words: list[str], data: st.DataObject) -> None:
+def test_a_sentence_is_the_same_utterance_however_deepgram_cut_it(words: list[str], data: st.DataObject) -> None:
     cuts = sorted(data.draw(st.sets(st.integers(1, len(words)), max_size=6)) | {0, len(words)})
     pieces = [
         utterance(seq, 1, " ".join(words[first:last]), first, last, speech_final=last == len(words))
@@ -152,21 +152,21 @@ def test_a_live_call_has_the_transcript_of_a_recorded_one() -> None:
     assert score(transcript, load_rubric()).score is not None
 
 
-def test_the_confidence_of_a_turn_counts_its_words() -> None:
+def test_the_confidence_of_an_utterance_counts_its_words() -> None:
     said = (
         utterance(1, 0, "one two three", 0.0, 1.0, speech_final=False, confidence=1.0),
         utterance(2, 0, "four", 1.0, 2.0, confidence=0.5),
     )
-    [turn] = transcript_of(*said).utterances
-    assert turn.confidence == 0.875
+    [piece] = transcript_of(*said).utterances
+    assert piece.confidence == 0.875
 
 
 def test_what_deepgram_does_not_say_of_its_confidence_is_not_known() -> None:
     unsure = utterance(2, 0, "four", 1.0, 2.0, confidence=None)
     said = utterance(1, 0, "one two three", 0.0, 1.0, speech_final=False, confidence=0.9)
-    assert [turn.confidence for turn in transcript_of(said, unsure).utterances] == [0.9]
+    assert [piece.confidence for piece in transcript_of(said, unsure).utterances] == [0.9]
     transcript = transcript_of(replace(unsure, seq=1))
-    assert [turn.confidence for turn in transcript.utterances] == [None]
+    assert [piece.confidence for piece in transcript.utterances] == [None]
     assert transcript.confidence is None
 
 
