@@ -264,4 +264,4 @@ class Context:
     aws_request_id = "6f0c54f1-2b1d-4c7c-9a53-5f9f3a6f0d11"
 
     def get_remaining_time_in_millis(self) -> int:
-        return 60_000
+        return 720_000

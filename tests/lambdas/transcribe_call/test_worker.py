@@ -50,6 +50,8 @@ if TYPE_CHECKING:
 
 URL = "https://recordings.s3.eu-central-1.amazonaws.com/call.wav?X-Amz-Signature=5c0ffee5"
 LIFETIME = timedelta(minutes=2)
+# As long as a busy machine may need to answer; within the lifetime there has to be time to keep the reply.
+REQUEST_SECONDS = 60.0
 MAX_ATTEMPTS = 4
 MAX_WAIT = timedelta(days=1)
 
@@ -137,7 +139,7 @@ class Site:
             ExpressionAttributeValues={":failed": "failed"},
         )
 
-    def worker(self, archive: Archive | None = None, timeout: float = PATIENCE_SECONDS) -> Worker:
+    def worker(self, archive: Archive | None = None, timeout: float = REQUEST_SECONDS) -> Worker:
         return Worker(
             report=Report(step_functions=cast("SFNClient", self.tasks)),
             claims=self.claims,
@@ -164,7 +166,7 @@ class Site:
         execution: str = EXECUTION,
         token: str = "token",
         archive: Archive | None = None,
-        timeout: float = PATIENCE_SECONDS,
+        timeout: float = REQUEST_SECONDS,
     ) -> None:
         self.worker(archive, timeout).process(
             Work(
