@@ -19,6 +19,7 @@ def played(text: str) -> list[str]:
         "You are caller four in line. The estimated wait time is six minutes.",
         "If this is a medical emergency, please hang up and dial nine one one.",
         "Please hold for the next available representative.",
+        "If you know your party's extension, dial it at any time. Otherwise please hold for an operator.",
         "This call may be monitored for quality assurance.",
         "Para español, oprima el dos.",
         "Hi, you've reached Priya. I can't come to the phone, so please leave your name and number.",
