@@ -190,12 +190,11 @@ class Acts:
         return _TERM.sub(term, expression)
 
     def _pattern(self, expression: str, place: str) -> Pattern[str]:
+        filled = self._filled(expression, place)
         try:
-            return phrase(self._filled(expression, place))
-        except InvalidActs:
-            raise
+            return phrase(filled)
         except ValueError as error:
-            raise InvalidActs(f"{place}: {error}") from error
+            raise InvalidActs(f"{place}: not a regular expression: {expression}") from error
 
     def _compiled(self, name: str, act: Act) -> _CompiledAct:
         if act.by not in _SPEAKERS:
