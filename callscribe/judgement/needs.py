@@ -40,13 +40,18 @@ def _questions(sentence: Sentence, cues: Cues) -> list[str]:
     if not sentence.question:
         return []
     text = sentence.text
-    starts = [
-        match.start()
-        for match in cues["opens-question"].finditer(text)
-        if match.start() == 0
-        or text[: match.start()].split()[-1] in _JOINED
-        or (sentence.clause_start(match.start()) and text[: match.start()].split()[-1] != "or")
-    ]
+    starts = sorted(
+        {
+            *(match.end() + 1 for match in cues["starts-anew"].finditer(text) if match.start() > 0),
+            *(
+                match.start()
+                for match in cues["opens-question"].finditer(text)
+                if match.start() == 0
+                or text[: match.start()].split()[-1] in _JOINED
+                or (sentence.clause_start(match.start()) and text[: match.start()].split()[-1] != "or")
+            ),
+        }
+    )
     if len(starts) < 2:
         return [text]
     return [text[start:end].strip() for start, end in zip([0, *starts[1:]], [*starts[1:], len(text)], strict=True)]
