@@ -3,8 +3,6 @@
     callscribe judge REPLY.json [REPLY.json …] [--language en] [--direction incoming|outgoing]
     callscribe judge --jsonl FILE|- [--language en]
 
-With `--wording FOLDER` a sentence encoder judges wording beside the rules (see `callscribe.wording`).
-
 It takes Deepgram's replies, or calls written down one to a line of JSON (`callscribe.written_calls.WrittenCall`):
 
     {"role": "customer", "text": "Could you fit me in tomorrow?"}
@@ -29,7 +27,6 @@ from pathlib import Path
 from typing import Any, Final
 
 from callscribe.conversation.quotes import Quote
-from callscribe.conversation.wording import InvalidWording, Wording
 from callscribe.deepgram.reply import parse_reply
 from callscribe.judgement.quality import DEFAULT_RUBRIC, InvalidRubric, QualityScore, Rubric, load_rubric, score
 from callscribe.recognition import InvalidReply
@@ -93,9 +90,6 @@ def main(argv: Sequence[str] | None = None) -> int:
         choices=tuple(CallDirection),
         help="who called whom (default: from what is said)",
     )
-    judge.add_argument(
-        "--wording", type=_wording, metavar="FOLDER", help="weights of an encoder for wording (default: rules alone)"
-    )
     judge.add_argument("--rubric", default=DEFAULT_RUBRIC, help="rubric that counts (default: %(default)s)")
     arguments = parser.parse_args(argv)
     if not arguments.replies and arguments.jsonl is None:
@@ -110,15 +104,6 @@ def main(argv: Sequence[str] | None = None) -> int:
         sys.stdout.write(encode_json(result).decode() + "\n")
         sys.stdout.flush()
     return status
-
-
-def _wording(folder: str) -> Wording:
-    from callscribe.wording.heads import EncodedWording
-
-    try:
-        return EncodedWording(Path(folder))
-    except InvalidWording as error:
-        raise argparse.ArgumentTypeError(str(error)) from None
 
 
 def _results(arguments: argparse.Namespace, rubric: Rubric) -> Iterator[dict[str, Any]]:
@@ -142,12 +127,7 @@ def _of_lines(lines: Iterable[bytes], arguments: argparse.Namespace, rubric: Rub
         if not line.strip():
             continue
         try:
-            transcript = transcript_of(
-                read_call(line),
-                language=arguments.language,
-                direction=arguments.direction,
-                wording=arguments.wording,
-            )
+            transcript = transcript_of(read_call(line), language=arguments.language, direction=arguments.direction)
             yield verdict(transcript, rubric)
         except (InvalidData, InvalidCall) as error:
             yield {"line": number, "error": str(error)}
@@ -160,7 +140,6 @@ def _of_reply(raw: bytes, arguments: argparse.Namespace) -> Transcript:
         language=arguments.language,
         seconds=recognition.duration_seconds or 0.0,
         direction=arguments.direction,
-        wording=arguments.wording,
     )
 
 

@@ -26,7 +26,6 @@ from callscribe.conversation.turns import (
     with_role,
 )
 from callscribe.conversation.utterances import Role, TimedWord, Utterance, mean_confidence
-from callscribe.conversation.wording import Wording
 from callscribe.cost import Cost
 from callscribe.live.state import LiveCoverage
 from callscribe.recognition import (
@@ -178,7 +177,6 @@ def build_transcript(
     created_at: datetime,
     live: LiveCoverage | None = None,
     flag_set: FlagSet | None = None,
-    wording: Wording | None = None,
 ) -> Transcript:
     """Normalise what a speech service heard.
 
@@ -191,7 +189,6 @@ def build_transcript(
         created_at: now, UTC.
         live: how much of the call was transcribed live; None for a recording.
         flag_set: the flags to look for; without one, those of `conversation.flags.DEFAULT_FLAG_SET`.
-        wording: what judges wording beside the rules; None for rules alone.
     """
     request, recognition = transcription.request, transcription.recognition
     heard = recognition.duration_seconds
@@ -233,9 +230,7 @@ def build_transcript(
         intents=_labels(recognition.intents),
         entities=recognition.entities,
         summary=summarise(
-            utterances,
-            recognition,
-            flags_of(tuple(turns), recognition, segments, flag_set or load_flag_set(), wording),
+            utterances, recognition, flags_of(tuple(turns), recognition, segments, flag_set or load_flag_set())
         ),
         cost=transcription.cost,
         live=live,

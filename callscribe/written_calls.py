@@ -14,7 +14,6 @@ import msgspec
 from callscribe.audio_facts import AudioFacts
 from callscribe.contract.call_kind import CallKind
 from callscribe.conversation.utterances import Role
-from callscribe.conversation.wording import Wording
 from callscribe.cost import Cost
 from callscribe.recognition import RecognisedUtterance, Recognition, Request, Sentiment, Transcription, Word
 from callscribe.recordings.calls import CallDirection, CallRecording
@@ -112,20 +111,13 @@ def read_call(line: str | bytes) -> WrittenCall:
     return decode_json(WrittenCall, line, "line")
 
 
-def transcript_of(
-    call: WrittenCall,
-    *,
-    language: str = "en",
-    direction: CallDirection | None = None,
-    wording: Wording | None = None,
-) -> Transcript:
+def transcript_of(call: WrittenCall, *, language: str = "en", direction: CallDirection | None = None) -> Transcript:
     """Make the transcript that a recording of these words would have.
 
     Args:
         call: the call.
         language: language asked for where the call names none.
         direction: who called whom where the call does not say so; None where it has to be found out.
-        wording: what judges wording beside the rules; None for rules alone.
 
     Raises:
         InvalidCall: it is neither a sentence nor a dialogue, or a line ends before it begins.
@@ -140,21 +132,12 @@ def transcript_of(
         words=tuple(words) if call.channels == 1 else (),
     )
     return transcript_from(
-        recognition,
-        language=call.language or language,
-        seconds=seconds,
-        direction=call.direction or direction,
-        wording=wording,
+        recognition, language=call.language or language, seconds=seconds, direction=call.direction or direction
     )
 
 
 def transcript_from(
-    recognition: Recognition,
-    *,
-    language: str,
-    seconds: float,
-    direction: CallDirection | None,
-    wording: Wording | None = None,
+    recognition: Recognition, *, language: str, seconds: float, direction: CallDirection | None
 ) -> Transcript:
     """Make the transcript of what was recognised in a call of which nothing else is known.
 
@@ -163,7 +146,6 @@ def transcript_from(
         language: language asked for.
         seconds: length of the audio.
         direction: who called whom; None where it has to be found out.
-        wording: what judges wording beside the rules; None for rules alone.
     """
     return build_transcript(
         recording=CallRecording(
@@ -199,7 +181,6 @@ def transcript_from(
         channel_roles=CHANNEL_ROLES,
         provenance=None,
         created_at=_MADE_AT,
-        wording=wording,
     )
 
 

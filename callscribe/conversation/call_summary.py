@@ -25,8 +25,8 @@ class FlagEvidence:
     Attributes:
         turn: index into the transcript's utterances; None in older documents for an intent or topic that fits none.
         source: `phrase` for what somebody says, `answer` for an offer or a question that the customer says yes to,
-            `wording` for what the engine of that name takes it to mean, `intent` or `topic`.
-        rule: act and rule of the lexicon, name of the wording engine's heads, or the label of the speech service's.
+            `intent` or `topic`.
+        rule: act and rule of the lexicon, or the label of the speech service's.
         quote: the words; None for an intent or topic, and in what was stored before they were noted.
         certainty: 0 to 1, how sure it is, by rule, role and recognition of the words; None where that was not noted.
     """

@@ -23,7 +23,6 @@ from callscribe.conversation.phrases import phrase, spoken
 from callscribe.conversation.quotes import quote
 from callscribe.conversation.turns import Turn
 from callscribe.conversation.utterances import Role
-from callscribe.conversation.wording import Wording, parts
 from callscribe.data_files import load
 from callscribe.recognition import Mention, Recognition
 from callscribe.serialization import InvalidData
@@ -35,7 +34,6 @@ _NAME: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
 _TAKEN_BACK_WITHIN: Final = 8
 _YIELDS_BEFORE: Final = 2
 _YIELDS_AFTER: Final = 6
-_WORDING: Final = "wording"
 
 
 class InvalidFlagSet(ValueError):
@@ -195,11 +193,7 @@ class _Call:
 
 
 def flags_of(
-    turns: tuple[Turn, ...],
-    recognition: Recognition,
-    segments: SegmentMap,
-    flag_set: FlagSet,
-    wording: Wording | None = None,
+    turns: tuple[Turn, ...], recognition: Recognition, segments: SegmentMap, flag_set: FlagSet
 ) -> tuple[Flag, ...]:
     """Raise the flags of a call, one for each of the set, in its order.
 
@@ -208,10 +202,9 @@ def flags_of(
         recognition: where intents and topics come from.
         segments: which utterances they speak of.
         flag_set: the flags.
-        wording: what judges wording beside the rules; None for rules alone.
     """
     call = _Call(turns, Conversation(turns, flag_set.acts), flag_set)
-    spoken_for = _reasons(call.said, flag_set, wording)
+    spoken_for = _reasons(call.said, flag_set)
     return tuple(
         Flag(
             name=name,
@@ -237,12 +230,9 @@ def alerts_of(said: Sequence[Said], flag_set: FlagSet) -> tuple[str, ...]:
     )
 
 
-def _reasons(said: Conversation, flag_set: FlagSet, wording: Wording | None) -> dict[str, list[_Reason]]:
+def _reasons(said: Conversation, flag_set: FlagSet) -> dict[str, list[_Reason]]:
     rules = flag_set.file.flags
     found = {name: [*_raised(said, flag), *_refused(said, flag)] for name, flag in rules.items()}
-    if wording is not None:
-        for name, reason in _worded(said, rules, wording):
-            found[name].append(reason)
     accepted = {name: list(_accepted(said, flag)) for name, flag in rules.items()}
     for name, flag in rules.items():
         other = flag.not_accepted_in
@@ -260,31 +250,6 @@ def _raised(said: Conversation, flag: FlagRules) -> Iterator[_Reason]:
     for act in flag.acts:
         for found in said.stands(act):
             yield _Reason(found, "phrase")
-
-
-def _worded(said: Conversation, rules: Mapping[str, FlagRules], wording: Wording) -> Iterator[tuple[str, _Reason]]:
-    """What wording means where rules say nothing of the flag, neither that it stands nor that it does not."""
-    spoken_of = {name: {_place(one) for act in flag.acts for one in said.find(act)} for name, flag in rules.items()}
-    for index, turn in enumerate(said.turns):
-        if turn.role not in (Role.AGENT, Role.CUSTOMER):
-            continue
-        words = turn.text.split()
-        for part in parts(said.clauses[index], len(words)):
-            meant = wording.meant(turn.role, " ".join(words[part.first_word : part.end_word]))
-            for name in meant.keys() & rules.keys():
-                if spoken_of[name].isdisjoint((index, clause) for clause in part.clauses):
-                    found = Found(
-                        # It may be just the act that has to yield, where the flag has one.
-                        act=next(iter(rules[name].yields), rules[name].acts[0]),
-                        rule=wording.name,
-                        turn=index,
-                        clause=part.clauses[0],
-                        first_word=part.first_word,
-                        last_word=part.end_word - 1,
-                        standing=Standing.STANDS,
-                        certainty=meant[name],
-                    )
-                    yield name, _Reason(found, _WORDING)
 
 
 def _accepted(said: Conversation, flag: FlagRules) -> Iterator[_Reason]:
@@ -348,7 +313,7 @@ def _evidence(call: _Call, reason: _Reason) -> FlagEvidence:
     return FlagEvidence(
         turn=turn.utterances[0] if turn.utterances else None,
         source=reason.source,
-        rule=found.rule if reason.source == _WORDING else f"{found.act}/{found.rule}",
+        rule=f"{found.act}/{found.rule}",
         quote=quote(call.turns, found.turn, found.first_word, found.last_word),
         certainty=round(sure, 2),
     )
