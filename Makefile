@@ -41,6 +41,12 @@ watch: install ## Follow live calls: make watch [CALL=ID] [ARGS='--environment D
 test: install ## Run every test
 	pytest -n 2 --dist loadgroup
 
+SEEDS ?= 0-199
+.PHONY: simulate
+simulate: install ## Random histories in simulated time: make simulate [SEEDS=0-999] [ARGS='--jobs 2']
+	python -m tests.simulation live --seeds $(SEEDS) $(ARGS)
+	python -m tests.simulation batch --seeds $(SEEDS) $(ARGS)
+
 .PHONY: check
 check: install ## Lint, format, types and import layers
 	ruff check .

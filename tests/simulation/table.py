@@ -6,6 +6,7 @@ Sources of what it refuses: Amazon DynamoDB API reference, "UpdateItem", "Transa
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
@@ -58,6 +59,15 @@ class Table:
     def __iter__(self) -> Iterator[Item]:
         for partition in self._items.values():
             yield from partition.values()
+
+    def dump(self) -> list[str]:
+        """Tell all items, the same way each time: sets have no order."""
+
+        def ordered(values: dict[str, Any]) -> dict[str, Any]:
+            return {name: sorted(value) if name in ("NS", "SS") else value for name, value in values.items()}
+
+        items = (json.loads(json.dumps(item), object_hook=ordered) for item in self)
+        return sorted(json.dumps(item, sort_keys=True) for item in items)
 
     def get_item(self, *, Key: Item, **_: Any) -> dict[str, Any]:
         """Return an item; reads are consistent."""
