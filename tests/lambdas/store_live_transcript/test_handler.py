@@ -112,6 +112,7 @@ def test_a_transcript_is_announced_as_the_workflow_announces_it(
             "gap_seconds": 0,
         },
         "enrichment": None,
+        "analysis": None,
     }
     lines = [json.loads(line) for line in output().splitlines()]
     assert any(line.get("LiveTranscriptsStored") == [1.0] for line in lines)
