@@ -89,6 +89,7 @@ class Check:
         if work:
             add("queue", f"{len(work)} messages lie in the work queue")
         self._seen(world)
+        self._finished(world)
         self._bounded(world)
         self._private(world)
 
@@ -108,6 +109,20 @@ class Check:
                 self.add("seen-twice", f"{execution.arn[-12:]} is in {number} places")
             if number and not failed:
                 self.add("seen-wrongly", f"{execution.arn[-12:]} succeeded")
+
+    def _finished(self, world: World) -> None:
+        """What ended as transcribed is, and once."""
+        done = Counter(
+            execution.variables["recording"]["recording_id"]
+            for execution in world.machine.executions.values()
+            if execution.states[-1:] == ["Transcribed"]
+        )
+        statuses = {claim["recording_id"]: claim["status"] for claim in claims(world)}
+        for name, times in done.items():
+            if times > 1:
+                self.add("transcribed-twice", f"{name[:8]}, {times} times")
+            if statuses.get(name) != "completed":
+                self.add("unfinished", f"{name[:8]} ended as transcribed and is {statuses.get(name)}")
 
     def _bounded(self, world: World) -> None:
         for claim in claims(world):

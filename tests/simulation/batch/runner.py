@@ -31,6 +31,8 @@ class Outcome:
         simulated: Seconds that it took by its own clock.
         seconds: Seconds that it took by ours.
         requests: Requests that the speech service heard.
+        paths: The states that each execution entered, before anybody repeated one.
+        failed: How many of these executions failed.
         log: What happened, where it was asked for.
     """
 
@@ -41,6 +43,8 @@ class Outcome:
     simulated: float = 0.0
     seconds: float = 0.0
     requests: int = 0
+    paths: tuple[tuple[str, ...], ...] = ()
+    failed: int = 0
     log: str = ""
 
 
@@ -63,9 +67,14 @@ def run(history: History, *, log: bool = False) -> Outcome:
         world = World(plan, containers, history, before_request=check.before_request, after_write=check.after_write)
         world.lines = [] if log else None
         DOOR.inside = world
+        paths: tuple[tuple[str, ...], ...] = ()
+        failed = 0
         try:
             world.run()
             check.at_rest(world)
+            executions = list(world.machine.executions.values())
+            paths = tuple(tuple(execution.states) for execution in executions)
+            failed = sum(execution.status != "SUCCEEDED" for execution in executions)
             world.run(until=max(world.scheduler.now, history.calm))
             _repeat(world)
             check.at_end(world)
@@ -79,6 +88,8 @@ def run(history: History, *, log: bool = False) -> Outcome:
         simulated=world.scheduler.now,
         seconds=time.perf_counter() - began,
         requests=len(world.vendor.asked),
+        paths=paths,
+        failed=failed,
         log="\n".join(world.lines or ()),
     )
 

@@ -69,12 +69,49 @@ def test_every_call_of_the_state_machine_may_fail(of: str, kind: str, times: int
     assert (outcome.violations, outcome.met[kind], outcome.requests) == ([], times, 1)
 
 
-@pytest.mark.parametrize("kind", ["408", "429", "500", "503", "cut"])
-def test_an_outage_of_hours_loses_nothing(kind: str) -> None:
-    outcome = runner.run(one_recording(outages=(Outage(kind=kind, begin=0, seconds=6 * HOUR),)))
+@pytest.mark.parametrize(
+    ("by", "of", "code"),
+    [
+        ("admit_recording", "s3.HeadObject", "ServiceUnavailable"),
+        ("admit_recording", "s3.GetObject", "SlowDown"),
+        ("admit_recording", "dynamodb.PutItem", "ThrottlingException"),
+        ("admit_recording", "dynamodb.GetItem", "ProvisionedThroughputExceededException"),
+        ("transcribe_call", "s3.PutObject", "SlowDown"),
+        ("transcribe_call", "s3.GetObject", "InternalError"),
+        ("transcribe_call", "dynamodb.UpdateItem", "ThrottlingException"),
+        ("transcribe_call", "stepfunctions.", "ThrottlingException"),
+        ("transcribe_call", "secretsmanager.", "InternalServiceError"),
+        ("transcribe_call", "sts.", "Throttling"),
+        ("store_transcript", "s3.GetObject", "SlowDown"),
+        ("store_transcript", "s3.PutObject", "ServiceUnavailable"),
+        ("store_transcript", "dynamodb.TransactWriteItems", "ThrottlingException"),
+        ("store_transcript", "dynamodb.TransactWriteItems", "TransactionCanceledException"),
+        ("score_quality", "s3.GetObject", "InternalError"),
+        ("score_quality", "dynamodb.UpdateItem", "ProvisionedThroughputExceededException"),
+        ("machine", "sqs.SendMessage", "KmsThrottled"),
+        ("machine", "sqs.SendMessage", "RequestThrottled"),
+        ("machine", "events.PutEvents", "ThrottlingException"),
+        ("machine", "dynamodb.UpdateItem", "ThrottlingException"),
+        ("machine", "dynamodb.UpdateItem", "InternalServerError"),
+        ("machine", "lambda.", "TooManyRequestsException"),
+    ],
+)
+def test_a_minute_of_refusals_is_waited_out(by: str, of: str, code: str) -> None:
+    fault = Fault(kind=f.REFUSE, by=by, of=of, code=code, seconds=60)
 
-    assert (outcome.violations, outcome.requests) == ([], 1)
-    assert outcome.met[kind] > 3
+    outcome = runner.run(one_recording(faults=(fault,)))
+
+    assert outcome.met[f.REFUSE] > 1
+    assert (outcome.violations, outcome.failed, outcome.requests) == ([], 0, 1)
+
+
+@pytest.mark.parametrize("seconds", [60, 6 * HOUR])
+@pytest.mark.parametrize("kind", ["408", "429", "500", "503", "cut"])
+def test_an_outage_of_the_speech_service_is_waited_out(kind: str, seconds: float) -> None:
+    outcome = runner.run(one_recording(outages=(Outage(kind=kind, begin=0, seconds=seconds),)))
+
+    assert (outcome.violations, outcome.failed, outcome.requests) == ([], 0, 1)
+    assert outcome.met[kind] >= 1
 
 
 def test_a_message_may_be_delivered_again_while_it_is_worked_on() -> None:

@@ -415,7 +415,7 @@ class World:
         name, config = f"{service}.{operation}", client.meta.config
         task.calls += 1
         about = str(request) if any(fault.about for fault in self.history.faults) else ""
-        tries = config.retries["total_max_attempts"]
+        tries = config.retries.get("total_max_attempts", 1)
         for attempt in range(1, tries + 1):
             fault = self._strike(task, name, about)
             kind = "" if fault is None else fault.kind
