@@ -25,7 +25,7 @@ SAID = ("Karen", "Tuesday", "appointment", "doctor", "Marla", "calling")
 SECRETS = re.compile(
     "|".join([*SAID, KEY, "X-Amz-", "Signature=", r"\+?1?[ .-]?555[ .-]?010[ .-]?7788"]), re.IGNORECASE
 )
-# The death of a worker whose request is under way is waited out by its lease: tests/workflow/test_crashes.py.
+# The death of a worker whose request is under way is waited out by its lease: see tests/simulation/batch.
 WAITS_FOR_A_LEASE = {"transcribe_call"}
 
 

@@ -78,7 +78,6 @@ class Fault:
         error: AWS's error code. None: the process is killed instead of making the call.
         mentioning: Text that the request must hold to be meant.
         times: How often it goes wrong.
-        reasons: Codes by which each item of a transaction is refused.
         spare: How often it goes well before.
     """
 
@@ -87,7 +86,6 @@ class Fault:
     error: str | None = "InternalServerError"
     mentioning: str = ""
     times: int = 10**6
-    reasons: tuple[str, ...] = ()
     spare: int = 0
     hits: int = 0
 
@@ -138,7 +136,7 @@ class Calls:
                 fault.hits += 1
                 if fault.error is None:
                     raise KilledError
-                return SimpleNamespace(status_code=_status(fault.error)), _refusal(fault.error, fault.reasons)
+                return SimpleNamespace(status_code=_status(fault.error)), _refusal(fault.error)
         return None
 
 
@@ -154,10 +152,9 @@ def _status(code: str) -> int:
     return faults.get(code, 403 if "AccessDenied" in code else 400)
 
 
-def _refusal(code: str, reasons: tuple[str, ...]) -> dict[str, Any]:
+def _refusal(code: str) -> dict[str, Any]:
     metadata = {"HTTPStatusCode": _status(code), "RequestId": "fault", "HTTPHeaders": {}}
-    cancelled = {"CancellationReasons": [{"Code": reason} for reason in reasons]} if reasons else {}
-    return {"Error": {"Code": code, "Message": "a fault of the test"}, "ResponseMetadata": metadata, **cancelled}
+    return {"Error": {"Code": code, "Message": "a fault of the test"}, "ResponseMetadata": metadata}
 
 
 @dataclass(frozen=True)

@@ -10,62 +10,7 @@ from tests.fakes.deepgram import FakeDeepgram, refusal
 from tests.workflow.harness import Workflow
 from tests.workflow.recordings import KEY, recording
 
-TIMES = 12
 STEPS = {"admit_recording": "Admit", "store_transcript": "Store", "score_quality": "Score"}
-
-
-@pytest.mark.parametrize(
-    ("operation", "by", "error"),
-    [
-        ("s3.HeadObject", "admit_recording", "503"),
-        ("s3.GetObject", "admit_recording", "SlowDown"),
-        ("dynamodb.PutItem", "admit_recording", "ThrottlingException"),
-        ("dynamodb.GetItem", "admit_recording", "ProvisionedThroughputExceededException"),
-        ("s3.GetObject", "store_transcript", "SlowDown"),
-        ("s3.PutObject", "store_transcript", "RequestTimeout"),
-        ("dynamodb.TransactWriteItems", "store_transcript", "ThrottlingException"),
-        ("s3.GetObject", "score_quality", "InternalError"),
-        ("dynamodb.UpdateItem", "score_quality", "RequestLimitExceeded"),
-        ("sqs.SendMessage", "state machine", "KmsThrottled"),
-        ("sqs.SendMessage", "state machine", "RequestThrottled"),
-        ("eventbridge.PutEvents", "state machine", "ThrottlingException"),
-        ("dynamodb.UpdateItem", "state machine", "ThrottlingException"),
-        ("dynamodb.UpdateItem", "state machine", "InternalServerError"),
-    ],
-)
-def test_trouble_that_passes_is_waited_out(
-    workflow: Workflow, deepgram: FakeDeepgram, operation: str, by: str, error: str
-) -> None:
-    with workflow.fault(operation, by=by, error=error, times=TIMES) as fault:
-        execution = workflow.run(workflow.upload(KEY, recording()))
-
-    assert fault.hits == TIMES
-    assert execution.status == "SUCCEEDED"
-    assert len(workflow.retry_waits) == TIMES
-    assert len(deepgram.requests) == 1
-    assert workflow.claim()["status"] == "completed"
-    assert len(workflow.transcripts()) == 1
-    assert workflow.failures() == []
-
-
-@pytest.mark.parametrize(
-    "reasons", [("ThrottlingError", "None"), ("None", "ProvisionedThroughputExceeded"), ("TransactionConflict", "None")]
-)
-def test_a_transaction_cancelled_by_throttling_is_tried_again(
-    workflow: Workflow, deepgram: FakeDeepgram, reasons: tuple[str, ...]
-) -> None:
-    with workflow.fault(
-        "dynamodb.TransactWriteItems",
-        by="store_transcript",
-        error="TransactionCanceledException",
-        reasons=reasons,
-        times=TIMES,
-    ) as fault:
-        execution = workflow.run(workflow.upload(KEY, recording()))
-
-    assert fault.hits == TIMES
-    assert execution.status == "SUCCEEDED"
-    assert len(deepgram.requests) == 1
 
 
 @pytest.mark.parametrize(
