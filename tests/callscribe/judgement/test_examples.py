@@ -1,22 +1,18 @@
-"""The examples beside the shipped rubric: what each criterion gives points for, and what it does not."""
+"""The examples of the shipped rubric: what each criterion gives points for, and what it does not."""
 
 import json
 from collections import Counter
-from importlib import resources
 from typing import Any
 
 import pytest
 
 from callscribe.judge import verdict
-from callscribe.judgement.quality import DEFAULT_RUBRIC, load_rubric
+from callscribe.judgement.quality import load_rubric
 from callscribe.written_calls import read_call, transcript_of
+from tests.conftest import ROOT
 
 RUBRIC = load_rubric()
-LINES = (
-    (resources.files("callscribe") / "rubrics" / f"{DEFAULT_RUBRIC}.examples.jsonl")
-    .read_text(encoding="utf-8")
-    .splitlines()
-)
+LINES = (ROOT / "tests" / "judgement" / "criteria-examples.jsonl").read_text(encoding="utf-8").splitlines()
 EXAMPLES: list[dict[str, Any]] = [json.loads(line) for line in LINES]
 
 

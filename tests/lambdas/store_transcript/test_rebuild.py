@@ -59,7 +59,7 @@ class Shelf:
             builder=TranscriptBuilder(
                 bucket="archive",
                 # Not what was asked then.
-                transcriptions=DeepgramTranscriptions(options=TranscriptionOptions(model="nova-2", redact=("pci",))),
+                transcriptions=DeepgramTranscriptions(options=TranscriptionOptions(model="nova-2")),
                 channel_roles={0: Role.CUSTOMER, 1: Role.AGENT},
             ),
             rubric=load_rubric(),
