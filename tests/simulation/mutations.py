@@ -217,9 +217,9 @@ LIVE: Final = (
         "live",
         "a word is logged",
         _CALL,
-        "        self._feed.finals(utterances)\n        self._services.metrics.add(StreamerCount.UTTERANCES",
+        "        self._feed.finals(utterances)\n        if self._alerts",
         '        _log.debug("stored", extra={"texts": [final.text for final in finals]})\n'
-        "        self._feed.finals(utterances)\n        self._services.metrics.add(StreamerCount.UTTERANCES",
+        "        self._feed.finals(utterances)\n        if self._alerts",
     ),
 )
 
