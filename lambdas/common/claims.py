@@ -394,16 +394,20 @@ class Claims:
         """Note where the reply is and end the request; return how many requests were sent for this recording.
 
         Raises:
-            ClaimLost: Another execution has the claim.
+            ClaimLost: Another execution has the claim, or its work has gone on.
         """
         changed = self._change(
             recording_id,
             update="SET #status = :status, reply_key = :reply, request_id = :request, updated_at = :now,"
             " reply_execution = :execution"
             " REMOVE request_lease_owner, request_lease_until",
-            condition="execution = :execution",
+            # A delivery that comes late must not take a claim back that has gone on. An execution that is redriven from
+            # this step finds it failed.
+            condition="execution = :execution AND #status IN (:status, :claimed, :failed)",
             values={
                 ":status": ClaimStatus.TRANSCRIBED,
+                ":claimed": ClaimStatus.CLAIMED,
+                ":failed": ClaimStatus.FAILED,
                 ":reply": reply_key,
                 ":request": request_id,
                 ":now": now.isoformat(),

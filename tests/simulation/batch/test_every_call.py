@@ -119,3 +119,13 @@ def test_a_message_may_be_delivered_again_while_it_is_worked_on() -> None:
         history = one_recording()
         outcome = runner.run(History(seed=1, puts=history.puts, again=(Again(at=float(second)),)))
         assert (outcome.violations, outcome.requests) == ([], 1)
+
+
+def test_a_second_delivery_that_is_late_takes_nothing_back() -> None:
+    slow = Fault(kind=f.SLOW, by="transcribe_call", of="s3.GetObject", begin=6, seconds=HOUR, times=1, delay=9.0)
+    for second in range(6, 16):
+        history = one_recording(faults=(slow,))
+        outcome = runner.run(
+            History(seed=1, puts=history.puts, faults=history.faults, again=(Again(at=float(second)),))
+        )
+        assert (outcome.violations, outcome.requests) == ([], 1)
