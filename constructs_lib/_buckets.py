@@ -9,6 +9,7 @@ from aws_cdk import aws_kms as kms
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
+from constructs_lib._checks import whole_days
 from constructs_lib._nag import acknowledge
 
 
@@ -22,7 +23,12 @@ def private_bucket(
     removal_policy: RemovalPolicy,
     lifecycle_rules: Sequence[s3.LifecycleRule] = (),
 ) -> s3.Bucket:
-    """Create an encrypted, versioned, logged bucket that only TLS reaches."""
+    """Create an encrypted, versioned, logged bucket that only TLS reaches.
+
+    Raises:
+        ValueError: If *expire_after* is no whole days.
+    """
+    days = whole_days("expire_after", expire_after)
     bucket = s3.Bucket(
         scope,
         construct_id,
@@ -35,7 +41,7 @@ def private_bucket(
         lifecycle_rules=[
             s3.LifecycleRule(
                 abort_incomplete_multipart_upload_after=Duration.days(1),
-                expiration=expire_after,
+                expiration=None if days is None else Duration.days(days),
                 noncurrent_version_expiration=Duration.days(30),
             ),
             *lifecycle_rules,

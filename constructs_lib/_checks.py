@@ -3,14 +3,178 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any, Final, get_args
 
 from aws_cdk import Duration, Stack, Token
+from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_secretsmanager as secretsmanager
+from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
 from callscribe.contract.identifiers import CHANNEL_SEGMENT, CHANNEL_SEGMENT_RULE, CLINIC_ID, CLINIC_ID_RULE
+from callscribe.environments.functions import ChannelRole
 
 _INSTANCE_ARN = re.compile(r"arn:[\w-]+:connect:(?P<region>[\w-]+):\d{12}:instance/[\w-]+")
+_SECRET_ARN = re.compile(r"arn:[\w-]+:secretsmanager:(?P<region>[\w-]+):.*")
+_PYTHON = re.compile(r"python3\.(?P<minor>\d+)")
+_OLDEST_PYTHON: Final = 11
+"""Minor version of the oldest Python 3 that the runtime code and its locked dependencies run on."""
+ARCHITECTURES: Final = ("arm64", "x86_64")
+"""Processors that functions and tasks run on."""
+# What lies in a recording: one channel, or one for each party (Amazon Connect Administrator Guide, "Set up recording
+# behavior").
+_CHANNELS: Final = (0, 1)
+
+
+def text(name: str, value: Any) -> str:
+    """Return the option *value*, a text that is known when the app is synthesised.
+
+    Raises:
+        ValueError: If it is no text, or is known only once something is deployed.
+    """
+    if not isinstance(value, str):
+        raise ValueError(f"{name} of {value!r} is not a text: pass a str")
+    if Token.is_unresolved(value):
+        raise ValueError(
+            f"{name} is known only once something is deployed, and must be known at synth: pass the value itself, not "
+            "a parameter or a reference"
+        )
+    return value
+
+
+def texts(name: str, value: Any) -> tuple[str, ...]:
+    """Return the option *value*, several texts that are known when the app is synthesised.
+
+    Raises:
+        ValueError: If it is one text, whose letters would count as the texts, or something in it is no known text.
+    """
+    if isinstance(value, str) or not isinstance(value, Sequence):
+        example = f"[{value!r}]" if isinstance(value, str) and not Token.is_unresolved(value) else "a list of them"
+        raise ValueError(f"{name} of {value!r} is not a sequence of texts: pass {example}")
+    return tuple(text(name, part) for part in value)
+
+
+def flag(name: str, value: Any) -> bool:
+    """Return the option *value*, a bool: ``"false"`` would count as true.
+
+    Raises:
+        ValueError: If it is something else.
+    """
+    if not isinstance(value, bool):
+        raise ValueError(f"{name} of {value!r} is not a bool: pass True or False")
+    return value
+
+
+def integer(name: str, value: Any) -> int:
+    """Return the option *value*, an integer that is known when the app is synthesised.
+
+    Raises:
+        ValueError: If it is something else.
+    """
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise ValueError(f"{name} of {value!r} is not an integer: pass an int")
+    if Token.is_unresolved(value):
+        raise ValueError(f"{name} is known only once something is deployed: pass the number itself")
+    return value
+
+
+def one_of(name: str, value: Any, known: Sequence[str]) -> None:
+    """Check that the option *value* is one of *known*.
+
+    Raises:
+        ValueError: If it is none of them.
+    """
+    if value not in known:
+        raise ValueError(f"{name} {value!r} is unknown: choose one of {quoted(known)}")
+
+
+def channel_roles(value: Mapping[int, ChannelRole]) -> dict[int, ChannelRole]:
+    """Return the option *channel_roles*: who speaks on which channel.
+
+    Raises:
+        ValueError: If it names a channel or a role that there is not.
+    """
+    if not isinstance(value, Mapping) or not value:
+        raise ValueError(
+            f"channel_roles of {value!r} is not a mapping of channels and roles: pass {{0: 'customer', 1: 'agent'}}"
+        )
+    for channel, role in value.items():
+        if isinstance(channel, bool) or channel not in _CHANNELS:
+            raise ValueError(f"channel_roles has no channel {channel!r}: choose 0, the left one, and 1, the right one")
+        one_of(f"channel_roles[{channel}]", role, get_args(ChannelRole))
+    return dict(value)
+
+
+def vocabularies(value: Mapping[str, Sequence[str]]) -> dict[str, tuple[str, ...]]:
+    """Return the option *vocabulary*: words by clinic id.
+
+    Raises:
+        ValueError: If it is something else, or a clinic's words are one text.
+    """
+    if not isinstance(value, Mapping):
+        raise ValueError(f"vocabulary of {value!r} is not a mapping of clinic ids and words: pass {{'main': ['word']}}")
+    return {
+        text("clinic id of vocabulary", clinic): texts(f"vocabulary[{clinic!r}]", terms)
+        for clinic, terms in value.items()
+    }
+
+
+def check_architecture(value: lambda_.Architecture) -> None:
+    """Check what functions or tasks run on.
+
+    Raises:
+        ValueError: If there is no such processor.
+    """
+    one_of("architecture", value.name, ARCHITECTURES)
+
+
+def check_runtime(value: lambda_.Runtime) -> None:
+    """Check that the runtime code can be bundled for the option *runtime*.
+
+    Raises:
+        ValueError: If it is no Python, or one that is too old.
+    """
+    found = _PYTHON.fullmatch(value.name)
+    if not found or int(found["minor"]) < _OLDEST_PYTHON:
+        raise ValueError(
+            f"runtime {value.name!r} cannot run the functions, which are written in Python 3.{_OLDEST_PYTHON}: choose "
+            f"lambda_.Runtime.PYTHON_3_{_OLDEST_PYTHON} or a newer one"
+        )
+
+
+def check_visibility(queue: sqs.IQueue, *, longer_than: Duration) -> None:
+    """Check that a message stays hidden for as long as the function works on it, as far as *queue* is known.
+
+    Raises:
+        ValueError: If it comes back before, and its recording would be paid for twice.
+    """
+    resource = queue.node.default_child
+    if not isinstance(resource, sqs.CfnQueue):
+        return
+    timeout = 30 if resource.visibility_timeout is None else resource.visibility_timeout  # SQS's default
+    if not Token.is_unresolved(timeout) and timeout <= longer_than.to_seconds():
+        raise ValueError(
+            f"the visibility timeout of {queue.node.path} is {timeout:g} seconds, and the function may work on a "
+            f"message for {longer_than.to_seconds():g}: set visibility_timeout of the queue to more, or its recordings "
+            "are paid for twice"
+        )
+
+
+def check_secret(scope: Construct, secret: secretsmanager.ISecret) -> None:
+    """Check that *secret* is in the region of *scope*: functions ask the Secrets Manager of their own region.
+
+    Raises:
+        ValueError: If it is in another one.
+    """
+    arn, region = secret.secret_arn, Stack.of(scope).region
+    found = None if Token.is_unresolved(arn) else _SECRET_ARN.fullmatch(arn)
+    of_secret = found["region"] if found else secret.env.region
+    if not Token.is_unresolved(region) and not Token.is_unresolved(of_secret) and of_secret != region:
+        raise ValueError(
+            f"secret is in {of_secret} and this stack in {region}: replicate it to {region} (replica_regions) and pass "
+            "the replica there, or make one there"
+        )
 
 
 def check_clinic_id(clinic_id: str) -> str:
@@ -19,7 +183,7 @@ def check_clinic_id(clinic_id: str) -> str:
     Raises:
         ValueError: If it holds anything but letters, digits, ``.``, ``_`` and ``-``.
     """
-    if not CLINIC_ID.fullmatch(clinic_id):
+    if not CLINIC_ID.fullmatch(text("clinic id", clinic_id)):
         raise ValueError(f"clinic id {clinic_id!r} cannot be part of a key: use {CLINIC_ID_RULE}")
     return clinic_id
 
@@ -30,7 +194,7 @@ def check_live_clinic_id(clinic_id: str) -> str:
     Raises:
         ValueError: If it does not fit in a channel.
     """
-    if not CHANNEL_SEGMENT.fullmatch(clinic_id):
+    if not CHANNEL_SEGMENT.fullmatch(text("clinic id", clinic_id)):
         raise ValueError(f"clinic id {clinic_id!r} cannot be part of a channel: use {CHANNEL_SEGMENT_RULE}")
     return clinic_id
 
@@ -64,13 +228,26 @@ def seconds_within(name: str, value: Duration, *, at_least: Duration, at_most: D
     Raises:
         ValueError: If it lies outside the two bounds.
     """
-    seconds = int(value.to_seconds())
+    seconds = int(duration(name, value).to_seconds())
     if not at_least.to_seconds() <= seconds <= at_most.to_seconds():
         raise ValueError(
             f"{name} of {value.to_human_string()} is out of range: choose {at_least.to_human_string()} to "
             f"{at_most.to_human_string()}"
         )
     return seconds
+
+
+def duration(name: str, value: Any) -> Duration:
+    """Return the option *value*, a time that is known when the app is synthesised.
+
+    Raises:
+        ValueError: If it is something else.
+    """
+    if not isinstance(value, Duration):
+        raise ValueError(f"{name} of {value!r} is not a Duration: pass one such as Duration.minutes(5)")
+    if value.is_unresolved():
+        raise ValueError(f"{name} is known only once something is deployed: pass the time itself, not a parameter")
+    return value
 
 
 def quoted(values: Sequence[str]) -> str:
@@ -95,7 +272,7 @@ def whole_days(name: str, value: Duration | None) -> int | None:
     """
     if value is None:
         return None
-    days, rest = divmod(int(value.to_seconds()), 86_400)
+    days, rest = divmod(int(duration(name, value).to_seconds()), 86_400)
     if rest or days < 1:
         raise ValueError(f"{name} of {value.to_human_string()} is out of range: choose whole days, 1 or more")
     return days

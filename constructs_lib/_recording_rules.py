@@ -17,7 +17,7 @@ from constructs import Construct
 
 from callscribe.recordings.keys import AUDIO_EXTENSIONS, CONNECT_FOLDER, OWN_FOLDER
 from constructs_lib import _nag
-from constructs_lib._checks import quoted
+from constructs_lib._checks import quoted, texts
 from constructs_lib._state_machine import UNREACHABLE
 
 _OWN_LAYOUT: Final = f"{OWN_FOLDER}/"
@@ -104,7 +104,7 @@ def collect_silent_ends(
 
 
 def _keys(key_prefixes: Sequence[str]) -> list[dict[str, str]]:
-    if wild := [prefix for prefix in key_prefixes if "*" in prefix or not prefix]:
+    if wild := [prefix for prefix in texts("key_prefixes", key_prefixes) if "*" in prefix or not prefix]:
         raise ValueError(f"key_prefixes {quoted(wild)} are not prefixes: name them without '*'")
     keys = [key for prefix in key_prefixes or [""] for key in _keys_of_recordings(prefix)]
     if len(json.dumps(keys)) > _LONGEST_PATTERN - 300:

@@ -31,9 +31,9 @@ def add_vocabulary(
     Raises:
         ValueError: If a vocabulary is not one Deepgram takes, or too long for a parameter.
     """
+    common, vocabulary = options.keyterms, _checks.vocabularies(vocabulary)
     if DEFAULT_NAME in vocabulary:
         raise ValueError(f"{DEFAULT_NAME!r} is not a clinic: pass the words of all clinics as options.keyterms")
-    common = options.keyterms
     by_clinic = {DEFAULT_NAME: common} if common else {}
     by_clinic |= {clinic: tuple(dict.fromkeys((*common, *terms))) for clinic, terms in vocabulary.items() if terms}
     for clinic, terms in by_clinic.items():

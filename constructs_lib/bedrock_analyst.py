@@ -12,7 +12,7 @@ from aws_cdk import aws_iam as iam
 
 from callscribe.analysis.prices import ModelPrices
 from callscribe.analysis.settings import AnalystSettings
-from constructs_lib._checks import quoted, seconds_within
+from constructs_lib._checks import integer, quoted, seconds_within, text, texts
 
 # botocore, service model of `bedrock-runtime`, "ConversationalModelId", without routers, prompts and endpoints.
 _FOUNDATION_MODEL: Final = re.compile(r"[a-z0-9-]{1,63}\.[a-z0-9-]{1,63}(?:[.:][a-z0-9-]{1,63})*")
@@ -74,7 +74,9 @@ class BedrockAnalyst:
 
     def __post_init__(self) -> None:
         """Check everything that can be without a stack."""
-        for arn in self.foundation_models:
+        text("model", self.model)
+        texts("regions", self.regions)
+        for arn in texts("foundation_models", self.foundation_models):
             if not _FOUNDATION_MODEL_ARN.fullmatch(arn):
                 raise ValueError(
                     f"foundation_models {arn!r} is not the ARN of a foundation model: "
@@ -97,7 +99,7 @@ class BedrockAnalyst:
             ("max_input_tokens", self.max_input_tokens, _MOST_INPUT),
             ("max_output_tokens", self.max_output_tokens, _MOST_OUTPUT),
         ):
-            if not 1 <= value <= most:
+            if not 1 <= integer(name, value) <= most:
                 raise ValueError(f"{name} of {value} is out of range: choose 1 to {most}")
 
     @property

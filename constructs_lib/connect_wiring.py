@@ -44,11 +44,13 @@ class MediaStreamStorage:
 
     def __post_init__(self) -> None:
         """Check prefix and retention."""
-        if not _STREAM_PREFIX.fullmatch(self.prefix):
+        _checks.flag("configure of media_streams", self.configure)
+        if not _STREAM_PREFIX.fullmatch(_checks.text("prefix of media_streams", self.prefix)):
             raise ValueError(
                 f"prefix {self.prefix!r} of media_streams cannot begin the name of a stream: use 1 to 40 letters, "
                 "digits and dashes, without a dash first or last; Connect itself appends '-connect-{alias}-contact-'"
             )
+        _checks.duration("retention of media_streams", self.retention)
         if not 1 <= self.retention_hours <= _MOST_RETENTION_HOURS or self.retention.to_seconds() % 3600:
             raise ValueError(
                 f"retention {self.retention.to_human_string()} of media_streams is out of range: choose whole hours "
@@ -78,7 +80,7 @@ class RecordingStorage:
 
     def __post_init__(self) -> None:
         """Check prefix and key."""
-        if not _FOLDERS.fullmatch(self.prefix):
+        if not _FOLDERS.fullmatch(_checks.text("prefix of recordings", self.prefix)):
             raise ValueError(
                 f"prefix {self.prefix!r} of recordings is no folder: use letters, digits, '.', '_' and '-', with '/' "
                 "between folders and none at either end"

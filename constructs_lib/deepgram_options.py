@@ -10,13 +10,14 @@ from collections.abc import Mapping, Sequence
 from typing import Literal, get_args
 from urllib.parse import urlsplit
 
+import msgspec
 from aws_cdk import Annotations
 from constructs import IConstruct
 
 from callscribe.deepgram import catalogue
 from callscribe.deepgram.options import ParameterValue, Speakers, TranscriptionOptions, estimated_tokens
 from callscribe.deepgram.prices import DeepgramPrices
-from constructs_lib._checks import quoted
+from constructs_lib._checks import flag, integer, one_of, quoted, text, texts
 
 Region = Literal["us", "eu", "au", "in"]
 """Where Deepgram processes the audio."""
@@ -51,15 +52,15 @@ class DeepgramOptions(TranscriptionOptions, frozen=True, kw_only=True):
     """By which the cost of a transcript is reckoned. Default: the newest list, pay-as-you-go."""
 
     def __post_init__(self) -> None:
-        """Check every option against the others."""
+        """Check every option, and against the others."""
+        self._check_kinds()
         self._check_model_and_language()
         self._check_english_only()
         self._check_redact()
         self._check_extra("extra_parameters")
         self._check_extra("extra_stream_parameters")
         check_vocabulary(self.keyterms, model=self.model)
-        if self.speakers not in get_args(Speakers):
-            raise ValueError(f"speakers {self.speakers!r} is unknown: choose one of {quoted(get_args(Speakers))}")
+        one_of("speakers", self.speakers, get_args(Speakers))
         self._check_where()
         limit = self.max_parallel_requests
         if limit is not None and not _FEWEST_PARALLEL <= limit <= _MOST_PARALLEL:
@@ -73,6 +74,21 @@ class DeepgramOptions(TranscriptionOptions, frozen=True, kw_only=True):
                 "Deepgram allows your project"
             )
         super().__post_init__()
+
+    def _check_kinds(self) -> None:
+        """Check what the type of each option is: Python does not, nor does msgspec where a struct is made."""
+        for option in msgspec.structs.fields(type(self)):
+            name, value = option.name, getattr(self, option.name)
+            if isinstance(option.default, bool):
+                flag(name, value)
+            elif isinstance(option.default, tuple):
+                texts(name, value)
+            elif isinstance(option.default, str) or (name == "endpoint" and value is not None):
+                text(name, value)
+            elif name in ("max_parallel_requests", "max_parallel_streams") and value is not None:
+                integer(name, value)
+        if not isinstance(self.prices, DeepgramPrices):
+            raise ValueError(f"prices of {self.prices!r} are none: pass DeepgramPrices(...)")
 
     def _check_model_and_language(self) -> None:
         if not self.model or self.model != self.model.strip() or not self.model.isprintable():
@@ -160,12 +176,11 @@ class DeepgramOptions(TranscriptionOptions, frozen=True, kw_only=True):
 
     def annotate(self, scope: IConstruct) -> None:
         """Show :attr:`warnings` at synth, on the construct that uses the options."""
-        for number, text in enumerate(self.warnings):
-            Annotations.of(scope).add_warning_v2(f"callscribe:deepgram-options-{number}", text)
+        for number, warning in enumerate(self.warnings):
+            Annotations.of(scope).add_warning_v2(f"callscribe:deepgram-options-{number}", warning)
 
     def _check_where(self) -> None:
-        if self.region not in get_args(Region):
-            raise ValueError(f"region {self.region!r} is unknown: choose one of {quoted(get_args(Region))}")
+        one_of("region", self.region, get_args(Region))
         if self.endpoint is None:
             return
         if self.region != "us":

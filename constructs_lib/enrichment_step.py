@@ -9,7 +9,7 @@ from aws_cdk import Duration
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_stepfunctions as sfn
 
-from constructs_lib._checks import quoted, seconds_within
+from constructs_lib._checks import integer, one_of, seconds_within
 
 OnFailure = Literal["continue", "fail"]
 """What a failed enrichment does to its call."""
@@ -52,8 +52,7 @@ class EnrichmentStep:
         """Check the options."""
         if (self.function is None) == (self.states is None):
             raise ValueError("function or states: give an enrichment one of them")
-        if self.on_failure not in get_args(OnFailure):
-            raise ValueError(f"on_failure {self.on_failure!r} is unknown: choose one of {quoted(get_args(OnFailure))}")
+        one_of("on_failure", self.on_failure, get_args(OnFailure))
         seconds_within("timeout", self.timeout, at_least=Duration.seconds(1), at_most=Duration.hours(1))
-        if not 1 <= self.max_attempts <= _MOST_ATTEMPTS:
+        if not 1 <= integer("max_attempts", self.max_attempts) <= _MOST_ATTEMPTS:
             raise ValueError(f"max_attempts of {self.max_attempts} is out of range: choose 1 to {_MOST_ATTEMPTS}")

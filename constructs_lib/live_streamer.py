@@ -185,6 +185,7 @@ class LiveStreamer(Construct):
         )
         log_settings = LogSettings(key=self.key, retention=log_retention)
         self.secret = secret or DeepgramSecret(self, "DeepgramSecret").secret
+        _checks.check_secret(self, self.secret)
         self.vocabulary_path = self._vocabulary(vocabulary, vocabulary_path, options)
         self.bus = bus or events.EventBus(self, "Bus", description="Ends of live calls", kms_key=self.key)
         queues = LiveCallQueues(self, key=self.key, lease=limits.lease)

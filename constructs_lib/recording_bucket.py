@@ -22,9 +22,12 @@ class RecordingBucket(Construct):
         construct_id: Identifier, unique in *scope*. Part of the logical ids: renaming it replaces the bucket.
         key: Key that encrypts the recordings. Default: a new key with rotation on.
         access_logs: Bucket that server access logs go to. Default: a new bucket that keeps them for a year.
-        expire_after: Age at which a recording is deleted. Default: never. A recording that was overwritten or deleted
-            can be restored for 30 days.
+        expire_after: Age at which a recording is deleted, whole days. Default: never. A recording that was overwritten
+            or deleted can be restored for 30 days.
         removal_policy: What deleting the stack does to the recordings. Default: keep them.
+
+    Raises:
+        ValueError: If *expire_after* is not a number of whole days.
     """
 
     bucket: s3.Bucket

@@ -9,7 +9,7 @@ from aws_cdk import Duration
 
 from callscribe.contract import limits
 from callscribe.environments.functions import LiveTranscripts, OnNewVersion
-from constructs_lib._checks import quoted, seconds_within
+from constructs_lib._checks import integer, one_of, seconds_within
 
 # SQS keeps a message for 14 days at most, and a call must not vanish from the queue while its execution waits for it.
 _LONGEST_WAIT = Duration.days(13)
@@ -55,8 +55,7 @@ class RecordingPolicy:
             ("live_transcripts", self.live_transcripts, get_args(LiveTranscripts)),
             ("replies", self.replies, get_args(Replies)),
         ):
-            if value not in known:
-                raise ValueError(f"{name} {value!r} is unknown: choose one of {quoted(known)}")
+            one_of(name, value, known)
         seconds_within("live_patience", self.live_patience, at_least=Duration.minutes(1), at_most=Duration.days(1))
 
 
@@ -73,12 +72,15 @@ class RecordingLimits:
     max_wait: Duration = field(default_factory=lambda: Duration.days(1))
     """Longest wait for a transcription, the wait in the queue included, up to 13 days. Default: a day."""
     waiting_alarm_after: Duration = field(default_factory=lambda: Duration.hours(1))
-    """Wait of a call that raises an alarm. Default: an hour."""
+    """Wait of a call that raises an alarm, a minute to 13 days. Default: an hour."""
 
     def __post_init__(self) -> None:
         """Check every time."""
         seconds_within("max_duration", self.max_duration, at_least=Duration.seconds(1), at_most=_LONGEST_CALL)
         seconds_within("max_wait", self.max_wait, at_least=Duration.minutes(1), at_most=_LONGEST_WAIT)
+        seconds_within(
+            "waiting_alarm_after", self.waiting_alarm_after, at_least=Duration.minutes(1), at_most=_LONGEST_WAIT
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -101,7 +103,7 @@ class RequestLimits:
     def __post_init__(self) -> None:
         """Check every limit."""
         seconds_within("request_timeout", self.request_timeout, at_least=Duration.seconds(5), at_most=_LONGEST_REQUEST)
-        if not 1 <= self.max_attempts <= limits.MOST_ATTEMPTS:
+        if not 1 <= integer("max_attempts", self.max_attempts) <= limits.MOST_ATTEMPTS:
             raise ValueError(f"max_attempts of {self.max_attempts} is out of range: choose 1 to {limits.MOST_ATTEMPTS}")
         if self.max_retry_delay is not None:
             seconds_within(

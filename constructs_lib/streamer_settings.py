@@ -10,7 +10,7 @@ from aws_cdk import aws_ecs as ecs
 from aws_cdk import aws_lambda as lambda_
 
 from callscribe.contract import limits
-from constructs_lib._checks import seconds_within
+from constructs_lib._checks import check_architecture, integer, seconds_within, text
 from constructs_lib._python_code import DEFAULT_ARCHITECTURE
 
 # So many were measured to be more than one processor should have.
@@ -39,7 +39,10 @@ class Capacity:
 
     def __post_init__(self) -> None:
         """Check that the numbers go together."""
-        if not 1 <= self.slots_per_task <= _MOST_SLOTS:
+        integer("min_tasks", self.min_tasks)
+        if self.max_tasks is not None:
+            integer("max_tasks", self.max_tasks)
+        if not 1 <= integer("slots_per_task", self.slots_per_task) <= _MOST_SLOTS:
             raise ValueError(
                 f"slots_per_task of {self.slots_per_task} is out of range: choose 1 to {_MOST_SLOTS}, which keep one "
                 "processor busy, and more tasks for more calls"
@@ -92,7 +95,7 @@ class TaskSettings:
     """What the tasks of a live streamer run on, and where.
 
     Raises:
-        ValueError: If options exclude each other.
+        ValueError: If an option cannot be what it is meant to be, or options exclude each other.
     """
 
     architecture: lambda_.Architecture = DEFAULT_ARCHITECTURE
@@ -112,7 +115,12 @@ class TaskSettings:
     """Cluster to run in, in *vpc*. Scaling reads its Container Insights. Default: a new one."""
 
     def __post_init__(self) -> None:
-        """Check that the options go together."""
+        """Check each option, and that they go together."""
+        check_architecture(self.architecture)
+        if self.base_image is not None:
+            text("base_image", self.base_image)
+        if self.nat_gateways is not None:
+            integer("nat_gateways", self.nat_gateways)
         for clash, fix in (
             (
                 self.image is not None and self.base_image is not None,

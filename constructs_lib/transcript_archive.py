@@ -20,14 +20,14 @@ class TranscriptArchive(Construct):
         construct_id: Identifier, unique in *scope*. Part of the logical ids: renaming it replaces the bucket.
         key: Key that encrypts the objects. Default: a new key with rotation on.
         access_logs: Bucket that server access logs go to. Default: a new bucket that keeps them for a year.
-        expire_after: Age at which an object is deleted. Default: never.
+        expire_after: Age at which an object is deleted, whole days. Default: never.
         replies_expire_after: Age at which Deepgram's replies are deleted for good, whole days: they hold what
             ``redact`` leaves out of the transcripts. A call that failed can be repeated from its reply, and an older
             document rebuilt, for as long only; later, a redrive asks Deepgram again. Default: as *expire_after*.
         removal_policy: What deleting the stack does to the objects. Default: keep them.
 
     Raises:
-        ValueError: If *replies_expire_after* is not a number of whole days, or longer than *expire_after*.
+        ValueError: If an age is not a number of whole days, or *replies_expire_after* longer than *expire_after*.
     """
 
     bucket: s3.Bucket

@@ -9,7 +9,7 @@ from aws_cdk import aws_kms as kms
 from constructs import Construct
 
 from callscribe.contract.table_keys import CALL_INDEX, EXPIRY, LISTED_ATTRIBUTES, LISTING_INDEX
-from constructs_lib import _grants, _keys
+from constructs_lib import _checks, _grants, _keys
 
 
 class TranscriptTable(Construct):
@@ -25,7 +25,7 @@ class TranscriptTable(Construct):
         removal_policy: What deleting the stack does to the table. Default: keep it.
 
     Raises:
-        ValueError: If the stack has no region.
+        ValueError: If the stack has no region, or *point_in_time_recovery* is no bool.
     """
 
     table: dynamodb.TableV2
@@ -43,6 +43,7 @@ class TranscriptTable(Construct):
         removal_policy: RemovalPolicy = RemovalPolicy.RETAIN,
     ) -> None:
         super().__init__(scope, construct_id)
+        _checks.flag("point_in_time_recovery", point_in_time_recovery)
         if Token.is_unresolved(Stack.of(self).region):
             raise ValueError(
                 f"{self.node.path} needs a stack with a region, which CloudFormation wants beside the key of a table: "

@@ -66,7 +66,7 @@ class TranscriptionFunction(Construct):
         log_retention: How long logs are kept. Default: a year.
 
     Raises:
-        ValueError: If a vocabulary is not one Deepgram takes.
+        ValueError: If an option cannot be what it is meant to be; the message says what to do.
     """
 
     function: lambda_.Function
@@ -110,6 +110,7 @@ class TranscriptionFunction(Construct):
         self.options.annotate(self)
         self.key = key or _keys.own_key(self, removal_policy=RemovalPolicy.DESTROY, description="Logs")
         self.secret = secret or DeepgramSecret(self, "DeepgramSecret").secret
+        _checks.check_secret(self, self.secret)
         self.vocabulary_path = vocabulary_path(self)
         requests, functions = requests or RequestLimits(), functions or FunctionSettings()
         self.max_receives = 2 * requests.max_attempts + _SPARE_RECEIVES
@@ -139,7 +140,7 @@ class TranscriptionFunction(Construct):
             request_timeout_seconds=int(requests.request_timeout.to_seconds()),
             max_attempts=requests.max_attempts,
             max_retry_delay_seconds=None if retry_delay is None else int(retry_delay.to_seconds()),
-            channel_roles=dict(channel_roles or AMAZON_CONNECT_CHANNELS),
+            channel_roles=_checks.channel_roles(AMAZON_CONNECT_CHANNELS if channel_roles is None else channel_roles),
         )
         self._runtime_function.configure(self._environment)
         self._allow(table, archive)
@@ -192,7 +193,11 @@ class TranscriptionFunction(Construct):
             queue: Where the messages are.
             failed_calls: Where a message goes at once that cannot be read. Default: it comes back until the redrive
                 policy of *queue* takes it.
+
+        Raises:
+            ValueError: If the visibility timeout of *queue* is known and too short.
         """
+        _checks.check_visibility(queue, longer_than=self.timeout)
         self._environment = msgspec.structs.replace(
             self._environment,
             queue_url=queue.queue_url,

@@ -334,7 +334,9 @@ class TranscriptionWorkflow(Construct):
                 deepgram_prices=options.prices,
                 flags=self._flags,
                 rubric=self._rubric,
-                channel_roles=dict(channel_roles or AMAZON_CONNECT_CHANNELS),
+                channel_roles=_checks.channel_roles(
+                    AMAZON_CONNECT_CHANNELS if channel_roles is None else channel_roles
+                ),
                 transcript_retention_days=_checks.retention_days(retain_for),
             )
         )

@@ -1,0 +1,162 @@
+"""Options of any kind that pass Python but break calls: refused where they are given, by name and with the fix."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from aws_cdk import App, CfnParameter, Duration, Environment, Stack
+from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_secretsmanager as secretsmanager
+from aws_cdk import aws_sqs as sqs
+
+from constructs_lib import (
+    BedrockAnalyst,
+    Capacity,
+    ConnectWiring,
+    DeepgramOptions,
+    DeepgramSecret,
+    EnrichmentStep,
+    FunctionSettings,
+    MediaStreamStorage,
+    RecordingBucket,
+    RecordingLimits,
+    RequestLimits,
+    TaskSettings,
+    TranscriptArchive,
+    TranscriptTable,
+)
+from tests.constructs_lib.live_parts import new_streamer
+from tests.constructs_lib.parts import new_function, new_workflow
+
+TOKEN = CfnParameter(Stack(), "Given").value_as_string
+NUMBER = CfnParameter(Stack(), "Number", type="Number").value_as_number
+TIME = Duration.seconds(NUMBER)
+NODE = lambda_.Runtime.NODEJS_22_X
+FUNCTION = lambda_.Function.from_function_name(Stack(), "Mine", "mine")
+
+
+@pytest.mark.parametrize(
+    ("make", "options", "message"),
+    [
+        (DeepgramOptions, {"keyterms": "drug"}, r"keyterms of 'drug' is not a sequence of texts: pass \['drug'\]"),
+        (DeepgramOptions, {"keyterms": TOKEN}, r"keyterms of .* is not a sequence of texts: pass a list of them"),
+        (DeepgramOptions, {"keyterms": (1,)}, r"keyterms of 1 is not a text"),
+        (DeepgramOptions, {"tags": "dev"}, r"tags of 'dev' is not a sequence"),
+        (DeepgramOptions, {"redact": "pci"}, r"redact of 'pci' is not a sequence"),
+        (DeepgramOptions, {"language": "multi", "language_hint": "en"}, r"language_hint of 'en' is not a sequence"),
+        (DeepgramOptions, {"summarize": "false"}, r"summarize of 'false' is not a bool: pass True or False"),
+        (DeepgramOptions, {"mip_opt_out": 0}, r"mip_opt_out of 0 is not a bool"),
+        (DeepgramOptions, {"model": TOKEN}, r"model is known only once something is deployed"),
+        (DeepgramOptions, {"language": None}, r"language of None is not a text"),
+        (DeepgramOptions, {"endpoint": TOKEN}, r"endpoint is known only once something is deployed"),
+        (DeepgramOptions, {"max_parallel_requests": "5"}, r"max_parallel_requests of '5' is not an integer"),
+        (
+            DeepgramOptions,
+            {"max_parallel_streams": NUMBER},
+            r"max_parallel_streams (of .* is not an int|is known only)",
+        ),
+        (DeepgramOptions, {"prices": "list"}, r"prices of 'list' are none: pass DeepgramPrices"),
+        (BedrockAnalyst, {"model": TOKEN}, r"model is known only once something is deployed"),
+        (BedrockAnalyst, {"model": "a.b", "regions": "eu-west-1"}, r"regions of 'eu-west-1' is not a sequence"),
+        (BedrockAnalyst, {"model": "a.b", "foundation_models": "arn"}, r"foundation_models of 'arn' is not a sequence"),
+        (BedrockAnalyst, {"model": "a.b", "max_attempts": "3"}, r"max_attempts of '3' is not an integer"),
+        (RequestLimits, {"max_attempts": True}, r"max_attempts of True is not an integer"),
+        (RequestLimits, {"request_timeout": 600}, r"request_timeout of 600 is not a Duration"),
+        (RequestLimits, {"request_timeout": TIME}, r"request_timeout is known only once something is deployed"),
+        (RecordingLimits, {"waiting_alarm_after": Duration.seconds(0)}, r"waiting_alarm_after of 0 .* out of range"),
+        (EnrichmentStep, {"function": FUNCTION, "max_attempts": 1.5}, r"max_attempts of 1.5 is not an integer"),
+        (Capacity, {"slots_per_task": "100"}, r"slots_per_task of '100' is not an integer"),
+        (Capacity, {"max_tasks": 2.5}, r"max_tasks of 2.5 is not an integer"),
+        (MediaStreamStorage, {"configure": "no"}, r"configure of media_streams of 'no' is not a bool"),
+        (MediaStreamStorage, {"prefix": TOKEN}, r"prefix of media_streams is known only once"),
+        (
+            FunctionSettings,
+            {"runtime": lambda_.Runtime.PYTHON_3_10},
+            r"runtime 'python3.10' cannot run the functions, .*PYTHON_3_11",
+        ),
+        (FunctionSettings, {"runtime": NODE}, r"runtime 'nodejs22.x' cannot run the functions"),
+        (FunctionSettings, {"architecture": lambda_.Architecture.custom("mips")}, r"architecture 'mips' is unknown"),
+        (TaskSettings, {"architecture": lambda_.Architecture.custom("mips")}, r"architecture 'mips' is unknown"),
+        (TaskSettings, {"base_image": TOKEN}, r"base_image is known only once something is deployed"),
+    ],
+)
+def test_a_value_object_refuses_a_value_of_another_kind(
+    make: Callable[..., Any], options: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(ValueError, match=message):
+        make(**options)
+
+
+@pytest.mark.parametrize(
+    ("make", "options", "message"),
+    [
+        (new_workflow, {"key_prefixes": "recordings/"}, r"key_prefixes of 'recordings/' is not .* \['recordings/'\]"),
+        (new_workflow, {"key_prefixes": [TOKEN]}, r"key_prefixes is known only once something is deployed"),
+        (new_workflow, {"retain_for": Duration.days(0)}, r"retain_for of 0 days is out of range: choose whole days"),
+        (new_workflow, {"retain_for": Duration.hours(36)}, r"retain_for of 36 hours|retain_for of 1 day 12 hours"),
+        (new_workflow, {"channel_roles": {0: "agent", 1: "doctor"}}, r"channel_roles\[1\] 'doctor' is unknown"),
+        (new_function, {"channel_roles": {5: "agent"}}, r"channel_roles has no channel 5: choose 0, the left one"),
+        (new_function, {"channel_roles": {}}, r"channel_roles of {} is not a mapping"),
+        (new_function, {"vocabulary": {"main": "glaucoma"}}, r"vocabulary\['main'\] of 'glaucoma' is not a sequence"),
+        (new_function, {"vocabulary": {TOKEN: ["word"]}}, r"clinic id of vocabulary is known only once"),
+        (new_streamer, {"vocabulary": ["glaucoma"]}, r"vocabulary of \['glaucoma'\] is not a mapping"),
+        (new_streamer, {"retain_for": 30}, r"retain_for of 30 is not a Duration"),
+    ],
+)
+def test_a_construct_refuses_a_value_of_another_kind(
+    stack: Stack, make: Callable[..., Any], options: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(ValueError, match=message):
+        make(stack, **options)
+
+
+@pytest.mark.parametrize("make", [RecordingBucket, TranscriptArchive])
+@pytest.mark.parametrize("age", [Duration.hours(36), Duration.days(0), TIME])
+def test_objects_expire_after_whole_days(stack: Stack, make: Callable[..., Any], age: Duration) -> None:
+    with pytest.raises(ValueError, match="expire_after"):
+        make(stack, "Bucket", expire_after=age)
+
+
+def test_the_table_takes_no_text_for_a_bool(stack: Stack) -> None:
+    with pytest.raises(ValueError, match="point_in_time_recovery of 'false' is not a bool"):
+        TranscriptTable(stack, "Table", point_in_time_recovery="false")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("visible_after", [None, Duration.minutes(12)])
+def test_a_message_must_stay_hidden_while_it_is_in_work(stack: Stack, visible_after: Duration | None) -> None:
+    queue = sqs.Queue(stack, "Mine", visibility_timeout=visible_after)
+    with pytest.raises(ValueError, match=r"visibility timeout of Test/Mine is \d+ seconds, .*: set visibility_timeout"):
+        new_function(stack).consume(queue)
+
+
+def test_a_queue_that_is_not_known_is_believed(stack: Stack) -> None:
+    arn = "arn:aws:sqs:eu-central-1:111122223333:mine"
+    new_function(stack).consume(sqs.Queue.from_queue_arn(stack, "Mine", arn))
+
+
+@pytest.mark.parametrize("make", [new_function, new_streamer])
+def test_a_secret_of_another_region_is_refused(stack: Stack, make: Callable[..., Any]) -> None:
+    arn = "arn:aws:secretsmanager:us-east-1:111122223333:secret:deepgram-AbCdEf"
+    secret = secretsmanager.Secret.from_secret_complete_arn(stack, "Mine", arn)
+    with pytest.raises(ValueError, match="secret is in us-east-1 and this stack in eu-central-1: replicate it"):
+        make(stack, secret=secret)
+
+
+def test_a_secret_of_another_regions_stack_is_refused() -> None:
+    app = App()
+    here, there = (Stack(app, region, env=Environment(region=region)) for region in ("eu-central-1", "us-east-1"))
+    with pytest.raises(ValueError, match="secret is in us-east-1 and this stack in eu-central-1"):
+        new_function(here, secret=DeepgramSecret(there, "Deepgram").secret)
+
+
+def test_an_instance_that_is_deployed_with_the_stack_is_believed(stack: Stack) -> None:
+    streamer = new_streamer(stack, instance_arn=CfnParameter(stack, "Instance").value_as_string)
+    ConnectWiring(
+        stack,
+        "Wiring",
+        instance_arn=CfnParameter(stack, "Same").value_as_string,
+        start_function=streamer.start_function,
+        end_function=streamer.end_function,
+    )
