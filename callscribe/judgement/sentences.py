@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache
 from itertools import pairwise
 from re import Match, Pattern
 from typing import Final
@@ -11,6 +12,11 @@ from callscribe.conversation.clauses import Token, denials, english, words_said
 _MOST_CLAUSE_WORDS: Final = 15
 _OPENS_CLAUSE: Final = frozenset(("so", "then", "while"))  # beside the language's joins
 _ENDS: Final = (".", "?", "!", ";")
+
+
+@cache
+def _clause_openers() -> frozenset[str]:
+    return _OPENS_CLAUSE.union(english().file.joins)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,10 +42,9 @@ class Sentence:
         self.words: Sequence[str] = [token.word for token in said]
         self.text = " ".join(self.words)
         self.question = said[-1].mark == "?" if asks is None else asks.search(self.text) is not None
+        opens = _clause_openers()
         self._clause_starts = {0} | {
-            index
-            for index, token in enumerate(said)
-            if index and (said[index - 1].mark or token.word in _OPENS_CLAUSE or token.word in english().file.joins)
+            index for index in range(1, len(said)) if said[index - 1].mark or said[index].word in opens
         }
 
     @property
