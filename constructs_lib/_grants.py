@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Literal
 
-from aws_cdk import Stack
 from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
@@ -68,15 +67,17 @@ def allow_key(
         grantee=grantee,
         actions=["kms:Decrypt", "kms:GenerateDataKey"] if write else ["kms:Decrypt"],
         resource_arns=[key.key_arn],
-        conditions={"StringEquals": {"kms:ViaService": f"{service}.{Stack.of(key).region}.amazonaws.com"}},
+        # The key's region, which for an imported one is that of its ARN, not that of the stack it is named in.
+        conditions={"StringEquals": {"kms:ViaService": f"{service}.{key.env.region}.amazonaws.com"}},
     )
 
 
 def allow_secret(grantee: iam.IGrantable, secret: secretsmanager.ISecret) -> iam.Grant:
     """Allow reading *secret*, and the use of its key that goes with it."""
-    grant = iam.Grant.add_to_principal(
-        grantee=grantee, actions=["secretsmanager:GetSecretValue"], resource_arns=[secret.secret_arn]
-    )
+    # Secrets Manager ends the ARN of a secret with six characters, which one imported by name or partial ARN is known
+    # without (AWS Secrets Manager User Guide, "Secret ARN").
+    arn = secret.secret_full_arn or f"{secret.secret_arn}-??????"
+    grant = iam.Grant.add_to_principal(grantee=grantee, actions=["secretsmanager:GetSecretValue"], resource_arns=[arn])
     key = secret.encryption_key
     return grant.combine(allow_key(grantee, key, "secretsmanager", write=False)) if key else grant
 

@@ -57,12 +57,11 @@ def add_vocabulary(
 
 
 def allow_vocabulary(role: iam.Role, path: str) -> None:
-    """Allow *role* to read the vocabularies below *path*."""
+    """Allow *role* to read the vocabularies below *path*, which begins with a slash."""
     parameters = Stack.of(role).format_arn(
         service="ssm",
-        resource="parameter",
-        resource_name=f"{path.removeprefix('/')}*",
-        arn_format=ArnFormat.SLASH_RESOURCE_NAME,
+        resource=f"parameter{path}*",
+        arn_format=ArnFormat.NO_RESOURCE_NAME,
     )
     iam.Grant.add_to_principal(grantee=role, actions=["ssm:GetParameter"], resource_arns=[parameters])
     _nag.acknowledge_wildcards(

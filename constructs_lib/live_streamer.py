@@ -255,6 +255,8 @@ class LiveStreamer(Construct):
         if path is not None:
             if vocabulary is not None:
                 raise ValueError("vocabulary and vocabulary_path: drop one of them")
+            if not Token.is_unresolved(path) and not (path.startswith("/") and path.endswith("/")):
+                raise ValueError(f"vocabulary_path {path!r} is not a path of parameters: begin and end it with '/'")
             return path
         path = _vocabulary.vocabulary_path(self)
         _vocabulary.add_vocabulary(self, path, vocabulary or {}, options=options)
