@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import cast
 
 from aws_cdk import Duration, RemovalPolicy
+from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
 from constructs_lib._checks import whole_days
+from constructs_lib._keys import same_account
 from constructs_lib._nag import acknowledge
 
 
@@ -47,9 +50,8 @@ def private_bucket(
             *lifecycle_rules,
         ],
         removal_policy=removal_policy,
-        server_access_logs_bucket=access_logs,
-        server_access_logs_prefix=f"{scope.node.id}/",
     )
+    _deliver_access_logs(bucket, access_logs, prefix=f"{scope.node.id}/")
     acknowledge(
         bucket,
         {
@@ -58,6 +60,25 @@ def private_bucket(
         },
     )
     return bucket
+
+
+def _deliver_access_logs(bucket: s3.Bucket, access_logs: s3.IBucket, *, prefix: str) -> None:
+    """Have S3 log who reaches *bucket*, by the policy of *access_logs*.
+
+    ``server_access_logs_bucket=`` would open it by an ACL instead where the app has not set the feature flag
+    ``@aws-cdk/aws-s3:serverAccessLogsUseBucketPolicy``.
+    """
+    cast(s3.CfnBucket, bucket.node.default_child).logging_configuration = s3.CfnBucket.LoggingConfigurationProperty(
+        destination_bucket_name=access_logs.bucket_name, log_file_prefix=prefix
+    )
+    access_logs.add_to_resource_policy(
+        iam.PolicyStatement(
+            actions=["s3:PutObject"],
+            principals=[iam.ServicePrincipal("logging.s3.amazonaws.com")],
+            resources=[access_logs.arn_for_objects(f"{prefix}*")],
+            conditions={**same_account(), "ArnLike": {"aws:SourceArn": bucket.bucket_arn}},
+        )
+    )
 
 
 def access_log_bucket(scope: Construct, *, removal_policy: RemovalPolicy) -> s3.Bucket:

@@ -15,6 +15,11 @@ def own_key(scope: Construct, *, removal_policy: RemovalPolicy, description: str
     return kms.Key(scope, "Key", description=description, enable_key_rotation=True, removal_policy=removal_policy)
 
 
+def service_of_account(service: str) -> iam.ServicePrincipal:
+    """Return the principal by which an AWS service takes a role for this account only."""
+    return iam.ServicePrincipal(service, conditions=same_account())
+
+
 def same_account() -> dict[str, dict[str, str]]:
     """Condition under which a service acts for this account only."""
     return {"StringEquals": {"aws:SourceAccount": Aws.ACCOUNT_ID}}

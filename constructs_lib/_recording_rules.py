@@ -6,6 +6,7 @@ import json
 from collections.abc import Sequence
 from typing import Final
 
+import jsii
 from aws_cdk import Duration
 from aws_cdk import aws_events as events
 from aws_cdk import aws_events_targets as targets
@@ -16,7 +17,7 @@ from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
 
 from callscribe.recordings.keys import AUDIO_EXTENSIONS, CONNECT_FOLDER, OWN_FOLDER
-from constructs_lib import _nag
+from constructs_lib import _keys, _nag
 from constructs_lib._checks import quoted, texts
 from constructs_lib._state_machine import UNREACHABLE
 
@@ -59,7 +60,7 @@ def start_on_recordings(
         event_pattern=events.EventPattern(
             source=["aws.s3"],
             detail_type=["Object Created"],
-            detail={"bucket": {"name": [recordings.bucket_name]}, "object": {"key": _keys(key_prefixes)}},
+            detail={"bucket": {"name": [recordings.bucket_name]}, "object": {"key": _key_patterns(key_prefixes)}},
         ),
     )
     role = iam.Role(scope, "RuleRole", assumed_by=iam.ServicePrincipal("events.amazonaws.com"))
@@ -92,18 +93,42 @@ def collect_silent_ends(
                 "$or": [{"status": ["ABORTED", "TIMED_OUT"]}, {"status": ["FAILED"], "error": _SILENT}],
             },
         ),
-        targets=[
-            targets.SqsQueue(
-                failed_calls,
-                dead_letter_queue=stranded_calls,
-                retry_attempts=_MOST_DELIVERIES,
-                max_event_age=_LONGEST_DELIVERY,
-            )
-        ],
+        targets=[_FailedCalls(failed_calls, stranded_calls)],
     )
 
 
-def _keys(key_prefixes: Sequence[str]) -> list[dict[str, str]]:
+@jsii.implements(events.IRuleTarget)
+class _FailedCalls:
+    """A queue as a rule's target, which only that rule may write to.
+
+    CDK's own leaves an encrypted queue open to EventBridge of every account where the app has not set the feature flag
+    ``@aws-cdk/aws-events:eventsTargetQueueSameAccount``, and the key with it.
+    """
+
+    def __init__(self, queue: sqs.IQueue, dead_letters: sqs.IQueue) -> None:
+        self._queue, self._dead_letters = queue, dead_letters
+
+    def bind(self, rule: events.IRule, id: str | None = None) -> events.RuleTargetConfig:  # noqa: A002, ARG002
+        for queue in (self._queue, self._dead_letters):
+            queue.add_to_resource_policy(
+                iam.PolicyStatement(
+                    actions=["sqs:SendMessage"],
+                    principals=[iam.ServicePrincipal("events.amazonaws.com")],
+                    resources=[queue.queue_arn],
+                    conditions={**_keys.same_account(), "ArnEquals": {"aws:SourceArn": rule.rule_arn}},
+                )
+            )
+        return events.RuleTargetConfig(
+            arn=self._queue.queue_arn,
+            dead_letter_config=events.CfnRule.DeadLetterConfigProperty(arn=self._dead_letters.queue_arn),
+            retry_policy=events.CfnRule.RetryPolicyProperty(
+                maximum_event_age_in_seconds=int(_LONGEST_DELIVERY.to_seconds()),
+                maximum_retry_attempts=_MOST_DELIVERIES,
+            ),
+        )
+
+
+def _key_patterns(key_prefixes: Sequence[str]) -> list[dict[str, str]]:
     if wild := [prefix for prefix in texts("key_prefixes", key_prefixes) if "*" in prefix or not prefix]:
         raise ValueError(f"key_prefixes {quoted(wild)} are not prefixes: name them without '*'")
     keys = [key for prefix in key_prefixes or [""] for key in _keys_of_recordings(prefix)]

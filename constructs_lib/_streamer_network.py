@@ -8,7 +8,7 @@ from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_iam as iam
 from constructs import Construct
 
-from constructs_lib import _nag
+from constructs_lib import _keys, _nag
 from constructs_lib._logs import LogSettings
 
 _ZONES = 2
@@ -55,7 +55,7 @@ def streamer_vpc(scope: Construct, *, nat_gateways: int | None, logs: LogSetting
 
 def _flow_logs(vpc: ec2.Vpc, logs: LogSettings) -> None:
     group = logs.group(vpc, "FlowLogGroup")
-    role = iam.Role(vpc, "FlowLogRole", assumed_by=iam.ServicePrincipal("vpc-flow-logs.amazonaws.com"))
+    role = iam.Role(vpc, "FlowLogRole", assumed_by=_keys.service_of_account("vpc-flow-logs.amazonaws.com"))
     vpc.add_flow_log("FlowLog", destination=ec2.FlowLogDestination.to_cloud_watch_logs(group, role))
     _nag.acknowledge(role, _nag.INLINE_POLICY)
 

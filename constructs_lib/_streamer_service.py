@@ -15,7 +15,7 @@ from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
 from callscribe.environments.streamer import StreamerEnvironment
-from constructs_lib import _nag
+from constructs_lib import _keys, _nag
 from constructs_lib._logs import LogSettings
 from constructs_lib.streamer_settings import Capacity
 
@@ -78,7 +78,7 @@ class StreamerService(Construct):
     ) -> None:
         super().__init__(scope, construct_id)
         self._cluster = cluster
-        self.role = iam.Role(self, "TaskRole", assumed_by=iam.ServicePrincipal("ecs-tasks.amazonaws.com"))
+        self.role = iam.Role(self, "TaskRole", assumed_by=_keys.service_of_account("ecs-tasks.amazonaws.com"))
         self.task_definition = ecs.FargateTaskDefinition(
             self,
             "Task",
@@ -115,7 +115,7 @@ class StreamerService(Construct):
         )
 
     def _execution_role(self, image: ecs.ContainerImage) -> iam.Role:
-        role = iam.Role(self, "ExecutionRole", assumed_by=iam.ServicePrincipal("ecs-tasks.amazonaws.com"))
+        role = iam.Role(self, "ExecutionRole", assumed_by=_keys.service_of_account("ecs-tasks.amazonaws.com"))
         _nag.acknowledge(role, _nag.INLINE_POLICY)
         if isinstance(image, ecs.AssetImage | ecs.EcrImage):
             _nag.acknowledge_wildcards(

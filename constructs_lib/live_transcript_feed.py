@@ -118,7 +118,7 @@ class LiveTranscriptFeed(Construct):
         self.realtime_url = f"wss://{self.api.realtime_dns}/event/realtime"
 
     def _add_logs(self, retention: logs.RetentionDays) -> None:
-        role = iam.Role(self, "LogRole", assumed_by=iam.ServicePrincipal("appsync.amazonaws.com"))
+        role = iam.Role(self, "LogRole", assumed_by=_keys.service_of_account("appsync.amazonaws.com"))
         # `log_config=` would bring a custom resource, its function and its role. More than errors would log the words.
         cast(appsync.CfnApi, self.api.node.default_child).add_property_override(
             "EventConfig.LogConfig", {"CloudWatchLogsRoleArn": role.role_arn, "LogLevel": "ERROR"}

@@ -462,7 +462,7 @@ class TranscriptionWorkflow(Construct):
     ) -> sfn.StateMachine:
         # The log group, too, is named after the machine.
         name = Names.unique_resource_name(self, separator="-", max_length=80)
-        role = iam.Role(self, "Role", assumed_by=iam.ServicePrincipal("states.amazonaws.com"))
+        role = iam.Role(self, "Role", assumed_by=_keys.service_of_account("states.amazonaws.com"))
         if self._table.encryption_key:
             _grants.allow_key(role, self._table.encryption_key, "dynamodb", write=True)
         machine = sfn.StateMachine(

@@ -1,0 +1,113 @@
+"""The constructs in an app that is not ours: with none of the CDK's feature flags, and with all of them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from aws_cdk import App, Environment, Stack
+
+from constructs_lib import (
+    ConnectWiring,
+    LiveStreamer,
+    LiveTranscriptFeed,
+    TranscriptionWorkflow,
+)
+from tests.conftest import FLAGS, REGION
+from tests.constructs_lib.parts import Surroundings
+
+INSTANCE = "arn:aws:connect:eu-central-1:111122223333:instance/12345678-1234-1234-1234-123456789012"
+# Conditions by which a service acts for this account alone: by its number, by the ARN of something of it, or by the
+# encryption context that holds such an ARN.
+NARROW = ("aws:SourceAccount", "aws:SourceArn", "kms:EncryptionContext:aws:logs:arn")
+CONFUSABLE = ("ecs-tasks.amazonaws.com", "vpc-flow-logs.amazonaws.com", "states.amazonaws.com", "appsync.amazonaws.com")
+
+
+def everything(stack: Stack) -> None:
+    around = Surroundings.of(stack)
+    shared: dict[str, Any] = {
+        "table": around.table.table,
+        "archive": around.archive.bucket,
+        "secret": around.secret.secret,
+    }
+    workflow = TranscriptionWorkflow(stack, "Workflow", recordings=around.recordings.bucket, **shared)
+    feed = LiveTranscriptFeed(stack, "Feed")
+    streamer = LiveStreamer(stack, "Live", stream_prefix="callscribe", feed=feed, bus=workflow.bus, **shared)
+    ConnectWiring(
+        stack,
+        "Wiring",
+        instance_arn=INSTANCE,
+        start_function=streamer.start_function,
+        end_function=streamer.end_function,
+    )
+
+
+def template_of(flags: dict[str, Any]) -> dict[str, Any]:
+    app = App(context={**flags, "aws:cdk:bundling-stacks": []}, builtin_cloud_formation_validation=False)
+    stack = Stack(app, "Foreign", env=Environment(region=REGION))
+    everything(stack)
+    found: dict[str, Any] = app.synth().get_stack_by_name("Foreign").template
+    return found
+
+
+@pytest.fixture(scope="module", params=[{}, FLAGS], ids=["no flags", "all flags"])
+def resources(request: pytest.FixtureRequest) -> dict[str, Any]:
+    found: dict[str, Any] = template_of(request.param)["Resources"]
+    return found
+
+
+def statements_for_services(resources: dict[str, Any]) -> Iterator[tuple[str, str, str]]:
+    """Logical id, service and conditions of each statement of a resource policy that lets a service in."""
+    for logical_id, resource in resources.items():
+        properties = resource.get("Properties", {})
+        policy = properties.get("KeyPolicy") or properties.get("PolicyDocument") or {}
+        for statement in policy.get("Statement", ()):
+            principal = statement.get("Principal")
+            if statement["Effect"] == "Allow" and isinstance(principal, dict) and "Service" in principal:
+                yield logical_id, json.dumps(principal["Service"]), json.dumps(statement.get("Condition", {}))
+
+
+def test_a_service_is_let_in_for_this_account_alone(resources: dict[str, Any]) -> None:
+    found = list(statements_for_services(resources))
+    assert {service for _, service, _ in found} >= {'"events.amazonaws.com"', '"logging.s3.amazonaws.com"'}
+    assert not [
+        (logical_id, service)
+        for logical_id, service, condition in found
+        if not any(narrow in condition for narrow in NARROW)
+    ]
+
+
+def test_the_failed_calls_take_events_of_our_rules_in_this_account_alone(resources: dict[str, Any]) -> None:
+    found = [
+        condition
+        for logical_id, service, condition in statements_for_services(resources)
+        if service == '"events.amazonaws.com"' and resources[logical_id]["Type"] == "AWS::SQS::QueuePolicy"
+    ]
+    assert found
+    assert all("aws:SourceArn" in condition for condition in found)
+
+
+def test_no_bucket_is_opened_by_an_acl(resources: dict[str, Any]) -> None:
+    buckets = [resource["Properties"] for resource in resources.values() if resource["Type"] == "AWS::S3::Bucket"]
+    assert len(buckets) == 3
+    assert not [bucket for bucket in buckets if "AccessControl" in bucket or "OwnershipControls" in bucket]
+
+
+@pytest.mark.parametrize("service", CONFUSABLE)
+def test_a_role_is_taken_for_this_account_alone(resources: dict[str, Any], service: str) -> None:
+    trusts = [
+        statement
+        for resource in resources.values()
+        if resource["Type"] == "AWS::IAM::Role"
+        for statement in resource["Properties"]["AssumeRolePolicyDocument"]["Statement"]
+        if statement.get("Principal") == {"Service": service}
+    ]
+    assert trusts
+    for trust in trusts:
+        assert trust["Condition"] == {"StringEquals": {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}}
+
+
+def test_there_is_no_custom_resource(resources: dict[str, Any]) -> None:
+    assert not [kind for kind in (one["Type"] for one in resources.values()) if kind.startswith("Custom")]
