@@ -14,6 +14,7 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_sqs as sqs
 from aws_cdk import aws_stepfunctions as sfn
+from aws_cdk.interfaces.aws_events import IRuleRef
 from constructs import Construct
 
 from callscribe.recordings.keys import AUDIO_EXTENSIONS, CONNECT_FOLDER, OWN_FOLDER
@@ -108,14 +109,14 @@ class _FailedCalls:
     def __init__(self, queue: sqs.IQueue, dead_letters: sqs.IQueue) -> None:
         self._queue, self._dead_letters = queue, dead_letters
 
-    def bind(self, rule: events.IRule, id: str | None = None) -> events.RuleTargetConfig:  # noqa: A002, ARG002
+    def bind(self, rule: IRuleRef, id: str | None = None) -> events.RuleTargetConfig:  # noqa: A002, ARG002
         for queue in (self._queue, self._dead_letters):
             queue.add_to_resource_policy(
                 iam.PolicyStatement(
                     actions=["sqs:SendMessage"],
                     principals=[iam.ServicePrincipal("events.amazonaws.com")],
                     resources=[queue.queue_arn],
-                    conditions={**_keys.same_account(), "ArnEquals": {"aws:SourceArn": rule.rule_arn}},
+                    conditions={**_keys.same_account(), "ArnEquals": {"aws:SourceArn": rule.rule_ref.rule_arn}},
                 )
             )
         return events.RuleTargetConfig(
