@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import jsii
-from aws_cdk import Duration, Names
+from aws_cdk import Duration
 from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_iam as iam
@@ -16,6 +16,7 @@ from constructs import Construct, IValidation
 from callscribe.environments.functions import FunctionEnvironment, powertools_variables
 from constructs_lib import _grants, _nag
 from constructs_lib._logs import LogSettings
+from constructs_lib._names import account_wide_name
 from constructs_lib._python_code import runtime_code
 from constructs_lib.function_settings import FunctionSettings
 
@@ -88,7 +89,7 @@ class RuntimeFunction(Construct):
         self.node.add_validation(self)
         settings = shared.settings
         self.timeout = timeout
-        self.service = Names.unique_resource_name(self, separator="-", max_length=80)
+        self.service = account_wide_name(self, max_length=80)
         self.role = iam.Role(self, "Role", assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"))
         log_group = shared.logs.group(self, "Logs")
         self.function = lambda_.Function(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 import msgspec
-from aws_cdk import ArnFormat, Duration, Names, Stack
+from aws_cdk import ArnFormat, Duration, Stack
 from aws_cdk import aws_events as events
 from aws_cdk import aws_events_targets as targets
 from aws_cdk import aws_iam as iam
@@ -18,6 +18,7 @@ from callscribe.recordings.clinics import ClinicRules
 from constructs_lib import _checks, _clinics, _grants, _keys
 from constructs_lib._functions import RuntimeFunction, SharedByFunctions
 from constructs_lib._live_grants import allow_live_items
+from constructs_lib._names import account_wide_name
 
 # Of a healthy call, too: one for every hand-over, two for every streamer that dies with it. What fails otherwise is
 # counted by the streamers; this bounds how often a call can take its streamer down.
@@ -45,7 +46,7 @@ class LiveCallQueues:
 
     def __init__(self, scope: Construct, *, key: kms.IKey, lease: Duration) -> None:
         # The two name each other, which CloudFormation takes only if it need not create one to know its name.
-        name = Names.unique_resource_name(scope, separator="-", max_length=80)
+        name = account_wide_name(scope, max_length=80)
         arn = Stack.of(scope).format_arn(service="sqs", resource=name, arn_format=ArnFormat.NO_RESOURCE_NAME)
         # EventBridge sends events here that it could not hand to a function.
         _keys.allow_service(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from aws_cdk import Annotations, Names, Stack
+from aws_cdk import Annotations, Stack
 from aws_cdk import aws_applicationautoscaling as autoscaling
 from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_ec2 as ec2
@@ -17,6 +17,7 @@ from constructs_lib import _grants, _nag, _vocabulary
 from constructs_lib._live_grants import MediaStreams, allow_events, allow_live_items
 from constructs_lib._live_intake import LiveCallQueues
 from constructs_lib._logs import LogSettings
+from constructs_lib._names import account_wide_name
 from constructs_lib._streamer_image import streamer_image
 from constructs_lib._streamer_network import streamer_security_group, streamer_vpc
 from constructs_lib._streamer_service import StreamerService, streamer_cluster
@@ -73,7 +74,7 @@ class LiveService:
         logs: LogSettings,
         retention_days: int | None,
     ) -> None:
-        self.name = Names.unique_resource_name(scope, separator="-", max_length=80)
+        self.name = account_wide_name(scope, max_length=80)
         self.vpc = tasks.vpc or streamer_vpc(scope, nat_gateways=tasks.nat_gateways, logs=logs)
         self.cluster = tasks.cluster or streamer_cluster(scope, self.vpc)
         self.tasks = StreamerService(

@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 
-from aws_cdk import ArnFormat, Names, Stack
+from aws_cdk import ArnFormat, Stack
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_ssm as ssm
 from constructs import Construct
 
 from callscribe.vocabulary import DEFAULT_NAME
 from constructs_lib import _checks, _nag
+from constructs_lib._names import account_wide_name
 from constructs_lib.deepgram_options import DeepgramOptions, check_vocabulary
 
 # A standard parameter (AWS: "Managing parameter tiers").
@@ -20,7 +21,7 @@ _PARAMETER_BYTES = 4096
 
 def vocabulary_path(scope: Construct) -> str:
     """Path of the vocabularies of *scope*, unique in the account."""
-    return f"/callscribe/{Names.unique_resource_name(scope, separator='-', max_length=80)}/vocabulary/"
+    return f"/callscribe/{account_wide_name(scope, max_length=80)}/vocabulary/"
 
 
 def add_vocabulary(

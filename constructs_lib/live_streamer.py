@@ -47,6 +47,7 @@ from constructs_lib._live_monitoring import LiveMetrics
 from constructs_lib._live_service import LiveService
 from constructs_lib._live_store import LiveStore
 from constructs_lib._logs import LogSettings
+from constructs_lib._names import account_wide_name
 from constructs_lib._urgent_calls import on_urgent_call
 from constructs_lib.deepgram_options import DeepgramOptions
 from constructs_lib.deepgram_secret import DeepgramSecret
@@ -187,7 +188,13 @@ class LiveStreamer(Construct):
         self.secret = secret or DeepgramSecret(self, "DeepgramSecret").secret
         _checks.check_secret(self, self.secret)
         self.vocabulary_path = self._vocabulary(vocabulary, vocabulary_path, options)
-        self.bus = bus or events.EventBus(self, "Bus", description="Ends of live calls", kms_key=self.key)
+        self.bus = bus or events.EventBus(
+            self,
+            "Bus",
+            event_bus_name=account_wide_name(self, max_length=80),
+            description="Ends of live calls",
+            kms_key=self.key,
+        )
         queues = LiveCallQueues(self, key=self.key, lease=limits.lease)
         self.queue, self.failed_calls = queues.calls, queues.failed_calls
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import cast
 
 import jsii
-from aws_cdk import IStableStringProducer, Lazy, Names, RemovalPolicy, Stack
+from aws_cdk import IStableStringProducer, Lazy, RemovalPolicy, Stack
 from aws_cdk import aws_appsync as appsync
 from aws_cdk import aws_cognito as cognito
 from aws_cdk import aws_iam as iam
@@ -18,6 +18,7 @@ from constructs import Construct
 from callscribe.contract.identifiers import FEED_NAMESPACE
 from constructs_lib import _checks, _keys, _nag
 from constructs_lib._logs import LogSettings
+from constructs_lib._names import account_wide_name
 
 _HANDLER = Path(__file__).with_name("_live_feed.js")
 
@@ -97,7 +98,7 @@ class LiveTranscriptFeed(Construct):
         self.api = appsync.EventApi(
             self,
             "Api",
-            api_name=Names.unique_resource_name(self, separator="-", max_length=50),
+            api_name=account_wide_name(self, max_length=50),
             authorization_config=appsync.EventApiAuthConfig(
                 auth_providers=providers,
                 connection_auth_mode_types=subscribers,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Literal
 
-from aws_cdk import Duration, Names, RemovalPolicy, Stack
+from aws_cdk import Duration, RemovalPolicy, Stack
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_cloudwatch_actions as cloudwatch_actions
 from aws_cdk import aws_dynamodb as dynamodb
@@ -39,6 +39,7 @@ from callscribe.recordings.clinics import ClinicRules
 from constructs_lib import _checks, _clinics, _grants, _keys, _monitoring, _nag
 from constructs_lib._functions import RuntimeFunction, SharedByFunctions
 from constructs_lib._logs import LogSettings
+from constructs_lib._names import account_wide_name
 from constructs_lib._recording_rules import collect_silent_ends, start_on_recordings
 from constructs_lib._state_machine import Definition
 from constructs_lib._urgent_calls import on_urgent_call
@@ -184,7 +185,13 @@ class TranscriptionWorkflow(Construct):
         self._shared = SharedByFunctions(table=table, settings=functions, logs=self._logs)
         self.failed_calls, self.stranded_calls = self._failed_calls(), self._stranded_calls()
         self.failed_enrichments = self._failed_enrichments(enrichment)
-        self.bus = bus or events.EventBus(self, "Bus", description="Transcripts", kms_key=self.key)
+        self.bus = bus or events.EventBus(
+            self,
+            "Bus",
+            event_bus_name=account_wide_name(self, max_length=80),
+            description="Transcripts",
+            kms_key=self.key,
+        )
         self.transcription = TranscriptionFunction(
             self,
             "Transcription",
@@ -461,7 +468,7 @@ class TranscriptionWorkflow(Construct):
         enrichment: EnrichmentStep | None,
     ) -> sfn.StateMachine:
         # The log group, too, is named after the machine.
-        name = Names.unique_resource_name(self, separator="-", max_length=80)
+        name = account_wide_name(self, max_length=80)
         role = iam.Role(self, "Role", assumed_by=_keys.service_of_account("states.amazonaws.com"))
         if self._table.encryption_key:
             _grants.allow_key(role, self._table.encryption_key, "dynamodb", write=True)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from aws_cdk import App, Environment, Stack
+from aws_cdk import App, Environment, NestedStack, Stack
 
 from constructs_lib import (
     ConnectWiring,
@@ -15,6 +15,7 @@ from constructs_lib import (
     LiveTranscriptFeed,
     TranscriptionWorkflow,
 )
+from constructs_lib._names import account_wide_name
 from tests.conftest import FLAGS, REGION
 from tests.constructs_lib.parts import Surroundings
 
@@ -44,11 +45,11 @@ def everything(stack: Stack) -> None:
     )
 
 
-def template_of(flags: dict[str, Any]) -> dict[str, Any]:
+def template_of(flags: dict[str, Any], stack_name: str = "foreign") -> dict[str, Any]:
     app = App(context={**flags, "aws:cdk:bundling-stacks": []}, builtin_cloud_formation_validation=False)
-    stack = Stack(app, "Foreign", env=Environment(region=REGION))
+    stack = Stack(app, "Foreign", stack_name=stack_name, env=Environment(region=REGION))
     everything(stack)
-    found: dict[str, Any] = app.synth().get_stack_by_name("Foreign").template
+    found: dict[str, Any] = app.synth().get_stack_by_name(stack_name).template
     return found
 
 
@@ -111,3 +112,44 @@ def test_a_role_is_taken_for_this_account_alone(resources: dict[str, Any], servi
 
 def test_there_is_no_custom_resource(resources: dict[str, Any]) -> None:
     assert not [kind for kind in (one["Type"] for one in resources.values()) if kind.startswith("Custom")]
+
+
+_NAMES = (
+    *("StateMachineName", "QueueName", "LogGroupName", "Name", "BucketName", "FunctionName", "RoleName", "TableName"),
+    *("ClusterName", "ServiceName", "DashboardName", "AlarmName", "TopicName"),
+)
+_UNIQUE_WITHIN_ANOTHER = ("AWS::AppSync::ChannelNamespace", "AWS::AppSync::Api")
+
+
+def account_wide_names(resources: dict[str, Any]) -> set[tuple[str, str]]:
+    """Names that the template itself chooses, with the types of what they name, and of functions in the metrics."""
+    named = {
+        (resource["Type"], properties[name])
+        for resource in resources.values()
+        if resource["Type"] not in _UNIQUE_WITHIN_ANOTHER
+        for properties in [resource.get("Properties", {})]
+        for name in _NAMES
+        if isinstance(properties.get(name), str)
+    }
+    services = {
+        ("service", str(resource["Properties"]["Environment"]["Variables"]["POWERTOOLS_SERVICE_NAME"]))
+        for resource in resources.values()
+        if resource["Type"] == "AWS::Lambda::Function"
+    }
+    return named | services
+
+
+def test_one_app_can_be_deployed_under_two_stack_names_in_one_account() -> None:
+    of_dev, of_prod = (account_wide_names(template_of({}, stack_name=name)["Resources"]) for name in ("dev", "prod"))
+    assert {"AWS::Events::EventBus", "AWS::StepFunctions::StateMachine", "AWS::SQS::Queue"} <= {
+        kind for kind, _ in of_dev
+    }
+    assert not of_dev & of_prod
+
+
+def test_nested_stacks_of_two_stack_names_share_no_name() -> None:
+    names = set()
+    for stack_name in ("dev", "prod"):
+        outer = Stack(App(), "Foreign", stack_name=stack_name, env=Environment(region=REGION))
+        names.add(account_wide_name(NestedStack(outer, "Calls"), max_length=80))
+    assert len(names) == 2

@@ -588,7 +588,7 @@ def test_two_in_one_stack_share_no_name() -> None:
     )
     template = Template.from_stack(stack)
     names = [
-        json.dumps(value)
+        (resource["Type"], json.dumps(value))
         for resource in template.to_json()["Resources"].values()
         for name, value in resource.get("Properties", {}).items()
         if name in {"Name", "LogGroupName", "StateMachineName", "FunctionName", "QueueName", "TopicName", "RoleName"}
