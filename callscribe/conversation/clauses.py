@@ -50,6 +50,7 @@ class _LanguageFile:
     contractions: Mapping[str, str]
     is_after: frozenset[str]
     rewrites: Mapping[str, str]
+    alone: Mapping[str, str]
     asides: tuple[str, ...]
     starters: frozenset[str]
     subjects: frozenset[str]
@@ -251,7 +252,12 @@ _SENTENCE_MARKS: Final = (".", "?", "!", ";")
 def tokens(text: str, language: Language | None = None) -> list[Token]:
     """Normalise a text: lower case, contractions written out, fillers and repetitions left out."""
     language = language or english()
-    said = _rewritten(list(words_said(text, language)), language.phrases)
+    spoken = list(words_said(text, language))
+    said = _rewritten(spoken, language.phrases)
+    if not said:
+        # "Please." and "Absolutely." are fillers beside other words, and an answer by themselves.
+        alone = language.file.alone
+        said = [Token(alone[token.word], token.origin, token.mark) for token in spoken if token.word in alone]
     said = _without_repetition(_without_asides(said, language.asides))
     return _positive_questions(said, language)
 
