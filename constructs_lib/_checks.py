@@ -6,7 +6,8 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, get_args
 
-from aws_cdk import Duration, Stack, Token
+from aws_cdk import Annotations, Duration, Stack, Token
+from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_secretsmanager as secretsmanager
 from aws_cdk import aws_sqs as sqs
@@ -158,6 +159,34 @@ def check_visibility(queue: sqs.IQueue, *, longer_than: Duration) -> None:
             f"the visibility timeout of {queue.node.path} is {timeout:g} seconds, and the function may work on a "
             f"message for {longer_than.to_seconds():g}: set visibility_timeout of the queue to more, or its recordings "
             "are paid for twice"
+        )
+
+
+def check_subnets(scope: Construct, vpc: ec2.IVpc, subnets: ec2.SubnetSelection) -> None:
+    """Check that what *scope* runs in *subnets* reaches Deepgram, and warn where only a network of one's own can tell.
+
+    Raises:
+        ValueError: If one of them is public: functions and tasks have no public address, and so no way out there.
+    """
+    selected = vpc.select_subnets(
+        availability_zones=subnets.availability_zones,
+        one_per_az=subnets.one_per_az,
+        subnet_filters=subnets.subnet_filters,
+        subnet_group_name=subnets.subnet_group_name,
+        subnet_type=subnets.subnet_type,
+        subnets=subnets.subnets,
+    )
+    if selected.has_public:
+        raise ValueError(
+            "vpc_subnets are public: neither functions nor tasks have a public address, and so no way out there; "
+            "choose private subnets with a NAT gateway (SubnetType.PRIVATE_WITH_EGRESS)"
+        )
+    isolated = {subnet.subnet_id for subnet in vpc.isolated_subnets}
+    if not isolated.isdisjoint(selected.subnet_ids):
+        Annotations.of(scope).add_warning_v2(
+            "callscribe:isolatedSubnets",
+            "vpc_subnets are isolated: make sure that they reach Deepgram and every AWS service, by a proxy, endpoints "
+            "or a deployment of Deepgram's in the network, or choose SubnetType.PRIVATE_WITH_EGRESS",
         )
 
 

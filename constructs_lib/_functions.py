@@ -15,6 +15,7 @@ from constructs import Construct, IValidation
 
 from callscribe.environments.functions import FunctionEnvironment, powertools_variables
 from constructs_lib import _grants, _nag
+from constructs_lib._checks import check_subnets
 from constructs_lib._logs import LogSettings
 from constructs_lib._names import account_wide_name
 from constructs_lib._python_code import runtime_code
@@ -162,7 +163,10 @@ class RuntimeFunction(Construct):
     def _subnets(self, settings: FunctionSettings) -> ec2.SubnetSelection | None:
         if settings.vpc is None:
             return None
-        return settings.vpc_subnets or ec2.SubnetSelection(subnet_type=ec2.SubnetType.PRIVATE_WITH_EGRESS)
+        if settings.vpc_subnets is None:
+            return ec2.SubnetSelection(subnet_type=ec2.SubnetType.PRIVATE_WITH_EGRESS)
+        check_subnets(self, settings.vpc, settings.vpc_subnets)
+        return settings.vpc_subnets
 
     def _security_group(self, vpc: ec2.IVpc) -> ec2.SecurityGroup:
         group = ec2.SecurityGroup(

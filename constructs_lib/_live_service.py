@@ -8,12 +8,14 @@ from aws_cdk import Annotations, Stack
 from aws_cdk import aws_applicationautoscaling as autoscaling
 from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_ec2 as ec2
+from aws_cdk import aws_ecs as ecs
 from aws_cdk import aws_events as events
 from aws_cdk import aws_secretsmanager as secretsmanager
 from constructs import Construct
 
 from callscribe.environments.streamer import StreamerEnvironment
 from constructs_lib import _grants, _nag, _vocabulary
+from constructs_lib._checks import check_subnets
 from constructs_lib._live_grants import MediaStreams, allow_events, allow_live_items
 from constructs_lib._live_intake import LiveCallQueues
 from constructs_lib._logs import LogSettings
@@ -76,6 +78,10 @@ class LiveService:
     ) -> None:
         self.name = account_wide_name(scope, max_length=80)
         self.vpc = tasks.vpc or streamer_vpc(scope, nat_gateways=tasks.nat_gateways, logs=logs)
+        if tasks.vpc is not None and tasks.vpc_subnets is not None:
+            check_subnets(scope, tasks.vpc, tasks.vpc_subnets)
+        if tasks.cluster is not None and capacity.scales:
+            _check_insights(scope, tasks.cluster)
         self.cluster = tasks.cluster or streamer_cluster(scope, self.vpc)
         self.tasks = StreamerService(
             scope,
@@ -137,6 +143,28 @@ class LiveService:
         """Start tasks once there is a way to their image, lest the circuit breaker give up."""
         for subnet in self.vpc.private_subnets:
             self.tasks.service.node.add_dependency(subnet.internet_connectivity_established)
+
+
+def _check_insights(scope: Construct, cluster: ecs.ICluster) -> None:
+    """Check that *cluster* counts its tasks, which scaling goes by.
+
+    Raises:
+        ValueError: If it is told not to.
+    """
+    resource = cluster.node.default_child
+    settings = Stack.of(cluster).resolve(resource.cluster_settings) if isinstance(resource, ecs.CfnCluster) else None
+    values = [one.get("value") for one in settings or () if one.get("name") == "containerInsights"]
+    if values == ["disabled"]:
+        raise ValueError(
+            "cluster has Container Insights off, which the number of tasks is scaled by: make it with "
+            "container_insights_v2=ecs.ContainerInsights.ENABLED, or drop max_tasks"
+        )
+    if not values:
+        Annotations.of(scope).add_warning_v2(
+            "callscribe:containerInsights",
+            "cluster is not known to have Container Insights on, without which the number of tasks is never scaled: "
+            "make sure that it has, or drop max_tasks",
+        )
 
 
 def _warn_of_refusals(scope: Construct, capacity: Capacity, options: DeepgramOptions) -> None:

@@ -6,15 +6,17 @@ import re
 from dataclasses import dataclass, field
 from typing import Any, Final, cast
 
-from aws_cdk import ArnFormat, Duration, RemovalPolicy, Stack, Token
+import jsii
+from aws_cdk import Annotations, ArnFormat, Duration, RemovalPolicy, Stack, Token
 from aws_cdk import aws_connect as connect
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_s3 as s3
-from constructs import Construct
+from constructs import Construct, IValidation
 
 from constructs_lib import _checks, _contact_flow, _grants, _keys, _nag
+from constructs_lib.live_streamer import LiveStreamer
 
 # Connect makes "{prefix}-connect-{instance alias}-contact-" of it, of at most 128 characters.
 _STREAM_PREFIX: Final = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,38}[A-Za-z0-9])?")
@@ -92,6 +94,7 @@ class RecordingStorage:
             )
 
 
+@jsii.implements(IValidation)
 class ConnectWiring(Construct):
     """Wire an existing Amazon Connect instance to live transcription: nothing is left to import by hand.
 
@@ -150,6 +153,9 @@ class ConnectWiring(Construct):
         self.instance_arn = _checks.check_instance(self, instance_arn)
         streams = media_streams or MediaStreamStorage()
         self.media_stream_prefix, self.stream_key = streams.prefix, streams.key
+        self._streamer, self._readers = _streamer_of(start_function), list[iam.IPrincipal]()
+        _check_prefix(self._streamer, streams.prefix)
+        self.node.add_validation(self)
         if streams.configure:
             self.stream_key = streams.key or _keys.own_key(
                 self, removal_policy=removal_policy, description="Audio of live calls"
@@ -173,8 +179,38 @@ class ConnectWiring(Construct):
             content=_contact_flow.stop_module(end_function.function_arn),
         )
 
-    def grant_read_streams(self, grantee: iam.IGrantable) -> iam.Grant:
-        """Allow *grantee* to read and decrypt the audio of live calls."""
+    def validate(self) -> list[str]:
+        """Warn of a streamer that is not known to be able to decrypt the streams."""
+        streamer = self._streamer
+        if (
+            streamer is not None
+            and self.stream_key is not None
+            and streamer.stream_key is not self.stream_key
+            and streamer.task_role not in self._readers
+        ):
+            Annotations.of(self).add_warning_v2(
+                "callscribe:streamKey",
+                f"{streamer.node.path} is not known to be able to decrypt the streams: call "
+                "grant_read_streams(streamer.task_role), or pass the same key as its stream_key and as key of "
+                "media_streams",
+            )
+        return []
+
+    def grant_read_streams(self, grantee: iam.IGrantable, *, scope: Construct | None = None) -> iam.Grant:
+        """Allow *grantee* to read and decrypt the audio of live calls.
+
+        Args:
+            grantee: Who may.
+            scope: Where the policy that says so is defined, for a role. Default: beside the role. The role of a
+                streamer in another stack, whose functions this one refers to, would then refer back: pass this
+                construct, or one of its stack.
+        """
+        self._readers.append(grantee.grant_principal)
+        if scope is not None:
+            policy = iam.Policy(scope, f"ReadStreams{len(self._readers)}")
+            cast(iam.IRole, grantee.grant_principal).attach_inline_policy(policy)
+            _nag.acknowledge(policy, _nag.INLINE_POLICY)
+            grantee = policy
         arn = Stack.of(self).format_arn(
             service="kinesisvideo",
             resource="stream",
@@ -186,9 +222,10 @@ class ConnectWiring(Construct):
         )
         if self.stream_key:
             grant = grant.combine(_grants.allow_key(grantee, self.stream_key, "kinesisvideo", write=False))
-        if isinstance(grantee.grant_principal, Construct):
+        owner = grantee if isinstance(grantee, iam.Policy) else grantee.grant_principal
+        if isinstance(owner, Construct):
             _nag.acknowledge_wildcards(
-                grantee.grant_principal,
+                owner,
                 {arn: "Connect makes the streams, one for each call that runs, as they are needed"},
             )
         return grant
@@ -260,6 +297,20 @@ class ConnectWiring(Construct):
     def _instance_account(self) -> str:
         account = Stack.of(self).split_arn(self.instance_arn, ArnFormat.SLASH_RESOURCE_NAME).account
         return account or Stack.of(self).account
+
+
+def _streamer_of(function: lambda_.IFunction) -> LiveStreamer | None:
+    return next((around for around in function.node.scopes if isinstance(around, LiveStreamer)), None)
+
+
+def _check_prefix(streamer: LiveStreamer | None, prefix: str) -> None:
+    if streamer is None or Token.is_unresolved(streamer.stream_prefix):
+        return
+    if not f"{prefix}-connect-".startswith(streamer.stream_prefix):
+        raise ValueError(
+            f"prefix {prefix!r} of media_streams is not that of {streamer.node.path}, which reads streams that begin "
+            f"with {streamer.stream_prefix!r}: make its stream_prefix and this prefix the same"
+        )
 
 
 def _encryption(key: kms.IKey) -> connect.CfnInstanceStorageConfig.EncryptionConfigProperty:

@@ -128,6 +128,10 @@ class LiveStreamer(Construct):
     """What a task may do."""
     scaling: autoscaling.ScalableTarget | None
     """Number of tasks, for schedules of one's own; None where it is fixed."""
+    stream_prefix: str
+    """How the names of the streams begin that the tasks may read."""
+    stream_key: kms.IKey | None
+    """Encrypts the streams, as far as the tasks are told."""
     secret: secretsmanager.ISecret
     """Deepgram's API key."""
     vocabulary_path: str
@@ -179,7 +183,7 @@ class LiveStreamer(Construct):
             _checks.check_instance(self, instance_arn)
         retention_days = _checks.retention_days(retain_for)
 
-        self._table = table
+        self._table, self.stream_prefix, self.stream_key = table, stream_prefix, stream_key
         self._streams = _live_grants.MediaStreams(self, prefix=stream_prefix, key=stream_key)
         self.key = key or _keys.own_key(
             self, removal_policy=RemovalPolicy.DESTROY, description="Queues, logs and events of live calls"
@@ -269,13 +273,23 @@ class LiveStreamer(Construct):
         _vocabulary.add_vocabulary(self, path, vocabulary or {}, options=options)
         return path
 
-    def on_live_call_transcribed(self, construct_id: str, *, target: events.IRuleTarget) -> events.Rule:
-        """Send *target* one event for each live call that has ended: ids and figures, never the words."""
-        return _live_store.on_live_call_transcribed(self, construct_id, bus=self.bus, target=target)
+    def on_live_call_transcribed(
+        self, construct_id: str, *, target: events.IRuleTarget, scope: Construct | None = None
+    ) -> events.Rule:
+        """Send *target* one event for each live call that has ended: ids and figures, never the words.
 
-    def on_urgent_call(self, construct_id: str, *, target: events.IRuleTarget) -> events.Rule:
-        """Send *target* one event for each running call in which something cannot wait: ids, never the words."""
-        return on_urgent_call(self, construct_id, bus=self.bus, target=target)
+        With *scope*, the rule is defined there: where the target is in a stack that this one does not refer to.
+        """
+        return _live_store.on_live_call_transcribed(scope or self, construct_id, bus=self.bus, target=target)
+
+    def on_urgent_call(
+        self, construct_id: str, *, target: events.IRuleTarget, scope: Construct | None = None
+    ) -> events.Rule:
+        """Send *target* one event for each running call in which something cannot wait: ids, never the words.
+
+        With *scope*, the rule is defined there: where the target is in a stack that this one does not refer to.
+        """
+        return on_urgent_call(scope or self, construct_id, bus=self.bus, target=target)
 
     def on_alarm(self, action: cloudwatch.IAlarmAction) -> None:
         """Take *action* whenever one of :attr:`alarms` goes off, beside the message to :attr:`alarm_topic`."""

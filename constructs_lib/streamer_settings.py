@@ -110,7 +110,7 @@ class TaskSettings:
     vpc_subnets: ec2.SubnetSelection | None = None
     """Subnets of *vpc*. Default: the private ones with a way out."""
     nat_gateways: int | None = None
-    """NAT gateways of the new network. Default: one in each zone."""
+    """NAT gateways of the new network, 1 or more. Default: one in each zone."""
     cluster: ecs.ICluster | None = None
     """Cluster to run in, in *vpc*. Scaling reads its Container Insights. Default: a new one."""
 
@@ -119,8 +119,11 @@ class TaskSettings:
         check_architecture(self.architecture)
         if self.base_image is not None:
             text("base_image", self.base_image)
-        if self.nat_gateways is not None:
-            integer("nat_gateways", self.nat_gateways)
+        if self.nat_gateways is not None and integer("nat_gateways", self.nat_gateways) < 1:
+            raise ValueError(
+                f"nat_gateways of {self.nat_gateways} leave the new network without a way to Deepgram: choose 1 or "
+                "more, or pass a vpc with a way out of its own"
+            )
         for clash, fix in (
             (
                 self.image is not None and self.base_image is not None,

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Literal
 
-from aws_cdk import Duration, RemovalPolicy, Stack
+import jsii
+from aws_cdk import Annotations, Duration, RemovalPolicy, Stack
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_cloudwatch_actions as cloudwatch_actions
 from aws_cdk import aws_dynamodb as dynamodb
@@ -20,7 +21,7 @@ from aws_cdk import aws_secretsmanager as secretsmanager
 from aws_cdk import aws_sns as sns
 from aws_cdk import aws_sqs as sqs
 from aws_cdk import aws_stepfunctions as sfn
-from constructs import Construct
+from constructs import Construct, IValidation
 
 from callscribe.contract import metrics
 from callscribe.contract.events import CALL_TRANSCRIBED, EVENT_SOURCE
@@ -47,6 +48,7 @@ from constructs_lib.bedrock_analyst import BedrockAnalyst
 from constructs_lib.deepgram_options import DeepgramOptions
 from constructs_lib.enrichment_step import EnrichmentStep
 from constructs_lib.function_settings import FunctionSettings
+from constructs_lib.recording_bucket import RecordingBucket
 from constructs_lib.recording_limits import RecordingLimits, RecordingPolicy, RequestLimits
 from constructs_lib.transcription_function import AMAZON_CONNECT_CHANNELS, TranscriptionFunction
 
@@ -61,6 +63,7 @@ _CLAIM_MARGIN = Duration.minutes(5)
 _ANALYSIS_MARGIN = Duration.minutes(1)
 
 
+@jsii.implements(IValidation)
 class TranscriptionWorkflow(Construct):
     """Define what transcribes every recording of a bucket once: rule, state machine, functions, queue and bus.
 
@@ -177,6 +180,7 @@ class TranscriptionWorkflow(Construct):
         policy, limits, requests = policy or RecordingPolicy(), limits or RecordingLimits(), requests or RequestLimits()
         functions = functions or FunctionSettings()
         self._check_instance(instance_arn, clinics)
+        self.node.add_validation(self)
 
         self.key = key or _keys.own_key(
             self, removal_policy=RemovalPolicy.DESTROY, description="Queues, logs and events"
@@ -256,6 +260,23 @@ class TranscriptionWorkflow(Construct):
         self.alarms = self._add_alarms(longest_wait=limits.waiting_alarm_after)
         self.on_alarm(cloudwatch_actions.SnsAction(self.alarm_topic))
         self.dashboard = _monitoring.create_dashboard(self, graphs=self._graphs(), alarms=self.alarms)
+
+    def validate(self) -> list[str]:
+        """Warn of a bucket of this app that is not known to send its events: nothing would ever be transcribed."""
+        bucket = self._recordings
+        resource = bucket.node.default_child
+        if (
+            isinstance(resource, s3.CfnBucket)
+            and not isinstance(bucket.node.scope, RecordingBucket)
+            and resource.notification_configuration is None
+            and bucket.node.try_find_child("Notifications") is None
+        ):
+            Annotations.of(self).add_warning_v2(
+                "callscribe:recordingEvents",
+                f"{bucket.node.path} is not known to send its events to EventBridge, and so no recording would be "
+                "transcribed: make it with event_bridge_enabled=True, or use RecordingBucket",
+            )
+        return []
 
     def _check_instance(self, instance_arn: str | None, clinics: ClinicRules) -> None:
         if instance_arn is not None:
@@ -582,18 +603,25 @@ class TranscriptionWorkflow(Construct):
         }
 
     def on_call_transcribed(
-        self, construct_id: str, *, target: events.IRuleTarget, of: TranscriptSource | None = None
+        self,
+        construct_id: str,
+        *,
+        target: events.IRuleTarget,
+        of: TranscriptSource | None = None,
+        scope: Construct | None = None,
     ) -> events.Rule:
         """Send *target* one event for each transcript: ids and figures, never the words.
 
         Args:
-            construct_id: Identifier of the rule, unique in this construct.
+            construct_id: Identifier of the rule, unique in its scope.
             target: What is told.
             of: Whether only transcripts of recordings (``"batch"``) or of live calls (``"live"``) are told of; those of
                 live calls come from a :class:`~constructs_lib.LiveStreamer` on the same :attr:`bus`. Default: of both.
+            scope: Where the rule is defined. Default: here. A queue or function of a stack that this one does not refer
+                to would refer back to it: pass a construct of the target's stack.
         """
         return events.Rule(
-            self,
+            scope or self,
             construct_id,
             event_bus=self.bus,
             event_pattern=events.EventPattern(
@@ -604,16 +632,19 @@ class TranscriptionWorkflow(Construct):
             targets=[target],
         )
 
-    def on_urgent_call(self, construct_id: str, *, target: events.IRuleTarget) -> events.Rule:
+    def on_urgent_call(
+        self, construct_id: str, *, target: events.IRuleTarget, scope: Construct | None = None
+    ) -> events.Rule:
         """Send *target* one event at once for each call in which something cannot wait: ids, never the words.
 
         Calls that run are told of by a :class:`~constructs_lib.LiveStreamer` on the same :attr:`bus`.
 
         Args:
-            construct_id: Identifier of the rule, unique in this construct.
+            construct_id: Identifier of the rule, unique in its scope.
             target: What is told.
+            scope: Where the rule is defined, as for :meth:`on_call_transcribed`. Default: here.
         """
-        return on_urgent_call(self, construct_id, bus=self.bus, target=target)
+        return on_urgent_call(scope or self, construct_id, bus=self.bus, target=target)
 
     def on_alarm(self, action: cloudwatch.IAlarmAction) -> None:
         """Take *action* whenever one of :attr:`alarms` goes off, beside the message to :attr:`alarm_topic`."""

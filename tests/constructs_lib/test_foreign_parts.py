@@ -1,0 +1,168 @@
+"""Parts that an importing app brings: refused where they cannot work, warned of where only the app can tell."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from aws_cdk import Environment, Stack
+from aws_cdk import aws_ec2 as ec2
+from aws_cdk import aws_ecs as ecs
+from aws_cdk import aws_events_targets as targets
+from aws_cdk import aws_kms as kms
+from aws_cdk import aws_s3 as s3
+from aws_cdk import aws_sqs as sqs
+from aws_cdk.assertions import Annotations, Match, Template
+
+from constructs_lib import (
+    Capacity,
+    ConnectWiring,
+    FunctionSettings,
+    LiveStreamer,
+    MediaStreamStorage,
+    TaskSettings,
+)
+from tests.conftest import REGION, new_app
+from tests.constructs_lib.live_parts import STREAM_PREFIX, new_streamer
+from tests.constructs_lib.parts import new_function, new_workflow
+
+INSTANCE = "arn:aws:connect:eu-central-1:111122223333:instance/12345678-1234-1234-1234-123456789012"
+PUBLIC = ec2.SubnetSelection(subnet_type=ec2.SubnetType.PUBLIC)
+ISOLATED = ec2.SubnetSelection(subnet_type=ec2.SubnetType.PRIVATE_ISOLATED)
+
+
+def warnings(stack: Stack, text: str) -> list[Any]:
+    return Annotations.from_stack(stack).find_warning("*", Match.string_like_regexp(text))
+
+
+def network(stack: Stack) -> ec2.Vpc:
+    kinds = (ec2.SubnetType.PUBLIC, ec2.SubnetType.PRIVATE_WITH_EGRESS, ec2.SubnetType.PRIVATE_ISOLATED)
+    return ec2.Vpc(
+        stack,
+        "Mine",
+        max_azs=2,
+        nat_gateways=1,
+        restrict_default_security_group=False,
+        subnet_configuration=[ec2.SubnetConfiguration(name=kind.name, subnet_type=kind) for kind in kinds],
+    )
+
+
+def test_a_new_network_needs_a_way_out() -> None:
+    with pytest.raises(ValueError, match="nat_gateways of 0 leave the new network without a way to Deepgram"):
+        TaskSettings(nat_gateways=0)
+
+
+def test_public_subnets_are_no_way_out(stack: Stack) -> None:
+    vpc = network(stack)
+    with pytest.raises(ValueError, match=r"vpc_subnets are public: .*PRIVATE_WITH_EGRESS"):
+        new_function(stack, functions=FunctionSettings(vpc=vpc, vpc_subnets=PUBLIC))
+
+
+def test_public_subnets_are_no_way_out_for_streamers_either(stack: Stack) -> None:
+    with pytest.raises(ValueError, match="vpc_subnets are public"):
+        new_streamer(stack, tasks=TaskSettings(vpc=network(stack), vpc_subnets=PUBLIC))
+
+
+def test_isolated_subnets_are_warned_of(stack: Stack) -> None:
+    new_function(stack, functions=FunctionSettings(vpc=network(stack), vpc_subnets=ISOLATED))
+    assert warnings(stack, "vpc_subnets are isolated")
+
+
+def in_cluster(stack: Stack, **options: Any) -> LiveStreamer:
+    vpc = network(stack)
+    cluster = ecs.Cluster(stack, "Cluster", vpc=vpc, **options)
+    return new_streamer(stack, capacity=Capacity(max_tasks=2), tasks=TaskSettings(vpc=vpc, cluster=cluster))
+
+
+def test_scaling_needs_container_insights(stack: Stack) -> None:
+    with pytest.raises(ValueError, match="cluster has Container Insights off"):
+        in_cluster(stack, container_insights_v2=ecs.ContainerInsights.DISABLED)
+
+
+@pytest.mark.parametrize(
+    ("options", "warned"), [({}, True), ({"container_insights_v2": ecs.ContainerInsights.ENHANCED}, False)]
+)
+def test_a_cluster_that_may_have_no_container_insights_is_warned_of(
+    stack: Stack, options: dict[str, Any], warned: bool
+) -> None:
+    in_cluster(stack, **options)
+    assert bool(warnings(stack, "Container Insights")) is warned
+
+
+@pytest.mark.parametrize("sends", [True, False])
+def test_a_bucket_that_sends_no_events_is_warned_of(stack: Stack, sends: bool) -> None:
+    new_workflow(stack, recordings=s3.Bucket(stack, "Mine", event_bridge_enabled=sends))
+    assert bool(warnings(stack, "not known to send its events to EventBridge")) is not sends
+
+
+def test_a_bucket_of_ours_sends_its_events(stack: Stack) -> None:
+    new_workflow(stack)
+    assert not warnings(stack, "not known to send its events to EventBridge")
+
+
+def wire(stack: Stack, streamer: LiveStreamer, **media_streams: Any) -> ConnectWiring:
+    return ConnectWiring(
+        stack,
+        "Wiring",
+        instance_arn=INSTANCE,
+        start_function=streamer.start_function,
+        end_function=streamer.end_function,
+        media_streams=MediaStreamStorage(**media_streams),
+    )
+
+
+def test_streamer_and_instance_mean_the_same_streams(stack: Stack) -> None:
+    streamer = new_streamer(stack)
+    with pytest.raises(ValueError, match=rf"prefix 'other' .* begin with '{STREAM_PREFIX}': make its stream_prefix"):
+        wire(stack, streamer, prefix="other")
+
+
+def test_a_streamer_that_cannot_decrypt_the_streams_is_warned_of(stack: Stack) -> None:
+    wire(stack, new_streamer(stack))
+    assert warnings(stack, "not known to be able to decrypt the streams")
+
+
+def test_a_streamer_that_was_granted_the_streams_is_not_warned_of(stack: Stack) -> None:
+    streamer = new_streamer(stack)
+    wire(stack, streamer).grant_read_streams(streamer.task_role)
+    assert not warnings(stack, "decrypt the streams")
+
+
+def test_a_streamer_that_has_the_key_is_not_warned_of(stack: Stack) -> None:
+    key = kms.Key(stack, "Streams")
+    wire(stack, new_streamer(stack, stream_key=key), key=key)
+    assert not warnings(stack, "decrypt the streams")
+
+
+def two_stacks() -> tuple[Stack, Stack]:
+    app = new_app(context={"@aws-cdk/core:defaultCrossStackReferences": "strong"})
+    here, there = (Stack(app, name, env=Environment(region=REGION)) for name in ("Here", "There"))
+    return here, there
+
+
+def test_the_wiring_of_another_stack_lets_the_streamer_read_without_a_cycle() -> None:
+    here, there = two_stacks()
+    streamer = new_streamer(here)
+    wiring = wire(there, streamer)
+    wiring.grant_read_streams(streamer.task_role, scope=wiring)
+    Template.from_stack(here)  # fails for a cycle
+    Template.from_stack(there).has_resource_properties(
+        "AWS::IAM::Policy",
+        {
+            "PolicyDocument": {
+                "Statement": Match.array_with(
+                    [Match.object_like({"Action": Match.array_with(["kinesisvideo:GetMedia"])})]
+                )
+            }
+        },
+    )
+
+
+def test_a_queue_of_another_stack_is_told_of_transcripts_without_a_cycle() -> None:
+    here, there = two_stacks()
+    workflow = new_workflow(here)
+    queue = sqs.Queue(there, "Crm")
+    workflow.on_call_transcribed("Transcribed", target=targets.SqsQueue(queue), scope=there)
+    workflow.on_urgent_call("Urgent", target=targets.SqsQueue(queue), scope=there)
+    Template.from_stack(here)  # fails for a cycle
+    Template.from_stack(there).resource_count_is("AWS::Events::Rule", 2)
