@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from aws_cdk import CfnOutput, Stack
+from aws_cdk import Annotations, CfnOutput, Stack
 from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_ecs as ecs
 from aws_cdk import aws_sns_subscriptions as subscriptions
@@ -76,6 +76,10 @@ class LiveStack(Stack):
             ),
             functions=settings.functions,
         )
+        if network is not None:
+            Annotations.of(self.streamer).acknowledge_warning(
+                "callscribe:isolatedSubnets", "nothing runs in this network: tasks run on this machine"
+            )
         self.wiring = self._wiring(live, storage)
         if settings.older_runtime:
             acknowledge(self, {"AwsSolutions-L1": "the emulator runs functions on this machine's own Python"})
