@@ -37,7 +37,14 @@ def _reply() -> bytes:
             "end": start + 4,
             "confidence": 0.9,
             "words": [
-                {"word": word, "start": start, "end": start + 4, "confidence": 0.9} for word in text.lower().split()
+                {
+                    "word": word.lower().strip(".,?"),
+                    "punctuated_word": word,
+                    "start": start,
+                    "end": start + 4,
+                    "confidence": 0.9,
+                }
+                for word in text.split()
             ],
         }
         for number, (channel, start, text) in enumerate(TURNS)

@@ -68,8 +68,10 @@ def test_the_transcript_is_announced_with_ids_and_figures_only(workflow: Workflo
     assert (event["source"], event["detail-type"]) == ("callscribe", "Call Transcribed")
     assert execution.arn in event["resources"]
     detail = event["detail"]
-    assert set(detail["figures"]) == {"duration_seconds", "word_count", "confidence", "cost_usd", "cost_at_least_usd"}
-    assert all(isinstance(figure, int | float) for figure in detail.pop("figures").values())
+    figures = detail.pop("figures")
+    assert set(figures.pop("reliability")) == {"level", "reasons"}
+    assert set(figures) == {"duration_seconds", "word_count", "confidence", "cost_usd", "cost_at_least_usd"}
+    assert all(isinstance(figure, int | float) for figure in figures.values())
     assert detail == {
         "version": "1",
         "schema_version": SCHEMA_VERSION,

@@ -30,7 +30,7 @@ def handle(event, context):
     answer = {{"Status": "SUCCESS", "PhysicalResourceId": "ran", "StackId": event["StackId"],
                "RequestId": event["RequestId"], "LogicalResourceId": event["LogicalResourceId"]}}
     request = urllib.request.Request(event["ResponseURL"], data=json.dumps(answer).encode(), method="PUT")
-    urllib.request.urlopen(request, timeout=PATIENCE_SECONDS).close()
+    urllib.request.urlopen(request, timeout=60).close()
 """
 
 
