@@ -9,7 +9,6 @@ from typing import Final, Protocol, TypeVar
 OPEN: Final = frozenset(
     {
         "a call is incomplete without a cause",
-        "words are written by a streamer that has lost the call",
         "seen-twice",
     }
 )

@@ -124,6 +124,10 @@ class Table:
             answer["LastEvaluatedKey"] = {key: page[-1][key] for key in ("PK", "SK")}
         return answer
 
+    def is_repeated(self, token: str) -> bool:
+        """Whether a transaction has been written already: the same one again is answered alike, and writes nothing."""
+        return bool(token) and token in self._tokens and self._clock() - self._tokens[token][0] < _TOKEN_SECONDS
+
     def transact_write_items(
         self,
         *,
@@ -133,10 +137,8 @@ class Table:
     ) -> dict[str, Any]:
         """Write all of it or nothing; the same request repeated is the same transaction."""
         assert len(TransactItems) <= 100
-        now = self._clock()
-        written, of = self._tokens.get(ClientRequestToken, (-_TOKEN_SECONDS, None))
-        if ClientRequestToken and now - written < _TOKEN_SECONDS:
-            if of != TransactItems:
+        if self.is_repeated(ClientRequestToken):
+            if self._tokens[ClientRequestToken][1] != TransactItems:
                 raise refused("IdempotentParameterMismatchException", "TransactWriteItems")
             return {}
         writes = [next(iter(item.items())) for item in TransactItems]
@@ -149,7 +151,7 @@ class Table:
             raise refused("TransactionCanceledException", "TransactWriteItems", CancellationReasons=reasons)
         for kind, write in writes:
             self._write(kind, write)
-        self._tokens[ClientRequestToken] = (now, TransactItems)
+        self._tokens[ClientRequestToken] = (self._clock(), TransactItems)
         return {}
 
     def _write(self, kind: str, write: Mapping[str, Any]) -> None:

@@ -238,8 +238,11 @@ class _Table(_Client):
 
         async def call(*, TableName: str = "", **request: Any) -> Any:
             def effect() -> Any:
-                answer = getattr(self._account.table, operation)(**request)
-                self._note_owner(request)
+                table = self._account.table
+                repeated = table.is_repeated(request.get("ClientRequestToken", ""))
+                answer = getattr(table, operation)(**request)
+                if not repeated:
+                    self._note_owner(request)
                 return answer
 
             return await self._call(operation, effect)
