@@ -140,7 +140,7 @@ def main() -> None:
                 "images": [image for stack in stacks for image in images(app, stack)],
                 "names": {
                     name: [
-                        json.dumps(value)
+                        json.dumps([resource["Type"], value])
                         for resource in found
                         for key, value in resource["Properties"].items()
                         if key in NAMES
