@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterator
 from enum import StrEnum
 
-from local.kinesis_video.fragments import (
+from operations.verification.fragments import (
     AGENT_TRACK,
     BLOCK_MS,
     BLOCKS_PER_FRAGMENT,

@@ -15,6 +15,7 @@ from starlette.types import ASGIApp
 
 from local.access.guard import guarded
 from local.access.signatures import SignedRequest
+from local.kinesis_video import put_media
 from local.kinesis_video.admission import Admission
 from local.kinesis_video.errors import ServiceError
 from local.kinesis_video.get_media import Sessions
@@ -33,7 +34,7 @@ def create_app(streams: Streams, admission: Admission) -> ASGIApp:
     ======================================== =========================================================================
     ``/createStream``, ``/describeStream``   Control plane, as are ``/listStreams``, ``/deleteStream`` and
                                              ``/getDataEndpoint``, which names this server, whoever forwards it.
-    ``/getMedia``                            Data plane (`local.kinesis_video.get_media`).
+    ``/getMedia``, ``/putMedia``             Data plane (`local.kinesis_video.get_media`, ``put_media`` beside it).
     ``GET /health``                          200 when it serves.
     ``/_local/calls``                        Plays calls (`local.kinesis_video.producer`).
     ``GET /_local/sessions``                 Every GetMedia request (`local.kinesis_video.get_media.Session`).
@@ -67,6 +68,7 @@ def create_app(streams: Streams, admission: Admission) -> ASGIApp:
         "/listStreams": service.list_streams,
         "/getDataEndpoint": service.get_data_endpoint,
         "/getMedia": service.get_media,
+        "/putMedia": service.put_media,
     }
     application = Starlette(
         routes=[
@@ -131,6 +133,16 @@ class _Service:
         asked = await self._asked(request, "GetMedia")
         stream = self._streams.find(asked.get("StreamName"), asked.get("StreamARN"))
         return self._sessions.open(stream, asked.get("StartSelector") or {})
+
+    async def put_media(self, request: Request) -> Response:
+        name, arn = (
+            request.headers.get(header) for header in (put_media.STREAM_NAME_HEADER, put_media.STREAM_ARN_HEADER)
+        )
+        # Producers sign their headers only: the body is not there yet.
+        await self._admission.admit(
+            SignedRequest.of(request.scope), action="PutMedia", resource=self._streams.resource(name, arn)
+        )
+        return await put_media.receive(self._streams.find(name, arn), request.headers, request.stream())
 
     async def _asked(self, request: Request, action: str) -> dict[str, Any]:
         """The parameters of a request that is let in."""

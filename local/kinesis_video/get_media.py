@@ -18,9 +18,9 @@ from starlette.types import Message, Send
 
 from local.kinesis_video.errors import ServiceError
 from local.kinesis_video.faults import Fault
-from local.kinesis_video.fragments import error_document
 from local.kinesis_video.streams import Settings, StoredFragment, Stream, now
 from local.speech.faults import OrderBook
+from operations.verification.fragments import error_document
 
 MAX_ENTRIES = 10_000
 

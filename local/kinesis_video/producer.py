@@ -8,7 +8,7 @@
   on the right one, or of one channel with the customer alone;
 - and, unless it is 1, ``pace``: twice as fast as speech is 2.
 
-What else can be odd about a call's audio, `local.kinesis_video.fragments.Contact` makes for tests of the streamer.
+What else can be odd about a call's audio, `operations.verification.fragments.Contact` makes for tests of the streamer.
 
 It answers 201 with the state of the call, among it what the contact flow's event says: ``stream_arn``,
 ``start_fragment`` and ``start_ms``. 400 tells what is wrong; 409 that the contact is on the line already.
@@ -30,7 +30,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from local.kinesis_video.fragments import (
+from local.kinesis_video.streams import Stream, Streams
+from operations.verification.fragments import (
     AGENT_TRACK,
     BYTES_PER_MS,
     CUSTOMER_TRACK,
@@ -40,7 +41,6 @@ from local.kinesis_video.fragments import (
     fragment_number,
     from_pcm,
 )
-from local.kinesis_video.streams import Stream, Streams
 
 _RATE = SAMPLES_PER_MS * 1_000
 _FIELDS = frozenset({"stream", "contact_id", "wav", "pace"})

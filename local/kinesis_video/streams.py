@@ -11,7 +11,7 @@ from itertools import count
 from typing import Any
 
 from local.kinesis_video.errors import ServiceError
-from local.kinesis_video.fragments import Fragment, fragment_number
+from operations.verification.fragments import Fragment, fragment_number
 
 _HOST_BUFFER_SECONDS = 300
 _HOST_BUFFER_BYTES = 200_000_000

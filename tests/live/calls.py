@@ -9,8 +9,8 @@ from itertools import chain
 from typing import Any, Final
 
 from callscribe.live.call import SAMPLE_RATE
-from local.kinesis_video.fragments import AGENT_TRACK, CUSTOMER_TRACK, Contact, from_pcm
 from local.speech.engines.frames import FRAME_BYTES, FRAME_SAMPLES, encode_frame
+from operations.verification.fragments import AGENT_TRACK, CUSTOMER_TRACK, Contact, from_pcm
 
 BLOCK_SAMPLES: Final = 512
 FRAGMENT_SAMPLES: Final = 16 * BLOCK_SAMPLES

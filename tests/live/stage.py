@@ -16,8 +16,8 @@ from typing import Any, Final, Protocol
 from callscribe.contract.identifiers import feed_channel
 from callscribe.contract.table_keys import call_partition, live_call_key
 from callscribe.live.call import LiveCall
-from local.kinesis_video.fragments import Contact, Fragment
 from local.kinesis_video.streams import Stream, Streams
+from operations.verification.fragments import Contact, Fragment
 from streamer.calls.attributes import from_attributes, to_attributes
 from streamer.calls.ending import EndLimits
 from streamer.deepgram.session import SessionLimits

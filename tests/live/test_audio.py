@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from local.kinesis_video.fragments import AGENT_TRACK, CUSTOMER_TRACK, LEGACY_CUSTOMER_TRACK
+from operations.verification.fragments import AGENT_TRACK, CUSTOMER_TRACK, LEGACY_CUSTOMER_TRACK
 from tests.live.calls import BLOCK_SAMPLES, SECONDS, Transcript, silent_blocks, speech
 from tests.live.stage import SimulatedStage
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from local.kinesis_video.fragments import BLOCK_MS, Fragment
+from operations.verification.fragments import BLOCK_MS, Fragment
 from tests.live.calls import BLOCK_SAMPLES, FRAGMENT_SAMPLES, Transcript, numbers
 from tests.live.stage import SimulatedStage
 

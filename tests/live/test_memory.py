@@ -14,10 +14,10 @@ from typing import Any
 from callscribe.deepgram.options import TranscriptionOptions
 from callscribe.live.call import LiveCall, LiveUtterance
 from callscribe.live.coverage import Streaming
-from local.kinesis_video.fragments import AGENT_TRACK, CUSTOMER_TRACK, Contact, Source, fragment_number
 from local.speech.app import SERVER_OPTIONS, create_frames_app
 from local.speech.engines.frames import FramesEngine
 from local.speech.live.service import LiveService
+from operations.verification.fragments import AGENT_TRACK, CUSTOMER_TRACK, Contact, Source, fragment_number
 from streamer.calls.call import CallRun, Outcome, Services
 from streamer.calls.ending import EndLimits
 from streamer.calls.state import CallState, Checkpoint, Completion, EndHints, Lease

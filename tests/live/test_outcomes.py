@@ -2,7 +2,7 @@
 
 import pytest
 
-from local.kinesis_video.fragments import AGENT_TRACK, CUSTOMER_TRACK
+from operations.verification.fragments import AGENT_TRACK, CUSTOMER_TRACK
 from streamer.calls.ending import EndLimits
 from tests.live.calls import BLOCK_SAMPLES, SECONDS, Transcript, numbers
 from tests.live.stage import SimulatedStage

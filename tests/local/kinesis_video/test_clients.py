@@ -14,8 +14,8 @@ import httpx
 import pytest
 from aiobotocore.session import get_session
 
-from local.kinesis_video.fragments import fragment_number
 from local.kinesis_video.streams import Settings, Stream, Streams
+from operations.verification.fragments import fragment_number
 from streamer.media.call_media import CallMedia
 from tests.patience import PATIENCE_SECONDS
 from tests.streamer.media.calls import AGENT_PCM, CALL, CUSTOMER_PCM, START_MS, contact, pcm_of, read, stereo

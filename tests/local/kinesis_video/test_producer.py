@@ -10,9 +10,9 @@ import httpx
 import pytest
 
 from callscribe.live.call import EndReason
-from local.kinesis_video.fragments import fragment_number
 from local.kinesis_video.producer import CallInProgress, Calls
 from local.kinesis_video.streams import Streams
+from operations.verification.fragments import fragment_number
 from streamer.media.call_media import CallMedia
 from tests.patience import PATIENCE_SECONDS
 from tests.streamer.media.calls import AGENT_PCM, CALL, CUSTOMER_PCM, OTHER_CALL, pcm_of, read, stereo

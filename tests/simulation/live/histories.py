@@ -8,8 +8,8 @@ from dataclasses import dataclass, field, fields, replace
 from functools import cache, cached_property
 from typing import Any, Final
 
-from local.kinesis_video.fragments import AGENT_TRACK, CUSTOMER_TRACK, Contact, from_pcm
 from local.speech.engines.frames import FRAME_BYTES, FRAME_SAMPLES, encode_frame
+from operations.verification.fragments import AGENT_TRACK, CUSTOMER_TRACK, Contact, from_pcm
 from tests.simulation.clock import EPOCH
 from tests.simulation.live.network import Trouble
 

@@ -12,7 +12,7 @@ from typing import Any, Final
 from callscribe.contract.identifiers import feed_channel
 from callscribe.live.call import SAMPLE_RATE
 from callscribe.live.coverage import TOLERANCE_MS
-from local.kinesis_video.fragments import Contact
+from operations.verification.fragments import Contact
 from streamer.calls.attributes import from_attributes
 from tests.simulation.live.histories import FRAME_MS, Call, Piece, Word
 from tests.simulation.live.surroundings import KEYS

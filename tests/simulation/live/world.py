@@ -16,7 +16,7 @@ from lambdas.common.clinics import Clinics
 from lambdas.common.contact_flow import ContactFlowEvent
 from lambdas.end_live_call.hints import EndHints
 from lambdas.start_live_call.announcement import Announcer
-from local.kinesis_video.fragments import Fragment, fragment_number
+from operations.verification.fragments import Fragment, fragment_number
 from tests.fakes.contact_flow import audio, contact_flow_event
 from tests.simulation.clock import EPOCH
 from tests.simulation.live.aws import Account

@@ -29,12 +29,12 @@ from callscribe.live.call import LiveCall
 from local.access.keys import AccessKey
 from local.kinesis_video.admission import Admission
 from local.kinesis_video.app import create_app as create_streams_app
-from local.kinesis_video.fragments import AGENT_TRACK, CUSTOMER_TRACK, Contact, Fragment, from_pcm
 from local.kinesis_video.streams import Settings as StreamSettings
 from local.kinesis_video.streams import Stream, Streams
 from local.speech.app import SERVER_OPTIONS, create_frames_app
 from local.speech.engines.frames import FramesEngine, encode_frame
 from local.speech.live.service import LiveService
+from operations.verification.fragments import AGENT_TRACK, CUSTOMER_TRACK, Contact, Fragment, from_pcm
 from streamer.calls.ending import EndLimits
 from streamer.deepgram.session import SessionLimits
 from streamer.service import Service

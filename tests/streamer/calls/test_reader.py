@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from callscribe.live.call import EndReason
-from local.kinesis_video.fragments import error_document, fragment_number
+from operations.verification.fragments import error_document, fragment_number
 from streamer.calls.ending import EndLimits
 from streamer.calls.reader import StreamNeverStarted, StreamReader
 from streamer.calls.state import EndHints

@@ -13,7 +13,7 @@ import pytest
 
 from callscribe.failures import SafeError
 from callscribe.live.call import EndReason, Gap, GapReason
-from local.kinesis_video.fragments import Fragment, error_document, fragment_number
+from operations.verification.fragments import Fragment, error_document, fragment_number
 from streamer.calls.ending import EndLimits
 from streamer.calls.reader import StreamNeverStarted, StreamReader
 from streamer.calls.state import EndHints

@@ -7,7 +7,7 @@ from array import array
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from local.kinesis_video.fragments import AGENT_TRACK, CUSTOMER_TRACK, Contact, Fragment, fragment_number, from_pcm
+from operations.verification.fragments import AGENT_TRACK, CUSTOMER_TRACK, Contact, Fragment, fragment_number, from_pcm
 from streamer.media.call_media import CallMedia
 from streamer.media.stereo import StereoAudio
 

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from callscribe.live.call import EndReason, Gap, GapReason
-from local.kinesis_video.fragments import (
+from operations.verification.fragments import (
     AGENT_TRACK,
     BLOCK_MS,
     CUSTOMER_TRACK,

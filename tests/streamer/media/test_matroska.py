@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from local.kinesis_video.fragments import AGENT_TRACK, CUSTOMER_TRACK, Block, Fragment, contact_tags, error_document
+from operations.verification.fragments import AGENT_TRACK, CUSTOMER_TRACK, Block, Fragment, contact_tags, error_document
 from streamer.media.call_media import CallMedia, UnsupportedAudio
 from streamer.media.matroska import (
     MAX_ELEMENT_BYTES,

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from callscribe.live.call import Gap
 from callscribe.live.gaps import merged
-from local.kinesis_video.fragments import (
+from operations.verification.fragments import (
     AGENT_TRACK,
     BLOCK_MS,
     BLOCKS_PER_FRAGMENT,

@@ -1,5 +1,7 @@
 """Matroska fragments as Amazon Connect produces them and Kinesis Video Streams delivers them.
 
+The Kinesis Video simulator plays calls with them, and ``callscribe verify`` streams one into a real stream.
+
 GetMedia answers with one complete Matroska document per fragment. The element order, the widths of the size fields and
 the absence of an Audio element follow streams of the Kinesis Video producer SDK, which Connect uses: the track says
 ``A_AAC`` over what is 16-bit PCM, and the contact's identity comes after the audio, in front of it only in the first
@@ -106,17 +108,7 @@ class Fragment:
             server_ms: When the service received it, milliseconds since 1970.
             behind_ms: How far behind now the reader is, milliseconds.
         """
-        head = _HEADER + _SEGMENT + _identity(self.leading_tags)
-        head += _element(
-            "1549a966",
-            _element("73a4", self.segment_uid)
-            + _unsigned("2ad7b1", 1_000_000)
-            + _element("7ba9", b"Kinesis Video SDK")
-            + _element("4d80", _WRITER)
-            + _element("5741", _WRITER),
-        )
-        head += _element("1654ae6b", b"".join(_track(*track) for track in self.tracks.items()), 4)
-        head += _tags(
+        head = self._head() + _tags(
             {
                 "AWS_KINESISVIDEO_FRAGMENT_NUMBER": number,
                 "AWS_KINESISVIDEO_SERVER_TIMESTAMP": f"{server_ms / 1000:.3f}",
@@ -130,8 +122,32 @@ class Fragment:
         if self.known_sizes:
             timecode = _unsigned("e7", self.start_ms) + _unsigned("a7", 0)
             return [head + _element("1f43b675", timecode + b"".join(blocks)), tail]
-        cluster = bytes.fromhex("1f43b675ff") + _element("e7", self.start_ms.to_bytes(8, "big")) + _unsigned("a7", 0)
-        return [head + cluster, *blocks, tail]
+        return [head + self._cluster(), *blocks, tail]
+
+    def produce(self, *, first: bool) -> bytes:
+        """Write it as the producer sends it to PutMedia, which is one document for all of a session's fragments.
+
+        Args:
+            first: Whether it begins the session's document.
+        """
+        blocks = b"".join(_simple_block(block, self.start_ms) for block in self.blocks)
+        return (self._head() if first else b"") + self._cluster() + blocks + _identity(self.tags)
+
+    def _head(self) -> bytes:
+        head = _HEADER + _SEGMENT + _identity(self.leading_tags)
+        head += _element(
+            "1549a966",
+            _element("73a4", self.segment_uid)
+            + _unsigned("2ad7b1", 1_000_000)
+            + _element("7ba9", b"Kinesis Video SDK")
+            + _element("4d80", _WRITER)
+            + _element("5741", _WRITER),
+        )
+        return head + _element("1654ae6b", b"".join(_track(*track) for track in self.tracks.items()), 4)
+
+    def _cluster(self) -> bytes:
+        """The beginning of its Cluster, which says no size."""
+        return bytes.fromhex("1f43b675ff") + _element("e7", self.start_ms.to_bytes(8, "big")) + _unsigned("a7", 0)
 
     def write(self, *, number: str, behind_ms: int = 0) -> bytes:
         """Write it as GetMedia sends it, with the number as token and received when it was complete."""

@@ -1,0 +1,1 @@
+"""What ``callscribe verify`` does in a deployed environment, step by step."""
