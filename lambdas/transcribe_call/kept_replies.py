@@ -11,7 +11,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from callscribe.contract.object_keys import reply_key
 from lambdas.common.archive import refused
-from lambdas.common.errors import SafeError, error_code
+from lambdas.common.errors import SafeError, TransientError, error_code
 from lambdas.common.observability import logger
 
 if TYPE_CHECKING:
@@ -33,10 +33,6 @@ class ArchiveRefuses(SafeError):
 
 class ReplyNotStored(SafeError):
     """The service has answered and is paid for it, and the reply is lost: the archive did not take it."""
-
-
-class ReplyChanged(Exception):
-    """Something else stands at the reply's key than was seen there a moment ago."""
 
 
 class Clock(Protocol):
@@ -100,7 +96,7 @@ class KeptReplies:
 
         Raises:
             ArchiveRefuses: The archive takes nothing, and will not until somebody fixes it.
-            ReplyChanged: Something else is there now: look again.
+            TransientError: Something else is there now: look again.
         """
         content, metadata = (_AWAITED, {_STATE: _STATE_AWAITED})
         if place.reply is not None:
@@ -110,7 +106,7 @@ class KeptReplies:
         except ClientError as error:
             raise _told_apart(error, "written") from None
         if not written:
-            raise ReplyChanged
+            raise changed()
 
     def keep(self, recording_id: str, content: bytes, *, metadata: Mapping[str, str]) -> None:
         """Write a reply, whatever is in its place."""
@@ -144,6 +140,11 @@ class KeptReplies:
                 logger.warning("the reply is held: the archive does not take it", error=_name(error), tries=tries)
             else:
                 return
+
+
+def changed() -> TransientError:
+    """Return the error for something else at the reply's key than was seen there a moment ago."""
+    return TransientError("Reply.Changed", "somebody else writes to the place of the reply")
 
 
 def lost() -> ReplyNotStored:

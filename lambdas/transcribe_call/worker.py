@@ -51,7 +51,7 @@ from lambdas.common.claims import (
 from lambdas.common.errors import SafeError, TransientError, describe
 from lambdas.common.observability import logger, metrics
 from lambdas.common.transcript_builder import TranscriptBuilder, UnusableReply
-from lambdas.transcribe_call.kept_replies import Clock, KeptReplies, Place, ReplyChanged, ReplyNotStored, lost
+from lambdas.transcribe_call.kept_replies import Clock, KeptReplies, Place, ReplyNotStored, changed, lost
 from lambdas.transcribe_call.report import Report, StaleTask
 from lambdas.transcribe_call.retry_policy import pause_before_next_try
 from lambdas.transcribe_call.speech import SpeechFailure
@@ -206,9 +206,6 @@ class Worker:
             self._transcribe(delivery)
         except (StaleTask, ClaimLost, RetryLater):
             raise
-        except ReplyChanged:
-            logger.info("looking again: the reply's place has changed")
-            raise RetryLater(1) from None
         except SpeechFailure as failure:
             if failure.rate_limited:
                 metrics.add_metric(name=FunctionMetric.RATE_LIMITED, unit=MetricUnit.Count, value=1)
@@ -338,7 +335,7 @@ class Worker:
         recording = delivery.work.recording
         url = self._presigner.presign(recording.provenance)
         self._replies.make_room(place)
-        lease = self._lease(delivery)
+        lease = self._lease(delivery, place)
         reply = self._send(delivery, lease, request, url)
         kept = ArchivedObject(
             content=reply.content,
@@ -361,7 +358,7 @@ class Worker:
         )
         return request_id
 
-    def _lease(self, delivery: _Delivery) -> RequestLease:
+    def _lease(self, delivery: _Delivery, place: Place) -> RequestLease:
         """Take the request lease, as the last thing before the request."""
         recording_id = delivery.work.recording.recording_id
         needed = self._service.timeout + TIME_TO_KEEP
@@ -381,9 +378,10 @@ class Worker:
                 logger.info("waiting: another delivery of this message is asking the speech service")
                 raise RetryLater(max(1, lease.until - int(self._clock().timestamp())))
             case AlreadyAnswered():
-                if self._replies.look(recording_id).reply is None:
+                # A reply that was there before is of an earlier execution, and unusable.
+                if _same(self._replies.look(recording_id).reply, place.reply):
                     raise lost()
-                raise ReplyChanged
+                raise changed()
             case AttemptsSpent():
                 raise SafeError(
                     f"{self._service.error_prefix}.Unanswered",
@@ -492,6 +490,13 @@ class Worker:
                 "deepgram_requests": requests,
             },
         )
+
+
+def _same(one: ArchivedObject | None, other: ArchivedObject | None) -> bool:
+    """Tell whether two looks have seen the same reply, which may have been written over with itself between them."""
+    if one is None or other is None:
+        return one is other
+    return (one.content, one.metadata) == (other.content, other.metadata)
 
 
 def _drop(reason: str) -> None:

@@ -9,7 +9,6 @@ from typing import Final, Protocol, TypeVar
 OPEN: Final = frozenset(
     {
         "a call is incomplete without a cause",
-        "seen-twice",
     }
 )
 """Rules that some histories break: docs/reliability.md has their seeds. A rule leaves this list with its fix."""

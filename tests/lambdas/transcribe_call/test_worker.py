@@ -326,10 +326,10 @@ def test_a_delivery_that_looked_for_the_reply_too_early_does_not_ask_for_it_agai
     site.deepgram.answer(Answer(body=body))
     site.signer.meanwhile = site.deliver
     with pytest.raises(RetryLater) as later:
-        site.deliver(receive_count=2)
-    assert later.value.delay_seconds == 1
+        site.deliver(receive_count=1)
+    assert later.value.delay_seconds == 5
     assert len(site.deepgram.requests) == 1
-    site.deliver(receive_count=3)
+    site.deliver(receive_count=2)
     assert len(site.deepgram.requests) == 1
 
 
@@ -655,11 +655,41 @@ def test_a_reply_that_another_execution_keeps_meanwhile_is_neither_written_over_
     )
     with pytest.raises(RetryLater) as later:
         site.deliver()
-    assert later.value.delay_seconds == 1
+    assert later.value.delay_seconds == 5
     assert site.deepgram.requests == []
     site.deliver(receive_count=2)
     assert json.loads(site.stored_reply()) == transcription()
     assert site.deepgram.requests == []
+
+
+def test_a_place_that_others_always_write_to_ends_the_call_before_its_message_is_put_away(site: Site) -> None:
+    archive = Archive(
+        s3=cast("Any", Refusing(site.cloud.s3, "put_object", "ConditionalRequestConflict")), bucket="archive"
+    )
+    waits = []
+    for receive_count in range(1, 2 * MAX_ATTEMPTS):
+        with pytest.raises(RetryLater) as later:
+            site.deliver(archive=archive, receive_count=receive_count)
+        waits.append(later.value.delay_seconds)
+    assert waits[:4] == [5, 10, 20, 40]
+    site.deliver(archive=archive, receive_count=2 * MAX_ATTEMPTS)
+    assert site.tasks.failures["token"][0] == "Reply.Changed"
+    assert site.deepgram.requests == []
+
+
+def test_a_lost_answer_is_not_looked_for_in_an_unusable_one_of_before(site: Site) -> None:
+    site.deepgram.answer(Answer(200, {"request_id": REQUEST_ID}))
+    site.deliver()
+    site.fail()
+    site.take(OTHER_EXECUTION)
+    site.tasks.waiting.add("second")
+    repeated: dict[str, Any] = {"execution": OTHER_EXECUTION, "token": "second"}
+    site.deliver(archive=Unwilling(site), **repeated)
+    assert site.tasks.failures["second"][0] == "Reply.NotStored"
+    site.tasks.waiting.add("second")  # nobody heard of it
+    site.deliver(receive_count=2, **repeated)
+    assert site.tasks.failures["second"][0] == "Reply.NotStored"
+    assert len(site.deepgram.requests) == 2
 
 
 def test_nothing_is_asked_that_could_not_be_kept_in_time(site: Site) -> None:

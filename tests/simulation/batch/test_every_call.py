@@ -77,6 +77,7 @@ def test_every_call_of_the_state_machine_may_fail(of: str, kind: str, times: int
         ("admit_recording", "dynamodb.PutItem", "ThrottlingException"),
         ("admit_recording", "dynamodb.GetItem", "ProvisionedThroughputExceededException"),
         ("transcribe_call", "s3.PutObject", "SlowDown"),
+        ("transcribe_call", "s3.PutObject", "ConditionalRequestConflict"),
         ("transcribe_call", "s3.GetObject", "InternalError"),
         ("transcribe_call", "dynamodb.UpdateItem", "ThrottlingException"),
         ("transcribe_call", "stepfunctions.", "ThrottlingException"),
@@ -103,6 +104,16 @@ def test_a_minute_of_refusals_is_waited_out(by: str, of: str, code: str) -> None
 
     assert outcome.met[f.REFUSE] > 1
     assert (outcome.violations, outcome.failed, outcome.requests) == ([], 0, 1)
+
+
+def test_a_call_is_given_up_once_where_somebody_else_always_writes_to_the_place_of_its_reply() -> None:
+    conflict = Fault(
+        kind=f.REFUSE, by="transcribe_call", of="s3.PutObject", code="ConditionalRequestConflict", seconds=3 * DAY
+    )
+
+    outcome = runner.run(one_recording(faults=(conflict,)))
+
+    assert (outcome.violations, outcome.failed, outcome.requests) == ([], 1, 1)
 
 
 @pytest.mark.parametrize("seconds", [60, 6 * HOUR])
