@@ -1,16 +1,16 @@
-"""The documented way to delete a call leaves nothing of it, whatever was superseded, and touches no other."""
+"""Erasing a call leaves nothing of it, whatever was superseded, and touches no other."""
 
 from __future__ import annotations
 
+import io
 import re
-import sys
 from typing import Any
 
-import boto3
 import pytest
 
 from callscribe.contract.table_keys import failed_admission_key, failed_listing
-from tests.conftest import ROOT
+from operations import erase
+from operations.environment import Environment
 from tests.operations.conftest import REGION, SESSION, Deployed
 from tests.operations.recorded_calls import CHANGED_AT, follow_live, store_claim, store_transcript
 
@@ -18,11 +18,8 @@ CALL, OTHER = "contact-1", "contact-12"
 KEYS = {call: f"connect/acme/CallRecordings/2026/11/20/{call}_20261120T14:05_UTC.wav" for call in (CALL, OTHER)}
 
 
-def recipe() -> str:
-    text = (ROOT / "docs/how-to/delete-a-call.md").read_text(encoding="utf-8")
-    found = re.search(r"<<'PYTHON'\n(.*?)\nPYTHON\n", text, re.DOTALL)
-    assert found
-    return found[1]
+def connected(deployed: Deployed) -> Environment:
+    return Environment(name="Dev", outputs=deployed.outputs, session=SESSION)
 
 
 def objects(deployed: Deployed, bucket: str) -> set[str]:
@@ -32,9 +29,7 @@ def objects(deployed: Deployed, bucket: str) -> set[str]:
 
 
 @pytest.mark.parametrize("kind", ["", ".ivr"])
-def test_nothing_of_a_call_with_two_versions_is_left(
-    deployed: Deployed, monkeypatch: pytest.MonkeyPatch, kind: str
-) -> None:
+def test_nothing_of_a_call_with_two_versions_is_left(deployed: Deployed, kind: str) -> None:
     deployed.s3.create_bucket(Bucket="recordings", CreateBucketConfiguration={"LocationConstraint": REGION})
     for bucket in ("recordings", "archive"):
         deployed.s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
@@ -67,10 +62,7 @@ def test_nothing_of_a_call_with_two_versions_is_left(
             admission = failed_admission_key("recordings", KEYS[call], content).primary()
             deployed.table.put_item(Item={**admission, "type": "failed-admission", "s3_key": KEYS[call], **listing})
 
-    monkeypatch.setattr(boto3, "client", SESSION.client)
-    monkeypatch.setattr(boto3, "resource", SESSION.resource)
-    monkeypatch.setattr(sys, "argv", ["-", deployed.table.name, "archive", CALL])
-    exec(compile(recipe(), "recipe", "exec"), {})
+    assert erase.main([*deployed.arguments, "--call", CALL, "--yes"]) == 0
 
     left = deployed.table.scan()["Items"]
     assert left
@@ -80,3 +72,23 @@ def test_nothing_of_a_call_with_two_versions_is_left(
     archived = objects(deployed, "archive")
     assert archived
     assert all(OTHER in key for key in archived)
+    failed = {item["s3_key"] for item in left if item["type"] == "failed-admission"}
+    assert failed == {KEYS[OTHER]}
+    assert erase.main([*deployed.arguments, "--call", CALL, "--yes"]) == 1
+
+
+@pytest.mark.parametrize(("answer", "status", "left"), [("yes\n", 0, 0), ("y\n", 3, 1), ("\n", 3, 1)])
+def test_nothing_is_erased_without_a_yes(
+    deployed: Deployed, monkeypatch: pytest.MonkeyPatch, answer: str, status: int, left: int
+) -> None:
+    store_transcript(deployed, KEYS[CALL])
+    monkeypatch.setattr("sys.stdin", io.StringIO(answer))
+    assert erase.main([*deployed.arguments, "--call", CALL]) == status
+    assert len(deployed.table.scan()["Items"]) == left
+
+
+def test_a_clinic_s_own_transcripts_can_be_looked_for_alone(deployed: Deployed) -> None:
+    for clinic in ("one", "two"):
+        deployed.s3.put_object(Bucket="archive", Key=f"transcripts/{clinic}/2026-11-19/{CALL}/x.json.gz", Body=b"words")
+    found = erase.find_traces(connected(deployed), CALL, clinic_id="one")
+    assert [key for _, key, _ in found.objects] == [f"transcripts/one/2026-11-19/{CALL}/x.json.gz"]

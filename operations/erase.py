@@ -1,0 +1,161 @@
+"""Erase a call: ``python -m operations.erase --environment Dev --call ID``.
+
+Everything of it goes: recordings, transcripts, replies, and its items, each in every version. It says what it is
+about to erase and asks; ``--yes`` does not ask.
+
+Recordings go first, because one that is deleted cannot be announced again meanwhile, and claims last, because without
+them the same recording put again is transcribed, and paid for, again.
+
+Exit status: 0 when something was erased, 1 when there is nothing of such a call, 2 when the environment or the
+arguments are wrong, 3 when nothing was erased because the question was not answered with yes.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from boto3.dynamodb.conditions import Key
+from botocore.exceptions import BotoCoreError, ClientError
+from rich.console import Console
+from rich.text import Text
+
+from callscribe.contract.object_keys import REPLIES, TRANSCRIPTS, clinic_transcripts
+from callscribe.contract.table_keys import (
+    FAILED_PARTITION,
+    LISTING_INDEX,
+    ItemKey,
+    call_partition,
+    failed_admission_key,
+)
+from callscribe.recordings.keys import NotACall, UnknownExtension, UnknownLayout, parse_key
+from operations import environment
+from operations.call_store import FAILED_ADMISSION, CallStore, items_of
+from operations.environment import Environment, UnusableEnvironment
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb.service_resource import Table
+    from mypy_boto3_s3.client import S3Client
+
+_NOT_CONFIRMED = 3
+
+
+@dataclass(frozen=True, kw_only=True)
+class CallTraces:
+    """What there is of a call.
+
+    Attributes:
+        objects: Bucket, key and version id of recordings, transcripts and replies.
+        items: The table's items, in the order in which they can go.
+    """
+
+    objects: Sequence[tuple[str, str, str]]
+    items: Sequence[ItemKey]
+
+    def __bool__(self) -> bool:
+        return bool(self.objects or self.items)
+
+
+def find_traces(target: Environment, call_id: str, *, clinic_id: str | None = None) -> CallTraces:
+    """Find everything of a call. An index is a moment behind its table: look again until nothing is found.
+
+    Args:
+        target: The environment.
+        call_id: The call.
+        clinic_id: Look for transcripts of this clinic only. Default: in the whole archive, which takes a while in a
+            large one, because a call may have been filed under another clinic before.
+    """
+    table, s3, archive = target.table(), target.s3(), target.output("ArchiveBucketName")
+    of_call = partial(table.query, KeyConditionExpression=Key("PK").eq(call_partition(call_id)))
+    items = [*CallStore(table=table, s3=s3).of_call(call_id), *items_of(of_call)]
+    claims = [item for item in items if item.get("type") == "claim"]
+    recordings = {(claim["bucket"], claim["s3_key"]) for claim in claims}
+    prefix = TRANSCRIPTS if clinic_id is None else clinic_transcripts(clinic_id)
+    objects = [
+        *(found for bucket, key in sorted(recordings) for found in _versions(s3, bucket, key, key.__eq__)),
+        *_versions(s3, archive, prefix, lambda key: f"/{call_id}/" in key or f"/{call_id}.ivr/" in key),
+        *(
+            found
+            for claim in claims
+            for found in _versions(s3, archive, f"{REPLIES}{claim['recording_id']}", lambda _: True)
+        ),
+    ]
+    primary = [ItemKey(item["PK"], item["SK"]) for item in sorted(items, key=claims.__contains__)]
+    return CallTraces(objects=objects, items=[*_failed_admissions(table, claims, call_id), *primary])
+
+
+def erase(target: Environment, traces: CallTraces) -> None:
+    """Delete what was found, in that order.
+
+    Raises:
+        ClientError: Something could not be deleted; what stands before it is gone.
+    """
+    s3, table = target.s3(), target.table()
+    for bucket, key, version in traces.objects:
+        s3.delete_object(Bucket=bucket, Key=key, VersionId=version)
+    for item in traces.items:
+        table.delete_item(Key=item.primary())
+
+
+def _versions(s3: S3Client, bucket: str, prefix: str, wanted: Callable[[str], bool]) -> Iterator[tuple[str, str, str]]:
+    for page in s3.get_paginator("list_object_versions").paginate(Bucket=bucket, Prefix=prefix):
+        versions: list[Any] = [*page.get("Versions", []), *page.get("DeleteMarkers", [])]
+        for version in versions:
+            if wanted(version["Key"]):
+                yield bucket, version["Key"], version["VersionId"]
+
+
+def _failed_admissions(table: Table, claims: Sequence[dict[str, Any]], call_id: str) -> Iterator[ItemKey]:
+    """What is noted of admissions of the call that failed, whether they came to a claim later or not."""
+    contents = {(claim["bucket"], claim["s3_key"], claim.get("version_id", claim.get("etag"))) for claim in claims}
+    for bucket, key, content in sorted(contents, key=str):
+        noted = failed_admission_key(bucket, key, str(content))
+        if "Item" in table.get_item(Key=noted.primary(), ProjectionExpression="PK"):
+            yield noted
+    failed = partial(table.query, IndexName=LISTING_INDEX, KeyConditionExpression=Key("GSI2PK").eq(FAILED_PARTITION))
+    for item in items_of(failed):
+        if item["type"] == FAILED_ADMISSION and _is_of(item.get("s3_key", ""), call_id):
+            yield ItemKey(item["PK"], item["SK"])
+
+
+def _is_of(key: str, call_id: str) -> bool:
+    try:
+        return parse_key(key).call_id == call_id
+    except UnknownExtension as unknown:
+        return unknown.key.call_id == call_id
+    except (NotACall, UnknownLayout):
+        return False
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line; the module says what the exit status means."""
+    parser = argparse.ArgumentParser(prog="operations.erase", description="Erase everything of a call.")
+    environment.add_arguments(parser)
+    parser.add_argument("--call", required=True, metavar="ID", help="the call")
+    parser.add_argument("--yes", action="store_true", help="do not ask")
+    arguments = parser.parse_args(argv)
+    console, errors = Console(highlight=False), Console(stderr=True, highlight=False)
+    try:
+        target = environment.connect(arguments)
+        traces = find_traces(target, arguments.call)
+        if not traces:
+            console.print("There is nothing of such a call.")
+            return 1
+        what = f"{len(traces.objects)} versions of objects and {len(traces.items)} items of call {arguments.call}"
+        if not arguments.yes and console.input(f"Erase {what} for good? [yes/no] ") != "yes":
+            console.print("Nothing was erased.")
+            return _NOT_CONFIRMED
+        erase(target, traces)
+    except (UnusableEnvironment, ClientError, BotoCoreError) as error:
+        errors.print(Text(str(error)))
+        return 2
+    console.print(f"Erased: {what}.")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
