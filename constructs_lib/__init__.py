@@ -4,6 +4,7 @@ from callscribe.analysis.prices import ModelPrices
 from callscribe.deepgram.prices import DeepgramPrices
 from callscribe.recordings.clinics import ClinicRules
 from constructs_lib.bedrock_analyst import BedrockAnalyst
+from constructs_lib.call_transcription import CallTranscription, LiveCalls
 from constructs_lib.connect_wiring import ConnectWiring, MediaStreamStorage, RecordingStorage
 from constructs_lib.deepgram_options import DeepgramOptions
 from constructs_lib.deepgram_secret import DeepgramSecret
@@ -22,6 +23,7 @@ from constructs_lib.transcription_workflow import TranscriptionWorkflow
 __all__ = [
     "BedrockAnalyst",
     "CallLimits",
+    "CallTranscription",
     "Capacity",
     "ClinicRules",
     "ConnectWiring",
@@ -30,6 +32,7 @@ __all__ = [
     "DeepgramSecret",
     "EnrichmentStep",
     "FunctionSettings",
+    "LiveCalls",
     "LiveStreamer",
     "LiveTranscriptFeed",
     "MediaStreamStorage",

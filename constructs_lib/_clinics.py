@@ -67,7 +67,7 @@ def checked_rules(rules: ClinicRules, *, instance_arn: str | None, check: Callab
     return rules
 
 
-def allow_decisions(role: iam.Role, table: dynamodb.ITableV2) -> None:
+def allow_decisions(role: iam.Role, table: dynamodb.ITable) -> None:
     """Allow *role* to look up and keep whose calls they are, and to note calls; it reads no words for that."""
     calls = {"dynamodb:LeadingKeys": [f"{CALLS}*"]}
     _grants.allow_items(

@@ -36,7 +36,7 @@ _NETWORK_INTERFACE_ACTIONS = (
 class SharedByFunctions:
     """What all functions of a construct have in common."""
 
-    table: dynamodb.ITableV2
+    table: dynamodb.ITable
     """Table they work on."""
     settings: FunctionSettings
     """What they run on, and where."""

@@ -42,7 +42,7 @@ def allow_listing(grantee: iam.IGrantable, bucket: s3.IBucket) -> iam.Grant:
 
 def allow_items(
     grantee: iam.IGrantable,
-    table: dynamodb.ITableV2,
+    table: dynamodb.ITable,
     *actions: str,
     write: bool = True,
     conditions: Mapping[str, Mapping[str, Any]] | None = None,

@@ -13,7 +13,7 @@ from callscribe.contract.table_keys import CALLS
 from constructs_lib import _grants, _nag
 
 
-def allow_live_items(grantee: iam.IGrantable, table: dynamodb.ITableV2, *actions: str, write: bool = True) -> iam.Grant:
+def allow_live_items(grantee: iam.IGrantable, table: dynamodb.ITable, *actions: str, write: bool = True) -> iam.Grant:
     """Allow *actions* on calls and their words, not on recordings' claims and clinics' transcripts."""
     return _grants.allow_items(grantee, table, *actions, write=write, conditions=leading_keys(CALLS))
 

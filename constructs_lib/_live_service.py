@@ -61,7 +61,7 @@ class LiveService:
         self,
         scope: Construct,
         *,
-        table: dynamodb.ITableV2,
+        table: dynamodb.ITable,
         queues: LiveCallQueues,
         streams: MediaStreams,
         secret: secretsmanager.ISecret,

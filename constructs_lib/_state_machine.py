@@ -114,7 +114,7 @@ class Definition:
         queue: sqs.IQueue,
         failed_calls: sqs.IQueue,
         bus: events.IEventBus,
-        table: dynamodb.ITableV2,
+        table: dynamodb.ITable,
         max_wait: Duration,
         retain_for: Duration | None = None,
         delete_replies_in: s3.IBucket | None = None,

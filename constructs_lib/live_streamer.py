@@ -150,7 +150,7 @@ class LiveStreamer(Construct):
         scope: Construct,
         construct_id: str,
         *,
-        table: dynamodb.ITableV2,
+        table: dynamodb.ITable,
         archive: s3.IBucket,
         stream_prefix: str,
         secret: secretsmanager.ISecret | None = None,

@@ -94,7 +94,7 @@ class TranscriptionFunction(Construct):
         construct_id: str,
         *,
         recordings: s3.IBucket,
-        table: dynamodb.ITableV2,
+        table: dynamodb.ITable,
         archive: s3.IBucket,
         secret: secretsmanager.ISecret | None = None,
         options: DeepgramOptions | None = None,
@@ -171,7 +171,7 @@ class TranscriptionFunction(Construct):
         _nag.acknowledge(role, _nag.INLINE_POLICY)
         return role
 
-    def _allow(self, table: dynamodb.ITableV2, archive: s3.IBucket) -> None:
+    def _allow(self, table: dynamodb.ITable, archive: s3.IBucket) -> None:
         role = self._runtime_function.role
         _grants.allow_items(role, table, "dynamodb:GetItem", "dynamodb:UpdateItem")
         _grants.allow_objects(role, archive, "s3:GetObject", "s3:PutObject", prefix=REPLIES, write=True)

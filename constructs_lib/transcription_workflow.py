@@ -150,7 +150,7 @@ class TranscriptionWorkflow(Construct):
         construct_id: str,
         *,
         recordings: s3.IBucket,
-        table: dynamodb.ITableV2,
+        table: dynamodb.ITable,
         archive: s3.IBucket,
         secret: secretsmanager.ISecret | None = None,
         options: DeepgramOptions | None = None,
