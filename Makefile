@@ -86,14 +86,14 @@ deploy: install ## Deploy one environment: make deploy ENV=Dev
 	cdk deploy '$(ENV)/*'
 
 .PHONY: redrive
-redrive: install ## Repeat failed calls: make redrive ENV=Dev
+redrive: install ## Repeat failed calls: make redrive ENV=Dev [ARGS=--dry-run]
 	@test -n "$(ENV)" || { echo "say which environment: make redrive ENV=Dev"; exit 2; }
-	python -m operations.redrive --environment $(ENV)
+	python -m callscribe redrive --environment $(ENV) $(ARGS)
 
 .PHONY: doctor
-doctor: install ## Check a deployed environment: make doctor ENV=Dev
+doctor: install ## Check a deployed environment: make doctor ENV=Dev [ARGS='--expected-calls 120']
 	@test -n "$(ENV)" || { echo "say which environment: make doctor ENV=Dev"; exit 2; }
-	python -m operations.doctor --environment $(ENV)
+	python -m callscribe doctor --environment $(ENV) $(ARGS)
 
 UV_COMPILE := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header
 # What the Lambda runtime brings itself stays out of the functions' bundle.

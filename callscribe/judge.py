@@ -22,7 +22,7 @@ Exit status: 0; 1 where something could not be read; 2 where the arguments make 
 
 import argparse
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, Final
 
@@ -72,32 +72,36 @@ def _words(quote: Quote | None) -> dict[str, Any]:
     return {"turn": quote.turn, "words": quote.text, "start": quote.start, "end": quote.end}
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command line; the module says what the exit status means."""
-    parser = argparse.ArgumentParser(prog="callscribe", description="CallScribe on the command line.")
-    commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    judge = commands.add_parser("judge", help="say what is concluded from calls", description="Judge calls.")
-    judge.add_argument("replies", nargs="*", type=Path, metavar="REPLY.json", help="replies of Deepgram's")
-    judge.add_argument(
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the command's arguments."""
+    parser.add_argument("replies", nargs="*", type=Path, metavar="REPLY.json", help="replies of Deepgram's")
+    parser.add_argument(
         "--jsonl", metavar="FILE", nargs="?", const="-", help="calls written down, one to a line; - for standard input"
     )
-    judge.add_argument(
+    parser.add_argument(
         "--language", default="en", help="language that was asked for, as Deepgram names it (default: %(default)s)"
     )
-    judge.add_argument(
+    parser.add_argument(
         "--direction",
         type=CallDirection,
         choices=tuple(CallDirection),
         help="who called whom (default: from what is said)",
     )
-    judge.add_argument("--rubric", default=DEFAULT_RUBRIC, help="rubric that counts (default: %(default)s)")
-    arguments = parser.parse_args(argv)
+    parser.add_argument("--rubric", default=DEFAULT_RUBRIC, help="rubric that counts (default: %(default)s)")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Print the verdicts; the module says what the exit status means.
+
+    Raises:
+        argparse.ArgumentError: Nothing was named to judge, or there is no such rubric.
+    """
     if not arguments.replies and arguments.jsonl is None:
-        judge.error("name replies of Deepgram's, or --jsonl FILE")
+        raise argparse.ArgumentError(None, "name replies of Deepgram's, or --jsonl FILE")
     try:
         rubric = load_rubric(arguments.rubric)
     except InvalidRubric as error:
-        judge.error(str(error))
+        raise argparse.ArgumentError(None, str(error)) from None
     status = 0
     for result in _results(arguments, rubric):
         status = UNREADABLE if "error" in result else status

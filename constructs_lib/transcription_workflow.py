@@ -419,7 +419,7 @@ class TranscriptionWorkflow(Construct):
             timeout=Duration.seconds(settings.max_attempts * settings.request_timeout_seconds).plus(_ANALYSIS_MARGIN),
             memory_mib=512,
             without_failed_events="a live call is announced before it is analysed; its item shows that it is not, and "
-            "operations.analyse has it done",
+            "callscribe analyse has it done",
         )
         role, archive = analyse.role, self._archive
         analyse.configure(

@@ -21,11 +21,11 @@ access key of this session. In another terminal:
   one of the samples          {python} -m local.drop {sample}
   the same as a live call     {python} -m local.ring {sample}
   follow live calls           make watch
-  the calls of a clinic       {python} -m operations.calls --environment Local --clinic demo-clinic
-  … of one day                {python} -m operations.calls --environment Local --clinic demo-clinic --day {today}
-  one call                    {python} -m operations.calls --environment Local --call my-call
-  what failed, and why        {python} -m operations.calls --environment Local --failed
-  repeat what failed          {python} -m operations.redrive --environment Local
+  the calls of a clinic       {python} -m callscribe calls --environment Local --clinic demo-clinic
+  … of one day                {python} -m callscribe calls --environment Local --clinic demo-clinic --day {today}
+  one call                    {python} -m callscribe calls --environment Local --call my-call
+  what failed, and why        {python} -m callscribe calls --environment Local --failed
+  repeat what failed          {python} -m callscribe redrive --environment Local
 
   AWS SDKs and tools          export AWS_ENDPOINT_URL={endpoint} AWS_DEFAULT_REGION={region} \\
                                 AWS_ACCESS_KEY_ID={access_key_id} \\

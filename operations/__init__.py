@@ -1,1 +1,4 @@
-"""What an operator runs beside a deployed environment: repeat failed calls, look calls up."""
+"""What an operator runs beside a deployment: look calls up, follow them, repeat what failed, check what is deployed.
+
+Installed, this package is `callscribe.operations`, so its modules import each other relatively.
+"""

@@ -1,33 +1,30 @@
-"""Have stored calls read by the analyst: ``python -m operations.analyse --environment Dev --clinic ID [--day …]``.
+"""Have stored calls read by the analyst: ``callscribe analyse --environment Dev --clinic ID [--day …]``.
 
 Each call's transcript is read where it is; Deepgram is not asked. A call that the same model was asked about in the
 same way is not paid for again, unless ``--again`` says so; a new model or a new prompt is another question.
 ``--call ID`` takes one call, its automated part included.
-
-Exit status: 0 when every call has an analysis or is not to be judged, 1 when one has none, 2 when the environment or
-the arguments are wrong.
 """
 
 from __future__ import annotations
 
 import argparse
-import sys
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
-from botocore.exceptions import BotoCoreError, ClientError
 from rich.console import Console
 from rich.text import Text
 
 from callscribe.contract.events import TranscriptPlace
 from callscribe.contract.messages import AnalyseAnswer, AnalyseMessage
-from operations import environment
-from operations.call_store import CallStore
-from operations.environment import Environment, UnusableEnvironment
-from operations.functions import InvocationFailed, invoke
+
+from . import environment
+from .call_store import CallStore
+from .environment import Environment
+from .functions import InvocationFailed, invoke
+from .terminal import output, reports_errors
 
 # The function may take three times four minutes and one more (constructs_lib, `BedrockAnalyst`).
 _LONGEST_SECONDS = 800.0
@@ -90,26 +87,23 @@ class Analyse:
         return Result(call_id=call_id, status=analysis.status, reason=analysis.reason or "")
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command line; the module says what the exit status means."""
-    parser = argparse.ArgumentParser(prog="operations.analyse", description="Have stored calls read by the analyst.")
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the command's arguments."""
     environment.add_arguments(parser)
     which = parser.add_mutually_exclusive_group(required=True)
     which.add_argument("--clinic", metavar="ID", help="the calls of a clinic")
     which.add_argument("--call", metavar="ID", help="one call")
     parser.add_argument("--day", type=environment.day, metavar="yyyy-mm-dd", help="with --clinic: only this day (UTC)")
     parser.add_argument("--again", action="store_true", help="ask, and pay, although the same was asked before")
-    arguments = parser.parse_args(argv)
+
+
+@reports_errors
+def run(arguments: argparse.Namespace) -> int:
+    """Run the command."""
     if arguments.day and not arguments.clinic:
-        parser.error("--day goes with --clinic")
-    console, errors = Console(), Console(stderr=True)
-    try:
-        target = environment.connect(arguments)
-        results = Analyse(target, again=arguments.again).run(_items(target, arguments))
-        return _run(console, results)
-    except (UnusableEnvironment, ClientError, BotoCoreError) as error:
-        errors.print(Text(str(error)))
-        return 2
+        raise argparse.ArgumentError(None, "--day goes with --clinic")
+    target = environment.connect(arguments)
+    return _run(output(), Analyse(target, again=arguments.again).run(_items(target, arguments)))
 
 
 def _items(target: Environment, arguments: argparse.Namespace) -> list[dict[str, Any]]:
@@ -135,7 +129,3 @@ def _run(console: Console, results: Iterator[Result]) -> int:
         f"{counts.total()} calls: {counts['succeeded']} analysed, {counts['skipped']} not to be judged, {left} failed."
     )
     return int(left > 0)
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -1,30 +1,25 @@
-"""Put what was stored before the table had its list into it: ``python -m operations.backfill --environment Dev``.
+"""Put what was stored before the table had its list into it: ``callscribe backfill --environment Dev``.
 
 Transcripts are then listed by the begin of their calls, and the claims on recordings that failed by the time they did.
 The whole table is read, and billed, once. It may run while calls come in, and may be repeated.
-
-Exit status: 0 when all is listed, 1 when an item could not be, 2 when the environment is wrong.
 """
 
 from __future__ import annotations
 
 import argparse
-import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from boto3.dynamodb.conditions import Attr
-from botocore.exceptions import BotoCoreError, ClientError
-from rich.console import Console
-from rich.text import Text
 
 from callscribe.contract.call_kind import CallKind
 from callscribe.contract.table_keys import failed_listing, transcript_listing
-from operations import environment
-from operations.call_store import FAILED_STATUSES, items_of
-from operations.environment import UnusableEnvironment
+
+from . import environment
+from .call_store import FAILED_STATUSES, items_of
+from .terminal import complain, output, reports_errors
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.service_resource import Table
@@ -43,21 +38,19 @@ class Backfilled:
     unreadable: int
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command line; the module says what the exit status means."""
-    parser = argparse.ArgumentParser(prog="operations.backfill", description="List what was stored before.")
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the command's arguments."""
     environment.add_arguments(parser)
     parser.add_argument("--dry-run", action="store_true", help="only count")
-    arguments = parser.parse_args(argv)
-    console, errors = Console(highlight=False), Console(stderr=True)
-    try:
-        done = backfill(environment.connect(arguments).table(), dry_run=arguments.dry_run)
-    except (UnusableEnvironment, ClientError, BotoCoreError) as error:
-        errors.print(Text(str(error)))
-        return 2
-    console.print(f"{done.listed} items {'would be' if arguments.dry_run else 'were'} added to the list.")
+
+
+@reports_errors
+def run(arguments: argparse.Namespace) -> int:
+    """Run the command."""
+    done = backfill(environment.connect(arguments).table(), dry_run=arguments.dry_run)
+    output().print(f"{done.listed} items {'would be' if arguments.dry_run else 'were'} added to the list.")
     if done.unreadable:
-        errors.print(f"{done.unreadable} items lack a clinic, a call or a time and cannot be listed.")
+        complain(f"{done.unreadable} items lack a clinic, a call or a time and cannot be listed.")
     return 1 if done.unreadable else 0
 
 
@@ -106,7 +99,3 @@ def _list(table: Table, item: Mapping[str, Any], listing: Mapping[str, str], unc
     except table.meta.client.exceptions.ConditionalCheckFailedException:
         return False  # whoever changed it has listed it
     return True
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -1,11 +1,9 @@
-"""Look calls up: ``python -m operations.calls --environment Dev --clinic ID [--day yyyy-mm-dd]``.
+"""Look calls up: ``callscribe calls --environment Dev --clinic ID [--day yyyy-mm-dd]``.
 
 ``--call ID`` prints what is known about one call, live and recorded, with its transcript; ``--clinic ID --live`` lists
 the calls of a day that were, or are, transcribed while they run; ``--failed`` lists the recordings that failed or were
 rejected; ``--disputed`` lists the calls of a day that something claimed for another clinic. What is printed are the
 words of callers: it is for the terminal of somebody who may read them.
-
-Exit status: 0 when something was found, 1 when nothing was, 2 when the environment or the arguments are wrong.
 """
 
 from __future__ import annotations
@@ -13,33 +11,30 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Sequence
 from datetime import UTC, datetime
 from itertools import islice
 from typing import Any
 
-from botocore.exceptions import BotoCoreError, ClientError
 from rich.console import Console
-from rich.text import Text
 
 from callscribe.table_values import plain
-from operations import environment
-from operations.call_store import CallStore
-from operations.environment import UnusableEnvironment
-from operations.live_calls import LiveCallStore
-from operations.rendering import calls_table, claims_table, clinics_table, live_calls_table, transcript_view
+
+from . import environment
+from .call_store import CallStore
+from .live_calls import LiveCallStore
+from .rendering import calls_table, claims_table, clinics_table, live_calls_table, transcript_view
+from .terminal import complain, output, reports_errors
 
 _DEFAULT_MAX = 50
 _UNLISTED = (
     "Not all calls of this clinic are in the list: some were stored before the table had one. Add them once: "
-    "python -m operations.backfill --environment {environment}"
+    "callscribe backfill --environment {environment}"
 )
 _LARGEST_MAX = 1000
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command line; the module says what the exit status means."""
-    parser = argparse.ArgumentParser(prog="operations.calls", description="Look calls up.")
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the command's arguments."""
     environment.add_arguments(parser)
     wanted = parser.add_mutually_exclusive_group(required=True)
     wanted.add_argument("--clinic", metavar="ID", help="the calls of a clinic, newest first")
@@ -66,26 +61,25 @@ def main(argv: Sequence[str] | None = None) -> int:
         help="most calls to list (default: %(default)s)",
     )
     parser.add_argument("--json", action="store_true", help="print the items as JSON")
-    arguments = parser.parse_args(argv)
+
+
+@reports_errors
+def run(arguments: argparse.Namespace) -> int:
+    """Run the command."""
     if arguments.day and not (arguments.clinic or arguments.disputed):
-        parser.error("--day goes with --clinic or --disputed")
+        raise argparse.ArgumentError(None, "--day goes with --clinic or --disputed")
     if arguments.live and not arguments.clinic:
-        parser.error("--live goes with --clinic")
-    console, errors = Console(highlight=False), Console(stderr=True)
-    try:
-        target = environment.connect(arguments)
-        table = target.table()
-        store = CallStore(table=table, s3=target.s3())
-        items = _find(store, LiveCallStore(table), arguments)
-        if arguments.clinic and not arguments.live and store.unlisted(arguments.clinic):
-            errors.print(Text(_UNLISTED.format(environment=target.name)))
-    except (UnusableEnvironment, ClientError, BotoCoreError) as error:
-        errors.print(Text(str(error)))
-        return 2
+        raise argparse.ArgumentError(None, "--live goes with --clinic")
+    target = environment.connect(arguments)
+    table = target.table()
+    store = CallStore(table=table, s3=target.s3())
+    items = _find(store, LiveCallStore(table), arguments)
+    if arguments.clinic and not arguments.live and store.unlisted(arguments.clinic):
+        complain(_UNLISTED.format(environment=target.name))
     if arguments.json:
         sys.stdout.write(json.dumps(plain(items), indent=2, ensure_ascii=False) + "\n")
     else:
-        _show(console, items, arguments)
+        _show(output(), items, arguments)
     return 0 if items else 1
 
 
@@ -133,7 +127,3 @@ def _show_call(console: Console, items: list[dict[str, Any]]) -> None:
     for kind, table in kinds:
         if kind in by_type:
             console.print(table(by_type[kind]))
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -1,29 +1,26 @@
-"""Check a deployed environment: ``python -m operations.doctor --environment Dev``.
+"""Check a deployed environment: ``callscribe doctor --environment Dev``.
 
 ``--instance ARN`` includes an Amazon Connect instance, ``--expected-calls N`` the quotas.
 
 Looks and changes nothing. Every line says how a part of the environment is and, where something is wrong, what to do;
 a part that cannot be looked at, for want of a permission or because an emulator has no such service, is named as such.
 Deepgram's key is shown to Deepgram and to nobody else.
-
-Exit status: 0 when nothing is broken, 1 when something is, 2 when the environment or the arguments are wrong.
 """
 
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Mapping, Sequence
 from typing import Final
 
 from rich.console import Console
 from rich.text import Text
 
-from operations import environment
-from operations.checks import capacity, clinics, connect_instance, deepgram, failures, streamers
-from operations.checks.findings import Check, Examined, Finding, State, examine
-from operations.environment import UnusableEnvironment
-from operations.rendering import table_of
+from . import environment
+from .checks import capacity, clinics, connect_instance, deepgram, failures, streamers
+from .checks.findings import Check, Examined, Finding, State, examine
+from .rendering import table_of
+from .terminal import output, reports_errors
 
 CHECKS: Final[Mapping[str, Check]] = {
     "Deepgram's key": deepgram.check_key,
@@ -69,9 +66,8 @@ def _show(console: Console, findings: Mapping[str, Sequence[Finding]]) -> None:
     console.print(", ".join(f"{states.count(state)} {state}" for state in State if state in states) + ".")
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command line; the module says what the exit status means."""
-    parser = argparse.ArgumentParser(prog="operations.doctor", description="Check a deployed environment.")
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the command's arguments."""
     environment.add_arguments(parser)
     parser.add_argument("--instance", metavar="ARN", help="the Amazon Connect instance; default: the deployed wiring's")
     parser.add_argument(
@@ -85,13 +81,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         metavar="PREFIX",
         help="beginning of the names of the instance's Kinesis video streams; default: the deployed wiring's",
     )
-    arguments = parser.parse_args(argv)
-    console, errors = Console(), Console(stderr=True)
-    try:
-        target = environment.connect(arguments)
-    except UnusableEnvironment as error:
-        errors.print(Text(str(error)))
-        return 2
+
+
+@reports_errors
+def run(arguments: argparse.Namespace) -> int:
+    """Run the command."""
+    target = environment.connect(arguments)
     findings = diagnose(
         Examined(
             target,
@@ -101,9 +96,5 @@ def main(argv: Sequence[str] | None = None) -> int:
             stream_prefix=arguments.stream_prefix or target.outputs.get("MediaStreamPrefix", "callscribe"),
         )
     )
-    _show(console, findings)
+    _show(output(), findings)
     return 1 if any(finding.state is State.FAILED for found in findings.values() for finding in found) else 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

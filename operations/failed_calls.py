@@ -20,7 +20,8 @@ from msgspec import UNSET, Meta
 from callscribe.recordings.keys import NotACall, UnknownExtension, UnknownLayout, parse_key
 from callscribe.recordings.recording import recording_id
 from callscribe.serialization import InvalidData, decode, decode_json
-from operations.rendering import object_name
+
+from .rendering import object_name
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs.type_defs import MessageTypeDef

@@ -17,13 +17,14 @@ from botocore.exceptions import ClientError
 from callscribe.contract.events import LIVE_CALL_TRANSCRIBED
 from callscribe.live.call import SAMPLE_RATE, InvalidLiveCall, LiveCall
 from callscribe.serialization import decode_json
-from operations.failed_calls import FailedCall
-from operations.live_calls import LiveCallStore
+
+from .failed_calls import FailedCall
+from .live_calls import LiveCallStore
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs.type_defs import MessageTypeDef
 
-    from operations.environment import Environment
+    from .environment import Environment
 
 # As the streamer, EventBridge and Lambda name it.
 _ERROR_ATTRIBUTES = ("error_code", "ERROR_CODE", "ErrorCode")

@@ -18,7 +18,8 @@ from callscribe.contract.table_keys import (
     utterance_range,
 )
 from callscribe.live.call import LiveStatus
-from operations.call_store import items_of
+
+from .call_store import items_of
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.service_resource import Table

@@ -24,7 +24,8 @@ from websockets.sync.client import connect as open_websocket
 from websockets.typing import Subprotocol
 
 from callscribe.serialization import InvalidData, decode_json, encode_json
-from operations.environment import Environment, UnusableEnvironment
+
+from .environment import Environment, UnusableEnvironment
 
 _PROTOCOL = Subprotocol("aws-appsync-event-ws")
 _OPEN_SECONDS = 10.0

@@ -1,4 +1,4 @@
-"""Write older documents anew: ``python -m operations.rebuild --environment Dev --clinic ID [--day yyyy-mm-dd]``.
+"""Write older documents anew: ``callscribe rebuild --environment Dev --clinic ID [--day yyyy-mm-dd]``.
 
 A document of an earlier schema version gets what came later, above all the times of single words, from the reply in the
 archive; nobody is asked, and nothing is paid for. The item that shows the document is written anew as well, with its
@@ -7,30 +7,28 @@ repeated, and run while calls come in: what is up to date, or newer, is left alo
 
 What cannot be rebuilt is named with the reason: live transcripts, which have no reply; documents whose reply is gone;
 and what is no transcript.
-
-Exit status: 0 when every document is up to date, 1 when one is not, 2 when the environment or the arguments are wrong.
 """
 
 from __future__ import annotations
 
 import argparse
-import sys
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from botocore.exceptions import BotoCoreError, ClientError
 from rich.console import Console
 from rich.text import Text
 
 from callscribe.contract.messages import RebuildAnswer, RebuildMessage, RebuildRequest
 from callscribe.contract.object_keys import TRANSCRIPTS, clinic_transcripts, is_document
-from operations import environment
-from operations.call_store import CallStore
-from operations.environment import Environment, UnusableEnvironment
-from operations.functions import InvocationFailed, invoke
+
+from . import environment
+from .call_store import CallStore
+from .environment import Environment
+from .functions import InvocationFailed, invoke
+from .terminal import output, reports_errors
 
 if TYPE_CHECKING:
     from mypy_boto3_s3.client import S3Client
@@ -110,9 +108,8 @@ def prefixes_of_call(target: Environment, call_id: str) -> list[str]:
     return sorted({f"{key.rpartition('/')[0]}/" for key in keys})
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command line; the module says what the exit status means."""
-    parser = argparse.ArgumentParser(prog="operations.rebuild", description="Write older documents anew.")
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the command's arguments."""
     environment.add_arguments(parser)
     which = parser.add_mutually_exclusive_group(required=True)
     which.add_argument("--clinic", metavar="ID", help="the documents of a clinic")
@@ -120,17 +117,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     which.add_argument("--all", action="store_true", help="all documents of the archive")
     parser.add_argument("--day", type=environment.day, metavar="yyyy-mm-dd", help="with --clinic: only this day (UTC)")
     parser.add_argument("--dry-run", action="store_true", help="only say what would be done")
-    arguments = parser.parse_args(argv)
+
+
+@reports_errors
+def run(arguments: argparse.Namespace) -> int:
+    """Run the command."""
     if arguments.day and not arguments.clinic:
-        parser.error("--day goes with --clinic")
-    console, errors = Console(), Console(stderr=True)
-    try:
-        target = environment.connect(arguments)
-        rebuild = Rebuild(target, dry_run=arguments.dry_run)
-        return _run(console, rebuild.run(_prefixes(target, arguments)), dry_run=arguments.dry_run)
-    except (UnusableEnvironment, ClientError, BotoCoreError) as error:
-        errors.print(Text(str(error)))
-        return 2
+        raise argparse.ArgumentError(None, "--day goes with --clinic")
+    target = environment.connect(arguments)
+    rebuild = Rebuild(target, dry_run=arguments.dry_run)
+    return _run(output(), rebuild.run(_prefixes(target, arguments)), dry_run=arguments.dry_run)
 
 
 def _prefixes(target: Environment, arguments: argparse.Namespace) -> list[str]:
@@ -154,7 +150,3 @@ def _run(console: Console, results: Iterator[Result], *, dry_run: bool) -> int:
         f"{counts['current']} are up to date, {left} are as they were."
     )
     return int(left > 0)
-
-
-if __name__ == "__main__":
-    sys.exit(main())

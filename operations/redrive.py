@@ -1,4 +1,4 @@
-"""Repeat failed calls: ``python -m operations.redrive --environment Dev [--live]``.
+"""Repeat failed calls: ``callscribe redrive --environment Dev [--live]``.
 
 With ``--live`` the calls are those that could not be followed while they ran. A streamer goes on where the call was
 left, from the audio that Kinesis keeps for the stream's retention; what is older is left in place unless ``--force``.
@@ -9,16 +9,12 @@ more although they never failed.
 One pass over the failed-calls queue: everything is received first and repeated afterwards, so a call that fails again
 meanwhile waits for the next pass. A message is deleted only after its call was repeated. A call continues from its
 last finished step: a reply that is there already is not asked for again.
-
-Exit status: 0 when every message was repeated (or none was there), 1 when one was left in place, 2 when the
-environment or the arguments are wrong.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import sys
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -27,12 +23,11 @@ from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 from botocore.exceptions import BotoCoreError, ClientError
 from rich.console import Console
-from rich.text import Text
 
-from operations import environment
-from operations.call_store import FAILED_ADMISSION, CallStore
-from operations.environment import Environment, UnusableEnvironment
-from operations.failed_calls import (
+from . import environment
+from .call_store import FAILED_ADMISSION, CallStore
+from .environment import Environment
+from .failed_calls import (
     FailedCall,
     Repeat,
     Repeatable,
@@ -42,8 +37,9 @@ from operations.failed_calls import (
     read_failed_admission,
     read_message,
 )
-from operations.failed_live_calls import LiveRepeat, LiveRepeater, read_live_message
-from operations.rendering import cells, table_of
+from .failed_live_calls import LiveRepeat, LiveRepeater, read_live_message
+from .rendering import cells, table_of
+from .terminal import output, reports_errors
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs.client import SQSClient
@@ -388,9 +384,8 @@ def _run(target: Environment, arguments: argparse.Namespace) -> list[Outcome[Any
     return [*redrive(target, **limits)]
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command line; the module says what the exit status means."""
-    parser = argparse.ArgumentParser(prog="operations.redrive", description="Repeat failed calls.")
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the command's arguments."""
     environment.add_arguments(parser)
     parser.add_argument(
         "--max",
@@ -417,19 +412,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--force", action="store_true", help="with --live: also calls whose audio is no longer kept in full"
     )
-    arguments = parser.parse_args(argv)
+
+
+@reports_errors
+def run(arguments: argparse.Namespace) -> int:
+    """Run the command."""
     if arguments.force and not arguments.live:
-        parser.error("--force goes with --live")
-    console, errors = Console(), Console(stderr=True)
-    try:
-        target = environment.connect(arguments)
-        outcomes: list[Outcome[Any]] = _run(target, arguments)
-    except (UnusableEnvironment, ClientError, BotoCoreError) as error:
-        errors.print(Text(str(error)))
-        return 2
-    _show(console, outcomes, datetime.now(UTC))
+        raise argparse.ArgumentError(None, "--force goes with --live")
+    outcomes = _run(environment.connect(arguments), arguments)
+    _show(output(), outcomes, datetime.now(UTC))
     return 1 if any(outcome.left_in_place for outcome in outcomes) else 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -1,36 +1,36 @@
-"""Follow live calls on a terminal: ``python -m operations.watch --environment Dev --clinic ID`` or ``--call ID``.
+"""Follow live calls on a terminal: ``callscribe watch --environment Dev --clinic ID`` or ``--call ID``.
 
 Words appear while they are spoken and may change until the speaker pauses. The feed brings them; what it does not
 bring, and what was said before, is read from the table. What is printed are the words of callers: it is for the
 terminal of somebody who may read them.
 
-A call's own command ends with the call, a clinic's with Ctrl-C. Exit status: 0 when the call was followed to its end,
-1 when there is no such call or it failed, 2 when the environment or the arguments are wrong.
+A call's own command ends with the call, a clinic's with Ctrl-C.
 """
 
 from __future__ import annotations
 
 import argparse
 import random
-import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, Protocol
 
-from botocore.exceptions import BotoCoreError, ClientError
 from rich.console import Console, Group
 from rich.live import Live
 from rich.text import Text
 
 from callscribe.contract.identifiers import feed_channel
 from callscribe.live.call import LiveStatus
-from operations import environment
-from operations.environment import Environment, UnusableEnvironment
-from operations.live_calls import LiveCallStore
-from operations.live_feed import FeedUnavailable, Subscriptions, listen
-from operations.live_transcript import LiveTranscript
-from operations.rendering import at_least_seconds, is_proven, reasons_of, utterance_line
+
+from . import environment
+from .environment import Environment
+from .exit_status import ExitStatus
+from .live_calls import LiveCallStore
+from .live_feed import FeedUnavailable, Subscriptions, listen
+from .live_transcript import LiveTranscript
+from .rendering import at_least_seconds, is_proven, reasons_of, utterance_line
+from .terminal import complain, output, reports_errors
 
 _RECEIVE_SECONDS = 0.25
 # How often the table is asked for new calls, for ends, and for words that the feed lost.
@@ -245,26 +245,25 @@ class Watcher:
         return call is not None and call.ended and call.shown is not None
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command line; the module says what the exit status means."""
-    parser = argparse.ArgumentParser(prog="operations.watch", description="Follow live calls.")
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the command's arguments."""
     environment.add_arguments(parser)
     wanted = parser.add_mutually_exclusive_group(required=True)
     wanted.add_argument("--clinic", metavar="ID", help="the clinic's calls that are running or begin")
     wanted.add_argument("--call", metavar="ID", help="one call, to its end")
-    arguments = parser.parse_args(argv)
-    console, errors = Console(highlight=False), Console(stderr=True)
+
+
+@reports_errors
+def run(arguments: argparse.Namespace) -> int:
+    """Run the command."""
+    target = environment.connect(arguments)
+    if arguments.call and LiveCallStore(target.table()).call(arguments.call) is None:
+        complain("there is no such live call")
+        return ExitStatus.NOT_FOUND
     try:
-        target = environment.connect(arguments)
-        if arguments.call and LiveCallStore(target.table()).call(arguments.call) is None:
-            console.print("No such live call.")
-            return 1
-        return follow(console, target, clinic_id=arguments.clinic, call_id=arguments.call)
-    except (UnusableEnvironment, ClientError, BotoCoreError) as error:
-        errors.print(Text(str(error)))
-        return 2
+        return follow(output(), target, clinic_id=arguments.clinic, call_id=arguments.call)
     except KeyboardInterrupt:
-        return 0
+        return ExitStatus.DONE  # how the calls of a clinic are left
 
 
 def follow(console: Console, target: Environment, *, clinic_id: str | None, call_id: str | None) -> int:
@@ -274,7 +273,3 @@ def follow(console: Console, target: Environment, *, clinic_id: str | None, call
         for _ in watcher.steps():
             pass
     return int(any(item["status"] == LiveStatus.FAILED for item in watcher.items.values()))
-
-
-if __name__ == "__main__":
-    sys.exit(main())

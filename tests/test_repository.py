@@ -15,8 +15,11 @@ from tests.patience import PATIENCE_SECONDS
 ROOT = Path(__file__).parents[1]
 DECISIONS = ROOT / "docs" / "decisions"
 FENCE = re.compile(r"^```(?P<language>[a-z]*)\n(?P<code>.*?)^```$", re.MULTILINE | re.DOTALL)
+INLINE = re.compile(r"`([^`\n]+)`")
 LINK = re.compile(r"\[[^\]]*\]\((?P<target>[^)\s]+)\)")
-PYTHON_MODULE = re.compile(r"python -m (?P<module>(?:operations|local|benchmarks)[a-z._]*)(?P<arguments>[^`\n]*)")
+COMMAND = re.compile(
+    r"(?:python -m )?(?P<command>callscribe [a-z]+|(?<=python -m )(?:local|benchmarks)[a-z._]*)(?P<arguments>[^`\n]*)"
+)
 
 
 @cache
@@ -87,15 +90,22 @@ def test_every_make_target_in_a_page_exists(page: Path) -> None:
     targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
     # A command is a line of a shell block, or a piece of code within a line; "make" also is an English word.
     shell = "\n".join(match["code"] for match in FENCE.finditer(page.read_text()) if match["language"] == "sh")
-    inline = "\n".join(re.findall(r"`([^`\n]+)`", FENCE.sub("", page.read_text())))
+    inline = "\n".join(INLINE.findall(FENCE.sub("", page.read_text())))
     named = set(re.findall(r"^make ((?!-)[a-z-]+)", f"{shell}\n{inline}", re.MULTILINE))
     assert named <= targets
 
 
+def code_of(page: Path) -> list[str]:
+    """The blocks of code in a page, and the pieces of code within its lines."""
+    text = page.read_text()
+    return [*(match["code"] for match in FENCE.finditer(text)), *INLINE.findall(FENCE.sub("", text))]
+
+
 @cache
-def help_of(module: str) -> str:
+def help_of(command: str) -> str:
+    """The help of ``MODULE`` or ``callscribe SUBCOMMAND``."""
     return subprocess.run(
-        [sys.executable, "-m", module, "--help"],
+        [sys.executable, "-m", *command.split(), "--help"],
         cwd=ROOT,
         check=True,
         capture_output=True,
@@ -105,21 +115,22 @@ def help_of(module: str) -> str:
 
 
 def commands() -> list[tuple[str, str]]:
-    """Module and arguments of every ``python -m`` command line in the pages."""
+    """Command and arguments of every command line of the project in the pages."""
     found = {
-        (match["module"], match["arguments"].strip())
+        (match["command"], match["arguments"].strip())
         for page in pages()
-        for match in PYTHON_MODULE.finditer(page.read_text())
+        for code in code_of(page)
+        for match in COMMAND.finditer(code)
     }
     return sorted(found)
 
 
 def test_every_python_command_in_the_pages_exists_with_its_options() -> None:
     assert commands()
-    for module, arguments in commands():
-        assert importlib.util.find_spec(module) is not None, f"no module {module}"
+    for command, arguments in commands():
+        assert importlib.util.find_spec(command.partition(" ")[0]) is not None, f"no module {command}"
         for option in re.findall(r"--[a-z-]+", arguments):
-            assert option in help_of(module), f"{module} has no {option}"
+            assert option in help_of(command), f"{command} has no {option}"
 
 
 def test_the_imports_keep_to_the_layers() -> None:

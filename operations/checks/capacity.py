@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
-from operations.checks.findings import Examined, Finding, failed, ok, skipped, unknown, warning
+from .findings import Examined, Finding, failed, ok, skipped, unknown, warning
 
 _ASK: Final = "ask for more in the console of Service Quotas"
 # Fargate counts CPU units of 1/1024 vCPU (Amazon ECS Developer Guide, "Task size").

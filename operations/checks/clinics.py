@@ -9,7 +9,8 @@ from typing import Any, Final
 from callscribe.contract.table_keys import CALL_INDEX, disputed_clinics_partition
 from callscribe.recordings.clinics import ClinicRules, queue_id
 from callscribe.serialization import decode_json
-from operations.checks.findings import Examined, Finding, ok, skipped, warning
+
+from .findings import Examined, Finding, ok, skipped, warning
 
 _GUIDE: Final = "see docs/how-to/add-a-clinic.md, “Whose call it is”"
 
@@ -22,7 +23,7 @@ def check_disputes(examined: Examined) -> Iterator[Finding]:
         if count:
             yield warning(
                 f"{count} calls were claimed for another clinic {name}: their words stay with the first",
-                f"python -m operations.calls --environment {examined.target.name} --disputed --day {day}; {_GUIDE}",
+                f"callscribe calls --environment {examined.target.name} --disputed --day {day}; {_GUIDE}",
             )
         else:
             yield ok(f"no call was claimed for another clinic {name}")

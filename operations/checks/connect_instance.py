@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, Final
 
-from operations.checks.findings import Examined, Finding, failed, ok, skipped, warning
+from .findings import Examined, Finding, failed, ok, skipped, warning
 
 _NO_INSTANCE: Final = "no Amazon Connect instance was named"
 _NAME_IT: Final = "pass --instance arn:aws:connect:…"

@@ -10,7 +10,8 @@ import httpx
 from botocore.exceptions import ClientError
 
 from callscribe.deepgram.key import KeyUnusable, key_in, missing
-from operations.checks.findings import Examined, Finding, failed, ok, unknown, warning
+
+from .findings import Examined, Finding, failed, ok, unknown, warning
 
 _HOSTED: Final = "wss://api.deepgram.com"
 _TIMEOUT_SECONDS: Final = 10

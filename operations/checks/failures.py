@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from operations.checks.findings import Examined, Finding, failed, ok
+from .findings import Examined, Finding, failed, ok
 
 _QUEUES: Final = {
     "FailedCallsQueueUrl": "recordings",

@@ -10,7 +10,7 @@ from typing import Any, TypeAlias
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from operations.environment import Environment, UnusableEnvironment
+from ..environment import Environment, UnusableEnvironment
 
 
 class State(StrEnum):

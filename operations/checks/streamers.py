@@ -8,7 +8,7 @@ from typing import Final
 
 from botocore.exceptions import ClientError
 
-from operations.checks.findings import Examined, Finding, failed, ok, skipped, unknown, warning
+from .findings import Examined, Finding, failed, ok, skipped, unknown, warning
 
 _IMAGE: Final = re.compile(
     r"(?P<registry>\d{12})\.dkr\.ecr\.[\w-]+\.amazonaws\.com(?:\.cn)?/(?P<repository>[^:@]+)"

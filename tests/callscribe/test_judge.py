@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from callscribe.conversation.utterances import Role
-from callscribe.judge import main
 from callscribe.written_calls import InvalidCall, WrittenCall, read_call, transcript_of
+from operations.command_line import main
 from tests.callscribe.replies import APPOINTMENT, body, stereo
 
 SENTENCE = {"role": "customer", "text": "I would like to make an appointment."}

@@ -11,7 +11,7 @@ import pytest
 
 from callscribe.table_values import plain
 from lambdas.admit_recording.object_created import ObjectCreated
-from operations import backfill, calls, redrive
+from operations.command_line import main
 from operations.environment import Environment
 from operations.failed_calls import SendBack, StartAgain, read_claim, read_failed_admission, read_message
 from operations.failed_live_calls import FollowAgain, LiveRepeater, TellAgain, read_live_message
@@ -77,7 +77,7 @@ def test_the_end_of_a_live_call_is_told_again(file: Golden) -> None:
 def test_an_item_is_shown(deployed: Deployed, capsys: pytest.CaptureFixture[str], file: Golden) -> None:
     item = file.item()
     deployed.table.put_item(Item=item)
-    assert backfill.main(deployed.arguments) == 0
+    assert main(["backfill", *deployed.arguments]) == 0
     if item["type"] == "live-utterance":
         assert item["text"] in utterance_line(item).plain
         return
@@ -85,13 +85,13 @@ def test_an_item_is_shown(deployed: Deployed, capsys: pytest.CaptureFixture[str]
         call_id = item["PK"].split("#")[2 if item["type"] == "content" else 1]
         shown = ["--failed"] if item["type"] == "failed-admission" else ["--call", call_id]
         # A call that is over before anything else is known of it is not known to operators.
-        assert calls.main([*deployed.arguments, *shown]) == (item["type"] == "disconnection")
+        assert main(["calls", *deployed.arguments, *shown]) == (item["type"] == "disconnection")
         return
     if item["type"] == "transcript":
-        assert calls.main([*deployed.arguments, "--clinic", item["clinic_id"], "--day", item["day"]]) == 0
+        assert main(["calls", *deployed.arguments, "--clinic", item["clinic_id"], "--day", item["day"]]) == 0
     if item.get("status") in ("failed", "rejected") and item["type"] == "claim":
-        assert calls.main([*deployed.arguments, "--failed"]) == 0
-    assert calls.main([*deployed.arguments, "--call", item["call_id"]]) == 0
+        assert main(["calls", *deployed.arguments, "--failed"]) == 0
+    assert main(["calls", *deployed.arguments, "--call", item["call_id"]]) == 0
     assert item["call_id"] in capsys.readouterr().out
 
 
@@ -106,7 +106,7 @@ def test_what_an_item_had_no_room_for_is_shown(
     away = ("utterances", "full_transcript")
     small = {name: value for name, value in item.items() if name not in away}
     deployed.table.put_item(Item={**small, "only_in_s3": [*away], "utterances_in": "s3", "archive_bucket": "archive"})
-    assert calls.main([*deployed.arguments, "--call", item["call_id"]]) == 0
+    assert main(["calls", *deployed.arguments, "--call", item["call_id"]]) == 0
     assert "Thank you for calling" in capsys.readouterr().out
 
 
@@ -128,7 +128,7 @@ def test_where_a_call_was_left_is_known(deployed: Deployed, file: Golden) -> Non
 @pytest.mark.parametrize("file", golden("failed-call-message"), ids=str)
 def test_a_redrive_starts_a_call_again_that_another_version_failed(deployed: Deployed, file: Golden) -> None:
     deployed.fail(file.text)
-    assert redrive.main([*deployed.arguments]) == 0
+    assert main(["redrive", *deployed.arguments]) == 0
     (started,) = deployed.started()
     assert ObjectCreated.model_validate(started).redrive_of
     assert started["detail"] == file.json()["event"]["detail"]

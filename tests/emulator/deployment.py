@@ -182,7 +182,7 @@ class Deployment:
     def redrive(self) -> str:
         """Repeat every failed call with the operators' command; returns what it printed."""
         done = subprocess.run(
-            [sys.executable, "-m", "operations.redrive", "--environment", "Local"],
+            [sys.executable, "-m", "callscribe", "redrive", "--environment", "Local"],
             cwd=ROOT,
             env={**os.environ, "CALLSCRIBE_EMULATOR_PORT": str(self.session.emulator.port), "COLUMNS": "200"},
             capture_output=True,

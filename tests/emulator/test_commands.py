@@ -8,7 +8,7 @@ from rich.console import Console
 from local import drop
 from local.calls import STEPS
 from local.follow import follow
-from operations import calls
+from operations.command_line import main
 from tests.emulator.deployment import Deployment, new_call, recording
 
 pytestmark = pytest.mark.emulator
@@ -34,7 +34,7 @@ def test_a_dropped_recording_is_followed_to_its_transcript(
     assert steps == ["recorded", "admitted", "transcribing", "stored", "scored", "announced"]
     assert "Thank you for calling" in printed
     assert "after the upload" in printed
-    assert calls.main(["--environment", "Local", "--clinic", "west", "--day", "2026-11-19"]) == 0
+    assert main(["calls", "--environment", "Local", "--clinic", "west", "--day", "2026-11-19"]) == 0
     assert call.call_id in capsys.readouterr().out
 
 

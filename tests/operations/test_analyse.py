@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError, ReadTimeoutError
 
-from operations import analyse
+from operations.command_line import main
 from operations.environment import Environment
 from tests.operations.conftest import Deployed
 from tests.operations.recorded_calls import store_transcript
@@ -56,7 +56,7 @@ def function(deployed: Deployed, monkeypatch: pytest.MonkeyPatch) -> Function:
 
 
 def run(deployed: Deployed, *arguments: str) -> int:
-    return analyse.main([*deployed.arguments, *arguments])
+    return main(["analyse", *deployed.arguments, *arguments])
 
 
 @pytest.mark.parametrize(
@@ -125,7 +125,7 @@ def test_an_environment_without_an_analyst_says_so(
 ) -> None:
     del deployed.outputs["AnalyseFunctionName"]
     deployed.write_outputs()
-    assert run(deployed, "--clinic", "clinic-7") == 2
+    assert run(deployed, "--clinic", "clinic-7") == 3
     assert "no output AnalyseFunctionName" in capsys.readouterr().err
 
 

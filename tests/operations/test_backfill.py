@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from operations import backfill, calls
+from operations.command_line import main
 from tests.operations.conftest import Deployed
 from tests.operations.recorded_calls import store_claim, store_transcript
 
@@ -28,10 +28,10 @@ def test_old_transcripts_are_missed_until_they_are_added_and_the_list_says_so(
     for key in OLD:
         store_transcript(deployed, key)
     forget_listing(deployed)
-    assert calls.main([*deployed.arguments, "--clinic", "clinic-7"]) == 1
+    assert main(["calls", *deployed.arguments, "--clinic", "clinic-7"]) == 1
     assert "Not all calls of this clinic are in the list" in capsys.readouterr().err
-    assert backfill.main(deployed.arguments) == 0
-    assert calls.main([*deployed.arguments, "--clinic", "clinic-7"]) == 0
+    assert main(["backfill", *deployed.arguments]) == 0
+    assert main(["calls", *deployed.arguments, "--clinic", "clinic-7"]) == 0
     shown = capsys.readouterr()
     assert "old-1" in shown.out
     assert "old-2" in shown.out
@@ -45,7 +45,7 @@ def test_failed_claims_are_added_and_finished_ones_are_not(
     store_claim(deployed, "2", call_id=None, status="rejected")
     store_claim(deployed, "3", call_id="b", status="completed")
     forget_listing(deployed)
-    assert backfill.main(deployed.arguments) == 0
+    assert main(["backfill", *deployed.arguments]) == 0
     listed = {item["recording_id"] for item in deployed.table.scan()["Items"] if item.get("GSI2PK") == "FAILED"}
     assert listed == {"1", "2"}
 
@@ -53,13 +53,13 @@ def test_failed_claims_are_added_and_finished_ones_are_not(
 def test_repeating_it_and_trying_it_dry_change_nothing(deployed: Deployed, capsys: pytest.CaptureFixture[str]) -> None:
     store_transcript(deployed, OLD[1])
     forget_listing(deployed)
-    assert backfill.main([*deployed.arguments, "--dry-run"]) == 0
+    assert main(["backfill", *deployed.arguments, "--dry-run"]) == 0
     assert all("GSI2PK" not in item for item in deployed.table.scan()["Items"])
-    assert backfill.main(deployed.arguments) == 0
-    assert backfill.main(deployed.arguments) == 0
+    assert main(["backfill", *deployed.arguments]) == 0
+    assert main(["backfill", *deployed.arguments]) == 0
     assert "0 items were added" in capsys.readouterr().out
 
 
 def test_an_item_that_lacks_what_the_list_needs_is_counted(deployed: Deployed) -> None:
     deployed.table.put_item(Item={"PK": "CLINIC#x", "SK": "TRANSCRIPT#2026-11-20#c", "type": "transcript"})
-    assert backfill.main(deployed.arguments) == 1
+    assert main(["backfill", *deployed.arguments]) == 1

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from callscribe.contract.table_keys import clinic_key
-from operations import calls
 from operations.call_store import CallStore
+from operations.command_line import main
 from tests.callscribe.live_calls import CALL_ID, intervals
 from tests.operations.conftest import Deployed
 from tests.operations.recorded_calls import TURNS, follow_live, store_claim, store_transcript
@@ -21,7 +21,7 @@ def own(call_id: str, day: str = "2026-11-20", clinic: str = "clinic-7") -> str:
 
 
 def listed(deployed: Deployed, capsys: pytest.CaptureFixture[str], *arguments: str) -> Any:
-    calls.main([*deployed.arguments, *arguments, "--json"])
+    main(["calls", *deployed.arguments, *arguments, "--json"])
     return json.loads(capsys.readouterr().out)
 
 
@@ -48,7 +48,7 @@ def test_a_list_of_calls_shows_figures_and_flags_but_no_words(
 ) -> None:
     store_transcript(deployed, CONTACT)
     store_transcript(deployed, own("b"), scored=False)
-    assert calls.main([*deployed.arguments, "--clinic", "clinic-7"]) == 0
+    assert main(["calls", *deployed.arguments, "--clinic", "clinic-7"]) == 0
     shown = capsys.readouterr().out
     assert all(text in shown for text in ("contact-1", "2026-11-20 14:05", "1:06", "appointment requested", "of 100"))
     assert "Lakeside" not in shown
@@ -58,7 +58,7 @@ def test_a_list_of_calls_shows_figures_and_flags_but_no_words(
 def test_a_call_is_printed_by_role_with_its_score(deployed: Deployed, capsys: pytest.CaptureFixture[str]) -> None:
     store_transcript(deployed, CONTACT)
     store_claim(deployed, "r" * 64, call_id="contact-1", status="completed")
-    assert calls.main([*deployed.arguments, "--call", "contact-1"]) == 0
+    assert main(["calls", *deployed.arguments, "--call", "contact-1"]) == 0
     shown = capsys.readouterr().out
     # The summary quotes the call, too; the turns come after it.
     first, second, third = ([line for line in shown.splitlines() if text in line][-1] for _, _, text in TURNS)
@@ -71,7 +71,7 @@ def test_a_call_is_printed_by_role_with_its_score(deployed: Deployed, capsys: py
 
 def test_the_words_of_a_call_are_not_read_as_markup(deployed: Deployed, capsys: pytest.CaptureFixture[str]) -> None:
     store_transcript(deployed, CONTACT)
-    calls.main([*deployed.arguments, "--call", "contact-1"])
+    main(["calls", *deployed.arguments, "--call", "contact-1"])
     assert "[bold]Really[/bold]" in capsys.readouterr().out
 
 
@@ -87,7 +87,7 @@ def test_a_call_too_large_for_its_item_is_completed_from_the_archive(
     store_transcript(deployed, CONTACT, max_bytes=10)
     (item,) = listed(deployed, capsys, "--call", "contact-1")
     assert [turn["text"] for turn in item["utterances"]] == [text for _, _, text in TURNS]
-    assert calls.main([*deployed.arguments, "--call", "contact-1"]) == 0
+    assert main(["calls", *deployed.arguments, "--call", "contact-1"]) == 0
     assert TURNS[2][2] in capsys.readouterr().out
 
 
@@ -96,7 +96,7 @@ def test_failed_and_rejected_recordings_are_listed(deployed: Deployed, capsys: p
     store_claim(deployed, "2", call_id=None, status="rejected", error_code="UnknownLayout", error_message="no layout")
     store_claim(deployed, "3", call_id="b", status="completed")
     assert {item["recording_id"] for item in listed(deployed, capsys, "--failed")} == {"1", "2"}
-    assert calls.main([*deployed.arguments, "--failed"]) == 0
+    assert main(["calls", *deployed.arguments, "--failed"]) == 0
     shown = capsys.readouterr().out
     assert all(text in shown for text in ("Deepgram.HTTP402", "Transcribe", "UnknownLayout", "no layout"))
 
@@ -105,7 +105,7 @@ def test_a_recording_whose_call_is_unknown_is_listed_by_its_object(
     deployed: Deployed, capsys: pytest.CaptureFixture[str]
 ) -> None:
     store_claim(deployed, "1", call_id=None, status="rejected", bucket="calls", s3_key="x/y.wav")
-    assert calls.main([*deployed.arguments, "--failed"]) == 0
+    assert main(["calls", *deployed.arguments, "--failed"]) == 0
     assert "s3://calls/x/y.wav" in re.sub(r"\s", "", capsys.readouterr().out)
 
 
@@ -130,7 +130,7 @@ def test_a_call_says_whose_it_is_by_what_and_what_spoke_against_it(
     store_transcript(deployed, CONTACT)
     store_claim(deployed, "r" * 64, call_id="contact-1", status="completed", clinic_source="prefix")
     decide(deployed, "contact-1", "prefix#harbour", "queue#hilltop")
-    assert calls.main([*deployed.arguments, "--call", "contact-1"]) == 0
+    assert main(["calls", *deployed.arguments, "--call", "contact-1"]) == 0
     shown = " ".join(capsys.readouterr().out.split())
     assert "Clinic clinic-7 (by prefix)" in shown
     assert "clinic-7 (by attribute) 2026-11-20 14:05 harbour by prefix, hilltop by queue" in shown
@@ -142,20 +142,20 @@ def test_disputed_calls_are_listed_by_day(deployed: Deployed, capsys: pytest.Cap
     decide(deployed, "c")
     found = listed(deployed, capsys, "--disputed", "--day", "2026-11-20")
     assert [(item["call_id"], list(item["conflicts"])) for item in found] == [("a", ["prefix#harbour"])]
-    assert calls.main([*deployed.arguments, "--disputed"]) == 1
+    assert main(["calls", *deployed.arguments, "--disputed"]) == 1
 
 
 def test_nothing_found_ends_with_1(deployed: Deployed, capsys: pytest.CaptureFixture[str]) -> None:
-    assert calls.main([*deployed.arguments, "--call", "nobody"]) == 1
+    assert main(["calls", *deployed.arguments, "--call", "nobody"]) == 1
     assert capsys.readouterr().out == "Nothing found.\n"
-    assert calls.main([*deployed.arguments, "--failed", "--json"]) == 1
+    assert main(["calls", *deployed.arguments, "--failed", "--json"]) == 1
     assert json.loads(capsys.readouterr().out) == []
 
 
-def test_a_missing_table_ends_with_2(deployed: Deployed, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_missing_table_ends_with_3(deployed: Deployed, capsys: pytest.CaptureFixture[str]) -> None:
     deployed.outputs["TableName"] = "absent"
     deployed.write_outputs()
-    assert calls.main([*deployed.arguments, "--failed"]) == 2
+    assert main(["calls", *deployed.arguments, "--failed"]) == 3
     assert "ResourceNotFoundException" in capsys.readouterr().err
 
 
@@ -164,7 +164,7 @@ def test_a_missing_table_ends_with_2(deployed: Deployed, capsys: pytest.CaptureF
 )
 def test_impossible_arguments_end_with_2(deployed: Deployed, arguments: list[str]) -> None:
     with pytest.raises(SystemExit) as stop:
-        calls.main([*deployed.arguments, *arguments])
+        main(["calls", *deployed.arguments, *arguments])
     assert stop.value.code == 2
 
 
@@ -207,7 +207,7 @@ def test_a_live_call_is_shown_with_its_words_and_what_became_of_it(
         reconnects=1,
     )
     store_claim(deployed, "r" * 64, call_id=CALL_ID, status="covered", covered_reason="live-incomplete")
-    assert calls.main([*deployed.arguments, "--call", CALL_ID]) == 0
+    assert main(["calls", *deployed.arguments, "--call", CALL_ID]) == 0
     shown = " ".join(capsys.readouterr().out.split())
     assert "live, incomplete: gap-missing, end-not-proven; at least 0:12" in shown
     assert "I would like an appointment with the doctor." in shown
@@ -240,16 +240,16 @@ def test_a_live_call_is_complete_only_with_evidence(
     deployed: Deployed, capsys: pytest.CaptureFixture[str], changes: dict[str, Any], shown: str, noted: str
 ) -> None:
     follow_live(deployed, clinic_id="clinic-7", **changes)
-    calls.main([*deployed.arguments, "--call", CALL_ID])
+    main(["calls", *deployed.arguments, "--call", CALL_ID])
     assert f"{shown} " in " ".join(capsys.readouterr().out.split())
-    calls.main([*deployed.arguments, "--clinic", "clinic-7", "--live", "--day", "2026-11-20"])
+    main(["calls", *deployed.arguments, "--clinic", "clinic-7", "--live", "--day", "2026-11-20"])
     listed = capsys.readouterr().out.replace("\n", " ")
     assert all(word in listed for word in noted.split())
 
 
 def test_a_live_call_that_failed_says_why(deployed: Deployed, capsys: pytest.CaptureFixture[str]) -> None:
     follow_live(deployed, transcribed=False, status="failed", complete=None, error_code="Deepgram.HTTP402")
-    assert calls.main([*deployed.arguments, "--call", CALL_ID]) == 0
+    assert main(["calls", *deployed.arguments, "--call", CALL_ID]) == 0
     assert "Deepgram.HTTP402" in capsys.readouterr().out
 
 
@@ -257,7 +257,7 @@ def test_a_recorded_call_says_what_it_was_transcribed_from(
     deployed: Deployed, capsys: pytest.CaptureFixture[str]
 ) -> None:
     store_transcript(deployed, own("b"))
-    calls.main([*deployed.arguments, "--call", "b"])
+    main(["calls", *deployed.arguments, "--call", "b"])
     assert "recording recordings/clinic-7/2026-11-20/b.wav (version v1)" in capsys.readouterr().out
 
 
@@ -280,11 +280,11 @@ def test_the_live_calls_of_a_clinic_and_day_are_listed(deployed: Deployed, capsy
         )
     listing = ("--clinic", "clinic-7", "--live", "--day", "2026-11-20")
     assert {item["call_id"] for item in listed(deployed, capsys, *listing)} == {CALL_ID, "b"}
-    assert calls.main([*deployed.arguments, *listing]) == 0
+    assert main(["calls", *deployed.arguments, *listing]) == 0
     shown = capsys.readouterr().out
     assert all(text in shown for text in ("2026-11-20 09:00", "completed", "streaming", "0:14"))
     assert "appointment" not in shown
-    assert calls.main([*deployed.arguments, "--clinic", "clinic-7", "--live"]) == 1
+    assert main(["calls", *deployed.arguments, "--clinic", "clinic-7", "--live"]) == 1
 
 
 def test_a_list_of_calls_says_which_transcripts_are_live(
@@ -293,7 +293,7 @@ def test_a_list_of_calls_says_which_transcripts_are_live(
     follow_live(deployed, clinic_id="clinic-7", call_id="b", complete=False, incomplete_reasons=["gap-missing"])
     follow_live(deployed, clinic_id="clinic-7", call_id="c")
     store_transcript(deployed, own("d"))
-    calls.main([*deployed.arguments, "--clinic", "clinic-7"])
+    main(["calls", *deployed.arguments, "--clinic", "clinic-7"])
     shown = capsys.readouterr().out
     assert "b (live, incomplete)" in shown
     assert "c (live)" in shown
@@ -302,4 +302,4 @@ def test_a_list_of_calls_says_which_transcripts_are_live(
 
 def test_live_calls_are_listed_by_clinic(deployed: Deployed) -> None:
     with pytest.raises(SystemExit, match="2"):
-        calls.main([*deployed.arguments, "--live", "--failed"])
+        main(["calls", *deployed.arguments, "--live", "--failed"])

@@ -15,6 +15,7 @@ from botocore.stub import Stubber
 from operations import doctor
 from operations.checks import capacity, clinics, connect_instance, deepgram, failures, streamers
 from operations.checks.findings import Check, Examined, Finding, State, examine
+from operations.command_line import main
 from operations.environment import Environment
 
 REGION = "eu-central-1"
@@ -124,7 +125,7 @@ def test_disputed_calls_are_counted_and_listed_by_a_command(
     assert states(findings) == wanted
     for finding in findings:
         assert (finding.state is State.WARNING) == (
-            "operations.calls --environment Dev --disputed --day" in finding.remedy
+            "callscribe calls --environment Dev --disputed --day" in finding.remedy
         )
 
 
@@ -533,7 +534,7 @@ def run(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Run:
 
     def run(*arguments: str, **checks: Check) -> int:
         monkeypatch.setattr(doctor, "CHECKS", checks)
-        return doctor.main(["--environment", "Dev", "--stack-outputs", str(outputs), *arguments])
+        return main(["doctor", "--environment", "Dev", "--stack-outputs", str(outputs), *arguments])
 
     return run
 
@@ -569,6 +570,6 @@ def test_the_deployed_wiring_names_the_instance_unless_the_arguments_do(run: Run
     ]
 
 
-def test_an_unknown_environment_ends_with_2(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
-    assert doctor.main(["--environment", "Dev", "--stack-outputs", "/nowhere.json"]) == 2
+def test_an_unknown_environment_ends_with_3(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["doctor", "--environment", "Dev", "--stack-outputs", "/nowhere.json"]) == 3
     assert "/nowhere.json" in capsys.readouterr().err

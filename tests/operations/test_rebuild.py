@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from operations import rebuild
+from operations.command_line import main
 from operations.environment import Environment
 from tests.operations.conftest import Deployed
 from tests.operations.recorded_calls import store_transcript
@@ -65,7 +65,7 @@ DOCUMENTS = [
 
 
 def run(deployed: Deployed, *arguments: str) -> int:
-    return rebuild.main([*deployed.arguments, *arguments])
+    return main(["rebuild", *deployed.arguments, *arguments])
 
 
 @pytest.mark.parametrize(
@@ -148,7 +148,7 @@ def test_a_deployment_of_before_says_what_to_do(
 ) -> None:
     del deployed.outputs["StoreFunctionName"]
     deployed.write_outputs()
-    assert run(deployed, "--all") == 2
+    assert run(deployed, "--all") == 3
     assert "no output StoreFunctionName" in capsys.readouterr().err
 
 

@@ -7,6 +7,7 @@ from botocore.exceptions import ClientError
 
 from lambdas.admit_recording.object_created import ObjectCreated
 from operations import redrive
+from operations.command_line import main
 from operations.environment import Environment
 from tests.operations.conftest import Deployed, announcement
 from tests.operations.recorded_calls import store_claim
@@ -23,7 +24,7 @@ def test_a_failed_call_is_started_again_and_its_message_deleted(
     deployed: Deployed, capsys: pytest.CaptureFixture[str]
 ) -> None:
     deployed.fail(failure("call-1"))
-    assert redrive.main(deployed.arguments) == 0
+    assert main(["redrive", *deployed.arguments]) == 0
     assert deployed.started() == [announcement("call-1")]
     assert deployed.messages(deployed.failed_calls) == []
     shown = capsys.readouterr().out
@@ -32,7 +33,7 @@ def test_a_failed_call_is_started_again_and_its_message_deleted(
 
 def test_a_work_message_is_sent_back_to_the_work_queue(deployed: Deployed) -> None:
     deployed.fail(WORK)
-    assert redrive.main(deployed.arguments) == 0
+    assert main(["redrive", *deployed.arguments]) == 0
     assert [json.loads(body) for body in deployed.messages(deployed.work)] == [WORK]
     assert deployed.messages(deployed.failed_calls) == []
     assert deployed.started() == []
@@ -41,7 +42,7 @@ def test_a_work_message_is_sent_back_to_the_work_queue(deployed: Deployed) -> No
 def test_a_recording_in_several_messages_is_started_once(deployed: Deployed) -> None:
     for body in (failure("call-1"), announcement("call-1"), failure("call-1", version="v2")):
         deployed.fail(body)
-    assert redrive.main(deployed.arguments) == 0
+    assert main(["redrive", *deployed.arguments]) == 0
     versions = sorted(event["detail"]["object"]["version-id"] for event in deployed.started())
     assert versions == ["v1", "v2"]
     assert deployed.messages(deployed.failed_calls) == []
@@ -50,7 +51,7 @@ def test_a_recording_in_several_messages_is_started_once(deployed: Deployed) -> 
 def test_the_message_that_names_the_failed_execution_is_the_one_repeated(deployed: Deployed) -> None:
     deployed.fail({**failure("call-1"), "execution": "arn:failed"})
     deployed.fail(announcement("call-1"))
-    assert redrive.main(deployed.arguments) == 0
+    assert main(["redrive", *deployed.arguments]) == 0
     assert [event.get("redrive_of") for event in deployed.started()] == ["arn:failed"]
 
 
@@ -58,7 +59,7 @@ def test_calls_that_could_not_be_put_with_the_failed_ones_are_repeated_too(deplo
     stranded = deployed.strand(failure("call-1"))
     deployed.fail({**failure("call-2"), "execution": "arn:failed"})
     deployed.strand(announcement("call-2"))
-    assert redrive.main(deployed.arguments) == 0
+    assert main(["redrive", *deployed.arguments]) == 0
     started = {event["detail"]["object"]["key"]: event.get("redrive_of") for event in deployed.started()}
     assert list(started.values()).count("arn:failed") == 1
     assert len(started) == 2
@@ -68,7 +69,7 @@ def test_calls_that_could_not_be_put_with_the_failed_ones_are_repeated_too(deplo
 def test_a_message_not_understood_stays_and_is_reported(deployed: Deployed, capsys: pytest.CaptureFixture[str]) -> None:
     deployed.fail("what the customer said")
     deployed.fail(failure("call-1"))
-    assert redrive.main(deployed.arguments) == 1
+    assert main(["redrive", *deployed.arguments]) == 1
     assert deployed.messages(deployed.failed_calls) == ["what the customer said"]
     assert len(deployed.started()) == 1
     shown = capsys.readouterr().out
@@ -84,7 +85,7 @@ def test_a_call_that_cannot_be_started_keeps_its_message(
     deployed.write_outputs()
     deployed.fail(failure("call-1"))
     deployed.fail(announcement("call-1"))
-    assert redrive.main(deployed.arguments) == 1
+    assert main(["redrive", *deployed.arguments]) == 1
     assert len(deployed.messages(deployed.failed_calls)) == 2
     assert capsys.readouterr().out.count("left in place: StateMachineDoesNotExist") == 2
 
@@ -98,7 +99,7 @@ def test_a_failure_caused_meanwhile_waits_for_the_next_run(deployed: Deployed, m
         deployed.fail(failure("call-1", error="again"))
 
     monkeypatch.setattr(redrive._BatchRepeater, "repeat", fail_again)
-    assert redrive.main(deployed.arguments) == 0
+    assert main(["redrive", *deployed.arguments]) == 0
     assert [json.loads(body)["error"] for body in deployed.messages(deployed.failed_calls)] == ["again"]
     assert len(deployed.started()) == 1
 
@@ -109,8 +110,8 @@ def test_a_run_that_died_before_the_delete_does_not_start_the_call_twice(
     deployed.fail(failure("call-1"))
     with monkeypatch.context() as patch:
         patch.setattr(redrive._Queue, "delete", redrive._Queue.release)
-        redrive.main(deployed.arguments)
-    assert redrive.main(deployed.arguments) == 0
+        main(["redrive", *deployed.arguments])
+    assert main(["redrive", *deployed.arguments]) == 0
     assert len(deployed.started()) == 1
     assert deployed.messages(deployed.failed_calls) == []
 
@@ -126,7 +127,7 @@ def test_a_message_already_repeated_by_a_closed_execution_is_deleted(
 
     monkeypatch.setattr(client, "start_execution", exists)
     monkeypatch.setattr(Environment, "step_functions", lambda _: client)
-    assert redrive.main(deployed.arguments) == 0
+    assert main(["redrive", *deployed.arguments]) == 0
     assert deployed.messages(deployed.failed_calls) == []
 
 
@@ -140,14 +141,14 @@ def test_a_message_that_cannot_be_deleted_is_reported(
 
     monkeypatch.setattr(deployed.sqs, "delete_message", refuse)
     monkeypatch.setattr(Environment, "sqs", lambda _: deployed.sqs)
-    assert redrive.main(deployed.arguments) == 1
+    assert main(["redrive", *deployed.arguments]) == 1
     assert "started again, message not deleted: AccessDenied" in capsys.readouterr().out
 
 
 def test_a_dry_run_changes_nothing(deployed: Deployed, capsys: pytest.CaptureFixture[str]) -> None:
     deployed.fail(failure("call-1"))
     deployed.fail(WORK)
-    assert redrive.main([*deployed.arguments, "--dry-run"]) == 0
+    assert main(["redrive", *deployed.arguments, "--dry-run"]) == 0
     assert len(deployed.messages(deployed.failed_calls)) == 2
     assert deployed.messages(deployed.work) == []
     assert deployed.started() == []
@@ -159,7 +160,7 @@ def test_a_dry_run_changes_nothing(deployed: Deployed, capsys: pytest.CaptureFix
 def test_no_more_than_max_messages_are_taken(deployed: Deployed) -> None:
     for number in range(12):
         deployed.fail(failure(f"call-{number}"))
-    assert redrive.main([*deployed.arguments, "--max", "11"]) == 0
+    assert main(["redrive", *deployed.arguments, "--max", "11"]) == 0
     assert len(deployed.started()) == 11
     assert len(deployed.messages(deployed.failed_calls)) == 1
 
@@ -167,22 +168,22 @@ def test_no_more_than_max_messages_are_taken(deployed: Deployed) -> None:
 def test_messages_older_than_since_are_left_alone(deployed: Deployed) -> None:
     deployed.fail(failure("call-1"))
     later = datetime.now(UTC) + timedelta(hours=1)
-    assert redrive.main([*deployed.arguments, "--since", later.isoformat()]) == 0
+    assert main(["redrive", *deployed.arguments, "--since", later.isoformat()]) == 0
     assert deployed.started() == []
     assert len(deployed.messages(deployed.failed_calls)) == 1
-    assert redrive.main([*deployed.arguments, "--since", "2026-01-01"]) == 0
+    assert main(["redrive", *deployed.arguments, "--since", "2026-01-01"]) == 0
     assert len(deployed.started()) == 1
 
 
 def test_an_empty_queue_says_so(deployed: Deployed, capsys: pytest.CaptureFixture[str]) -> None:
-    assert redrive.main(deployed.arguments) == 0
+    assert main(["redrive", *deployed.arguments]) == 0
     assert capsys.readouterr().out == "Nothing to repeat.\n"
 
 
-def test_an_environment_without_the_queue_ends_with_2(deployed: Deployed, capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_environment_without_the_queue_ends_with_3(deployed: Deployed, capsys: pytest.CaptureFixture[str]) -> None:
     del deployed.outputs["FailedCallsQueueUrl"]
     deployed.write_outputs()
-    assert redrive.main(deployed.arguments) == 2
+    assert main(["redrive", *deployed.arguments]) == 3
     assert "no output FailedCallsQueueUrl" in capsys.readouterr().err
 
 
@@ -207,9 +208,9 @@ def test_a_covered_recording_is_started_as_a_repetition(
 ) -> None:
     cover(deployed, **version)
     store_claim(deployed, "s" * 64, call_id="call-1", status="completed")
-    assert redrive.main([*deployed.arguments, "--covered", "call-1", "--dry-run"]) == 0
+    assert main(["redrive", *deployed.arguments, "--covered", "call-1", "--dry-run"]) == 0
     assert deployed.started() == []
-    assert redrive.main([*deployed.arguments, "--covered", "call-1"]) == 0
+    assert main(["redrive", *deployed.arguments, "--covered", "call-1"]) == 0
     [started] = deployed.started()
     assert started["redrive_of"] == "arn:covered"
     recording = ObjectCreated.model_validate(started).recording
@@ -220,7 +221,7 @@ def test_a_covered_recording_is_started_as_a_repetition(
 
 def test_a_call_that_is_not_covered_is_not_started(deployed: Deployed, capsys: pytest.CaptureFixture[str]) -> None:
     store_claim(deployed, "s" * 64, call_id="call-1", status="completed")
-    assert redrive.main([*deployed.arguments, "--covered", "call-1"]) == 0
+    assert main(["redrive", *deployed.arguments, "--covered", "call-1"]) == 0
     assert deployed.started() == []
     assert capsys.readouterr().out == "Nothing to repeat.\n"
 
@@ -228,7 +229,7 @@ def test_a_call_that_is_not_covered_is_not_started(deployed: Deployed, capsys: p
 @pytest.mark.parametrize("argument", [["--max", "0"], ["--max", "2001"], ["--since", "yesterday"]])
 def test_impossible_arguments_end_with_2(deployed: Deployed, argument: list[str]) -> None:
     with pytest.raises(SystemExit) as stop:
-        redrive.main([*deployed.arguments, *argument])
+        main(["redrive", *deployed.arguments, *argument])
     assert stop.value.code == 2
 
 

@@ -8,7 +8,7 @@ import pytest
 from callscribe.contract.table_keys import failed_admission_key, failed_listing
 from callscribe.recordings.recording import recording_id
 from lambdas.admit_recording.object_created import ObjectCreated
-from operations import calls, redrive
+from operations.command_line import main
 from tests.operations.conftest import Deployed, announcement
 from tests.operations.recorded_calls import CHANGED_AT, store_claim
 
@@ -81,30 +81,30 @@ def test_a_call_whose_message_is_lost_is_started_again(
 ) -> None:
     claim(deployed, "call-1", status=status)
     claim(deployed, "call-2", status="completed")
-    assert redrive.main([*deployed.arguments, "--claims", "--dry-run"]) == 0
+    assert main(["redrive", *deployed.arguments, "--claims", "--dry-run"]) == 0
     assert deployed.started() == []
-    assert redrive.main([*deployed.arguments, "--claims"]) == 0
+    assert main(["redrive", *deployed.arguments, "--claims"]) == 0
     assert repeated(deployed) == {"call-1": GONE}
     assert "call-1" in capsys.readouterr().out
 
 
 def test_a_call_that_an_execution_works_on_is_left_alone(deployed: Deployed) -> None:
     claim(deployed, "call-1", status="claimed", execution=run(deployed))
-    assert redrive.main([*deployed.arguments, "--claims"]) == 0
+    assert main(["redrive", *deployed.arguments, "--claims"]) == 0
     assert deployed.started() == []
 
 
 def test_an_admission_that_failed_before_there_was_a_claim_is_started_again_with_its_event(deployed: Deployed) -> None:
     fail_admission(deployed, "call-1")
     fail_admission(deployed, "call-2", status="repeated")
-    assert redrive.main([*deployed.arguments, "--claims"]) == 0
+    assert main(["redrive", *deployed.arguments, "--claims"]) == 0
     assert deployed.started() == [announcement("call-1") | {"redrive_of": GONE}]
 
 
 def test_a_recording_is_started_once_for_its_claim_and_its_failed_admission(deployed: Deployed) -> None:
     claim(deployed, "call-1", status="failed", execution=f"{GONE}-first")
     fail_admission(deployed, "call-1")
-    assert redrive.main([*deployed.arguments, "--claims"]) == 0
+    assert main(["redrive", *deployed.arguments, "--claims"]) == 0
     assert len(deployed.started()) == 1
 
 
@@ -112,40 +112,40 @@ def test_what_to_look_for_can_be_chosen(deployed: Deployed) -> None:
     claim(deployed, "call-1", status="failed")
     claim(deployed, "call-2", status="rejected")
     claim(deployed, "call-3", status="stored")
-    assert redrive.main([*deployed.arguments, "--claims", "failed", "stuck"]) == 0
+    assert main(["redrive", *deployed.arguments, "--claims", "failed", "stuck"]) == 0
     assert repeated(deployed).keys() == {"call-1", "call-3"}
 
 
 def test_a_repetition_keeps_the_place_of_its_recording_among_the_events_of_the_key(deployed: Deployed) -> None:
     claim(deployed, "call-1", status="failed", sequencer="0055AED6DCD90281E5")
-    assert redrive.main([*deployed.arguments, "--claims"]) == 0
+    assert main(["redrive", *deployed.arguments, "--claims"]) == 0
     assert [event["detail"]["object"]["sequencer"] for event in deployed.started()] == ["0055AED6DCD90281E5"]
 
 
 def test_a_recording_that_is_claimed_again_can_be_repeated_again(deployed: Deployed) -> None:
     identity = claim(deployed, "call-1", status="failed")
-    redrive.main([*deployed.arguments, "--claims"])
-    redrive.main([*deployed.arguments, "--claims"])
+    main(["redrive", *deployed.arguments, "--claims"])
+    main(["redrive", *deployed.arguments, "--claims"])
     assert len(deployed.started()) == 1
     deployed.table.update_item(
         Key={"PK": f"RECORDING#{identity}", "SK": "CLAIM"},
         UpdateExpression="SET attempts = :three",
         ExpressionAttributeValues={":three": 3},
     )
-    redrive.main([*deployed.arguments, "--claims"])
+    main(["redrive", *deployed.arguments, "--claims"])
     assert len(deployed.started()) == 2
 
 
 def test_what_is_older_than_wanted_is_left_alone(deployed: Deployed) -> None:
     claim(deployed, "call-1", status="failed")
-    assert redrive.main([*deployed.arguments, "--claims", "--since", "2026-11-21"]) == 0
+    assert main(["redrive", *deployed.arguments, "--claims", "--since", "2026-11-21"]) == 0
     assert deployed.started() == []
 
 
 def test_a_failed_admission_is_listed_with_its_object(deployed: Deployed, capsys: pytest.CaptureFixture[str]) -> None:
     fail_admission(deployed, "call-1")
     fail_admission(deployed, "call-2", status="repeated")
-    assert calls.main([*deployed.arguments, "--failed"]) == 0
+    assert main(["calls", *deployed.arguments, "--failed"]) == 0
     shown = "".join(capsys.readouterr().out.split())
     assert "s3://recordings/recordings/clinic-7/2026-11-20/call-1.wav" in shown
     assert "TransientError" in shown
@@ -155,5 +155,5 @@ def test_a_failed_admission_is_listed_with_its_object(deployed: Deployed, capsys
 @pytest.mark.parametrize("arguments", [["--claims", "lost"], ["--claims", "--live"]])
 def test_impossible_arguments_end_with_2(deployed: Deployed, arguments: list[str]) -> None:
     with pytest.raises(SystemExit) as stop:
-        redrive.main([*deployed.arguments, *arguments])
+        main(["redrive", *deployed.arguments, *arguments])
     assert stop.value.code == 2

@@ -11,7 +11,7 @@ import boto3
 import pytest
 
 from callscribe.live.call import SAMPLE_RATE, LiveCall
-from operations import redrive
+from operations.command_line import main
 from operations.environment import Environment
 from tests.callscribe.live_calls import CALL_ID, CLINIC_ID, live_item
 
@@ -60,7 +60,7 @@ class Live:
         self._sqs.send_message(QueueUrl=self.failed, MessageBody=body, MessageAttributes=attribute)
 
     def redrive(self, *arguments: str) -> int:
-        return redrive.main([*self._deployed.arguments, "--live", *arguments])
+        return main(["redrive", *self._deployed.arguments, "--live", *arguments])
 
     def messages(self, queue_url: str) -> list[str]:
         return self._deployed.messages(queue_url)
@@ -166,11 +166,11 @@ def test_an_event_that_the_bus_refuses_keeps_its_message(live: Live, monkeypatch
     assert len(live.messages(live.failed)) == 1
 
 
-def test_an_environment_without_live_calls_ends_with_2(deployed: Deployed, capsys: pytest.CaptureFixture[str]) -> None:
-    assert redrive.main([*deployed.arguments, "--live"]) == 2
+def test_an_environment_without_live_calls_ends_with_3(deployed: Deployed, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["redrive", *deployed.arguments, "--live"]) == 3
     assert "no output FailedLiveCallsQueueUrl" in capsys.readouterr().err
 
 
 def test_force_is_for_live_calls(deployed: Deployed) -> None:
     with pytest.raises(SystemExit, match="2"):
-        redrive.main([*deployed.arguments, "--force"])
+        main(["redrive", *deployed.arguments, "--force"])

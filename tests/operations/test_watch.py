@@ -14,6 +14,7 @@ from rich.text import Text
 from callscribe.contract.table_keys import live_call_key, utterance_key
 from callscribe.live.call import LiveStatus
 from operations import watch
+from operations.command_line import main
 from operations.environment import Environment
 from operations.live_feed import FeedUnavailable
 from operations.watch import Watcher
@@ -244,8 +245,8 @@ def test_a_clinic_is_followed_call_by_call(calls: Calls, target: Environment, mo
 
 
 def test_an_unknown_call_is_said_to_be_none(deployed: Deployed, capsys: pytest.CaptureFixture[str]) -> None:
-    assert watch.main([*deployed.arguments, "--call", "nobody"]) == 1
-    assert "No such live call" in capsys.readouterr().out
+    assert main(["watch", *deployed.arguments, "--call", "nobody"]) == 4
+    assert "there is no such live call" in capsys.readouterr().err
 
 
 def test_what_is_no_terminal_gets_plain_lines() -> None:

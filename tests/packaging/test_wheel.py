@@ -15,6 +15,7 @@ from uv import find_uv_bin
 from constructs_lib import _sources
 from constructs_lib._python_code import _digest
 from constructs_lib._streamer_image import DOCKERFILE
+from operations.command_line import COMMANDS
 from tests.conftest import ROOT
 from tests.constructs_lib.live_parts import SynthesisedImage
 
@@ -51,8 +52,8 @@ def wheel(digest: str, image: str, tmp_path_factory: pytest.TempPathFactory) -> 
 
 
 @pytest.fixture(scope="module")
-def foreign(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    """Install the wheel with its dependencies at the locked versions, and synthesise a foreign app with it."""
+def python(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Python of an environment with the wheel and its dependencies at the locked versions, and nothing else."""
     folder = tmp_path_factory.mktemp("foreign")
     python = folder / "venv" / ("Scripts" if os.name == "nt" else "bin") / "python"
     run(find_uv_bin(), "venv", "--quiet", "--python", sys.executable, folder / "venv", cwd=folder)
@@ -61,7 +62,13 @@ def foreign(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, 
         *("--constraint", ROOT / "requirements.txt", wheel),
         cwd=folder,
     )
-    found: dict[str, Any] = json.loads(run(python, FOREIGN_APP, cwd=folder))
+    return python
+
+
+@pytest.fixture(scope="module")
+def foreign(python: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """What a foreign app synthesises."""
+    found: dict[str, Any] = json.loads(run(python, FOREIGN_APP, cwd=tmp_path_factory.mktemp("app")))
     return found
 
 
@@ -82,7 +89,7 @@ def test_the_source_distribution_has_what_the_wheel_is_built_from_and_nothing_el
     [built] = tmp_path.glob("*.tar.gz")
     with tarfile.open(built) as archive:
         names = {name.split("/")[1] for name in archive.getnames()}
-    code = {"callscribe", "constructs_lib", "lambdas", "streamer"}
+    code = {"callscribe", "constructs_lib", "lambdas", "operations", "streamer"}
     assert names == code | {"LICENSE", "README.md", "pyproject.toml", "PKG-INFO", ".gitignore"}
 
 
@@ -122,3 +129,25 @@ def test_the_asset_is_the_one_of_the_checkout(foreign: dict[str, Any], digest: s
 
 def test_the_image_is_the_one_of_the_checkout(foreign: dict[str, Any], image: str) -> None:
     assert foreign["images"] == [image]
+
+
+def test_the_command_judges_without_the_extra_and_names_it_where_it_is_needed(python: Path, tmp_path: Path) -> None:
+    callscribe = python.with_name("callscribe")
+    (tmp_path / "calls.jsonl").write_text('{"role": "customer", "text": "I would like to make an appointment."}')
+    assert "appointment_requested" in run(callscribe, "judge", "--jsonl", "calls.jsonl", cwd=tmp_path)
+    assert run(callscribe, "--help", cwd=tmp_path) == run(python, "-m", "callscribe", "--help", cwd=tmp_path)
+    refused = subprocess.run(
+        [callscribe, "doctor", "--environment", "Dev"], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert (refused.returncode, refused.stdout) == (3, "")
+    assert refused.stderr == "callscribe doctor needs more packages: pip install 'callscribe[operations]'\n"
+
+
+def test_every_command_works_with_the_extra(wheel: Path, python: Path, tmp_path: Path) -> None:
+    run(
+        *(find_uv_bin(), "pip", "install", "--quiet", "--python", python),
+        *("--constraint", ROOT / "requirements.txt", f"callscribe[operations] @ {wheel.as_uri()}"),
+        cwd=tmp_path,
+    )
+    for command in COMMANDS:
+        assert "exit status:" in run(python.with_name("callscribe"), command, "--help", cwd=tmp_path)
