@@ -53,8 +53,8 @@ class Ours:
     """The content belongs to the recording itself.
 
     Attributes:
-        earlier_holder: The recording it was taken over from, whose work came to nothing, but may have been paid for;
-            `None` if there was none, or if nothing is known of the content.
+        earlier_holder: Of the recordings that held it before, whose work came to nothing, the last one that may have
+            been paid for; `None` if there was none, or if nothing is known of the content.
     """
 
     earlier_holder: str | None = None
@@ -112,13 +112,13 @@ class Contents:
                 continue
             holder = str(item["recording_id"])
             if holder == ours:
-                earlier = item.get("earlier_holder")
-                return Ours(earlier_holder=None if earlier is None else str(earlier))
+                return _ours(ours, item.get("earlier_holder"))
             claim = self._claims.get(holder)
             if claim is not None and not _given_up(claim, execution=execution, now=now):
                 return _held(claim)
-            if self._pass_on(key, holder, claim, ours, now=now):
-                return Ours(earlier_holder=holder)
+            earlier = _paid_for(holder, claim, before=item.get("earlier_holder"))
+            if self._pass_on(key, holder, claim, ours, earlier=earlier, now=now):
+                return _ours(ours, earlier)
         raise TransientError("Content.Contention", "the holder of the recording's content was changed all the time")
 
     def _earlier(self, stored: StoredObject, call: CallRecording) -> str | None:
@@ -167,7 +167,16 @@ class Contents:
             if error_code(error) != "ConditionalCheckFailedException":
                 raise
 
-    def _pass_on(self, key: ItemKey, holder: str, claim: Mapping[str, Any] | None, heir: str, *, now: datetime) -> bool:
+    def _pass_on(
+        self,
+        key: ItemKey,
+        holder: str,
+        claim: Mapping[str, Any] | None,
+        heir: str,
+        *,
+        earlier: str,
+        now: datetime,
+    ) -> bool:
         """Make *heir* the holder, provided that nothing has changed; False if something has."""
         try:
             self._table.meta.client.transact_write_items(
@@ -176,11 +185,13 @@ class Contents:
                         "Update": {
                             "TableName": self._table.name,
                             "Key": key.primary(),
-                            "UpdateExpression": "SET recording_id = :heir, earlier_holder = :holder, updated_at = :now",
+                            "UpdateExpression": "SET recording_id = :heir, earlier_holder = :earlier,"
+                            " updated_at = :now",
                             "ConditionExpression": "recording_id = :holder",
                             "ExpressionAttributeValues": {
                                 ":heir": heir,
                                 ":holder": holder,
+                                ":earlier": earlier,
                                 ":now": now.isoformat(),
                             },
                         }
@@ -215,6 +226,17 @@ def _given_up(claim: Mapping[str, Any], *, execution: str, now: datetime) -> boo
     if status in IN_PROGRESS:
         return claim["execution"] == execution or int(claim["lease_until"]) < now.timestamp()
     return status in _WITHOUT_TRANSCRIPT
+
+
+def _paid_for(holder: str, claim: Mapping[str, Any] | None, *, before: object) -> str:
+    """Return who may have been paid for: a holder that asked nobody leaves that to the one before it."""
+    asked = claim is None or int(claim["deepgram_requests"]) > 0
+    return holder if asked or before is None else str(before)
+
+
+def _ours(recording_id: str, earlier: object) -> Ours:
+    # A recording that gets its content back has its own reply anyway.
+    return Ours(earlier_holder=None if earlier in (None, recording_id) else str(earlier))
 
 
 def _held(claim: Mapping[str, Any]) -> Held:

@@ -165,6 +165,30 @@ class TestTheSameBytesOfACall:
         assert AdmittedRecording.from_payload(decision.recording).same_content_as == identity(first)
         assert second(door, again) == decision
 
+    def test_take_what_the_last_of_those_that_failed_was_paid_for(self, cloud: Cloud, door: Door) -> None:
+        def paid(event: dict[str, Any]) -> None:
+            cloud.table.update_item(
+                Key={"PK": f"RECORDING#{identity(event)}", "SK": "CLAIM"},
+                UpdateExpression="SET deepgram_requests = :one",
+                ExpressionAttributeValues={":one": 1},
+            )
+
+        def decided(event: dict[str, Any], execution: str, **more: str) -> str | None:
+            decision = second(door, {**event, **more}, execution)
+            assert decision.verdict == "claimed"
+            assert second(door, {**event, **more}, execution) == decision
+            finish(cloud, event, status="failed")
+            return AdmittedRecording.from_payload(decision.recording).same_content_as
+
+        first, unpaid, third, fourth = (cloud.upload() for _ in range(4))
+        assert decided(first, EXECUTION) is None
+        paid(first)
+        assert decided(unpaid, OTHER_EXECUTION) == identity(first)
+        assert decided(third, THIRD_EXECUTION) == identity(first)
+        paid(third)
+        assert decided(fourth, f"{EXECUTION}-four") == identity(third)
+        assert decided(third, f"{EXECUTION}-five", redrive_of=THIRD_EXECUTION) is None
+
     def test_wait_the_other_way_round_when_those_that_failed_are_repeated(self, cloud: Cloud, door: Door) -> None:
         first, again = cloud.upload(), cloud.upload()
         door.decide(first)

@@ -57,8 +57,9 @@ class Check:
     def before_request(self, world: World, asked: Asked) -> None:
         """Look at a request to the speech service that is about to be done, and billed."""
         mine = recording_id(asked.bucket, asked.key, asked.version.version_id, asked.version.etag)
-        if any(map(_usable, world.storage.versions(world.plan.archive, reply_key(mine)))):
-            self.add("paid-twice", f"{asked.by.name} asks for {mine[:8]}, whose reply is stored")
+        for other in self._same(world, asked):
+            if any(map(_usable, world.storage.versions(world.plan.archive, reply_key(other)))):
+                self.add("paid-twice", f"{asked.by.name} asks for {mine[:8]}; the reply of {other[:8]} is stored")
         under_way = [
             other
             for other in world.vendor.asked
@@ -66,6 +67,16 @@ class Check:
         ]
         if under_way:
             self.add("two-under-way", f"{asked.by.name} asks for {mine[:8]} beside {under_way[0].by.name}")
+
+    @staticmethod
+    def _same(world: World, asked: Asked) -> list[str]:
+        """Return the recordings of the call with the bytes that are asked for, that one among them."""
+        calls = {announced.put.call for announced in world.announced if announced.version is asked.version}
+        return [
+            named(world, announced)
+            for announced in world.announced
+            if announced.put.call in calls and announced.content == asked.version.content
+        ]
 
     def after_write(self, world: World) -> None:
         """Look at what a reader would find who comes at this moment: an item never points to nothing."""

@@ -106,16 +106,6 @@ def test_a_minute_of_refusals_is_waited_out(by: str, of: str, code: str) -> None
     assert (outcome.violations, outcome.failed, outcome.requests) == ([], 0, 1)
 
 
-def test_a_call_is_given_up_once_where_somebody_else_always_writes_to_the_place_of_its_reply() -> None:
-    conflict = Fault(
-        kind=f.REFUSE, by="transcribe_call", of="s3.PutObject", code="ConditionalRequestConflict", seconds=3 * DAY
-    )
-
-    outcome = runner.run(one_recording(faults=(conflict,)))
-
-    assert (outcome.violations, outcome.failed, outcome.requests) == ([], 1, 1)
-
-
 @pytest.mark.parametrize("seconds", [60, 6 * HOUR])
 @pytest.mark.parametrize("kind", ["408", "429", "500", "503", "cut"])
 def test_an_outage_of_the_speech_service_is_waited_out(kind: str, seconds: float) -> None:
