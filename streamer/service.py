@@ -197,4 +197,5 @@ class Service:
             ),
             options=environment.deepgram_options,
             limits=self._session_limits,
+            clock=self._clock,
         )

@@ -392,7 +392,7 @@ class Worker:
 
     def _send(self, delivery: _Delivery, lease: RequestLease, request: SpeechRequest, url: str) -> RawReply:
         metrics.add_metric(name=FunctionMetric.REQUESTS, unit=MetricUnit.Count, value=1)
-        started = time.monotonic()
+        started = self._process_clock.monotonic()
         try:
             return request.send(url)
         except SpeechFailure as failure:
@@ -402,7 +402,7 @@ class Worker:
             self._end_request(delivery, lease, replied=False)
             raise
         finally:
-            milliseconds = (time.monotonic() - started) * 1000
+            milliseconds = (self._process_clock.monotonic() - started) * 1000
             metrics.add_metric(
                 name=FunctionMetric.REQUEST_MILLISECONDS, unit=MetricUnit.Milliseconds, value=milliseconds
             )

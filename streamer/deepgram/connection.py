@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import ssl
+import time
 from datetime import UTC, datetime
 from functools import cache
 from typing import TYPE_CHECKING, Final
@@ -16,6 +17,8 @@ from callscribe.deepgram.errors import ERROR_PREFIX, KEY_REFUSED, close_code, re
 from streamer.deepgram.failures import DeepgramRefused
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from callscribe.deepgram.options import QueryParameters
 
 MAX_AUDIO_BYTES: Final = 8_000
@@ -119,8 +122,13 @@ def listen_url(base_url: str, parameters: QueryParameters) -> str:
     return f"{base_url.rstrip('/')}{_PATH}?{urlencode(query, doseq=True)}"
 
 
-async def open_connection(url: str, *, key: str) -> Connection:
+async def open_connection(url: str, *, key: str, clock: Callable[[], float] = time.time) -> Connection:
     """Open a connection.
+
+    Args:
+        url: of the stream, with its query (`listen_url`).
+        key: Deepgram's API key.
+        clock: returns seconds since 1970, by which a wait until a date is read.
 
     Raises:
         KeyRefused: Deepgram does not take the key.
@@ -144,18 +152,18 @@ async def open_connection(url: str, *, key: str) -> Connection:
             logger=_library_logger,
         )
     except InvalidStatus as refused:
-        raise _refusal(refused, key=key) from None
+        raise _refusal(refused, key=key, now=datetime.fromtimestamp(clock(), UTC)) from None
     except (OSError, InvalidHandshake, EOFError, ConnectionClosed) as error:
         raise HandshakeFailed(type(error).__name__) from None
     return Connection(socket)
 
 
-def _refusal(refused: InvalidStatus, *, key: str) -> Exception:
+def _refusal(refused: InvalidStatus, *, key: str, now: datetime) -> Exception:
     """Turn an HTTP answer into an error with what Deepgram says of it."""
     response = refused.response
     headers = {name.lower(): value.replace(key, "[key]") for name, value in response.headers.raw_items()}
     content = bytes(response.body or b"").replace(key.encode(), b"[key]")
-    meant = refusal(response.status_code, headers, content, reason=response.reason_phrase, now=datetime.now(UTC))
+    meant = refusal(response.status_code, headers, content, reason=response.reason_phrase, now=now)
     if meant.retriable:
         return HandshakeFailed(f"HTTP {meant.status}", status=meant.status, retry_after=meant.retry_after)
     return (KeyRefused if meant.status == KEY_REFUSED else DeepgramRefused)(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -12,7 +13,7 @@ from streamer.deepgram.session import DeepgramSession, SessionLimits
 from streamer.redaction import ResultRedactor
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from callscribe.deepgram.options import TranscriptionOptions
     from callscribe.recognition import OptionsRecord
@@ -32,6 +33,7 @@ class DeepgramStream:
         options: What is asked, to be noted with the call.
         vocabulary_terms: How many terms Deepgram is told to expect.
         redaction: What is redacted once more; `None` for nothing.
+        clock: Returns seconds since 1970.
     """
 
     url: str
@@ -40,6 +42,7 @@ class DeepgramStream:
     options: OptionsRecord
     vocabulary_terms: int
     redaction: Redaction | None = None
+    clock: Callable[[], float] = time.time
 
     def open(self, *, sink: Sink, watermarks: tuple[int, int]) -> DeepgramSession:
         """Begin a session; nothing is sent before it runs."""
@@ -51,6 +54,7 @@ class DeepgramStream:
             watermarks=watermarks,
             limits=self.limits,
             redactor=redactor,
+            clock=self.clock,
         )
 
 
@@ -63,12 +67,14 @@ class DeepgramStreams:
         key: Deepgram's API key.
         options: What is asked for.
         limits: How much audio of a call may wait, and how long.
+        clock: Returns seconds since 1970.
     """
 
     url: str
     key: ApiKey
     options: TranscriptionOptions
     limits: SessionLimits = field(default_factory=SessionLimits)
+    clock: Callable[[], float] = time.time
 
     def prepare(self, *, vocabulary: Sequence[str]) -> DeepgramStream:
         """Make a call's stream, without sending anything.
@@ -87,4 +93,5 @@ class DeepgramStreams:
             options=self.options.record(),
             vocabulary_terms=len(merged_vocabulary(self.options, vocabulary)),
             redaction=redaction_of(self.options),
+            clock=self.clock,
         )

@@ -15,6 +15,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
+import time
 from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, Protocol
@@ -83,7 +84,7 @@ class SessionLimits:
 class DeepgramSession:
     """Sends a call's audio to Deepgram and hands on each final word once.
 
-    `run` must run as a task of its own while the other methods are used. Time is the event loop's.
+    `run` must run as a task of its own while the other methods are used. It waits by the event loop's time.
 
     Args:
         url: of the stream, with its query (`streamer.deepgram.connection.listen_url`).
@@ -93,6 +94,7 @@ class DeepgramSession:
         limits: how much and how long.
         redactor: redacts results before they are handed on; None hands them on as they are.
         jitter: returns a number from 0 to 1.
+        clock: returns seconds since 1970, for what Deepgram dates.
 
     Attributes:
         counts: what went wrong so far.
@@ -109,6 +111,7 @@ class DeepgramSession:
         limits: SessionLimits | None = None,
         redactor: ResultRedactor | None = None,
         jitter: Callable[[], float] = random.random,
+        clock: Callable[[], float] = time.time,
     ) -> None:
         self._url = url
         self._key = key
@@ -116,6 +119,7 @@ class DeepgramSession:
         self._limits = limits or SessionLimits()
         self._redactor = redactor
         self._jitter = jitter
+        self._clock = clock
         self._buffer = ReplayBuffer(round(self._limits.buffer * SAMPLE_RATE))
         self._heard = list(watermarks)
         self._stored = list(watermarks)
@@ -305,13 +309,13 @@ class DeepgramSession:
     async def _open(self) -> Connection:
         key = await self._key.read()
         try:
-            return await open_connection(self._url, key=key)
+            return await open_connection(self._url, key=key, clock=self._clock)
         except KeyRefused:
             newer_key = await self._key.read(refresh=True)
             if newer_key == key:
                 raise
             _logger.info("asking again: the key was rotated")
-            return await open_connection(self._url, key=newer_key)
+            return await open_connection(self._url, key=newer_key, clock=self._clock)
 
     async def _pause(self, reason: str, *, retry_after: float | None = None) -> None:
         """Wait before the next connection ("full jitter": AWS Architecture Blog, "Exponential Backoff And Jitter")."""

@@ -73,14 +73,18 @@ class DeepgramApi:
         base_url: Where the API is, such as `https://api.eu.deepgram.com`.
         timeout: How long Deepgram may take for a whole request. It works for up to 10 minutes before it gives up
             itself (Deepgram docs, "Getting started with pre-recorded audio").
+        clock: Returns the time (aware, UTC).
     """
 
-    def __init__(self, *, base_url: str, timeout: timedelta) -> None:
+    def __init__(
+        self, *, base_url: str, timeout: timedelta, clock: Callable[[], datetime] = lambda: datetime.now(UTC)
+    ) -> None:
         websocket_url = re.sub(r"^http", "ws", base_url)
         self._environment = DeepgramClientEnvironment(
             base=base_url, production=websocket_url, agent=websocket_url, agent_rest=base_url
         )
         self.timeout = timeout
+        self._clock = clock
 
     def transcribe(self, url: str, *, parameters: Mapping[str, Any], api_key: str) -> RawReply:
         """Have Deepgram fetch a recording and transcribe it; the request is sent once.
@@ -96,7 +100,7 @@ class DeepgramApi:
         """
         seconds = self.timeout.total_seconds()
         watchdog = _Watchdog(seconds)
-        capture = _Capture(watchdog)
+        capture = _Capture(watchdog, clock=self._clock)
         with (
             watchdog,
             httpx.Client(
@@ -179,8 +183,9 @@ class _Arrived(Exception):
 class _Capture:
     """Response hook that keeps the response as it comes over the wire, within bounds, and ends the SDK's call."""
 
-    def __init__(self, watchdog: _Watchdog) -> None:
+    def __init__(self, watchdog: _Watchdog, *, clock: Callable[[], datetime]) -> None:
         self._watchdog = watchdog
+        self._clock = clock
         self._encoding = ""
         self.response: httpx.Response | None = None
 
@@ -204,7 +209,7 @@ class _Capture:
                     self.response.headers,
                     _unpacked(packed, self._encoding, most=_MAX_REFUSAL_BYTES) or b"",
                     reason=self.response.reason_phrase,
-                    now=datetime.now(UTC),
+                    now=self._clock(),
                 )
             )
         content = _unpacked(packed, self._encoding, most=MAX_REPLY_BYTES)

@@ -156,6 +156,7 @@ class Container:
             self._modules["lambdas.common.claims"].uuid4 = DOOR.uuid  # type: ignore[attr-defined]
         self._put_in("Admission", clock=DOOR.time)
         self._put_in("Worker", clock=DOOR.time, process_clock=DOOR, jitter=DOOR.random)
+        self._put_in("DeepgramApi", clock=DOOR.time)
         self._put_in("TranscriptStore", sleep=DOOR.sleep, jitter=DOOR.random)
         if hasattr(self._handler, "datetime"):
             self._handler.datetime = SimpleNamespace(now=_now)  # type: ignore[attr-defined]

@@ -35,9 +35,9 @@ def test_a_url_carries_every_parameter_as_deepgram_reads_it() -> None:
     assert [value for name, value in query if name == "keyterm"] == ["dry eye", "50 % & more"]
 
 
-async def handshake(behaviour: Behaviour) -> tuple[FakeDeepgram, Connection]:
+async def handshake(behaviour: Behaviour, *, now: float = 0.0) -> tuple[FakeDeepgram, Connection]:
     async with FakeDeepgram(behaviour).running() as server:
-        connection = await open_connection(server.url, key=KEY)
+        connection = await open_connection(server.url, key=KEY, clock=lambda: now)
         connection.abort()
         return server, connection
 
@@ -57,18 +57,25 @@ def test_what_speaks_of_the_moment_is_no_refusal(status: int) -> None:
     assert (failed.value.status, failed.value.retry_after) == (status, 12.0)
 
 
-@pytest.mark.parametrize("value", ["soon", "-1", "1.5", "", "Wed, 21 Oct 2015 07:28:00 GMT", "²"])
+# RFC 9110, 5.6.7, has this date for an example.
+DATE = "Sun, 06 Nov 1994 08:49:37 GMT"
+AT_DATE = 784_111_777.0
+
+
+@pytest.mark.parametrize("value", ["soon", "-1", "1.5", "", "²"])
 def test_a_wait_that_cannot_be_read_is_none(value: str) -> None:
     with pytest.raises(HandshakeFailed) as failed:
         simulate(handshake(Behaviour(refuse=(429, {"Retry-After": value}))))
     assert failed.value.retry_after is None
 
 
-def test_a_wait_until_a_date_is_read() -> None:
-    headers = {"Retry-After": "Fri, 31 Dec 9999 23:59:59 GMT"}
+@pytest.mark.parametrize(
+    ("now", "wait"), [(AT_DATE + 1, None), (AT_DATE - 12, 12.0), (AT_DATE - 86_400, LONGEST_RETRY_AFTER)]
+)
+def test_a_wait_until_a_date_is_read_by_the_clock_of_the_streamer(now: float, wait: float | None) -> None:
     with pytest.raises(HandshakeFailed) as failed:
-        simulate(handshake(Behaviour(refuse=(503, headers))))
-    assert failed.value.retry_after == LONGEST_RETRY_AFTER
+        simulate(handshake(Behaviour(refuse=(503, {"Retry-After": DATE})), now=now))
+    assert failed.value.retry_after == wait
 
 
 @pytest.mark.parametrize("status", [200, 302])
