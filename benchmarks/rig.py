@@ -17,10 +17,11 @@ from typing import Any
 
 from botocore.config import Config
 
-from local.session import DIRECTORY, LocalSession, media_port, speech_port, speech_server
+from local.ports import MEDIA_PORT, SPEECH_PORT
+from local.session import DIRECTORY, LocalSession, speech_server
 from local.speech.__main__ import SAMPLES
 from operations.call_store import items_of
-from operations.environment import emulator_port
+from operations.environment import EMULATOR_PORT
 
 PARALLEL_LIMIT = 10
 """Requests the speech server takes at once: Deepgram's limit as soon as sentiment, topics, intents or a summary is
@@ -65,9 +66,9 @@ class Rig:
         self._scripts = DIRECTORY / "benchmark-calls"
         self.four_minutes = _write_long_call(self._scripts)
         self.session = LocalSession(
-            emulator_port=emulator_port(),
-            speech_port=speech_port(),
-            media_port=media_port(),
+            emulator_port=EMULATOR_PORT.number(),
+            speech_port=SPEECH_PORT.number(),
+            media_port=MEDIA_PORT.number(),
             speech_arguments=self._speech_arguments(request_seconds),
             emulator_arguments=emulator_arguments,
         )
@@ -75,7 +76,7 @@ class Rig:
     def change_request_seconds(self, seconds: float) -> None:
         """Replace the speech server by one that takes so long for a request."""
         self.session.speech.stop()
-        self.session.speech = speech_server(speech_port(), self.session.key, *self._speech_arguments(seconds))
+        self.session.speech = speech_server(SPEECH_PORT.number(), self.session.key, *self._speech_arguments(seconds))
         self.session.speech.start()
 
     def _speech_arguments(self, request_seconds: float) -> list[str]:

@@ -1,15 +1,15 @@
 """The real CDK command line against the emulator: synthesise once per state of the code, bootstrap, deploy."""
 
-import contextlib
 import hashlib
 import os
 import platform
+import re
 import shutil
-import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
+from local.programs import ProgramFailed, finished, make_once, run
 from local.server_process import ROOT
 
 STAGE = "Local"
@@ -18,12 +18,8 @@ _COMMAND_LINE = ROOT / "node_modules" / "aws-cdk" / "bin" / "cdk"
 _SETTINGS = ("cdk.json", "package-lock.json", "requirements.txt")
 _CODE = ("app.py", "stacks", "constructs_lib", "lambdas", "callscribe")
 _KEPT_ASSEMBLIES = 3
+_DEPLOYED = re.compile(r"\s*✅\s+(\S+)")
 _TIMEOUT_SECONDS = 300
-_REPORTED_LINES = 20
-
-
-class CdkFailed(RuntimeError):
-    """The CDK command line failed; the message carries the end of what it said."""
 
 
 def assembly_for(directory: Path, context: Mapping[str, str]) -> Path:
@@ -39,22 +35,26 @@ def assembly_for(directory: Path, context: Mapping[str, str]) -> Path:
 def synthesise(assembly: Path, context: Mapping[str, str]) -> None:
     """Synthesise the stacks of the Local stage into an assembly, unless it is there.
 
+    What an earlier assembly has bundled from the same files is taken from there, so that it needs no network.
+
     Args:
         assembly: From :func:`assembly_for`.
         context: CDK context values.
 
     Raises:
-        CdkFailed: The app could not be synthesised.
+        ProgramFailed: The app could not be synthesised.
     """
-    if not assembly.exists():
-        unfinished = assembly.with_suffix(f".{os.getpid()}")
-        values = [argument for name, value in context.items() for argument in ("--context", f"{name}={value}")]
+    values = [argument for name, value in context.items() for argument in ("--context", f"{name}={value}")]
+
+    def make(unfinished: Path) -> None:
+        for earlier in finished(assembly.parent)[-1:]:
+            for asset in (path for path in earlier.glob("asset.*") if path.is_dir()):
+                shutil.copytree(asset, unfinished / asset.name)
         _run("synth", f"{STAGE}/*", "--exclusively", "--quiet", "--output", str(unfinished), *values)
-        with contextlib.suppress(OSError):  # another process was faster with the same
-            unfinished.rename(assembly)
-        shutil.rmtree(unfinished, ignore_errors=True)
+
+    make_once(assembly, make)
     assembly.touch()
-    for old in sorted(assembly.parent.iterdir(), key=lambda path: path.stat().st_mtime)[:-_KEPT_ASSEMBLIES]:
+    for old in finished(assembly.parent)[:-_KEPT_ASSEMBLIES]:
         shutil.rmtree(old, ignore_errors=True)
 
 
@@ -62,27 +62,38 @@ def bootstrap(account_id: str, region: str, environment: Mapping[str, str]) -> N
     """Create what every CDK deployment needs in the account.
 
     Raises:
-        CdkFailed: It could not be created.
+        ProgramFailed: It could not be created.
     """
     _run("bootstrap", f"aws://{account_id}/{region}", "--app", "", environment=environment)
 
 
-def deploy(assembly: Path, outputs: Path, environment: Mapping[str, str]) -> None:
+def deploy(
+    assembly: Path, outputs: Path, environment: Mapping[str, str], *, report: Callable[[str], None] = lambda _: None
+) -> None:
     """Deploy the stacks of the Local stage and write their outputs to a JSON file.
 
+    Args:
+        assembly: From :func:`synthesise`.
+        outputs: The file.
+        environment: Variables that lead to the account.
+        report: Told the name of each stack that is deployed.
+
     Raises:
-        CdkFailed: A stack could not be deployed.
+        ProgramFailed: A stack could not be deployed.
     """
     _run(
         *("deploy", f"{STAGE}/*", "--app", str(assembly), "--outputs-file", str(outputs)),
         *("--require-approval", "never", "--method", "direct", "--progress", "events"),
         environment=environment,
+        on_line=lambda line: report(done[1]) if (done := _DEPLOYED.match(line)) else None,
     )
 
 
-def _run(*arguments: str, environment: Mapping[str, str] | None = None) -> None:
+def _run(
+    *arguments: str, environment: Mapping[str, str] | None = None, on_line: Callable[[str], None] = lambda _: None
+) -> None:
     if not _COMMAND_LINE.exists():
-        raise CdkFailed("the CDK command line is not installed; run `make install`")
+        raise ProgramFailed("the CDK command line is not installed; run `make install`")
     programs = Path(sys.executable).parent  # node comes from the virtual environment, like python
     variables = {
         # What the shell says about AWS must not lead to a real account.
@@ -91,20 +102,14 @@ def _run(*arguments: str, environment: Mapping[str, str] | None = None) -> None:
         "PATH": os.pathsep.join([str(programs), os.environ.get("PATH", os.defpath)]),
         "JSII_SILENCE_WARNING_UNTESTED_NODE_VERSION": "1",
     }
-    done = subprocess.run(
+    run(
+        f"`cdk {arguments[0]}`",
         [str(programs / "node"), str(_COMMAND_LINE), *arguments, "--no-notices"],
-        cwd=ROOT,
-        env=variables,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        timeout=_TIMEOUT_SECONDS,
-        check=False,
+        timeout_seconds=_TIMEOUT_SECONDS,
+        environment=variables,
+        directory=ROOT,
+        on_line=on_line,
     )
-    if done.returncode:
-        end = "\n".join(done.stdout.splitlines()[-_REPORTED_LINES:])
-        raise CdkFailed(f"`cdk {arguments[0]}` failed:\n{end}")
 
 
 def _digest(context: Mapping[str, str]) -> str:

@@ -138,8 +138,7 @@ class PhoneCall:
         """
         prefix = RECORDING_PREFIX.format(clinic_id=among or self.clinic_id)
         call = Call(call_id=self.contact_id, key=connect_key(prefix, self.contact_id, self.started_at))
-        put_recording(self._instance.environment, self._recording, call.key)
-        return call
+        return put_recording(self._instance.environment, self._recording, call)
 
 
 class Instance:

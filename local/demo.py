@@ -5,21 +5,22 @@ Three come as recordings; one is transcribed while the caller speaks, and loses 
 The AWS account is emulated on this machine and nothing leaves it; speech is recognised for real, by a small model.
 """
 
+import argparse
 import sys
 import time
 import uuid
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
 from rich.console import Console
 from rich.text import Text
 
 from local.calls import Call, CallFailed, TooSlow, connect_key, put_recording
-from local.cdk import CdkFailed
 from local.connect import ConnectFailed
 from local.follow import follow
 from local.live_demo import NotProven, play_live
-from local.server_process import ROOT, ServerDidNotStart
-from local.session import interactive_session
+from local.server_process import ROOT
+from local.session import FAILURES, interactive_session
 from local.speech.engines.installed import has_whisper
 from operations.environment import Environment
 
@@ -35,19 +36,21 @@ Next: `make local` keeps the environment running for recordings and live calls o
 """
 
 
-def main() -> int:
+def main(argv: Sequence[str] | None = None) -> int:
     """Run the demo; returns the exit status."""
+    argparse.ArgumentParser(
+        prog="python -m local.demo", description="Play three recordings and a live call through the stacks, here."
+    ).parse_args(argv)
     console, errors = Console(highlight=False), Console(stderr=True, highlight=False)
     started = time.monotonic()
     console.print(Text("CallScribe: an AWS account on this machine, and telephone calls", style="bold"))
-    session = interactive_session(console)
     try:
-        with session:
+        with interactive_session(console) as session:
             console.print(f"  ready after {time.monotonic() - started:.0f} s\n")
             follow(console, session.environment, _upload_samples(session.environment))
             console.print(Text("\nAnd now a call that is transcribed while the caller speaks", style="bold"))
             play_live(console, session, _LIVE_SAMPLE)
-    except (ServerDidNotStart, CdkFailed, CallFailed, TooSlow, ConnectFailed, NotProven) as error:
+    except (*FAILURES, CallFailed, TooSlow, ConnectFailed, NotProven) as error:
         errors.print(Text(f"The demo stopped: {error}", style="red"))
         return 1
     except KeyboardInterrupt:
@@ -71,8 +74,7 @@ def _upload_samples(environment: Environment) -> dict[str, Call]:
     for number, recording in enumerate(sorted(_SAMPLES.glob("*.wav"))):
         contact_id = str(uuid.uuid4())
         key = connect_key(_CONNECT_PREFIX, contact_id, started_at + number * _BETWEEN_CALLS)
-        put_recording(environment, recording, key)
-        calls[recording.stem] = Call(call_id=contact_id, key=key)
+        calls[recording.stem] = put_recording(environment, recording, Call(call_id=contact_id, key=key))
     return calls
 
 

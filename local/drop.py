@@ -10,13 +10,13 @@ from collections.abc import Sequence
 from datetime import UTC, date, datetime
 from pathlib import Path
 
-from botocore.exceptions import BotoCoreError, ClientError
 from rich.console import Console
 from rich.text import Text
 
-from local.calls import Call, CallFailed, TooSlow, own_key, put_recording
+from local.calls import Call, CallFailed, NotTranscribed, TooSlow, UnusableRecording, own_key, put_recording
 from local.follow import follow
-from operations.environment import UnusableEnvironment, emulator
+from local.session import FAILURES
+from operations.environment import emulator
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -27,26 +27,36 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--call", default=None, metavar="ID", help="default: a new one")
     parser.add_argument(
         "--day",
-        type=date.fromisoformat,
+        type=_day,
         default=datetime.now(UTC).date(),
         metavar="yyyy-mm-dd",
         help="when the call was; default: today",
     )
     arguments = parser.parse_args(argv)
-    errors = Console(stderr=True, highlight=False)
+    console, errors = Console(highlight=False), Console(stderr=True, highlight=False)
     call_id = arguments.call or str(uuid.uuid4())
-    call = Call(call_id=call_id, key=own_key(arguments.clinic, arguments.day, call_id, arguments.recording.suffix))
     try:
+        key = own_key(arguments.clinic, arguments.day, call_id, arguments.recording.suffix)
+        call = Call(call_id=call_id, key=key)
         target = emulator()
-        put_recording(target, arguments.recording, call.key)
-        follow(Console(highlight=False), target, {arguments.recording.name: call})
-    except (OSError, UnusableEnvironment, BotoCoreError, ClientError, CallFailed, TooSlow) as error:
+        call = put_recording(target, arguments.recording, call)
+        follow(console, target, {arguments.recording.name: call})
+    except NotTranscribed as reason:
+        console.print(Text(str(reason)))
+    except (*FAILURES, UnusableRecording, CallFailed, TooSlow) as error:
         errors.print(Text(str(error), style="red"))
         return 1
     except KeyboardInterrupt:
         errors.print("Stopped watching; the call goes on.")
         return 130
     return 0
+
+
+def _day(text: str) -> date:
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError("must be a day that there is, like 2026-11-20") from None
 
 
 if __name__ == "__main__":

@@ -55,6 +55,7 @@ def follow(console: Console, environment: Environment, calls: Mapping[str, Call]
 
     Raises:
         CallFailed: A call failed or was rejected.
+        NotTranscribed: A recording needs no transcript of its own.
         TooSlow: A call was not done within ten minutes.
     """
     timings = _Timings(calls)

@@ -7,20 +7,23 @@ spoken, hangs up, and then leaves the recording where Amazon Connect would.
 import argparse
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
-from botocore.exceptions import BotoCoreError, ClientError
 from rich.console import Console
 from rich.text import Text
 
+from callscribe.contract.identifiers import CHANNEL_SEGMENT, CHANNEL_SEGMENT_RULE
 from local.connect import ConnectFailed, Instance, PhoneCall
+from local.ports import MEDIA_PORT
 from local.server_process import HOST
-from local.session import media_port
+from local.session import FAILURES
 from operations import watch
-from operations.environment import Environment, UnusableEnvironment, emulator
+from operations.environment import Environment, emulator
 
 CLINIC = "demo-clinic"
+_STARTED = "started"
 _LONGEST_SECONDS = 2 * 60 * 60
 _ENDING_SECONDS = 10
 
@@ -39,16 +42,27 @@ def main(argv: Sequence[str] | None = None) -> int:
     console, errors = Console(highlight=False), Console(stderr=True, highlight=False)
     try:
         target = emulator()
-        instance = Instance(target, f"http://{HOST}:{media_port()}")
+        instance = Instance(target, f"http://{HOST}:{MEDIA_PORT.number()}")
         call = instance.call(arguments.recording, clinic_id=arguments.clinic, contact_id=arguments.call)
-        console.print(Text(f"Call {call.contact_id} of {arguments.clinic}: {call.answer['live_transcription']}"))
+        if call.answer["live_transcription"] != _STARTED:
+            call.hang_up()
+            errors.print(Text(f"The call is not transcribed: {_reason(call.answer, arguments.clinic)}", style="red"))
+            return 1
+        console.print(Text(f"Call {call.contact_id} of {arguments.clinic}: {_STARTED}"))
         return _follow(console, target, call)
-    except (OSError, UnusableEnvironment, BotoCoreError, ClientError, ConnectFailed) as error:
+    except (*FAILURES, ConnectFailed) as error:
         errors.print(Text(str(error), style="red"))
         return 1
     except KeyboardInterrupt:
         errors.print("Stopped.")
         return 130
+
+
+def _reason(answer: Mapping[str, Any], clinic_id: str) -> str:
+    """Why the flow's function has refused a call."""
+    if not CHANNEL_SEGMENT.fullmatch(clinic_id):
+        return f"a clinic of live calls is named with {CHANNEL_SEGMENT_RULE}"
+    return f"{answer['live_transcription']}, {answer['reason']}"
 
 
 def _follow(console: Console, target: Environment, call: PhoneCall) -> int:

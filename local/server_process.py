@@ -111,6 +111,16 @@ class ChildProcess:
             raise RuntimeError(f"the {self.name} is not running")
         return self._process.pid
 
+    @property
+    def is_running(self) -> bool:
+        """Whether the program runs, as far as it is started and has not ended."""
+        return self._process is not None and self._process.poll() is None
+
+    @property
+    def exit_status(self) -> int | None:
+        """How the program ended by itself, negative for a signal; None if it did not."""
+        return None if self._process is None else self._process.poll()
+
     def start(self) -> None:
         """Start and wait until it answers.
 

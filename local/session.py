@@ -1,14 +1,17 @@
 """The local environment as a whole: its servers, the deployed stacks, the key in its secret, and streamers."""
 
-import os
 import secrets
 import signal
-from collections.abc import Callable, Sequence
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Final, Self
 
+from botocore.exceptions import BotoCoreError, ClientError
 from rich.console import Console
 from rich.text import Text
 
@@ -17,27 +20,28 @@ from local.access.keys import AccessKey
 from local.emulator.process import Emulator
 from local.emulator.runtime import install_runtime
 from local.emulator.settings import ACCOUNT_ID, REGION
-from local.server_process import HOST, ServerProcess, require_free_port
+from local.ports import MEDIA_PORT, SPEECH_PORT, require_free_ports
+from local.programs import ProgramFailed
+from local.server_process import HOST, ServerDidNotStart, ServerProcess
 from local.speech.authentication import KEY_VARIABLE
 from local.speech.engines.installed import has_whisper
 from local.streamers import Streamer
-from operations.environment import EMULATOR_DIRECTORY, Environment, emulator, emulator_credentials, emulator_port
+from operations.environment import (
+    EMULATOR_DIRECTORY,
+    EMULATOR_PORT,
+    Environment,
+    UnusableEnvironment,
+    emulator,
+    emulator_credentials,
+)
 
 DIRECTORY = EMULATOR_DIRECTORY
-SPEECH_PORT = 8787
-MEDIA_PORT = 8789
+_REMIND_SECONDS = 10.0
+
+FAILURES: Final = (ServerDidNotStart, ProgramFailed, UnusableEnvironment, BotoCoreError, ClientError, OSError)
+"""What can go wrong with a session; each says in a sentence what did."""
 
 Report = Callable[[str], None]
-
-
-def speech_port() -> int:
-    """Port of the speech server: ``CALLSCRIBE_SPEECH_PORT``, by default 8787."""
-    return int(os.environ.get("CALLSCRIBE_SPEECH_PORT", SPEECH_PORT))
-
-
-def media_port() -> int:
-    """Port of the Kinesis Video simulator: ``CALLSCRIBE_MEDIA_PORT``, by default 8789."""
-    return int(os.environ.get("CALLSCRIBE_MEDIA_PORT", MEDIA_PORT))
 
 
 class LocalSession:
@@ -102,14 +106,15 @@ class LocalSession:
 
         Raises:
             ServerDidNotStart: A server did not start, for example because its port is taken.
-            CdkFailed: The stacks could not be synthesised or deployed.
+            ProgramFailed: The stacks could not be synthesised or deployed, or what runs functions not installed.
+            UnusableEnvironment: What was deployed cannot be found.
         """
         if not has_whisper():
             self._report("using pocketsphinx, which mistakes every sixth word: Whisper has no package for this machine")
         # Before the work that takes long.
-        require_free_port("emulator", self._emulator_port)
-        for server in (self.speech, self.media):
-            require_free_port(server.name, server.port)
+        require_free_ports(
+            {EMULATOR_PORT: self._emulator_port, SPEECH_PORT: self.speech.port, MEDIA_PORT: self.media.port}
+        )
         try:
             self.access_key.write(self.credentials)
             with ThreadPoolExecutor() as pool:
@@ -160,13 +165,14 @@ class LocalSession:
         self.stop()
 
     def _synthesise(self) -> Path:
-        context = {"callscribe:local-speech-url": self.speech.url}
+        context = local_context(self.speech.url)
         if self._analyst_url is not None:
             context["callscribe:local-analyst-url"] = self._analyst_url
         assembly = cdk.assembly_for(DIRECTORY / "assemblies", context)
-        if not assembly.exists():
-            self._report("synthesising the stacks, which the next start finds done")
-        cdk.synthesise(assembly, context)
+        if assembly.exists():
+            return assembly
+        with self._saying("synthesising the stacks, which the next start finds done"):
+            cdk.synthesise(assembly, context)
         return assembly
 
     def _open_account(self) -> None:
@@ -178,15 +184,43 @@ class LocalSession:
             arguments=["--kinesis-video-url", self.media.url, *self._emulator_arguments],
             key=self.access_key,
         )
-        self._report(f"starting the emulated AWS account on {self._emulator.url}")
-        self._emulator.start()
-        cdk.bootstrap(ACCOUNT_ID, REGION, self._emulator.environment)
+        with self._saying(f"starting the emulated AWS account on {self._emulator.url}"):
+            self._emulator.start()
+            cdk.bootstrap(ACCOUNT_ID, REGION, self._emulator.environment)
 
     def _deploy(self, assembly: Path) -> None:
-        self._report("deploying the stacks with the CDK command line")
         outputs_file = DIRECTORY / f"outputs-{self._emulator_port}.json"
-        cdk.deploy(assembly, outputs_file, self.emulator.environment)
+        with self._saying("deploying the stacks with the CDK command line"):
+            cdk.deploy(
+                assembly,
+                outputs_file,
+                self.emulator.environment,
+                report=lambda stack: self._report(f"{stack} is deployed"),
+            )
         self._environment = emulator(endpoint_url=self.emulator.url, stack_outputs=outputs_file)
+
+    @contextmanager
+    def _saying(self, what: str) -> Iterator[None]:
+        """Report what is being done, and from time to time that it still is."""
+        started, done = time.monotonic(), threading.Event()
+
+        def remind() -> None:
+            while not done.wait(_REMIND_SECONDS):
+                self._report(f"still {what.partition(',')[0]} ({time.monotonic() - started:.0f} s)")
+
+        reminder = threading.Thread(target=remind, daemon=True)
+        self._report(what)
+        reminder.start()
+        try:
+            yield
+        finally:
+            done.set()
+            reminder.join()
+
+
+def local_context(speech_url: str) -> dict[str, str]:
+    """What the stacks of the Local stage are synthesised with, by name of the CDK context."""
+    return {"callscribe:local-speech-url": speech_url}
 
 
 def interactive_session(console: Console) -> LocalSession:
@@ -197,9 +231,9 @@ def interactive_session(console: Console) -> LocalSession:
     for number in (signal.SIGINT, signal.SIGTERM):  # a shell's background jobs ignore SIGINT unless told otherwise
         signal.signal(number, signal.default_int_handler)
     return LocalSession(
-        emulator_port=emulator_port(),
-        speech_port=speech_port(),
-        media_port=media_port(),
+        emulator_port=EMULATOR_PORT.number(),
+        speech_port=SPEECH_PORT.number(),
+        media_port=MEDIA_PORT.number(),
         report=lambda text: console.print(Text(f"  {text} …")),
     )
 

@@ -34,6 +34,7 @@ class Streamer(ChildProcess):
         self, environment: Environment, *, name: str, directory: Path, changes: Mapping[str, str] | None = None
     ) -> None:
         port = free_port()
+        emulator = urlsplit(environment.endpoint_url or "").port
         super().__init__(
             name=f"streamer {name}",
             command=[sys.executable, "-m", "local.streamer_process"],
@@ -45,7 +46,7 @@ class Streamer(ChildProcess):
             },
             port=port,
             health_path=_HEALTH_PATH,
-            log=directory / f"streamer-{name}.log",
+            log=directory / f"streamer-{name}-{emulator}.log",
             stop_seconds=_STOP_SECONDS,
         )
 

@@ -31,13 +31,42 @@ _CONFIG = Config(connect_timeout=5, read_timeout=30, retries={"mode": "standard"
 # "Local" is always the embedded emulator, whatever credentials the shell holds: no command given for it reaches AWS.
 _EMULATOR_NAME = "Local"
 _EMULATOR_REGION = "us-east-1"
-_EMULATOR_PORT = 4566
+_HIGHEST_PORT = 65535
 EMULATOR_DIRECTORY = Path(__file__).parents[1] / ".local"
 """Where the local environment keeps what it needs while it runs."""
 
 
 class UnusableEnvironment(Exception):
     """The environment cannot be used as asked; the message says why and what to do."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Port:
+    """Where a server of the local environment listens.
+
+    Attributes:
+        server: How messages call the server.
+        variable: Environment variable that chooses another port.
+        default: The port without it.
+    """
+
+    server: str
+    variable: str
+    default: int
+
+    def number(self) -> int:
+        """The port to use now.
+
+        Raises:
+            UnusableEnvironment: The variable holds no port.
+        """
+        text = os.environ.get(self.variable) or str(self.default)
+        if not (text.isascii() and text.isdecimal() and 1 <= int(text) <= _HIGHEST_PORT):
+            raise UnusableEnvironment(f"{self.variable} must be a port, 1 to {_HIGHEST_PORT}, not {text!r}")
+        return int(text)
+
+
+EMULATOR_PORT = Port(server="emulator", variable="CALLSCRIBE_EMULATOR_PORT", default=4566)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -150,22 +179,17 @@ def emulator_credentials(port: int) -> Path:
     return EMULATOR_DIRECTORY / f"credentials-{port}"
 
 
-def emulator_port() -> int:
-    """Port of the embedded emulator: ``CALLSCRIBE_EMULATOR_PORT``, by default 4566."""
-    return int(os.environ.get("CALLSCRIBE_EMULATOR_PORT", _EMULATOR_PORT))
-
-
 def emulator(*, endpoint_url: str | None = None, stack_outputs: Path | None = None) -> Environment:
     """Find the Local environment on the embedded emulator, with the access key that it has left for its user.
 
     Args:
-        endpoint_url: Where the emulator is. Default: on `emulator_port`.
+        endpoint_url: Where the emulator is. Default: on `EMULATOR_PORT`.
         stack_outputs: File written by ``cdk deploy --outputs-file``. Default: the emulator is asked.
 
     Raises:
         UnusableEnvironment: It is not running, not deployed, or the emulator cannot be reached.
     """
-    port = emulator_port()
+    port = EMULATOR_PORT.number()
     endpoint_url = endpoint_url or f"http://127.0.0.1:{port}"
     access_key_id, secret_access_key = _emulator_key(urlsplit(endpoint_url).port or port)
     session = boto3.Session(

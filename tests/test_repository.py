@@ -2,6 +2,7 @@
 
 import ast
 import importlib.util
+import os
 import re
 import subprocess
 import sys
@@ -9,6 +10,7 @@ from functools import cache
 from pathlib import Path
 
 import pytest
+from pathspec import GitIgnoreSpec
 
 from tests.patience import PATIENCE_SECONDS
 
@@ -24,15 +26,14 @@ COMMAND = re.compile(
 
 @cache
 def repository_files() -> tuple[Path, ...]:
-    """Everything in version control and everything about to be."""
-    listed = subprocess.run(
-        ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"],
-        cwd=ROOT,
-        check=True,
-        capture_output=True,
-        text=True,
-    ).stdout
-    return tuple(path for name in listed.split("\0") if name and (path := ROOT / name).is_file())
+    """Everything that belongs to the project, in a checkout as in an unpacked archive, where Git knows nothing."""
+    ignored = GitIgnoreSpec.from_lines((ROOT / ".gitignore").read_text().splitlines())
+    found: list[Path] = []
+    for folder, names, files in os.walk(ROOT):
+        here = Path(folder).relative_to(ROOT)
+        names[:] = [name for name in names if name != ".git" and not ignored.match_file(f"{here / name}/")]
+        found += [ROOT / here / name for name in files if name != ".git" and not ignored.match_file(here / name)]
+    return tuple(sorted(found))
 
 
 def pages() -> list[Path]:

@@ -1,12 +1,13 @@
 """Synthesis is done once per state of the code; a failing command line is quoted."""
 
-import subprocess
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from local import cdk
+from local.programs import ProgramFailed
 
 URL = {"callscribe:local-speech-url": "http://127.0.0.1:8787"}
 
@@ -90,26 +91,47 @@ def test_old_assemblies_are_removed(project: Path) -> None:
     assert len(assemblies(project)) == 3
 
 
+def test_what_was_bundled_before_is_taken_along(project: Path) -> None:
+    bundled = synthesised(project) / "asset.1234"
+    bundled.mkdir()
+    (bundled / "code.py").write_text("bundled\n")
+    (bundled.parent / "asset.1234.json").write_text("no folder")
+
+    assert (synthesised(project, {"other": "context"}) / "asset.1234" / "code.py").read_text() == "bundled\n"
+
+
+def test_each_stack_is_reported_as_soon_as_it_is_deployed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def run(*_: Any, on_line: Callable[[str], None], **__: Any) -> None:
+        for line in ("Local-Storage: deploying... [1/3]", "", " ✅  Local-Storage (Local/Storage)", "Outputs:"):
+            on_line(line)
+
+    monkeypatch.setattr(cdk, "run", run)
+    reports: list[str] = []
+
+    cdk.deploy(tmp_path, tmp_path / "outputs.json", {}, report=reports.append)
+
+    assert reports == ["Local-Storage"]
+
+
 def test_a_failing_command_line_is_quoted(tmp_path: Path) -> None:
-    with pytest.raises(cdk.CdkFailed, match=r"(?s)`cdk deploy` failed:.*nothing-here"):
+    with pytest.raises(ProgramFailed, match=r"(?s)`cdk deploy` failed \(exit status 1\):.*nothing-here"):
         cdk.deploy(tmp_path / "nothing-here", tmp_path / "outputs.json", {})
 
 
 def test_a_missing_command_line_is_named_with_the_remedy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cdk, "_COMMAND_LINE", tmp_path / "cdk")
 
-    with pytest.raises(cdk.CdkFailed, match="make install"):
+    with pytest.raises(ProgramFailed, match="make install"):
         cdk.bootstrap("000000000000", "us-east-1", {})
 
 
 def test_the_shells_own_aws_settings_never_reach_the_command_line(monkeypatch: pytest.MonkeyPatch) -> None:
     seen: dict[str, str] = {}
 
-    def run(*_: Any, env: dict[str, str], **__: Any) -> subprocess.CompletedProcess[str]:
-        seen.update(env)
-        return subprocess.CompletedProcess([], 0, "")
+    def run(*_: Any, environment: dict[str, str], **__: Any) -> None:
+        seen.update(environment)
 
-    monkeypatch.setattr(subprocess, "run", run)
+    monkeypatch.setattr(cdk, "run", run)
     monkeypatch.setenv("AWS_PROFILE", "production")
     monkeypatch.setenv("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "true")
 

@@ -10,9 +10,11 @@ from typing import Any
 import boto3
 import pytest
 
-from local import demo, drop, ring, up, watch
+from local import demo, drop, prepare, ring, up, watch, wer
 from local.access.keys import AccessKey
-from local.server_process import ROOT, free_port
+from local.ports import MEDIA_PORT, SPEECH_PORT, require_free_ports
+from local.server_process import ROOT, ServerDidNotStart, free_port
+from operations.environment import EMULATOR_PORT
 
 SERVERS = ("EMULATOR", "SPEECH", "MEDIA")
 SAMPLE = ROOT / "local" / "samples" / "call1_glaucoma_appointment.wav"
@@ -26,7 +28,7 @@ def taken_port() -> Iterator[int]:
         yield server.getsockname()[1]
 
 
-@pytest.mark.parametrize("command", [demo.main, up.main])
+@pytest.mark.parametrize("command", [lambda: demo.main([]), lambda: up.main([])])
 @pytest.mark.parametrize("server", SERVERS)
 def test_a_taken_port_is_named_before_anything_starts(
     command: Callable[[], int],
@@ -42,7 +44,41 @@ def test_a_taken_port_is_named_before_anything_starts(
 
     assert command() == 1
 
-    assert f"port {taken_port} on 127.0.0.1, which is taken" in capsys.readouterr().err
+    said = " ".join(capsys.readouterr().err.split())
+    assert f"port {taken_port} on 127.0.0.1" in said
+    assert "is taken" in said
+    assert re.findall(r"CALLSCRIBE_(\w+)_PORT=\d+", said) == [server]
+
+
+def test_all_ports_that_are_taken_are_named_at_once(taken_port: int) -> None:
+    ports = {SPEECH_PORT: taken_port, EMULATOR_PORT: free_port(), MEDIA_PORT: taken_port}
+
+    with pytest.raises(ServerDidNotStart, match=r"are taken.*CALLSCRIBE_SPEECH_PORT=\d+ CALLSCRIBE_MEDIA_PORT=\d+$"):
+        require_free_ports(ports)
+
+
+@pytest.mark.parametrize(
+    "command", [lambda: demo.main([]), lambda: up.main([]), lambda: prepare.main([]), lambda: ring.main([str(SAMPLE)])]
+)
+@pytest.mark.parametrize("value", ["http", "0", "70000", "-1", "８０"])
+def test_what_is_no_port_is_refused_with_the_name_of_its_variable(
+    command: Callable[[], int], value: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in SERVERS:
+        monkeypatch.setenv(f"CALLSCRIBE_{name}_PORT", value)
+
+    assert command() == 1
+
+    assert re.search(r"CALLSCRIBE_\w+_PORT must be a port, 1 to 65535", " ".join(capsys.readouterr().err.split()))
+
+
+@pytest.mark.parametrize("command", [demo, up, prepare, drop, ring, watch, wer], ids=lambda module: module.__name__)
+def test_help_starts_nothing(command: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        command.main(["--help"])
+
+    assert ended.value.code == 0
+    assert f"usage: python -m {command.__name__}" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
@@ -61,16 +97,16 @@ def test_without_a_running_environment_a_command_says_so(
 
 def test_what_make_local_prints_is_all_that_a_client_of_aws_needs(monkeypatch: pytest.MonkeyPatch) -> None:
     key, log = AccessKey.generate(), ROOT / ".local" / "log"
-    server = SimpleNamespace(url="http://127.0.0.1:4999", log=log)
+    server = SimpleNamespace(url="http://127.0.0.1:4999", port=4999, log=log)
     session: Any = SimpleNamespace(
-        emulator=server, speech=server, access_key=key, credentials=ROOT / ".local" / "credentials-4999"
+        emulator=server, speech=server, media=server, access_key=key, credentials=ROOT / ".local" / "credentials-4999"
     )
     for name in ("AWS_PROFILE", "AWS_REGION", "AWS_DEFAULT_REGION", "AWS_CONFIG_FILE"):
         monkeypatch.delenv(name, raising=False)
 
     printed = up._help(session, Path(log))
 
-    command = printed[printed.index("export ") : printed.index("or the same key")]
+    command = printed[printed.index("export ") : printed.index("… the key")]
     for name, value in re.findall(r"(AWS_\w+)=(\S+)", command):
         monkeypatch.setenv(name, value)
     client = boto3.Session().client("sqs")

@@ -1,0 +1,41 @@
+"""``make install``, its last step: what the local environment needs, so that it later starts without a network.
+
+That is the Python environment that functions run in, and the stacks as they are deployed here, with the functions'
+dependencies in them.
+"""
+
+import argparse
+import sys
+from collections.abc import Sequence
+
+from rich.console import Console
+from rich.text import Text
+
+from local import cdk
+from local.emulator.runtime import install_runtime
+from local.ports import SPEECH_PORT
+from local.server_process import HOST
+from local.session import DIRECTORY, FAILURES, local_context
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Prepare what is not there yet; returns the exit status."""
+    argparse.ArgumentParser(
+        prog="python -m local.prepare", description="Have what the local environment needs here, before it is started."
+    ).parse_args(argv)
+    console, errors = Console(highlight=False), Console(stderr=True, highlight=False)
+    try:
+        context = local_context(f"http://{HOST}:{SPEECH_PORT.number()}")
+        assembly = cdk.assembly_for(DIRECTORY / "assemblies", context)
+        install_runtime(DIRECTORY)
+        if not assembly.exists():
+            console.print("Preparing the local environment, so that it starts without a network (half a minute) …")
+            cdk.synthesise(assembly, context)
+    except FAILURES as error:
+        errors.print(Text(f"The local environment could not be prepared: {error}", style="red"))
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
