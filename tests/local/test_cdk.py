@@ -23,7 +23,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
     def synth(*arguments: str, **_: Any) -> None:
         output = Path(arguments[arguments.index("--output") + 1])
-        output.mkdir(parents=True)
+        output.mkdir(parents=True, exist_ok=True)
         (output / "arguments").write_text(" ".join(arguments))
 
     monkeypatch.setattr(cdk, "_run", synth)
