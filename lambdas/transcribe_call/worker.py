@@ -317,18 +317,21 @@ class Worker:
         """
         recording = work.recording
         place = self._replies.look(recording.recording_id)
-        if place.reply is not None or recording.same_content_as is None:
+        if recording.same_content_as is None or (place.reply is not None and self._is_usable(work, place.reply)):
             return place
         other = self._replies.look(recording.same_content_as).reply
-        if other is None:
-            return place
-        try:
-            self._judge(work, other)
-        except (UnusableReply, UnbuildableTranscript):
+        if other is None or not self._is_usable(work, other):
             return place
         logger.info("the reply to another recording with the same content is taken")
         self._replies.keep(recording.recording_id, other.content, metadata=other.metadata)
         return self._replies.look(recording.recording_id)
+
+    def _is_usable(self, work: Work, reply: ArchivedObject) -> bool:
+        try:
+            self._judge(work, reply)
+        except (UnusableReply, UnbuildableTranscript):
+            return False
+        return True
 
     def _ask(self, delivery: _Delivery, place: Place, request: SpeechRequest) -> str:
         """Send one request, keep its reply and return the service's name of the request."""

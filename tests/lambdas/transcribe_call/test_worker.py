@@ -649,6 +649,22 @@ def test_an_unusable_reply_stays_until_there_is_a_better_one(site: Site) -> None
     assert json.loads(site.stored_reply()) == {"request_id": REQUEST_ID}
 
 
+def test_an_unusable_reply_is_replaced_by_that_to_the_same_content(site: Site) -> None:
+    site.deepgram.answer(Answer(200, {"request_id": REQUEST_ID}))
+    site.deliver()
+    site.fail()
+    site.take(OTHER_EXECUTION)
+    site.tasks.waiting.add("second")
+    site.archive.write(
+        "replies/the-other.json.gz", json.dumps(transcription()).encode(), metadata={"execution": "another"}
+    )
+    site.recording = replace(site.recording, same_content_as="the-other")
+    site.deliver(execution=OTHER_EXECUTION, token="second")
+    assert site.tasks.results["second"]["deepgram_requests"] == 1
+    assert json.loads(site.stored_reply()) == transcription()
+    assert len(site.deepgram.requests) == 1
+
+
 def test_a_reply_that_another_execution_keeps_meanwhile_is_neither_written_over_nor_paid_again(site: Site) -> None:
     site.signer.meanwhile = lambda: site.archive.write(
         site.reply_key, json.dumps(transcription()).encode(), metadata={"execution": OTHER_EXECUTION}
