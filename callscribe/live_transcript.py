@@ -1,7 +1,7 @@
 """The transcript of a call that was transcribed while it ran, in the shape that a recording's has."""
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 from typing import Final
 
@@ -63,10 +63,23 @@ def recognition_of(state: LiveState, utterances: Sequence[LiveUtterance]) -> Rec
     """
     if sorted(said.seq for said in utterances) != list(range(1, state.coverage.utterances + 1)):
         raise MissingUtterances(f"the results are not numbered 1 to {state.coverage.utterances}")
+    return heard_of(utterances, duration_seconds=state.coverage.duration_seconds, model=state.model)
+
+
+def heard_of(
+    utterances: Collection[LiveUtterance], *, duration_seconds: float | None = None, model: str = ""
+) -> Recognition:
+    """Put together what some results of a live call say.
+
+    Args:
+        utterances: the results, in any order.
+        duration_seconds: length of the call; None where that is not known yet.
+        model: name of the model that answered; "" where that is not known.
+    """
     return Recognition(
-        duration_seconds=state.coverage.duration_seconds,
+        duration_seconds=duration_seconds,
         channel_count=len(CHANNEL_ROLES),
-        model=state.model,
+        model=model,
         languages=_languages(utterances),
         utterances=tuple(_joined(results) for results in joined(utterances)),
     )

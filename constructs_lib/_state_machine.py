@@ -72,6 +72,9 @@ _DETAIL: Final[Mapping[str, Any]] = {
 _ALERT: Final[Mapping[str, Any]] = {
     **{name: _DETAIL[name] for name in ("schema_version", "call_id", "clinic_id", "day", "source", "transcript")},
     "flags": "{% $stored.alerts %}",
+    # A function of before has told of neither.
+    "reliability": "{% $exists($stored.figures.reliability) ? $stored.figures.reliability : null %}",
+    "evidence": "{% $exists($stored.alert_evidence) ? $stored.alert_evidence : [] %}",
 }
 
 

@@ -13,7 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from callscribe.conversation.flags import flag_names
-from callscribe.live.call import SAMPLE_RATE
+from callscribe.live.call import SAMPLE_RATE, LiveStatus
 from callscribe.live.coverage import BEGINNING_NOT_PROVEN, END_NOT_PROVEN, STOP_TIMESTAMP, covered_seconds
 
 Item = Mapping[str, Any]
@@ -73,7 +73,9 @@ def claims_table(items: Iterable[Item]) -> Table:
 
 def live_calls_table(items: Iterable[Item]) -> Table:
     """One line for each call that was, or is, transcribed while it runs."""
-    table = table_of("Started (UTC)", "Live call", "Status", "Length", "Results", "Gaps", "Changes", "Notes")
+    table = table_of(
+        *("Started (UTC)", "Live call", "Status", "Length", "Results", "Reliability", "Gaps", "Changes", "Notes")
+    )
     for item in items:
         table.add_row(
             *cells(
@@ -82,6 +84,7 @@ def live_calls_table(items: Iterable[Item]) -> Table:
                 item["status"],
                 _clock(item["duration_seconds"]) if "duration_seconds" in item else None,
                 int(item.get("next_seq", 1)) - 1,
+                live_reliability(item),
                 _gaps(item),
                 _changes(item),
                 ", ".join(_live_notes(item)),
@@ -284,6 +287,13 @@ def _reliability(item: Item) -> tuple[str, Sequence[str]]:
     """Whether what is concluded from a call can be relied on, and why not. The list of calls has it with the score."""
     found = item.get("reliability") or (item.get("quality") or {}).get("reliability")
     return (str(found["level"]), found["reasons"]) if found else ("unknown", ())
+
+
+def live_reliability(item: Item) -> str:
+    """Whether what is concluded from a live call can be relied on, and why not: of one that runs, as far as known."""
+    level, reasons = _reliability(item)
+    over = item["status"] in (LiveStatus.COMPLETED, LiveStatus.FAILED)
+    return _with_reasons(level if over or level == "unknown" else f"{level} so far", reasons)
 
 
 def _with_reasons(level: str, reasons: Sequence[str]) -> str:

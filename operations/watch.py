@@ -29,7 +29,7 @@ from .exit_status import ExitStatus
 from .live_calls import LiveCallStore
 from .live_feed import FeedUnavailable, Subscriptions, listen
 from .live_transcript import LiveTranscript
-from .rendering import at_least_seconds, is_proven, reasons_of, utterance_line
+from .rendering import at_least_seconds, is_proven, live_reliability, reasons_of, utterance_line
 from .terminal import complain, output, reports_errors
 
 _RECEIVE_SECONDS = 0.25
@@ -95,10 +95,19 @@ class _Followed:
         self.channel = feed_channel(str(item["clinic_id"]), self.call_id)
         self.transcript = LiveTranscript(lambda last: store.utterances(self.call_id, after=last))
         self.shown: tuple[Any, ...] | None = None
+        self.doubt_shown: Text | None = None
 
     @property
     def ended(self) -> bool:
         return self.item["status"] in _ENDED
+
+    def doubt(self) -> Text | None:
+        """Whether the call can be relied on so far, where that is known and was not said before."""
+        if self.ended or not self.item.get("reliability"):
+            return None
+        text = Text(f"call {self.call_id}: reliability {live_reliability(self.item)}", "yellow")
+        before, self.doubt_shown = self.doubt_shown, text
+        return None if before == text else text
 
     def news(self) -> Text | None:
         """How the call stands, unless that was said before."""
@@ -119,7 +128,9 @@ class _Followed:
 
 
 def _end(item: Mapping[str, Any]) -> str:
-    length = f"{float(item['duration_seconds']):.0f} s, ended by {item['end_reason']}"
+    length = (
+        f"{float(item['duration_seconds']):.0f} s, ended by {item['end_reason']}; reliability {live_reliability(item)}"
+    )
     if is_proven(item):
         return f"completed, nothing missing ({length})"
     reasons = ", ".join(reasons_of(item))
@@ -197,7 +208,10 @@ class Watcher:
         if event["type"] == "state":
             self._look_at = 0.0  # the table knows more about it
         else:
+            if event.get("reliability"):
+                call.item = {**call.item, "reliability": event["reliability"]}
             self._say(call, call.transcript.take(event))
+            self._say_doubt(call)
 
     def _look(self) -> bool:
         """Ask the table, from time to time, for calls and what the feed has not brought; returns if all is over."""
@@ -215,6 +229,7 @@ class Watcher:
     def _refresh(self, call: _Followed) -> None:
         call.item = self._store.call(call.call_id) or call.item
         self._say(call, call.transcript.catch_up())
+        self._say_doubt(call)
         if (news := call.news()) is not None:
             self._screen.line(news)
 
@@ -236,6 +251,10 @@ class Watcher:
         )
         for utterance in utterances:
             self._screen.line(utterance_line(utterance, call_id=self._name(call)))
+
+    def _say_doubt(self, call: _Followed) -> None:
+        if (doubt := call.doubt()) is not None:
+            self._screen.line(doubt)
 
     def _name(self, call: _Followed) -> str | None:
         return None if self._only else call.call_id

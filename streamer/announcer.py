@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from callscribe.contract.events import (
     EVENT_SOURCE,
     LIVE_CALL_TRANSCRIBED,
+    MOST_EVIDENCE,
     URGENT_CALL,
     LiveCallFigures,
     LiveCallPlace,
     LiveCallTranscribed,
+    ReliabilityFigure,
     UrgentCall,
 )
 from callscribe.contract.table_keys import live_call_key
+from callscribe.conversation.reliability import Reliability
 from callscribe.failures import SafeError
+from callscribe.live.alerts import Alert
 from callscribe.live.call import SAMPLE_RATE
 from callscribe.live.coverage import covered_seconds
-from callscribe.serialization import encode_json
+from callscribe.serialization import decode, encode_json
 
 
 class NotAnnounced(SafeError):
@@ -48,14 +53,17 @@ class Announcer:
         """
         await self._put(LIVE_CALL_TRANSCRIBED, detail(item))
 
-    async def alert(self, *, call_id: str, clinic_id: str, day: str, flags: tuple[str, ...]) -> None:
-        """Tell of a call that runs and in which something cannot wait: ids and names of flags, no words.
+    async def alert(
+        self, *, call_id: str, clinic_id: str, day: str, alerts: Sequence[Alert], reliability: Reliability
+    ) -> None:
+        """Tell of a call that runs and in which something cannot wait: ids, names of flags and places, no words.
 
         Args:
             call_id: The call.
             clinic_id: Clinic that took it.
             day: Day on which it began (UTC, yyyy-mm-dd).
-            flags: Names of the flags.
+            alerts: The flags that are raised, and where.
+            reliability: Whether that can be relied on, as far as it is known.
 
         Raises:
             NotAnnounced: EventBridge did not take the event.
@@ -64,7 +72,16 @@ class Announcer:
         place = LiveCallPlace(pk=key.pk, sk=key.sk)
         await self._put(
             URGENT_CALL,
-            UrgentCall(call_id=call_id, clinic_id=clinic_id, day=day, source="live", flags=flags, live=place),
+            UrgentCall(
+                call_id=call_id,
+                clinic_id=clinic_id,
+                day=day,
+                source="live",
+                flags=tuple(alert.flag for alert in alerts),
+                reliability=replace(_figure(reliability), so_far=True),
+                evidence=tuple(one for alert in alerts for one in alert.evidence)[:MOST_EVIDENCE],
+                live=place,
+            ),
         )
 
     async def _put(self, detail_type: str, told: LiveCallTranscribed | UrgentCall) -> None:
@@ -85,7 +102,7 @@ class Announcer:
 
 def detail(item: Mapping[str, Any]) -> LiveCallTranscribed:
     """Return the event's detail for a completed call's item."""
-    gaps = item["gaps"]
+    gaps, judged = item["gaps"], item.get("reliability")
     key = live_call_key(item["call_id"])
     return LiveCallTranscribed(
         call_id=item["call_id"],
@@ -101,6 +118,11 @@ def detail(item: Mapping[str, Any]) -> LiveCallTranscribed:
             covered_seconds=covered_seconds(item.get("intervals")),
             gap_seconds=round(sum(gap["end"] - gap["start"] for gap in gaps) / SAMPLE_RATE, 3),
             word_count=item["word_count"],
+            reliability=None if judged is None else _figure(decode(Reliability, judged, "reliability")),
         ),
         live=LiveCallPlace(pk=key.pk, sk=key.sk),
     )
+
+
+def _figure(reliability: Reliability) -> ReliabilityFigure:
+    return ReliabilityFigure(level=reliability.level, reasons=reliability.reasons)

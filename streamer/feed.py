@@ -20,9 +20,9 @@ import orjson
 from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.exceptions import BotoCoreError, NoCredentialsError
-from msgspec import UNSET
 
 from callscribe.contract.metrics import StreamerCount
+from callscribe.conversation.reliability import Reliability
 from callscribe.live.call import CHANNEL_ROLES, LiveStatus, LiveText, LiveUtterance
 from callscribe.live.feed import FeedMessage, FinalMessage, InterimMessage, StateMessage
 from callscribe.serialization import encode_json, shared
@@ -142,16 +142,20 @@ class CallFeed:
             self._interims[result.channel] = result
             self._something.set()
 
-    def finals(self, utterances: Iterable[LiveUtterance]) -> None:
-        """Publish stored words."""
+    def finals(self, utterances: Iterable[LiveUtterance], reliability: Reliability | None = None) -> None:
+        """Publish stored words, with how reliable the call is so far; `None` where that is not known."""
         for utterance in utterances:
             self._interims.pop(utterance.channel, None)
             # Who follows a call reads texts; the table has the single words.
-            self._put(utterance.seq, FinalMessage(**shared(LiveText, utterance)))
+            self._put(utterance.seq, FinalMessage(**shared(LiveText, utterance), reliability=reliability))
 
-    def state(self, status: LiveStatus, *, complete: bool | None = None) -> None:
+    def state(self, status: LiveStatus) -> None:
         """Publish where the call stands."""
-        self._put(0, StateMessage(status=status, complete=UNSET if complete is None else complete))
+        self._put(0, StateMessage(status=status))
+
+    def completed(self, *, complete: bool, reliability: Reliability) -> None:
+        """Publish that the call is over."""
+        self._put(0, StateMessage(status=LiveStatus.COMPLETED, complete=complete, reliability=reliability))
 
     async def run(self) -> None:
         """Publish until closed or cancelled."""

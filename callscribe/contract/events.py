@@ -1,7 +1,9 @@
 """The events that tell the account of transcripts: their names and what they tell."""
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Literal
+
+from msgspec import UNSET, UnsetType
 
 from callscribe.contract.schema import SCHEMA_VERSION
 
@@ -16,6 +18,9 @@ LIVE_CALL_TRANSCRIBED: Final = "Live Call Transcribed"
 
 URGENT_CALL: Final = "Urgent Call"
 """`detail-type` of the event that tells of a call at once in which something cannot wait."""
+
+MOST_EVIDENCE: Final = 10
+"""Places that an "Urgent Call" names at most."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,10 +47,12 @@ class ReliabilityFigure:
     Attributes:
         level: `high`, `doubtful`, or `unusable`: then no flag is known and there is no score.
         reasons: Codes of why no further; empty for a high level.
+        so_far: True while the call runs: what follows can change it; absent for one that is over.
     """
 
     level: str
     reasons: tuple[str, ...] = ()
+    so_far: Literal[True] | UnsetType = UNSET
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -181,12 +188,15 @@ class LiveCallFigures:
         covered_seconds: How much is transcribed at least; null where that was not noted.
         gap_seconds: Length of all gaps together.
         word_count: Words of all utterances.
+        reliability: Whether what is concluded from the call can be relied on, by what was said last; that of the whole
+            call is told with its transcript. Absent or null where nobody has asked.
     """
 
     duration_seconds: float
     covered_seconds: float | None = None
     gap_seconds: float
     word_count: int
+    reliability: ReliabilityFigure | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -238,6 +248,29 @@ class LiveCallTranscribed:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AlertEvidence:
+    """Where something was said that cannot wait. It has no words.
+
+    Attributes:
+        flag: Name of the flag that it raises.
+        turn: Index into the turns of the transcript; absent or null while a call runs, which has none yet, and where
+            the speech service has noticed it, not a rule.
+        utterance: Index into the utterances of the transcript; while a call runs, the number (`seq`) of the result.
+            Absent or null where that is not known.
+        start: Seconds from the beginning of the call; absent or null where that is not known.
+        end: Seconds from the beginning of the call; absent or null where that is not known.
+        certainty: 0 to 1, how sure it is; absent or null where that is not known.
+    """
+
+    flag: str
+    turn: int | None = None
+    utterance: int | None = None
+    start: float | None = None
+    end: float | None = None
+    certainty: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class UrgentCall:
     """`detail` of the event "Urgent Call": something in a call cannot wait. It has no words.
 
@@ -251,6 +284,8 @@ class UrgentCall:
         day: The call's date, UTC, as yyyy-mm-dd.
         source: `batch` for a recording, `live` for a call that runs.
         flags: Names of the flags that are raised and cannot wait, such as `urgent`.
+        reliability: Whether that can be relied on, as far as it is known; absent or null where nobody has asked.
+        evidence: Where it was said, the first ten places; empty where that was not noted.
         transcript: Where the transcript of a recording is; absent or null while a call runs.
         live: Where the state of a live call is; absent or null for a recording.
     """
@@ -261,5 +296,7 @@ class UrgentCall:
     day: str
     source: str
     flags: tuple[str, ...]
+    reliability: ReliabilityFigure | None = None
+    evidence: tuple[AlertEvidence, ...] = ()
     transcript: TranscriptPlace | None = None
     live: LiveCallPlace | None = None

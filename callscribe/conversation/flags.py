@@ -217,17 +217,19 @@ def flags_of(
     )
 
 
-def alerts_of(said: Sequence[Said], flag_set: FlagSet) -> tuple[str, ...]:
-    """Names of the flags that are raised by what is said and of which somebody is told at once, in their order.
+def alerts_of(said: Sequence[Said], flag_set: FlagSet) -> dict[str, tuple[Found, ...]]:
+    """The flags that are raised by what is said and of which somebody is told at once, in their order, and by what.
 
     What raises them is enough: nobody waits for what may take it back.
     """
     conversation, rules = Conversation(said, flag_set.acts), flag_set.file.flags
-    return tuple(
-        name
+    found = {
+        name: tuple(
+            reason.found for reason in (*_raised(conversation, rules[name]), *_accepted(conversation, rules[name]))
+        )
         for name in flag_set.alerting
-        if any(True for _ in (*_raised(conversation, rules[name]), *_accepted(conversation, rules[name])))
-    )
+    }
+    return {name: reasons for name, reasons in found.items() if reasons}
 
 
 def _reasons(said: Conversation, flag_set: FlagSet) -> dict[str, list[_Reason]]:
@@ -311,7 +313,7 @@ def _evidence(call: _Call, reason: _Reason) -> FlagEvidence:
     turn = call.turns[found.turn]
     sure = found.certainty * (turn.role_confidence or 0.5) * (1.0 if turn.confidence is None else turn.confidence)
     return FlagEvidence(
-        turn=turn.utterances[0] if turn.utterances else None,
+        turn=turn.utterance_of(found.first_word),
         source=reason.source,
         rule=f"{found.act}/{found.rule}",
         quote=quote(call.turns, found.turn, found.first_word, found.last_word),

@@ -103,6 +103,7 @@ class Circumstances:
         languages: every language that was heard, the one of most words first; None where the service did not say.
         incomplete: whether parts of the call are missing, or may be.
         echoes: whether both channels have the same words.
+        running: whether the call goes on: nobody who has not spoken yet is missed.
     """
 
     kind: CallKind
@@ -112,6 +113,7 @@ class Circumstances:
     languages: Sequence[str] | None
     incomplete: bool
     echoes: bool
+    running: bool = False
 
 
 def reliability_of(turns: Sequence[Turn], known: Circumstances) -> Reliability:
@@ -186,7 +188,11 @@ class _Call:
 
     @property
     def alone(self) -> bool:
-        """Whether only one party speaks on its channel."""
+        """Whether only one party speaks on its channel, or nobody does beside what is played."""
+        if self.known.running:
+            return False
+        if self.played and not self.said:
+            return True
         if self.known.roles.method is not RoleMethod.CHANNEL or self.known.kind is CallKind.IVR:
             return False
         return bool(self.said) and len({turn.channel for turn in self.said}) == 1
@@ -258,7 +264,7 @@ class _Call:
     @property
     def short(self) -> bool:
         if not self.said:
-            return False
+            return self.known.running
         seconds = max(turn.end for turn in self.said) - self.said[0].start
         return self.words < _SHORT_WORDS or seconds < _SHORT_SECONDS
 
@@ -267,13 +273,13 @@ class _Call:
 _NO_LANGUAGE: Final = ("multi", "detect", "")
 
 _UNUSABLE: Final[tuple[tuple[Reason, Callable[[_Call], bool]], ...]] = (
-    (Reason.NO_SPEECH, lambda call: not call.said and not call.played),
+    (Reason.NO_SPEECH, lambda call: not call.known.running and not call.said and not call.played),
     (Reason.OTHER_LANGUAGE, lambda call: call.other_language),
     (Reason.LOW_CONFIDENCE, lambda call: call.below(USABLE_FROM)),
     (Reason.VOICEMAIL, lambda call: call.voicemail),
     (Reason.WRONG_NUMBER, lambda call: call.wrong_number),
     (Reason.ONE_VOICE, lambda call: call.one_voice),
-    (Reason.NOBODY_ELSE_SPOKE, lambda call: call.alone or (bool(call.played) and not call.said)),
+    (Reason.NOBODY_ELSE_SPOKE, lambda call: call.alone),
 )
 
 _DOUBTFUL: Final[tuple[tuple[Reason, Callable[[_Call], bool]], ...]] = (

@@ -89,6 +89,20 @@ class Turn(TurnText):
         """Whether all of it is listening, such as "mhm" or "okay"."""
         return backchannel(self.text) is not None
 
+    def utterance_of(self, word: int) -> int | None:
+        """The utterance that a word is in; its first one where that is not known, None where it has none.
+
+        Args:
+            word: index of the word, as `str.split` counts those of the text.
+        """
+        # A word that was formatted to several shifts those behind it.
+        if self.words is not None and len(self.words) == len(self.text.split()):
+            for piece in self.pieces:
+                word -= (piece.after or 0) - (piece.first or 0)
+                if word < 0:
+                    return piece.utterance
+        return self.utterances[0] if self.utterances else None
+
     def times(self, first: int, after: int) -> tuple[float, float]:
         """When some of its words were said, in seconds; the times of the turn where those of words are not known.
 

@@ -1,24 +1,56 @@
 """What cannot wait in a call that runs: flags of which somebody is told at once, raised by its final results."""
 
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from callscribe.contract.events import AlertEvidence
+from callscribe.conversation.acts import Found
 from callscribe.conversation.flags import FlagSet, alerts_of
 from callscribe.conversation.utterances import Role
 from callscribe.live.call import LiveUtterance
 
-_LINES: Final = 12
+LINES: Final = 12
 _PAUSE_SECONDS: Final = 2.0
 _LONGEST_LINE: Final = 1_200  # characters
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Alert:
+    """A flag that is raised, and where.
+
+    Attributes:
+        flag: its name.
+        evidence: results that raise it; without words.
+    """
+
+    flag: str
+    evidence: tuple[AlertEvidence, ...]
+
+
 @dataclass(slots=True)
 class _Line:
-    role: Role
+    """What one speaker said in one go."""
+
+    results: list[LiveUtterance]
     text: str
-    end: float
+
+    @property
+    def role(self) -> Role:
+        return self.results[-1].role
+
+    @property
+    def end(self) -> float:
+        return self.results[-1].end
+
+    def result_of(self, word: int) -> LiveUtterance:
+        """The result that a word stands in."""
+        for result in self.results:
+            word -= len(result.text.split())
+            if word < 0:
+                return result
+        return self.results[-1]
 
 
 class AlertWatch:
@@ -34,17 +66,45 @@ class AlertWatch:
     def __init__(self, flag_set: FlagSet, *, told: Iterable[str] = ()) -> None:
         self._flag_set = flag_set
         self._raised = set(told)
-        self._lines: deque[_Line] = deque(maxlen=_LINES)
+        self._lines: deque[_Line] = deque(maxlen=LINES)
 
-    def heard(self, finals: Iterable[LiveUtterance]) -> tuple[str, ...]:
-        """Take final results, and name the flags that they are the first to raise."""
+    def heard(self, finals: Iterable[LiveUtterance]) -> tuple[Alert, ...]:
+        """Take final results, and return the flags that are raised and of which nobody has been told.
+
+        Each is returned again with later results for as long as what raises it is among the last lines, until it is
+        `told`.
+        """
         if self._raised.issuperset(self._flag_set.alerting):
             return ()
         for final in finals:
             self._take(final)
-        new = tuple(name for name in alerts_of(self._lines, self._flag_set) if name not in self._raised)
-        self._raised.update(new)
-        return new
+        raised = alerts_of(self._lines, self._flag_set)
+        return tuple(
+            Alert(flag=name, evidence=tuple(self._evidence(name, found)))
+            for name, found in raised.items()
+            if name not in self._raised
+        )
+
+    def told(self, flags: Iterable[str]) -> None:
+        """Note that somebody is told of flags."""
+        self._raised.update(flags)
+
+    def _evidence(self, flag: str, found: Sequence[Found]) -> Iterable[AlertEvidence]:
+        results: dict[int, AlertEvidence] = {}
+        for one in found:
+            line = self._lines[one.turn]
+            first, last = line.result_of(one.first_word), line.result_of(one.last_word)
+            results.setdefault(
+                first.seq,
+                AlertEvidence(
+                    flag=flag,
+                    utterance=first.seq,
+                    start=first.start,
+                    end=last.end,
+                    certainty=round(one.certainty * (1.0 if first.confidence is None else first.confidence), 2),
+                ),
+            )
+        return results.values()
 
     def _take(self, final: LiveUtterance) -> None:
         last = self._lines[-1] if self._lines else None
@@ -54,6 +114,7 @@ class AlertWatch:
             and final.start - last.end < _PAUSE_SECONDS
             and len(last.text) < _LONGEST_LINE
         ):
-            last.text, last.end = f"{last.text} {final.text}", final.end
+            last.results.append(final)
+            last.text = f"{last.text} {final.text}"
         else:
-            self._lines.append(_Line(final.role, final.text, final.end))
+            self._lines.append(_Line([final], final.text))

@@ -9,6 +9,7 @@ from typing import Literal, TypeAlias
 from msgspec import UNSET, UnsetType
 
 from callscribe.contract.schema import SCHEMA_VERSION
+from callscribe.conversation.reliability import Reliability
 from callscribe.conversation.utterances import Role
 from callscribe.live.call import LiveStatus, LiveText
 
@@ -45,10 +46,13 @@ class FinalMessage(LiveText):
     Attributes:
         type: `final`.
         schema_version: version of the code that wrote it.
+        reliability: whether what is concluded from the call can be relied on, as far as it is known so far; what is
+            said later can change it. None where nobody has asked.
     """
 
     type: Literal["final"] = "final"
     schema_version: int = SCHEMA_VERSION
+    reliability: Reliability | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,12 +64,15 @@ class StateMessage:
         schema_version: version of the code that wrote it.
         status: where it stands.
         complete: whether it is proven that nothing of the call is missing; only in the message of its end.
+        reliability: whether what is concluded from the call can be relied on, by what was said last; only in the
+            message of its end. That of the whole call is in its transcript.
     """
 
     type: Literal["state"] = "state"
     schema_version: int = SCHEMA_VERSION
     status: LiveStatus
     complete: bool | UnsetType = UNSET
+    reliability: Reliability | UnsetType = UNSET
 
 
 FeedMessage: TypeAlias = InterimMessage | FinalMessage | StateMessage

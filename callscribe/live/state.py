@@ -7,6 +7,7 @@ from typing import Annotated, Any, Final
 
 from msgspec import Meta
 
+from callscribe.conversation.reliability import Reliability
 from callscribe.live.call import LATEST_MS, EndReason, Gap, LiveStatus
 from callscribe.live.coverage import BEGINNING_NOT_PROVEN, END_NOT_PROVEN, Bound, Interval, covered_seconds
 from callscribe.recognition import OptionsRecord
@@ -168,6 +169,9 @@ class LiveItem:
         intervals: when something was streamed and all of it was transcribed.
         beginning: what was heard and told of the beginning.
         end: what was heard and told of the end.
+        reliability: whether what is concluded from the call can be relied on: while it runs, as far as it is known;
+            once it is over, by what was said last. That of the whole call is in its transcript. None where nothing has
+            been said yet, and where that was not asked.
     """
 
     call_id: str
@@ -195,6 +199,7 @@ class LiveItem:
     intervals: tuple[Interval, ...] | None = None
     beginning: Bound | None = None
     end: Bound | None = None
+    reliability: Reliability | None = None
 
     @property
     def coverage(self) -> LiveCoverage:

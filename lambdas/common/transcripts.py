@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+from itertools import islice
 from typing import TYPE_CHECKING
 
-from callscribe.contract.events import ReliabilityFigure, TranscriptFigures, TranscriptPlace
+from callscribe.contract.events import (
+    MOST_EVIDENCE,
+    AlertEvidence,
+    ReliabilityFigure,
+    TranscriptFigures,
+    TranscriptPlace,
+)
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
     from decimal import Decimal
 
     from callscribe.contract.table_keys import ItemKey
@@ -32,6 +40,24 @@ def figures_of(transcript: Transcript) -> TranscriptFigures:
         if reliability is None
         else ReliabilityFigure(level=reliability.level, reasons=reliability.reasons),
     )
+
+
+def alert_evidence_of(transcript: Transcript, flags: Collection[str]) -> tuple[AlertEvidence, ...]:
+    """Return where it was said that raises some flags; the first places of all of them."""
+    places = (
+        AlertEvidence(
+            flag=flag.name,
+            turn=None if one.quote is None else one.quote.turn,
+            utterance=one.turn,
+            start=None if one.quote is None else one.quote.start,
+            end=None if one.quote is None else one.quote.end,
+            certainty=one.certainty,
+        )
+        for flag in transcript.summary.flags
+        if flag.name in flags
+        for one in flag.evidence
+    )
+    return tuple(islice(places, MOST_EVIDENCE))
 
 
 def _number(amount: Decimal | None) -> float | None:

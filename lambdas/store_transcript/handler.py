@@ -23,7 +23,7 @@ from lambdas.common.archive import Archive
 from lambdas.common.claims import Claims
 from lambdas.common.observability import correlate, entry_point, logger, metrics
 from lambdas.common.transcript_builder import TranscriptBuilder
-from lambdas.common.transcripts import figures_of, place_of
+from lambdas.common.transcripts import alert_evidence_of, figures_of, place_of
 from lambdas.store_transcript.rebuild import Outcome, Rebuilder
 from lambdas.store_transcript.store import TranscriptStore
 
@@ -93,10 +93,10 @@ def handle(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:  # 
         context: Lambda's context.
 
     Returns:
-        `{"transcript": {"pk", "sk", "bucket", "key"}, "figures": {...}, "superseded", "alerts"}`: where the transcript
-        is, its figures, whether a newer recording of the call keeps it out of the table, and the flags of which
-        somebody is told at once. For a rebuild
-        a `RebuildAnswer`. No words of the call.
+        `{"transcript": {"pk", "sk", "bucket", "key"}, "figures": {...}, "superseded", "alerts", "alert_evidence"}`:
+        where the transcript is, its figures, whether a newer recording of the call keeps it out of the table, the flags
+        of which somebody is told at once, and where they are raised (`AlertEvidence`). For a rebuild a `RebuildAnswer`.
+        No words of the call.
     """
     if "rebuild" in event:
         return _rebuild(decode(RebuildMessage, event, "the message").rebuild)
@@ -116,7 +116,13 @@ def handle(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:  # 
     place = encode(place_of(stored.key, stored.pointers))
     raised = stored.transcript.summary.raised
     alerts = [flag for flag in _flag_set().alerting if flag in raised]
-    return {"transcript": place, "figures": figures, "superseded": stored.superseded, "alerts": alerts}
+    return {
+        "transcript": place,
+        "figures": figures,
+        "superseded": stored.superseded,
+        "alerts": alerts,
+        "alert_evidence": encode(alert_evidence_of(stored.transcript, alerts)),
+    }
 
 
 def _rebuild(request: RebuildRequest) -> dict[str, Any]:

@@ -13,7 +13,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from callscribe.conversation.flags import FlagSet
+    from callscribe.conversation.reliability import Reliability
+    from callscribe.live.alerts import Alert
     from callscribe.live.call import LiveUtterance
+    from callscribe.live_reliability import RunningReliability
     from streamer.announcer import Announcer
 
 _RETRY_SECONDS: Final = 5.0
@@ -48,7 +51,7 @@ class CallAlerts:
         self._call_id, self._clinic_id, self._day = call_id, clinic_id, day
         self._watch = AlertWatch(flag_set, told=told)
         self._told = list(told)
-        self._waiting: list[str] = []
+        self._waiting: list[tuple[Alert, Reliability]] = []
         self._raised = asyncio.Event()
         self._closed = False
 
@@ -57,11 +60,19 @@ class CallAlerts:
         """Names of the flags of which somebody has been told."""
         return tuple(self._told)
 
-    def heard(self, finals: Sequence[LiveUtterance]) -> None:
-        """Take final results that are stored."""
-        new = self._watch.heard(finals)
-        if new:
-            self._waiting.extend(new)
+    def heard(self, finals: Sequence[LiveUtterance], reliability: RunningReliability) -> None:
+        """Take final results that are stored.
+
+        Of a call from which nothing can be concluded so far nobody is told, unless it soon turns out that it can.
+
+        Args:
+            finals: The results.
+            reliability: Whether anything can be concluded from the call; has heard the results.
+        """
+        alerts = self._watch.heard(finals)
+        if alerts and (judged := reliability.now()).usable:
+            self._watch.told(alert.flag for alert in alerts)
+            self._waiting.extend((alert, judged) for alert in alerts)
             self._raised.set()
 
     def close(self) -> None:
@@ -75,15 +86,19 @@ class CallAlerts:
             await self._raised.wait()
             self._raised.clear()
             while self._waiting:
-                names = tuple(self._waiting)
+                waiting = tuple(self._waiting)
                 try:
                     async with asyncio.timeout(_TRY_SECONDS):
                         await self._announcer.alert(
-                            call_id=self._call_id, clinic_id=self._clinic_id, day=self._day, flags=names
+                            call_id=self._call_id,
+                            clinic_id=self._clinic_id,
+                            day=self._day,
+                            alerts=tuple(alert for alert, _ in waiting),
+                            reliability=waiting[-1][1],
                         )
                 except Exception as error:  # noqa: BLE001 - telling never fails a call, and is tried again
                     _log.warning("nobody could be told of an urgent call", extra=failure(error))
                     await asyncio.sleep(_RETRY_SECONDS)
                     continue
-                self._told.extend(names)
-                del self._waiting[: len(names)]
+                self._told.extend(alert.flag for alert, _ in waiting)
+                del self._waiting[: len(waiting)]

@@ -22,6 +22,7 @@ from callscribe.failures import SafeError, describe
 from callscribe.live.call import CHANNEL_ROLES, LiveCall, LiveStatus, LiveUtterance
 from callscribe.live.coverage import without_pauses
 from callscribe.live.gaps import merged
+from callscribe.live_reliability import LATEST_RESULTS, RunningReliability
 from streamer.aws import is_transient
 from streamer.calls.alerts import CallAlerts
 from streamer.calls.reader import StreamReader
@@ -147,6 +148,7 @@ class CallRun:
             resumed_ms=self._hints.resumed_at_ms if self._stream_arn == announced else None,
             stream=self._stream_arn,
         )
+        self._reliability = RunningReliability(known=self._checkpoint.reliability)
         self._found_gaps: list[Gap] = []
         self._clock_steps = len(self._checkpoint.clock_steps)
         self._feed = CallFeed(
@@ -259,12 +261,14 @@ class CallRun:
             word_count=self._checkpoint.word_count + sum(utterance.word_count for utterance in utterances),
             failures=0,
         )
+        reliability = self._reliability.heard(utterances, gaps=bool(checkpoint.gaps))
+        checkpoint = replace(checkpoint, reliability=reliability)
         await self._services.store.commit(self.lease, utterances, checkpoint)
         self._checkpoint = checkpoint
         self._found_gaps = [gap for gap in self._found_gaps if gap.end > reached]
-        self._feed.finals(utterances)
+        self._feed.finals(utterances, reliability)
         if self._alerts is not None:
-            self._alerts.heard(utterances)
+            self._alerts.heard(utterances, self._reliability)
         self._services.metrics.add(StreamerCount.UTTERANCES_COMMITTED, len(utterances))
         self._count_trouble()
 
@@ -273,6 +277,7 @@ class CallRun:
         services = self._services
         stream = services.speech.prepare(vocabulary=await services.vocabulary.terms(self.lease.clinic_id))
         self._checkpoint = replace(self._checkpoint, vocabulary_terms=stream.vocabulary_terms, options=stream.options)
+        await self._recall(language=str(stream.options.get("language") or ""))
         session = self._session = stream.open(sink=self, watermarks=self._checkpoint.watermarks)
         reader = self._reader = StreamReader(
             streams=services.streams,
@@ -319,6 +324,23 @@ class CallRun:
         if self._lost:
             raise LeaseLost
         return end
+
+    async def _recall(self, *, language: str) -> None:
+        """Hear once more what was said last before this process took the call.
+
+        Args:
+            language: The language asked for; "" where the service's options name none.
+        """
+        self._reliability = RunningReliability(known=self._checkpoint.reliability, language=language)
+        before = self._checkpoint.next_seq
+        if before == 1:
+            return
+        said = await self._services.store.utterances(
+            self._call.call_id, after=max(0, before - 1 - LATEST_RESULTS), before=before
+        )
+        self._reliability.heard(said, gaps=bool(self._checkpoint.gaps))
+        if self._alerts is not None:
+            self._alerts.heard(said, self._reliability)
 
     @property
     def _has_no_token(self) -> bool:
@@ -375,8 +397,9 @@ class CallRun:
             position=self._media.position,
             streaming=self._hints.streaming,
         )
-        item = await self._services.store.complete(self.lease, checkpoint, ended)
-        self._feed.state(LiveStatus.COMPLETED, complete=ended.complete)
+        reliability = self._reliability.over(incomplete=not ended.complete)
+        item = await self._services.store.complete(self.lease, replace(checkpoint, reliability=reliability), ended)
+        self._feed.completed(complete=ended.complete, reliability=reliability)
         metrics = self._services.metrics
         metrics.add(StreamerCount.CALLS_COMPLETED)
         metrics.add(StreamerCount.CALLS_INCOMPLETE, not ended.complete)
@@ -419,7 +442,7 @@ class CallRun:
                 stored = self._services.store.utterances(
                     self._call.call_id, after=checkpoint.published_seq, before=checkpoint.next_seq
                 )
-                self._feed.finals(await stored)
+                self._feed.finals(await stored, checkpoint.reliability)
             await self._feed.run()
         except Exception:  # noqa: BLE001 - the feed never fails a call
             _log.exception("the live feed of the call has ended")

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
 
+from callscribe.conversation.reliability import Reliability
 from callscribe.live.call import SAMPLE_RATE, EndReason, Gap
 from callscribe.live.coverage import (
     Bound,
@@ -68,6 +69,8 @@ class Checkpoint:
         options: What the service was asked for last; `None` before it was asked.
         model: Name of the model that answered; "" before it has.
         alerted: Names of flags that cannot wait and of which somebody has been told.
+        reliability: Whether what is concluded from the call can be relied on, as far as it is known; `None` before
+            anything was said.
     """
 
     origin_ms: int | None = None
@@ -86,6 +89,7 @@ class Checkpoint:
     options: OptionsRecord | None = None
     model: str = ""
     alerted: tuple[str, ...] = ()
+    reliability: Reliability | None = None
 
     def attributes(self) -> dict[str, Any]:
         """Return it as attributes of the call's item."""

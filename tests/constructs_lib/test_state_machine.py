@@ -287,4 +287,15 @@ def test_of_a_call_that_cannot_wait_somebody_is_told_before_it_is_judged(
     assert (urgent["Next"], states["Urgent?"]["Default"], tasks["Alert"]["Next"]) == ("Alert", "Score", "Score")
     [entry] = tasks["Alert"]["Arguments"]["Entries"]
     assert (entry["Source"], entry["DetailType"]) == ("callscribe", "Urgent Call")
-    assert entry["Detail"].keys() == {"schema_version", "call_id", "clinic_id", "day", "source", "transcript", "flags"}
+    facts = {"schema_version", "call_id", "clinic_id", "day", "source", "transcript"}
+    assert entry["Detail"].keys() == {*facts, "flags", "reliability", "evidence"}
+
+
+def test_what_a_function_of_before_has_not_told_of_an_urgent_call_is_unknown(tasks: dict[str, Any]) -> None:
+    [entry] = tasks["Alert"]["Arguments"]["Entries"]
+    before = {"alerts": ["urgent"], "figures": {"duration_seconds": 1.5}}
+    told = {
+        name: Jsonata(entry["Detail"][name][2:-2].replace("$stored", "stored")).evaluate({"stored": before})
+        for name in ("flags", "reliability", "evidence")
+    }
+    assert told == {"flags": ["urgent"], "reliability": None, "evidence": []}

@@ -250,6 +250,7 @@ COVERED = {
     *("cls", "kind"),  # `LiveCall` and `AdmittedRecording` read themselves; a data file is no message
     "_Versioned",
     "Analysis",
+    "Reliability",  # a part of `LiveItem`
     "RebuildMessage",  # an operator's: tests/lambdas/store_transcript
     "_FeedMessage",  # the feed's own frames, only read: tests/operations/test_watch.py
     "_Answer",  # a model's, of which nothing is taken on trust: tests/callscribe/analysis

@@ -11,7 +11,7 @@ from callscribe.conversation.flags import flag_names
 from callscribe.deepgram.options import TranscriptionOptions
 from callscribe.documents import ArchivePointers, quality_attribute, to_item
 from callscribe.judgement.quality import load_rubric, score
-from operations.rendering import calls_table, claims_table, transcript_view
+from operations.rendering import calls_table, claims_table, live_calls_table, transcript_view
 from tests.callscribe.replies import AGENT, APPOINTMENT, CUSTOMER, mono, stereo, talk, transcript_of
 
 SHOWN = {
@@ -127,6 +127,22 @@ def test_no_score_is_shown_without_how_far_it_carries() -> None:
     assert "doubtful" in printed(calls_table([listed]))
     for before in (transcript_view({**SHOWN, "quality": SCORED}), calls_table([{**SHOWN, "quality": SCORED}])):
         assert "unknown" in printed(before)
+
+
+@pytest.mark.parametrize(
+    ("known", "said"),
+    [
+        ({"status": "streaming", "reliability": DOUBT}, "doubtful so far: low-confidence, short"),
+        ({"status": "streaming", "reliability": {"level": "high", "reasons": []}}, "high so far"),
+        ({"status": "completed", "reliability": DOUBT}, "doubtful: low-confidence, short"),
+        ({"status": "streaming"}, "unknown"),
+        ({"status": "failed"}, "unknown"),
+    ],
+)
+def test_a_live_call_is_listed_with_how_far_it_can_be_relied_on(known: dict[str, Any], said: str) -> None:
+    shown = printed(live_calls_table([{"call_id": "c", "started_at_ms": 1_795_165_200_000, **known}]))
+    assert f" {said} " in shown
+    assert ("so far" in shown) is ("so far" in said)
 
 
 def test_a_call_that_cannot_be_judged_says_why() -> None:

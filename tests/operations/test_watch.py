@@ -144,7 +144,7 @@ def test_a_call_is_followed_from_what_was_said_before_to_its_end(
         f"call {CALL}: streaming",
         "my eye",
         "hurts",
-        f"call {CALL}: completed, nothing missing (48 s, ended by disconnected)",
+        f"call {CALL}: completed, nothing missing (48 s, ended by disconnected; reliability unknown)",
     ]
 
 
@@ -182,7 +182,7 @@ def test_another_streamer_and_an_incomplete_end_are_named(
         "streaming",
         "another streamer goes on",
         "is being handed over",
-        "completed, but incomplete: gap-missing (at least 48 s of 48 s, ended by disconnected)",
+        "completed, but incomplete: gap-missing (at least 48 s of 48 s, ended by disconnected; reliability unknown)",
     ]
 
 
@@ -204,6 +204,38 @@ def test_what_is_being_said_is_shown_until_it_is_final(
     run(Watcher(target, screen, call_id=CALL), Feed(lambda: interim, final, end), monkeypatch)
 
     assert [[line.split("  ")[-1] for line in lines] for lines in shown] == [["my ey"], []]
+
+
+def test_how_far_a_call_can_be_relied_on_is_shown_when_it_changes(
+    calls: Calls, target: Environment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls.stands()
+    screen = Screen()
+    short, high = {"level": "doubtful", "reasons": ["short"]}, {"level": "high", "reasons": []}
+
+    def said(seq: int, reliability: Mapping[str, Any]) -> Mapping[str, Any]:
+        calls.stands(reliability=reliability)
+        return {**calls.said(seq, "my eye"), "reliability": reliability}
+
+    def lost() -> None:
+        said(4, {"level": "unusable", "reasons": ["low-confidence", "short"]})
+
+    feed = Feed(
+        lambda: said(1, short),
+        lambda: said(2, short),
+        lambda: said(3, high),
+        lost,
+        lambda: calls.ended(reliability={"level": "doubtful", "reasons": ["gaps"]}),
+    )
+    run(Watcher(target, screen, call_id=CALL), feed, monkeypatch)
+
+    assert [line.partition(": ")[2] for line in screen.lines if line.startswith("call ")] == [
+        "streaming",
+        "reliability doubtful so far: short",
+        "reliability high so far",
+        "reliability unusable so far: low-confidence, short",
+        "completed, nothing missing (48 s, ended by disconnected; reliability doubtful: gaps)",
+    ]
 
 
 def test_without_the_feed_the_table_is_read(calls: Calls, target: Environment, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -210,16 +210,16 @@ LIVE: Final = (
         "words are told before they are stored",
         _CALL,
         "        await self._services.store.commit(self.lease, utterances, checkpoint)",
-        "        self._feed.finals(utterances)\n"
+        "        self._feed.finals(utterances, reliability)\n"
         "        await self._services.store.commit(self.lease, utterances, checkpoint)",
     ),
     Mutation(
         "live",
         "a word is logged",
         _CALL,
-        "        self._feed.finals(utterances)\n        if self._alerts",
+        "        self._feed.finals(utterances, reliability)\n        if self._alerts",
         '        _log.debug("stored", extra={"texts": [final.text for final in finals]})\n'
-        "        self._feed.finals(utterances)\n        if self._alerts",
+        "        self._feed.finals(utterances, reliability)\n        if self._alerts",
     ),
 )
 

@@ -16,6 +16,7 @@ from starlette.routing import Route
 
 from callscribe.contract.metrics import StreamerCount
 from callscribe.contract.schema import SCHEMA_VERSION
+from callscribe.conversation.reliability import Reason, Reliability, ReliabilityLevel
 from callscribe.conversation.utterances import Role
 from callscribe.live.call import LiveStatus, LiveUtterance
 from streamer.feed import MAX_WAITING, AppSyncPublisher, CallFeed, NotPublished
@@ -86,7 +87,8 @@ async def finish(feed: CallFeed) -> None:
 
 async def test_final_words_go_five_at_a_time_and_in_order(feed: CallFeed, subscribers: Subscribers) -> None:
     subscribers.let_through.set()
-    feed.finals([utterance(seq) for seq in range(1, 8)])
+    so_far = Reliability(level=ReliabilityLevel.DOUBTFUL, reasons=(Reason.SHORT,))
+    feed.finals([utterance(seq) for seq in range(1, 8)], so_far)
     await finish(feed)
     assert [[event["seq"] for event in request] for request in subscribers.requests] == [[1, 2, 3, 4, 5], [6, 7]]
     assert feed.published_seq == 7
@@ -103,6 +105,7 @@ async def test_final_words_go_five_at_a_time_and_in_order(feed: CallFeed, subscr
         "word_count": 2,
         "speech_final": True,
         "languages": [],
+        "reliability": {"level": "doubtful", "reasons": ["short"]},
     }
 
 

@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -233,3 +234,12 @@ def test_an_utterance_keeps_what_came() -> None:
     transcript = transcript_of(reply)
     assert all(isinstance(said, Utterance) for said in transcript.utterances)
     assert [said.speaker for said in transcript.utterances] == ["speaker-0", "speaker-1"]
+
+
+def test_the_utterance_of_a_word_is_the_one_it_was_cut_into() -> None:
+    lines = talk((CUSTOMER, "I have a question."), (CUSTOMER, "I am seeing flashes."), pause=0.5)
+    (turn,) = transcript_of(stereo(lines)).turns_spoken()
+    assert [turn.utterance_of(word) for word in (0, 3, 4, 7)] == [0, 0, 1, 1]
+    assert replace(turn, words=None).utterance_of(7) == 0
+    # "2:30" for "two thirty": the places of words are not those of the text.
+    assert replace(turn, text="I have a question. I am").utterance_of(5) == 0

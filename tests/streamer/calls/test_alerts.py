@@ -1,10 +1,15 @@
 import asyncio
+from dataclasses import replace
 
 import pytest
 
+from callscribe.contract.events import AlertEvidence
 from callscribe.conversation.flags import load_flag_set
+from callscribe.conversation.reliability import Reason, Reliability, ReliabilityLevel
 from callscribe.conversation.utterances import Role
+from callscribe.live.alerts import Alert
 from callscribe.live.call import LiveUtterance
+from callscribe.live_reliability import RunningReliability
 from streamer.announcer import NotAnnounced
 from streamer.calls import alerts
 from streamer.calls.alerts import CallAlerts
@@ -47,10 +52,12 @@ def of_call(announcer: Announcements, *told: str) -> CallAlerts:
     )
 
 
-async def told_by(call: CallAlerts) -> None:
+async def told_by(call: CallAlerts, *finals: LiveUtterance) -> None:
     running = asyncio.create_task(call.run())
-    call.heard([FLASHES])
-    call.heard([FLASHES])
+    reliability = RunningReliability()
+    for final in finals or (FLASHES, replace(FLASHES, seq=2, start=3.0, end=6.0)):
+        reliability.heard([final])
+        call.heard([final], reliability)
     call.close()
     await running
 
@@ -59,8 +66,26 @@ async def test_somebody_is_told_once_while_the_call_runs() -> None:
     announcer = Announcements()
     call = of_call(announcer)
     await told_by(call)
-    assert announcer.told == [{"call_id": "call-7", "clinic_id": "harbour", "day": "2026-11-20", "flags": ("urgent",)}]
+    (told,) = announcer.told
+    assert {name: told[name] for name in ("call_id", "clinic_id", "day")} == {
+        "call_id": "call-7",
+        "clinic_id": "harbour",
+        "day": "2026-11-20",
+    }
+    # So far it is a call of a few words.
+    assert told["reliability"] == Reliability(level=ReliabilityLevel.DOUBTFUL, reasons=(Reason.SHORT,))
+    evidence = AlertEvidence(flag="urgent", utterance=1, start=0.0, end=3.0, certainty=0.85)
+    assert told["alerts"] == (Alert(flag="urgent", evidence=(evidence,)),)
     assert call.told == ("urgent",)
+
+
+async def test_nobody_is_told_of_a_call_from_which_nothing_can_be_concluded_until_something_can() -> None:
+    announcer, unsure = Announcements(), replace(FLASHES, confidence=0.2)
+    await told_by(of_call(announcer), unsure)
+    assert announcer.told == []
+    calm = replace(FLASHES, seq=2, text="One moment please, I will look for your name in the calendar. " * 2)
+    await told_by(of_call(announcer), unsure, replace(calm, start=9.0, end=18.0, confidence=0.95, word_count=24))
+    assert len(announcer.told) == 1
 
 
 async def test_an_event_that_is_not_taken_is_sent_again(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -371,13 +371,25 @@ class TestFeed:
         async with stage.feed() as feed, stage.streamer(feed_url=feed.url):
             await stage.until_words(CALL, 1)
             await stage.hang_up(CALL)
-            await stage.until(CALL, announced=True)
+            item = await stage.until(CALL, announced=True)
         assert feed.channels == {"/calls/harbour/call-7"}
         states = [event for event in feed.events if event["type"] == "state"]
         assert states == [
             {"schema_version": SCHEMA_VERSION, "type": "state", "status": "streaming"},
-            {"schema_version": SCHEMA_VERSION, "type": "state", "status": "completed", "complete": True},
+            {
+                "schema_version": SCHEMA_VERSION,
+                "type": "state",
+                "status": "completed",
+                "complete": True,
+                "reliability": item["reliability"],
+            },
         ]
+        # Nobody but the customer spoke, in words that are no English: known when the call is over.
+        assert item["reliability"]["level"] == "unusable"
+        assert "nobody-else-spoke" in item["reliability"]["reasons"]
+        finals = [event for event in feed.events if event["type"] == "final"]
+        assert all(event["reliability"]["level"] in ("doubtful", "high", "unusable") for event in finals)
+        assert not any("nobody-else-spoke" in event["reliability"]["reasons"] for event in finals)
         stored = [item["text"] for item in await stage.cloud.utterances(CALL)]
         assert [event["text"] for event in feed.events if event["type"] == "final"] == stored
 
