@@ -185,7 +185,8 @@ class CallStore:
                 if not later or await self._note_resumption(call, item):
                     return AlreadyRunning()
                 continue
-            resumed = later and "epoch" in item
+            # Also where the announcement of the first start has not been taken up yet: messages come in any order.
+            resumed = later and "started_at_ms" in item
             taken = await self._take_over(call, item, owner=owner, message_id=message_id, resumed=resumed)
             if taken is not None:
                 return taken

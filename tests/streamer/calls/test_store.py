@@ -350,6 +350,13 @@ class TestCompletedCalls:
         await store.take(replace(CALL, started_at_ms=START_MS + 30_000), "message-2")
         assert (await store.renew([mine.lease])).hints["call-7"].stop_fragment is None
 
+    async def test_nor_where_the_announcement_of_the_second_start_comes_first(
+        self, store: CallStore, cloud: Cloud
+    ) -> None:
+        await cloud.change("call-7", started_at_ms=START_MS, stop_fragment="9", stopped_at_ms=START_MS + 20_000)
+        mine = await taken(store, replace(CALL, started_at_ms=START_MS + 30_000))
+        assert (mine.state.hints.stop_fragment, mine.state.hints.resumed_at_ms) == (None, START_MS + 30_000)
+
 
 class TestFence:
     async def test_a_result_that_fills_its_bounds_can_be_stored_fifty_times_at_once(
