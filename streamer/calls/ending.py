@@ -40,9 +40,10 @@ class Evidence:
         stream: What the stream itself says: another contact has begun, or the stop fragment has passed.
         disconnected: Whether Connect has said that the contact is over.
         heard: Whether there was any audio of the contact, in this reading or an earlier one.
-        silence: Since the contact's last audio.
-        silent_bodies: Bodies read to their regular end without audio of the contact, since its last audio or the last
-            failure to read, whichever is later.
+        silence: From the contact's last audio to when the stream was last seen to bring none. Time in which nobody read
+            says nothing.
+        silent_bodies: Bodies read to their regular end without audio of the contact, each begun after Connect's last
+            word of the end, the contact's last audio and the last failure to read.
         length: Of the audio so far, or since this streamer took the call, whichever is longer.
         troubled: Whether reading has failed, and neither audio of the contact nor a body's regular end has come since.
     """
@@ -59,7 +60,8 @@ class Evidence:
 def end_of(evidence: Evidence, limits: EndLimits) -> EndReason | None:
     """Return why the call is over, or `None` if it may go on.
 
-    A call without any audio is over only if its contact is; see `never_started`.
+    A call without any audio is over only if its contact is; see `never_started`. That a contact is over says nothing
+    of audio which came before that was known: only a body that began later shows that there is no more.
     """
     if evidence.stream is not None:
         return evidence.stream
@@ -73,11 +75,11 @@ def end_of(evidence: Evidence, limits: EndLimits) -> EndReason | None:
     return None
 
 
-def never_started(evidence: Evidence, limits: EndLimits) -> bool:
+def has_brought_nothing(evidence: Evidence, limits: EndLimits) -> bool:
     """Whether the stream has had its time to bring the contact's first audio."""
-    return (
-        not evidence.heard
-        and not evidence.troubled
-        and evidence.silence >= limits.start_wait
-        and end_of(evidence, limits) is None
-    )
+    return not evidence.heard and not evidence.troubled and evidence.silence >= limits.start_wait
+
+
+def never_started(evidence: Evidence, limits: EndLimits) -> bool:
+    """Whether the call has no audio, and Connect has not said that its contact is over."""
+    return has_brought_nothing(evidence, limits) and not evidence.disconnected and end_of(evidence, limits) is None

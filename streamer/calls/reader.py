@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 from callscribe.failures import SafeError
 from callscribe.live.call import SAMPLE_RATE, EndReason
-from streamer.calls.ending import EndLimits, Evidence, end_of, never_started
+from streamer.calls.ending import EndLimits, Evidence, end_of, has_brought_nothing, never_started
 from streamer.kinesis_video import (
     FromTime,
     FromToken,
@@ -67,8 +67,8 @@ class StreamReader:
         began_at_ms: When streaming began, milliseconds since 1970.
         resume_token: Where an earlier streamer has come to.
         token_stream: The stream of which that is known to be a token; `None` where nobody noted it.
-        hints: Asks what Connect has said about the end, and about where the call goes on; only asked while the stream
-            is silent.
+        hints: Asks what Connect has said about the end, and about where the call goes on; only asked where a body has
+            ended, which it does while the stream is silent.
         take: Takes the audio; reading waits for it.
         behind: Told how far behind the present the audio is, milliseconds.
         limits: When the call is over.
@@ -112,8 +112,9 @@ class StreamReader:
         self._outage_seconds = outage_seconds
         self._jitter = jitter
         self._clock = asyncio.get_running_loop().time
-        self._began = self._silent_since = self._clock()
+        self._began = self._silent_since = self._observed_at = self._clock()
         self._silent_bodies = 0
+        self._told_news = False
         self._waiting_since: float | None = None
         self._trouble_since: float | None = None
         self._failures = 0
@@ -122,7 +123,11 @@ class StreamReader:
 
     def apply_hints(self, hints: EndHints) -> None:
         """Take what Connect has said about the end, and about where the call goes on."""
+        knew = self._told
         self._hints = hints
+        if self._told != knew:
+            # Bodies that began before cannot show that nothing came since.
+            self._silent_bodies, self._told_news = 0, True
         self._media.over = hints.disconnected
         # Where the call goes on in another stream, the stop would be in that one.
         if not self._goes_on_elsewhere and hints.stop_fragment != self._media.stop_fragment:
@@ -148,7 +153,8 @@ class StreamReader:
             await self._pace()
             end = await self._read_body()
             if end is None:
-                await self._ask_if_due()
+                if not self._failures:
+                    await self._ask_if_due()
                 end = end_of(self._evidence(), self._limits)
             if self._is_through and end is not EndReason.LIMIT:
                 self._follow()
@@ -158,6 +164,11 @@ class StreamReader:
                 return end
             if never_started(self._evidence(), self._limits):
                 raise StreamNeverStarted("StreamNeverStarted", "the stream brought no audio of the contact")
+
+    @property
+    def _told(self) -> tuple[bool, bool]:
+        """What Connect has said: whether the contact is over, and whether it goes on in another stream."""
+        return self._hints is not None and self._hints.disconnected, self._goes_on_elsewhere
 
     @property
     def _goes_on_elsewhere(self) -> bool:
@@ -178,7 +189,8 @@ class StreamReader:
         self._stream_arn, self._token, self._followed = hints.stream_arn, None, True
         self._began_at_ms = hints.resumed_at_ms or self._began_at_ms
         self._media.begin_stream(hints.stream_arn, resumed_ms=hints.resumed_at_ms)
-        self._silent_since, self._silent_bodies = self._clock(), 0
+        self._silent_since = self._observed_at = self._clock()
+        self._silent_bodies = 0
         self._trouble_since, self._failures = None, 0
         self.apply_hints(hints)
 
@@ -213,18 +225,21 @@ class StreamReader:
 
     async def _take_body(self, body: AsyncIterator[bytes], start: FromTime | FromToken) -> EndReason | None:
         self._media.begin_session(read_on=self._tries >= _TRIES and start == self._damaged_at)
-        position = self._media.position
+        position, self._told_news = self._media.position, False
         async for data in body:
+            self._observed_at = self._clock()
             await self._take_all(self._media.feed(data))
             self._behind(self._media.behind_now_ms)
             evidence = self._evidence()
             end = end_of(evidence, self._limits)
             if end is not None:
                 return end
-            if never_started(evidence, self._limits):  # the stream carries other contacts only
+            if has_brought_nothing(evidence, self._limits):  # the stream carries other contacts only
                 break
-        if self._media.position == position and self._media.error is None:
-            self._silent_bodies += 1
+        if self._media.error is None:
+            self._observed_at = self._clock()
+            if self._media.position == position and not self._told_news:
+                self._silent_bodies += 1
         return None
 
     def _note_damage(self, start: FromTime | FromToken) -> None:
@@ -243,7 +258,7 @@ class StreamReader:
             await self._take(audio)
             self._waiting_since = None
         if pieces:
-            self._silent_since = self._clock()
+            self._silent_since = self._observed_at = self._clock()
             self._silent_bodies = 0
             self._trouble_since = None
 
@@ -276,7 +291,7 @@ class StreamReader:
         self._opened_at = self._clock()
 
     async def _ask_if_due(self) -> None:
-        if self._silent_bodies and self._clock() - self._asked_at >= _ASK_INTERVAL:
+        if self._clock() - self._asked_at >= _ASK_INTERVAL:
             self._asked_at = self._clock()
             self.apply_hints(await self._ask())
 
@@ -284,9 +299,9 @@ class StreamReader:
         now = self._clock()
         return Evidence(
             stream=self._media.ended,
-            disconnected=self._hints is not None and self._hints.disconnected,
+            disconnected=self._told[0],
             heard=self._media.origin_ms is not None,
-            silence=now - self._silent_since,
+            silence=self._observed_at - self._silent_since,
             silent_bodies=self._silent_bodies,
             length=max(self._media.position / SAMPLE_RATE, now - self._began),
             troubled=self._trouble_since is not None,

@@ -105,10 +105,37 @@ async def test_a_body_that_ends_proves_nothing() -> None:
     ]
 
 
-async def test_connect_is_asked_only_while_the_stream_is_silent() -> None:
-    call = reading(FRAGMENTS[:2], FRAGMENTS[2:], hints=OVER)
-    await call.reader().read()
-    assert call.asked == 1
+async def test_connect_is_not_asked_while_the_stream_brings_audio() -> None:
+    call = reading(FRAGMENTS)
+    await call.reader(call=2.0).read()
+    assert call.asked == 0
+
+
+async def test_a_body_that_was_silent_before_connect_told_of_the_end_proves_nothing() -> None:
+    class Told(Reading):
+        async def _hints(self) -> EndHints:
+            return OVER if len(self.streams.starts) > 1 else EndHints()
+
+    call = Told(Streams(iter([FRAGMENTS[:2], [], [], FRAGMENTS[2:]])))
+    assert await call.reader(idle=60.0).read() is EndReason.DISCONNECTED
+    assert call.length == LENGTH
+
+
+async def test_time_since_the_stream_was_last_read_is_no_silence() -> None:
+    class Waiting(Reading):
+        async def _hints(self) -> EndHints:
+            if len(self.streams.starts) == 1:
+                return EndHints()
+            later = asyncio.get_running_loop().time() + 600  # the table has not answered for that long
+            reader._clock = lambda: later
+            return self.hints
+
+    call = Waiting(
+        Streams(iter([FRAGMENTS[:2], [], [], FRAGMENTS[2:]])), hints=EndHints(stop_fragment=fragment_number(4))
+    )
+    reader = call.reader(idle=120.0)
+    assert await reader.read() is EndReason.STOP_FRAGMENT
+    assert call.length == LENGTH
 
 
 async def test_a_silent_stream_ends_the_call_at_the_idle_limit_only() -> None:
