@@ -22,7 +22,7 @@ $(VENV)/.installed: requirements.txt
 	touch $@
 
 node_modules/.installed: package-lock.json $(VENV)/.installed
-	$(BIN)/npm ci --no-audit --no-fund --loglevel=error
+	$(BIN)/npm ci --no-audit --no-fund --loglevel=error --no-update-notifier
 	touch $@
 
 .PHONY: packages

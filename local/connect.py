@@ -16,7 +16,7 @@ from local.emulator.gateway import EVENTS_PATH
 from operations.environment import Environment
 
 RECORDING_PREFIX = "connect/{clinic_id}"
-"""Where the instance stores a clinic's recordings, see ``stacks/clinics``."""
+"""Where the instance stores a clinic's recordings, see ``stacks/local_clinics`` and ``stacks/clinics``."""
 CALLER_NUMBER = "+15550107788"
 """Whoever calls: a number that may appear nowhere."""
 

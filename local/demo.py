@@ -24,7 +24,7 @@ from local.session import FAILURES, interactive_session
 from local.speech.engines.installed import has_whisper
 from operations.environment import Environment
 
-_CONNECT_PREFIX = "connect/demo-clinic"  # this clinic's recordings, see stacks/clinics
+_CONNECT_PREFIX = "connect/demo-clinic"  # this clinic's recordings, see stacks/local_clinics
 _SAMPLES = ROOT / "local" / "samples"
 _LIVE_SAMPLE = _SAMPLES / "call3_urgent_symptoms.wav"
 _BETWEEN_CALLS = timedelta(minutes=7)

@@ -30,6 +30,7 @@ LOCAL_SPEECH_URL: Final = "http://127.0.0.1:8787"
 """Where the local speech server listens unless told otherwise."""
 
 _CLINICS = Path(__file__).parent / "clinics"
+_LOCAL_CLINICS = Path(__file__).parent / "local_clinics"  # that no deployed environment has
 _CLAIMS = {"recording_prefixes": "prefix", "queues": "queue", "dialled_numbers": "number"}
 
 
@@ -42,7 +43,7 @@ class _ClinicFile(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
 
 @dataclass(frozen=True, kw_only=True)
 class Clinics:
-    """The clinics whose calls are transcribed; one file each in ``stacks/clinics``."""
+    """The clinics whose calls are transcribed: a file each, in ``stacks/clinics``."""
 
     vocabulary: Mapping[str, Sequence[str]]
     """Words Deepgram should expect, by clinic id."""
@@ -50,8 +51,10 @@ class Clinics:
     """Whose a call is where neither flow nor key say so."""
 
     @classmethod
-    def load(cls, folder: Path = _CLINICS) -> Clinics:
-        """Read *folder*: each file is named after its clinic and holds ``recording_prefixes`` and ``vocabulary``.
+    def load(cls, *folders: Path) -> Clinics:
+        """Read *folders*, by default ``stacks/clinics``.
+
+        Each file is named after its clinic and holds ``recording_prefixes`` and ``vocabulary``.
 
         It may hold ``queues``, by their ARNs, and ``dialled_numbers`` as well: what tells the clinic's calls from
         others' of the same Amazon Connect instance.
@@ -61,7 +64,7 @@ class Clinics:
         """
         clinic_by: dict[str, dict[str, str]] = {name: {} for name in _CLAIMS}
         vocabulary: dict[str, Sequence[str]] = {}
-        for path in sorted(folder.glob("*.json")):
+        for path in (path for folder in folders or (_CLINICS,) for path in sorted(folder.glob("*.json"))):
             try:
                 clinic, file = path.stem, decode_json(_ClinicFile, path.read_bytes(), path.name)
             except InvalidData as error:
@@ -196,6 +199,7 @@ def local(*, speech_url: str = LOCAL_SPEECH_URL, analyst_url: str | None = None)
         ),
         removal_policy=RemovalPolicy.DESTROY,
         default_clinic_id="demo-clinic",
+        clinics=Clinics.load(_CLINICS, _LOCAL_CLINICS),
         functions=functions_on_this_machine(),
         limits=RecordingLimits(max_wait=Duration.minutes(30)),
         requests=RequestLimits(request_timeout=Duration.minutes(2), max_retry_delay=Duration.seconds(5)),

@@ -9,11 +9,11 @@ from callscribe.recordings.clinics import ClinicRules, decide
 from callscribe.recordings.keys import parse_key
 from local import calls, drop
 from local.calls import STEPS, Call, CallFailed, NotTranscribed, UnusableRecording, connect_key, own_key, watch
-from stacks.environments import Clinics
+from stacks.environments import local
 
 
 def test_a_recording_in_connects_layout_is_the_clinics_call() -> None:
-    rules = ClinicRules(clinic_by_prefix=Clinics.load().rules.clinic_by_prefix)
+    rules = ClinicRules(clinic_by_prefix=local().clinics.rules.clinic_by_prefix)
     started = datetime(2026, 11, 20, 1, 30, tzinfo=timezone(timedelta(hours=2)))
 
     call = parse_key(connect_key("connect/demo-clinic", "contact-1", started))

@@ -35,6 +35,13 @@ def test_a_clinic_is_a_file(tmp_path: Path) -> None:
     assert clinics.vocabulary == {"hilltop": (), "lakeside": ("glaucoma",)}
 
 
+def test_the_clinic_of_the_demo_is_on_this_machine_only() -> None:
+    assert "demo-clinic" in local().clinics.vocabulary
+    for settings in (dev(), prod()):
+        assert set(settings.clinics.vocabulary) == {"main"}
+        assert not settings.clinics.rules.clinic_by_prefix
+
+
 INSTANCE = "arn:aws:connect:us-east-1:111122223333:instance/12345678-1234-1234-1234-123456789012"
 QUEUE = f"{INSTANCE}/queue/2f1a7c8e-0001-4000-8000-00000000000a"
 SHARED = {"recording_prefixes": [], "vocabulary": [], "queues": [QUEUE], "dialled_numbers": ["+493012345678"]}
