@@ -93,30 +93,31 @@ class RuntimeFunction(Construct):
         self.service = account_wide_name(self, max_length=80)
         self.role = iam.Role(self, "Role", assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"))
         log_group = shared.logs.group(self, "Logs")
-        self.function = lambda_.Function(
-            self,
-            "Function",
-            description=description,
-            code=runtime_code(
-                runtime=settings.runtime, architecture=settings.architecture, platform=settings.bundling_platform
-            ),
-            handler=f"lambdas.{reads.MODULE}.handler.handle",
-            runtime=settings.runtime,
-            architecture=settings.architecture,
-            environment=powertools_variables(self.service),
-            timeout=timeout,
-            memory_size=memory_mib,
-            role=self.role,
-            log_group=log_group,
-            logging_format=lambda_.LoggingFormat.JSON,
-            application_log_level_v2=lambda_.ApplicationLogLevel.INFO,
-            tracing=lambda_.Tracing.ACTIVE,
-            dead_letter_queue=failed_events,
-            recursive_loop=lambda_.RecursiveLoop.TERMINATE,
-            vpc=settings.vpc,
-            vpc_subnets=self._subnets(settings),
-            security_groups=[self._security_group(settings.vpc)] if settings.vpc else None,
-        )
+        with runtime_code(
+            runtime=settings.runtime, architecture=settings.architecture, platform=settings.bundling_platform
+        ) as code:
+            self.function = lambda_.Function(
+                self,
+                "Function",
+                description=description,
+                code=code,
+                handler=f"lambdas.{reads.MODULE}.handler.handle",
+                runtime=settings.runtime,
+                architecture=settings.architecture,
+                environment=powertools_variables(self.service),
+                timeout=timeout,
+                memory_size=memory_mib,
+                role=self.role,
+                log_group=log_group,
+                logging_format=lambda_.LoggingFormat.JSON,
+                application_log_level_v2=lambda_.ApplicationLogLevel.INFO,
+                tracing=lambda_.Tracing.ACTIVE,
+                dead_letter_queue=failed_events,
+                recursive_loop=lambda_.RecursiveLoop.TERMINATE,
+                vpc=settings.vpc,
+                vpc_subnets=self._subnets(settings),
+                security_groups=[self._security_group(settings.vpc)] if settings.vpc else None,
+            )
         log_group.grant(self.role, "logs:CreateLogStream", "logs:PutLogEvents")
         self._allow_running(in_vpc=settings.vpc is not None)
         if failed_events is None:

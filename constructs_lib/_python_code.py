@@ -8,9 +8,13 @@ staged it.
 from __future__ import annotations
 
 import hashlib
+import os
 import shutil
 import subprocess
 import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import jsii
@@ -18,36 +22,34 @@ from aws_cdk import AssetHashType, BundlingOptions, DockerImage, ILocalBundling
 from aws_cdk import aws_lambda as lambda_
 from uv import find_uv_bin
 
-from constructs_lib import _sources
+from constructs_lib import _sources, _uv_settings
 
 DEFAULT_RUNTIME = lambda_.Runtime.PYTHON_3_14
 DEFAULT_ARCHITECTURE = lambda_.Architecture.ARM_64
 
 _LINUX = {"arm64": "aarch64-manylinux_2_28", "x86_64": "x86_64-manylinux_2_28"}
 _INSTALL_TIMEOUT_SECONDS = 300
+# What uv says last is what went wrong.
+_LAST_LINES = 8
 # Left behind by the installer or shipped by a wheel, and read by nothing at run time.
 _SUPERFLUOUS = ("bin", ".lock", "numpy/**/tests")
 
 
 @jsii.implements(ILocalBundling)
 class _UvBundling:
+    failure: str | None = None
+    """Why the last bundling failed."""
+
     def __init__(self, python: str, platform: str) -> None:
         self._python, self._platform = python, platform
 
     def try_bundle(self, output_dir: str, options: BundlingOptions | None = None, **_: object) -> bool:  # noqa: ARG002
         out = Path(output_dir)
-        subprocess.run(
-            [
-                *(find_uv_bin(), "pip", "install", "--quiet", "--python", sys.executable, "--target", str(out)),
-                *("--python-platform", self._platform, "--python-version", self._python),
-                # The lock leaves out what the Lambda runtime brings (boto3 and what it needs), hence --no-deps.
-                *("--no-deps", "--require-hashes", "--only-binary", ":all:"),
-                *("--no-compile-bytecode", "--link-mode", "copy"),
-                *("-r", str(_sources.LOCK)),
-            ],
-            check=True,
-            timeout=_INSTALL_TIMEOUT_SECONDS,
-        )
+        try:
+            self._install(out)
+        except RuntimeError as error:
+            self.failure = str(error)
+            raise
         for pattern in _SUPERFLUOUS:
             for path in list(out.glob(pattern)):
                 shutil.rmtree(path) if path.is_dir() else path.unlink()
@@ -56,6 +58,40 @@ class _UvBundling:
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(_sources.ROOT / file, target)
         return True
+
+    def _install(self, out: Path) -> None:
+        with tempfile.TemporaryDirectory() as folder:
+            settings = Path(folder) / "uv.toml"
+            settings.write_text(_uv_settings.configuration(Path.cwd(), os.environ), encoding="utf-8")
+            command = [
+                *(find_uv_bin(), "pip", "install", "--quiet", "--python", sys.executable, "--target", str(out)),
+                *("--config-file", str(settings)),
+                *("--python-platform", self._platform, "--python-version", self._python),
+                # The lock leaves out what the Lambda runtime brings (boto3 and what it needs), hence --no-deps.
+                *("--no-deps", "--require-hashes", "--only-binary", ":all:"),
+                *("--no-compile-bytecode", "--link-mode", "copy"),
+                *("-r", str(_sources.LOCK)),
+            ]
+            try:
+                done = subprocess.run(
+                    command,
+                    cwd=folder,
+                    env=_uv_settings.environment(os.environ),
+                    stdout=subprocess.DEVNULL,
+                    stderr=subprocess.PIPE,
+                    encoding="utf-8",
+                    errors="replace",
+                    timeout=_INSTALL_TIMEOUT_SECONDS,
+                )
+            except subprocess.TimeoutExpired:
+                raise RuntimeError(_explained(f"it took longer than {_INSTALL_TIMEOUT_SECONDS} s")) from None
+            if done.returncode:
+                raise RuntimeError(_explained(done.stderr.strip() or f"it ended with {done.returncode}"))
+
+
+def _explained(reason: str) -> str:
+    last = " ".join(line.strip(" │╰─▶×") for line in reason.splitlines()[-_LAST_LINES:])
+    return f"the functions' packages could not be installed: uv says: {last}"
 
 
 def _digest(*target: str) -> str:
@@ -66,24 +102,33 @@ def _digest(*target: str) -> str:
     return sha.hexdigest()
 
 
+@contextmanager
 def runtime_code(
     *, runtime: lambda_.Runtime, architecture: lambda_.Architecture, platform: str | None = None
-) -> lambda_.AssetCode:
-    """Package the runtime code and its locked dependencies.
+) -> Iterator[lambda_.AssetCode]:
+    """Package the runtime code and its locked dependencies; to be used by a function that is defined inside.
 
     Args:
         runtime: Python version the wheels are chosen for.
         architecture: Processor the wheels are chosen for.
         platform: Platform the wheels are chosen for, as ``uv --python-platform`` names it. Default: the Linux of
             Lambda on *architecture*. Another one is for functions that run elsewhere, such as on an emulator.
+
+    Raises:
+        RuntimeError: If the dependencies cannot be installed; the message has uv's last lines.
     """
     python, wheels = runtime.name.removeprefix("python"), platform or _LINUX[architecture.name]
-    return lambda_.Code.from_asset(
+    bundling = _UvBundling(python, wheels)
+    code = lambda_.Code.from_asset(
         str(_sources.ROOT / "lambdas"),
         asset_hash_type=AssetHashType.CUSTOM,
         asset_hash=_digest(python, wheels),
-        bundling=BundlingOptions(
-            image=DockerImage.from_registry("docker-is-never-used"),
-            local=_UvBundling(python, wheels),
-        ),
+        bundling=BundlingOptions(image=DockerImage.from_registry("docker-is-never-used"), local=bundling),
     )
+    try:
+        yield code
+    except RuntimeError:
+        if bundling.failure is None:
+            raise
+        # The CDK's own error wraps this one in the stack of its JavaScript.
+        raise RuntimeError(bundling.failure) from None

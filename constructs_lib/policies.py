@@ -3,6 +3,8 @@
 ``enforce(app)`` makes ``app.synth()`` fail on a finding of cdk-nag's packs AwsSolutions and HIPAA.Security and of the
 house rules for DynamoDB tables of type ``AWS::DynamoDB::GlobalTable`` (``TableV2``), which cdk-nag does not look at.
 A finding is fixed, or acknowledged beside the resource with a reason.
+
+It needs cdk-nag 3: ``pip install 'callscribe[policies]'``.
 """
 
 from __future__ import annotations
@@ -26,9 +28,16 @@ from aws_cdk import (
     Stack,
     Validations,
 )
-from cdk_nag import AwsSolutionsChecks, HIPAASecurityChecks, NagPack
 
 from constructs_lib._nag import acknowledge, flat
+
+try:
+    from cdk_nag import AwsSolutionsChecks, HIPAASecurityChecks, NagPack
+except ImportError as missing:
+    raise ImportError(
+        "constructs_lib.policies needs cdk-nag 3, which the constructs do without: install callscribe[policies]",
+        name="cdk_nag",
+    ) from missing
 
 __all__ = ["Report", "TableRules", "acknowledge", "enforce"]
 

@@ -1,3 +1,5 @@
+import importlib
+import sys
 from collections.abc import Callable
 
 import pytest
@@ -115,3 +117,10 @@ def test_other_errors_of_a_synthesis_are_not_taken_for_findings(make_app: Callab
     CfnOutput(enforced(app), "Name", value=elsewhere.bucket_name)
     with pytest.raises(RuntimeError, match="across apps"):
         Report.of(app)
+
+
+def test_without_cdk_nag_the_policies_say_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delitem(sys.modules, "constructs_lib.policies")
+    monkeypatch.setitem(sys.modules, "cdk_nag", None)  # as if it were not installed
+    with pytest.raises(ImportError, match=r"install callscribe\[policies\]"):
+        importlib.import_module("constructs_lib.policies")

@@ -1,3 +1,4 @@
+import re
 import shutil
 from pathlib import Path
 
@@ -87,12 +88,39 @@ def test_the_hash_does_not_follow_what_is_not_shipped(checkout: Path) -> None:
     assert asset_hash() == before
 
 
+# What an importing app may have set for its own packages, and what would keep ours from being installed.
+THEIR_SETTINGS = """
+[tool.uv]
+exclude-newer = "2015-01-01T00:00:00Z"
+no-binary = true
+no-binary-package = ["numpy"]
+constraint-dependencies = ["numpy<1"]
+override-dependencies = ["httpx<0.1"]
+required-version = "==0.0.1"
+[tool.uv.pip]
+prefix = "elsewhere"
+no-verify-hashes = true
+"""
+THEIR_VARIABLES = {
+    "UV_EXCLUDE_NEWER": "2015-01-01T00:00:00Z",
+    "UV_NO_BINARY": "1",
+    "UV_CONSTRAINT": "there-is-none.txt",
+    "UV_PYTHON_PLATFORM": "windows",
+}
+
+
 @pytest.fixture(scope="module")
-def bundle() -> Path:
-    """The asset as a synthesis with bundling makes it."""
-    app = App(context=FLAGS, builtin_cloud_formation_validation=False)
-    new_function(Stack(app, "Test", env=Environment(region=REGION)))
-    app.synth()
+def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The asset as a synthesis with bundling makes it in an app with uv settings of its own."""
+    folder = tmp_path_factory.mktemp("their app")
+    (folder / "pyproject.toml").write_text(THEIR_SETTINGS, encoding="utf-8")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        for name, value in THEIR_VARIABLES.items():
+            patch.setenv(name, value)
+        app = App(context=FLAGS, builtin_cloud_formation_validation=False)
+        new_function(Stack(app, "Test", env=Environment(region=REGION)))
+        app.synth()
     [asset] = Path(app.outdir).glob("asset.*")
     return asset
 
@@ -116,8 +144,21 @@ def test_the_bundle_holds_nothing_superfluous(bundle: Path) -> None:
     assert sum((bundle / path).stat().st_size for path in files) < UNZIPPED_LIMIT / 2
 
 
-def test_a_bundle_that_cannot_be_installed_fails_the_synthesis(checkout: Path) -> None:
-    (checkout / "lambdas" / "requirements.txt").write_text("anyio==0.0.0 --hash=sha256:00\n", encoding="utf-8")
+def test_a_bundle_that_cannot_be_installed_fails_the_synthesis_with_what_uv_says(checkout: Path) -> None:
+    (checkout / "lambdas" / "requirements.txt").write_text(
+        "anyio==0.0.0 --hash=sha256:" + 64 * "0" + "\n", encoding="utf-8"
+    )
     app = App(context=FLAGS, builtin_cloud_formation_validation=False)
-    with pytest.raises(RuntimeError, match="Failed to bundle asset"):
+    with pytest.raises(RuntimeError) as failed:
         new_function(Stack(app, "Test", env=Environment(region=REGION)))
+    message = str(failed.value)
+    assert re.match(r"the functions' packages could not be installed: uv says: .*anyio", message)
+    assert "\n" not in message
+    assert failed.value.__suppress_context__
+
+
+def test_an_error_of_the_cdk_stays_as_it_is() -> None:
+    stack = new_stack()
+    new_function(stack)
+    with pytest.raises(RuntimeError, match="There is already a Construct"):
+        new_function(stack)

@@ -1,14 +1,21 @@
-"""The README's examples of a foreign stack work as they stand there."""
+"""The examples of a foreign app work as they stand on the pages."""
 
 import re
 from typing import Any
 
-from aws_cdk import App, Environment
+import aws_cdk
+from aws_cdk import App, Environment, Stack
+from aws_cdk import aws_kms as kms
 from aws_cdk.assertions import Template
 
+import constructs_lib
 from tests.conftest import REGION, ROOT, new_app
 
 _PYTHON = re.compile(r"^```python\n(.*?)^```", re.DOTALL | re.MULTILINE)
+
+
+def examples(page: str) -> list[str]:
+    return _PYTHON.findall((ROOT / page).read_text(encoding="utf-8"))
 
 
 def synthesised(example: str, **options: Any) -> Template:
@@ -19,7 +26,7 @@ def synthesised(example: str, **options: Any) -> Template:
 
 
 def test_the_examples_of_recordings_and_of_live_calls_synthesise() -> None:
-    of_recordings, live = _PYTHON.findall((ROOT / "README.md").read_text(encoding="utf-8"))
+    of_recordings, live = examples("README.md")
     template = synthesised(of_recordings)
     template.resource_count_is("AWS::StepFunctions::StateMachine", 1)
     template.resource_count_is("AWS::SQS::Queue", 4)
@@ -27,3 +34,17 @@ def test_the_examples_of_recordings_and_of_live_calls_synthesise() -> None:
     template = synthesised(live, instance_arn=f"arn:aws:connect:{REGION}:111122223333:instance/lakeside")
     template.resource_count_is("AWS::ECS::Service", 1)
     template.resource_count_is("AWS::Connect::ContactFlowModule", 2)
+
+
+def test_the_examples_of_a_test_and_of_two_stacks_synthesise() -> None:
+    names: dict[str, Any] = {"kms": kms, "env": Environment(region=REGION)}
+    names |= {name: getattr(aws_cdk, name) for name in ("App", "Stack")}
+    names |= {name: getattr(constructs_lib, name) for name in constructs_lib.__all__}
+    of_tests, of_stacks = examples("docs/how-to/use-in-your-app.md")
+    exec(of_tests, names)
+    exec(of_stacks, names)
+    app: App = names["app"]
+    of_calls = Template.from_stack(Stack.of(names["calls"]))
+    of_calls.resource_count_is("AWS::KMS::Key", 0)
+    of_calls.resource_count_is("AWS::StepFunctions::StateMachine", 1)
+    assert app.synth()

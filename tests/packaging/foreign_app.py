@@ -1,10 +1,11 @@
-"""An app of another team: its own bucket, keys, table and network; two stacks for one account,
-and one that follows live calls.
+"""An app of another team: its own bucket, keys, table and network; two stacks for one account, one that follows live
+calls, and one with everything in one statement.
 
 Runs in an environment that holds the wheel and nothing of the checkout. Prints what it synthesised as JSON.
 """
 
 import json
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -19,10 +20,12 @@ from aws_cdk import aws_secretsmanager as secretsmanager
 
 import constructs_lib
 from constructs_lib import (
+    CallTranscription,
     ClinicRules,
     DeepgramOptions,
     EnrichmentStep,
     FunctionSettings,
+    LiveCalls,
     LiveStreamer,
     LiveTranscriptFeed,
     TaskSettings,
@@ -78,7 +81,20 @@ def build(app: App) -> list[Stack]:
             clinics=ClinicRules(default_clinic_id=name.lower()),
         )
         stacks.append(stack)
-    return [*stacks, live(app, shared)]
+    return [*stacks, live(app, shared), whole(app)]
+
+
+def whole(app: App) -> Stack:
+    """Define both halves in one statement, with a table of the CDK's older kind."""
+    stack = Stack(app, "Whole", env=ENV)
+    CallTranscription(
+        stack,
+        "Calls",
+        table=dynamodb.Table.from_table_name(stack, "Table", "contact-centre"),
+        instance_arn="arn:aws:connect:eu-west-1:111122223333:instance/12345678-1234-1234-1234-123456789012",
+        live=LiveCalls(recordings_prefix="connect"),
+    )
+    return stack
 
 
 def live(app: App, shared: Shared) -> Stack:
@@ -114,7 +130,7 @@ def resources(app: App, stack: Stack) -> list[dict[str, Any]]:
 
 def main() -> None:
     """Synthesise and print."""
-    app = App(context={"aws:cdk:bundling-stacks": []}, builtin_cloud_formation_validation=False)
+    app = App(context={"aws:cdk:bundling-stacks": []})
     stacks = build(app)
     enforce(app)
     report = Report.of(app)
@@ -130,6 +146,7 @@ def main() -> None:
                 "constructs_lib": constructs_lib.__file__,
                 "digest": _digest("3.14", "aarch64-manylinux_2_28"),
                 "types": {name: sorted({resource["Type"] for resource in found}) for name, found in made.items()},
+                "counts": {name: Counter(resource["Type"] for resource in found) for name, found in made.items()},
                 "functions": {name: len(found) for name, found in functions.items()},
                 "functions_in_vpc": {
                     name: sum("VpcConfig" in function for function in found) for name, found in functions.items()

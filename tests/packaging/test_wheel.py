@@ -5,9 +5,10 @@ import os
 import subprocess
 import sys
 import tarfile
+import tomllib
 import zipfile
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import pytest
 from uv import find_uv_bin
@@ -20,10 +21,13 @@ from tests.conftest import ROOT
 from tests.constructs_lib.live_parts import SynthesisedImage
 
 FOREIGN_APP = Path(__file__).parent / "foreign_app.py"
+VERSIONS: Final = os.environ.get("CALLSCRIBE_TEST_VERSIONS", "locked")
+"""Versions of what the package needs that it is tried with: locked, lowest or newest, as the workflow does."""
 
 
 def run(*command: str | Path, cwd: Path) -> str:
     variables = {name: value for name, value in os.environ.items() if name not in {"PYTHONPATH", "VIRTUAL_ENV"}}
+    variables["CDK_VALIDATION"] = "false"  # CloudFormation's built-in rules take seconds, and are looked at elsewhere
     result = subprocess.run(
         [str(part) for part in command], cwd=cwd, env=variables, capture_output=True, text=True, timeout=300
     )
@@ -53,22 +57,46 @@ def wheel(digest: str, image: str, tmp_path_factory: pytest.TempPathFactory) -> 
 
 @pytest.fixture(scope="module")
 def python(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Python of an environment with the wheel and its dependencies at the locked versions, and nothing else."""
+    """Python of an environment with the wheel and what it needs, without extras."""
     folder = tmp_path_factory.mktemp("foreign")
     python = folder / "venv" / ("Scripts" if os.name == "nt" else "bin") / "python"
     run(find_uv_bin(), "venv", "--quiet", "--python", sys.executable, folder / "venv", cwd=folder)
-    run(
-        *(find_uv_bin(), "pip", "install", "--quiet", "--python", python),
-        *("--constraint", ROOT / "requirements.txt", wheel),
-        cwd=folder,
-    )
+    install(python, wheel)
     return python
 
 
+def install(python: Path, requirement: Path | str) -> None:
+    folder = python.parents[2]
+    if VERSIONS == "lowest":
+        project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+        needed = [*project["dependencies"], *project["optional-dependencies"]["policies"]]
+        lowest = "\n".join(one.partition(",")[0].replace(">=", "==") for one in needed)
+        (folder / "lowest.txt").write_text(lowest, encoding="utf-8")
+    constraints: dict[str, str | Path] = {
+        "locked": ROOT / "requirements.txt",
+        "lowest": folder / "lowest.txt",
+        "newest": os.devnull,
+    }
+    run(
+        *(find_uv_bin(), "pip", "install", "--quiet", "--python", python),
+        *("--constraint", constraints[VERSIONS], requirement),
+        cwd=folder,
+    )
+
+
 @pytest.fixture(scope="module")
-def foreign(python: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    """What a foreign app synthesises."""
-    found: dict[str, Any] = json.loads(run(python, FOREIGN_APP, cwd=tmp_path_factory.mktemp("app")))
+def without_extras(python: Path) -> str:
+    """What importing the policies says where there is no cdk-nag, and the constructs work."""
+    program = "try:\n    import constructs_lib.policies\nexcept ImportError as error:\n    print(error)"
+    run(python, "-c", "import constructs_lib", cwd=python.parents[2])
+    return run(python, "-c", program, cwd=python.parents[2])
+
+
+@pytest.fixture(scope="module")
+def foreign(python: Path, wheel: Path, without_extras: str) -> dict[str, Any]:
+    """Synthesise a foreign app that holds itself to the policies."""
+    install(python, f"{wheel}[policies]")
+    found: dict[str, Any] = json.loads(run(python, FOREIGN_APP, cwd=python.parents[2]))
     return found
 
 
@@ -97,8 +125,25 @@ def test_the_constructs_come_from_the_wheel(foreign: dict[str, Any]) -> None:
     assert not Path(foreign["constructs_lib"]).is_relative_to(ROOT)
 
 
+def test_the_policies_need_an_extra_and_say_so(without_extras: str, wheel: Path) -> None:
+    assert "install callscribe[policies]" in without_extras
+    with zipfile.ZipFile(wheel) as archive:
+        [name] = [name for name in archive.namelist() if name.endswith(".dist-info/METADATA")]
+        needed = [
+            line for line in archive.read(name).decode().splitlines() if line.startswith("Requires-Dist: cdk-nag")
+        ]
+    assert [line.partition("; ")[2] for line in needed] == ["extra == 'policies'"]
+
+
+@pytest.mark.skipif(VERSIONS == "locked", reason="make check holds the foreign app to the types of the locked versions")
+def test_the_types_hold_in_a_foreign_app(foreign: dict[str, Any], python: Path) -> None:
+    folder = python.parents[2]
+    options = ("--strict", "--config-file", os.devnull, "--cache-dir", folder / "mypy")
+    run(sys.executable, "-m", "mypy", *options, "--python-executable", python, FOREIGN_APP, cwd=folder)
+
+
 def test_a_foreign_app_synthesises_two_stacks_for_one_account(foreign: dict[str, Any]) -> None:
-    assert foreign["functions"] == {"First": 4, "Second": 4, "Live": 3}
+    assert foreign["functions"] == {"First": 4, "Second": 4, "Live": 3, "Whole": 7}
 
 
 def test_the_apps_own_bucket_table_keys_and_network_are_used(foreign: dict[str, Any]) -> None:
@@ -108,7 +153,7 @@ def test_the_apps_own_bucket_table_keys_and_network_are_used(foreign: dict[str, 
         assert "AWS::DynamoDB::GlobalTable" not in made
         assert "AWS::KMS::Key" not in made
         assert "AWS::EC2::VPC" not in made
-    assert foreign["functions_in_vpc"] == {"First": 4, "Second": 4, "Live": 0}
+    assert foreign["functions_in_vpc"] == {"First": 4, "Second": 4, "Live": 0, "Whole": 0}
 
 
 def test_the_two_stacks_share_no_name(foreign: dict[str, Any]) -> None:
@@ -128,7 +173,12 @@ def test_the_asset_is_the_one_of_the_checkout(foreign: dict[str, Any], digest: s
 
 
 def test_the_image_is_the_one_of_the_checkout(foreign: dict[str, Any], image: str) -> None:
-    assert foreign["images"] == [image]
+    assert set(foreign["images"]) == {image}
+
+
+def test_everything_in_one_statement_makes_one_key_and_one_secret(foreign: dict[str, Any]) -> None:
+    made = foreign["counts"]["Whole"]
+    assert (made["AWS::KMS::Key"], made["AWS::SecretsManager::Secret"], made["AWS::SNS::Topic"]) == (1, 1, 1)
 
 
 def test_the_command_judges_without_the_extra_and_names_it_where_it_is_needed(python: Path, tmp_path: Path) -> None:
@@ -144,10 +194,6 @@ def test_the_command_judges_without_the_extra_and_names_it_where_it_is_needed(py
 
 
 def test_every_command_works_with_the_extra(wheel: Path, python: Path, tmp_path: Path) -> None:
-    run(
-        *(find_uv_bin(), "pip", "install", "--quiet", "--python", python),
-        *("--constraint", ROOT / "requirements.txt", f"callscribe[operations] @ {wheel.as_uri()}"),
-        cwd=tmp_path,
-    )
+    install(python, f"callscribe[operations] @ {wheel.as_uri()}")
     for command in COMMANDS:
         assert "exit status:" in run(python.with_name("callscribe"), command, "--help", cwd=tmp_path)
