@@ -366,7 +366,9 @@ class Conversation:
             standing = Standing.STRANGER
         if standing in rule.accept:
             standing = Standing.STANDS
-        if standing is Standing.STANDS and not all(self._together(expression, turn) for expression in rule.together):
+        if standing is Standing.STANDS and not all(
+            self._together(expression, turn, clause) for expression in rule.together
+        ):
             return None
         return standing
 
@@ -382,14 +384,17 @@ class Conversation:
                 return False
         return False
 
-    def _together(self, expression: Pattern[str], turn: int) -> bool:
-        """Whether what has to stand beside a rule stands in the turn, or in the speaker's turns next to it."""
+    def _together(self, expression: Pattern[str], turn: int, within: Clause) -> bool:
+        """Whether what has to stand beside a rule stands in the turn, or in the speaker's turns next to it.
+
+        Elsewhere it must not be denied; within the clause itself it may: "I have no drops left".
+        """
         by_agent = self.turns[turn].role is Role.AGENT
         own, others = self._by_role[by_agent], self._by_role[not by_agent]
         place = bisect_right(own, turn) - 1
         near = own[max(0, place - _TOGETHER_WITHIN) : place + _TOGETHER_WITHIN + 1]
         if any(
-            clause.standing(match.start(), match.end()) in _BESIDE
+            clause is within or clause.standing(match.start(), match.end()) in _BESIDE
             for index in near
             for clause in self.clauses[index]
             for match in expression.finditer(clause.text)
@@ -416,7 +421,7 @@ def _matches(rule: _Compiled, clause: Clause) -> Iterator[tuple[int, int]]:
             yield anchor + match.start(), anchor + match.end()
 
 
-_BESIDE: Final = frozenset({Standing.STANDS, Standing.TEMPORAL, Standing.PAST, Standing.REPORTED})
+_BESIDE: Final = frozenset(Standing) - {Standing.NEGATED, Standing.HYPOTHETICAL, Standing.STRANGER}
 _PRONOUN: Final = re.compile(r"(?:and |so |but |then )?(?:she|he|they|her|his)\b")
 _RELATIVE: Final = re.compile(
     r"\b(?:my|our) (?:\S+ )?(?:wife|husband|son|daughter|mother|father|mom|dad|grandmother|grandfather|grandma|grandpa|"

@@ -57,6 +57,7 @@ class _LanguageFile:
     nominative: frozenset[str]
     auxiliaries: frozenset[str]
     question_words: frozenset[str]
+    after_question_words: frozenset[str]
     takes_clause: frozenset[str]
     asks_whether: frozenset[str]
     hypothetical: frozenset[str]
@@ -466,17 +467,23 @@ def _cuts(tokens: list[Token], cut: int, index: int, file: _LanguageFile, *, aft
         )
     if word in ("it", "you", "that", "this", "there"):
         opens = following in file.auxiliaries or (word == "it" and following in file.verbs_of_it)
-        return opens and previous.word not in file.takes_clause and previous.word != "about"
+        if (word == "it" and following == "have") or (word == "there" and previous.word in file.prepositions):
+            return False  # "… who needs it have my place", "… got in there should I …"
+        return opens and (previous.mark == "," or previous.word not in file.takes_clause) and previous.word != "about"
     if word in file.auxiliaries:
         # A question begins without a mark: "… on tuesday can you …".
         return (
-            following in ("i", "you", "we")
+            (following in ("i", "you", "we") or (previous.mark == "," and following in file.subjects))
             and previous.word not in file.question_words
             and not _asking(tokens, index, file)
         )
+    if word == "who" and not previous.mark and previous.word not in file.starters:
+        # "the man who did my exam" goes on; "… my bill who do I ask" asks.
+        following_that = tokens[index + 2].word if index + 2 < len(tokens) else ""
+        return following in file.auxiliaries and following_that in file.nominative
     if word in file.question_words:
         return (
-            following in file.auxiliaries
+            (following in file.auxiliaries or following in file.after_question_words)
             and previous.word not in file.takes_clause
             and previous.word not in file.prepositions
         )
@@ -554,6 +561,8 @@ def _question(words: list[str], file: _LanguageFile, *, asks: bool) -> int | Non
     for index, (word, following) in enumerate(pairwise(words)):
         if word in ("if", "whether") and index and words[index - 1] in file.asks_whether:
             return index
+        if index and words[index - 1] in file.subjects and word in file.auxiliaries:
+            continue  # "there is this …" has its subject already
         if word in file.auxiliaries and (
             following in file.nominative
             or following == "you"
