@@ -470,24 +470,25 @@ def _cuts(tokens: list[Token], cut: int, index: int, file: _LanguageFile, *, aft
         if (word == "it" and following == "have") or (word == "there" and previous.word in file.prepositions):
             return False  # "… who needs it have my place", "… got in there should I …"
         return opens and (previous.mark == "," or previous.word not in file.takes_clause) and previous.word != "about"
+    return _begins_question(tokens, index, file)
+
+
+def _begins_question(tokens: list[Token], index: int, file: _LanguageFile) -> bool:
+    """Whether a question begins, with a mark before it or without: "… on tuesday can you …", "…, what else …"."""
+    word, previous = tokens[index].word, tokens[index - 1]
+    following, next_but_one = (tokens[place].word if place < len(tokens) else "" for place in (index + 1, index + 2))
     if word in file.auxiliaries:
-        # A question begins without a mark: "… on tuesday can you …".
-        return (
-            (following in ("i", "you", "we") or (previous.mark == "," and following in file.subjects))
-            and previous.word not in file.question_words
-            and not _asking(tokens, index, file)
-        )
+        subject = following in ("i", "you", "we") or (previous.mark == "," and following in file.subjects)
+        return subject and previous.word not in file.question_words and not _asking(tokens, index, file)
     if word == "who" and not previous.mark and previous.word not in file.starters:
         # "the man who did my exam" goes on; "… my bill who do I ask" asks.
-        following_that = tokens[index + 2].word if index + 2 < len(tokens) else ""
-        return following in file.auxiliaries and following_that in file.nominative
-    if word in file.question_words:
-        return (
-            (following in file.auxiliaries or following in file.after_question_words)
-            and previous.word not in file.takes_clause
-            and previous.word not in file.prepositions
-        )
-    return False
+        return following in file.auxiliaries and next_but_one in file.nominative
+    return (
+        word in file.question_words
+        and (following in file.auxiliaries or following in file.after_question_words)
+        and previous.word not in file.takes_clause
+        and previous.word not in file.prepositions
+    )
 
 
 def _asking(tokens: list[Token], index: int, file: _LanguageFile) -> bool:
