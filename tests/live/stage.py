@@ -14,7 +14,7 @@ from itertools import count
 from typing import Any, Final, Protocol
 
 from callscribe.contract.identifiers import feed_channel
-from callscribe.contract.table_keys import call_partition, live_call_key
+from callscribe.contract.table_keys import call_partition, live_call_key, utterance_range
 from callscribe.live.call import LiveCall
 from local.kinesis_video.streams import Stream, Streams
 from operations.verification.fragments import Contact, Fragment
@@ -22,12 +22,12 @@ from streamer.calls.attributes import from_attributes, to_attributes
 from streamer.calls.ending import EndLimits
 from streamer.deepgram.session import SessionLimits
 from streamer.service import Service
+from streamer.speech import SpeechService
 from tests.live.calls import WORD, Transcript, contact
 from tests.live.feed import Feed
 from tests.simulation.clock import EPOCH
 from tests.simulation.live.network import Network, Trouble
 from tests.simulation.live.surroundings import KEYS, Surroundings
-from tests.streamer.calls.stage import ended_ms
 
 CLINIC: Final = "harbour"
 
@@ -138,10 +138,15 @@ class Stage:
                 seconds = (fragment.end_ms - fragment.start_ms) / 1000 / pace
                 self.stream(stream).append(change(index, fragment), seconds=seconds)
 
+    def put(self, played: Contact, *, stream: str = "stream", first: int = 0, until: int | None = None) -> None:
+        """Put a contact's fragments into its stream at once, from one index to another: they were spoken before."""
+        for fragment in list(played.fragments())[first:until]:
+            self.stream(stream).append(fragment)
+
     async def hang_up(self, call_id: str = "") -> None:
         """Note that a contact is over, when it has said all that was played, as Connect's event does."""
         call_id = call_id or self.call_id
-        known = (self._played_until.get(call_id), ended_ms(self.streams, call_id), self.started_at_ms)
+        known = (self._played_until.get(call_id), self._arrived_until(call_id), self.started_at_ms)
         over = datetime.fromtimestamp(max(ms for ms in known if ms is not None) / 1000, UTC)
         await self.cloud.change(call_id, disconnected_at=over.isoformat(timespec="milliseconds"))
 
@@ -220,6 +225,11 @@ class Stage:
     async def _no_messages(self) -> bool:
         return await self.cloud.waiting() == 0
 
+    def _arrived_until(self, call_id: str) -> int | None:
+        """When the last audio of a contact ended, by the fragments in all streams; `None` where it has none."""
+        fragments = (stored.fragment for stream in self.streams.matching() for stored in stream)
+        return max((one.end_ms for one in fragments if one.tags.get("ContactId") == call_id), default=None)
+
 
 class _Around(Surroundings):
     """What the stage stands in, with a feed that can be told to fail."""
@@ -256,7 +266,7 @@ class _Cloud:
     async def utterances(self, call_id: str) -> list[dict[str, Any]]:
         """Return a call's stored utterances in order."""
         items = [item for item in self._account.table if item["PK"]["S"] == call_partition(call_id)]
-        found = [from_attributes(item) for item in items if item["type"]["S"] == "live-utterance"]
+        found = [from_attributes(item) for item in items if item["SK"]["S"].startswith(utterance_range())]
         return sorted(found, key=lambda item: item["SK"])
 
     async def send(self, body: str) -> None:
@@ -332,10 +342,13 @@ class SimulatedStage(Stage):
         network: Network | None = None,
         end_limits: EndLimits | None = None,
         session_limits: SessionLimits | None = None,
+        speech: SpeechService | None = None,
         **settings: Any,
     ) -> AsyncIterator[Service]:
         """Run a streamer; at the end it is stopped as by a crash, unless it has ended."""
-        streamer = self.around.start(network=network, end_limits=end_limits, session_limits=session_limits, **settings)
+        streamer = self.around.start(
+            network=network, end_limits=end_limits, session_limits=session_limits, speech=speech, **settings
+        )
         self._running[streamer.service] = streamer.running
         ready = asyncio.create_task(streamer.service.ready.wait())
         await asyncio.wait((streamer.running, ready), return_when=asyncio.FIRST_COMPLETED)
@@ -345,6 +358,27 @@ class SimulatedStage(Stage):
         finally:
             streamer.running.cancel()
             await asyncio.wait({streamer.running})
+
+    async def until_messages(self, *, visible: int, hidden: int) -> None:
+        """Wait until the queue of announced calls has so many messages that are delivered, and that are hidden."""
+        queue = self.around.account.calls
+
+        async def reached() -> bool:
+            now = queue.clock()
+            shown = sum(message.visible_at <= now for message in queue.messages)
+            return (shown, len(queue.messages) - shown) == (visible, hidden)
+
+        await self.wait(reached)
+
+    async def until_failed(self) -> tuple[str, str]:
+        """Wait until a message is in the dead-letter queue, and return its body and error code."""
+
+        async def there() -> bool:
+            return bool(await self.cloud.failed())
+
+        await self.wait(there)
+        (failed,) = await self.cloud.failed()
+        return failed
 
     async def hand_over(self, service: Service) -> None:
         """Stop a streamer in order, and wait until it has ended."""

@@ -36,6 +36,7 @@ from tests.simulation.table import Table
 if TYPE_CHECKING:
     from streamer.calls.ending import EndLimits
     from streamer.deepgram.session import SessionLimits
+    from streamer.speech import SpeechService
 
 FEED_URL: Final = "https://feed.invalid/event"
 ECS_URL: Final = "http://ecs.invalid"
@@ -137,6 +138,7 @@ class Surroundings:
         network: Network | None = None,
         end_limits: EndLimits | None = None,
         session_limits: SessionLimits | None = None,
+        speech: SpeechService | None = None,
         **settings: Any,
     ) -> Streamer:
         """Start a streamer.
@@ -146,6 +148,7 @@ class Surroundings:
             network: Its way to everything.
             end_limits: Of the service.
             session_limits: Of the service.
+            speech: Of the service.
             settings: Of what it is told.
         """
         process = Process(f"streamer-{len(self.streamers) + 1}")
@@ -157,6 +160,7 @@ class Surroundings:
             http=_Http(self, network, process.name),  # type: ignore[arg-type]
             end_limits=end_limits,
             session_limits=session_limits,
+            speech=speech,
             metrics_stream=metrics,
             clock=lambda: self.epoch() + skew,
         )

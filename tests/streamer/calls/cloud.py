@@ -29,23 +29,55 @@ _numbers = count(1)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Cloud:
+class Table:
+    """A table, new for each test.
+
+    Attributes:
+        dynamodb: Client of the table.
+        table: Name of the table.
+    """
+
+    dynamodb: Any
+    table: str
+
+    async def live(self, call_id: str) -> dict[str, Any]:
+        """Return a call's item."""
+        key = to_attributes(live_call_key(call_id).primary())
+        response = await self.dynamodb.get_item(TableName=self.table, Key=key, ConsistentRead=True)
+        return from_attributes(response.get("Item", {}))
+
+    async def change(self, call_id: str, **values: Any) -> None:
+        """Set attributes of a call's item, as a Lambda function does."""
+        await self.dynamodb.update_item(
+            TableName=self.table,
+            Key=to_attributes(live_call_key(call_id).primary()),
+            UpdateExpression="SET " + ", ".join(f"#{name} = :{name}" for name in values),
+            ExpressionAttributeNames={f"#{name}": name for name in values},
+            ExpressionAttributeValues=to_attributes({f":{name}": value for name, value in values.items()}),
+        )
+
+    async def utterances(self, call_id: str) -> list[dict[str, Any]]:
+        """Return a call's stored utterances in order."""
+        response = await self.dynamodb.query(
+            TableName=self.table,
+            KeyConditionExpression="PK = :pk AND begins_with(SK, :sk)",
+            ExpressionAttributeValues=to_attributes({":pk": call_partition(call_id), ":sk": utterance_range()}),
+        )
+        return [from_attributes(item) for item in response["Items"]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cloud(Table):
     """A table, a queue, its dead-letter queue and a secret, new for each test.
 
     Attributes:
-        session: aiobotocore's session.
-        dynamodb: Client of the table.
         sqs: Client of the queues.
-        table: Name of the table.
         queue_url: The queue.
         failed_queue_url: Its dead-letter queue.
         secret_arn: The secret with Deepgram's key.
     """
 
-    session: Any
-    dynamodb: Any
     sqs: Any
-    table: str
     queue_url: str
     failed_queue_url: str
     secret_arn: str
@@ -73,31 +105,6 @@ class Cloud:
         }
         return StreamerEnvironment(**usual | values)
 
-    async def live(self, call_id: str) -> dict[str, Any]:
-        """Return a call's item."""
-        key = to_attributes(live_call_key(call_id).primary())
-        response = await self.dynamodb.get_item(TableName=self.table, Key=key, ConsistentRead=True)
-        return from_attributes(response.get("Item", {}))
-
-    async def change(self, call_id: str, **values: Any) -> None:
-        """Set attributes of a call's item, as a Lambda function does."""
-        await self.dynamodb.update_item(
-            TableName=self.table,
-            Key=to_attributes(live_call_key(call_id).primary()),
-            UpdateExpression="SET " + ", ".join(f"#{name} = :{name}" for name in values),
-            ExpressionAttributeNames={f"#{name}": name for name in values},
-            ExpressionAttributeValues=to_attributes({f":{name}": value for name, value in values.items()}),
-        )
-
-    async def utterances(self, call_id: str) -> list[dict[str, Any]]:
-        """Return a call's stored utterances in order."""
-        response = await self.dynamodb.query(
-            TableName=self.table,
-            KeyConditionExpression="PK = :pk AND begins_with(SK, :sk)",
-            ExpressionAttributeValues=to_attributes({":pk": call_partition(call_id), ":sk": utterance_range()}),
-        )
-        return [from_attributes(item) for item in response["Items"]]
-
     async def messages(self, queue_url: str) -> dict[str, int]:
         """Return how many messages of a queue are visible and how many are hidden."""
         names = {"visible": "ApproximateNumberOfMessages", "hidden": "ApproximateNumberOfMessagesNotVisible"}
@@ -112,25 +119,31 @@ def _session() -> Any:
 
 
 @asynccontextmanager
+async def new_table() -> AsyncIterator[Table]:
+    """Make a table; the environment must point at the emulator."""
+    name = f"transcripts-{next(_numbers)}"
+    async with _session().create_client("dynamodb", config=config()) as dynamodb:
+        await dynamodb.create_table(**table_definition(name))
+        yield Table(dynamodb=dynamodb, table=name)
+
+
+@asynccontextmanager
 async def new_cloud() -> AsyncIterator[Cloud]:
     """Make what a streamer works on; the environment must point at the emulator."""
     session = _session()
     number = next(_numbers)
-    table = f"transcripts-{number}"
     async with AsyncExitStack() as stack:
-        dynamodb = await stack.enter_async_context(session.create_client("dynamodb", config=config()))
+        table = await stack.enter_async_context(new_table())
         sqs = await stack.enter_async_context(session.create_client("sqs", config=config(read_timeout=30)))
-        await dynamodb.create_table(**table_definition(table))
         urls = [
             (await sqs.create_queue(QueueName=f"{name}-{number}"))["QueueUrl"] for name in ("calls", "failed-calls")
         ]
         secrets = await stack.enter_async_context(session.create_client("secretsmanager", config=config()))
         secret = await secrets.create_secret(Name=f"deepgram-{number}", SecretString=KEY)
         yield Cloud(
-            session=session,
-            dynamodb=dynamodb,
+            dynamodb=table.dynamodb,
             sqs=sqs,
-            table=table,
+            table=table.table,
             queue_url=urls[0],
             failed_queue_url=urls[1],
             secret_arn=secret["ARN"],

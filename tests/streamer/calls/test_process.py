@@ -12,10 +12,12 @@ from contextlib import asynccontextmanager
 from local.server_process import ROOT, free_port
 from streamer import health
 from tests.callscribe.environments.test_variables import STREAMER as ENVIRONMENT
+from tests.live.wall_stage import WallStage
 from tests.patience import PATIENCE_SECONDS
+from tests.streamer.calls.audio import contact, speech
 from tests.streamer.calls.cloud import KEY
-from tests.streamer.calls.stage import Stage, contact, speech
 
+WALL_CLOCK = True
 CALL = "call-7"
 
 
@@ -49,17 +51,18 @@ async def test_wrong_settings_end_it_at_once_and_say_why() -> None:
     assert "SLOTS: Expected `int`" in json.loads(line)["message"]
 
 
-async def test_sigterm_hands_over_and_nothing_said_is_in_the_log(stage: Stage) -> None:
-    stream = stage.stream()
-    stage.play(stream, contact(CALL, speech(0, 3), speech(500, 3), start_ms=stage.started_at_ms))
-    await stage.announce(stage.call(stream, CALL))
+async def test_sigterm_hands_over_and_nothing_said_is_in_the_log(wall_stage: WallStage) -> None:
+    stage, table = wall_stage, wall_stage.table
+    stage.put(contact(CALL, speech(0, 3), speech(500, 3), start_ms=stage.started_at_ms))
+    await stage.announce(CALL)
     port = free_port()
     settings = ENVIRONMENT | {
         "AWS_REGION": "us-east-1",
-        "TABLE_NAME": stage.cloud.table,
-        "CALLS_QUEUE_URL": stage.cloud.queue_url,
-        "FAILED_CALLS_QUEUE_URL": stage.cloud.failed_queue_url,
-        "DEEPGRAM_SECRET_ARN": stage.cloud.secret_arn,
+        "TABLE_NAME": table.table,
+        "CALLS_QUEUE_URL": table.queue_url,
+        "FAILED_CALLS_QUEUE_URL": table.failed_queue_url,
+        "DEEPGRAM_SECRET_ARN": table.secret_arn,
+        "AWS_ENDPOINT_URL_KINESIS_VIDEO": stage.streams_url,
         "DEEPGRAM_STREAM_URL": stage.deepgram_url,
         "EVENT_BUS_NAME": "default",
         "FLAGS": "eye-clinic-v1",
@@ -67,13 +70,13 @@ async def test_sigterm_hands_over_and_nothing_said_is_in_the_log(stage: Stage) -
         "HEALTH_PORT": str(port),
     }
     async with process(**settings) as running:
-        await stage.until_words(CALL, 2)
+        await stage.words(2, CALL)
         assert await asyncio.to_thread(health.check, port)
         running.send_signal(signal.SIGTERM)
         lines = await output(running)
     assert running.returncode == os.EX_OK
     assert (await stage.cloud.live(CALL))["status"] == "released"
-    assert await stage.cloud.messages(stage.cloud.queue_url) == {"visible": 1, "hidden": 0}
+    assert await table.messages(table.queue_url) == {"visible": 1, "hidden": 0}
     written = [json.loads(line) for line in lines]
     assert [line["message"] for line in written if "message" in line][-1] == "drained"
     assert [line["HandOvers"] for line in written if "HandOvers" in line] == [1]

@@ -7,6 +7,8 @@ from botocore.exceptions import ConnectTimeoutError
 from streamer.calls.queue import CallQueue, Message
 from tests.streamer.calls.cloud import Cloud
 
+WALL_CLOCK = True
+
 
 @pytest.fixture
 def queue(cloud: Cloud) -> CallQueue:

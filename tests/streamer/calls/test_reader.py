@@ -14,7 +14,7 @@ from streamer.calls.state import EndHints
 from streamer.kinesis_video import FromTime, FromToken, StreamNotFound, StreamRefused, StreamUnavailable, TokenRefused
 from streamer.media.call_media import CallMedia
 from streamer.media.stereo import StereoAudio
-from tests.streamer.calls.stage import contact, speech
+from tests.streamer.calls.audio import contact, speech
 
 CALL = "call-7"
 START_MS = 1_795_000_000_000

@@ -22,7 +22,7 @@ from streamer.media.call_media import CallMedia, ResumePoint, UnsupportedAudio
 from streamer.media.clock import ClockState
 from streamer.media.stereo import StereoAudio
 from tests.simulation.clock import simulate
-from tests.streamer.calls.stage import contact, speech
+from tests.streamer.calls.audio import contact, speech
 
 CALL, OTHER = "call-7", "call-8"
 START_MS = 1_795_000_000_000

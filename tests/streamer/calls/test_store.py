@@ -25,8 +25,9 @@ from streamer.calls.store import (
 )
 from streamer.deepgram.result_tracker import MAX_TEXT, MAX_WORDS
 from streamer.deepgram.session import MAX_COMMIT
-from tests.streamer.calls.cloud import Cloud
+from tests.streamer.calls.cloud import Table
 
+WALL_CLOCK = True
 START_MS = 1_795_000_000_000
 CALL = LiveCall(
     call_id="call-7",
@@ -54,11 +55,11 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def store_of(cloud: Cloud, clock: Clock) -> Callable[..., CallStore]:
+def store_of(table: Table, clock: Clock) -> Callable[..., CallStore]:
     def make(streamer: str = "one", *, dynamodb: Any = None, **options: Any) -> CallStore:
         return CallStore(
-            dynamodb=dynamodb or cloud.dynamodb,
-            table=cloud.table,
+            dynamodb=dynamodb or table.dynamodb,
+            table=table.table,
             streamer=streamer,
             lease=LEASE,
             clock=clock,
@@ -133,19 +134,19 @@ class Racing:
         return response
 
 
-async def race(store_of: Callable[..., CallStore], cloud: Cloud) -> list[object]:
+async def race(store_of: Callable[..., CallStore], table: Table) -> list[object]:
     """Have five streamers take the call at the same moment."""
     everybody = asyncio.Barrier(5)
-    stores = [store_of(f"streamer-{number}", dynamodb=Racing(cloud.dynamodb, everybody)) for number in range(5)]
+    stores = [store_of(f"streamer-{number}", dynamodb=Racing(table.dynamodb, everybody)) for number in range(5)]
     return await asyncio.gather(*(store.take(CALL, "message-1") for store in stores))
 
 
 class TestTaking:
-    async def test_a_call_that_nobody_has_is_taken(self, store: CallStore, cloud: Cloud, clock: Clock) -> None:
+    async def test_a_call_that_nobody_has_is_taken(self, store: CallStore, table: Table, clock: Clock) -> None:
         mine = await taken(store)
         told = EndHints(stream_arn=CALL.stream_arn, streaming=Streaming(starts_ms=(START_MS,), start_fragment="1"))
         assert (mine.lease.epoch, mine.state.checkpoint, mine.state.hints) == (1, Checkpoint(), told)
-        item = await cloud.live("call-7")
+        item = await table.live("call-7")
         assert item["lease_until"] == int(clock.now.timestamp()) + 30
         assert {name: item[name] for name in ("type", "status", "day", "handovers", "message_id", "GSI1PK")} == {
             "type": "live-call",
@@ -158,38 +159,38 @@ class TestTaking:
 
     @pytest.mark.parametrize("status", ["announced", "released", "failed", "completed"])
     async def test_a_call_stays_with_the_clinic_that_it_has(
-        self, store_of: Callable[..., CallStore], cloud: Cloud, status: str
+        self, store_of: Callable[..., CallStore], table: Table, status: str
     ) -> None:
         if status == "announced":
-            await cloud.change("call-7", clinic_id="harbour", clinic_source="queue")
+            await table.change("call-7", clinic_id="harbour", clinic_source="queue")
         else:
-            await cloud.change("call-7", clinic_source="queue")
+            await table.change("call-7", clinic_source="queue")
             mine = await taken(store_of("one"))
             await store_of("one").commit(mine.lease, [utterance(1)], replace(CHECKPOINT, next_seq=2))
-            await cloud.change("call-7", status=status, lease_until=0, ended_at_ms=START_MS + 1)
+            await table.change("call-7", status=status, lease_until=0, ended_at_ms=START_MS + 1)
         elsewhere = replace(CALL, clinic_id="lakeside", started_at_ms=START_MS + 60_000)
 
         theirs = await taken(store_of("two"), elsewhere, "message-2")
 
         assert (theirs.lease.clinic_id, theirs.state.clinic_id) == ("harbour", "harbour")
         await store_of("two").commit(theirs.lease, [utterance(2)], replace(CHECKPOINT, next_seq=3))
-        item = await cloud.live("call-7")
+        item = await table.live("call-7")
         assert (item["clinic_id"], item["clinic_source"]) == ("harbour", "queue")
         assert item["GSI1PK"].startswith("LIVE#harbour#")
-        assert {said["clinic_id"] for said in await cloud.utterances("call-7")} == {"harbour"}
+        assert {said["clinic_id"] for said in await table.utterances("call-7")} == {"harbour"}
 
     async def test_of_many_that_race_for_a_call_one_gets_it(
-        self, store_of: Callable[..., CallStore], cloud: Cloud
+        self, store_of: Callable[..., CallStore], table: Table
     ) -> None:
-        results = await race(store_of, cloud)
+        results = await race(store_of, table)
         assert sorted(type(result).__name__ for result in results) == 4 * ["NotYet"] + ["Taken"]
 
     async def test_of_many_that_race_for_an_expired_lease_one_gets_it(
-        self, store_of: Callable[..., CallStore], cloud: Cloud, clock: Clock
+        self, store_of: Callable[..., CallStore], table: Table, clock: Clock
     ) -> None:
         await taken(store_of("dead"))
         clock.pass_(31)
-        results = await race(store_of, cloud)
+        results = await race(store_of, table)
         assert [result.lease.epoch for result in results if isinstance(result, Taken)] == [2]
 
     async def test_a_second_announcement_of_a_running_call_is_not_needed(self, store: CallStore) -> None:
@@ -201,7 +202,7 @@ class TestTaking:
         assert await store.take(CALL, "message-1") == NotYet(lease_until=int(clock.now.timestamp()) + 30)
 
     async def test_the_next_streamer_goes_on_where_the_last_one_was(
-        self, store_of: Callable[..., CallStore], clock: Clock, cloud: Cloud
+        self, store_of: Callable[..., CallStore], clock: Clock, table: Table
     ) -> None:
         first = store_of("one")
         mine = await taken(first)
@@ -210,7 +211,7 @@ class TestTaking:
         theirs = await taken(store_of("two"))
         assert theirs.state.checkpoint == CHECKPOINT
         assert theirs.lease.epoch == 2
-        assert (await cloud.live("call-7"))["handovers"] == 1
+        assert (await table.live("call-7"))["handovers"] == 1
 
     async def test_a_released_call_is_taken_at_once(self, store_of: Callable[..., CallStore]) -> None:
         first = store_of("one")
@@ -229,11 +230,11 @@ class TestTaking:
         await first.release(mine.lease, before)
         assert (await taken(store_of("two"))).state.checkpoint == CHECKPOINT
 
-    async def test_a_failed_call_is_taken_again_when_it_is_redriven(self, store: CallStore, cloud: Cloud) -> None:
+    async def test_a_failed_call_is_taken_again_when_it_is_redriven(self, store: CallStore, table: Table) -> None:
         mine = await taken(store)
         await store.commit(mine.lease, [], CHECKPOINT)
         await store.fail(mine.lease, CHECKPOINT, SafeError("StreamNotFound", "there is no stream"))
-        item = await cloud.live("call-7")
+        item = await table.live("call-7")
         assert (item["status"], item["error_code"], item["error_message"]) == (
             "failed",
             "StreamNotFound",
@@ -241,10 +242,10 @@ class TestTaking:
         )
         again = await taken(store, message_id="message-9")
         assert again.state.checkpoint == CHECKPOINT
-        assert "error_code" not in await cloud.live("call-7")
+        assert "error_code" not in await table.live("call-7")
 
-    async def test_what_a_function_has_noted_stays(self, store: CallStore, cloud: Cloud) -> None:
-        await cloud.change(
+    async def test_what_a_function_has_noted_stays(self, store: CallStore, table: Table) -> None:
+        await table.change(
             "call-7",
             status="announced",
             day="2026-11-17",
@@ -268,7 +269,7 @@ class TestTaking:
             ),
         )
         assert mine.state.day == "2026-11-17"
-        assert (await cloud.live("call-7"))["announced_at"] == "2026-11-17T23:59:59+00:00"
+        assert (await table.live("call-7"))["announced_at"] == "2026-11-17T23:59:59+00:00"
 
 
 class TestCompletedCalls:
@@ -280,10 +281,10 @@ class TestCompletedCalls:
         await store.mark_announced(item)
         assert await store.take(CALL, "message-1") == Finished(to_announce=None)
 
-    async def test_what_proves_its_ends_is_kept_with_it(self, store: CallStore, cloud: Cloud) -> None:
+    async def test_what_proves_its_ends_is_kept_with_it(self, store: CallStore, table: Table) -> None:
         mine = await taken(store)
         await store.complete(mine.lease, CHECKPOINT, COMPLETION)
-        item = await cloud.live("call-7")
+        item = await table.live("call-7")
         coverage = LiveState.from_item(item).coverage
         assert (coverage.intervals, coverage.beginning, coverage.end) == (
             COMPLETION.intervals,
@@ -291,13 +292,13 @@ class TestCompletedCalls:
             COMPLETION.end,
         )
         await taken(store, replace(CALL, started_at_ms=COMPLETION.ended_at_ms + 1), "message-2")
-        assert (await cloud.live("call-7")).keys().isdisjoint({"intervals", "beginning", "end"})
+        assert (await table.live("call-7")).keys().isdisjoint({"intervals", "beginning", "end"})
 
-    async def test_every_start_of_its_streaming_is_kept(self, store: CallStore, cloud: Cloud) -> None:
+    async def test_every_start_of_its_streaming_is_kept(self, store: CallStore, table: Table) -> None:
         mine = await taken(store)
         for later_ms in (40_000, 20_000, 40_000, 60_000):
             assert await store.take(replace(CALL, started_at_ms=START_MS + later_ms), "message-2") == AlreadyRunning()
-        await cloud.change("call-7", stops_ms=frozenset({START_MS + 30_000, START_MS + 10_000}))
+        await table.change("call-7", stops_ms=frozenset({START_MS + 30_000, START_MS + 10_000}))
         streaming = (await store.hints("call-7")).streaming
         assert streaming.starts_ms == tuple(START_MS + later_ms for later_ms in (0, 40_000, 60_000))
         assert [(pause.start_ms - START_MS, pause.end_ms - START_MS) for pause in streaming.pauses] == [
@@ -305,14 +306,14 @@ class TestCompletedCalls:
         ]
         assert (await store.renew([mine.lease])).hints["call-7"].streaming == streaming
 
-    async def test_streaming_that_began_later_reopens_it(self, store: CallStore, cloud: Cloud) -> None:
+    async def test_streaming_that_began_later_reopens_it(self, store: CallStore, table: Table) -> None:
         mine = await taken(store)
         await store.complete(mine.lease, CHECKPOINT, COMPLETION)
         later = replace(CALL, started_at_ms=COMPLETION.ended_at_ms + 1)
         again = await taken(store, later, "message-2")
         assert again.state.checkpoint == CHECKPOINT
         assert again.state.began_at_ms == later.started_at_ms
-        item = await cloud.live("call-7")
+        item = await table.live("call-7")
         assert "complete" not in item
         assert item["started_at_ms"] == START_MS
 
@@ -343,24 +344,24 @@ class TestCompletedCalls:
         assert await store.take(replace(CALL, started_at_ms=START_MS + 30_000), "message-2") == AlreadyRunning()
         await store.complete(mine.lease, CHECKPOINT, COMPLETION)
 
-    async def test_a_stop_before_streaming_began_again_is_no_hint(self, store: CallStore, cloud: Cloud) -> None:
+    async def test_a_stop_before_streaming_began_again_is_no_hint(self, store: CallStore, table: Table) -> None:
         mine = await taken(store)
-        await cloud.change("call-7", stop_fragment="9", stopped_at_ms=START_MS + 20_000)
+        await table.change("call-7", stop_fragment="9", stopped_at_ms=START_MS + 20_000)
         assert (await store.hints("call-7")).stop_fragment == "9"
         await store.take(replace(CALL, started_at_ms=START_MS + 30_000), "message-2")
         assert (await store.renew([mine.lease])).hints["call-7"].stop_fragment is None
 
     async def test_nor_where_the_announcement_of_the_second_start_comes_first(
-        self, store: CallStore, cloud: Cloud
+        self, store: CallStore, table: Table
     ) -> None:
-        await cloud.change("call-7", started_at_ms=START_MS, stop_fragment="9", stopped_at_ms=START_MS + 20_000)
+        await table.change("call-7", started_at_ms=START_MS, stop_fragment="9", stopped_at_ms=START_MS + 20_000)
         mine = await taken(store, replace(CALL, started_at_ms=START_MS + 30_000))
         assert (mine.state.hints.stop_fragment, mine.state.hints.resumed_at_ms) == (None, START_MS + 30_000)
 
 
 class TestFence:
     async def test_a_result_that_fills_its_bounds_can_be_stored_fifty_times_at_once(
-        self, store: CallStore, cloud: Cloud
+        self, store: CallStore, table: Table
     ) -> None:
         """Whatever Deepgram says: of how long a piece is, how sure it is, and in which characters."""
         mine = await taken(store)
@@ -370,15 +371,15 @@ class TestFence:
         ]
         await store.commit(mine.lease, longest, CHECKPOINT)
         assert await store.utterances("call-7", after=0, before=MAX_COMMIT + 1) == longest
-        items = await cloud.utterances("call-7")
+        items = await table.utterances("call-7")
         sizes = [len(json.dumps(item, default=str, ensure_ascii=False).encode()) for item in items]
         assert max(sizes) < 100_000  # of 400 kB
         assert sum(sizes) < 2_000_000  # of 4 MB
 
-    async def test_words_and_position_are_stored_together(self, store: CallStore, cloud: Cloud) -> None:
+    async def test_words_and_position_are_stored_together(self, store: CallStore, table: Table) -> None:
         mine = await taken(store)
         await store.commit(mine.lease, [utterance(1), utterance(2)], CHECKPOINT)
-        assert [item["text"] for item in await cloud.utterances("call-7")] == ["word 1", "word 2"]
+        assert [item["text"] for item in await table.utterances("call-7")] == ["word 1", "word 2"]
         assert await store.utterances("call-7", after=0, before=3) == [utterance(1), utterance(2)]
         assert await store.utterances("call-7", after=1, before=3) == [utterance(2)]
         assert await store.utterances("call-7", after=0, before=2) == [utterance(1)]
@@ -397,19 +398,19 @@ class TestFence:
         self,
         store_of: Callable[..., CallStore],
         clock: Clock,
-        cloud: Cloud,
+        table: Table,
         write: Callable[[CallStore, Lease], Awaitable[None]],
     ) -> None:
         late = store_of("late")
         mine = await taken(late)
         clock.pass_(31)
         await taken(store_of("next"))
-        before = await cloud.live("call-7")
+        before = await table.live("call-7")
         with pytest.raises(LeaseLost):
             await write(late, mine.lease)
         assert (await late.renew([mine.lease])).lost == {"call-7"}
-        assert await cloud.live("call-7") == before
-        assert await cloud.utterances("call-7") == []
+        assert await table.live("call-7") == before
+        assert await table.utterances("call-7") == []
 
     async def test_a_lease_that_has_run_out_is_still_ours_until_somebody_takes_it(
         self, store: CallStore, clock: Clock
@@ -418,11 +419,11 @@ class TestFence:
         clock.pass_(1000)
         await store.commit(mine.lease, [utterance(1)], CHECKPOINT)
 
-    async def test_renewing_prolongs_the_lease(self, store: CallStore, clock: Clock, cloud: Cloud) -> None:
+    async def test_renewing_prolongs_the_lease(self, store: CallStore, clock: Clock, table: Table) -> None:
         mine = await taken(store)
         clock.pass_(10)
         assert not (await store.renew([mine.lease])).lost
-        assert (await cloud.live("call-7"))["lease_until"] == int(clock.now.timestamp()) + 30
+        assert (await table.live("call-7"))["lease_until"] == int(clock.now.timestamp()) + 30
 
     async def test_a_released_lease_is_not_renewed(self, store: CallStore) -> None:
         mine = await taken(store)
@@ -431,14 +432,14 @@ class TestFence:
 
 
 async def test_with_a_retention_everything_expires(
-    store_of: Callable[..., CallStore], cloud: Cloud, clock: Clock
+    store_of: Callable[..., CallStore], table: Table, clock: Clock
 ) -> None:
     store = store_of(retention=timedelta(days=30))
     mine = await taken(store)
     await store.commit(mine.lease, [utterance(1)], CHECKPOINT)
     expected = int((clock.now + timedelta(days=30)).timestamp())
-    (stored,) = await cloud.utterances("call-7")
-    assert (stored["expires_at"], (await cloud.live("call-7"))["expires_at"]) == (expected, expected)
+    (stored,) = await table.utterances("call-7")
+    assert (stored["expires_at"], (await table.live("call-7"))["expires_at"]) == (expected, expected)
 
 
 class Unreliable:
@@ -487,17 +488,17 @@ class TestOutages:
         ],
     )
     async def test_a_passing_failure_only_delays(
-        self, store_of: Callable[..., CallStore], cloud: Cloud, failure: Exception
+        self, store_of: Callable[..., CallStore], table: Table, failure: Exception
     ) -> None:
-        store = store_of(dynamodb=Unreliable(cloud.dynamodb, before=[failure], after=[]))
+        store = store_of(dynamodb=Unreliable(table.dynamodb, before=[failure], after=[]))
         mine = await taken(store)
         await store.commit(mine.lease, [utterance(1)], CHECKPOINT)
-        assert len(await cloud.utterances("call-7")) == 1
+        assert len(await table.utterances("call-7")) == 1
 
     async def test_writes_whose_answers_got_lost_have_happened_once(
-        self, store_of: Callable[..., CallStore], cloud: Cloud
+        self, store_of: Callable[..., CallStore], table: Table
     ) -> None:
-        store = store_of(dynamodb=Unreliable(cloud.dynamodb, before=[], after=[]))
+        store = store_of(dynamodb=Unreliable(table.dynamodb, before=[], after=[]))
         dynamodb = store._dynamodb
         dynamodb._after = [LOST_ANSWER]
         mine = await taken(store)
@@ -506,17 +507,17 @@ class TestOutages:
         await store.commit(mine.lease, [utterance(1)], CHECKPOINT)
         dynamodb._after = [LOST_ANSWER]
         await store.complete(mine.lease, CHECKPOINT, COMPLETION)
-        assert len(await cloud.utterances("call-7")) == 1
+        assert len(await table.utterances("call-7")) == 1
 
-    async def test_an_outage_is_borne_for_so_long_only(self, store_of: Callable[..., CallStore], cloud: Cloud) -> None:
+    async def test_an_outage_is_borne_for_so_long_only(self, store_of: Callable[..., CallStore], table: Table) -> None:
         failures: list[Exception] = [_error("ThrottlingException") for _ in range(100)]
-        store = store_of(dynamodb=Unreliable(cloud.dynamodb, before=failures, after=[]), persist_seconds=0)
+        store = store_of(dynamodb=Unreliable(table.dynamodb, before=failures, after=[]), persist_seconds=0)
         with pytest.raises(ClientError, match="ThrottlingException"):
             await store.take(CALL, "message-1")
 
-    async def test_what_does_not_pass_is_not_repeated(self, store_of: Callable[..., CallStore], cloud: Cloud) -> None:
+    async def test_what_does_not_pass_is_not_repeated(self, store_of: Callable[..., CallStore], table: Table) -> None:
         failures: list[Exception] = [_error("AccessDeniedException"), _error("AccessDeniedException")]
-        store = store_of(dynamodb=Unreliable(cloud.dynamodb, before=failures, after=[]))
+        store = store_of(dynamodb=Unreliable(table.dynamodb, before=failures, after=[]))
         with pytest.raises(ClientError, match="AccessDeniedException"):
             await store.take(CALL, "message-1")
         assert len(failures) == 1
