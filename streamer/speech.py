@@ -133,8 +133,12 @@ class SpeechSession(Protocol):
             Exception: What ended `run`.
         """
 
-    async def finish(self) -> None:
+    async def finish(self, *, cut: bool = False) -> None:
         """Return when everything sent has its final words, and they are stored; no audio may follow.
+
+        Args:
+            cut: Whether the audio breaks off though the call goes on. A word that is cut in two there is left to
+                whoever reads on: no watermark moves beyond its beginning.
 
         Raises:
             Exception: What ended `run`.

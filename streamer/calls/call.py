@@ -299,8 +299,8 @@ class CallRun:
             try:
                 reason = await reader.read()
             except (SafeError, UnsupportedAudio):
-                # What was heard until then is to be stored before the call fails.
-                await session.finish()
+                # What was heard until then is to be stored before the call fails. Whoever repeats it reads on there.
+                await session.finish(cut=True)
                 raise
             _log.info("the call is over", extra={"end_reason": reason})
             await session.finish()

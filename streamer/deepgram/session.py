@@ -17,7 +17,7 @@ import logging
 import random
 import time
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final, Protocol
 
 from callscribe.deepgram.errors import AUDIO_REFUSED, ERROR_PREFIX, RATE_LIMITED
@@ -51,6 +51,7 @@ _REPLAYED_SHARE: Final = 0.25
 _SHORTEST_REPLAY: Final = 5.0
 _MAX_STRETCH: Final = 8.0
 _MAX_REJECTIONS: Final = 3
+_HALF_A_WORD: Final = SAMPLE_RATE // 2
 
 _logger = logging.getLogger(__name__)
 
@@ -126,7 +127,9 @@ class DeepgramSession:
         self._results: list[tuple[FinalResult, Gap | None]] = []
         self._news, self._results_news, self._room = asyncio.Event(), asyncio.Event(), asyncio.Event()
         self._over = asyncio.Event()
-        self._finished = self._heard_all = self._abandoned = False
+        self._finished = self._heard_all = self._abandoned = self._cut = False
+        # Of each channel whose audio breaks off: where its words before that end.
+        self._whole_until: dict[int, int] = {}
         self._failure: BaseException | None = None
         self._transcribing: asyncio.Task[None] | None = None
         self._committing: asyncio.Task[None] | None = None
@@ -169,15 +172,19 @@ class DeepgramSession:
         self._buffer.append(audio)
         self._news.set()
 
-    async def finish(self) -> None:
+    async def finish(self, *, cut: bool = False) -> None:
         """Return when everything sent has its final words, and they are stored; no audio may follow.
 
         It ends in any case: each connection that gets no further counts towards the limit of an outage.
 
+        Args:
+            cut: whether the audio breaks off though the call goes on. What ends within half a second of there may be
+                half a word: it is left out, and the watermark stays before it.
+
         Raises:
             Exception: what ended `run`.
         """
-        self._finished = True
+        self._finished, self._cut = True, cut
         self._news.set()
         await self._over.wait()
         if self._failure is not None:
@@ -358,9 +365,15 @@ class DeepgramSession:
         The queue needs no bound of its own: each result moves a watermark on within the audio of the buffer, and that
         is let go of only once the result is stored.
         """
+        heard_before = self._heard[final.channel]
+        self._heard[final.channel] = max(heard_before, final.end)
+        if self._cut:
+            whole = self._before_cut(final)
+            if whole is None:
+                return
+            final = whole
         if self._redactor is not None and final.text:
-            final = self._redactor.final(final, late=final.start < self._heard[final.channel])
-        self._heard[final.channel] = max(self._heard[final.channel], final.end)
+            final = self._redactor.final(final, late=final.start < heard_before)
         if gap is not None and not final.text:
             self._vain.add(final.channel)
         elif heard:
@@ -369,6 +382,30 @@ class DeepgramSession:
             self._trouble_since, self._rejections = None, 0
         self._results.append((final, gap))
         self._results_news.set()
+
+    def _before_cut(self, final: FinalResult) -> FinalResult | None:
+        """Return a result without what may be half a word where the audio breaks off; `None` if nothing is left."""
+        whole_until = self._whole_until.get(final.channel)
+        if whole_until is not None:
+            return final if final.end <= whole_until else None
+        cut_at = self._buffer.end - _HALF_A_WORD
+        if final.end <= cut_at:
+            return final
+        words = tuple(word for word in final.words or () if word.end * SAMPLE_RATE <= cut_at)
+        # A millisecond less: the times of words are rounded to one, and the next one may begin there.
+        end = max(final.start, int((words[-1].end - 0.001) * SAMPLE_RATE)) if words else final.start
+        self._whole_until[final.channel] = end
+        if not words:
+            return None
+        return replace(
+            final,
+            end=end,
+            text=" ".join(word.text for word in words),
+            words_end=words[-1].end,
+            word_count=len(words),
+            speech_final=False,
+            words=words,
+        )
 
     async def _commit_results(self) -> None:
         while True:

@@ -181,8 +181,9 @@ class FramesSession:
         for channel, stream in enumerate(self._channels):
             await self._take(channel, await stream.feed(self._unheard(channel, audio)))
 
-    async def finish(self) -> None:
-        await self._finish_section()
+    async def finish(self, *, cut: bool = False) -> None:
+        if not cut:
+            await self._finish_section()
         self._over.set()
 
     async def abandon(self) -> None:

@@ -29,8 +29,6 @@ _WORD_SECONDS: Final = 12.0
 _MOST_SPOILED: Final = 2
 _MOST_AHEAD: Final = 4.5
 """Seconds of audio beyond the pace that Deepgram takes: what a `Pacer` lets out at once, and a message."""
-# Where a call failed, the word that was being said is cut in two: what was heard until then is stored.
-_CUT_WORDS: Final = 2
 _FOR_GOOD: Final = ("AccessDeniedException", "KMS_KEY_DISABLED")
 
 
@@ -212,8 +210,6 @@ def _words(world: World, call: Call, live: dict[str, Any], utterances: list[dict
         yield Violation("words are stored twice", f"{call.call_id}: {_ranges(twice)}")
     if live["status"] == "completed":
         missing = [word for word in call.words if word.number not in stored and not _is_at_an_edge(call, word)]
-        if world.has_failed(call.call_id) and len(missing) <= _CUT_WORDS:
-            missing = []
         yield from _missing(call, live, missing)
 
 

@@ -73,6 +73,49 @@ CASES = {
         faults=(Fault(at=10.84, kind="drain"),),
         troubles=(Trouble(service="sqs", kind="unanswered", since=3.94, until=63.94, share=0.5, seconds=14.0),),
     ),
+    "a call fails in the middle of a word, and is repeated": History(
+        seed=530,
+        calls=(
+            Call(
+                index=0,
+                clinic="harbour",
+                other_clinic="harbour",
+                begins=1.0,
+                pieces=(Piece(turns=(((100, 160),), ((106, 160), (67, 4))), stream="one", told=(0.387,)),),
+                upload=0.5,
+            ),
+        ),
+        skews=(0.0,),
+        slots=20,
+        lease=30.0,
+        faults=(
+            Fault(
+                at=0.6,
+                kind="stream",
+                order={"action": "error", "code": "KMS_KEY_DISABLED", "id": "4501", "after": 1},
+            ),
+        ),
+    ),
+    "the table does not answer while a short call arrives and is over": History(
+        seed=739948044,
+        calls=(
+            Call(
+                index=0,
+                clinic="lakeside",
+                other_clinic="lakeside",
+                begins=1.0,
+                pieces=(Piece(turns=(((19, 80), (115, 4)), ((75, 9), (84, 4), (17, 9))), stream="one", told=(0.7,)),),
+                hung_up=(1.438,),
+                ends_late_ms=500,
+                upload=2.0,
+                shape={"blocks_per_fragment": 40},
+            ),
+        ),
+        skews=(0.0,),
+        slots=1,
+        lease=30.0,
+        troubles=(Trouble(service="dynamodb", kind="failing", since=3.0, until=35.19),),
+    ),
 }
 
 

@@ -89,11 +89,6 @@ class World(Surroundings):
             self._start_streamer(0.0)
         await self._quiet()
 
-    def has_failed(self, call_id: str) -> bool:
-        """Whether a call has failed before, be it repeated by the operator or by another announcement."""
-        waiting = (json.loads(message.body)["call_id"] for message in self.account.failed.messages)
-        return call_id in self.failed_once or call_id in waiting
-
     async def redrive(self) -> None:
         """Repeat every call that failed, as the operator does when the causes are gone."""
         for message in list(self.account.failed.messages):

@@ -6,7 +6,7 @@ import logging
 from collections.abc import Callable
 from contextlib import suppress
 from functools import cache
-from itertools import pairwise
+from itertools import islice, pairwise
 
 import pytest
 from hypothesis import given, settings
@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from callscribe.live.call import Gap, GapReason
 from callscribe.redaction import NUMBER, Redaction
+from local.speech.engines.frames import FRAME_SAMPLES
 from streamer.deepgram.conversation import Patience
 from streamer.deepgram.failures import DeepgramRefused, DeepgramUnavailable
 from streamer.deepgram.session import MAX_COMMIT, DeepgramSession, SessionLimits
@@ -31,6 +32,7 @@ from tests.streamer.deepgram.calls import (
     everybody,
     nobody,
     play,
+    speaks,
     the_agent_alone,
     transcribe,
 )
@@ -588,6 +590,34 @@ def test_a_call_that_is_handed_over_goes_on_elsewhere_word_for_word() -> None:
         outcome = Outcome(server, sink, successor, 0.0)
         assert_whole(outcome, CALL)
         assert words_of(outcome) == words_of_undisturbed()
+
+    simulate(run())
+
+
+@pytest.mark.parametrize("spoken", [speaks, everybody, the_agent_alone, nobody])
+@pytest.mark.parametrize("at", [100, 70_000, 81_001, 93_333])
+def test_a_word_that_is_cut_in_two_where_the_audio_breaks_off_is_heard_whole_later(
+    spoken: Callable[[int, int], bool], at: int
+) -> None:
+    call = Call(20, spoken)
+
+    async def run() -> None:
+        server, sink = FakeDeepgram(), ListSink()
+        async with server.running():
+            watermarks = (0, 0)
+            for audio, cut in ((call.audio(piece=at), True), (None, False)):
+                session = DeepgramSession(url=server.url, key=Keys(), sink=sink, watermarks=watermarks)
+                running = asyncio.create_task(session.run())
+                await play(session, islice(audio, 1) if audio else call.audio(start=min(watermarks)))
+                await session.finish(cut=cut)
+                await running
+                watermarks = session.watermarks
+                for channel in (0, 1) if cut else ():
+                    certain = [frame for frame in call.frames(channel) if (frame + 1) * FRAME_SAMPLES <= at - 4_000]
+                    assert sink.words(channel) == certain
+        for channel in (0, 1):
+            assert sink.words(channel) == call.frames(channel)
+        assert watermarks == (call.end, call.end)
 
     simulate(run())
 
