@@ -14,6 +14,8 @@ from local.access.signatures import signed
 from local.calls import Call, connect_key, put_recording
 from local.emulator.gateway import EVENTS_PATH
 from operations.environment import Environment
+from operations.verification import flow_events
+from operations.verification.flow_events import CONTACT_EVENT_TYPES
 
 RECORDING_PREFIX = "connect/{clinic_id}"
 """Where the instance stores a clinic's recordings, see ``stacks/local_clinics`` and ``stacks/clinics``."""
@@ -22,8 +24,6 @@ CALLER_NUMBER = "+15550107788"
 
 _INSTANCE = "lakeside"
 _INSTANCE_ARN = "arn:aws:connect:us-east-1:000000000000:instance/c8c0e68d-2200-4265-82c0-5a2f0c6d7e11"
-# EventBridge names the events of Amazon Connect by either, see the Administrator Guide, "Contact events".
-EVENT_TYPES = ("Amazon Connect Contact Event", "Connect Customer Contact Event")
 _TIMEOUT_SECONDS = 30
 _POLL_SECONDS = 0.2
 
@@ -64,26 +64,16 @@ class PhoneCall:
         Raises:
             ConnectFailed: The function failed.
         """
-        audio = {
-            "StreamARN": self._stream_arn,
-            "StartFragmentNumber": self._start_fragment,
-            "StartTimestamp": str(self._start_ms),
-        }
-        contact = {
-            "Attributes": {},
-            "Channel": "VOICE",
-            "ContactId": self.contact_id,
-            "CustomerEndpoint": {"Address": CALLER_NUMBER, "Type": "TELEPHONE_NUMBER"},
-            "InitialContactId": self.contact_id,
-            "InitiationMethod": "INBOUND",
-            "InstanceARN": _INSTANCE_ARN,
-            "MediaStreams": {"Customer": {"Audio": audio}},
-            "PreviousContactId": self.contact_id,
-            "Queue": None,
-            "SystemEndpoint": {"Address": "+15550100000", "Type": "TELEPHONE_NUMBER"},
-        }
-        details = {"ContactData": contact, "Parameters": {"clinic_id": clinic_id or self.clinic_id}}
-        return self._instance.run_flow({"Name": "ContactFlowEvent", "Details": details})
+        event = flow_events.announcement(
+            self.contact_id,
+            clinic_id=clinic_id or self.clinic_id,
+            instance_arn=_INSTANCE_ARN,
+            caller=CALLER_NUMBER,
+            stream_arn=self._stream_arn,
+            start_ms=self._start_ms,
+            start_fragment=self._start_fragment,
+        )
+        return self._instance.run_flow(event)
 
     @property
     def seconds(self) -> float:
@@ -111,23 +101,18 @@ class PhoneCall:
                 raise ConnectFailed(f"call {self.contact_id} went on for more than {seconds:g} s")
             time.sleep(_POLL_SECONDS)
 
-    def disconnect(self, *, event_type: str = EVENT_TYPES[0]) -> None:
+    def disconnect(self, *, event_type: str = CONTACT_EVENT_TYPES[0]) -> None:
         """Send the contact event that ends a call: it was over when its audio was, and an agent was there at once."""
         over = self.started_at + timedelta(seconds=self.seconds)
         self._instance.send(
             event_type,
-            {
-                "eventType": "DISCONNECTED",
-                "contactId": self.contact_id,
-                "channel": "VOICE",
-                "instanceArn": _INSTANCE_ARN,
-                "initiationMethod": "INBOUND",
-                "initiationTimestamp": _timestamp(self.started_at),
-                "disconnectTimestamp": _timestamp(over),
-                "agentInfo": {"connectedToAgentTimestamp": _timestamp(self.started_at)},
-                "disconnectReason": "CUSTOMER_DISCONNECT",
-                "customerEndpoint": {"address": CALLER_NUMBER, "type": "TELEPHONE_NUMBER"},
-            },
+            flow_events.disconnection(
+                self.contact_id,
+                instance_arn=_INSTANCE_ARN,
+                caller=CALLER_NUMBER,
+                started_at=self.started_at,
+                ended_at=over,
+            ),
         )
 
     def deliver_recording(self, *, among: str | None = None) -> Call:
@@ -213,10 +198,6 @@ class Instance:
             raise ConnectFailed("there is no access key of the local environment")
         data = None if body is None else json.dumps(body).encode()
         return _answer(signed(method, url, data, credentials))
-
-
-def _timestamp(moment: datetime) -> str:
-    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def _answer(request: urllib.request.Request) -> Any:

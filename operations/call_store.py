@@ -29,7 +29,8 @@ FAILED_ADMISSION = "failed-admission"
 """Type of the item of an admission that failed; there may be no claim."""
 FAILED_STATUSES = ("failed", "rejected")
 """Statuses of a claim whose recording is not transcribed until somebody repeats it."""
-_IN_PROGRESS = ("claimed", "transcribed", "stored")
+IN_PROGRESS = ("claimed", "transcribed", "stored")
+"""Statuses of a claim whose execution is not over."""
 # A day of speech is less: one hour of two channels is about 4 MB.
 _LARGEST_DOCUMENT = 128 * 1024 * 1024
 
@@ -103,7 +104,7 @@ class CallStore:
     def unfinished(self) -> Iterator[dict[str, Any]]:
         """What failed or was rejected, and the claims in progress, in no order. Reads the whole table."""
         condition = Attr("type").is_in(["claim", FAILED_ADMISSION]) & Attr("status").is_in(
-            [*FAILED_STATUSES, *_IN_PROGRESS]
+            [*FAILED_STATUSES, *IN_PROGRESS]
         )
 
         def page(**start: Any) -> Mapping[str, Any]:

@@ -51,6 +51,8 @@ COMMANDS: Final[Mapping[str, Command]] = {
     "watch": Command(".watch", "follow live calls on a terminal"),
     "redrive": Command(".redrive", "repeat failed calls"),
     "doctor": Command(".doctor", "check a deployment and say what to do"),
+    "verify": Command(".verify", "verify a deployment with a recorded and a live call"),
+    "erase": Command(".erase", "erase everything of a call"),
     "rebuild": Command(".rebuild", "write documents of older versions anew"),
     "analyse": Command(".analyse", "have stored calls read by the analyst"),
     "backfill": Command(".backfill", "list calls that were stored before there was a list"),

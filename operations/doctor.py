@@ -18,7 +18,7 @@ from rich.text import Text
 
 from . import environment
 from .checks import capacity, clinics, connect_instance, deepgram, failures, streamers
-from .checks.findings import Check, Examined, Finding, State, examine
+from .checks.findings import STATE_STYLES, Check, Examined, Finding, State, examine
 from .rendering import table_of
 from .terminal import output, reports_errors
 
@@ -39,13 +39,6 @@ CHECKS: Final[Mapping[str, Check]] = {
 }
 """What is looked at, in this order."""
 
-_STYLES: Final = {
-    State.OK: "green",
-    State.WARNING: "yellow",
-    State.FAILED: "bold red",
-    State.UNKNOWN: "yellow",
-    State.SKIPPED: "dim",
-}
 _MOST_CALLS: Final = 100_000
 
 
@@ -59,7 +52,10 @@ def _show(console: Console, findings: Mapping[str, Sequence[Finding]]) -> None:
     for name, found in findings.items():
         for finding in found:
             table.add_row(
-                Text(name), Text(finding.state, style=_STYLES[finding.state]), Text(finding.what), Text(finding.remedy)
+                Text(name),
+                Text(finding.state, style=STATE_STYLES[finding.state]),
+                Text(finding.what),
+                Text(finding.remedy),
             )
     console.print(table)
     states = [finding.state for found in findings.values() for finding in found]

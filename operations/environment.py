@@ -15,6 +15,7 @@ import boto3
 import botocore.session
 from botocore.config import Config
 from botocore.configloader import raw_config_parse
+from botocore.credentials import ReadOnlyCredentials
 from botocore.exceptions import BotoCoreError, ClientError
 
 from callscribe.serialization import InvalidData, decode_json
@@ -108,6 +109,17 @@ class Environment:
         """
         config = _CONFIG if read_timeout_seconds is None else _CONFIG.merge(Config(read_timeout=read_timeout_seconds))
         return self.session.client(service, endpoint_url=self.endpoint_url, config=config)  # type: ignore[call-overload]
+
+    def credentials(self) -> ReadOnlyCredentials:
+        """The session's credentials as they are now, to sign what no client of boto3's sends.
+
+        Raises:
+            UnusableEnvironment: There are none.
+        """
+        credentials = self.session.get_credentials()
+        if credentials is None:
+            raise UnusableEnvironment("there are no AWS credentials to sign with")
+        return credentials.get_frozen_credentials()
 
     def sqs(self) -> SQSClient:
         """A client for the queues."""

@@ -1,28 +1,21 @@
-"""Erase a call: ``python -m operations.erase --environment Dev --call ID``.
+"""Erase a call: ``callscribe erase --environment Dev --call ID``.
 
 Everything of it goes: recordings, transcripts, replies, and its items, each in every version. It says what it is
 about to erase and asks; ``--yes`` does not ask.
 
 Recordings go first, because one that is deleted cannot be announced again meanwhile, and claims last, because without
 them the same recording put again is transcribed, and paid for, again.
-
-Exit status: 0 when something was erased, 1 when there is nothing of such a call, 2 when the environment or the
-arguments are wrong, 3 when nothing was erased because the question was not answered with yes.
 """
 
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from boto3.dynamodb.conditions import Key
-from botocore.exceptions import BotoCoreError, ClientError
-from rich.console import Console
-from rich.text import Text
 
 from callscribe.contract.object_keys import REPLIES, TRANSCRIPTS, clinic_transcripts
 from callscribe.contract.table_keys import (
@@ -33,15 +26,15 @@ from callscribe.contract.table_keys import (
     failed_admission_key,
 )
 from callscribe.recordings.keys import NotACall, UnknownExtension, UnknownLayout, parse_key
-from operations import environment
-from operations.call_store import FAILED_ADMISSION, CallStore, items_of
-from operations.environment import Environment, UnusableEnvironment
+from . import environment
+from .call_store import FAILED_ADMISSION, CallStore, items_of
+from .environment import Environment
+from .exit_status import ExitStatus
+from .terminal import output, reports_errors
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.service_resource import Table
     from mypy_boto3_s3.client import S3Client
-
-_NOT_CONFIRMED = 3
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -131,31 +124,25 @@ def _is_of(key: str, call_id: str) -> bool:
         return False
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command line; the module says what the exit status means."""
-    parser = argparse.ArgumentParser(prog="operations.erase", description="Erase everything of a call.")
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the command's arguments."""
     environment.add_arguments(parser)
     parser.add_argument("--call", required=True, metavar="ID", help="the call")
     parser.add_argument("--yes", action="store_true", help="do not ask")
-    arguments = parser.parse_args(argv)
-    console, errors = Console(highlight=False), Console(stderr=True, highlight=False)
-    try:
-        target = environment.connect(arguments)
-        traces = find_traces(target, arguments.call)
-        if not traces:
-            console.print("There is nothing of such a call.")
-            return 1
-        what = f"{len(traces.objects)} versions of objects and {len(traces.items)} items of call {arguments.call}"
-        if not arguments.yes and console.input(f"Erase {what} for good? [yes/no] ") != "yes":
-            console.print("Nothing was erased.")
-            return _NOT_CONFIRMED
-        erase(target, traces)
-    except (UnusableEnvironment, ClientError, BotoCoreError) as error:
-        errors.print(Text(str(error)))
-        return 2
+
+
+@reports_errors
+def run(arguments: argparse.Namespace) -> int:
+    """Run the command."""
+    target, console = environment.connect(arguments), output()
+    traces = find_traces(target, arguments.call)
+    if not traces:
+        console.print("There is nothing of such a call.")
+        return ExitStatus.NOT_FOUND
+    what = f"{len(traces.objects)} versions of objects and {len(traces.items)} items of call {arguments.call}"
+    if not arguments.yes and console.input(f"Erase {what} for good? [yes/no] ", markup=False) != "yes":
+        console.print("Nothing was erased.")
+        return ExitStatus.INCOMPLETE
+    erase(target, traces)
     console.print(f"Erased: {what}.")
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+    return ExitStatus.DONE

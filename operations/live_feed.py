@@ -25,7 +25,7 @@ from websockets.typing import Subprotocol
 
 from callscribe.serialization import InvalidData, decode_json, encode_json
 
-from .environment import Environment, UnusableEnvironment
+from .environment import Environment
 
 _PROTOCOL = Subprotocol("aws-appsync-event-ws")
 _OPEN_SECONDS = 10.0
@@ -146,13 +146,10 @@ class _Signer:
     """Signs in with the credentials of the environment's session, which may change while a listener runs."""
 
     def __init__(self, target: Environment, url: str) -> None:
-        self._session = target.session
+        self._target = target
         self._url = url
 
     def __call__(self, channel: str | None) -> dict[str, str]:
-        credentials = self._session.get_credentials()
-        if credentials is None:
-            raise UnusableEnvironment("there are no AWS credentials to sign in to the live feed with")
         body = encode_json({} if channel is None else {"channel": channel})
         headers = {
             "accept": "application/json, text/javascript",
@@ -161,5 +158,5 @@ class _Signer:
             "host": urlsplit(self._url).netloc,
         }
         request = AWSRequest("POST", self._url, data=body, headers=headers)
-        SigV4Auth(credentials.get_frozen_credentials(), "appsync", self._session.region_name).add_auth(request)
+        SigV4Auth(self._target.credentials(), "appsync", self._target.session.region_name).add_auth(request)
         return dict(request.headers)

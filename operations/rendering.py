@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Any
 
 from rich.box import SIMPLE_HEAD
@@ -314,15 +315,21 @@ def _share(value: Any) -> str:
     return "unknown" if value is None else f"{value:.2f}"
 
 
-def _cost(item: Item) -> str:
-    """The cost of a transcript, or what it is at least where some of it is not known."""
-    cost = item["cost"]
+def known_cost(cost: Item) -> tuple[Decimal | None, bool]:
+    """What is known of a transcript's cost in USD, None where nothing is, and whether it may be more."""
     total, known = cost.get("total_usd"), cost.get("at_least_usd")
     if total is not None and not cost.get("unpriced") and not _perhaps_billed(cost):
-        return f"${total:.4f}"
+        return total, False
     # Transcripts of before leave what is unpriced out of their total.
-    known = total if known is None else known
-    return f"at least ${known:.4f}" if known else "unknown"
+    return (total if known is None else known) or None, True
+
+
+def _cost(item: Item) -> str:
+    """The cost of a transcript, or what it is at least where some of it is not known."""
+    known, more = known_cost(item["cost"])
+    if known is None:
+        return "unknown"
+    return f"at least ${known:.4f}" if more else f"${known:.4f}"
 
 
 def _cost_line(item: Item) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias
 
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -25,6 +25,16 @@ class State(StrEnum):
     FAILED = "failed"
     UNKNOWN = "could not check"
     SKIPPED = "skipped"
+
+
+STATE_STYLES: Final = {
+    State.OK: "green",
+    State.WARNING: "yellow",
+    State.FAILED: "bold red",
+    State.UNKNOWN: "yellow",
+    State.SKIPPED: "dim",
+}
+"""How each is shown on a terminal."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,6 +10,7 @@ import pytest
 
 from callscribe.contract.table_keys import failed_admission_key, failed_listing
 from operations import erase
+from operations.command_line import main
 from operations.environment import Environment
 from tests.operations.conftest import REGION, SESSION, Deployed
 from tests.operations.recorded_calls import CHANGED_AT, follow_live, store_claim, store_transcript
@@ -62,7 +63,7 @@ def test_nothing_of_a_call_with_two_versions_is_left(deployed: Deployed, kind: s
             admission = failed_admission_key("recordings", KEYS[call], content).primary()
             deployed.table.put_item(Item={**admission, "type": "failed-admission", "s3_key": KEYS[call], **listing})
 
-    assert erase.main([*deployed.arguments, "--call", CALL, "--yes"]) == 0
+    assert main(["erase", *deployed.arguments, "--call", CALL, "--yes"]) == 0
 
     left = deployed.table.scan()["Items"]
     assert left
@@ -74,16 +75,16 @@ def test_nothing_of_a_call_with_two_versions_is_left(deployed: Deployed, kind: s
     assert all(OTHER in key for key in archived)
     failed = {item["s3_key"] for item in left if item["type"] == "failed-admission"}
     assert failed == {KEYS[OTHER]}
-    assert erase.main([*deployed.arguments, "--call", CALL, "--yes"]) == 1
+    assert main(["erase", *deployed.arguments, "--call", CALL, "--yes"]) == 4
 
 
-@pytest.mark.parametrize(("answer", "status", "left"), [("yes\n", 0, 0), ("y\n", 3, 1), ("\n", 3, 1)])
+@pytest.mark.parametrize(("answer", "status", "left"), [("yes\n", 0, 0), ("y\n", 1, 1), ("\n", 1, 1)])
 def test_nothing_is_erased_without_a_yes(
     deployed: Deployed, monkeypatch: pytest.MonkeyPatch, answer: str, status: int, left: int
 ) -> None:
     store_transcript(deployed, KEYS[CALL])
     monkeypatch.setattr("sys.stdin", io.StringIO(answer))
-    assert erase.main([*deployed.arguments, "--call", CALL]) == status
+    assert main(["erase", *deployed.arguments, "--call", CALL]) == status
     assert len(deployed.table.scan()["Items"]) == left
 
 
