@@ -26,6 +26,7 @@ from callscribe.contract.table_keys import (
     failed_admission_key,
 )
 from callscribe.recordings.keys import NotACall, UnknownExtension, UnknownLayout, parse_key
+
 from . import environment
 from .call_store import FAILED_ADMISSION, CallStore, items_of
 from .environment import Environment

@@ -24,6 +24,7 @@ from rich.console import Console
 from rich.text import Text
 
 from callscribe.contract.identifiers import CHANNEL_SEGMENT, CHANNEL_SEGMENT_RULE
+
 from . import environment
 from .checks import deepgram, failures
 from .checks.findings import STATE_STYLES, Check, Examined, Finding, examine, failed, ok, skipped
@@ -155,7 +156,7 @@ class Verification:
             lambda: judge(probes.finalize_assumption(target, stream_url, self._sample)),
         ]
         for reach in reaching:
-            self._note("Assumptions", examine(lambda _, reach=reach: _none(reach), self._examined))
+            self._note("Assumptions", examine(_finding_nothing(reach), self._examined))
         reached = [one for one in self.report.assumptions if one.verdict is not Verdict.NOT_REACHED]
         self._note("Assumptions", [ok(f"{len(reached)} of {len(self.report.assumptions)} were reached")])
 
@@ -188,10 +189,14 @@ class Verification:
         yield ok(f"the stream, {objects} versions of objects and {items} items are gone")
 
 
-def _none(act: Callable[[], None]) -> Iterator[Finding]:
+def _finding_nothing(act: Callable[[], None]) -> Check:
     """A check that finds nothing but what keeps it from its end."""
-    act()
-    return iter(())
+
+    def check(_: Examined) -> Iterator[Finding]:
+        act()
+        return iter(())
+
+    return check
 
 
 def _show(console: Console, report: Report) -> None:

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from callscribe.recordings.keys import OWN_FOLDER
+
 from ..call_store import FAILED_STATUSES, IN_PROGRESS, CallStore
 from ..checks.findings import Finding, failed, ok, warning
 from ..environment import Environment

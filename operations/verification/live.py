@@ -15,6 +15,7 @@ from botocore.exceptions import ClientError
 
 from callscribe.contract.identifiers import feed_channel
 from callscribe.live.call import LiveStatus
+
 from ..call_store import CallStore
 from ..checks.findings import Finding, failed, ok, unknown, warning
 from ..environment import Environment

@@ -22,6 +22,7 @@ from callscribe.deepgram.key import KeyUnusable, key_in
 from callscribe.deepgram.messages import CLOSE_STREAM, FINALIZE
 from callscribe.live.call import SAMPLE_RATE
 from callscribe.serialization import InvalidData, decode_json
+
 from ..checks.capacity import check_quotas
 from ..checks.findings import Examined, State, examine
 from ..environment import Environment

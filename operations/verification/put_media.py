@@ -16,6 +16,7 @@ from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 
 from callscribe.serialization import InvalidData, decode_json
+
 from .fragments import Fragment
 
 # How long the service may take to admit the session, to take a piece, and to acknowledge the last one.

@@ -7,7 +7,7 @@ import pytest
 
 from operations.checks.findings import State
 from operations.verification.batch import compared
-from operations.verification.sample import Sample, SaidTurn
+from operations.verification.sample import SaidTurn, Sample
 
 TURNS = (
     SaidTurn(channel=1, start=0, end=1, text="Good morning, how can I help?"),
