@@ -47,7 +47,7 @@ CLINIC: Final = "callscribe-verify"
 _NO_INSTANCE: Final = "arn:aws:connect:us-east-1:000000000000:instance/00000000-0000-0000-0000-000000000000"
 _LONGEST_SECONDS: Final = 15 * 60
 _CLEANING_SECONDS: Final = 120
-_QUIET_LOOKS: Final = 10
+_QUIET_LOOKS: Final = 5
 
 _VERDICT_STYLES: Final = {
     Verdict.CONFIRMED: "green",
