@@ -197,3 +197,5 @@ def test_every_command_works_with_the_extra(wheel: Path, python: Path, tmp_path:
     install(python, f"callscribe[operations] @ {wheel.as_uri()}")
     for command in COMMANDS:
         assert "exit status:" in run(python.with_name("callscribe"), command, "--help", cwd=tmp_path)
+    sample = "from callscribe.operations.verification.sample import Sample; print(Sample.shipped().seconds)"
+    assert run(python, "-c", sample, cwd=tmp_path).strip() == "20.0"
