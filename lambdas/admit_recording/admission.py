@@ -27,6 +27,7 @@ from callscribe.recordings.calls import CallRecording, StartSource, with_start
 from callscribe.recordings.keys import NotACall, RecordingKey, UnknownExtension, UnknownLayout, parse_key
 from callscribe.recordings.recording import AdmittedRecording, RecordingObject
 from callscribe.serialization import encode
+from callscribe.transcript import LIVE
 from lambdas.admit_recording.contents import Contents, Ours
 from lambdas.admit_recording.decision import Decision, Rejected, Verdict
 from lambdas.admit_recording.live_policy import LiveEvidence
@@ -316,8 +317,14 @@ class Admission:
 
     def _evidence(self, live: LiveState) -> LiveEvidence:
         key = transcript_key(live.clinic_id, live.day, live.call_id, CallKind.AGENT).primary()
-        found = self._table.get_item(Key=key, ConsistentRead=True, ProjectionExpression="PK")
-        return LiveEvidence(state=live, transcribed="Item" in found)
+        found = self._table.get_item(
+            Key=key,
+            ConsistentRead=True,
+            ProjectionExpression="#source",
+            ExpressionAttributeNames={"#source": "source"},
+        )
+        source = found.get("Item", {}).get("source")
+        return LiveEvidence(state=live, transcribed=source == LIVE, replaced=source not in (None, LIVE))
 
     def _wait_for_live(self, live: LiveEvidence, by: _Execution) -> int | None:
         """Return the seconds to wait for a live transcript that is still being made; `None` to go on."""

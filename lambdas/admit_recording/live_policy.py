@@ -31,16 +31,20 @@ class LiveEvidence:
 
     Attributes:
         state: Where the call stands.
-        transcribed: Whether a transcript of it is stored.
+        transcribed: Whether a transcript of it is stored and shown.
+        replaced: Whether the call shows the transcript of a recording, which a live one never takes the place of.
     """
 
     state: LiveState
     transcribed: bool
+    replaced: bool = False
 
     @property
     def pending(self) -> bool:
         """Whether its transcript can be expected."""
         status = self.state.status
+        if self.replaced:
+            return False
         return not self.state.over or (status is LiveStatus.COMPLETED and not self.transcribed)
 
     def standing(self, *, recorded: Interval | None) -> str:
@@ -60,6 +64,8 @@ class LiveEvidence:
             return "recorded-at-unknown-time"
         if not covers(state.coverage.intervals, recorded):
             return "live-covers-not-all"
+        if self.replaced:
+            return "live-replaced"
         return _COMPLETE if self.transcribed else "live-not-stored"
 
 

@@ -64,6 +64,18 @@ class Reception:
         return self.door.decide(event, execution, started_at=NOW - waited)
 
 
+@pytest.mark.parametrize("live", [{}, RUNNING])
+def test_a_live_transcript_that_a_recording_has_replaced_stands_for_no_newer_one(
+    cloud: Cloud, live: dict[str, Any]
+) -> None:
+    reception = Reception(cloud, "when-incomplete")
+    reception.follow(**live)
+    key = transcript_key("harbour", "2026-11-20", "call-7", CallKind.AGENT)
+    cloud.table.put_item(Item={**key.attributes(), "source": "batch", "recording_id": "0" * 64})
+    reason = "live-unfinished" if live else "live-replaced"
+    assert outcome(reception.arrive()) == ("claimed", reason)
+
+
 @pytest.mark.parametrize(
     ("transcripts", "live", "decision"),
     [
