@@ -33,8 +33,8 @@ install: packages ## Install everything, and what the local environment needs to
 	$(BIN)/python -m local.prepare
 
 .PHONY: demo
-demo: packages ## Play three recordings and a live call through the stacks on this machine
-	$(BIN)/python -m local.demo
+demo: packages ## Play three recordings and a live call through the stacks on this machine [ARGS=--verbose]
+	$(BIN)/python -m local.demo $(ARGS)
 
 .PHONY: local
 local: packages ## Keep the local environment running and say how to use it

@@ -17,12 +17,13 @@ from rich.text import Text
 
 from local.calls import Call, CallFailed, TooSlow, connect_key, put_recording
 from local.connect import ConnectFailed
-from local.follow import follow
+from local.follow import VERBOSE, follow
 from local.live_demo import NotProven, play_live
 from local.server_process import ROOT
 from local.session import FAILURES, interactive_session
 from local.speech.engines.installed import has_whisper
 from operations.environment import Environment
+from operations.terminal import output
 
 _CONNECT_PREFIX = "connect/demo-clinic"  # this clinic's recordings, see stacks/local_clinics
 _SAMPLES = ROOT / "local" / "samples"
@@ -38,16 +39,18 @@ Next: `make local` keeps the environment running for recordings and live calls o
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the demo; returns the exit status."""
-    argparse.ArgumentParser(
+    parser = argparse.ArgumentParser(
         prog="python -m local.demo", description="Play three recordings and a live call through the stacks, here."
-    ).parse_args(argv)
-    console, errors = Console(highlight=False), Console(stderr=True, highlight=False)
+    )
+    parser.add_argument("--verbose", action="store_true", help=VERBOSE)
+    arguments = parser.parse_args(argv)
+    console, errors = output(), Console(stderr=True, highlight=False)
     started = time.monotonic()
     console.print(Text("CallScribe: an AWS account on this machine, and telephone calls", style="bold"))
     try:
         with interactive_session(console) as session:
             console.print(f"  ready after {time.monotonic() - started:.0f} s\n")
-            follow(console, session.environment, _upload_samples(session.environment))
+            follow(console, session.environment, _upload_samples(session.environment), verbose=arguments.verbose)
             console.print(Text("\nAnd now a call that is transcribed while the caller speaks", style="bold"))
             play_live(console, session, _LIVE_SAMPLE)
     except (*FAILURES, CallFailed, TooSlow, ConnectFailed, NotProven) as error:

@@ -14,9 +14,10 @@ from rich.console import Console
 from rich.text import Text
 
 from local.calls import Call, CallFailed, NotTranscribed, TooSlow, UnusableRecording, own_key, put_recording
-from local.follow import follow
+from local.follow import VERBOSE, follow
 from local.session import FAILURES
 from operations.environment import emulator
+from operations.terminal import output
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -32,15 +33,16 @@ def main(argv: Sequence[str] | None = None) -> int:
         metavar="yyyy-mm-dd",
         help="when the call was; default: today",
     )
+    parser.add_argument("--verbose", action="store_true", help=VERBOSE)
     arguments = parser.parse_args(argv)
-    console, errors = Console(highlight=False), Console(stderr=True, highlight=False)
+    console, errors = output(), Console(stderr=True, highlight=False)
     call_id = arguments.call or str(uuid.uuid4())
     try:
         key = own_key(arguments.clinic, arguments.day, call_id, arguments.recording.suffix)
         call = Call(call_id=call_id, key=key)
         target = emulator()
         call = put_recording(target, arguments.recording, call)
-        follow(console, target, {arguments.recording.name: call})
+        follow(console, target, {arguments.recording.name: call}, verbose=arguments.verbose)
     except NotTranscribed as reason:
         console.print(Text(str(reason)))
     except (*FAILURES, UnusableRecording, CallFailed, TooSlow) as error:

@@ -13,8 +13,11 @@ from rich.text import Text
 from local.calls import STEPS, Call, transcript_item, watch
 from operations.environment import Environment
 from operations.rendering import calls_table, transcript_view
+from operations.time_zones import TimeZones, time_zones
 
 _TIMEOUT_SECONDS = 600
+VERBOSE = "show, too, where a call is stored and what makes up its cost"
+"""What the option of the commands does."""
 _NOTHING = "$0.0000"
 
 
@@ -45,13 +48,14 @@ class _Timings:
         return table
 
 
-def follow(console: Console, environment: Environment, calls: Mapping[str, Call]) -> None:
+def follow(console: Console, environment: Environment, calls: Mapping[str, Call], *, verbose: bool = False) -> None:
     """Show each step of the calls, then the first transcript whole and the others in one line each.
 
     Args:
         console: Where to show it. On a terminal a table fills up, elsewhere each step is a line.
         environment: The deployed environment.
         calls: Calls whose recordings were just uploaded, by the name to show.
+        verbose: Show, too, where the first one is stored, and what makes up its cost.
 
     Raises:
         CallFailed: A call failed or was rejected.
@@ -70,23 +74,29 @@ def follow(console: Console, environment: Environment, calls: Mapping[str, Call]
         for call, step in steps:
             console.print(timings.note(call, step))
     first, *others = calls.values()
+    zones = time_zones(environment)
     console.print()
-    console.print(_report(transcript_item(environment, first), timings.of(first)))
+    console.print(_report(transcript_item(environment, first), timings.of(first), zones, verbose=verbose))
     if others:
         console.print()
-        console.print(calls_table(transcript_item(environment, call) for call in others))
+        console.print(calls_table((transcript_item(environment, call) for call in others), zones=zones))
 
 
-def _report(item: Mapping[str, Any], seconds: Mapping[str, float]) -> RenderableType:
+def _report(
+    item: Mapping[str, Any], seconds: Mapping[str, float], zones: TimeZones, *, verbose: bool
+) -> RenderableType:
     facts = Table(show_header=False, box=None, padding=(0, 2, 0, 0))
-    for name, value in (
-        ("Timing", ", ".join(f"{step} {seconds[step]:.1f} s" for step in STEPS[1:]) + " after the upload"),
-        ("Bill", _bill(item["cost"])),
-        ("Item", f"{item['PK']}  {item['SK']}"),
-        ("Document", f"s3://{item['archive_bucket']}/{item['transcript_key']}"),
-    ):
+    timing = ", ".join(f"{step} {seconds[step]:.1f} s" for step in STEPS[1:])
+    lines = [("Timing", f"{timing} after the upload")]
+    if verbose:
+        lines += [
+            ("Bill", _bill(item["cost"])),
+            ("Item", f"{item['PK']}  {item['SK']}"),
+            ("Document", f"s3://{item['archive_bucket']}/{item['transcript_key']}"),
+        ]
+    for name, value in lines:
         facts.add_row(Text(name, style="bold"), Text(value, overflow="fold"))
-    return Group(transcript_view(item), facts)
+    return Group(transcript_view(item, zones=zones), facts)
 
 
 def _bill(cost: Mapping[str, Any]) -> str:

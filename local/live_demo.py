@@ -74,7 +74,7 @@ def play_live(console: Console, session: LocalSession, recording: Path) -> None:
     calls = CallStore(table=environment.table(), s3=environment.s3())
     console.print()
     console.print(calls_table([_eventually(calls, call.contact_id)]))
-    console.print(Text(_conclusion(item, utterances, turns, dead, gap_seconds), style="bold green"))
+    console.print(Text(_conclusion(utterances, turns, dead, gap_seconds), style="bold green"))
     recorded = Call(call_id=call.contact_id, key="")
     console.print(Text(f"Its recording, which came after the call: {_fate(session, recorded)}"))
 
@@ -139,7 +139,6 @@ def check(item: Mapping[str, Any], utterances: Sequence[Utterance], turns: Seque
 
 
 def _conclusion(
-    item: Mapping[str, Any],
     utterances: Sequence[Utterance],
     turns: Sequence[Mapping[str, Any]],
     dead: Streamer,
@@ -147,7 +146,7 @@ def _conclusion(
 ) -> str:
     words = sum(int(utterance["word_count"]) for utterance in utterances)
     return (
-        f"complete={str(item['complete']).lower()}: {len(utterances)} utterances, {words} words; all {len(turns)} "
+        f"Nothing is missing: {len(utterances)} utterances, {words} words; all {len(turns)} "
         f"turns of the script are there, each once, although {dead.name} was killed in mid-call and the call was "
         f"without a streamer for {seconds:.0f} s."
     )

@@ -16,6 +16,7 @@ from local.emulator.runtime import install_runtime
 from local.ports import SPEECH_PORT
 from local.server_process import HOST
 from local.session import DIRECTORY, FAILURES, local_context
+from operations.terminal import output
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -23,13 +24,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     argparse.ArgumentParser(
         prog="python -m local.prepare", description="Have what the local environment needs here, before it is started."
     ).parse_args(argv)
-    console, errors = Console(highlight=False), Console(stderr=True, highlight=False)
+    console, errors = output(), Console(stderr=True, highlight=False)
     try:
         context = local_context(f"http://{HOST}:{SPEECH_PORT.number()}")
         assembly = cdk.assembly_for(DIRECTORY / "assemblies", context)
         install_runtime(DIRECTORY)
         if not assembly.exists():
-            console.print("Preparing the local environment, so that it starts without a network (half a minute) …")
+            console.print("Preparing the local environment, so that it starts without a network: half a minute …")
             cdk.synthesise(assembly, context)
     except FAILURES as error:
         errors.print(Text(f"The local environment could not be prepared: {error}", style="red"))

@@ -21,6 +21,7 @@ from local.server_process import HOST
 from local.session import FAILURES
 from operations import watch
 from operations.environment import Environment, emulator
+from operations.terminal import output
 
 CLINIC = "demo-clinic"
 _STARTED = "started"
@@ -39,7 +40,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--clinic", default=CLINIC, metavar="ID", help="default: %(default)s")
     parser.add_argument("--call", default=None, metavar="ID", help="default: a new one")
     arguments = parser.parse_args(argv)
-    console, errors = Console(highlight=False), Console(stderr=True, highlight=False)
+    console, errors = output(), Console(stderr=True, highlight=False)
     try:
         target = emulator()
         instance = Instance(target, f"http://{HOST}:{MEDIA_PORT.number()}")

@@ -206,10 +206,10 @@ class LocalSession:
 
         def remind() -> None:
             while not done.wait(_REMIND_SECONDS):
-                self._report(f"still {what.partition(',')[0]} ({time.monotonic() - started:.0f} s)")
+                self._report(f"still {what.partition(',')[0]} ({time.monotonic() - started:.0f} s) …")
 
         reminder = threading.Thread(target=remind, daemon=True)
-        self._report(what)
+        self._report(f"{what} …")
         reminder.start()
         try:
             yield
@@ -234,7 +234,7 @@ def interactive_session(console: Console) -> LocalSession:
         emulator_port=EMULATOR_PORT.number(),
         speech_port=SPEECH_PORT.number(),
         media_port=MEDIA_PORT.number(),
-        report=lambda text: console.print(Text(f"  {text} …")),
+        report=lambda text: console.print(Text(f"  {text}"), soft_wrap=True),
     )
 
 

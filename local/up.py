@@ -14,6 +14,7 @@ from local.ports import MEDIA_PORT, SPEECH_PORT, chosen
 from local.server_process import ROOT, ChildProcess, ServerDidNotStart
 from local.session import FAILURES, LocalSession, interactive_session
 from operations.environment import EMULATOR_PORT
+from operations.terminal import output
 
 _HELP = """
 The environment is running; nothing of it is reachable from outside this machine, and nobody is answered without the
@@ -57,7 +58,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     argparse.ArgumentParser(
         prog="python -m local.up", description="Keep the local environment running, and say how to use it."
     ).parse_args(argv)
-    console, errors = Console(highlight=False), Console(stderr=True, highlight=False)
+    console, errors = output(), Console(stderr=True, highlight=False)
     try:
         with interactive_session(console) as session:
             streamer = session.streamer("local")

@@ -12,6 +12,7 @@ import argparse
 import json
 import sys
 from datetime import UTC, datetime
+from functools import partial
 from itertools import islice
 from typing import Any
 
@@ -24,6 +25,8 @@ from .call_store import CallStore
 from .live_calls import LiveCallStore
 from .rendering import calls_table, claims_table, clinics_table, live_calls_table, transcript_view
 from .terminal import complain, output, reports_errors
+from .time_zones import TimeZones, time_zones
+from .time_zones import add_argument as add_time_zone
 
 _DEFAULT_MAX = 50
 _UNLISTED = (
@@ -36,6 +39,7 @@ _LARGEST_MAX = 1000
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
     environment.add_arguments(parser)
+    add_time_zone(parser)
     wanted = parser.add_mutually_exclusive_group(required=True)
     wanted.add_argument("--clinic", metavar="ID", help="the calls of a clinic, newest first")
     wanted.add_argument("--call", metavar="ID", help="all about one call, with its transcript")
@@ -79,7 +83,7 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.json:
         sys.stdout.write(json.dumps(plain(items), indent=2, ensure_ascii=False) + "\n")
     else:
-        _show(output(), items, arguments)
+        _show(output(), items, arguments, time_zones(target, arguments.time_zone))
     return 0 if items else 1
 
 
@@ -100,30 +104,34 @@ def _find(store: CallStore, live: LiveCallStore, arguments: argparse.Namespace) 
     return store.failed(limit=arguments.max)
 
 
-def _show(console: Console, items: list[dict[str, Any]], arguments: argparse.Namespace) -> None:
+def _show(console: Console, items: list[dict[str, Any]], arguments: argparse.Namespace, zones: TimeZones) -> None:
     if not items:
         console.print("Nothing found.")
     elif arguments.live:
-        console.print(live_calls_table(items))
+        console.print(live_calls_table(items, zones=zones))
     elif arguments.clinic:
-        console.print(calls_table(items))
+        console.print(calls_table(items, zones=zones))
     elif arguments.failed:
         console.print(claims_table(items))
     elif arguments.disputed:
         console.print(clinics_table(items))
     else:
-        _show_call(console, items)
+        _show_call(console, items, zones)
     if not arguments.call and len(items) == arguments.max:
         console.print(f"The first {arguments.max}; ask for more with --max.")
 
 
-def _show_call(console: Console, items: list[dict[str, Any]]) -> None:
+def _show_call(console: Console, items: list[dict[str, Any]], zones: TimeZones) -> None:
     by_type: dict[str, list[dict[str, Any]]] = {}
     for item in items:
         by_type.setdefault(item["type"], []).append(item)
     for transcript in by_type.get("transcript", []):
-        console.print(transcript_view(transcript))
-    kinds = (("clinic-decision", clinics_table), ("live-call", live_calls_table), ("claim", claims_table))
+        console.print(transcript_view(transcript, zones=zones))
+    kinds = (
+        ("clinic-decision", clinics_table),
+        ("live-call", partial(live_calls_table, zones=zones)),
+        ("claim", claims_table),
+    )
     for kind, table in kinds:
         if kind in by_type:
             console.print(table(by_type[kind]))

@@ -9,13 +9,15 @@ from typing import Any
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Group, RenderableType
-from rich.rule import Rule
 from rich.table import Table
 from rich.text import Text
 
 from callscribe.conversation.flags import flag_names
 from callscribe.live.call import SAMPLE_RATE, LiveStatus
 from callscribe.live.coverage import BEGINNING_NOT_PROVEN, END_NOT_PROVEN, STOP_TIMESTAMP, covered_seconds
+
+from .score_words import between_live_and_recorded, evidence, points, why
+from .time_zones import UNKNOWN, TimeZones
 
 Item = Mapping[str, Any]
 _CLAIM_REASONS = ("failed_step", "error_code", "error_message", "covered_reason", "same_content_as")
@@ -30,13 +32,13 @@ def table_of(*columns: str, title: str | None = None) -> Table:
     return table
 
 
-def calls_table(items: Iterable[Item]) -> Table:
+def calls_table(items: Iterable[Item], *, zones: TimeZones = UNKNOWN) -> Table:
     """One line for each transcript."""
-    table = table_of("Started (UTC)", "Call", "Length", "Words", "Reliability", "Flags", "Score", "Cost")
+    table = table_of("Started", "Call", "Length", "Words", "Reliability", "Flags", "Score", "Cost")
     for item in items:
         table.add_row(
             *cells(
-                _started(item),
+                _started(item, zones),
                 _name(item),
                 _clock(item["duration_seconds"]),
                 item["word_count"],
@@ -72,15 +74,15 @@ def claims_table(items: Iterable[Item]) -> Table:
     return table
 
 
-def live_calls_table(items: Iterable[Item]) -> Table:
+def live_calls_table(items: Iterable[Item], *, zones: TimeZones = UNKNOWN) -> Table:
     """One line for each call that was, or is, transcribed while it runs."""
     table = table_of(
-        *("Started (UTC)", "Live call", "Status", "Length", "Results", "Reliability", "Gaps", "Changes", "Notes")
+        *("Started", "Live call", "Status", "Length", "Results", "Reliability", "Gaps", "Changes", "Notes")
     )
     for item in items:
         table.add_row(
             *cells(
-                str(datetime.fromtimestamp(int(item["started_at_ms"]) / 1000, UTC))[:16],
+                zones.written(datetime.fromtimestamp(int(item["started_at_ms"]) / 1000, UTC), item.get("clinic_id")),
                 item["call_id"],
                 item["status"],
                 _clock(item["duration_seconds"]) if "duration_seconds" in item else None,
@@ -110,13 +112,13 @@ def clinics_table(items: Iterable[Item]) -> Table:
     return table
 
 
-def transcript_view(item: Item) -> RenderableType:
-    """A transcript by role, its figures and its score with the turns that gave the points."""
+def transcript_view(item: Item, *, zones: TimeZones = UNKNOWN) -> RenderableType:
+    """A transcript by role, its figures and its score with the words that gave the points."""
     facts = Table(show_header=False, box=None, padding=(0, 2, 0, 0))
     roles = item["roles"]
     for name, value in (
         ("Clinic", _clinic(item)),
-        ("Started", f"{_started(item)} UTC ({item['kind']})"),
+        ("Started", f"{_started(item, zones)} ({item['kind']})"),
         ("Length", f"{_clock(item['duration_seconds'])}, {item['word_count']} words"),
         ("Recognised", f"by {item['model']}, confidence {_share(item.get('confidence'))}"),
         ("Roles", f"by {roles['method']}"),
@@ -129,9 +131,11 @@ def transcript_view(item: Item) -> RenderableType:
         facts.add_row(Text(name, style="bold"), Text(str(value)))
     if analysis := item.get("analysis"):
         facts.add_row(Text("Analyst", style="bold"), Text(_analyst(analysis)))
-    parts: list[RenderableType] = [Rule(Text(f"Call {item['call_id']}")), facts, _turns(item)]
+    parts: list[RenderableType] = [Text(f"Call {item['call_id']}", style="bold"), facts, _turns(item)]
     if quality := item.get("quality"):
         parts.append(_score(quality, item))
+        if (difference := between_live_and_recorded(item)) is not None:
+            parts.append(Text(difference, style="dim"))
     return Group(*parts)
 
 
@@ -172,25 +176,11 @@ def utterance_line(utterance: Item, *, call_id: str | None = None, interim: bool
 
 def _score(quality: Item, item: Item) -> Table:
     title = f"Quality {_points(quality)} ({quality['rubric']}), reliability {_reliability(item)[0]}"
-    table = table_of("Criterion", "Points", "Turns", "Why", title=title)
-    for criterion in quality["criteria"]:
-        points = (
-            f"{float(criterion['points']):g} of {float(criterion['max_points']):g}" if criterion["applicable"] else "-"
-        )
-        turns = dict.fromkeys(_turn_of(int(utterance), item) for utterance in criterion["evidence"])
-        table.add_row(*cells(criterion["title"], points, ", ".join(map(str, turns)), criterion["reason"]))
-    return table
-
-
-def _turn_of(utterance: int, item: Item) -> int:
-    """The number, from 1, of the first turn that has words of an utterance."""
+    table = table_of("Criterion", "Points", "Why", "Because of", title=title)
     turns = item.get("turns") or ()
-    found = (
-        number
-        for number, turn in enumerate(turns, start=1)
-        if any(int(piece[0]) == utterance for piece in turn["pieces"])
-    )
-    return next(found, utterance + 1)
+    for criterion in quality["criteria"]:
+        table.add_row(*cells(criterion["title"], points(criterion), why(criterion), evidence(criterion, turns)))
+    return table
 
 
 def cells(*values: Any) -> tuple[Text, ...]:
@@ -305,10 +295,13 @@ def _points(quality: Item | None) -> str:
     return "-" if quality is None or quality["score"] is None else f"{quality['score']:g} of 100"
 
 
-def _started(item: Item) -> str:
-    """When a call began, as exactly as that is known."""
+def _started(item: Item, zones: TimeZones) -> str:
+    """When a call began, as exactly as that is known: of some calls the day alone, in UTC."""
     started = str(item["started_at"])
-    return started[:10] if item.get("started_at_source") == "key-day" else started[:16].replace("T", " ")
+    if item.get("started_at_source") == "key-day":
+        return f"{started[:10]} UTC"
+    moment = datetime.fromisoformat(started)
+    return zones.written(moment if moment.tzinfo else moment.replace(tzinfo=UTC), item.get("clinic_id"))
 
 
 def _share(value: Any) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from aws_cdk import CfnOutput, Stack
@@ -59,4 +60,6 @@ class BatchStack(Stack):
         CfnOutput(self, "StoreFunctionName", value=self.workflow.store_function.function_name)
         if self.workflow.analyse_function is not None:
             CfnOutput(self, "AnalyseFunctionName", value=self.workflow.analyse_function.function_name)
+        if settings.time_zones:
+            CfnOutput(self, "ClinicTimeZones", value=json.dumps(settings.time_zones))
         CfnOutput(self, "EventBusName", value=self.workflow.bus.event_bus_name)

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 from aws_cdk import Duration, Environment, RemovalPolicy
 from aws_cdk import aws_lambda as lambda_
@@ -39,6 +40,7 @@ class _ClinicFile(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     vocabulary: tuple[str, ...]
     queues: tuple[str, ...] = ()
     dialled_numbers: tuple[str, ...] = ()
+    time_zone: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,6 +51,8 @@ class Clinics:
     """Words Deepgram should expect, by clinic id."""
     rules: ClinicRules = ClinicRules()  # noqa: RUF009 - frozen
     """Whose a call is where neither flow nor key say so."""
+    time_zones: Mapping[str, str] = field(default_factory=dict)
+    """Time zones in which operators are shown times, by clinic id; only of the clinics that name one."""
 
     @classmethod
     def load(cls, *folders: Path) -> Clinics:
@@ -57,22 +61,25 @@ class Clinics:
         Each file is named after its clinic and holds ``recording_prefixes`` and ``vocabulary``.
 
         It may hold ``queues``, by their ARNs, and ``dialled_numbers`` as well: what tells the clinic's calls from
-        others' of the same Amazon Connect instance.
+        others' of the same Amazon Connect instance. And it may hold the clinic's ``time_zone``.
 
         Raises:
             ValueError: If a file holds something else, or two clinics claim the same prefix, queue or number.
         """
         clinic_by: dict[str, dict[str, str]] = {name: {} for name in _CLAIMS}
         vocabulary: dict[str, Sequence[str]] = {}
+        time_zones: dict[str, str] = {}
         for path in (path for folder in folders or (_CLINICS,) for path in sorted(folder.glob("*.json"))):
             try:
                 clinic, file = path.stem, decode_json(_ClinicFile, path.read_bytes(), path.name)
             except InvalidData as error:
                 raise ValueError(
-                    f"{error}: a clinic's file holds the lists 'recording_prefixes' and 'vocabulary', perhaps 'queues' "
-                    "and 'dialled_numbers', and nothing else"
+                    f"{error}: a clinic's file holds the lists 'recording_prefixes' and 'vocabulary', perhaps "
+                    "'queues', 'dialled_numbers' and the text 'time_zone', and nothing else"
                 ) from None
             vocabulary[clinic] = file.vocabulary
+            if file.time_zone is not None:
+                time_zones[clinic] = checked_time_zone(path.name, file.time_zone)
             for name, what in _CLAIMS.items():
                 for one in getattr(file, name):
                     owner = clinic_by[name].setdefault(one, clinic)
@@ -82,12 +89,27 @@ class Clinics:
                         )
         return cls(
             vocabulary=vocabulary,
+            time_zones=time_zones,
             rules=ClinicRules(
                 clinic_by_prefix=clinic_by["recording_prefixes"],
                 clinic_by_queue=clinic_by["queues"],
                 clinic_by_dialled_number=clinic_by["dialled_numbers"],
             ),
         )
+
+
+def checked_time_zone(place: str, name: str) -> str:
+    """The name of a time zone, as the IANA Time Zone Database has it.
+
+    Raises:
+        ValueError: It has none of this name; *place* is where it stands.
+    """
+    try:
+        ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        if available_timezones():  # a machine without the database cannot tell
+            raise ValueError(f"{place}: there is no time zone {name!r}: write a name like 'Europe/Berlin'") from None
+    return name
 
 
 def functions_on_this_machine() -> FunctionSettings:
@@ -142,6 +164,9 @@ class Settings:
     """Age at which recordings and transcripts are deleted. Default: never."""
     default_clinic_id: str | None = None
     """Clinic of recordings that no prefix names. Default: such recordings are rejected."""
+    time_zone: str | None = None
+    """Time zone in which operators are shown times of calls, such as ``Europe/Berlin``, for clinics whose file names
+    none. Default: UTC."""
     clinics: Clinics = field(default_factory=Clinics.load)
     """The clinics."""
     functions: FunctionSettings = field(default_factory=FunctionSettings)
@@ -162,6 +187,13 @@ class Settings:
     def clinic_rules(self) -> ClinicRules:
         """Whose a call is where neither flow nor key say so, with the clinic of all others."""
         return structs.replace(self.clinics.rules, default_clinic_id=self.default_clinic_id)
+
+    @property
+    def time_zones(self) -> Mapping[str, str]:
+        """Time zones by clinic, with ``*`` for all others: empty where none is known."""
+        others = {} if self.time_zone is None else {"*": checked_time_zone("time_zone", self.time_zone)}
+        named = {clinic: name for clinic, name in self.clinics.time_zones.items() if name != self.time_zone}
+        return {**others, **named}
 
     @property
     def older_runtime(self) -> bool:

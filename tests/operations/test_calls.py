@@ -60,12 +60,13 @@ def test_a_call_is_printed_by_role_with_its_score(deployed: Deployed, capsys: py
     store_claim(deployed, "r" * 64, call_id="contact-1", status="completed")
     assert main(["calls", *deployed.arguments, "--call", "contact-1"]) == 0
     shown = capsys.readouterr().out
-    # The summary quotes the call, too; the turns come after it.
-    first, second, third = ([line for line in shown.splitlines() if text in line][-1] for _, _, text in TURNS)
+    # The summary before the turns quotes the call, too, and so does the score after them.
+    said, _, score = shown.partition("Quality")
+    first, second, third = ([line for line in said.splitlines() if text in line][-1] for _, _, text in TURNS)
     assert "agent" in first
     assert "customer" in second
     assert "1:02" in third
-    assert "Greets" in shown
+    assert "Greets" in score
     assert "completed" in shown
 
 

@@ -42,6 +42,28 @@ def test_the_clinic_of_the_demo_is_on_this_machine_only() -> None:
         assert not settings.clinics.rules.clinic_by_prefix
 
 
+def test_a_clinics_time_zone_is_told_to_those_who_look_calls_up(tmp_path: Path) -> None:
+    file: dict[str, Any] = {"recording_prefixes": [], "vocabulary": []}
+    for name, zone in (("lakeside", "America/Chicago"), ("hilltop", "Europe/Berlin"), ("main", None)):
+        (tmp_path / f"{name}.json").write_text(json.dumps({**file, **({"time_zone": zone} if zone else {})}))
+    settings = replace(dev(), clinics=Clinics.load(tmp_path), time_zone="Europe/Berlin")
+
+    (output,) = _batch(settings).find_outputs("ClinicTimeZones").values()
+
+    assert json.loads(output["Value"]) == {"*": "Europe/Berlin", "lakeside": "America/Chicago"}
+    assert not _batch(dev()).find_outputs("ClinicTimeZones")
+
+
+def test_what_is_no_time_zone_is_refused_with_its_place(tmp_path: Path) -> None:
+    (tmp_path / "lakeside.json").write_text(
+        json.dumps({"recording_prefixes": [], "vocabulary": [], "time_zone": "Chicago"})
+    )
+    with pytest.raises(ValueError, match=r"^lakeside\.json: there is no time zone 'Chicago': write a name like"):
+        Clinics.load(tmp_path)
+    with pytest.raises(ValueError, match=r"^time_zone: there is no time zone 'CEST'"):
+        _ = replace(dev(), time_zone="CEST").time_zones
+
+
 INSTANCE = "arn:aws:connect:us-east-1:111122223333:instance/12345678-1234-1234-1234-123456789012"
 QUEUE = f"{INSTANCE}/queue/2f1a7c8e-0001-4000-8000-00000000000a"
 SHARED = {"recording_prefixes": [], "vocabulary": [], "queues": [QUEUE], "dialled_numbers": ["+493012345678"]}
