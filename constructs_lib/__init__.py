@@ -3,13 +3,14 @@
 from callscribe.analysis.prices import ModelPrices
 from callscribe.deepgram.prices import DeepgramPrices
 from callscribe.recordings.clinics import ClinicRules
+from constructs_lib.alarm_settings import AlarmSettings
 from constructs_lib.bedrock_analyst import BedrockAnalyst
 from constructs_lib.call_transcription import CallTranscription, LiveCalls
 from constructs_lib.connect_wiring import ConnectWiring, MediaStreamStorage, RecordingStorage
 from constructs_lib.deepgram_options import DeepgramOptions
 from constructs_lib.deepgram_secret import DeepgramSecret
 from constructs_lib.enrichment_step import EnrichmentStep
-from constructs_lib.function_settings import FunctionSettings
+from constructs_lib.function_settings import FunctionSettings, FunctionSize
 from constructs_lib.live_streamer import LiveStreamer
 from constructs_lib.live_transcript_feed import LiveTranscriptFeed
 from constructs_lib.recording_bucket import RecordingBucket
@@ -21,6 +22,7 @@ from constructs_lib.transcription_function import TranscriptionFunction
 from constructs_lib.transcription_workflow import TranscriptionWorkflow
 
 __all__ = [
+    "AlarmSettings",
     "BedrockAnalyst",
     "CallLimits",
     "CallTranscription",
@@ -32,6 +34,7 @@ __all__ = [
     "DeepgramSecret",
     "EnrichmentStep",
     "FunctionSettings",
+    "FunctionSize",
     "LiveCalls",
     "LiveStreamer",
     "LiveTranscriptFeed",

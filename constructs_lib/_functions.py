@@ -19,7 +19,7 @@ from constructs_lib._checks import check_subnets
 from constructs_lib._logs import LogSettings
 from constructs_lib._names import account_wide_name
 from constructs_lib._python_code import runtime_code
-from constructs_lib.function_settings import FunctionSettings
+from constructs_lib.function_settings import FunctionSettings, FunctionSize
 
 # What Lambda does for a function in a VPC (AWS: "Giving Lambda functions access to resources in an Amazon VPC").
 _NETWORK_INTERFACE_ACTIONS = (
@@ -55,8 +55,8 @@ class RuntimeFunction(Construct):
             grant.
         reads: What the function is told by its environment, and with it which function it is; see :meth:`configure`.
         description: What the function does.
-        timeout: Longest run.
-        memory_mib: Memory, and with it the share of a processor, in MiB.
+        timeout: Longest run, unless the settings name another.
+        memory_mib: Memory, and with it the share of a processor, in MiB, unless the settings name another.
         failed_events: Where the events go that an asynchronous invocation failed on, after Lambda's retries.
             Default: nowhere.
         without_failed_events: Why no failed event need be kept. Default: the function is never invoked asynchronously.
@@ -68,6 +68,8 @@ class RuntimeFunction(Construct):
     """What the function may do."""
     timeout: Duration
     """Longest run."""
+    reserved_concurrency: int | None
+    """Runs at once that are kept for the function; None where it shares the account's."""
     service: str
     """Name under which the function writes logs and metrics; unique in the account."""
 
@@ -89,10 +91,12 @@ class RuntimeFunction(Construct):
         self._reads, self._configured = reads, False
         self.node.add_validation(self)
         settings = shared.settings
-        self.timeout = timeout
+        size = settings.sizes.get(reads.MODULE, FunctionSize())
+        self.timeout = timeout = size.timeout or timeout
+        self.reserved_concurrency = size.reserved_concurrency
         self.service = account_wide_name(self, max_length=80)
         self.role = iam.Role(self, "Role", assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"))
-        log_group = shared.logs.group(self, "Logs")
+        log_group = settings.log_group or shared.logs.group(self, "Logs")
         with runtime_code(
             runtime=settings.runtime, architecture=settings.architecture, platform=settings.bundling_platform
         ) as code:
@@ -106,7 +110,8 @@ class RuntimeFunction(Construct):
                 architecture=settings.architecture,
                 environment=powertools_variables(self.service),
                 timeout=timeout,
-                memory_size=memory_mib,
+                memory_size=size.memory_mib or memory_mib,
+                reserved_concurrent_executions=size.reserved_concurrency,
                 role=self.role,
                 log_group=log_group,
                 logging_format=lambda_.LoggingFormat.JSON,
@@ -145,13 +150,14 @@ class RuntimeFunction(Construct):
             reasons["*"] += "; Lambda itself makes the network interfaces, whose ids are not known before"
         _nag.acknowledge_wildcards(self.role, reasons)
         _nag.acknowledge(self.role, _nag.INLINE_POLICY)
-        _nag.acknowledge(
-            self.function,
-            {
-                "HIPAA.Security-LambdaConcurrency": "the queue in front of Deepgram limits the calls in work; reserved "
-                "concurrency would take capacity from the account's other functions",
-            },
-        )
+        if self.reserved_concurrency is None:
+            _nag.acknowledge(
+                self.function,
+                {
+                    "HIPAA.Security-LambdaConcurrency": "the queue in front of Deepgram limits the calls in work; "
+                    "reserved concurrency would take capacity from the account's other functions",
+                },
+            )
         if not in_vpc:
             _nag.acknowledge(
                 self.function,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from aws_cdk import Duration
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_lambda as lambda_
@@ -10,6 +12,7 @@ from constructs import Construct
 
 from callscribe.contract.metrics import NAMESPACE, SERVICE_DIMENSION, StreamerCount, StreamerGauge, StreamerMaximum
 from constructs_lib._monitoring import Alarms, add_conflict_alarm, create_dashboard
+from constructs_lib.alarm_settings import AlarmSettings
 
 _MINUTE = Duration.minutes(1)
 _MOSTLY_TAKEN_PERCENT = 90
@@ -63,10 +66,15 @@ class LiveMetrics:
 
 
 def create_live_alarms(
-    scope: Construct, metrics: LiveMetrics, *, start_function: lambda_.IFunction, clinic_conflicts: cloudwatch.IMetric
+    scope: Construct,
+    metrics: LiveMetrics,
+    *,
+    start_function: lambda_.IFunction,
+    clinic_conflicts: cloudwatch.IMetric,
+    settings: AlarmSettings,
 ) -> dict[str, cloudwatch.Alarm]:
     """Create the alarms of a streamer below *scope*, by construct id."""
-    alarms = Alarms(scope)
+    alarms = Alarms(scope, settings)
     five_minutes = Duration.minutes(5)
     # The contact flow goes on without transcription, so that nobody else would notice.
     alarms.add(
@@ -136,11 +144,11 @@ def create_live_alarms(
         periods=3,
     )
     add_conflict_alarm(alarms, clinic_conflicts)
-    return alarms.by_id
+    return alarms.checked()
 
 
 def create_live_dashboard(
-    scope: Construct, metrics: LiveMetrics, *, tasks: cloudwatch.IMetric, alarms: dict[str, cloudwatch.Alarm]
+    scope: Construct, metrics: LiveMetrics, *, tasks: cloudwatch.IMetric, alarms: Mapping[str, cloudwatch.Alarm]
 ) -> cloudwatch.Dashboard:
     """Create the dashboard of a streamer below *scope*."""
     sums = metrics.of_streamers

@@ -11,26 +11,31 @@ from aws_cdk import aws_kms as kms
 from aws_cdk import aws_sns as sns
 from constructs import Construct
 
-from constructs_lib import _keys
+from constructs_lib import _checks, _keys
+from constructs_lib.alarm_settings import AlarmSettings
 
 
 class Alarms:
-    """Alarms below one construct, by construct id."""
+    """Alarms below one construct, by construct id, as far as they are wanted."""
 
-    def __init__(self, scope: Construct) -> None:
-        self._scope = scope
-        self.by_id: dict[str, cloudwatch.Alarm] = {}
+    def __init__(self, scope: Construct, settings: AlarmSettings) -> None:
+        self._scope, self._settings = scope, settings
+        self._known: list[str] = []
+        self._silent: list[str] = []
+        self._by_id: dict[str, cloudwatch.Alarm] = {}
 
     def add(
-        self, construct_id: str, metric: cloudwatch.IMetric, description: str, *, above: float, periods: int = 1
+        self, construct_id: str, metric: cloudwatch.IMetric | None, description: str, *, above: float, periods: int = 1
     ) -> None:
-        """Add an alarm that goes off after *periods* of *metric* above a threshold."""
-        self.by_id[construct_id] = cloudwatch.Alarm(
+        """Add an alarm that goes off after *periods* of *metric* above a threshold; none without a metric."""
+        if not self._wanted(construct_id) or metric is None:
+            return
+        self._by_id[construct_id] = cloudwatch.Alarm(
             self._scope,
             construct_id,
             metric=metric,
             alarm_description=description,
-            threshold=above,
+            threshold=self._settings.thresholds.get(construct_id, above),
             comparison_operator=cloudwatch.ComparisonOperator.GREATER_THAN_THRESHOLD,
             evaluation_periods=periods,
             treat_missing_data=cloudwatch.TreatMissingData.NOT_BREACHING,
@@ -38,7 +43,10 @@ class Alarms:
 
     def add_silence(self, construct_id: str, metric: cloudwatch.IMetric, description: str, *, periods: int) -> None:
         """Add an alarm that goes off after *periods* in which nobody wrote *metric*."""
-        self.by_id[construct_id] = cloudwatch.Alarm(
+        self._silent.append(construct_id)
+        if not self._wanted(construct_id):
+            return
+        self._by_id[construct_id] = cloudwatch.Alarm(
             self._scope,
             construct_id,
             metric=metric,
@@ -48,6 +56,22 @@ class Alarms:
             evaluation_periods=periods,
             treat_missing_data=cloudwatch.TreatMissingData.BREACHING,
         )
+
+    def _wanted(self, construct_id: str) -> bool:
+        self._known.append(construct_id)
+        return self._settings.enabled and construct_id not in self._settings.without
+
+    def checked(self) -> dict[str, cloudwatch.Alarm]:
+        """Return the alarms that were added.
+
+        Raises:
+            ValueError: If the settings name another one, or want a threshold where there can be none.
+        """
+        for name in (*self._settings.without, *self._settings.thresholds):
+            _checks.one_of("alarm", name, self._known)
+            if name in self._silent and name in self._settings.thresholds:
+                raise ValueError(f"alarm {name!r} goes off when nothing is heard and has no threshold: drop it")
+        return self._by_id
 
 
 def create_alarms(
@@ -64,9 +88,10 @@ def create_alarms(
     longest_wait: Duration,
     failed_enrichments: cloudwatch.IMetric | None,
     failed_analyses: cloudwatch.IMetric | None,
+    settings: AlarmSettings,
 ) -> dict[str, cloudwatch.Alarm]:
     """Create the alarms of a workflow below *scope*, by construct id."""
-    alarm = Alarms(scope)
+    alarm = Alarms(scope, settings)
     alarm.add(
         "FailedCalls", failed_calls, "Calls have failed: fix the cause, then repeat them with the redrive", above=0
     )
@@ -105,22 +130,20 @@ def create_alarms(
         above=longest_wait.to_seconds(),
     )
     add_conflict_alarm(alarm, clinic_conflicts)
-    if failed_enrichments is not None:
-        alarm.add(
-            "FailedEnrichments",
-            failed_enrichments,
-            "Enrichments have failed and their calls went on without: fix the cause, then repeat the step for them",
-            above=0,
-        )
-    if failed_analyses is not None:
-        alarm.add(
-            "FailedAnalyses",
-            failed_analyses,
-            "The language model fails for call after call, which have what the rules say: see the function's log",
-            above=0,
-            periods=3,
-        )
-    return alarm.by_id
+    alarm.add(
+        "FailedEnrichments",
+        failed_enrichments,
+        "Enrichments have failed and their calls went on without: fix the cause, then repeat the step for them",
+        above=0,
+    )
+    alarm.add(
+        "FailedAnalyses",
+        failed_analyses,
+        "The language model fails for call after call, which have what the rules say: see the function's log",
+        above=0,
+        periods=3,
+    )
+    return alarm.checked()
 
 
 def add_conflict_alarm(alarms: Alarms, conflicts: cloudwatch.IMetric) -> None:
@@ -153,9 +176,11 @@ def create_alarm_topic(scope: Construct, *, key: kms.IKey) -> sns.Topic:
 def create_dashboard(
     scope: Construct, *, graphs: Mapping[str, list[cloudwatch.IMetric]], alarms: Mapping[str, cloudwatch.Alarm]
 ) -> cloudwatch.Dashboard:
-    """Create a dashboard below *scope*: the alarms, then *graphs* by title, two to a row."""
+    """Create a dashboard below *scope*: the alarms, if there are any, then *graphs* by title, two to a row."""
     dashboard = cloudwatch.Dashboard(scope, "Dashboard", period_override=cloudwatch.PeriodOverride.AUTO)
-    dashboard.add_widgets(cloudwatch.AlarmStatusWidget(title="Alarms", alarms=[*alarms.values()], width=24, height=3))
+    if alarms:
+        status = cloudwatch.AlarmStatusWidget(title="Alarms", alarms=[*alarms.values()], width=24, height=3)
+        dashboard.add_widgets(status)
     widgets = [cloudwatch.GraphWidget(title=title, left=left, width=12) for title, left in graphs.items()]
     for row in range(0, len(widgets), 2):
         dashboard.add_widgets(*widgets[row : row + 2])

@@ -24,6 +24,7 @@ from callscribe.environments.functions import ChannelRole
 from callscribe.judgement.quality import DEFAULT_RUBRIC
 from callscribe.recordings.clinics import ClinicRules
 from constructs_lib import _checks, _keys
+from constructs_lib.alarm_settings import AlarmSettings
 from constructs_lib.bedrock_analyst import BedrockAnalyst
 from constructs_lib.connect_wiring import ConnectWiring, MediaStreamStorage, RecordingStorage
 from constructs_lib.deepgram_options import DeepgramOptions
@@ -70,6 +71,9 @@ class LiveCalls:
     """Where a clinic's people sign in who follow calls on the new feed. Default: nobody but roles subscribes."""
     clinic_claim: str | None = None
     """Claim of the token that names the clinic. Default: the user's groups."""
+    alarms: AlarmSettings | None = None
+    """Which alarms of live calls there are, and when they go off. Default: all of them, or none where recordings have
+    none."""
 
     def __post_init__(self) -> None:
         """Check that the options go together."""
@@ -108,6 +112,7 @@ class CallTranscription(Construct):
             for keys of the same app. Default: a new key with rotation on.
         bus: Where transcripts and ends of calls are announced. Default: a new bus.
         alarm_topic: Where alarms go. Default: a new topic, without subscribers.
+        alarms: Which alarms of recordings there are, and when they go off. Default: ``AlarmSettings()``, all of them.
         live: How calls are transcribed while they run. Default: recordings only.
         instance_arn: Amazon Connect instance. It is asked for clinic, queue and number of a recording's contact; with
             *live*, its flows alone may start calls, and it is wired. Default: none.
@@ -170,6 +175,7 @@ class CallTranscription(Construct):
         key: kms.IKey | None = None,
         bus: events.IEventBus | None = None,
         alarm_topic: sns.ITopic | None = None,
+        alarms: AlarmSettings | None = None,
         live: LiveCalls | None = None,
         instance_arn: str | None = None,
         options: DeepgramOptions | None = None,
@@ -238,6 +244,7 @@ class CallTranscription(Construct):
             key=self.key,
             bus=bus,
             alarm_topic=alarm_topic,
+            alarms=alarms,
             log_retention=log_retention,
         )
         self.streamer, self.feed, self.wiring = None, None, None
@@ -277,6 +284,7 @@ class CallTranscription(Construct):
             key=self.key,
             bus=self.bus,
             alarm_topic=self.alarm_topic,
+            alarms=live.alarms or AlarmSettings(enabled=alarms is None or alarms.enabled),
             log_retention=log_retention,
         )
         if live.wire and instance_arn is not None:

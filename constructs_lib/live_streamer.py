@@ -49,6 +49,7 @@ from constructs_lib._live_store import LiveStore
 from constructs_lib._logs import LogSettings
 from constructs_lib._names import account_wide_name
 from constructs_lib._urgent_calls import on_urgent_call
+from constructs_lib.alarm_settings import AlarmSettings
 from constructs_lib.deepgram_options import DeepgramOptions
 from constructs_lib.deepgram_secret import DeepgramSecret
 from constructs_lib.function_settings import FunctionSettings
@@ -98,6 +99,7 @@ class LiveStreamer(Construct):
         key: Key that encrypts queues, logs and events. Default: a new key with rotation on.
         bus: Where ends of calls are announced. Default: a new bus.
         alarm_topic: Where alarms go. Default: a new topic, without subscribers.
+        alarms: Which alarms there are, and when they go off. Default: ``AlarmSettings()``, all of them.
         log_retention: How long logs are kept. Default: a year.
 
     Raises:
@@ -171,6 +173,7 @@ class LiveStreamer(Construct):
         key: kms.IKey | None = None,
         bus: events.IEventBus | None = None,
         alarm_topic: sns.ITopic | None = None,
+        alarms: AlarmSettings | None = None,
         log_retention: logs.RetentionDays = logs.RetentionDays.ONE_YEAR,
     ) -> None:
         super().__init__(scope, construct_id)
@@ -247,16 +250,16 @@ class LiveStreamer(Construct):
 
         self._metrics = LiveMetrics(service=service.name, queue=self.queue, failed_calls=self.failed_calls)
         self.alarm_topic = alarm_topic or _monitoring.create_alarm_topic(self, key=self.key)
-        alarms = _live_monitoring.create_live_alarms(
+        self.alarms = _live_monitoring.create_live_alarms(
             Construct(self, "Alarms"),
             self._metrics,
             start_function=self.start_function,
             clinic_conflicts=self.metric_clinic_conflicts(),
+            settings=alarms or AlarmSettings(),
         )
-        self.alarms = alarms
         self.on_alarm(cloudwatch_actions.SnsAction(self.alarm_topic))
         self.dashboard = _live_monitoring.create_live_dashboard(
-            self, self._metrics, tasks=service.tasks.metric_running_tasks(), alarms=alarms
+            self, self._metrics, tasks=service.tasks.metric_running_tasks(), alarms=self.alarms
         )
 
     def _vocabulary(

@@ -195,9 +195,16 @@ class TranscriptionFunction(Construct):
                 policy of *queue* takes it.
 
         Raises:
-            ValueError: If the visibility timeout of *queue* is known and too short.
+            ValueError: If the visibility timeout of *queue* is known and too short, or fewer runs of the function are
+                reserved than Deepgram takes recordings at once.
         """
         _checks.check_visibility(queue, longer_than=self.timeout)
+        reserved, parallel = self._runtime_function.reserved_concurrency, self.options.parallel_requests
+        if reserved is not None and reserved < parallel:
+            raise ValueError(
+                f"reserved_concurrency of {reserved} for transcribe_call is less than the {parallel} recordings that "
+                "Deepgram takes at once: reserve that many, or lower max_parallel_requests of options"
+            )
         self._environment = msgspec.structs.replace(
             self._environment,
             queue_url=queue.queue_url,

@@ -44,6 +44,7 @@ from constructs_lib._names import account_wide_name
 from constructs_lib._recording_rules import collect_silent_ends, start_on_recordings
 from constructs_lib._state_machine import Definition
 from constructs_lib._urgent_calls import on_urgent_call
+from constructs_lib.alarm_settings import AlarmSettings
 from constructs_lib.bedrock_analyst import BedrockAnalyst
 from constructs_lib.deepgram_options import DeepgramOptions
 from constructs_lib.enrichment_step import EnrichmentStep
@@ -93,6 +94,7 @@ class TranscriptionWorkflow(Construct):
             to for keys of the same app. Default: a new key with rotation on.
         bus: Where transcripts are announced. Default: a new bus.
         alarm_topic: Where alarms go. Default: a new topic, without subscribers.
+        alarms: Which alarms there are, and when they go off. Default: ``AlarmSettings()``, all of them.
         retain_for: Age at which transcripts and claims are deleted from *table*. Default: never.
         policy: Which recordings are transcribed where there is a transcript already. Default: ``RecordingPolicy()``.
         limits: How long a recording may be, and how long it waits. Default: ``RecordingLimits()``.
@@ -171,6 +173,7 @@ class TranscriptionWorkflow(Construct):
         key: kms.IKey | None = None,
         bus: events.IEventBus | None = None,
         alarm_topic: sns.ITopic | None = None,
+        alarms: AlarmSettings | None = None,
         log_retention: logs.RetentionDays = logs.RetentionDays.ONE_YEAR,
     ) -> None:
         super().__init__(scope, construct_id)
@@ -257,7 +260,7 @@ class TranscriptionWorkflow(Construct):
             stranded_calls=self.stranded_calls,
         )
         self.alarm_topic = alarm_topic or _monitoring.create_alarm_topic(self, key=self.key)
-        self.alarms = self._add_alarms(longest_wait=limits.waiting_alarm_after)
+        self.alarms = self._add_alarms(alarms or AlarmSettings(), longest_wait=limits.waiting_alarm_after)
         self.on_alarm(cloudwatch_actions.SnsAction(self.alarm_topic))
         self.dashboard = _monitoring.create_dashboard(self, graphs=self._graphs(), alarms=self.alarms)
 
@@ -565,7 +568,7 @@ class TranscriptionWorkflow(Construct):
         _nag.acknowledge(queue, {"AwsSolutions-SQS3": "what is in it has failed already; whoever repeats it takes it"})
         return queue
 
-    def _add_alarms(self, *, longest_wait: Duration) -> dict[str, cloudwatch.Alarm]:
+    def _add_alarms(self, settings: AlarmSettings, *, longest_wait: Duration) -> dict[str, cloudwatch.Alarm]:
         return _monitoring.create_alarms(
             Construct(self, "Alarms"),
             failed_calls=self.metric_failed_calls(),
@@ -579,6 +582,7 @@ class TranscriptionWorkflow(Construct):
             longest_wait=longest_wait,
             failed_enrichments=_most_visible(self.failed_enrichments) if self.failed_enrichments else None,
             failed_analyses=self._metric_failed_analyses(),
+            settings=settings,
         )
 
     def _graphs(self) -> dict[str, list[cloudwatch.IMetric]]:

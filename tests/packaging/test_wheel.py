@@ -69,9 +69,9 @@ def install(python: Path, requirement: Path | str) -> None:
     folder = python.parents[2]
     if VERSIONS == "lowest":
         project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-        needed = [*project["dependencies"], *project["optional-dependencies"]["policies"]]
-        lowest = "\n".join(one.partition(",")[0].replace(">=", "==") for one in needed)
-        (folder / "lowest.txt").write_text(lowest, encoding="utf-8")
+        needed = project["optional-dependencies"]["policies"] if "[policies]" in str(requirement) else []
+        named = {one.partition(">")[0]: one.partition(",")[0] for one in [*project["dependencies"], *needed]}
+        (folder / "lowest.txt").write_text("\n".join(named.values()).replace(">=", "=="), encoding="utf-8")
     constraints: dict[str, str | Path] = {
         "locked": ROOT / "requirements.txt",
         "lowest": folder / "lowest.txt",
