@@ -15,16 +15,17 @@ from typing import Any, Final
 from callscribe.live.call import SAMPLE_RATE, Gap, GapReason
 
 TOLERANCE_MS: Final = 2_000
-"""How much later than told audio may begin, and how much earlier it may end.
+"""How much earlier than its contact audio may end; what begins so much too late has lost something for certain.
 
 Connect cuts audio into fragments of about a second, tells some times in whole seconds, and two of its clocks are
 compared. In public events of flows the start fragment, whose number holds its time, follows `StartTimestamp` by 0.1 to
 0.2 seconds: audio that begins seconds later has lost something.
 """
 
-_COINCIDENCE_MS: Final = 500
-"""How closely the first audio must meet the told start when the start fragment is not known to be its fragment. One
-that was missed would show: a fragment lasts a second or more (Kinesis Video Streams Developer Guide, "Quotas")."""
+COINCIDENCE_MS: Final = 500
+"""How closely audio must meet a start or a stop of streaming, which Connect tells to the millisecond, where no fragment
+proves more. A fragment that was missed would show: it lasts a second or more (Kinesis Video Streams Developer Guide,
+"Quotas"), but for the last one before a stop."""
 
 _MAX_FRAGMENT_DIGITS: Final = 128  # Kinesis Video Streams API Reference, "StartSelector"
 _SAMPLES_PER_MS: Final = SAMPLE_RATE // 1000
@@ -148,18 +149,27 @@ def beginning_of(streaming: Streaming, heard: Heard | None) -> Bound:
         return replace(told, missing=True)
     if is_later is False:
         return replace(told, source=START_FRAGMENT, missing=False)
-    if late_ms >= -_COINCIDENCE_MS and (is_later is None or late_ms <= _COINCIDENCE_MS):
+    if abs(late_ms) <= COINCIDENCE_MS:
         return replace(told, missing=False)
     return replace(told, source=START_FRAGMENT, missing=True) if is_later else told
 
 
 def end_of(streaming: Streaming, heard: Heard | None) -> Bound:
-    """Hold the last audio of a call against the end that Connect told."""
+    """Hold the last audio of a call against the end that Connect told.
+
+    Whether something is missing is not known where audio ends shortly before a stop. That of a contact is told in whole
+    seconds, and a contact may outlast its audio.
+    """
     told = streaming.end
     if heard is None:
         return replace(told, missing=_all_missing(streaming))
-    missing = None if told.told_at_ms is None else heard.end_ms < told.told_at_ms - TOLERANCE_MS
-    return replace(told, heard_at_ms=heard.end_ms, missing=missing)
+    told = replace(told, heard_at_ms=heard.end_ms)
+    if told.told_at_ms is None:
+        return told
+    early_ms = told.told_at_ms - heard.end_ms
+    if COINCIDENCE_MS < early_ms <= TOLERANCE_MS and told.source == STOP_TIMESTAMP:
+        return told
+    return replace(told, missing=early_ms > TOLERANCE_MS)
 
 
 def reasons_of(beginning: Bound, end: Bound) -> tuple[str, ...]:
@@ -171,8 +181,8 @@ def reasons_of(beginning: Bound, end: Bound) -> tuple[str, ...]:
 def without_pauses(gaps: Iterable[Gap], *, origin_ms: int, pauses: Sequence[Interval]) -> tuple[Gap, ...]:
     """Return the gaps without the time in which nothing was streamed.
 
-    Of a gap that is longer than its pause, by more than the tolerance, what lies before and after the pause remains:
-    the last words before the stop, or the first ones after the start.
+    Of a gap that is longer than its pause, by half a second or more, what lies before and after the pause remains: the
+    last words before the stop, or the first ones after the start.
     """
     found: list[Gap] = []
     for gap in gaps:
@@ -251,7 +261,7 @@ def _rests(gap: Gap, pause: Interval, origin_ms: int) -> list[Gap]:
     start, end = ((ms - origin_ms) * _SAMPLES_PER_MS for ms in (pause.start_ms, pause.end_ms))
     if gap.end <= start or gap.start >= end:
         return [gap]
-    tolerance = TOLERANCE_MS * _SAMPLES_PER_MS
+    tolerance = COINCIDENCE_MS * _SAMPLES_PER_MS
     before = [replace(gap, end=start)] if gap.start < start - tolerance else []
     after = [replace(gap, start=end)] if gap.end > end + tolerance else []
     return before + after

@@ -43,7 +43,10 @@ def main() -> int:
                 print(outcome.log)
             if outcome.violations:
                 failed.append(outcome.history.seed)
-                if not options.brief:
+                if options.brief:
+                    broken = sorted({violation.what for violation in outcome.violations})
+                    print(f"{options.half} {outcome.history.seed}: {', '.join(broken)}", flush=True)
+                else:
                     print(half.reproduction(outcome), flush=True)
     took = time.perf_counter() - began
     print(f"{len(options.seeds)} histories, {simulated / 3600:.1f} hours, in {took:.0f} s; failed: {failed or 'none'}")

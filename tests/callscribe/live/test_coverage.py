@@ -67,7 +67,9 @@ def missing(start: float, end: float, reason: GapReason = GapReason.MISSING) -> 
     [
         (0.0, False),
         (0.17, False),
-        (2.0, False),
+        (0.5, False),
+        (0.501, None),
+        (2.0, None),
         (2.001, True),
         (6.1, True),
         (20.0, True),
@@ -133,7 +135,10 @@ def test_fragments_are_told_apart_by_their_numbers(number: str, other: str, late
         (streaming(0), 60.0, None, None),
         # Streaming was stopped and not started again.
         (streaming(0, stops=(30,)), 30.0, False, "stop-timestamp"),
-        (streaming(0, stops=(30,), over=60), 29.0, False, "stop-timestamp"),
+        (streaming(0, stops=(30,), over=60), 29.5, False, "stop-timestamp"),
+        (streaming(0, stops=(30,), over=60), 29.4, None, "stop-timestamp"),
+        (streaming(0, stops=(30,), over=60), 28.0, None, "stop-timestamp"),
+        (streaming(0, stops=(30,), over=60), 31.0, False, "stop-timestamp"),
         (streaming(0, stops=(30,), over=60), 20.0, True, "stop-timestamp"),
         # It was started again: the end is that of the contact.
         (streaming(0, 40, stops=(30,), over=60), 30.0, True, "disconnect-timestamp"),
@@ -195,7 +200,9 @@ def test_of_two_stops_in_a_row_the_last_one_begins_the_pause() -> None:
     ("gap", "left"),
     [
         (missing(10, 20), []),
-        (missing(9, 21), []),
+        (missing(9.5, 20.5), []),
+        (missing(9.4, 20.5), [missing(9.4, 10)]),
+        (missing(9.5, 20.6), [missing(20, 20.6)]),
         # The last words before the stop, the first ones after the start, or both.
         (missing(5, 20), [missing(5, 10)]),
         (missing(10, 25), [missing(20, 25)]),

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from callscribe.contract.identifiers import feed_channel
 from callscribe.live.call import SAMPLE_RATE
-from callscribe.live.coverage import TOLERANCE_MS
+from callscribe.live.coverage import COINCIDENCE_MS, TOLERANCE_MS
 from operations.verification.fragments import Contact
 from streamer.calls.attributes import from_attributes
 from tests.simulation.live.histories import FRAME_MS, Call, Piece, Word
@@ -24,7 +24,7 @@ _PLACE_MS: Final = 2.0
 """By how much the place of a word may differ from when it was said."""
 
 # Connect's clocks and ours are compared (`callscribe.live.coverage`); what is closer to its limits proves nothing here.
-_EARLIEST_MS, _LATEST_MS = -400, 1_800
+_EARLIEST_MS, _COINCIDING_MS, _LATEST_MS = -400, 400, 1_800
 _WORD_SECONDS: Final = 12.0
 _MOST_SPOILED: Final = 2
 _MOST_AHEAD: Final = 4.5
@@ -216,10 +216,11 @@ def _words(world: World, call: Call, live: dict[str, Any], utterances: list[dict
 def _is_at_an_edge(call: Call, word: Word) -> bool:
     """Whether a word never arrived, and so close to a start or a stop that it cannot be told from a clock that differs.
 
-    Sources: `callscribe.live.coverage.TOLERANCE_MS`.
+    Sources: `callscribe.live.coverage`.
     """
     edges = [edge for contact, piece in zip(call.contacts, call.pieces, strict=True) for edge in _edges(contact, piece)]
-    return not word.arrived and any(abs(word.ms - edge) <= TOLERANCE_MS for edge in edges)
+    close = any(abs(word.ms - edge) <= COINCIDENCE_MS for edge in edges)
+    return not word.arrived and (close or word.ms >= edges[-1] - TOLERANCE_MS)
 
 
 def _edges(contact: Contact, piece: Piece) -> tuple[int, int]:
@@ -306,7 +307,8 @@ def harms(world: World, call: Call) -> list[str]:
         "Connect told nothing of a stop": any(not piece.stopped for piece in call.pieces[:-1]),
         "the clocks differ": not _EARLIEST_MS <= call.clock_ms <= _LATEST_MS
         or call.ends_late_ms - call.clock_ms > _LATEST_MS
-        or (len(call.pieces) > 1 and call.clock_ms != 0),
+        or (len(call.pieces) > 1 and call.clock_ms != 0)
+        or (not call.knows_fragment and call.clock_ms > _COINCIDING_MS),
         "Deepgram failed for good": any(order.get("status") == 402 or order.get("times", 1) > 4 for order in orders),
         "results stayed unreadable": sum(spoiled) >= _MOST_SPOILED,
         "the stream was refused": any(order.get("code") in _FOR_GOOD for order in orders),
