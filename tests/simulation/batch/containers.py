@@ -127,6 +127,16 @@ class Container:
         self._inject()
         self._used = True
 
+    def move(self, plan: FunctionPlan) -> None:
+        """Become a process of the same function in another deployment."""
+        if plan == self.plan:
+            return
+        self.plan = plan
+        for made in vars(self._handler).values():
+            if hasattr(made, "cache_clear"):
+                made.cache_clear()
+        self._used = True
+
     def __call__(self, event: Any, context: Context) -> Any:
         """Handle an event; it and the result pass through JSON."""
         self._used = True
@@ -178,14 +188,14 @@ class Unloadable(BaseException):
 class Containers:
     """The containers of all functions, by step, as far as they are idle."""
 
-    def __init__(self, plans: Mapping[str, FunctionPlan]) -> None:
-        self._plans = plans
-        self._idle: dict[str, list[Container]] = {step: [] for step in plans}
+    def __init__(self) -> None:
+        self._plans: Mapping[str, FunctionPlan] = {}
+        self._idle: dict[str, list[Container]] = {}
 
     @contextmanager
     def one(self, step: str) -> Iterator[Container]:
         """Have a container for one event; one whose process ended is another one afterwards."""
-        idle = self._idle[step]
+        idle = self._idle.setdefault(step, [])
         try:
             container = idle.pop() if idle else self._new(step)
         except Exception as error:
@@ -201,10 +211,12 @@ class Containers:
             raise
         idle.append(container)
 
-    def renew(self) -> None:
-        """Begin a history: every container is cold."""
-        for idle in self._idle.values():
-            for container in idle:
+    def renew(self, plans: Mapping[str, FunctionPlan]) -> None:
+        """Begin a history: every container is cold, and in the deployment of these functions."""
+        self._plans = plans
+        for step, idle in self._idle.items():
+            for container in idle if step in plans else ():
+                container.move(plans[step])
                 container.renew()
 
     def _new(self, step: str) -> Container:

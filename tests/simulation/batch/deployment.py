@@ -11,23 +11,54 @@ from tempfile import TemporaryDirectory
 from typing import Any, Final
 
 import boto3
-from aws_cdk import App, Environment, RemovalPolicy, Stack
+from aws_cdk import App, Duration, Environment, RemovalPolicy, Stack
 from aws_cdk import aws_kms as kms
+from aws_cdk import aws_lambda as lambda_
 from moto import mock_aws
 from moto.events.models import EventPattern
 
+from callscribe.environments.functions import LiveTranscripts, OnNewVersion
 from constructs_lib import (
     ClinicRules,
     DeepgramOptions,
+    EnrichmentStep,
     RecordingBucket,
     RecordingPolicy,
     TranscriptArchive,
     TranscriptionWorkflow,
     TranscriptTable,
 )
+from constructs_lib.enrichment_step import OnFailure
 from tests.workflow.cloudformation import ACCOUNT, REGION, Deployed, Resource
 
 ROOT: Final = Path(__file__).parents[3]
+ENRICH: Final = "enrich"
+"""The step of an operator's own, which is no function of ours."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Setup:
+    """What tells one deployment from another.
+
+    Attributes:
+        on_new_version: What a new version of a recording does.
+        live_transcripts: When the recording of a live call is transcribed.
+        enrichment: What the failure of a step of one's own does; `None` for no such step.
+    """
+
+    on_new_version: OnNewVersion = "supersede"
+    live_transcripts: LiveTranscripts = "always"
+    enrichment: OnFailure | None = None
+
+
+USUAL: Final = "supersede"
+SETUPS: Final[Mapping[str, Setup]] = {
+    USUAL: Setup(),
+    "keep": Setup(on_new_version="keep", live_transcripts="when-incomplete"),
+    "sparing": Setup(live_transcripts="when-incomplete", enrichment="continue"),
+    "enriched": Setup(enrichment="fail"),
+}
+"""The deployments in which histories happen, by their stacks' names."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,6 +80,7 @@ class FunctionPlan:
 class Plan:
     """What is deployed."""
 
+    setup: Setup
     functions: Mapping[str, FunctionPlan]
     definition: Mapping[str, Any]
     machine: str
@@ -59,6 +91,7 @@ class Plan:
     work_queue: str
     failed_calls: str
     stranded_calls: str
+    failed_enrichments: str | None
     workers: int
     announcements: Any
     ends: Any
@@ -73,45 +106,66 @@ class Plan:
             "WorkQueueUrl": self.work_queue,
             "StateMachineArn": self.machine,
             "TableName": self.table,
+            "ArchiveBucketName": self.archive,
+            "StoreFunctionName": self.functions["store_transcript"].name,
         }
 
 
 @cache
-def deployed(policy: str = "supersede") -> Plan:
+def deployed(name: str = USUAL) -> Plan:
     """Synthesise and resolve a stack with a workflow.
 
     Args:
-        policy: What a new version of a recording does.
+        name: Which of `SETUPS`.
     """
-    return _resolved(_templates(policy))
+    return _resolved(SETUPS[name], {name: _templates()[name]})
 
 
-def _templates(policy: str) -> Mapping[str, Any]:
+@cache
+def _templates() -> Mapping[str, Any]:
     flags = json.loads((ROOT / "cdk.json").read_text())["context"]
     with TemporaryDirectory() as folder:
         # Without bundling: the functions run from the sources.
         app = App(outdir=folder, context={**flags, "aws:cdk:bundling-stacks": []})
-        stack = Stack(app, policy, env=Environment(account=ACCOUNT, region=REGION))
-        key, removal_policy = kms.Key(stack, "Key"), RemovalPolicy.DESTROY
-        TranscriptionWorkflow(
-            stack,
-            "Workflow",
-            recordings=RecordingBucket(stack, "Recordings", key=key, removal_policy=removal_policy).bucket,
-            table=TranscriptTable(stack, "Table", key=key, removal_policy=removal_policy).table,
-            archive=TranscriptArchive(stack, "Archive", key=key, removal_policy=removal_policy).bucket,
-            options=DeepgramOptions(),
-            vocabulary={"clinic-7": ("Abernathy",)},
-            key=key,
-            clinics=ClinicRules(clinic_by_prefix={"connect/lakeside": "lakeside"}),
-            policy=RecordingPolicy(on_new_version=policy),  # type: ignore[arg-type]
-        )
+        for name, setup in SETUPS.items():
+            _stack(app, name, setup)
         return {
             artifact.stack_name: json.loads(Path(artifact.template_full_path).read_text())
             for artifact in app.synth().stacks_recursively
         }
 
 
-def _resolved(templates: Mapping[str, Any]) -> Plan:
+def _stack(app: App, name: str, setup: Setup) -> None:
+    stack = Stack(app, name, env=Environment(account=ACCOUNT, region=REGION))
+    key, removal_policy = kms.Key(stack, "Key"), RemovalPolicy.DESTROY
+    TranscriptionWorkflow(
+        stack,
+        "Workflow",
+        recordings=RecordingBucket(stack, "Recordings", key=key, removal_policy=removal_policy).bucket,
+        table=TranscriptTable(stack, "Table", key=key, removal_policy=removal_policy).table,
+        archive=TranscriptArchive(stack, "Archive", key=key, removal_policy=removal_policy).bucket,
+        options=DeepgramOptions(),
+        vocabulary={"clinic-7": ("Abernathy",)},
+        key=key,
+        clinics=ClinicRules(clinic_by_prefix={"connect/lakeside": "lakeside"}),
+        policy=RecordingPolicy(on_new_version=setup.on_new_version, live_transcripts=setup.live_transcripts),
+        enrichment=None if setup.enrichment is None else _enrichment(stack, setup.enrichment),
+    )
+
+
+def _enrichment(stack: Stack, on_failure: OnFailure) -> EnrichmentStep:
+    function = lambda_.Function(
+        stack,
+        "Mine",
+        code=lambda_.Code.from_inline("# World._enrich stands for it"),
+        handler=f"mine.{ENRICH}.handle",
+        runtime=lambda_.Runtime.PYTHON_3_13,
+        timeout=Duration.seconds(30),
+    )
+    return EnrichmentStep(function=function, on_failure=on_failure)
+
+
+def _resolved(setup: Setup, templates: Mapping[str, Any]) -> Plan:
     session = boto3.Session(aws_access_key_id="testing", aws_secret_access_key="testing", region_name=REGION)
     usual = boto3.DEFAULT_SESSION
     with mock_aws():
@@ -129,7 +183,9 @@ def _resolved(templates: Mapping[str, Any]) -> Plan:
     urls = {queue.made.attributes["Arn"]: queue.made.ref for queue in made.all("AWS::SQS::Queue")}
     # Queues for dead letters come first.
     queues = sorted(made.all("AWS::SQS::Queue"), key=lambda queue: "RedrivePolicy" in queue.properties)
+    enrichments = [queue.made.ref for queue in queues if "FailedEnrichments" in queue.logical_id]
     return Plan(
+        setup=setup,
         functions=functions,
         definition=_definition(machine),
         machine=target["Arn"],
@@ -140,6 +196,7 @@ def _resolved(templates: Mapping[str, Any]) -> Plan:
         work_queue=urls[mapping.properties["EventSourceArn"]],
         failed_calls=urls[target["DeadLetterConfig"]["Arn"]],
         stranded_calls=urls[end_target["DeadLetterConfig"]["Arn"]],
+        failed_enrichments=enrichments[0] if enrichments else None,
         workers=int(mapping.properties["ScalingConfig"]["MaximumConcurrency"]),
         announcements=EventPattern.load(json.dumps(announcements.properties["EventPattern"])),
         ends=EventPattern.load(json.dumps(ends.properties["EventPattern"])),
@@ -153,7 +210,7 @@ def _function(resource: Resource) -> FunctionPlan:
         name=resource.made.ref,
         handler=properties["Handler"],
         environment={
-            **properties["Environment"]["Variables"],
+            **properties.get("Environment", {}).get("Variables", {}),
             "AWS_LAMBDA_FUNCTION_NAME": resource.made.ref,
             "AWS_REGION": REGION,
             "AWS_DEFAULT_REGION": REGION,

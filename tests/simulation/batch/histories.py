@@ -8,6 +8,7 @@ from dataclasses import dataclass, fields, replace
 from typing import Any, Final
 
 from tests.simulation.batch import faults as f
+from tests.simulation.batch.deployment import ENRICH, SETUPS, USUAL
 from tests.simulation.batch.faults import Fault, Outage
 
 HOUR: Final = 3600.0
@@ -104,20 +105,50 @@ class Again:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Live:
+    """A call is transcribed while it runs.
+
+    Attributes:
+        call: Number of the call.
+        begins: When it is announced.
+        ends: When its end is noted; `None` if nobody ever does.
+        outcome: `complete`, `incomplete` (by its own word), `partial` (proven for a part of the time), `failed`.
+        stored: How long after its end its transcript is stored.
+    """
+
+    call: int
+    begins: float
+    ends: float | None
+    outcome: str
+    stored: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rebuild:
+    """What is stored by then counts as stored by an earlier version, and an operator has it written anew."""
+
+    at: float
+
+
+@dataclass(frozen=True, kw_only=True)
 class History:
     """What happens.
 
     Attributes:
         seed: What the rest was drawn from, and how long everything takes.
+        deployment: Where, of `deployment.SETUPS`.
     """
 
     seed: int
+    deployment: str = USUAL
     puts: tuple[Put, ...] = ()
     deletes: tuple[Delete, ...] = ()
     redrives: tuple[Redrive, ...] = ()
     stops: tuple[Stop, ...] = ()
     idle: tuple[Idle, ...] = ()
     again: tuple[Again, ...] = ()
+    lives: tuple[Live, ...] = ()
+    rebuilds: tuple[Rebuild, ...] = ()
     faults: tuple[Fault, ...] = ()
     outages: tuple[Outage, ...] = ()
 
@@ -125,12 +156,15 @@ class History:
     def calm(self) -> float:
         """When nothing more goes wrong."""
         ends = [0.0, *(fault.end for fault in self.faults), *(outage.end for outage in self.outages)]
-        for events in (self.puts, self.deletes, self.redrives, self.stops, self.again):
+        for events in (self.puts, self.deletes, self.redrives, self.stops, self.again, self.rebuilds):
             ends += [event.at for event in events]
+        ends += [live.begins if live.ends is None else live.ends + live.stored for live in self.lives]
         return max(ends + [idle.at + idle.seconds for idle in self.idle])
 
     def smaller(self) -> Iterator[History]:
         """Yield the history with one thing less each."""
+        if self.deployment != USUAL:
+            yield replace(self, deployment=USUAL)
         for place in fields(self):
             events = getattr(self, place.name)
             if isinstance(events, tuple):
@@ -145,7 +179,8 @@ class History:
     def lines(self) -> list[str]:
         """Write it down, a line for each thing that happens."""
         happening = [getattr(self, place.name) for place in fields(self)]
-        return [f"  {event}" for events in happening if isinstance(events, tuple) for event in events]
+        where = [] if self.deployment == USUAL else [f"  deployed as {self.deployment}"]
+        return where + [f"  {event}" for events in happening if isinstance(events, tuple) for event in events]
 
 
 def generate(seed: int) -> History:
@@ -155,8 +190,13 @@ def generate(seed: int) -> History:
     span = chance.choice((60.0, 600.0, 600.0, 4 * HOUR))
     puts = _puts(chance, span)
     troubled = chance.random()
+    other = random.Random(f"batch {seed}, other than by default")
+    deployment = other.choice((USUAL, USUAL, USUAL, "keep", "sparing", "sparing", "enriched"))
     return History(
         seed=seed,
+        deployment=deployment,
+        lives=_lives(other, span, puts, deployment),
+        rebuilds=tuple(Rebuild(at=other.uniform(0, 2 * span)) for _ in range(1) if other.random() < 0.15),
         puts=puts,
         deletes=tuple(Delete(at=chance.uniform(0, span), call=put.call) for put in puts[:1] if chance.random() < 0.05),
         redrives=tuple(
@@ -170,7 +210,10 @@ def generate(seed: int) -> History:
             if chance.random() < 0.08
         ),
         again=tuple(Again(at=chance.uniform(0, span)) for _ in range(chance.choice((0, 0, 0, 1, 3)))),
-        faults=tuple(_fault(chance, span) for _ in range(chance.choice((1, 2, 3, 5)) if troubled > 0.1 else 0)),
+        faults=(
+            *(_fault(chance, span) for _ in range(chance.choice((1, 2, 3, 5)) if troubled > 0.1 else 0)),
+            *(_fault_of_enrichment(other, span) for _ in range(1) if troubled > 0.1 and SETUPS[deployment].enrichment),
+        ),
         outages=tuple(_outage(chance, span) for _ in range(chance.choice((0, 0, 1, 1, 2)))),
     )
 
@@ -196,6 +239,35 @@ def _puts(chance: random.Random, span: float) -> tuple[Put, ...]:
                 )
             )
     return tuple(sorted(puts, key=lambda put: put.at))
+
+
+def _lives(chance: random.Random, span: float, puts: tuple[Put, ...], deployment: str) -> tuple[Live, ...]:
+    share = 0.2 if deployment == USUAL else 0.7
+    lives = []
+    for call in sorted({put.call for put in puts}):
+        if chance.random() > share:
+            continue
+        begins = chance.uniform(0, span / 4)
+        lasts = chance.choice((1.0, 30.0, 300.0, 1200.0, None))
+        lives.append(
+            Live(
+                call=call,
+                begins=begins,
+                ends=None if lasts is None else begins + lasts,
+                outcome=chance.choice(("complete", "complete", "complete", "incomplete", "partial", "failed")),
+                stored=chance.choice((0.5, 2.0, 60.0, 1800.0)),
+            )
+        )
+    return tuple(lives)
+
+
+def _fault_of_enrichment(chance: random.Random, span: float) -> Fault:
+    kind = chance.choice((f.KILL, f.KILL_AFTER, f.CUT, f.REFUSE, f.REFUSE, f.SLOW))
+    seconds, times = chance.choice((60.0, 600.0, HOUR)), chance.choice((1, 2, 10**6))
+    code = "AccessDenied" if kind == f.REFUSE else ""
+    return Fault(
+        kind=kind, by=ENRICH, begin=chance.uniform(0, span), seconds=seconds, times=times, code=code, delay=9.0
+    )
 
 
 def _fault(chance: random.Random, span: float) -> Fault:

@@ -12,6 +12,7 @@ from typing import Any, Final
 from boto3.dynamodb.types import TypeDeserializer
 
 from callscribe.contract.object_keys import reply_key
+from callscribe.contract.schema import SCHEMA_VERSION
 from callscribe.recordings.recording import recording_id
 from tests.simulation.batch.contents import NOT_AUDIO, contents, telling_words
 from tests.simulation.batch.storage import Version
@@ -19,7 +20,7 @@ from tests.simulation.batch.vendor import API_KEY, Asked
 from tests.simulation.batch.world import Announced, World
 
 _IN_PROGRESS: Final = ("claimed", "transcribed", "stored")
-_TRANSCRIBED: Final = ("completed", "superseded", "duplicate")
+_TRANSCRIBED: Final = ("completed", "superseded", "duplicate", "kept", "covered")
 _FAILED: Final = ("failed", "rejected")
 _deserialize: Final = TypeDeserializer().deserialize
 
@@ -46,6 +47,7 @@ class Check:
 
     def __init__(self) -> None:
         self.violations: list[Violation] = []
+        self._shown: dict[str, tuple[str, float]] = {}
 
     def add(self, what: str, detail: str) -> None:
         """Note that something does not hold."""
@@ -57,13 +59,15 @@ class Check:
     def before_request(self, world: World, asked: Asked) -> None:
         """Look at a request to the speech service that is about to be done, and billed."""
         mine = recording_id(asked.bucket, asked.key, asked.version.version_id, asked.version.etag)
-        for other in self._same(world, asked):
+        same = self._same(world, asked)
+        for other in same:
             if any(map(_usable, world.storage.versions(world.plan.archive, reply_key(other)))):
                 self.add("paid-twice", f"{asked.by.name} asks for {mine[:8]}; the reply of {other[:8]} is stored")
+        versions = [a.version for a in world.announced if named(world, a) in same]
         under_way = [
             other
             for other in world.vendor.asked
-            if other.version is asked.version and other.until is None and not other.by.killed
+            if other.until is None and not other.by.killed and any(other.version is one for one in versions)
         ]
         if under_way:
             self.add("two-under-way", f"{asked.by.name} asks for {mine[:8]} beside {under_way[0].by.name}")
@@ -81,8 +85,25 @@ class Check:
     def after_write(self, world: World) -> None:
         """Look at what a reader would find who comes at this moment: an item never points to nothing."""
         for item in world.table:
-            if "transcript_key" in item and not _document(world, item["transcript_key"]["S"]):
-                self.add("dangling", f"the item of {item['recording_id']['S'][:8]} points to no document")
+            if "transcript_key" not in item:
+                continue
+            call = item["call_id"]["S"]
+            if not _document(world, item["transcript_key"]["S"]):
+                self.add("dangling", f"the item of {call} points to no document")
+            if "recording_id" in item:
+                self._replaced(world, call, item["recording_id"]["S"])
+
+    def _replaced(self, world: World, call: str, shown: str) -> None:
+        """Where an earlier version is to be kept, nothing replaces it that was put after it was shown."""
+        before, since = self._shown.get(call, (shown, world.scheduler.now))
+        if before == shown:
+            self._shown[call] = before, since
+            return
+        self._shown[call] = shown, world.scheduler.now
+        if world.plan.setup.on_new_version == "keep":
+            for announced in world.announced:
+                if named(world, announced) == shown and announced.put.at + min(announced.put.told) > since:
+                    self.add("replaced", f"{shown[:8]} came when {before[:8]} was shown, and replaced it")
 
     # When nothing happens any more
 
@@ -100,6 +121,8 @@ class Check:
         if work:
             add("queue", f"{len(work)} messages lie in the work queue")
         self._seen(world)
+        self._failed(world)
+        self._replies(world)
         self._finished(world)
         self._bounded(world)
         self._private(world)
@@ -120,6 +143,34 @@ class Check:
                 self.add("seen-twice", f"{execution.arn[-12:]} is in {number} places")
             if number and not failed:
                 self.add("seen-wrongly", f"{execution.arn[-12:]} succeeded")
+
+    def _failed(self, world: World) -> None:
+        """Nothing fails for nothing."""
+        history = world.history
+        troubled = history.faults or history.outages or history.stops or history.deletes or history.idle
+        for execution in world.machine.executions.values():
+            if execution.status == "SUCCEEDED":
+                continue
+            failure = execution.variables.get("failure", {})
+            of_no_audio = any(a.content == NOT_AUDIO for a in world.announced)
+            if not troubled and not of_no_audio:
+                self.add("needless", f"{execution.arn[-12:]} failed by {execution.error}, and nothing was wrong")
+            if failure.get("error") == "States.Timeout" and failure["step"] == "Transcribe" and not history.idle:
+                self.add("forgotten", f"{execution.arn[-12:]} waited for a transcription until its time was over")
+            if failure.get("error") == "Reply.Missing":
+                self.add("reply-lost", f"{execution.arn[-12:]} found no reply where one had been told of")
+
+    def _replies(self, world: World) -> None:
+        """What was paid for and stored stays, and what stands for another recording is there."""
+        for announced in world.announced:
+            name = named(world, announced)
+            usable = [*map(_usable, world.storage.versions(world.plan.archive, reply_key(name)))]
+            if usable != sorted(usable):
+                self.add("reply-lost", f"the reply of {name[:8]} was written over")
+        statuses = {claim["recording_id"]: claim["status"] for claim in claims(world)}
+        for claim in claims(world):
+            if claim["status"] == "duplicate" and statuses.get(claim["same_content_as"]) in _FAILED:
+                self.add("duplicate", f"{claim['recording_id'][:8]} counts as transcribed by one that failed")
 
     def _finished(self, world: World) -> None:
         """What ended as transcribed is, and once."""
@@ -147,7 +198,7 @@ class Check:
 
     def _private(self, world: World) -> None:
         kept = [json.dumps([execution.input, execution.told]) for execution in world.machine.executions.values()]
-        messages = [body for _, body in world.failed_messages()]
+        messages = [body for _, body in world.failed_messages()] + failed_enrichments(world)
         for place, texts in (
             ("a log", world.logs),
             ("a state", kept),
@@ -167,19 +218,51 @@ class Check:
         by_recording = {claim["recording_id"]: claim for claim in claims(world)}
         for announced in world.announced:
             if announced.put.call not in world.deleted:
-                self._done(announced, by_recording.get(named(world, announced)))
+                self._done(world, announced, by_recording.get(named(world, announced)))
         for name, claim in by_recording.items():
             if claim["status"] in _IN_PROGRESS:
                 add("claim", f"{name[:8]} stays {claim['status']}")
             if int(claim.get("request_lease_until", 0)) > world.scheduler.epoch() and claim["status"] in _TRANSCRIBED:
                 add("lease", f"{name[:8]} is leased")
         self._agree(world, by_recording)
+        self._enriched(world)
         self._holders(world, by_recording)
         for _, body in world.failed_messages():
             if "redrive" not in body and not world.deleted and not any(a.content == NOT_AUDIO for a in world.announced):
                 add("left", "a message is left with the failed calls")
 
-    def _done(self, announced: Announced, claim: Mapping[str, Any] | None) -> None:
+    def rebuilt(self, world: World) -> None:
+        """Look at what is left when all that was stored by an earlier version is written anew."""
+        for result in world.rebuilt:
+            live = "/live" in result.key or "live transcript" in result.reason
+            if result.outcome not in ("rebuilt", "current") and not live and not world.deleted:
+                self.add("rebuild", f"{result.key[-40:]}: {result.outcome}: {result.reason}")
+        for item in transcripts(world):
+            document = _document(world, item["transcript_key"]) or {}
+            versions = {int(item["schema_version"]), document.get("schema_version")}
+            if "recording_id" in item and versions != {SCHEMA_VERSION}:
+                self.add("rebuild", f"{item['call_id']} is of versions {versions}")
+        self._agree(world, {claim["recording_id"]: claim for claim in claims(world)})
+
+    def _enriched(self, world: World) -> None:
+        """Every announced call went through the step of one's own, or its failure is kept."""
+        on_failure = world.plan.setup.enrichment
+        kept = "".join(failed_enrichments(world))
+        unsent = any(fault.by == "machine" for fault in world.history.faults)
+        for event in details(world):
+            detail = event["Detail"]
+            name, told = detail["recording_id"], detail.get("enrichment")
+            if (told is None) != (on_failure is None):
+                self.add("enrichment", f"the event of {name[:8]} says {told}")
+            elif told is not None and told["status"] == "succeeded":
+                if name not in world.enriched:
+                    self.add("enrichment", f"{name[:8]} was told as enriched, and is not")
+            elif told is not None and on_failure == "fail":
+                self.add("enrichment", f"{name[:8]} was announced, and is not enriched")
+            elif told is not None and name not in kept and not unsent:
+                self.add("enrichment", f"nothing is kept of the failed step of {name[:8]}")
+
+    def _done(self, world: World, announced: Announced, claim: Mapping[str, Any] | None) -> None:
         if claim is None:
             self.add("lost", f"{announced.key} has no claim")
         elif announced.content == NOT_AUDIO:
@@ -187,44 +270,62 @@ class Check:
                 self.add("rejection", f"{announced.key}, no audio, is {claim['status']}")
         elif claim["status"] not in _TRANSCRIBED:
             self.add("lost", f"{announced.key} is {claim['status']}: {claim.get('error_code')}")
+        elif claim["status"] == "kept" and world.plan.setup.on_new_version != "keep":
+            self.add("lost", f"{announced.key} was left alone, and should not be")
+        elif claim["status"] == "covered":
+            self._covered(world, announced)
+
+    def _covered(self, world: World, announced: Announced) -> None:
+        """A live transcript stands for a recording only if it is whole, and there."""
+        lives = [live for live in world.history.lives if live.call == announced.put.call]
+        whole = any(live.outcome == "complete" and live.call in world.live_stored for live in lives)
+        if not whole or world.plan.setup.live_transcripts != "when-incomplete":
+            self.add("lost", f"{announced.key} counts as covered, by nothing")
 
     def _agree(self, world: World, by_recording: Mapping[str, Mapping[str, Any]]) -> None:
         """Item, document, reply, claim and event say the same."""
-        add = self.add
         told = {event["Detail"]["recording_id"]: event["Detail"] for event in details(world)}
         shown: dict[str, Mapping[str, Any]] = {}
         for item in transcripts(world):
-            name = item["recording_id"]
             shown[item["call_id"]] = item
-            claim = by_recording.get(name)
-            if claim is None or claim["status"] != "completed":
-                add("disagree", f"an item shows {name[:8]}, which is {claim and claim['status']}")
             document = _document(world, item["transcript_key"])
-            if document is None:
-                add("disagree", f"the document of {name[:8]} is missing")
-                continue
-            if document["provenance"]["recording_id"] != name or _text(document) != _text(item):
-                add("disagree", f"item and document of {name[:8]} differ")
-            if not _kept(world, name):
-                add("disagree", f"the reply of {name[:8]} is missing")
-            if "quality" not in item:
-                add("disagree", f"{name[:8]} has no score")
-            event = told.get(name)
-            if event is None:
-                add("unannounced", f"{name[:8]} was never announced")
-            elif event["transcript"] != {
-                "pk": item["PK"],
-                "sk": item["SK"],
-                "bucket": world.plan.archive,
-                "key": item["transcript_key"],
-            }:
-                add("disagree", f"the event of {name[:8]} names another place")
+            if document is None or _text(document) != _text(item):
+                self.add("disagree", f"item and document of {item['call_id']} differ")
+            elif "recording_id" in item:
+                self._agrees(world, item, document, by_recording.get(item["recording_id"]))
+                self._told(world, item, told.get(item["recording_id"]))
         for name in told.keys() - by_recording.keys():
-            add("disagree", f"an event names {name}, which is unknown")
-        self._words(world, shown)
+            self.add("disagree", f"an event names {name}, which is unknown")
+        self._words(world, shown, by_recording)
 
-    def _words(self, world: World, shown: Mapping[str, Mapping[str, Any]]) -> None:
-        """Every call shows the words of its newest recording, and no others."""
+    def _agrees(
+        self, world: World, item: Mapping[str, Any], document: Mapping[str, Any], claim: Mapping[str, Any] | None
+    ) -> None:
+        name = item["recording_id"]
+        if claim is None or claim["status"] != "completed":
+            self.add("disagree", f"an item shows {name[:8]}, which is {claim and claim['status']}")
+        if document["provenance"]["recording_id"] != name:
+            self.add("disagree", f"item and document of {name[:8]} differ")
+        if not _kept(world, name):
+            self.add("disagree", f"the reply of {name[:8]} is missing")
+        if "quality" not in item:
+            self.add("disagree", f"{name[:8]} has no score")
+
+    def _told(self, world: World, item: Mapping[str, Any], told: Mapping[str, Any] | None) -> None:
+        name = item["recording_id"]
+        place = {"pk": item["PK"], "sk": item["SK"], "bucket": world.plan.archive, "key": item["transcript_key"]}
+        if told is None:
+            self.add("unannounced", f"{name[:8]} was never announced")
+        elif told["transcript"] != place:
+            self.add("disagree", f"the event of {name[:8]} names another place")
+
+    def _words(
+        self,
+        world: World,
+        shown: Mapping[str, Mapping[str, Any]],
+        by_recording: Mapping[str, Mapping[str, Any]],
+    ) -> None:
+        """Every call shows the words of its newest recording, and no others, unless another one is to be kept."""
         newest: dict[int, Announced] = {}
         for announced in world.announced:
             if announced.content != NOT_AUDIO and announced.put.call not in world.deleted:
@@ -232,13 +333,24 @@ class Check:
         by_name = {_call_id(announced): announced for announced in newest.values()}
         for call_id, announced in by_name.items():
             item = shown.get(call_id)
-            expected = contents()[announced.put.content].name
             if item is None:
                 self.add("lost", f"{call_id} has no transcript")
                 continue
+            claim = by_recording.get(named(world, announced), {})
             text = _text(item)
+            if "recording_id" not in item:
+                if claim.get("status") not in ("covered", "duplicate"):
+                    self.add(
+                        "stale", f"{call_id} shows its live transcript, and its recording is {claim.get('status')}"
+                    )
+                continue
+            if world.plan.setup.on_new_version == "keep":
+                wanted = next((a for a in world.announced if named(world, a) == item["recording_id"]), announced)
+            else:
+                wanted = announced
+            expected = contents()[wanted.put.content].name
             if expected not in text:
-                self.add("stale", f"{call_id} does not show its newest recording")
+                self.add("stale", f"{call_id} does not show its newest recording, which is {claim.get('status')}")
             if any(content.name in text for content in contents() if content.name != expected):
                 self.add("stale", f"{call_id} shows the words of another recording")
 
@@ -248,7 +360,7 @@ class Check:
                 continue
             holder = by_recording.get(item["recording_id"])
             if holder is None or (
-                holder["status"] not in ("completed", "superseded", "rejected") and not world.deleted
+                holder["status"] not in ("completed", "superseded", "rejected", "covered") and not world.deleted
             ):
                 self.add("holder", f"a content is held by {holder and holder['status']}")
 
@@ -267,6 +379,12 @@ def items(world: World) -> Iterator[dict[str, Any]]:
     """All items of the table."""
     for item in world.table:
         yield {name: _deserialize(value) for name, value in item.items()}
+
+
+def failed_enrichments(world: World) -> list[str]:
+    """What is kept of the failures of a step of one's own."""
+    url = world.plan.failed_enrichments
+    return [] if url is None else [message.body for message in world.queues.queue(url).messages]
 
 
 def details(world: World) -> list[dict[str, Any]]:

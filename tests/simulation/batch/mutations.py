@@ -23,7 +23,7 @@ from unittest.mock import patch
 
 from tests.simulation.batch import runner
 from tests.simulation.batch.containers import Containers
-from tests.simulation.batch.deployment import deployed
+from tests.simulation.batch.deployment import Plan, deployed
 
 _DEFINITION: Final = "the definition"
 
@@ -205,16 +205,20 @@ class _Finder(importlib.abc.MetaPathFinder):
 @contextmanager
 def put_in(mutation: Mutation) -> Iterator[None]:
     """Have the functions, or the state machine, with a fault."""
-    plan = deployed()
-    if mutation.module == _DEFINITION:
+
+    def changed(name: str) -> Plan:
+        plan = deployed(name)
+        if mutation.module != _DEFINITION:
+            return plan
         text = json.dumps(plan.definition)
         if mutation.old not in text:
             raise LookupError(f"{mutation.name}: what it replaces is not there")
-        plan = replace(plan, definition=json.loads(text.replace(mutation.old, mutation.new)))
-    containers, finder = Containers(plan.functions), _Finder(mutation)
+        return replace(plan, definition=json.loads(text.replace(mutation.old, mutation.new)))
+
+    containers, finder = Containers(), _Finder(mutation)
     sys.meta_path.insert(0, finder)
     try:
-        with patch.object(runner, "deployed", lambda: plan), patch.object(runner, "_containers", lambda: containers):
+        with patch.object(runner, "deployed", changed), patch.object(runner, "_containers", lambda: containers):
             yield
     finally:
         sys.meta_path.remove(finder)

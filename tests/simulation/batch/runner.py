@@ -50,7 +50,7 @@ class Outcome:
 
 @cache
 def _containers() -> Containers:
-    return Containers(deployed().functions)
+    return Containers()
 
 
 def run(history: History, *, log: bool = False) -> Outcome:
@@ -60,10 +60,10 @@ def run(history: History, *, log: bool = False) -> Outcome:
         history: The history.
         log: Whether to say what happened.
     """
-    check, plan, containers = Check(), deployed(), _containers()
+    check, plan, containers = Check(), deployed(history.deployment), _containers()
     began = time.perf_counter()
     with opened():
-        containers.renew()
+        containers.renew(plan.functions)
         world = World(plan, containers, history, before_request=check.before_request, after_write=check.after_write)
         world.lines = [] if log else None
         DOOR.inside = world
@@ -78,6 +78,10 @@ def run(history: History, *, log: bool = False) -> Outcome:
             world.run(until=max(world.scheduler.now, history.calm))
             _repeat(world)
             check.at_end(world)
+            if history.rebuilds:
+                world.rebuild()
+                world.run()
+                check.rebuilt(world)
         except RuntimeError as error:
             check.add("stuck", str(error))
     return Outcome(

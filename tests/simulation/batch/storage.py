@@ -120,6 +120,10 @@ class Storage:
             head |= {"ChecksumCRC64NVME": version.checksum, "ChecksumType": "FULL_OBJECT"}
         return head
 
+    def _list_objects(self, request: Mapping[str, Any]) -> dict[str, Any]:
+        keys = sorted(self.keys(request["Bucket"], request.get("Prefix", "")))
+        return {"IsTruncated": False, "Contents": [{"Key": key} for key in keys]}
+
     def _head(self, version: Version) -> dict[str, Any]:
         return {
             "ETag": f'"{version.etag}"',
@@ -162,4 +166,5 @@ _OPERATIONS: Final = {
     "PutObject": Storage._put_object,
     "GetObject": Storage._get_object,
     "HeadObject": Storage._head_object,
+    "ListObjectsV2": Storage._list_objects,
 }

@@ -7,7 +7,9 @@ same way without boto3.
 
 from __future__ import annotations
 
+import gzip
 import hashlib
+import io
 import json
 import random
 from collections.abc import Callable, Iterator, Mapping
@@ -21,19 +23,29 @@ from uuid import UUID
 
 import boto3
 import httpx
+from boto3.dynamodb.types import TypeSerializer
 from botocore.client import BaseClient
 from botocore.exceptions import ClientError, EndpointConnectionError, ReadTimeoutError
 
 from callscribe.aws_refusals import is_transient
+from callscribe.contract.object_keys import TRANSCRIPTS
+from callscribe.contract.schema import SCHEMA_VERSION
+from callscribe.deepgram.options import TranscriptionOptions
+from callscribe.deepgram.transcription import DeepgramTranscriptions
+from callscribe.judgement.quality import load_rubric
+from lambdas.common.archive import Archive
+from lambdas.store_live_transcript.store import LiveTranscriptStore
+from operations import rebuild
 from operations.environment import Environment
 from operations.redrive import redrive, redrive_claims
+from tests.callscribe import live_calls
 from tests.fakes.s3_event import object_created
 from tests.simulation.batch import faults as f
 from tests.simulation.batch.containers import DOOR, Containers, Context
 from tests.simulation.batch.contents import NOT_AUDIO, contents
-from tests.simulation.batch.deployment import Plan
+from tests.simulation.batch.deployment import ENRICH, Plan
 from tests.simulation.batch.faults import Fault, Faults
-from tests.simulation.batch.histories import History, Put
+from tests.simulation.batch.histories import History, Live, Put
 from tests.simulation.batch.machine import Execution, Machine, Result, written
 from tests.simulation.batch.queues import Queues
 from tests.simulation.batch.scheduler import Killed, Scheduler, Task
@@ -43,6 +55,8 @@ from tests.simulation.batch.vendor import API_KEY, Asked, Vendor
 from tests.simulation.table import refused
 from tests.workflow.cloudformation import ACCOUNT, REGION
 from tests.workflow.harness import ThriftySession
+
+_serialize: Final = TypeSerializer().serialize
 
 MOST_STEPS: Final = 60_000
 """Steps of the scheduler after which a history is taken not to end."""
@@ -133,6 +147,9 @@ class World:
         self.announced: list[Announced] = []
         self.deleted: set[int] = set()
         self.events: list[dict[str, Any]] = []
+        self.enriched: list[str] = []
+        self.live_stored: dict[int, float] = {}
+        self.rebuilt: list[rebuild.Result] = []
         self.logs: list[str] = []
         self.lost_sends = 0
         self._machine_task = Task("state machine", "machine")
@@ -189,6 +206,18 @@ class World:
 
         self.scheduler.spawn("operator", "operator", work)
 
+    def rebuild(self) -> None:
+        """Have an operator write what is older anew, one document after the other."""
+        target = Environment(name="Test", outputs=self.plan.outputs, session=session())
+
+        def work() -> None:
+            try:
+                self.rebuilt = list(rebuild.Rebuild(target, dry_run=False).run([TRANSCRIPTS]))
+            except (ClientError, EndpointConnectionError, ReadTimeoutError) as error:
+                self._note(f"the operator was refused: {type(error).__name__}")
+
+        self.scheduler.spawn("operator", "operator", work)
+
     def failed_messages(self) -> list[tuple[str, str]]:
         """The messages in the queues of failed and stranded calls: queue and body."""
         urls = (self.plan.failed_calls, self.plan.stranded_calls)
@@ -206,6 +235,10 @@ class World:
             later(stop.at, self._stop)
         for again in history.again:
             later(again.at, self._deliver_again)
+        for live in history.lives:
+            later(live.begins, partial(self._begin_live, live))
+        for update in history.rebuilds:
+            later(update.at, self._update)
         for idle in history.idle:
             later(idle.at + idle.seconds, self._look)
 
@@ -241,6 +274,62 @@ class World:
         if hidden:
             hidden[0].visible_at = self.scheduler.epoch()
             self._look()
+
+    def _begin_live(self, live: Live) -> None:
+        self._note_live(live, status="streaming", complete=None, end_reason=None)
+        if live.ends is not None:
+            self.scheduler.after(live.ends - live.begins, partial(self._end_live, live))
+
+    def _end_live(self, live: Live) -> None:
+        match live.outcome:
+            case "failed":
+                self._note_live(live, status="failed", complete=None, end_reason=None, error_code="LiveCall.Failed")
+                return
+            case "incomplete":
+                self._note_live(live, complete=False, incomplete_reasons=["gap-missing"])
+            case "partial":
+                self._note_live(live, intervals=live_calls.intervals((7.0, 14.12)))
+            case _:
+                self._note_live(live)
+
+        def store() -> None:
+            self.scheduler.spawn("live", "live", partial(self._store_live, live))
+
+        self.scheduler.after(live.stored, store)
+
+    def _note_live(self, live: Live, **changes: Any) -> None:
+        call_id, clinic_id = call_of(live.call)
+        item = live_calls.live_item(
+            call_id=call_id, clinic_id=clinic_id, **{"updated_at": self.time().isoformat(), **changes}
+        )
+        said = [live_calls.utterance_item(one, call_id=call_id, clinic_id=clinic_id) for one in live_calls.CONVERSATION]
+        for stored in (item, *said):
+            self.table.put_item(Item={name: _serialize(value) for name, value in stored.items()})
+
+    def _store_live(self, live: Live) -> None:
+        """Store a live call's transcript as its function does, which is part of another stack."""
+        LiveTranscriptStore(
+            table=session().resource("dynamodb").Table(self.plan.table),
+            archive=Archive(s3=session().client("s3"), bucket=self.plan.archive),
+            transcriptions=DeepgramTranscriptions(options=TranscriptionOptions()),
+            rubric=load_rubric(),
+            retention=None,
+        ).store(call_of(live.call)[0], created_at=self.time())
+        self.live_stored[live.call] = self.scheduler.now
+
+    def _update(self) -> None:
+        """Let everything that is stored be as an earlier version has left it; an operator rebuilds it."""
+        for key in self.storage.keys(self.plan.archive, TRANSCRIPTS):
+            version = self.storage.current(self.plan.archive, key)
+            assert version is not None
+            document = json.loads(gzip.decompress(version.content or b""))
+            document["schema_version"] = SCHEMA_VERSION - 1
+            packed = gzip.compress(json.dumps(document).encode(), mtime=0)
+            self.storage.put(self.plan.archive, key, packed, metadata=version.metadata)
+        for item in list(self.table):
+            if item["type"]["S"] == "transcript":
+                self.table.put_item(Item={**item, "schema_version": {"N": str(SCHEMA_VERSION - 1)}})
+        self.rebuild()
 
     # What EventBridge does
 
@@ -339,8 +428,12 @@ class World:
 
         def work() -> None:
             try:
-                with self._containers.one(step) as container:
-                    result = Result(container(event, Context(plan.name, name, ends)))
+                if step == ENRICH:
+                    self._enrich(event)
+                    result = Result()
+                else:
+                    with self._containers.one(step) as container:
+                        result = Result(container(event, Context(plan.name, name, ends)))
             except Killed:
                 error = "Sandbox.Timedout" if timed_out else "Runtime.ExitError"
                 result = Result(
@@ -360,6 +453,12 @@ class World:
 
         task = self.scheduler.spawn(name, step, work)
         limit = self.scheduler.after(plan.timeout, end)
+
+    def _enrich(self, detail: Mapping[str, Any]) -> None:
+        """Do what an operator's own function does: look at the document."""
+        place = detail["transcript"]
+        session().client("s3").head_object(Bucket=place["bucket"], Key=place["key"])
+        self.enriched.append(detail["recording_id"])
 
     # What the state machine does
 
@@ -458,6 +557,8 @@ class World:
                 return self.queues.call(operation, request)
             case "stepfunctions":
                 return self.machine.call(operation, request)
+            case "lambda":
+                return self._invoked(request)
             case "sts":
                 # Whoever asks, so that the client made of it is made once.
                 credentials = {"AccessKeyId": "narrow", "SecretAccessKey": "narrow", "SessionToken": "narrow"}
@@ -486,6 +587,18 @@ class World:
             raise made(refusal.response, operation) from None
         self._note(f"{self.scheduler.running.name} {operation}")
         return answer
+
+    def _invoked(self, request: Mapping[str, Any]) -> dict[str, Any]:
+        """Run a function for whoever invokes it and waits."""
+        step = next(step for step, plan in self.plan.functions.items() if plan.name == request["FunctionName"])
+        results: list[Result] = []
+        self._invoke(step, json.loads(request["Payload"]), results.append)
+        while not results:
+            self.scheduler.sleep(0.05)
+        (result,) = results
+        payload = json.dumps(result.value) if result.error is None else result.cause
+        answer = {"StatusCode": 200, "Payload": io.BytesIO(payload.encode())}
+        return answer if result.error is None else answer | {"FunctionError": "Unhandled"}
 
     def _received(self, request: Mapping[str, Any]) -> dict[str, Any]:
         answer = self.queues.call("ReceiveMessage", request)
@@ -531,8 +644,14 @@ def key_of(call: int, variant: int) -> str:
     extension = ("wav", "WAV")[variant]
     if call % 2:
         contact = f"8e2d1f7c-0f9a-4c55-9d43-2f1a5b7c9e{call:02d}"
-        return f"connect/lakeside/CallRecordings/2026/11/20/{contact}_20261120T09:30_UTC.{extension}"
+        return f"connect/lakeside/CallRecordings/2026/11/20/{contact}_20261120T09:00_UTC.{extension}"
     return f"recordings/clinic-7/2026-11-20/call-{call:04d}.{extension}"
+
+
+def call_of(call: int) -> tuple[str, str]:
+    """The id of a call, and its clinic."""
+    name = key_of(call, 0).rpartition("/")[2].rpartition(".")[0]
+    return name.partition("_")[0], "lakeside" if call % 2 else "clinic-7"
 
 
 def _record(message: Mapping[str, Any]) -> dict[str, Any]:
@@ -552,6 +671,19 @@ def _record(message: Mapping[str, Any]) -> dict[str, Any]:
 
 def _of_function(result: Result) -> Result:
     return result if result.error is not None else Result({"StatusCode": 200, "Payload": result.value})
+
+
+class _OneByOne:
+    """An executor whose work is done by whoever waits for it: threads of its own would have no baton."""
+
+    def __init__(self, _workers: int) -> None:
+        self.map = map
+
+    def __enter__(self) -> _OneByOne:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Nothing is left to be done."""
 
 
 class _Session(ThriftySession):
@@ -599,5 +731,6 @@ def opened() -> Iterator[None]:
         stack.enter_context(patch.object(boto3, "DEFAULT_SESSION", session()))
         # Powertools makes a session for each of its clients.
         stack.enter_context(patch.object(boto3.session, "Session", session))
+        stack.enter_context(patch.object(rebuild, "ThreadPoolExecutor", _OneByOne))
         stack.enter_context(redirect_stdout(cast("Any", DOOR)))
         yield

@@ -1,0 +1,86 @@
+"""Histories in which several things meet that meet by chance in one of hundreds, each aimed at one rule."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from tests.simulation.batch import faults as f
+from tests.simulation.batch.faults import Fault, Outage
+from tests.simulation.batch.histories import DAY, HOUR, Again, History, Live, Put
+
+
+def _puts(*times: float, content: int = 0, call: int = 0) -> tuple[Put, ...]:
+    return tuple(Put(at=at, call=call, content=content) for at in times)
+
+
+def _refused(by: str, of: str, code: str, *, begin: float = 0.0, seconds: float) -> Fault:
+    return Fault(kind=f.REFUSE, by=by, of=of, code=code, begin=begin, seconds=seconds)
+
+
+def _back(deployment: str = "supersede") -> History:
+    """A content, another one, and the first again, each after the one before is done with."""
+    return History(
+        seed=1,
+        deployment=deployment,
+        puts=(*_puts(0.0), *_puts(600.0, content=1), *_puts(1200.0)),
+    )
+
+
+_NOT_STORED: Final = _refused("store_transcript", "s3.PutObject", "AccessDenied", seconds=290.0)
+_LIVE: Final = Live(call=1, begins=0.0, ends=15.0, outcome="complete", stored=1.0)
+
+AIMED: Final[Mapping[str, History]] = {
+    "one event five times": History(seed=1, puts=(Put(at=0.0, call=0, content=0, told=(0.5, 0.5, 0.6, 2.0, 120.0)),)),
+    "the same bytes twice at once": History(seed=1, puts=_puts(0.0, 0.5)),
+    "the same bytes after the first failed behind its reply": History(
+        seed=1, puts=_puts(0.0, 300.0), faults=(_NOT_STORED,)
+    ),
+    "copies of which one failed behind its reply, and two before they asked": History(
+        seed=1,
+        puts=_puts(0.0, 300.0, 400.0, 500.0),
+        faults=(
+            _NOT_STORED,
+            _refused("transcribe_call", "s3.GetObject", "AccessDenied", begin=300.0, seconds=190.0),
+        ),
+    ),
+    "a content that comes back": _back(),
+    "another version where the first is kept": _back("keep"),
+    "an archive that takes no reply for a minute": History(
+        seed=1,
+        puts=_puts(0.0),
+        faults=(_refused("transcribe_call", "s3.PutObject", "AccessDenied", begin=5.0, seconds=60.0),),
+    ),
+    "a place of a reply to which somebody else always writes": History(
+        seed=1,
+        puts=_puts(0.0),
+        faults=(_refused("transcribe_call", "s3.PutObject", "ConditionalRequestConflict", seconds=3 * DAY),),
+    ),
+    "a second delivery that looks before the reply and makes room after it": History(
+        seed=1,
+        puts=_puts(0.0),
+        again=(Again(at=6.0),),
+        faults=(Fault(kind=f.SLOW, by="transcribe_call", of="s3.HeadObject", begin=6.0, seconds=HOUR, delay=9.0),),
+    ),
+    "a speech service that is out for a while": History(
+        seed=1, puts=_puts(0.0), outages=(Outage(kind="503", begin=0.0, seconds=120.0),)
+    ),
+    "a failure of which nobody can be told": History(
+        seed=1,
+        puts=_puts(0.0, content=-1),
+        faults=(_refused("machine", "sqs.", "AccessDenied", seconds=3 * HOUR),),
+    ),
+    "a live transcript that stands for the recording": History(
+        seed=1, deployment="sparing", puts=_puts(60.0, content=3, call=1), lives=(_LIVE,)
+    ),
+    "a live transcript that is waited for": History(
+        seed=1, deployment="sparing", puts=_puts(5.0, content=3, call=1), lives=(_LIVE,)
+    ),
+    "a new recording of a call that had a recording before its live transcript": History(
+        seed=1,
+        deployment="sparing",
+        puts=(*_puts(0.0, content=3, call=1), *_puts(1300.0, content=4, call=1)),
+        lives=(Live(call=1, begins=120.0, ends=1200.0, outcome="complete", stored=1.0),),
+    ),
+}
+"""By what meets."""

@@ -1,0 +1,34 @@
+"""Aimed histories end as they have to."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.simulation.batch import runner
+from tests.simulation.batch.aimed import AIMED
+
+# Executions that fail, and requests to the speech service, the ones of a redrive among them.
+_ENDS = {
+    "one event five times": (0, 1),
+    "the same bytes twice at once": (0, 1),
+    "the same bytes after the first failed behind its reply": (1, 1),
+    "copies of which one failed behind its reply, and two before they asked": (3, 1),
+    "a content that comes back": (0, 2),
+    "another version where the first is kept": (0, 1),
+    "an archive that takes no reply for a minute": (0, 1),
+    "a place of a reply to which somebody else always writes": (1, 1),
+    "a second delivery that looks before the reply and makes room after it": (0, 1),
+    "a speech service that is out for a while": (0, 1),
+    "a failure of which nobody can be told": (1, 0),
+    "a live transcript that stands for the recording": (0, 0),
+    "a live transcript that is waited for": (0, 0),
+    "a new recording of a call that had a recording before its live transcript": (0, 2),
+}
+
+
+@pytest.mark.parametrize("name", AIMED)
+def test_it_ends_well(name: str) -> None:
+    outcome = runner.run(AIMED[name])
+
+    assert (outcome.violations, (outcome.failed, outcome.requests)) == ([], _ENDS[name])
+    assert bool(outcome.met) == bool(AIMED[name].faults or AIMED[name].outages)
