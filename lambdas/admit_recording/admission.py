@@ -191,17 +191,6 @@ class Admission:
         recording, now = stored.provenance, self._clock()
         live = live_state_of(self._table, named)
         call = _filed_with(named, live)
-        if self._on_new_version == "keep" and self._shown(call) not in (None, recording.recording_id):
-            self._claims.keep_earlier(
-                recording,
-                call=call,
-                size_bytes=stored.size_bytes,
-                digest=stored.digest,
-                execution=by.arn,
-                now=now,
-                lease=self._lease,
-            )
-            return _duplicate(recording, call, "kept-earlier-version")
         taken = self._claims.take(
             recording,
             call=call,
@@ -214,6 +203,9 @@ class Admission:
         )
         if isinstance(taken, Duplicate):
             return _duplicate(recording, call, taken.reason)
+        if self._on_new_version == "keep" and self._shown(call) not in (None, recording.recording_id):
+            self._claims.keep_earlier(recording.recording_id, execution=by.arn, now=now)
+            return _duplicate(recording, call, "kept-earlier-version")
         same = self._same_content(stored, call, by)
         if isinstance(same, Decision):
             return same

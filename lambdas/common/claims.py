@@ -201,20 +201,18 @@ class Claims:
                 return Taken()
         raise TransientError("Claim.Contention", "the claim was changed by others all the time")
 
-    def keep_earlier(
-        self,
-        recording: RecordingObject,
-        *,
-        call: CallRecording,
-        size_bytes: int,
-        digest: str | None,
-        execution: str,
-        now: datetime,
-        lease: timedelta,
-    ) -> None:
-        """Note that a newer version of a call was left alone, because the policy keeps the earlier one."""
-        item = self._new(recording, call, size_bytes, digest, execution=execution, now=now, lease=lease)
-        self._create({**item, "status": ClaimStatus.KEPT})
+    def keep_earlier(self, recording_id: str, *, execution: str, now: datetime) -> None:
+        """Note on our claim that the recording is left alone, because the policy keeps an earlier one of the call.
+
+        Raises:
+            ClaimLost: Another execution has the claim.
+        """
+        self._change(
+            recording_id,
+            update="SET #status = :status, updated_at = :now",
+            condition="execution = :execution",
+            values={":status": ClaimStatus.KEPT, ":now": now.isoformat(), ":execution": execution},
+        )
 
     def cover(self, recording_id: str, *, execution: str, reason: str, live: ItemKey, now: datetime) -> None:
         """Note on our claim that the call's live transcript stands for the recording.

@@ -305,6 +305,19 @@ class TestOtherRecordings:
         show(cloud, first)
         assert outcome(second(door, cloud.upload())) == ("duplicate", "kept-earlier-version")
 
+    def test_are_nobodys_to_repeat_any_more_once_another_recording_is_to_be_kept(self, cloud: Cloud) -> None:
+        door = Door(cloud, on_new_version="keep")
+        first = cloud.upload()
+        door.decide(first)
+        finish(cloud, first, status="failed")
+        other = cloud.upload(wav(seconds=2))
+        assert second(door, other).verdict == "claimed"
+        finish(cloud, other)
+        show(cloud, other)
+        repeated = door.decide({**first, "redrive_of": EXECUTION}, THIRD_EXECUTION, started_at=NOW)
+        assert outcome(repeated) == ("duplicate", "kept-earlier-version")
+        assert cloud.claim(identity(first))["status"] == "kept"
+
 
 class TestWhatWasClaimedBefore:
     """By code that knew nothing of contents."""
