@@ -46,6 +46,9 @@ AIMED: Final[Mapping[str, History]] = {
     ),
     "a content that comes back": _back(),
     "another version where the first is kept": _back("keep"),
+    "a recording that failed, and is repeated when another one is to be kept": History(
+        seed=1, deployment="keep", puts=(*_puts(0.0), *_puts(300.0, content=1)), faults=(_NOT_STORED,)
+    ),
     "an archive that takes no reply for a minute": History(
         seed=1,
         puts=_puts(0.0),

@@ -15,6 +15,7 @@ _ENDS = {
     "copies of which one failed behind its reply, and two before they asked": (3, 1),
     "a content that comes back": (0, 2),
     "another version where the first is kept": (0, 1),
+    "a recording that failed, and is repeated when another one is to be kept": (1, 2),
     "an archive that takes no reply for a minute": (0, 1),
     "a place of a reply to which somebody else always writes": (1, 1),
     "a second delivery that looks before the reply and makes room after it": (0, 1),
