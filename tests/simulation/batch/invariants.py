@@ -360,7 +360,7 @@ class Check:
                 continue
             holder = by_recording.get(item["recording_id"])
             if holder is None or (
-                holder["status"] not in ("completed", "superseded", "rejected", "covered") and not world.deleted
+                holder["status"] not in ("completed", "superseded", "rejected", "covered", "kept") and not world.deleted
             ):
                 self.add("holder", f"a content is held by {holder and holder['status']}")
 
