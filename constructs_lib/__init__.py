@@ -13,6 +13,7 @@ from constructs_lib.enrichment_step import EnrichmentStep
 from constructs_lib.function_settings import FunctionSettings, FunctionSize
 from constructs_lib.live_streamer import LiveStreamer
 from constructs_lib.live_transcript_feed import LiveTranscriptFeed
+from constructs_lib.operator_outputs import export_for_operators
 from constructs_lib.recording_bucket import RecordingBucket
 from constructs_lib.recording_limits import RecordingLimits, RecordingPolicy, RequestLimits
 from constructs_lib.streamer_settings import CallLimits, Capacity, TaskSettings
@@ -50,4 +51,5 @@ __all__ = [
     "TranscriptTable",
     "TranscriptionFunction",
     "TranscriptionWorkflow",
+    "export_for_operators",
 ]

@@ -33,6 +33,7 @@ from constructs_lib.enrichment_step import EnrichmentStep
 from constructs_lib.function_settings import FunctionSettings
 from constructs_lib.live_streamer import LiveStreamer
 from constructs_lib.live_transcript_feed import LiveTranscriptFeed
+from constructs_lib.operator_outputs import export_for_operators
 from constructs_lib.recording_bucket import RecordingBucket
 from constructs_lib.recording_limits import RecordingLimits, RecordingPolicy, RequestLimits
 from constructs_lib.streamer_settings import CallLimits, Capacity, TaskSettings
@@ -97,6 +98,9 @@ class CallTranscription(Construct):
 
     Everything is in the scope's stack. To keep data in a stack of its own, make the parts there and bring them; to
     split further, use the parts themselves, which this construct only puts together.
+
+    Outputs of the stack name the parts, so that ``callscribe calls --stack NAME``, as every command of an operator,
+    finds them.
 
     Args:
         scope: Parent construct. Its stack needs a region, unless *table* is brought.
@@ -249,6 +253,7 @@ class CallTranscription(Construct):
         )
         self.streamer, self.feed, self.wiring = None, None, None
         if live is None:
+            self._export(clinics)
             return
         streams = live.media_streams
         if streams.configure and streams.key is None and live.wire and instance_arn is not None:
@@ -300,6 +305,21 @@ class CallTranscription(Construct):
                 media_streams=streams,
                 removal_policy=removal_policy,
             )
+        self._export(clinics)
+
+    def _export(self, clinics: ClinicRules) -> None:
+        export_for_operators(
+            self,
+            recordings=self.recordings,
+            table=self.table,
+            archive=self.archive,
+            secret=self.secret,
+            workflow=self.workflow,
+            streamer=self.streamer,
+            feed=self.feed,
+            wiring=self.wiring,
+            default_clinic_id=clinics.default_clinic_id,
+        )
 
     @property
     def bus(self) -> events.IEventBus:

@@ -63,3 +63,5 @@ class BatchStack(Stack):
         if settings.time_zones:
             CfnOutput(self, "ClinicTimeZones", value=json.dumps(settings.time_zones))
         CfnOutput(self, "EventBusName", value=self.workflow.bus.event_bus_name)
+        if rules.default_clinic_id is not None:
+            CfnOutput(self, "DefaultClinicId", value=rules.default_clinic_id)

@@ -94,6 +94,7 @@ class LiveStack(Stack):
         CfnOutput(self, "StreamerTaskRoleArn", value=self.streamer.task_role.role_arn)
         CfnOutput(self, "StreamerServiceName", value=self.streamer.service.service_name)
         CfnOutput(self, "StreamerClusterName", value=self.streamer.cluster.cluster_name)
+        CfnOutput(self, "MediaStreamPrefix", value=self.streamer.stream_prefix)
         CfnOutput(self, "FeedHttpUrl", value=self.feed.http_url)
         CfnOutput(self, "FeedRealtimeUrl", value=self.feed.realtime_url)
         CfnOutput(self, "FeedApiId", value=self.feed.api.api_id)
@@ -110,6 +111,7 @@ class LiveStack(Stack):
             recordings=RecordingStorage(bucket=storage.recordings.bucket) if live.connect_recordings else None,
             media_streams=MediaStreamStorage(prefix=live.stream_prefix),
         )
+        CfnOutput(self, "ConnectInstanceArn", value=wiring.instance_arn)
         wiring.grant_read_streams(self.streamer.task_role)
         return wiring
 

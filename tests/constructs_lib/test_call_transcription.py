@@ -19,6 +19,7 @@ from aws_cdk import aws_sns as sns
 from aws_cdk import aws_sqs as sqs
 from aws_cdk.assertions import Annotations, Match, Template
 
+from callscribe.contract.outputs import DeploymentOutput, exported
 from constructs_lib import (
     CallTranscription,
     Capacity,
@@ -108,6 +109,30 @@ class TestWithoutOptions:
         assert kept >= {
             *("AWS::S3::Bucket", "AWS::DynamoDB::GlobalTable", "AWS::SecretsManager::Secret", "AWS::KMS::Key"),
         }
+
+
+class TestOutputs:
+    """By which an operator's commands find what is deployed."""
+
+    def test_with_live_calls_every_output_is_there(self, whole: tuple[CallTranscription, Template]) -> None:
+        calls, template = whole
+        found = {exported(key): output["Value"] for key, output in template.to_json()["Outputs"].items()}
+        assert {name for entry in found if entry for name in entry[1:]} >= {*DeploymentOutput} - {
+            DeploymentOutput.ANALYSE_FUNCTION,
+            DeploymentOutput.DEFAULT_CLINIC,
+        }
+        assert {entry[0] for entry in found if entry} == {"Calls"}
+        queue = cast(sqs.CfnQueue, calls.workflow.queue.node.default_child)
+        assert found["Calls", DeploymentOutput.WORK_QUEUE] == {"Ref": Stack.of(queue).get_logical_id(queue)}
+
+    def test_of_recordings_alone_nothing_live_is_named(self) -> None:
+        stack = new_stack()
+        CallTranscription(stack, "Calls", clinics=ClinicRules(default_clinic_id="main"))
+        outputs = Template.from_stack(stack).to_json()["Outputs"]
+        found = {entry[1]: outputs[key]["Value"] for key in outputs if (entry := exported(key))}
+        assert found[DeploymentOutput.DEFAULT_CLINIC] == "main"
+        assert DeploymentOutput.STATE_MACHINE in found
+        assert not {name for name in found if "Live" in name or "Streamer" in name or "Feed" in name}
 
 
 class TestLive:
