@@ -19,6 +19,7 @@ from rich.text import Text
 
 from callscribe.contract.events import TranscriptPlace
 from callscribe.contract.messages import AnalyseAnswer, AnalyseMessage
+from callscribe.contract.outputs import DeploymentOutput
 
 from . import environment
 from .call_store import CallStore
@@ -89,7 +90,7 @@ class Analyse:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
-    environment.add_arguments(parser)
+    environment.add_arguments(parser, DeploymentOutput.TABLE, DeploymentOutput.ANALYSE_FUNCTION)
     which = parser.add_mutually_exclusive_group(required=True)
     which.add_argument("--clinic", metavar="ID", help="the calls of a clinic")
     which.add_argument("--call", metavar="ID", help="one call")

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from boto3.dynamodb.conditions import Attr
 
 from callscribe.contract.call_kind import CallKind
+from callscribe.contract.outputs import DeploymentOutput
 from callscribe.contract.table_keys import failed_listing, transcript_listing
 
 from . import environment
@@ -40,7 +41,7 @@ class Backfilled:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
-    environment.add_arguments(parser)
+    environment.add_arguments(parser, DeploymentOutput.TABLE)
     parser.add_argument("--dry-run", action="store_true", help="only count")
 
 

@@ -18,6 +18,7 @@ from typing import Any
 
 from rich.console import Console
 
+from callscribe.contract.outputs import DeploymentOutput
 from callscribe.table_values import plain
 
 from . import environment
@@ -30,15 +31,14 @@ from .time_zones import add_argument as add_time_zone
 
 _DEFAULT_MAX = 50
 _UNLISTED = (
-    "Not all calls of this clinic are in the list: some were stored before the table had one. Add them once: "
-    "callscribe backfill --environment {environment}"
+    "Not all calls of this clinic are in the list: some were stored before the table had one. Add them once: {command}"
 )
 _LARGEST_MAX = 1000
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
-    environment.add_arguments(parser)
+    environment.add_arguments(parser, DeploymentOutput.TABLE, DeploymentOutput.ARCHIVE)
     add_time_zone(parser)
     wanted = parser.add_mutually_exclusive_group(required=True)
     wanted.add_argument("--clinic", metavar="ID", help="the calls of a clinic, newest first")
@@ -79,7 +79,7 @@ def run(arguments: argparse.Namespace) -> int:
     store = CallStore(table=table, s3=target.s3())
     items = _find(store, LiveCallStore(table), arguments)
     if arguments.clinic and not arguments.live and store.unlisted(arguments.clinic):
-        complain(_UNLISTED.format(environment=target.name))
+        complain(_UNLISTED.format(command=target.command("backfill")))
     if arguments.json:
         sys.stdout.write(json.dumps(plain(items), indent=2, ensure_ascii=False) + "\n")
     else:

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from boto3.dynamodb.conditions import Key
 
 from callscribe.contract.object_keys import REPLIES, TRANSCRIPTS, clinic_transcripts
+from callscribe.contract.outputs import DeploymentOutput
 from callscribe.contract.table_keys import (
     FAILED_PARTITION,
     LISTING_INDEX,
@@ -31,7 +32,7 @@ from . import environment
 from .call_store import FAILED_ADMISSION, CallStore, items_of
 from .environment import Environment
 from .exit_status import ExitStatus
-from .terminal import output, reports_errors
+from .terminal import complain, output, reports_errors
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.service_resource import Table
@@ -127,7 +128,7 @@ def _is_of(key: str, call_id: str) -> bool:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
-    environment.add_arguments(parser)
+    environment.add_arguments(parser, DeploymentOutput.TABLE, DeploymentOutput.ARCHIVE)
     parser.add_argument("--call", required=True, metavar="ID", help="the call")
     parser.add_argument("--yes", action="store_true", help="do not ask")
 
@@ -138,7 +139,7 @@ def run(arguments: argparse.Namespace) -> int:
     target, console = environment.connect(arguments), output()
     traces = find_traces(target, arguments.call)
     if not traces:
-        console.print("There is nothing of such a call.")
+        complain("there is nothing of such a call")
         return ExitStatus.NOT_FOUND
     what = f"{len(traces.objects)} versions of objects and {len(traces.items)} items of call {arguments.call}"
     if not arguments.yes and console.input(f"Erase {what} for good? [yes/no] ", markup=False) != "yes":

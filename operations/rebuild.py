@@ -23,6 +23,7 @@ from rich.text import Text
 
 from callscribe.contract.messages import RebuildAnswer, RebuildMessage, RebuildRequest
 from callscribe.contract.object_keys import TRANSCRIPTS, clinic_transcripts, is_document
+from callscribe.contract.outputs import DeploymentOutput
 
 from . import environment
 from .call_store import CallStore
@@ -110,7 +111,7 @@ def prefixes_of_call(target: Environment, call_id: str) -> list[str]:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
-    environment.add_arguments(parser)
+    environment.add_arguments(parser, DeploymentOutput.TABLE, DeploymentOutput.ARCHIVE, DeploymentOutput.STORE_FUNCTION)
     which = parser.add_mutually_exclusive_group(required=True)
     which.add_argument("--clinic", metavar="ID", help="the documents of a clinic")
     which.add_argument("--call", metavar="ID", help="the documents of one call")

@@ -24,6 +24,8 @@ from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 from botocore.exceptions import BotoCoreError, ClientError
 from rich.console import Console
 
+from callscribe.contract.outputs import DeploymentOutput
+
 from . import environment
 from .call_store import FAILED_ADMISSION, CallStore
 from .environment import Environment
@@ -47,6 +49,16 @@ if TYPE_CHECKING:
 
 KINDS = ("failed", "rejected", "stuck")
 """What `redrive_claims` finds."""
+_USED = (
+    DeploymentOutput.TABLE,
+    DeploymentOutput.STATE_MACHINE,
+    DeploymentOutput.WORK_QUEUE,
+    DeploymentOutput.FAILED_CALLS_QUEUE,
+    DeploymentOutput.STRANDED_CALLS_QUEUE,
+    DeploymentOutput.LIVE_CALLS_QUEUE,
+    DeploymentOutput.FAILED_LIVE_CALLS_QUEUE,
+    DeploymentOutput.EVENT_BUS,
+)
 _DEFAULT_MAX = 500
 _LARGEST_MAX = 2000
 _RECEIVE_WAIT_SECONDS = 2
@@ -386,7 +398,17 @@ def _run(target: Environment, arguments: argparse.Namespace) -> list[Outcome[Any
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
-    environment.add_arguments(parser)
+    environment.add_arguments(
+        parser,
+        DeploymentOutput.TABLE,
+        DeploymentOutput.STATE_MACHINE,
+        DeploymentOutput.WORK_QUEUE,
+        DeploymentOutput.FAILED_CALLS_QUEUE,
+        DeploymentOutput.STRANDED_CALLS_QUEUE,
+        DeploymentOutput.LIVE_CALLS_QUEUE,
+        DeploymentOutput.FAILED_LIVE_CALLS_QUEUE,
+        DeploymentOutput.EVENT_BUS,
+    )
     parser.add_argument(
         "--max",
         type=environment.count_up_to(_LARGEST_MAX),

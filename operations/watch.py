@@ -21,6 +21,7 @@ from rich.live import Live
 from rich.text import Text
 
 from callscribe.contract.identifiers import feed_channel
+from callscribe.contract.outputs import DeploymentOutput
 from callscribe.live.call import LiveStatus
 
 from . import environment
@@ -266,7 +267,9 @@ class Watcher:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
-    environment.add_arguments(parser)
+    environment.add_arguments(
+        parser, DeploymentOutput.TABLE, DeploymentOutput.FEED_HTTP, DeploymentOutput.FEED_REALTIME
+    )
     wanted = parser.add_mutually_exclusive_group(required=True)
     wanted.add_argument("--clinic", metavar="ID", help="the clinic's calls that are running or begin")
     wanted.add_argument("--call", metavar="ID", help="one call, to its end")

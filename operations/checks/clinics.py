@@ -23,7 +23,7 @@ def check_disputes(examined: Examined) -> Iterator[Finding]:
         if count:
             yield warning(
                 f"{count} calls were claimed for another clinic {name}: their words stay with the first",
-                f"callscribe calls --environment {examined.target.name} --disputed --day {day}; {_GUIDE}",
+                f"{examined.target.command('calls', '--disputed', '--day', day.isoformat())}; {_GUIDE}",
             )
         else:
             yield ok(f"no call was claimed for another clinic {name}")

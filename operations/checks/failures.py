@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Final
 
-from .findings import Examined, Finding, failed, ok
+from .findings import Examined, Finding, failed, ok, skipped
 
-_QUEUES: Final = {
-    "FailedCallsQueueUrl": "recordings",
-    "StrandedCallsQueueUrl": "stranded recordings",
-    "FailedLiveCallsQueueUrl": "live calls",
+# What lies in each queue, and the options of `redrive` that repeat it.
+_QUEUES: Final[Mapping[str, tuple[str, tuple[str, ...]]]] = {
+    "FailedCallsQueueUrl": ("recordings", ()),
+    "StrandedCallsQueueUrl": ("stranded recordings", ()),
+    "FailedLiveCallsQueueUrl": ("live calls", ("--live",)),
 }
 
 
 def check_failed_calls(examined: Examined) -> Iterator[Finding]:
     """Count the calls that wait for somebody to repeat them."""
     sqs = examined.client("sqs")
-    for output, kind in _QUEUES.items():
+    for output, (kind, options) in _QUEUES.items():
         if output not in examined.target.outputs:
             continue
         attributes = sqs.get_queue_attributes(
@@ -25,7 +26,7 @@ def check_failed_calls(examined: Examined) -> Iterator[Finding]:
         )["Attributes"]
         waiting = int(attributes["ApproximateNumberOfMessages"])
         if waiting:
-            yield failed(f"{waiting} failed {kind} wait", f"make redrive ENV={examined.target.name}")
+            yield failed(f"{waiting} failed {kind} wait", examined.target.command("redrive", *options))
         else:
             yield ok(f"no failed {kind}")
 
@@ -33,9 +34,13 @@ def check_failed_calls(examined: Examined) -> Iterator[Finding]:
 def check_alarms(examined: Examined) -> Iterator[Finding]:
     """List the alarms of the environment's stacks that ring."""
     pages = examined.client("cloudwatch").get_paginator("describe_alarms")
+    if not examined.target.alarm_prefixes:
+        yield skipped("no stack was named whose alarms could be looked at", "name it with --stack")
+        return
     ringing = [
         alarm
-        for page in pages.paginate(StateValue="ALARM", AlarmNamePrefix=f"{examined.target.name}-")
+        for prefix in examined.target.alarm_prefixes
+        for page in pages.paginate(StateValue="ALARM", AlarmNamePrefix=prefix)
         for alarm in page.get("MetricAlarms", [])
     ]
     for alarm in ringing:

@@ -14,7 +14,6 @@ _IMAGE: Final = re.compile(
     r"(?P<registry>\d{12})\.dkr\.ecr\.[\w-]+\.amazonaws\.com(?:\.cn)?/(?P<repository>[^:@]+)"
     r"(?::(?P<tag>[^@]+))?(?:@(?P<digest>sha256:[0-9a-f]{64}))?"
 )
-_DEPLOY_AGAIN: Final = "publish it again with: cdk deploy '{name}/Live'"
 
 
 def check_image(examined: Examined) -> Iterator[Finding]:
@@ -35,7 +34,7 @@ def check_image(examined: Examined) -> Iterator[Finding]:
     except ClientError as error:
         if error.response["Error"]["Code"] not in ("ImageNotFoundException", "RepositoryNotFoundException"):
             raise
-        yield failed("the streamer's image is not in ECR any more", _DEPLOY_AGAIN.format(name=examined.target.name))
+        yield failed("the streamer's image is not in ECR any more", _deploy_again(examined))
     else:
         yield ok("the streamer's image is in ECR")
 
@@ -48,7 +47,7 @@ def check_tasks(examined: Examined) -> Iterator[Finding]:
     cluster, service = (examined.target.output(f"Streamer{part}Name") for part in ("Cluster", "Service"))
     services = examined.client("ecs").describe_services(cluster=cluster, services=[service])["services"]
     if not services or services[0]["status"] != "ACTIVE":
-        yield failed("the streamers' service is gone", _DEPLOY_AGAIN.format(name=examined.target.name))
+        yield failed("the streamers' service is gone", _deploy_again(examined))
         return
     running, desired = services[0]["runningCount"], services[0]["desiredCount"]
     counts = f"{running} of {desired} streamers run"
@@ -62,3 +61,7 @@ def check_tasks(examined: Examined) -> Iterator[Finding]:
         yield ok(counts)
     if any(deployment.get("rolloutState") == "FAILED" for deployment in services[0].get("deployments", [])):
         yield failed("the last deployment of the streamers failed", "read its events, fix the cause, deploy again")
+
+
+def _deploy_again(examined: Examined) -> str:
+    return f"publish it again with {examined.target.deploy_again}"

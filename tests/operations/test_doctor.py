@@ -258,7 +258,7 @@ def test_an_image_that_is_gone_is_told(aws: Stubs, code: str) -> None:
     aws.streamer(image=f"{IMAGE}@sha256:{'a' * 64}")
     aws.refuse("ecr", "describe_images", code)
     finding = one(found(aws, streamers.check_image))
-    assert (finding.state, "cdk deploy 'Dev/Live'" in finding.remedy) == (State.FAILED, True)
+    assert (finding.state, "cdk deploy 'Dev/*'" in finding.remedy) == (State.FAILED, True)
 
 
 def test_an_image_of_another_registry_could_not_be_checked(aws: Stubs) -> None:
@@ -461,7 +461,7 @@ def test_failed_calls_are_counted_with_the_command_that_repeats_them(aws: Stubs)
         )
     recordings, live = found(aws, failures.check_failed_calls)
     assert (recordings.state, live.state) == (State.OK, State.FAILED)
-    assert (live.what, live.remedy) == ("2 failed live calls wait", "make redrive ENV=Dev")
+    assert (live.what, live.remedy) == ("2 failed live calls wait", "callscribe redrive --environment Dev --live")
 
 
 def test_alarms_that_ring_are_named_with_their_description(aws: Stubs) -> None:

@@ -8,13 +8,19 @@ import pytest
 from boto3.session import Session
 from botocore.stub import Stubber
 
+from callscribe.contract.outputs import DeploymentOutput
 from operations import environment
 from operations.environment import UnusableEnvironment, emulator_credentials
 
 
+@pytest.fixture(autouse=True)
+def _region(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+
+
 def arguments(*argv: str) -> argparse.Namespace:
     parser = argparse.ArgumentParser()
-    environment.add_arguments(parser)
+    environment.add_arguments(parser, *DeploymentOutput)
     return parser.parse_args(argv)
 
 
@@ -145,3 +151,108 @@ def test_an_emulator_elsewhere_has_the_key_of_its_own_port(monkeypatch: pytest.M
     credentials = target.session.get_credentials()
     assert credentials is not None
     assert credentials.access_key == "other"
+
+
+EXPORTED = {
+    "CallsCallScribeTableName0A1B2C3D": "transcripts",
+    "CallsCallScribeWorkQueueUrl0A1B2C3D": "https://sqs.eu-west-1.amazonaws.com/111122223333/work",
+    "TableName": "of somebody else",
+}
+STACK_ARN = "arn:aws:cloudformation:eu-west-1:111122223333:stack/Shop/5f3c"
+
+
+def test_any_stack_whose_constructs_name_their_parts_will_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    session = StubbedSession(Shop=EXPORTED, Data={"CallScribeArchiveBucketName0A1B2C3D": "a"})
+    monkeypatch.setattr(boto3, "Session", session)
+    target = environment.connect(arguments("--stack", "Shop", "--stack", "Data"))
+    assert target.outputs == {
+        "TableName": "transcripts",
+        "WorkQueueUrl": "https://sqs.eu-west-1.amazonaws.com/111122223333/work",
+        "ArchiveBucketName": "a",
+    }
+    assert target.command("calls", "--failed") == "callscribe calls --stack Shop --stack Data --failed"
+    assert target.alarm_prefixes == ["Shop-", "Data-"]
+    with pytest.raises(UnusableEnvironment, match=r"no output of Shop, Data names StateMachineArn.*--state-machine"):
+        target.output("StateMachineArn")
+
+
+def test_a_stack_without_our_constructs_is_said_to_be_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(boto3, "Session", StubbedSession(Shop={"TableName": "of somebody else"}))
+    with pytest.raises(UnusableEnvironment, match=r"no construct of CallScribe names its parts in Shop"):
+        environment.connect(arguments("--stack", "Shop"))
+
+
+def test_a_stack_that_is_not_there_is_named_with_its_region(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(boto3, "Session", StubbedSession())
+    with pytest.raises(UnusableEnvironment, match=r"no stack Shop in eu-central-1"):
+        environment.connect(arguments("--stack", "Shop"))
+
+
+def test_of_several_constructs_in_a_stack_one_is_to_be_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    two = {f"{path}CallScribeTableName0A1B2C3D": path.lower() for path in ("ShopEast", "ShopWest")}
+    monkeypatch.setattr(boto3, "Session", StubbedSession(Stack=two))
+    with pytest.raises(UnusableEnvironment, match=r"say which with --construct: ShopEast, ShopWest"):
+        environment.connect(arguments("--stack", "Stack"))
+    target = environment.connect(arguments("--stack", "Stack", "--construct", "Shop/West"))
+    assert target.output("TableName") == "shopwest"
+    assert target.command("doctor") == "callscribe doctor --stack Stack --construct Shop/West"
+    with pytest.raises(UnusableEnvironment, match=r"no construct Shop/North"):
+        environment.connect(arguments("--stack", "Stack", "--construct", "Shop/North"))
+
+
+def test_the_arn_of_a_stack_brings_its_region(tmp_path: Path) -> None:
+    file = tmp_path / "outputs.json"
+    file.write_text(json.dumps({"Shop": EXPORTED}))
+    target = environment.connect(arguments("--stack", STACK_ARN, "--stack-outputs", str(file)))
+    assert target.session.region_name == "eu-west-1"
+    assert target.output("TableName") == "transcripts"
+
+
+def test_single_resources_need_no_stack_and_bring_their_region() -> None:
+    target = environment.connect(
+        arguments(
+            *("--table", "arn:aws:dynamodb:eu-west-1:111122223333:table/transcripts"),
+            *("--archive-bucket", "arn:aws:s3:::archive"),
+            *("--work-queue", "arn:aws:sqs:eu-west-1:111122223333:work"),
+            *("--streamer-cluster", "arn:aws:ecs:eu-west-1:111122223333:cluster/calls"),
+        )
+    )
+    assert target.session.region_name == "eu-west-1"
+    assert target.output("ArchiveBucketName") == "archive"
+    assert target.output("WorkQueueUrl") == "https://sqs.eu-west-1.amazonaws.com/111122223333/work"
+    assert target.output("StreamerClusterName") == "calls"
+    assert target.alarm_prefixes == []
+    with pytest.raises(UnusableEnvironment, match=r"^--state-machine is missing$"):
+        target.output("StateMachineArn")
+
+
+def test_resources_of_several_regions_are_refused() -> None:
+    table = "arn:aws:dynamodb:eu-west-1:111122223333:table/transcripts"
+    with pytest.raises(UnusableEnvironment, match="several regions, eu-west-1, us-east-1"):
+        environment.connect(arguments("--table", table, "--work-queue", "https://sqs.us-east-1.amazonaws.com/1/work"))
+
+
+def test_a_missing_region_is_said_to_be_missing(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for variable in ("AWS_DEFAULT_REGION", "AWS_REGION", "AWS_PROFILE"):
+        monkeypatch.delenv(variable, raising=False)
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "none"))
+    with pytest.raises(UnusableEnvironment, match="there is no region: name it with --region"):
+        environment.connect(arguments("--table", "transcripts"))
+
+
+def test_a_single_resource_takes_the_place_of_an_output(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(boto3, "Session", StubbedSession(Dev_Storage={"TableName": "t"}, Dev_Batch={}))
+    assert environment.connect(arguments("--environment", "Dev", "--table", "other")).output("TableName") == "other"
+
+
+@pytest.mark.parametrize("argv", [(), ("--environment", "Dev", "--stack", "Shop")])
+def test_a_deployment_is_named_in_one_way(argv: tuple[str, ...]) -> None:
+    with pytest.raises(argparse.ArgumentError, match="--stack"):
+        environment.connect(arguments(*argv))
+
+
+def test_a_file_of_outputs_brings_the_region(tmp_path: Path) -> None:
+    file = tmp_path / "outputs.json"
+    file.write_text(json.dumps({"Dev-Batch": {"StateMachineArn": "arn:aws:states:eu-west-1:1:stateMachine:x"}}))
+    target = environment.connect(arguments("--environment", "Dev", "--stack-outputs", str(file)))
+    assert target.session.region_name == "eu-west-1"
