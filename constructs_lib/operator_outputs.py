@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import json
+from collections.abc import Iterator, Mapping
 
 from aws_cdk import CfnOutput
 from aws_cdk import aws_dynamodb as dynamodb
@@ -29,6 +30,7 @@ def export_for_operators(
     feed: LiveTranscriptFeed | None = None,
     wiring: ConnectWiring | None = None,
     default_clinic_id: str | None = None,
+    time_zones: Mapping[str, str] | None = None,
 ) -> None:
     """Name parts in the outputs of their stack, so that ``callscribe … --stack NAME`` works on them.
 
@@ -47,6 +49,7 @@ def export_for_operators(
         feed: Where their words can be followed.
         wiring: The Amazon Connect instance.
         default_clinic_id: Whose calls are shown where the operator names no clinic.
+        time_zones: Time zones by clinic id, `*` for all others, in which times are shown. Default: UTC.
     """
     below = Construct(scope, SCOPE)
     named: dict[DeploymentOutput, str] = {}
@@ -62,6 +65,8 @@ def export_for_operators(
         named |= {DeploymentOutput.FEED_HTTP: feed.http_url, DeploymentOutput.FEED_REALTIME: feed.realtime_url}
     if default_clinic_id is not None:
         named[DeploymentOutput.DEFAULT_CLINIC] = default_clinic_id
+    if time_zones:
+        named[DeploymentOutput.TIME_ZONES] = json.dumps(dict(time_zones))
     named |= {**dict(_workflow(workflow)), **dict(_streamer(streamer)), **dict(_wiring(wiring))}
     for name, value in named.items():
         CfnOutput(below, name, value=value, description="Read by the command callscribe")

@@ -16,8 +16,6 @@ from typing import Final
 from rich.console import Console
 from rich.text import Text
 
-from callscribe.contract.outputs import DeploymentOutput
-
 from . import environment
 from .checks import capacity, clinics, connect_instance, deepgram, failures, streamers
 from .checks.findings import STATE_STYLES, Check, Examined, Finding, State, examine
@@ -42,12 +40,6 @@ CHECKS: Final[Mapping[str, Check]] = {
 """What is looked at, in this order."""
 
 _MOST_CALLS: Final = 100_000
-# All but what has an option of its own below.
-_LOOKED_AT: Final = [
-    output
-    for output in DeploymentOutput
-    if output not in (DeploymentOutput.CONNECT_INSTANCE, DeploymentOutput.MEDIA_STREAM_PREFIX)
-]
 
 
 def diagnose(examined: Examined) -> dict[str, list[Finding]]:
@@ -72,7 +64,7 @@ def _show(console: Console, findings: Mapping[str, Sequence[Finding]]) -> None:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
-    environment.add_arguments(parser, *_LOOKED_AT)
+    environment.add_arguments(parser, *environment.RESOURCES)
     parser.add_argument("--instance", metavar="ARN", help="the Amazon Connect instance; default: the deployed wiring's")
     parser.add_argument(
         "--expected-calls",

@@ -13,7 +13,7 @@ import shlex
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
 import boto3
@@ -41,6 +41,18 @@ _EMULATOR_REGION = "us-east-1"
 _HIGHEST_PORT = 65535
 EMULATOR_DIRECTORY = Path(__file__).parents[1] / ".local"
 """Where the local environment keeps what it needs while it runs."""
+
+
+RESOURCES: Final = tuple(
+    output
+    for output in DeploymentOutput
+    if output
+    not in (
+        *(DeploymentOutput.CONNECT_INSTANCE, DeploymentOutput.MEDIA_STREAM_PREFIX),
+        *(DeploymentOutput.DEFAULT_CLINIC, DeploymentOutput.TIME_ZONES),
+    )
+)
+"""The outputs that name resources of AWS; commands have options of their own for the instance and its streams."""
 
 
 class UnusableEnvironment(Exception):

@@ -9,11 +9,12 @@ from datetime import UTC, datetime, tzinfo
 from typing import Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from callscribe.contract.outputs import DeploymentOutput
 from callscribe.serialization import InvalidData, decode_json
 
 from .environment import Environment, UnusableEnvironment
 
-OUTPUT: Final = "ClinicTimeZones"
+OUTPUT: Final = DeploymentOutput.TIME_ZONES
 """Output of a stack: a JSON object of time zones by clinic, `*` for all others; stacks without it know none."""
 _OTHERS: Final = "*"
 

@@ -234,7 +234,7 @@ def _clinic(text: str) -> str:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
-    environment.add_arguments(parser)
+    environment.add_arguments(parser, *environment.RESOURCES)
     parser.add_argument("--clinic", type=_clinic, default=CLINIC, metavar="ID", help="default: %(default)s")
     parser.add_argument("--instance", metavar="ARN", help="the Amazon Connect instance; default: the deployed wiring's")
     parser.add_argument(

@@ -33,6 +33,7 @@ class DeploymentOutput(StrEnum):
     CONNECT_INSTANCE = "ConnectInstanceArn"
     MEDIA_STREAM_PREFIX = "MediaStreamPrefix"
     DEFAULT_CLINIC = "DefaultClinicId"
+    TIME_ZONES = "ClinicTimeZones"
 
 
 SCOPE: Final = "CallScribe"

@@ -32,11 +32,12 @@ OUTPUTS = {
         "StrandedCallsQueueUrl",
         "EventBusName",
         "StoreFunctionName",
+        "DefaultClinicId",
     },
     "Live": {
         *("LiveCallsQueueUrl", "FailedLiveCallsQueueUrl", "StartLiveCallFunctionName", "StartLiveCallFunctionArn"),
         *("EndLiveCallFunctionName", "StreamerTaskDefinitionArn", "StreamerTaskRoleArn", "StreamerServiceName"),
-        *("StreamerClusterName", "FeedHttpUrl", "FeedRealtimeUrl", "FeedApiId"),
+        *("StreamerClusterName", "MediaStreamPrefix", "FeedHttpUrl", "FeedRealtimeUrl", "FeedApiId"),
     },
 }
 STACKS = tuple(OUTPUTS)
