@@ -107,10 +107,12 @@ doctor: packages ## Check a deployed environment: make doctor ENV=Dev [ARGS='--e
 UV_COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header
 # What the Lambda runtime brings itself stays out of the functions' bundle.
 RUNTIME_BRINGS := boto3 botocore s3transfer jmespath urllib3 python-dateutil six
+# What soundfile declares and does not import unless it is asked for arrays, and what cffi needs to compile only.
+NOT_NEEDED := numpy pycparser
 .PHONY: lock
 lock: packages ## Rewrite the locked requirements from the *.in files
 	$(UV_COMPILE) -o requirements.txt requirements.in
-	$(UV_COMPILE) -c requirements.txt $(RUNTIME_BRINGS:%=--no-emit-package %) -o lambdas/requirements.txt lambdas/requirements.in
+	$(UV_COMPILE) -c requirements.txt $(RUNTIME_BRINGS:%=--no-emit-package %) $(NOT_NEEDED:%=--no-emit-package %) -o lambdas/requirements.txt lambdas/requirements.in
 	$(UV_COMPILE) -c requirements.txt -o streamer/requirements.txt streamer/requirements.in
 	$(UV_COMPILE) -c requirements.txt -o local/emulator/runtime.txt local/emulator/runtime.in
 

@@ -195,7 +195,6 @@ def _import(function: Function, bundle: Path, python: Path) -> dict[str, Any]:
     environment = {
         **function.environment,
         "AWS_DEFAULT_REGION": "us-east-1",
-        "POWERTOOLS_TRACE_DISABLED": "1",
         "PYTHONPATH": str(bundle),
     }
     output = _run(

@@ -32,7 +32,7 @@ _INSTALL_TIMEOUT_SECONDS = 300
 # What uv says last is what went wrong.
 _LAST_LINES = 8
 # Left behind by the installer or shipped by a wheel, and read by nothing at run time.
-_SUPERFLUOUS = ("bin", ".lock", "numpy/**/tests")
+_SUPERFLUOUS = ("bin", ".lock")
 
 
 @jsii.implements(ILocalBundling)

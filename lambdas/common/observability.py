@@ -1,4 +1,4 @@
-"""Structured logs, metrics and traces, and the guard around every handler that keeps values out of them."""
+"""Structured logs and metrics, and the guard around every handler that keeps values out of them."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import functools
 import logging
 from typing import TYPE_CHECKING, Any
 
-from aws_lambda_powertools import Logger, Metrics, Tracer
+from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.metrics import MetricUnit
 
 from lambdas.common.errors import SafeError, TransientError, UnexpectedError, describe, is_transient
@@ -20,12 +20,10 @@ if TYPE_CHECKING:
 
 logger = Logger(log_uncaught_exceptions=False)
 metrics = Metrics()
-# Only AWS calls become subsegments. Other libraries' patches would record more than names and timings.
-tracer = Tracer(patch_modules=("botocore",))
 
 # At DEBUG these libraries write request bodies, secrets and presigned URLs into the log. The function's log level
 # sets the root logger's, so they are pinned.
-for _library in ("boto3", "botocore", "urllib3", "httpx", "httpcore", "deepgram", "aws_xray_sdk"):
+for _library in ("boto3", "botocore", "urllib3", "httpx", "httpcore", "deepgram"):
     logging.getLogger(_library).setLevel(logging.WARNING)
 
 
@@ -38,16 +36,15 @@ def correlate(*, call_id: str | None, recording_id: str | None) -> None:
 
 
 def entry_point(handler: Handler) -> Handler:
-    """Wrap a Lambda handler with logs, metrics, a trace and scrubbed errors.
+    """Wrap a Lambda handler with logs, metrics and scrubbed errors.
 
-    Neither the event nor the result is logged or traced. A `SafeError` passes; anything else is raised again as
-    `TransientError` if it passes by itself, else as `UnexpectedError`, naming type and place only, because Step
-    Functions keeps a function's error text in the execution history.
+    Neither the event nor the result is logged. Traces are Lambda's own. A `SafeError` passes; anything else is raised
+    again as `TransientError` if it passes by itself, else as `UnexpectedError`, naming type and place only, because
+    Step Functions keeps a function's error text in the execution history.
     """
 
     @logger.inject_lambda_context(clear_state=True, log_event=False)
     @metrics.log_metrics
-    @tracer.capture_lambda_handler(capture_response=False, capture_error=False)
     @functools.wraps(handler)
     def guarded(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
         try:

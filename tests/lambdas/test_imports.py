@@ -13,9 +13,9 @@ from tests.patience import PATIENCE_SECONDS
 
 ROOT = Path(__file__).parents[2]
 FUNCTIONS = sorted(path.parent.name for path in (ROOT / "lambdas").glob("*/handler.py"))
-HEAVY = ("deepgram", "httpx", "pydantic", "soundfile", "numpy", "moto", "local", "aws_cdk")
+HEAVY = ("deepgram", "httpx", "pydantic", "soundfile", "numpy", "aws_xray_sdk", "moto", "local", "aws_cdk")
 NEEDED: dict[str, set[str]] = {
-    "admit_recording": {"pydantic", "soundfile", "numpy"},
+    "admit_recording": {"pydantic", "soundfile"},
     "analyse_call": set(),
     "transcribe_call": {"deepgram", "httpx", "pydantic"},
     "store_transcript": set(),

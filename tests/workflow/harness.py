@@ -552,7 +552,6 @@ class Workflow:
                 **properties["Environment"]["Variables"],
                 "AWS_LAMBDA_FUNCTION_NAME": resource.made.ref,
                 "AWS_REGION": REGION,
-                "POWERTOOLS_TRACE_DISABLED": "true",  # there is no X-Ray to send to
             },
             "timeout_seconds": float(properties["Timeout"]),
         }

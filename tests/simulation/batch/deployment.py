@@ -214,7 +214,6 @@ def _function(resource: Resource) -> FunctionPlan:
             "AWS_LAMBDA_FUNCTION_NAME": resource.made.ref,
             "AWS_REGION": REGION,
             "AWS_DEFAULT_REGION": REGION,
-            "POWERTOOLS_TRACE_DISABLED": "true",  # there is no X-Ray to send to
         },
         timeout=float(properties["Timeout"]),
     )
