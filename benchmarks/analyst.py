@@ -14,6 +14,7 @@ from callscribe.analysis.prices import DEFAULT_PRICE_LIST, ModelPrices, Usage
 from callscribe.analysis.question import ask
 from callscribe.audio_facts import AudioFacts
 from callscribe.contract.call_kind import CallKind
+from callscribe.conversation.flags import load_flag_set
 from callscribe.conversation.utterances import Role
 from callscribe.deepgram.options import TranscriptionOptions
 from callscribe.deepgram.transcription import DeepgramTranscriptions
@@ -31,7 +32,7 @@ _ANSWER_TOKENS: Final = 1_200
 
 def figures() -> Figures:
     """Reckon the cost of both models."""
-    question = ask(_call(), load_rubric())
+    question = ask(_call(), load_rubric(), load_flag_set())
     characters = len(question.system) + len(question.content) + len(json.dumps(question.schema))
     usage = Usage(requests=1, input_tokens=characters // _CHARACTERS_PER_TOKEN, output_tokens=_ANSWER_TOKENS)
     rows = []

@@ -13,7 +13,7 @@ from callscribe.audio_facts import AudioFacts
 from callscribe.contract.call_kind import CallKind
 from callscribe.contract.schema import SCHEMA_VERSION
 from callscribe.contract.table_keys import transcript_key, transcript_listing
-from callscribe.conversation.call_summary import Flag, SummarySource
+from callscribe.conversation.call_summary import Flag, FlagSetVersion, SummarySource
 from callscribe.conversation.flags import flag_names
 from callscribe.conversation.reliability import Reliability
 from callscribe.conversation.roles import RoleAssignment
@@ -135,6 +135,9 @@ class TranscriptItem:
         cancellation_intent: whether somebody wants to cancel; None where that is not known.
         urgent: whether somebody has a sign that must be seen at once; None where that is not known.
         prescription_refill: whether somebody asks for more of what was prescribed; None where that is not known.
+        flags: whether each flag of the set is raised, by name; one that is not among them is not known. None where none
+            is known, and in what was stored before flag sets could be somebody's own.
+        flag_set: by which flags were looked for; None in what was stored before it was noted.
         flag_evidence: what speaks for each flag; None where the item has no room.
         cost: what the service charges.
         warnings: what a reader should know before trusting the transcript; None where the item has no room.
@@ -199,6 +202,8 @@ class TranscriptItem:
     cancellation_intent: bool | None = None
     urgent: bool | None = None
     prescription_refill: bool | None = None
+    flags: Mapping[str, bool] | None = None
+    flag_set: FlagSetVersion | None = None
     flag_evidence: tuple[Flag, ...] | None = None
     cost: Cost
     warnings: tuple[str, ...] | None = None
@@ -342,7 +347,7 @@ def _whole_item(transcript: Transcript, archive: ArchivePointers) -> dict[str, A
     key = transcript_key(recording.clinic_id, recording.day, recording.call_id, recording.kind)
     # A flag that the writer of a document did not know is not there: nobody looked for it.
     judged = {flag.name: flag.raised for flag in summary.flags}
-    flags: dict[str, Any] = {name: judged.get(name) for name in flag_names()}
+    known: dict[str, Any] = {name: judged.get(name) for name in flag_names()}
     item = TranscriptItem(
         source=transcript.source,
         created_at=transcript.created_at,
@@ -373,7 +378,9 @@ def _whole_item(transcript: Transcript, archive: ArchivePointers) -> dict[str, A
         entities=transcript.entities,
         summary=summary.text,
         summary_source=summary.source,
-        **flags,
+        **known,
+        flags=judged or None,
+        flag_set=transcript.flag_set,
         flag_evidence=summary.flags,
         cost=transcript.cost,
         warnings=transcript.warnings,

@@ -1,7 +1,7 @@
 """`callscribe judge`: what is concluded from calls, on the command line, without AWS and without a network.
 
     callscribe judge REPLY.json [REPLY.json …] [--language en] [--direction incoming|outgoing]
-    callscribe judge --jsonl FILE|- [--language en]
+    callscribe judge --jsonl FILE|- [--language en] [--flags NAME|FILE.json] [--rubric NAME|FILE.json]
 
 It takes Deepgram's replies, or calls written down one to a line of JSON (`callscribe.written_calls.WrittenCall`):
 
@@ -24,11 +24,12 @@ import argparse
 import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
+from callscribe.conversation.flags import DEFAULT_FLAG_SET, FlagSet, InvalidFlagSet, read_flag_set
 from callscribe.conversation.quotes import Quote
 from callscribe.deepgram.reply import parse_reply
-from callscribe.judgement.quality import DEFAULT_RUBRIC, InvalidRubric, QualityScore, Rubric, load_rubric, score
+from callscribe.judgement.quality import DEFAULT_RUBRIC, InvalidRubric, QualityScore, Rubric, read_rubric, score
 from callscribe.recognition import InvalidReply
 from callscribe.recordings.calls import CallDirection
 from callscribe.serialization import InvalidData, encode_json
@@ -87,63 +88,80 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         choices=tuple(CallDirection),
         help="who called whom (default: from what is said)",
     )
-    parser.add_argument("--rubric", default=DEFAULT_RUBRIC, help="rubric that counts (default: %(default)s)")
+    for option, what, default in (("--flags", "flag set", DEFAULT_FLAG_SET), ("--rubric", "rubric", DEFAULT_RUBRIC)):
+        parser.add_argument(
+            option,
+            default=default,
+            metavar="NAME|FILE.json",
+            help=f"{what} by its name, or your own (default: {default})",
+        )
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Print the verdicts; the module says what the exit status means.
 
     Raises:
-        argparse.ArgumentError: Nothing was named to judge, or there is no such rubric.
+        argparse.ArgumentError: Nothing was named to judge, or flag set or rubric do not fit.
     """
     if not arguments.replies and arguments.jsonl is None:
         raise argparse.ArgumentError(None, "name replies of Deepgram's, or --jsonl FILE")
     try:
-        rubric = load_rubric(arguments.rubric)
-    except InvalidRubric as error:
+        rules = _Rules(read_flag_set(arguments.flags), read_rubric(arguments.rubric))
+    except (InvalidFlagSet, InvalidRubric) as error:
         raise argparse.ArgumentError(None, str(error)) from None
     status = 0
-    for result in _results(arguments, rubric):
+    for result in _results(arguments, rules):
         status = UNREADABLE if "error" in result else status
         sys.stdout.write(encode_json(result).decode() + "\n")
         sys.stdout.flush()
     return status
 
 
-def _results(arguments: argparse.Namespace, rubric: Rubric) -> Iterator[dict[str, Any]]:
+class _Rules(NamedTuple):
+    flag_set: FlagSet
+    rubric: Rubric
+
+
+def _results(arguments: argparse.Namespace, rules: _Rules) -> Iterator[dict[str, Any]]:
     for path in arguments.replies:
         try:
-            yield verdict(_of_reply(path.read_bytes(), arguments), rubric)
+            yield verdict(_of_reply(path.read_bytes(), arguments, rules), rules.rubric)
         except (OSError, InvalidReply) as error:
             yield {"file": str(path), "error": _reason(error)}
     if arguments.jsonl == "-":
-        yield from _of_lines(sys.stdin.buffer, arguments, rubric)
+        yield from _of_lines(sys.stdin.buffer, arguments, rules)
     elif arguments.jsonl is not None:
         try:
             with Path(arguments.jsonl).open("rb") as lines:
-                yield from _of_lines(lines, arguments, rubric)
+                yield from _of_lines(lines, arguments, rules)
         except OSError as error:
             yield {"file": arguments.jsonl, "error": _reason(error)}
 
 
-def _of_lines(lines: Iterable[bytes], arguments: argparse.Namespace, rubric: Rubric) -> Iterator[dict[str, Any]]:
+def _of_lines(lines: Iterable[bytes], arguments: argparse.Namespace, rules: _Rules) -> Iterator[dict[str, Any]]:
     for number, line in enumerate(lines, start=1):
         if not line.strip():
             continue
         try:
-            transcript = transcript_of(read_call(line), language=arguments.language, direction=arguments.direction)
-            yield verdict(transcript, rubric)
+            transcript = transcript_of(
+                read_call(line),
+                language=arguments.language,
+                direction=arguments.direction,
+                flag_set=rules.flag_set,
+            )
+            yield verdict(transcript, rules.rubric)
         except (InvalidData, InvalidCall) as error:
             yield {"line": number, "error": str(error)}
 
 
-def _of_reply(raw: bytes, arguments: argparse.Namespace) -> Transcript:
+def _of_reply(raw: bytes, arguments: argparse.Namespace, rules: _Rules) -> Transcript:
     recognition = parse_reply(raw)
     return transcript_from(
         recognition,
         language=arguments.language,
         seconds=recognition.duration_seconds or 0.0,
         direction=arguments.direction,
+        flag_set=rules.flag_set,
     )
 
 

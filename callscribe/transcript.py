@@ -8,7 +8,7 @@ from typing import Final
 from callscribe.audio_facts import AudioFacts
 from callscribe.contract.call_kind import CallKind
 from callscribe.conversation.alignment import SegmentMap
-from callscribe.conversation.call_summary import CallSummary, summarise
+from callscribe.conversation.call_summary import CallSummary, FlagSetVersion, summarise
 from callscribe.conversation.echo import same_words_on_both_channels
 from callscribe.conversation.flags import FlagSet, flags_of, load_flag_set
 from callscribe.conversation.reliability import Circumstances, Reason, Reliability, reliability_of
@@ -116,6 +116,7 @@ class Transcript:
         warnings: the service's warnings, what is odd about the file, and what looked odd while normalising.
         reliability: whether what is concluded from the call can be relied on; None in what was stored before that was
             asked.
+        flag_set: by which flags were looked for; None in what was stored before it was noted.
     """
 
     recording: CallRecording
@@ -143,6 +144,7 @@ class Transcript:
     languages: tuple[str, ...] | None = None
     turns: tuple[TurnText, ...] | None = None
     reliability: Reliability | None = None
+    flag_set: FlagSetVersion | None = None
 
     @property
     def speech(self) -> bool:
@@ -191,6 +193,7 @@ def build_transcript(
         flag_set: the flags to look for; without one, those of `conversation.flags.DEFAULT_FLAG_SET`.
     """
     request, recognition = transcription.request, transcription.recognition
+    flag_set = flag_set or load_flag_set()
     heard = recognition.duration_seconds
     speakers = speakers_heard(recognition)
     heard_turns = turns_heard(recognition.utterances, speakers)
@@ -229,9 +232,8 @@ def build_transcript(
         topics=_labels(recognition.topics),
         intents=_labels(recognition.intents),
         entities=recognition.entities,
-        summary=summarise(
-            utterances, recognition, flags_of(tuple(turns), recognition, segments, flag_set or load_flag_set())
-        ),
+        summary=summarise(utterances, recognition, flags_of(tuple(turns), recognition, segments, flag_set)),
+        flag_set=FlagSetVersion(name=flag_set.file.name, version=flag_set.file.version),
         cost=transcription.cost,
         live=live,
         warnings=(*recognition.warnings, *audio.warnings, *_oddities(recognition, request, audio)),

@@ -13,6 +13,7 @@ import msgspec
 
 from callscribe.audio_facts import AudioFacts
 from callscribe.contract.call_kind import CallKind
+from callscribe.conversation.flags import FlagSet
 from callscribe.conversation.utterances import Role
 from callscribe.cost import Cost
 from callscribe.recognition import RecognisedUtterance, Recognition, Request, Sentiment, Transcription, Word
@@ -111,13 +112,20 @@ def read_call(line: str | bytes) -> WrittenCall:
     return decode_json(WrittenCall, line, "line")
 
 
-def transcript_of(call: WrittenCall, *, language: str = "en", direction: CallDirection | None = None) -> Transcript:
+def transcript_of(
+    call: WrittenCall,
+    *,
+    language: str = "en",
+    direction: CallDirection | None = None,
+    flag_set: FlagSet | None = None,
+) -> Transcript:
     """Make the transcript that a recording of these words would have.
 
     Args:
         call: the call.
         language: language asked for where the call names none.
         direction: who called whom where the call does not say so; None where it has to be found out.
+        flag_set: the flags to look for; None takes those of the default set.
 
     Raises:
         InvalidCall: it is neither a sentence nor a dialogue, or a line ends before it begins.
@@ -132,12 +140,21 @@ def transcript_of(call: WrittenCall, *, language: str = "en", direction: CallDir
         words=tuple(words) if call.channels == 1 else (),
     )
     return transcript_from(
-        recognition, language=call.language or language, seconds=seconds, direction=call.direction or direction
+        recognition,
+        language=call.language or language,
+        seconds=seconds,
+        direction=call.direction or direction,
+        flag_set=flag_set,
     )
 
 
 def transcript_from(
-    recognition: Recognition, *, language: str, seconds: float, direction: CallDirection | None
+    recognition: Recognition,
+    *,
+    language: str,
+    seconds: float,
+    direction: CallDirection | None,
+    flag_set: FlagSet | None = None,
 ) -> Transcript:
     """Make the transcript of what was recognised in a call of which nothing else is known.
 
@@ -146,6 +163,7 @@ def transcript_from(
         language: language asked for.
         seconds: length of the audio.
         direction: who called whom; None where it has to be found out.
+        flag_set: the flags to look for; None takes those of the default set.
     """
     return build_transcript(
         recording=CallRecording(
@@ -181,6 +199,7 @@ def transcript_from(
         channel_roles=CHANNEL_ROLES,
         provenance=None,
         created_at=_MADE_AT,
+        flag_set=flag_set,
     )
 
 

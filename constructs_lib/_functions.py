@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import jsii
 from aws_cdk import Duration
@@ -42,6 +43,8 @@ class SharedByFunctions:
     """What they run on, and where."""
     logs: LogSettings
     """How their logs are kept."""
+    files: Mapping[str, bytes] = field(default_factory=dict)
+    """Files beside their code, by path."""
 
 
 @jsii.implements(IValidation)
@@ -98,7 +101,10 @@ class RuntimeFunction(Construct):
         self.role = iam.Role(self, "Role", assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"))
         log_group = settings.log_group or shared.logs.group(self, "Logs")
         with runtime_code(
-            runtime=settings.runtime, architecture=settings.architecture, platform=settings.bundling_platform
+            runtime=settings.runtime,
+            architecture=settings.architecture,
+            platform=settings.bundling_platform,
+            files=shared.files,
         ) as code:
             self.function = lambda_.Function(
                 self,

@@ -16,6 +16,7 @@ from constructs import Construct
 from callscribe.environments.streamer import StreamerEnvironment
 from constructs_lib import _grants, _nag, _vocabulary
 from constructs_lib._checks import check_subnets
+from constructs_lib._judgement import Judgement
 from constructs_lib._live_grants import MediaStreams, allow_events, allow_live_items
 from constructs_lib._live_intake import LiveCallQueues
 from constructs_lib._logs import LogSettings
@@ -48,7 +49,7 @@ class LiveService:
         feed: Where words go as they are heard. None: to the table only.
         capacity: How many calls can be followed at once.
         limits: When a call is over, and when another streamer takes it.
-        flags: Name of the flag set.
+        judgement: What calls are judged by.
         tasks: What the tasks run on, and where.
         logs: How logs are kept.
         retention_days: Age at which calls and words are deleted from the table; None for never.
@@ -71,7 +72,7 @@ class LiveService:
         feed: LiveTranscriptFeed | None,
         capacity: Capacity,
         limits: CallLimits,
-        flags: str,
+        judgement: Judgement,
         tasks: TaskSettings,
         logs: LogSettings,
         retention_days: int | None,
@@ -100,7 +101,8 @@ class LiveService:
                 vocabulary_path=vocabulary_path,
                 feed_url=feed.http_url if feed else None,
                 event_bus_name=bus.event_bus_name,
-                flags=flags,
+                flags=judgement.flag_set.file.name,
+                own_flags=judgement.own_flags,
                 service_name=self.name,
                 slots=capacity.slots_per_task,
                 lease_seconds=int(limits.lease.to_seconds()),

@@ -14,6 +14,7 @@ from callscribe.contract.object_keys import TRANSCRIPTS
 from callscribe.environments.functions import StoreLiveTranscriptEnvironment
 from constructs_lib import _grants, _nag
 from constructs_lib._functions import RuntimeFunction, SharedByFunctions
+from constructs_lib._judgement import Judgement
 from constructs_lib._live_grants import allow_events, allow_live_items
 from constructs_lib.deepgram_options import DeepgramOptions
 
@@ -41,8 +42,7 @@ class LiveStore:
         options: What Deepgram is asked for.
         bus: Where ends of calls, and then their transcripts, are announced.
         failed_calls: Where the ends of calls go that could not be stored.
-        flags: Name of the flag set.
-        rubric: Name of the rubric.
+        judgement: What calls are judged by.
         retention_days: Age at which transcripts are deleted from the table; None for never.
     """
 
@@ -55,8 +55,7 @@ class LiveStore:
         options: DeepgramOptions,
         bus: events.IEventBus,
         failed_calls: sqs.IQueue,
-        flags: str,
-        rubric: str,
+        judgement: Judgement,
         retention_days: int | None,
     ) -> None:
         store = RuntimeFunction(
@@ -75,8 +74,8 @@ class LiveStore:
                 archive_bucket=archive.bucket_name,
                 deepgram_options=options.of_requests,
                 deepgram_prices=options.prices,
-                flags=flags,
-                rubric=rubric,
+                flags=judgement.flag_set.file.name,
+                rubric=judgement.rubric.name,
                 retention_days=retention_days,
                 event_bus_name=bus.event_bus_name,
                 failed_calls_queue_url=failed_calls.queue_url,

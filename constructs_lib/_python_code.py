@@ -13,9 +13,10 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from types import MappingProxyType
 
 import jsii
 from aws_cdk import AssetHashType, BundlingOptions, DockerImage, ILocalBundling
@@ -40,8 +41,8 @@ class _UvBundling:
     failure: str | None = None
     """Why the last bundling failed."""
 
-    def __init__(self, python: str, platform: str) -> None:
-        self._python, self._platform = python, platform
+    def __init__(self, python: str, platform: str, files: Mapping[str, bytes]) -> None:
+        self._python, self._platform, self._files = python, platform, files
 
     def try_bundle(self, output_dir: str, options: BundlingOptions | None = None, **_: object) -> bool:  # noqa: ARG002
         out = Path(output_dir)
@@ -57,6 +58,8 @@ class _UvBundling:
             target = out / file
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(_sources.ROOT / file, target)
+        for name, content in self._files.items():
+            (out / name).write_bytes(content)
         return True
 
     def _install(self, out: Path) -> None:
@@ -94,17 +97,23 @@ def _explained(reason: str) -> str:
     return f"the functions' packages could not be installed: uv says: {last}"
 
 
-def _digest(*target: str) -> str:
+def _digest(*target: str, files: Mapping[str, bytes] = MappingProxyType({})) -> str:
     sha = hashlib.sha256("\0".join(target).encode())
     sha.update(Path(__file__).read_bytes() + _sources.LOCK.read_bytes())
     for file in _sources.runtime_files():
         sha.update(file.as_posix().encode() + b"\0" + (_sources.ROOT / file).read_bytes() + b"\0")
+    for path, content in sorted(files.items()):
+        sha.update(path.encode() + b"\0" + content + b"\0")
     return sha.hexdigest()
 
 
 @contextmanager
 def runtime_code(
-    *, runtime: lambda_.Runtime, architecture: lambda_.Architecture, platform: str | None = None
+    *,
+    runtime: lambda_.Runtime,
+    architecture: lambda_.Architecture,
+    platform: str | None = None,
+    files: Mapping[str, bytes] = MappingProxyType({}),
 ) -> Iterator[lambda_.AssetCode]:
     """Package the runtime code and its locked dependencies; to be used by a function that is defined inside.
 
@@ -113,16 +122,17 @@ def runtime_code(
         architecture: Processor the wheels are chosen for.
         platform: Platform the wheels are chosen for, as ``uv --python-platform`` names it. Default: the Linux of
             Lambda on *architecture*. Another one is for functions that run elsewhere, such as on an emulator.
+        files: What lies beside the code as well, by path in folders that it has. Default: nothing.
 
     Raises:
         RuntimeError: If the dependencies cannot be installed; the message has uv's last lines.
     """
     python, wheels = runtime.name.removeprefix("python"), platform or _LINUX[architecture.name]
-    bundling = _UvBundling(python, wheels)
+    bundling = _UvBundling(python, wheels, files)
     code = lambda_.Code.from_asset(
         str(_sources.ROOT / "lambdas"),
         asset_hash_type=AssetHashType.CUSTOM,
-        asset_hash=_digest(python, wheels),
+        asset_hash=_digest(python, wheels, files=files),
         bundling=BundlingOptions(image=DockerImage.from_registry("docker-is-never-used"), local=bundling),
     )
     try:

@@ -19,9 +19,9 @@ from aws_cdk import aws_sns as sns
 from constructs import Construct
 from msgspec import structs
 
-from callscribe.conversation.flags import DEFAULT_FLAG_SET
+from callscribe.conversation.flags import DEFAULT_FLAG_SET, FlagSetSource
 from callscribe.environments.functions import ChannelRole
-from callscribe.judgement.quality import DEFAULT_RUBRIC
+from callscribe.judgement.quality import DEFAULT_RUBRIC, RubricSource
 from callscribe.recordings.clinics import ClinicRules
 from constructs_lib import _checks, _keys
 from constructs_lib.alarm_settings import AlarmSettings
@@ -131,9 +131,10 @@ class CallTranscription(Construct):
             with *live*, a recording only where the live transcript does not cover it.
         limits: How long a recording may be, and how long it waits. Default: ``RecordingLimits()``.
         requests: How long Deepgram may take for a recording, and how often it is asked. Default: ``RequestLimits()``.
-        flags: Name of the flag set: what is noted of a call, and of what somebody is told at once. Default:
-            ``"eye-clinic-v1"``.
-        rubric: Name of the rubric that calls are rated by. Default: ``"clinic-call-v1"``.
+        flags: What is noted of a call, and of what somebody is told at once: the name of a flag set that ships, or one
+            of your own, as the path of a JSON file or what stands in one. Default: ``"eye-clinic-v1"``.
+        rubric: What calls are rated by: the name of a rubric that ships, or one of your own, as the path of a JSON file
+            or what stands in one. Default: ``"clinic-call-v1"``.
         analyst: A language model that reads each call after the rules have. Default: the rules alone.
         enrichment: A step of your own, before a recording's transcript is announced. Default: none.
         functions: What the functions run on, and where. Default: ``FunctionSettings()``.
@@ -190,8 +191,8 @@ class CallTranscription(Construct):
         policy: RecordingPolicy | None = None,
         limits: RecordingLimits | None = None,
         requests: RequestLimits | None = None,
-        flags: str = DEFAULT_FLAG_SET,
-        rubric: str = DEFAULT_RUBRIC,
+        flags: FlagSetSource = DEFAULT_FLAG_SET,
+        rubric: RubricSource = DEFAULT_RUBRIC,
         analyst: BedrockAnalyst | None = None,
         enrichment: EnrichmentStep | None = None,
         functions: FunctionSettings | None = None,

@@ -26,9 +26,9 @@ from constructs import Construct
 
 from callscribe.contract.metrics import StreamerCount, StreamerMaximum
 from callscribe.contract.table_keys import CALL_INDEX, LIVE_CALLS
-from callscribe.conversation.flags import DEFAULT_FLAG_SET, load_flag_set
+from callscribe.conversation.flags import DEFAULT_FLAG_SET, FlagSetSource
 from callscribe.deepgram.catalogue import DETECT
-from callscribe.judgement.quality import DEFAULT_RUBRIC, load_rubric
+from callscribe.judgement.quality import DEFAULT_RUBRIC, RubricSource
 from callscribe.recordings.clinics import ClinicRules
 from constructs_lib import (
     _checks,
@@ -42,6 +42,7 @@ from constructs_lib import (
     _vocabulary,
 )
 from constructs_lib._functions import SharedByFunctions
+from constructs_lib._judgement import Judgement
 from constructs_lib._live_intake import LiveCallQueues, LiveIntake
 from constructs_lib._live_monitoring import LiveMetrics
 from constructs_lib._live_service import LiveService
@@ -91,10 +92,10 @@ class LiveStreamer(Construct):
         tasks: What the tasks run on, and where. Default: ``TaskSettings()``.
         functions: What the functions run on, and where. Default: ``FunctionSettings()``.
         feed: Where words go as they are heard. Default: to the table only.
-        flags: Name of the flag set: what is noted of a call, and of what somebody is told while it runs. Default:
-            ``"eye-clinic-v1"``.
-        rubric: Name of the rubric that calls are rated by; it names the one for calls that the clinic makes. Default:
-            ``"clinic-call-v1"``.
+        flags: What is noted of a call, and of what somebody is told while it runs: the name of a flag set that ships,
+            or one of your own, as the path of a JSON file or what stands in one. Default: ``"eye-clinic-v1"``.
+        rubric: What calls are rated by, those that the clinic makes as well: the name of a rubric that ships, or one of
+            your own, as the path of a JSON file or what stands in one. Default: ``"clinic-call-v1"``.
         retain_for: Age at which calls, words and transcripts are deleted from *table*. Default: never.
         key: Key that encrypts queues, logs and events. Default: a new key with rotation on.
         bus: Where ends of calls are announced. Default: a new bus.
@@ -167,8 +168,8 @@ class LiveStreamer(Construct):
         tasks: TaskSettings | None = None,
         functions: FunctionSettings | None = None,
         feed: LiveTranscriptFeed | None = None,
-        flags: str = DEFAULT_FLAG_SET,
-        rubric: str = DEFAULT_RUBRIC,
+        flags: FlagSetSource = DEFAULT_FLAG_SET,
+        rubric: RubricSource = DEFAULT_RUBRIC,
         retain_for: Duration | None = None,
         key: kms.IKey | None = None,
         bus: events.IEventBus | None = None,
@@ -178,7 +179,7 @@ class LiveStreamer(Construct):
     ) -> None:
         super().__init__(scope, construct_id)
         options, limits = options or DeepgramOptions(), limits or CallLimits()
-        flags, rubric = load_flag_set(flags).file.name, load_rubric(rubric).name
+        judgement = Judgement.checked(flags=flags, rubric=rubric)
         _check_options(options)
         options.annotate(self)
         _check_stream_prefix(stream_prefix)
@@ -205,7 +206,9 @@ class LiveStreamer(Construct):
         queues = LiveCallQueues(self, key=self.key, lease=limits.lease)
         self.queue, self.failed_calls = queues.calls, queues.failed_calls
 
-        shared = SharedByFunctions(table=table, settings=functions or FunctionSettings(), logs=log_settings)
+        shared = SharedByFunctions(
+            table=table, settings=functions or FunctionSettings(), logs=log_settings, files=judgement.files
+        )
         self._intake = LiveIntake(
             self,
             shared,
@@ -221,8 +224,7 @@ class LiveStreamer(Construct):
             options=options,
             bus=self.bus,
             failed_calls=self.failed_calls,
-            flags=flags,
-            rubric=rubric,
+            judgement=judgement,
             retention_days=retention_days,
         )
         service = LiveService(
@@ -237,7 +239,7 @@ class LiveStreamer(Construct):
             feed=feed,
             capacity=capacity or Capacity(),
             limits=limits,
-            flags=flags,
+            judgement=judgement,
             tasks=tasks or TaskSettings(),
             logs=log_settings,
             retention_days=retention_days,

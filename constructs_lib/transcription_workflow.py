@@ -27,7 +27,7 @@ from callscribe.contract import metrics
 from callscribe.contract.events import CALL_TRANSCRIBED, EVENT_SOURCE
 from callscribe.contract.messages import AnalyseMessage, written
 from callscribe.contract.object_keys import REPLIES, TRANSCRIPTS
-from callscribe.conversation.flags import DEFAULT_FLAG_SET, load_flag_set
+from callscribe.conversation.flags import DEFAULT_FLAG_SET, FlagSetSource
 from callscribe.environments.functions import (
     AdmitRecordingEnvironment,
     AnalyseCallEnvironment,
@@ -35,10 +35,11 @@ from callscribe.environments.functions import (
     ScoreQualityEnvironment,
     StoreTranscriptEnvironment,
 )
-from callscribe.judgement.quality import DEFAULT_RUBRIC, load_rubric
+from callscribe.judgement.quality import DEFAULT_RUBRIC, RubricSource
 from callscribe.recordings.clinics import ClinicRules
 from constructs_lib import _checks, _clinics, _grants, _keys, _monitoring, _nag
 from constructs_lib._functions import RuntimeFunction, SharedByFunctions
+from constructs_lib._judgement import Judgement
 from constructs_lib._logs import LogSettings
 from constructs_lib._names import account_wide_name
 from constructs_lib._recording_rules import collect_silent_ends, start_on_recordings
@@ -99,10 +100,10 @@ class TranscriptionWorkflow(Construct):
         policy: Which recordings are transcribed where there is a transcript already. Default: ``RecordingPolicy()``.
         limits: How long a recording may be, and how long it waits. Default: ``RecordingLimits()``.
         requests: How long Deepgram may take for a recording, and how often it is asked. Default: ``RequestLimits()``.
-        flags: Name of the flag set: what is noted of a call, and of what somebody is told at once. Default:
-            ``"eye-clinic-v1"``.
-        rubric: Name of the rubric that calls are rated by; it names the one for calls that the clinic makes. Default:
-            ``"clinic-call-v1"``.
+        flags: What is noted of a call, and of what somebody is told at once: the name of a flag set that ships, or one
+            of your own, as the path of a JSON file or what stands in one. Default: ``"eye-clinic-v1"``.
+        rubric: What calls are rated by, those that the clinic makes as well: the name of a rubric that ships, or one of
+            your own, as the path of a JSON file or what stands in one. Default: ``"clinic-call-v1"``.
         analyst: A language model that reads each call, of a recording or live, after the rules have. Default: the rules
             alone, which cost nothing.
         enrichment: A step of your own, before a transcript is announced. Default: none.
@@ -165,8 +166,8 @@ class TranscriptionWorkflow(Construct):
         limits: RecordingLimits | None = None,
         requests: RequestLimits | None = None,
         retain_for: Duration | None = None,
-        flags: str = DEFAULT_FLAG_SET,
-        rubric: str = DEFAULT_RUBRIC,
+        flags: FlagSetSource = DEFAULT_FLAG_SET,
+        rubric: RubricSource = DEFAULT_RUBRIC,
         analyst: BedrockAnalyst | None = None,
         enrichment: EnrichmentStep | None = None,
         functions: FunctionSettings | None = None,
@@ -178,7 +179,8 @@ class TranscriptionWorkflow(Construct):
     ) -> None:
         super().__init__(scope, construct_id)
         self._recordings, self._table, self._archive = recordings, table, archive
-        self._flags, self._rubric = load_flag_set(flags).file.name, load_rubric(rubric).name
+        judgement = Judgement.checked(flags=flags, rubric=rubric)
+        self._flags, self._rubric = judgement.flag_set.file.name, judgement.rubric.name
         options, clinics = options or DeepgramOptions(), clinics or ClinicRules()
         policy, limits, requests = policy or RecordingPolicy(), limits or RecordingLimits(), requests or RequestLimits()
         functions = functions or FunctionSettings()
@@ -189,7 +191,7 @@ class TranscriptionWorkflow(Construct):
             self, removal_policy=RemovalPolicy.DESTROY, description="Queues, logs and events"
         )
         self._logs = LogSettings(key=self.key, retention=log_retention)
-        self._shared = SharedByFunctions(table=table, settings=functions, logs=self._logs)
+        self._shared = SharedByFunctions(table=table, settings=functions, logs=self._logs, files=judgement.files)
         self.failed_calls, self.stranded_calls = self._failed_calls(), self._stranded_calls()
         self.failed_enrichments = self._failed_enrichments(enrichment)
         self.bus = bus or events.EventBus(
@@ -429,6 +431,7 @@ class TranscriptionWorkflow(Construct):
             AnalyseCallEnvironment(
                 table_name=self._table.table_name,
                 archive_bucket=archive.bucket_name,
+                flags=self._flags,
                 rubric=self._rubric,
                 analyst=settings,
             )

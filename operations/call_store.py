@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import gzip
+import random
+import time
 from collections.abc import Iterator, Mapping
 from itertools import islice
 from typing import TYPE_CHECKING, Any
@@ -12,6 +14,7 @@ from boto3.dynamodb.conditions import Attr, Key
 from callscribe.contract.table_keys import (
     CALL_INDEX,
     FAILED_PARTITION,
+    LISTED_ATTRIBUTES,
     LISTING_INDEX,
     call_partition,
     clinic_key,
@@ -19,6 +22,7 @@ from callscribe.contract.table_keys import (
     disputed_clinics_partition,
     transcript_range,
 )
+from callscribe.conversation.flags import flag_names
 from callscribe.serialization import decode_json
 
 if TYPE_CHECKING:
@@ -33,6 +37,11 @@ IN_PROGRESS = ("claimed", "transcribed", "stored")
 """Statuses of a claim whose execution is not over."""
 # A day of speech is less: one hour of two channels is about 4 MB.
 _LARGEST_DOCUMENT = 128 * 1024 * 1024
+# What DynamoDB reads at once (API Reference, "BatchGetItem").
+_BATCH = 100
+_MOST_ROUNDS = 6
+_BASE_DELAY_SECONDS = 0.1
+_UNLISTED = sorted({"flags", "flag_set", "reliability", *flag_names()} - {*LISTED_ATTRIBUTES})
 
 
 class CallStore:
@@ -50,6 +59,8 @@ class CallStore:
     def of_clinic(self, clinic_id: str, *, day: str | None, limit: int) -> list[dict[str, Any]]:
         """The transcripts of a clinic without their words, the newest call first; *day* (yyyy-mm-dd) picks one day.
 
+        Not all flags are in the list: see :meth:`with_flags`.
+
         Transcripts that were stored before the table had its list are not among them; see :meth:`unlisted`.
         """
         clinic = Key("GSI2PK").eq(clinic_partition(clinic_id))
@@ -65,6 +76,39 @@ class CallStore:
             )
 
         return list(islice(items_of(page), limit))
+
+    def with_flags(self, listed: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        """Listed transcripts with the flags that their list has no room for, read from the items in batches.
+
+        That costs half a read unit for each 4 KB of an item, its words included (DynamoDB Developer Guide, "Read
+        consistency"): some five for a call of ten minutes, so that a list of fifty takes 250 units. What cannot be
+        read, or has been deleted since, stays as it is.
+        """
+        found: dict[tuple[str, str], dict[str, Any]] = {}
+        for first in range(0, len(listed), _BATCH):
+            keys = [{"PK": item["PK"], "SK": item["SK"]} for item in listed[first : first + _BATCH]]
+            found |= {(item["PK"], item["SK"]): item for item in self._read(keys)}
+        return [item | found.get((item["PK"], item["SK"]), {}) for item in listed]
+
+    def _read(self, keys: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+        names = {f"#{number}": name for number, name in enumerate(("PK", "SK", *_UNLISTED))}
+        for attempt in range(_MOST_ROUNDS):
+            if attempt:
+                time.sleep(random.uniform(0, _BASE_DELAY_SECONDS * 2**attempt))  # noqa: S311
+            answer = self._table.meta.client.batch_get_item(
+                RequestItems={
+                    self._table.name: {
+                        "Keys": keys,
+                        "ProjectionExpression": ", ".join(names),
+                        "ExpressionAttributeNames": names,
+                    }
+                }
+            )
+            yield from answer["Responses"].get(self._table.name, [])
+            unread = answer["UnprocessedKeys"].get(self._table.name)
+            if unread is None:
+                return
+            keys = [{"PK": key["PK"], "SK": key["SK"]} for key in unread["Keys"]]
 
     def unlisted(self, clinic_id: str) -> bool:
         """Whether a clinic has transcripts that :meth:`of_clinic` does not find: its oldest one tells."""

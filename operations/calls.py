@@ -92,7 +92,7 @@ def _find(store: CallStore, live: LiveCallStore, arguments: argparse.Namespace) 
     if arguments.live:
         return list(islice(live.of_day(arguments.clinic, day), arguments.max))
     if arguments.clinic:
-        return store.of_clinic(arguments.clinic, day=arguments.day, limit=arguments.max)
+        return store.with_flags(store.of_clinic(arguments.clinic, day=arguments.day, limit=arguments.max))
     if arguments.call:
         of_contact = (live.call(arguments.call), store.clinic_of(arguments.call))
         return [

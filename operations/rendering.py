@@ -248,11 +248,13 @@ def _live_notes(item: Item) -> Iterator[str]:
 
 def _flags(item: Item) -> str:
     """The flags that are raised. One that is not there is not known: nobody looked for it, or could judge the call."""
-    raised = [name.replace("_", " ") for name in flag_names() if item.get(name)]
-    unknown = [name.replace("_", " ") for name in flag_names() if item.get(name) is None]
+    # Before flag sets could be somebody's own an item had attributes only.
+    flags = item.get("flags") or {name: item.get(name) for name in flag_names()}
+    raised = [name.replace("_", " ") for name, is_raised in flags.items() if is_raised]
+    unknown = [name.replace("_", " ") for name, is_raised in flags.items() if is_raised is None]
     if not unknown:
         return ", ".join(raised) or "none"
-    if len(unknown) == len(flag_names()):
+    if len(unknown) == len(flags):
         return "unknown"
     return f"{', '.join(raised) or 'none'}; unknown: {', '.join(unknown)}"
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final, TextIO
 import aiohttp
 from aiobotocore.session import AioSession
 
-from callscribe.conversation.flags import load_flag_set
+from callscribe.conversation.flags import read_flag_set
 from callscribe.environments.streamer import StreamerEnvironment
 from streamer.announcer import Announcer
 from streamer.aws import config
@@ -168,7 +168,7 @@ class Service:
             metrics=self._metrics,
             end_limits=self._end_limits,
             announcer=announcer,
-            flag_set=load_flag_set(environment.flags),
+            flag_set=read_flag_set(environment.own_flags or environment.flags),
         )
         return Intake(
             queue=CallQueue(

@@ -8,6 +8,7 @@ from functools import cache
 from typing import Any, Final
 
 from callscribe.analysis.opinion import Urgency, Verdict
+from callscribe.conversation.flags import FlagSet, load_flag_set
 from callscribe.data_files import load
 from callscribe.judgement.quality import Rubric
 from callscribe.serialization import encode
@@ -31,13 +32,11 @@ class Prompt:
         name: name of the prompt.
         version: counted up with every change.
         instructions: what the analyst is told, in paragraphs.
-        flags: what each flag says of a call; one without a definition goes by its name.
     """
 
     name: str
     version: int
     instructions: tuple[str, ...]
-    flags: Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,8 +74,15 @@ def load_prompt(name: str = PROMPT) -> Prompt:
     return load(Prompt, "prompts", name)
 
 
-def ask(transcript: Transcript, rubric: Rubric) -> Question:
-    """Write the question about a call; the same call and rubric give the same question."""
+def ask(transcript: Transcript, rubric: Rubric, flag_set: FlagSet | None = None) -> Question:
+    """Write the question about a call; the same call, rubric and flag set give the same question.
+
+    Args:
+        transcript: the call, with the flags that the rules looked for.
+        rubric: its criteria are asked about.
+        flag_set: what the flags mean; one that it does not have goes by its name. None takes the default set.
+    """
+    flag_set = flag_set or load_flag_set()
     prompt = load_prompt()
     flags = [flag.name for flag in transcript.summary.flags]
     data = {
@@ -91,7 +97,7 @@ def ask(transcript: Transcript, rubric: Rubric) -> Question:
             }
             for number, turn in enumerate(transcript.turns_spoken())
         ],
-        "flags": [{"name": name, "definition": prompt.flags.get(name, name.replace("_", " "))} for name in flags],
+        "flags": [{"name": name, "definition": flag_set.definition(name)} for name in flags],
         "criteria": [{"id": criterion.id, "title": criterion.title} for criterion in rubric.criteria],
     }
     # Outside of texts JSON has no "<", and within them an escape means the same.

@@ -62,6 +62,19 @@ _NO_SPEECH: Final = "No speech was recognised in this recording."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class FlagSetVersion:
+    """The flag set that a call was looked through by.
+
+    Attributes:
+        name: its name.
+        version: its version.
+    """
+
+    name: str
+    version: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CallSummary:
     """What the call was about.
 

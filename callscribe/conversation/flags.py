@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from re import Pattern
-from typing import Annotated, Final, NamedTuple
+from typing import Annotated, Final, NamedTuple, TypeAlias
 
 import msgspec
 
@@ -23,13 +23,14 @@ from callscribe.conversation.phrases import phrase, spoken
 from callscribe.conversation.quotes import quote
 from callscribe.conversation.turns import Turn
 from callscribe.conversation.utterances import Role
-from callscribe.data_files import load
+from callscribe.data_files import InvalidOwnData, OwnSource, is_own, load, load_own, names, unknown
 from callscribe.recognition import Mention, Recognition
 from callscribe.serialization import InvalidData
 
 DEFAULT_FLAG_SET: Final = "eye-clinic-v1"
 
 _NAME: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
+_FLAG: Final = re.compile(r"[a-z][a-z0-9_]{0,63}")
 # How many turns later a withdrawal still speaks of what was asked for, and a new appointment of one that is not kept.
 _TAKEN_BACK_WITHIN: Final = 8
 _YIELDS_BEFORE: Final = 2
@@ -45,6 +46,7 @@ class FlagRules(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
 
     Attributes:
         title: for people, as the rest of a sentence that begins "In this call".
+        definition: for an analyst that reads, when it is raised; "" takes the title.
         acts: acts that raise it.
         accepted: offers, or questions, of the agent that raise it where the customer says yes.
         refused: offers, or questions, of the agent that raise it where the customer says no.
@@ -61,7 +63,8 @@ class FlagRules(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
         alerts: whether somebody is told at once.
     """
 
-    title: str
+    title: Annotated[str, msgspec.Meta(min_length=1)]
+    definition: str = ""
     acts: Annotated[tuple[str, ...], msgspec.Meta(min_length=1)]
     accepted: tuple[str, ...] = ()
     refused: tuple[str, ...] = ()
@@ -88,10 +91,10 @@ class FlagSetFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     """
 
     name: str
-    version: int
-    description: str
+    version: Annotated[int, msgspec.Meta(ge=1)]
+    description: str = ""
     acts: str
-    least_label_confidence: float
+    least_label_confidence: Annotated[float, msgspec.Meta(ge=0, le=1)]
     flags: Annotated[Mapping[str, FlagRules], msgspec.Meta(min_length=1)]
 
 
@@ -106,16 +109,18 @@ class FlagSet:
         self.file = file
         self.acts = acts
         for name, rules in file.flags.items():
+            if not _FLAG.fullmatch(name):
+                raise InvalidFlagSet(f"flags.{name}: a flag's name has small letters, digits and underscores only")
             known = acts.names
             for act in (
                 *(*rules.acts, *rules.accepted, *rules.refused),
                 *(*rules.taken_back_by, *rules.yields, *rules.yields_to_accepted),
             ):
                 if act not in known:
-                    raise InvalidFlagSet(f"flags.{name}: there is no act {act}")
+                    raise InvalidFlagSet(f"flags.{name}: {unknown('act', act, known)}")
             for other in (rules.not_accepted_in, *rules.yields.values(), *rules.yields_to_accepted.values()):
                 if other is not None and other not in file.flags:
-                    raise InvalidFlagSet(f"flags.{name}: there is no flag {other}")
+                    raise InvalidFlagSet(f"flags.{name}: {unknown('flag', other, file.flags)}")
         self._labels = {
             (name, source): _label(expression, f"flags.{name}.{source}s")
             for name, rules in file.flags.items()
@@ -133,6 +138,11 @@ class FlagSet:
         """Names of the flags of which somebody is told at once."""
         return tuple(name for name, rules in self.file.flags.items() if rules.alerts)
 
+    def definition(self, flag: str) -> str:
+        """When a flag is raised, in words; of one that the set does not have, its name."""
+        rules = self.file.flags.get(flag)
+        return flag.replace("_", " ") if rules is None else rules.definition or f"In this call {rules.title}."
+
     def label(self, flag: str, source: str) -> Pattern[str] | None:
         """The expression for labels of a `source`, `intent` or `topic`; None where they do not count."""
         return self._labels.get((flag, source))
@@ -143,6 +153,11 @@ def _label(expression: str, place: str) -> Pattern[str]:
         return phrase(expression)
     except ValueError as error:
         raise InvalidFlagSet(f"{place}: {error}") from error
+
+
+FlagSetSource: TypeAlias = OwnSource | FlagSetFile
+"""A flag set: the name of one that ships, or one of somebody's own, as the path of a JSON file (with ".json"), as what
+stands in one, or read."""
 
 
 @cache
@@ -158,17 +173,42 @@ def load_flag_set(name: str = DEFAULT_FLAG_SET) -> FlagSet:
     try:
         file = load(FlagSetFile, "flag_sets", name)
     except FileNotFoundError:
-        raise InvalidFlagSet(f"there is no flag set {name}") from None
+        raise InvalidFlagSet(unknown("flag set", name, names("flag_sets"))) from None
     except InvalidData as error:
         raise InvalidFlagSet(str(error)) from None
     if file.name != name:
         raise InvalidFlagSet(f"{name}: the name inside is {file.name}")
-    if not _NAME.fullmatch(file.acts):
-        raise InvalidFlagSet("a lexicon's name has small letters, digits and hyphens only")
+    return _with_acts(file)
+
+
+def read_flag_set(source: FlagSetSource) -> FlagSet:
+    """Read a flag set of the package, or one of somebody's own.
+
+    Raises:
+        InvalidFlagSet: there is none, or it does not fit; or one of somebody's own has the name of another that ships.
+    """
+    if isinstance(source, str) and not is_own(source):
+        return load_flag_set(source)
+    if isinstance(source, FlagSetFile):
+        file = source
+    else:
+        try:
+            file = load_own(FlagSetFile, source, "the flag set")
+        except InvalidOwnData as error:
+            raise InvalidFlagSet(str(error)) from None
+    if not _NAME.fullmatch(file.name):
+        raise InvalidFlagSet("a flag set's name has small letters, digits and hyphens only")
+    if file.name in names("flag_sets") and file != load_flag_set(file.name).file:
+        raise InvalidFlagSet(f"the name {file.name} is that of a flag set that ships: give yours one of its own")
+    return _with_acts(file)
+
+
+def _with_acts(file: FlagSetFile) -> FlagSet:
+    lexicons = [name for name in names("lexicons") if name.startswith("acts-")]
+    if file.acts not in lexicons:
+        raise InvalidFlagSet(f"acts: {unknown('lexicon', file.acts, lexicons)}")
     try:
         return FlagSet(file, Acts(load(ActsFile, "lexicons", file.acts)))
-    except FileNotFoundError:
-        raise InvalidFlagSet(f"there is no lexicon {file.acts}") from None
     except (InvalidData, InvalidActs) as error:
         raise InvalidFlagSet(str(error)) from None
 

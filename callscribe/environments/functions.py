@@ -152,6 +152,7 @@ class AnalyseCallEnvironment(FunctionEnvironment, frozen=True, kw_only=True):
 
     Attributes:
         archive_bucket: Bucket of transcripts.
+        flags: Name of the flag set, which says what flags mean.
         rubric: By which calls are judged.
         analyst: How the language model is asked.
     """
@@ -159,6 +160,7 @@ class AnalyseCallEnvironment(FunctionEnvironment, frozen=True, kw_only=True):
     MODULE = "analyse_call"
 
     archive_bucket: str
+    flags: str
     rubric: str
     analyst: AnalystSettings
 

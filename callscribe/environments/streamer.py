@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 from msgspec import Meta
 
 from callscribe.contract.limits import LONGEST_IDLE_SECONDS, LONGEST_LEASE_SECONDS, LONGEST_LIVE_CALL_SECONDS
+from callscribe.conversation.flags import FlagSetFile
 from callscribe.deepgram.options import TranscriptionOptions
 from callscribe.environments.variables import Days, Environment
 
@@ -24,6 +25,7 @@ class StreamerEnvironment(Environment, frozen=True, kw_only=True):
         feed_url: AppSync Events' HTTP endpoint; None publishes nothing.
         event_bus_name: Where finished calls are announced, and urgent ones at once.
         flags: Name of the flag set.
+        own_flags: The flag set itself, where it is none that ships.
         service_name: Dimension of the metrics, and on every log line.
         slots: Calls at once.
         lease_seconds: How long a call stays with a streamer that has stopped renewing.
@@ -49,6 +51,7 @@ class StreamerEnvironment(Environment, frozen=True, kw_only=True):
     feed_url: str | None = None
     event_bus_name: str
     flags: str
+    own_flags: FlagSetFile | None = None
     service_name: str
     slots: Annotated[int, Meta(ge=1, le=1_000)]
     lease_seconds: Annotated[float, Meta(ge=3, le=LONGEST_LEASE_SECONDS)]

@@ -5,7 +5,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, TypeAlias, Union
 
 import msgspec
 
@@ -13,7 +13,7 @@ from callscribe.contract.call_kind import CallKind
 from callscribe.conversation.quotes import Quote, quote
 from callscribe.conversation.reliability import Reliability
 from callscribe.conversation.utterances import Role
-from callscribe.data_files import load
+from callscribe.data_files import InvalidOwnData, OwnSource, is_own, load, load_own, names, unknown
 from callscribe.judgement.criteria import Criterion, CriterionKind, Finding
 from callscribe.judgement.cues import cues_of
 from callscribe.judgement.heard import Call, Place
@@ -41,18 +41,30 @@ class Rubric(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         version: counted up with every change of a rubric that is in use.
         language: language whose words it listens for (`lexicons/criteria-*`), as BCP 47 names it.
         direction: which calls it is for, `incoming` or `outgoing`.
-        outgoing: rubric that counts instead in a call that the clinic made; None where this one does.
+        outgoing: rubric that counts instead in a call that the clinic made, by the name of one that ships or whole;
+            None where this one does.
         description: for whoever reads the file.
         criteria: what is judged, in order.
     """
 
     name: str
-    version: int
+    version: Annotated[int, msgspec.Meta(ge=1)]
     language: str
     direction: CallDirection
-    outgoing: str | None = None
-    description: str
+    outgoing: Union[str, "Rubric", None] = None
+    description: str = ""
     criteria: Annotated[tuple[CriterionKind, ...], msgspec.Meta(min_length=1)]
+
+    def of(self, direction: CallDirection | None) -> "Rubric":
+        """The rubric by which calls of a direction are judged; one that is not known counts as incoming."""
+        if direction is not CallDirection.OUTGOING or self.outgoing is None:
+            return self
+        return load_rubric(self.outgoing) if isinstance(self.outgoing, str) else self.outgoing
+
+
+RubricSource: TypeAlias = OwnSource | Rubric
+"""A rubric: the name of one that ships, or one of somebody's own, as the path of a JSON file (with ".json"), as what
+stands in one, or read."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,12 +134,34 @@ def load_rubric(name: str = DEFAULT_RUBRIC) -> Rubric:
     try:
         rubric = load(Rubric, "rubrics", name)
     except FileNotFoundError:
-        raise InvalidRubric(f"there is no rubric {name}") from None
+        raise InvalidRubric(unknown("rubric", name, names("rubrics"))) from None
     except InvalidData as error:
         raise InvalidRubric(str(error)) from None
     _check(rubric)
     if rubric.name != name:
         raise InvalidRubric(f"{name}: the name inside is {rubric.name}")
+    return rubric
+
+
+def read_rubric(source: RubricSource) -> Rubric:
+    """Read a rubric of the package, or one of somebody's own.
+
+    Raises:
+        InvalidRubric: there is none, or it does not fit; or one of somebody's own has the name of another that ships.
+    """
+    if isinstance(source, str) and not is_own(source):
+        return load_rubric(source)
+    if isinstance(source, Rubric):
+        rubric = source
+    else:
+        try:
+            rubric = load_own(Rubric, source, "the rubric")
+        except InvalidOwnData as error:
+            raise InvalidRubric(str(error)) from None
+    _check(rubric)
+    for one in (rubric, rubric.of(CallDirection.OUTGOING)):
+        if one.name in names("rubrics") and one != load_rubric(one.name):
+            raise InvalidRubric(f"the name {one.name} is that of a rubric that ships: give yours one of its own")
     return rubric
 
 
@@ -150,14 +184,14 @@ def parse_rubric(data: Any) -> Rubric:
 
 
 def _check(rubric: Rubric) -> None:
+    if not _NAME.fullmatch(rubric.name):
+        raise InvalidRubric("a rubric's name has small letters, digits and hyphens only")
     try:
         cues = cues_of(rubric.language)
     except FileNotFoundError:
         raise InvalidRubric(f"there is no lexicon of criteria for {rubric.language}") from None
     if rubric.outgoing is not None:
-        if rubric.direction is CallDirection.OUTGOING:
-            raise InvalidRubric("outgoing names a rubric for a call that this one is for")
-        load_rubric(rubric.outgoing)
+        _check_outgoing(rubric)
     for index, criterion in enumerate(rubric.criteria):
         try:
             criterion.check()
@@ -168,6 +202,16 @@ def _check(rubric: Rubric) -> None:
             raise InvalidRubric(f"criteria[{index}]: points must be above 0")
     if len({criterion.id for criterion in rubric.criteria}) != len(rubric.criteria):
         raise InvalidRubric("two criteria have the same id")
+
+
+def _check_outgoing(rubric: Rubric) -> None:
+    if rubric.direction is CallDirection.OUTGOING:
+        raise InvalidRubric("outgoing names a rubric for a call that this one is for")
+    other = rubric.of(CallDirection.OUTGOING)
+    if other.direction is not CallDirection.OUTGOING or other.name == rubric.name:
+        raise InvalidRubric("outgoing is no rubric for outgoing calls with a name of its own")
+    if not isinstance(rubric.outgoing, str):
+        _check(other)
 
 
 def score(transcript: Transcript, rubric: Rubric) -> QualityScore:
@@ -182,8 +226,7 @@ def score(transcript: Transcript, rubric: Rubric) -> QualityScore:
     call = Call(transcript, cues_of(rubric.language))
     if direction is None:
         direction = _DIRECTIONS[outgoing(call)]
-    if direction is CallDirection.OUTGOING and rubric.outgoing is not None:
-        rubric = load_rubric(rubric.outgoing)
+    rubric = rubric.of(direction)
     obstacle = _obstacle(transcript, reliability, call)
     judged = tuple(
         _scored(criterion, Finding(applicable=False, reason=obstacle) if obstacle else criterion.judge(call), call)

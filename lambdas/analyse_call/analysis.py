@@ -17,7 +17,7 @@ from callscribe.analysis.question import ask
 from callscribe.analysis.stored import Analysis, AnalysisItem, AnalysisStatus, in_short
 from callscribe.contract.object_keys import analysis_key
 from callscribe.documents import analysis_attributes, from_document
-from callscribe.judgement.quality import load_rubric
+from callscribe.recordings.calls import CallDirection
 from callscribe.serialization import InvalidData, decode_json, encode_json
 from lambdas.common.archive import document_in
 from lambdas.common.errors import error_code
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from callscribe.analysis.opinion import Opinion
     from callscribe.analysis.settings import AnalystSettings
     from callscribe.contract.events import TranscriptPlace
+    from callscribe.conversation.flags import FlagSet
     from callscribe.cost import Cost
     from callscribe.judgement.quality import Rubric
     from callscribe.transcript import Transcript
@@ -66,6 +67,7 @@ class Analysing:
         source: Name of the analyst.
         settings: How the model is asked.
         rubric: By which calls are judged.
+        flag_set: What the flags mean; `None` takes the default set.
         now: Returns the time, UTC.
     """
 
@@ -78,6 +80,7 @@ class Analysing:
         source: str,
         settings: AnalystSettings,
         rubric: Rubric,
+        flag_set: FlagSet | None = None,
         now: Callable[[], datetime],
     ) -> None:
         self._table = table
@@ -86,6 +89,7 @@ class Analysing:
         self._source = source
         self._settings = settings
         self._rubric = rubric
+        self._flag_set = flag_set
         self._now = now
 
     def analyse(self, place: TranscriptPlace, *, again: bool = False) -> Analysed:
@@ -101,8 +105,9 @@ class Analysing:
         transcript = from_document(document_in(self._archive, place.key))
         rules = Rules().judge(transcript, self._rubric).opinion
         # The analyst is asked about the criteria that the rules judged by, which depend on who called whom.
-        rubric = load_rubric(rules.rubric)
-        question = ask(transcript, rubric)
+        outgoing = self._rubric.of(CallDirection.OUTGOING)
+        rubric = outgoing if rules.rubric == outgoing.name else self._rubric
+        question = ask(transcript, rubric, self._flag_set)
         key = analysis_key(place.key, question.fingerprint(self._settings.model))
         kept = self._kept(key)
         if kept is not None and not again:

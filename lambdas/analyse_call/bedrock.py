@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     from callscribe.analysis.question import Question
     from callscribe.analysis.settings import AnalystSettings
+    from callscribe.conversation.flags import FlagSet
     from callscribe.judgement.quality import Rubric
     from callscribe.transcript import Transcript
     from lambdas.common.aws import Converse
@@ -51,6 +52,7 @@ class BedrockAnalyst:
     Args:
         client: Of Amazon Bedrock, without retries of its own and with a timeout.
         settings: How the model is asked.
+        flag_set: What the flags mean; `None` takes the default set.
         sleep: Waits for some seconds.
         jitter: Returns a number from 0 to 1.
     """
@@ -60,11 +62,13 @@ class BedrockAnalyst:
         *,
         client: Converse,
         settings: AnalystSettings,
+        flag_set: FlagSet | None = None,
         sleep: Callable[[float], None] = time.sleep,
         jitter: Callable[[], float] = random.random,
     ) -> None:
         self._client = client
         self._settings = settings
+        self._flag_set = flag_set
         self._sleep = sleep
         self._jitter = jitter
 
@@ -74,7 +78,7 @@ class BedrockAnalyst:
         Raises:
             AnalystFailed: There is no answer that has the form asked for, within the bounds on requests and tokens.
         """
-        question = ask(transcript, rubric)
+        question = ask(transcript, rubric, self._flag_set)
         usage, failure = Usage(), ""
         for attempt in range(self._settings.max_attempts):
             if attempt:

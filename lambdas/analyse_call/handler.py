@@ -14,6 +14,7 @@ from callscribe.analysis.stored import AnalysisStatus
 from callscribe.contract.events import AnalysisFigures
 from callscribe.contract.messages import AnalyseAnswer, AnalyseMessage
 from callscribe.contract.metrics import FunctionMetric
+from callscribe.conversation.flags import load_flag_set
 from callscribe.environments.functions import AnalyseCallEnvironment
 from callscribe.judgement.quality import load_rubric
 from callscribe.serialization import decode, encode
@@ -34,14 +35,16 @@ if TYPE_CHECKING:
 def _analysing() -> Analysing:
     environment = AnalyseCallEnvironment.from_variables(os.environ)
     settings = environment.analyst
+    flag_set = load_flag_set(environment.flags)
     client = aws.bedrock(endpoint=settings.endpoint, read_timeout=settings.request_timeout_seconds)
     return Analysing(
         table=aws.table(environment.table_name),
         archive=Archive(s3=aws.s3(), bucket=environment.archive_bucket),
-        analyst=BedrockAnalyst(client=client, settings=settings),
+        analyst=BedrockAnalyst(client=client, settings=settings, flag_set=flag_set),
         source=BEDROCK,
         settings=settings,
         rubric=load_rubric(environment.rubric),
+        flag_set=flag_set,
         now=lambda: datetime.now(UTC),
     )
 

@@ -6,11 +6,15 @@ from typing import Any
 import pytest
 
 from callscribe.contract.table_keys import clinic_key
+from callscribe.conversation.flags import flag_names
+from operations import call_store
 from operations.call_store import CallStore
 from operations.command_line import main
+from operations.rendering import calls_table
 from tests.callscribe.live_calls import CALL_ID, intervals
 from tests.operations.conftest import Deployed
 from tests.operations.recorded_calls import TURNS, follow_live, store_claim, store_transcript
+from tests.operations.test_rendering import printed
 
 CONTACT = "connect/acme/CallRecordings/2026/11/20/contact-1_20261120T14:05_UTC.wav"
 CONTACT_IVR = "connect/acme/CallRecordings/ivr/2026/11/20/contact-1_20261120T14:05_UTC.wav"
@@ -53,6 +57,61 @@ def test_a_list_of_calls_shows_figures_and_flags_but_no_words(
     assert all(text in shown for text in ("contact-1", "2026-11-20 14:05", "1:06", "appointment requested", "of 100"))
     assert "Lakeside" not in shown
     assert "utterances" not in listed(deployed, capsys, "--clinic", "clinic-7")[0]
+
+
+def flag(deployed: Deployed, call_id: str, **flags: Any) -> None:
+    """Set attributes of a stored call, and remove those that are None."""
+    (item,) = [item for item in deployed.table.scan()["Items"] if item.get("call_id") == call_id]
+    changed = {name: value for name, value in (item | flags).items() if value is not None}
+    deployed.table.put_item(Item=changed)
+
+
+def test_the_list_has_the_flags_that_its_index_has_no_room_for(
+    deployed: Deployed, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for call_id in ("urgent", "own", "before", "unusable"):
+        store_transcript(deployed, own(call_id))
+    flag(deployed, "urgent", flags=None, urgent=True, prescription_refill=False)
+    flag(deployed, "own", flags={"late_arrival": True, "complaint": False})
+    flag(deployed, "before", flags=None, urgent=None, prescription_refill=None)
+    flag(deployed, "unusable", **dict.fromkeys((*flag_names(), "flags")))
+    assert main(["calls", *deployed.arguments, "--clinic", "clinic-7"]) == 0
+    store = CallStore(table=deployed.table, s3=deployed.s3)
+    listed = store.with_flags(store.of_clinic("clinic-7", day=None, limit=10))
+    shown = {item["call_id"]: printed(calls_table([item])) for item in listed}
+    assert "appointment requested, urgent" in shown["urgent"]
+    assert "late arrival" in shown["own"]
+    assert "appointment requested; unknown: urgent, prescription refill" in shown["before"]
+    assert " unknown " in shown["unusable"]
+    assert not [call_id for call_id, line in shown.items() if " none" in line]
+
+
+def test_what_dynamodb_has_not_read_at_once_is_read_again(deployed: Deployed, monkeypatch: pytest.MonkeyPatch) -> None:
+    for call_id in ("a", "b"):
+        store_transcript(deployed, own(call_id))
+        flag(deployed, call_id, urgent=True)
+    monkeypatch.setattr(call_store, "_BASE_DELAY_SECONDS", 0.0)
+    client = deployed.table.meta.client
+    read: Any = client.batch_get_item
+
+    def half(*, RequestItems: Any) -> Any:  # noqa: N803
+        ((table, wanted),) = RequestItems.items()
+        first, rest = wanted["Keys"][:1], wanted["Keys"][1:]
+        answer: Any = read(RequestItems={table: {**wanted, "Keys": first}})
+        return {**answer, "UnprocessedKeys": {table: {**wanted, "Keys": rest}} if rest else {}}
+
+    monkeypatch.setattr(client, "batch_get_item", half)
+    store = CallStore(table=deployed.table, s3=deployed.s3)
+    listed = store.with_flags(store.of_clinic("clinic-7", day=None, limit=10))
+    assert [item["urgent"] for item in listed] == [True, True]
+
+    def none(*, RequestItems: Any) -> Any:  # noqa: N803
+        return {"Responses": {}, "UnprocessedKeys": RequestItems}
+
+    monkeypatch.setattr(client, "batch_get_item", none)
+    store = CallStore(table=deployed.table, s3=deployed.s3)
+    listed = store.with_flags(store.of_clinic("clinic-7", day=None, limit=10))
+    assert ["urgent" in item for item in listed] == [False, False]
 
 
 def test_a_call_is_printed_by_role_with_its_score(deployed: Deployed, capsys: pytest.CaptureFixture[str]) -> None:

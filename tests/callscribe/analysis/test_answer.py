@@ -9,12 +9,14 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import structs
 
 from callscribe.analysis.analyst import Rules, unfit
 from callscribe.analysis.answer import InvalidAnswer, read_answer
 from callscribe.analysis.opinion import Citation, Opinion, Urgency, Verdict
 from callscribe.analysis.question import PROMPT, ask, load_prompt
 from callscribe.contract.call_kind import CallKind
+from callscribe.conversation.flags import load_flag_set, read_flag_set
 from callscribe.judgement.quality import load_rubric, score
 from callscribe.serialization import decode_json, encode_json
 from tests.callscribe.replies import AGENT, CUSTOMER, silent, stereo, talk, transcript_of
@@ -230,8 +232,22 @@ def test_the_prompt_is_named_after_its_version() -> None:
 
 
 def test_every_flag_is_asked_for_by_a_definition() -> None:
-    assert {*load_prompt().flags} >= {one["name"] for one in DATA["flags"]}
-    assert all(one["definition"].endswith(".") for one in DATA["flags"])
+    flags = load_flag_set().file.flags
+    assert [(one["name"], one["definition"]) for one in DATA["flags"]] == [
+        (name, rules.definition) for name, rules in flags.items()
+    ]
+    assert all(rules.definition.endswith(".") for rules in flags.values())
+
+
+def test_a_flag_without_a_definition_is_asked_for_by_its_title_or_name() -> None:
+    file = load_flag_set().file
+    rules = structs.replace(file.flags["complaint"], definition="")
+    flag_set = read_flag_set(structs.replace(file, name="mine", flags={**file.flags, "complaint": rules}))
+    assert flag_set.definition("complaint") == "In this call somebody complains."
+    assert flag_set.definition("of_another_set") == "of another set"
+    asked = ask(CALL, RUBRIC, flag_set)
+    assert "In this call somebody complains." in asked.content
+    assert asked.fingerprint("m") != ASKED.fingerprint("m")
 
 
 # The rules
