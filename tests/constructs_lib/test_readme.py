@@ -36,6 +36,11 @@ def test_the_examples_of_recordings_and_of_live_calls_synthesise() -> None:
     template.resource_count_is("AWS::Connect::ContactFlowModule", 2)
 
 
+def test_the_example_of_the_package_s_page_synthesises() -> None:
+    [example] = examples("docs/package.md")
+    synthesised(example).resource_count_is("AWS::StepFunctions::StateMachine", 1)
+
+
 def test_the_examples_of_a_test_and_of_two_stacks_synthesise() -> None:
     names: dict[str, Any] = {"kms": kms, "env": Environment(region=REGION)}
     names |= {name: getattr(aws_cdk, name) for name in ("App", "Stack")}

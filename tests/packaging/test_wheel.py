@@ -2,11 +2,14 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 import tarfile
 import tomllib
 import zipfile
+from email import message_from_bytes
+from email.message import Message
 from pathlib import Path
 from typing import Any, Final
 
@@ -100,6 +103,30 @@ def foreign(python: Path, wheel: Path, without_extras: str) -> dict[str, Any]:
     return found
 
 
+def metadata(wheel: Path) -> Message:
+    with zipfile.ZipFile(wheel) as archive:
+        [name] = [name for name in archive.namelist() if name.endswith(".dist-info/METADATA")]
+        return message_from_bytes(archive.read(name))
+
+
+@pytest.mark.parametrize("version", ["3.11", "3.12", "3.13"])
+def test_it_is_imported_and_judges_on_every_python_that_is_here(version: str, wheel: Path, tmp_path: Path) -> None:
+    python = tmp_path / "venv" / "bin" / "python"
+    made = subprocess.run(
+        [find_uv_bin(), "venv", "--quiet", "--no-python-downloads", "--python", version, tmp_path / "venv"],
+        cwd=tmp_path,
+        check=False,
+    )
+    if made.returncode:
+        pytest.skip(f"no Python {version} on this machine")
+    install(python, wheel)
+    (tmp_path / "calls.jsonl").write_text('{"role": "customer", "text": "I would like to make an appointment."}')
+    assert run(python, "-c", "import constructs_lib, sys; print(sys.version_info[:2])", cwd=tmp_path)
+    assert "appointment_requested" in run(
+        python.with_name("callscribe"), "judge", "--jsonl", "calls.jsonl", cwd=tmp_path
+    )
+
+
 def test_the_wheel_installs_constructs_and_core_and_carries_the_functions_code(wheel: Path) -> None:
     names = zipfile.ZipFile(wheel).namelist()
     assert {name.partition("/")[0] for name in names if ".dist-info/" not in name} == {"callscribe", "constructs_lib"}
@@ -112,13 +139,31 @@ def test_the_wheel_installs_constructs_and_core_and_carries_the_functions_code(w
     assert not [name for name in names if "__pycache__" in name or name.endswith(".pyc")]
 
 
-def test_the_source_distribution_has_what_the_wheel_is_built_from_and_nothing_else(tmp_path: Path) -> None:
-    run(sys.executable, "-m", "build", "--sdist", "--no-isolation", "--outdir", tmp_path, ROOT, cwd=tmp_path)
-    [built] = tmp_path.glob("*.tar.gz")
-    with tarfile.open(built) as archive:
-        names = {name.split("/")[1] for name in archive.getnames()}
+def test_the_source_distribution_has_what_the_wheel_is_built_from_and_nothing_else(
+    wheel: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CALLSCRIBE_REPOSITORY_URL", "https://example.org/callscribe/")
+    run(sys.executable, "-m", "build", "--no-isolation", "--outdir", tmp_path, ROOT, cwd=tmp_path)
+    [source], [from_source] = tmp_path.glob("*.tar.gz"), tmp_path.glob("*.whl")
+    with tarfile.open(source) as archive:
+        names = [name.partition("/")[2] for name in archive.getnames()]
     code = {"callscribe", "constructs_lib", "lambdas", "operations", "streamer"}
-    assert names == code | {"LICENSE", "README.md", "pyproject.toml", "PKG-INFO", ".gitignore"}
+    texts = {"LICENSE", "NOTICE", "docs", "hatch_build.py", "pyproject.toml", "PKG-INFO", ".gitignore"}
+    assert {name.partition("/")[0] for name in names} == code | texts
+    assert not [name for name in names if re.search(r"(^|/)(tests?|conftest|test_\w+)(\.py|/)", name)]
+    assert zipfile.ZipFile(from_source).namelist() == zipfile.ZipFile(wheel).namelist()
+    of_index = metadata(from_source)
+    assert "Source, https://example.org/callscribe" in of_index.get_all("Project-URL", [])
+    assert of_index.get_all("License-File") == ["LICENSE", "NOTICE"]
+
+
+def test_the_page_of_the_package_needs_no_checkout(wheel: Path) -> None:
+    page = metadata(wheel)
+    assert page["Description-Content-Type"] == "text/markdown"
+    text = str(page.get_payload())
+    assert "pip install" in text
+    assert not re.findall(r"\]\((?!https://)[^)]*\)|\bmake \w+", text)
+    assert not page.get_all("Project-URL")  # but where the release workflow says which repository it is
 
 
 def test_the_constructs_come_from_the_wheel(foreign: dict[str, Any]) -> None:
