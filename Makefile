@@ -42,7 +42,7 @@ local: packages ## Keep the local environment running and say how to use it
 
 .PHONY: watch
 watch: packages ## Follow live calls: make watch [ENV=Dev] [CALL=ID] [ARGS='--clinic ID']
-	$(BIN)/python -m local.watch $(if $(ENV),--environment '$(ENV)') $(CALL) $(ARGS)
+	$(BIN)/python -m callscribe watch --environment '$(or $(ENV),Local)' $(if $(CALL),--call '$(CALL)') $(ARGS)
 
 .PHONY: test
 test: packages ## Run every test

@@ -19,7 +19,7 @@ _SETTINGS = ("cdk.json", "package-lock.json", "requirements.txt")
 _CODE = ("app.py", "stacks", "constructs_lib", "lambdas", "callscribe")
 _KEPT_ASSEMBLIES = 3
 _DEPLOYED = re.compile(r"\s*✅\s+(\S+)")
-_TIMEOUT_SECONDS = 300
+_TIMEOUT_SECONDS = 900  # a busy machine takes minutes for what others do in one
 
 
 def assembly_for(directory: Path, context: Mapping[str, str]) -> Path:

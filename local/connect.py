@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from callscribe.serialization import InvalidData, decode_json
 from local.access.signatures import signed
 from local.calls import Call, connect_key, put_recording
 from local.emulator.gateway import EVENTS_PATH
@@ -206,4 +207,12 @@ def _answer(request: urllib.request.Request) -> Any:
             return json.load(response)
     except urllib.error.HTTPError as error:
         with error:
-            raise ConnectFailed(f"the call cannot be played: {error.read().decode(errors='replace')}") from None
+            raise ConnectFailed(f"the call cannot be played: {_reason(error.read())}") from None
+
+
+def _reason(answer: bytes) -> str:
+    """Why a request was refused, of the simulator's JSON or of anything else."""
+    try:
+        return str(decode_json(dict[str, str], answer, "the answer")["error"])
+    except (InvalidData, KeyError):
+        return answer.decode(errors="replace")

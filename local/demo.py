@@ -12,7 +12,6 @@ import uuid
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
-from rich.console import Console
 from rich.text import Text
 
 from local.calls import Call, CallFailed, TooSlow, connect_key, put_recording
@@ -23,7 +22,7 @@ from local.server_process import ROOT
 from local.session import FAILURES, interactive_session
 from local.speech.engines.installed import has_whisper
 from operations.environment import Environment
-from operations.terminal import output
+from operations.terminal import complain, output
 
 _CONNECT_PREFIX = "connect/demo-clinic"  # this clinic's recordings, see stacks/local_clinics
 _SAMPLES = ROOT / "local" / "samples"
@@ -44,7 +43,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--verbose", action="store_true", help=VERBOSE)
     arguments = parser.parse_args(argv)
-    console, errors = output(), Console(stderr=True, highlight=False)
+    console = output()
     started = time.monotonic()
     console.print(Text("CallScribe: an AWS account on this machine, and telephone calls", style="bold"))
     try:
@@ -54,10 +53,10 @@ def main(argv: Sequence[str] | None = None) -> int:
             console.print(Text("\nAnd now a call that is transcribed while the caller speaks", style="bold"))
             play_live(console, session, _LIVE_SAMPLE)
     except (*FAILURES, CallFailed, TooSlow, ConnectFailed, NotProven) as error:
-        errors.print(Text(f"The demo stopped: {error}", style="red"))
+        complain(f"The demo stopped: {error}")
         return 1
     except KeyboardInterrupt:
-        errors.print("Stopped.")
+        complain("Stopped.")
         return 130
     console.print(Text(_CLOSING.format(seconds=time.monotonic() - started, recogniser=_recogniser())))
     return 0

@@ -10,14 +10,13 @@ from collections.abc import Sequence
 from datetime import UTC, date, datetime
 from pathlib import Path
 
-from rich.console import Console
 from rich.text import Text
 
 from local.calls import Call, CallFailed, NotTranscribed, TooSlow, UnusableRecording, own_key, put_recording
 from local.follow import VERBOSE, follow
 from local.session import FAILURES
 from operations.environment import emulator
-from operations.terminal import output
+from operations.terminal import complain, output
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -35,7 +34,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--verbose", action="store_true", help=VERBOSE)
     arguments = parser.parse_args(argv)
-    console, errors = output(), Console(stderr=True, highlight=False)
+    console = output()
     call_id = arguments.call or str(uuid.uuid4())
     try:
         key = own_key(arguments.clinic, arguments.day, call_id, arguments.recording.suffix)
@@ -46,10 +45,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     except NotTranscribed as reason:
         console.print(Text(str(reason)))
     except (*FAILURES, UnusableRecording, CallFailed, TooSlow) as error:
-        errors.print(Text(str(error), style="red"))
+        complain(str(error))
         return 1
     except KeyboardInterrupt:
-        errors.print("Stopped watching; the call goes on.")
+        complain("Stopped watching; the call goes on.")
         return 130
     return 0
 

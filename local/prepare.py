@@ -8,15 +8,12 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from rich.console import Console
-from rich.text import Text
-
 from local import cdk
 from local.emulator.runtime import install_runtime
 from local.ports import SPEECH_PORT
 from local.server_process import HOST
 from local.session import DIRECTORY, FAILURES, local_context
-from operations.terminal import output
+from operations.terminal import complain, output
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -24,7 +21,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     argparse.ArgumentParser(
         prog="python -m local.prepare", description="Have what the local environment needs here, before it is started."
     ).parse_args(argv)
-    console, errors = output(), Console(stderr=True, highlight=False)
+    console = output()
     try:
         context = local_context(f"http://{HOST}:{SPEECH_PORT.number()}")
         assembly = cdk.assembly_for(DIRECTORY / "assemblies", context)
@@ -33,7 +30,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             console.print("Preparing the local environment, so that it starts without a network: half a minute …")
             cdk.synthesise(assembly, context)
     except FAILURES as error:
-        errors.print(Text(f"The local environment could not be prepared: {error}", style="red"))
+        complain(f"The local environment could not be prepared: {error}")
         return 1
     return 0
 

@@ -21,7 +21,7 @@ from local.server_process import HOST
 from local.session import FAILURES
 from operations import watch
 from operations.environment import Environment, emulator
-from operations.terminal import output
+from operations.terminal import complain, output
 
 CLINIC = "demo-clinic"
 _STARTED = "started"
@@ -40,22 +40,22 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--clinic", default=CLINIC, metavar="ID", help="default: %(default)s")
     parser.add_argument("--call", default=None, metavar="ID", help="default: a new one")
     arguments = parser.parse_args(argv)
-    console, errors = output(), Console(stderr=True, highlight=False)
+    console = output()
     try:
         target = emulator()
         instance = Instance(target, f"http://{HOST}:{MEDIA_PORT.number()}")
         call = instance.call(arguments.recording, clinic_id=arguments.clinic, contact_id=arguments.call)
         if call.answer["live_transcription"] != _STARTED:
             call.hang_up()
-            errors.print(Text(f"The call is not transcribed: {_reason(call.answer, arguments.clinic)}", style="red"))
+            complain(f"The call is not transcribed: {_reason(call.answer, arguments.clinic)}")
             return 1
         console.print(Text(f"Call {call.contact_id} of {arguments.clinic}: {_STARTED}"))
         return _follow(console, target, call)
     except (*FAILURES, ConnectFailed) as error:
-        errors.print(Text(str(error), style="red"))
+        complain(str(error))
         return 1
     except KeyboardInterrupt:
-        errors.print("Stopped.")
+        complain("Stopped.")
         return 130
 
 

@@ -6,7 +6,6 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from rich.console import Console
 from rich.text import Text
 
 from local.emulator.settings import REGION
@@ -14,7 +13,7 @@ from local.ports import MEDIA_PORT, SPEECH_PORT, chosen
 from local.server_process import ROOT, ChildProcess, ServerDidNotStart
 from local.session import FAILURES, LocalSession, interactive_session
 from operations.environment import EMULATOR_PORT
-from operations.terminal import output
+from operations.terminal import complain, output
 
 _HELP = """
 The environment is running; nothing of it is reachable from outside this machine, and nobody is answered without the
@@ -58,7 +57,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     argparse.ArgumentParser(
         prog="python -m local.up", description="Keep the local environment running, and say how to use it."
     ).parse_args(argv)
-    console, errors = output(), Console(stderr=True, highlight=False)
+    console = output()
     try:
         with interactive_session(console) as session:
             streamer = session.streamer("local")
@@ -67,13 +66,13 @@ def main(argv: Sequence[str] | None = None) -> int:
             keep_running(
                 streamer,
                 (session.emulator, session.speech, session.media),
-                report=lambda text: errors.print(Text(text, style="yellow"), soft_wrap=True),
+                report=complain,
             )
     except ServerEnded as error:
-        errors.print(Text(f"{error}", style="red"))
+        complain(f"{error}")
         return 1
     except FAILURES as error:
-        errors.print(Text(f"The local environment did not start: {error}", style="red"))
+        complain(f"The local environment did not start: {error}")
         return 1
     except KeyboardInterrupt:
         pass

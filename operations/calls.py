@@ -2,8 +2,9 @@
 
 ``--call ID`` prints what is known about one call, live and recorded, with its transcript; ``--clinic ID --live`` lists
 the calls of a day that were, or are, transcribed while they run; ``--failed`` lists the recordings that failed or were
-rejected; ``--disputed`` lists the calls of a day that something claimed for another clinic. What is printed are the
-words of callers: it is for the terminal of somebody who may read them.
+rejected, and counts the live calls that failed, which ``callscribe redrive --live --dry-run`` lists; ``--disputed``
+lists the calls of a day that something claimed for another clinic. What is printed are the words of callers: it is for
+the terminal of somebody who may read them.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from functools import partial
 from itertools import islice
 from typing import Any
 
+from botocore.exceptions import ClientError
 from rich.console import Console
 
 from callscribe.contract.outputs import DeploymentOutput
@@ -80,11 +82,29 @@ def run(arguments: argparse.Namespace) -> int:
     items = _find(store, LiveCallStore(table), arguments)
     if arguments.clinic and not arguments.live and store.unlisted(arguments.clinic):
         complain(_UNLISTED.format(command=target.command("backfill")))
+    if arguments.failed and (note := _failed_live_calls(target)):
+        complain(note)
     if arguments.json:
         sys.stdout.write(json.dumps(plain(items), indent=2, ensure_ascii=False) + "\n")
     else:
         _show(output(), items, arguments, time_zones(target, arguments.time_zone))
     return 0 if items else 1
+
+
+def _failed_live_calls(target: environment.Environment) -> str | None:
+    """How many live calls failed, which no list has, and how to see them; None where there are none."""
+    if DeploymentOutput.FAILED_LIVE_CALLS_QUEUE not in target.outputs:
+        return None
+    see = target.command("redrive", "--live", "--dry-run")
+    try:
+        queue = target.sqs().get_queue_attributes(
+            QueueUrl=target.output(DeploymentOutput.FAILED_LIVE_CALLS_QUEUE),
+            AttributeNames=["ApproximateNumberOfMessages"],
+        )
+    except ClientError as error:
+        return f"Failed live calls could not be counted ({error.response['Error']['Code']}). To see them: {see}"
+    count = int(queue["Attributes"]["ApproximateNumberOfMessages"])
+    return f"Besides, about {count} live calls failed. To see them: {see}" if count else None
 
 
 def _find(store: CallStore, live: LiveCallStore, arguments: argparse.Namespace) -> list[dict[str, Any]]:

@@ -18,7 +18,7 @@ from rich.text import Text
 
 from . import environment
 from .checks import capacity, clinics, connect_instance, deepgram, failures, streamers
-from .checks.findings import STATE_STYLES, Check, Examined, Finding, State, examine
+from .checks.findings import STATE_STYLES, Check, Examined, Finding, State, examine, skipped
 from .rendering import table_of
 from .terminal import output, reports_errors
 
@@ -39,12 +39,30 @@ CHECKS: Final[Mapping[str, Check]] = {
 }
 """What is looked at, in this order."""
 
+_NO_INSTANCE: Final = ("no Amazon Connect on this machine", "play a call with: python -m local.ring FILE")
+_NO_QUOTAS: Final = ("no quotas on this machine",)
+_ON_THIS_MACHINE: Final[Mapping[str, tuple[str, ...]]] = {
+    "Image": ("streamers are processes of this machine, without an image",),
+    "Streamers": ("streamers are processes of this machine", "`make local` runs one, and starts it again if it dies"),
+    "Storage": _NO_INSTANCE,
+    "Functions": _NO_INSTANCE,
+    "Flow modules": _NO_INSTANCE,
+    "Clinics": _NO_INSTANCE,
+    "Quotas": _NO_QUOTAS,
+    "Capacity": _NO_QUOTAS,
+}
+"""What the environment on this machine does not have, and what to do instead."""
 _MOST_CALLS: Final = 100_000
 
 
 def diagnose(examined: Examined) -> dict[str, list[Finding]]:
     """Run every check, whatever becomes of the others, and return what each found."""
-    return {name: examine(check, examined) for name, check in CHECKS.items()}
+    return {
+        name: [skipped(*_ON_THIS_MACHINE[name])]
+        if examined.is_local and name in _ON_THIS_MACHINE
+        else examine(check, examined)
+        for name, check in CHECKS.items()
+    }
 
 
 def _show(console: Console, findings: Mapping[str, Sequence[Finding]]) -> None:

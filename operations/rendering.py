@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -58,17 +59,18 @@ def object_name(bucket: Any, key: Any) -> str | None:
 
 def claims_table(items: Iterable[Item]) -> Table:
     """One line for each claim on a recording, or admission that failed before there was a claim."""
-    table = table_of("Call", "Clinic", "Status", "Tries", "Requests", "Changed", "Reason")
+    table = table_of("Call", "Clinic", "Status", "Tries", "Requests", "Changed (UTC)", "Reason", "Recording")
     for item in items:
         table.add_row(
             *cells(
-                item.get("call_id") or object_name(item.get("bucket"), item.get("s3_key")),
+                item.get("call_id"),
                 _clinic(item),
                 item["status"],
                 item.get("attempts"),
                 _asked(item),
                 str(item["updated_at"])[:16].replace("T", " "),
                 ": ".join(item[name] for name in _CLAIM_REASONS if name in item),
+                item.get("s3_key") if item.get("call_id") else object_name(item.get("bucket"), item.get("s3_key")),
             )
         )
     return table
@@ -84,7 +86,7 @@ def live_calls_table(items: Iterable[Item], *, zones: TimeZones = UNKNOWN) -> Ta
             *cells(
                 zones.written(datetime.fromtimestamp(int(item["started_at_ms"]) / 1000, UTC), item.get("clinic_id")),
                 item["call_id"],
-                item["status"],
+                live_status(item),
                 _clock(item["duration_seconds"]) if "duration_seconds" in item else None,
                 int(item.get("next_seq", 1)) - 1,
                 live_reliability(item),
@@ -94,6 +96,22 @@ def live_calls_table(items: Iterable[Item], *, zones: TimeZones = UNKNOWN) -> Ta
             )
         )
     return table
+
+
+def live_status(item: Item, *, now: float | None = None) -> str:
+    """How a live call stands.
+
+    A streamer that has died leaves the status behind that it had, and a lease that it does not renew.
+
+    Args:
+        item: State of the call.
+        now: Seconds since 1970. Default: by the clock of this machine.
+    """
+    status = str(item["status"])
+    left = status == LiveStatus.STREAMING and float(item.get("lease_until", "inf")) < (now or time.time())
+    if status == LiveStatus.ANNOUNCED or left:
+        return "waiting for a streamer"
+    return "being handed over" if status == LiveStatus.RELEASED else status
 
 
 def clinics_table(items: Iterable[Item]) -> Table:

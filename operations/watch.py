@@ -30,7 +30,7 @@ from .exit_status import ExitStatus
 from .live_calls import LiveCallStore
 from .live_feed import FeedUnavailable, Subscriptions, listen
 from .live_transcript import LiveTranscript
-from .rendering import at_least_seconds, is_proven, live_reliability, reasons_of, utterance_line
+from .rendering import at_least_seconds, is_proven, live_reliability, live_status, reasons_of, utterance_line
 from .terminal import complain, output, reports_errors
 
 _RECEIVE_SECONDS = 0.25
@@ -113,7 +113,7 @@ class _Followed:
     def news(self) -> Text | None:
         """How the call stands, unless that was said before."""
         item = self.item
-        status, epoch = str(item["status"]), int(item.get("epoch", 0))
+        status, epoch = live_status(item), int(item.get("epoch", 0))
         before, self.shown = self.shown, (status, epoch)
         if before == self.shown:
             return None
@@ -124,8 +124,7 @@ class _Followed:
             return Text(f"call {self.call_id}: {_end(item)}", "bold green" if is_proven(item) else "bold yellow")
         if status == LiveStatus.FAILED:
             return Text(f"call {self.call_id}: failed, {item.get('error_code')}", "bold red")
-        waiting = {LiveStatus.ANNOUNCED: "waits for a streamer", LiveStatus.RELEASED: "is being handed over"}
-        return Text(f"call {self.call_id}: {waiting[LiveStatus(status)]}", "yellow")
+        return Text(f"call {self.call_id}: {status}", "yellow")
 
 
 def _end(item: Mapping[str, Any]) -> str:
@@ -270,8 +269,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     environment.add_arguments(
         parser, DeploymentOutput.TABLE, DeploymentOutput.FEED_HTTP, DeploymentOutput.FEED_REALTIME
     )
-    wanted = parser.add_mutually_exclusive_group(required=True)
-    wanted.add_argument("--clinic", metavar="ID", help="the clinic's calls that are running or begin")
+    wanted = parser.add_mutually_exclusive_group()
+    wanted.add_argument(
+        "--clinic", metavar="ID", help="the clinic's calls that are running or begin; default: the deployment's default"
+    )
     wanted.add_argument("--call", metavar="ID", help="one call, to its end")
 
 
@@ -282,8 +283,14 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.call and LiveCallStore(target.table()).call(arguments.call) is None:
         complain("there is no such live call")
         return ExitStatus.NOT_FOUND
+    clinic_id = arguments.clinic
+    if not (arguments.call or clinic_id):
+        clinic_id = target.outputs.get(DeploymentOutput.DEFAULT_CLINIC)
+        if clinic_id is None:
+            raise argparse.ArgumentError(None, "this deployment has no default clinic: name one with --clinic")
+        complain(f"following the calls of {clinic_id}")
     try:
-        return follow(output(), target, clinic_id=arguments.clinic, call_id=arguments.call)
+        return follow(output(), target, clinic_id=clinic_id, call_id=arguments.call)
     except KeyboardInterrupt:
         return ExitStatus.DONE  # how the calls of a clinic are left
 

@@ -89,6 +89,8 @@ def create_app(service: ListenService, live: LiveService) -> ASGIApp:
             Route("/v1/listen", service.listen, methods=["POST"]),
             WebSocketRoute("/v1/listen", live.listen),
             Route("/health", health),
+            # By which a client asks whether a key is good (Deepgram, page "authenticating").
+            steering("/v1/auth/token", health, "GET"),
             steering("/_local/requests", requests, "GET", "DELETE"),
             steering("/_local/faults", _taking_orders(service.faults), "POST"),
             steering("/_local/streams", streams, "GET", "DELETE"),

@@ -96,6 +96,11 @@ class Examined:
     stream_prefix: str = "callscribe"
 
     @property
+    def is_local(self) -> bool:
+        """Whether it is the environment that `make local` keeps running on this machine."""
+        return self.target.name == "Local"
+
+    @property
     def live(self) -> bool:
         """Whether running calls are transcribed there."""
         return "StreamerServiceName" in self.target.outputs

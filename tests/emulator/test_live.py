@@ -10,9 +10,9 @@ import pytest
 
 from callscribe.contract.identifiers import feed_channel
 from callscribe.contract.table_keys import clinic_key
-from local import watch
 from local.connect import CALLER_NUMBER
 from local.streamers import Streamer
+from operations.command_line import main as callscribe
 from operations.live_feed import listen
 from tests.emulator.deployment import CLINIC, Deployment
 from tests.emulator.live_calls import LiveCalls, frames_of, numbers, write_call
@@ -120,7 +120,7 @@ def test_a_call_that_is_over_is_shown_from_its_beginning(
 ) -> None:
     monkeypatch.setenv("CALLSCRIBE_EMULATOR_PORT", str(live.deployment.session.emulator.port))
 
-    assert watch.main([live.callers[0].contact_id]) == 0
+    assert callscribe(["watch", "--environment", "Local", "--call", live.callers[0].contact_id]) == 0
 
     *lines, end = capsys.readouterr().out.splitlines()
     assert [line.rpartition("  ")[2] for line in lines] == [

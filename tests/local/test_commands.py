@@ -10,7 +10,7 @@ from typing import Any
 import boto3
 import pytest
 
-from local import demo, drop, prepare, ring, up, watch, wer
+from local import demo, drop, prepare, ring, up, wer
 from local.access.keys import AccessKey
 from local.ports import MEDIA_PORT, SPEECH_PORT, require_free_ports
 from local.server_process import ROOT, ServerDidNotStart, free_port
@@ -72,7 +72,7 @@ def test_what_is_no_port_is_refused_with_the_name_of_its_variable(
     assert re.search(r"CALLSCRIBE_\w+_PORT must be a port, 1 to 65535", " ".join(capsys.readouterr().err.split()))
 
 
-@pytest.mark.parametrize("command", [demo, up, prepare, drop, ring, watch, wer], ids=lambda module: module.__name__)
+@pytest.mark.parametrize("command", [demo, up, prepare, drop, ring, wer], ids=lambda module: module.__name__)
 def test_help_starts_nothing(command: Any, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:
         command.main(["--help"])
@@ -81,9 +81,7 @@ def test_help_starts_nothing(command: Any, capsys: pytest.CaptureFixture[str]) -
     assert f"usage: python -m {command.__name__}" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize(
-    "command", [lambda: drop.main([str(SAMPLE)]), lambda: ring.main([str(SAMPLE)]), lambda: watch.main([])]
-)
+@pytest.mark.parametrize("command", [lambda: drop.main([str(SAMPLE)]), lambda: ring.main([str(SAMPLE)])])
 def test_without_a_running_environment_a_command_says_so(
     command: Callable[[], int], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

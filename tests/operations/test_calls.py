@@ -129,6 +129,40 @@ def test_a_call_is_printed_by_role_with_its_score(deployed: Deployed, capsys: py
     assert "completed" in shown
 
 
+def test_live_calls_that_failed_are_counted_beside_recordings(
+    deployed: Deployed, capsys: pytest.CaptureFixture[str]
+) -> None:
+    queue = deployed.sqs.create_queue(QueueName="failed-live")["QueueUrl"]
+    deployed.outputs["FailedLiveCallsQueueUrl"] = queue
+    deployed.write_outputs()
+    main(["calls", *deployed.arguments, "--failed"])
+    assert "live" not in capsys.readouterr().err
+    for _ in range(2):
+        deployed.sqs.send_message(QueueUrl=queue, MessageBody="{}")
+
+    main(["calls", *deployed.arguments, "--failed", "--json"])
+
+    printed = capsys.readouterr()
+    assert json.loads(printed.out) == []
+    assert "about 2 live calls failed" in printed.err
+    assert "callscribe redrive --environment Dev --live --dry-run" in printed.err
+
+
+def test_live_calls_that_cannot_be_counted_are_not_none(deployed: Deployed, capsys: pytest.CaptureFixture[str]) -> None:
+    deployed.outputs["FailedLiveCallsQueueUrl"] = f"{deployed.failed_calls}-gone"
+    deployed.write_outputs()
+
+    main(["calls", *deployed.arguments, "--failed"])
+
+    assert "could not be counted" in capsys.readouterr().err
+
+
+def test_a_rejected_recording_is_shown_with_its_key(deployed: Deployed, capsys: pytest.CaptureFixture[str]) -> None:
+    store_claim(deployed, "1", call_id="a", status="rejected", error_code="NotAudio", s3_key="recordings/main/x/a.wav")
+    main(["calls", *deployed.arguments, "--failed"])
+    assert "recordings/main/x/a.wav" in capsys.readouterr().out
+
+
 def test_the_words_of_a_call_are_not_read_as_markup(deployed: Deployed, capsys: pytest.CaptureFixture[str]) -> None:
     store_transcript(deployed, CONTACT)
     main(["calls", *deployed.arguments, "--call", "contact-1"])
@@ -335,6 +369,7 @@ def test_the_live_calls_of_a_clinic_and_day_are_listed(deployed: Deployed, capsy
             clinic_id=clinic_id,
             day=day,
             status="streaming",
+            lease_until=4_102_444_800,
             complete=None,
             duration_seconds=None,
         )

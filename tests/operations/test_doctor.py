@@ -170,6 +170,18 @@ def test_settings_are_not_compared_without_an_instance(aws: Stubs) -> None:
 # Deepgram's key
 
 
+def test_of_the_environment_on_this_machine_only_what_is_there_is_looked_at(aws: Stubs) -> None:
+    target = Environment(name="Local", outputs={**BATCH, **LIVE}, session=SESSION)
+
+    found = doctor.diagnose(Examined(target, aws.client))
+
+    for name in ("Image", "Streamers", "Storage", "Functions", "Flow modules", "Clinics", "Quotas", "Capacity"):
+        (finding,) = found[name]
+        assert finding.state is State.SKIPPED
+        assert "this machine" in finding.what
+    assert found.keys() == doctor.CHECKS.keys()
+
+
 def test_a_key_that_deepgram_takes(aws: Stubs, shown_keys: list[tuple[str, str]]) -> None:
     aws.answer("secretsmanager", "get_secret_value", {"SecretString": json.dumps({"api_key": KEY})}, SecretId=SECRET)
     aws.streamer(url="wss://api.eu.deepgram.com")

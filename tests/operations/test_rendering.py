@@ -11,7 +11,7 @@ from callscribe.conversation.flags import flag_names
 from callscribe.deepgram.options import TranscriptionOptions
 from callscribe.documents import ArchivePointers, quality_attribute, to_item
 from callscribe.judgement.quality import load_rubric, score
-from operations.rendering import calls_table, claims_table, live_calls_table, transcript_view
+from operations.rendering import calls_table, claims_table, live_calls_table, live_status, transcript_view
 from tests.callscribe.replies import AGENT, APPOINTMENT, CUSTOMER, mono, stereo, talk, transcript_of
 
 SHOWN = {
@@ -143,6 +143,21 @@ def test_a_live_call_is_listed_with_how_far_it_can_be_relied_on(known: dict[str,
     shown = printed(live_calls_table([{"call_id": "c", "started_at_ms": 1_795_165_200_000, **known}]))
     assert f" {said} " in shown
     assert ("so far" in shown) is ("so far" in said)
+
+
+@pytest.mark.parametrize(
+    ("known", "said"),
+    [
+        ({"status": "announced"}, "waiting for a streamer"),
+        ({"status": "streaming", "lease_until": 99}, "waiting for a streamer"),
+        ({"status": "streaming", "lease_until": 101}, "streaming"),
+        ({"status": "streaming"}, "streaming"),
+        ({"status": "released"}, "being handed over"),
+        ({"status": "completed", "lease_until": 99}, "completed"),
+    ],
+)
+def test_a_live_call_whose_streamer_died_waits_for_another(known: dict[str, Any], said: str) -> None:
+    assert live_status(known, now=100) == said
 
 
 def test_a_call_that_cannot_be_judged_says_why() -> None:

@@ -11,6 +11,7 @@ import pytest
 from rich.console import Console
 from rich.text import Text
 
+from callscribe.contract.outputs import DeploymentOutput
 from callscribe.contract.table_keys import live_call_key, utterance_key
 from callscribe.live.call import LiveStatus
 from operations import watch
@@ -178,10 +179,10 @@ def test_another_streamer_and_an_incomplete_end_are_named(
     run(Watcher(target, screen, call_id=CALL), feed, monkeypatch)
 
     assert [line.partition(": ")[2] for line in screen.lines] == [
-        "waits for a streamer",
+        "waiting for a streamer",
         "streaming",
         "another streamer goes on",
-        "is being handed over",
+        "being handed over",
         "completed, but incomplete: gap-missing (at least 48 s of 48 s, ended by disconnected; reliability unknown)",
     ]
 
@@ -279,6 +280,39 @@ def test_a_clinic_is_followed_call_by_call(calls: Calls, target: Environment, mo
 def test_an_unknown_call_is_said_to_be_none(deployed: Deployed, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["watch", *deployed.arguments, "--call", "nobody"]) == 4
     assert "there is no such live call" in capsys.readouterr().err
+
+
+def clinics_watched(
+    deployed: Deployed, monkeypatch: pytest.MonkeyPatch, *arguments: str, default_clinic_id: str | None
+) -> list[str | None]:
+    if default_clinic_id is not None:
+        deployed.outputs[DeploymentOutput.DEFAULT_CLINIC] = default_clinic_id
+        deployed.write_outputs()
+    watched: list[str | None] = []
+
+    def follow(*_: Any, clinic_id: str | None, call_id: str | None) -> int:
+        watched.append(clinic_id)
+        return 0
+
+    monkeypatch.setattr(watch, "follow", follow)
+    assert main(["watch", *deployed.arguments, *arguments]) == 0
+    return watched
+
+
+def test_without_a_name_the_calls_of_the_deployments_default_clinic_are_followed(
+    deployed: Deployed, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert clinics_watched(deployed, monkeypatch, default_clinic_id="main") == ["main"]
+    assert "following the calls of main" in capsys.readouterr().err
+    assert clinics_watched(deployed, monkeypatch, "--clinic", "west", default_clinic_id="main") == ["west"]
+
+
+def test_without_a_default_clinic_one_has_to_be_named(
+    deployed: Deployed, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit):
+        clinics_watched(deployed, monkeypatch, default_clinic_id=None)
+    assert "name one with --clinic" in capsys.readouterr().err
 
 
 def test_what_is_no_terminal_gets_plain_lines() -> None:

@@ -243,6 +243,7 @@ def test_basic_credentials_are_no_key(speech: Speech) -> None:
 @pytest.mark.parametrize(
     ("method", "path"),
     [
+        ("GET", "/v1/auth/token"),
         ("GET", "/_local/requests"),
         ("DELETE", "/_local/requests"),
         ("POST", "/_local/faults"),
