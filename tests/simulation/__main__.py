@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import importlib
 import sys
 import time
 from collections import Counter
 from concurrent.futures import ProcessPoolExecutor
 from typing import Any
-
-from tests.simulation.batch import runner as batch
-from tests.simulation.live import runner as live
 
 
 def _seeds(text: str) -> range:
@@ -27,7 +25,7 @@ def main() -> int:
     parser.add_argument("--brief", action="store_true", help="only tell which failed")
     parser.add_argument("--log", action="store_true", help="print what was logged")
     options = parser.parse_args()
-    half: Any = live if options.half == "live" else batch
+    half: Any = importlib.import_module(f"tests.simulation.{options.half}.runner")
     met: Counter[str] = Counter()
     began, failed, simulated = time.perf_counter(), [], 0.0
     with ProcessPoolExecutor(options.jobs) as pool:

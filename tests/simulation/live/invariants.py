@@ -56,6 +56,7 @@ def violations(world: World, *, redriven: bool) -> list[Violation]:
         *_everything_ended(world),
         *_nothing_held(world),
         *_written_by_owners(world),
+        *_delivered_once(world),
         *_failures_told(world),
         *_paced(world),
         *_private(world),
@@ -74,6 +75,17 @@ def _everything_ended(world: World) -> Iterator[Violation]:
 def _written_by_owners(world: World) -> Iterator[Violation]:
     for stray in world.account.strays:
         yield Violation("words are written by a streamer that has lost the call", stray)
+
+
+def _delivered_once(world: World) -> Iterator[Violation]:
+    """Whether messages come again where neither a streamer nor a service in between gave a cause."""
+    history = world.history
+    if any(fault.kind not in ("vendor", "stream", "rotate") for fault in history.faults) or history.troubles:
+        return
+    if any(harms(world, call) for call in history.calls):  # a call that failed is repeated
+        return
+    for message_id in world.account.calls.repeated:
+        yield Violation("a message came again without a cause", message_id)
 
 
 def _nothing_held(world: World) -> Iterator[Violation]:
@@ -252,10 +264,8 @@ def _is_told(word: Word, live: dict[str, Any]) -> bool:
     gaps = [gap for gap in live["gaps"] if gap.get("channel") in (None, word.channel)]
     if any(gap["start"] < end and start < gap["end"] for gap in gaps):
         return True
-    if word.ms < origin_ms:
-        return any(reason.startswith("beginning-") for reason in reasons)
-    ended_ms = origin_ms + round(live["duration_seconds"] * 1000)
-    return word.ms + FRAME_MS > ended_ms and any(reason.startswith("end-") for reason in reasons)
+    # What arrived behind the end is nothing that could be missing: the call was not over.
+    return word.ms < origin_ms and any(reason.startswith("beginning-") for reason in reasons)
 
 
 def _under_its_clinic(call: Call, items: list[dict[str, Any]]) -> Iterator[Violation]:
@@ -286,6 +296,9 @@ def _published(world: World, call: Call, live: dict[str, Any], utterances: list[
     for channel, events in world.feed.events.items():
         if channel != own and channel.endswith(f"/{call.call_id}"):
             yield Violation("words are told to another clinic", f"{call.call_id}: {len(events)}")
+    for early in world.feed.early:
+        if early.startswith(f"{call.call_id} "):
+            yield Violation("words are told before they are stored", early)
     events = [event for event in world.feed.events.get(own, []) if event["type"] == "final"]
     texts = {item["seq"]: (item["text"], item["channel"]) for item in utterances}
     if any(texts.get(event["seq"]) != (event["text"], event["channel"]) for event in events):

@@ -39,9 +39,11 @@ class Feed:
 
     Attributes:
         events: What was published, by channel, in order.
+        early: Final words that were published before they were stored.
     """
 
     events: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
+    early: list[str] = field(default_factory=list)
 
 
 class World(Surroundings):
@@ -234,10 +236,21 @@ class World(Surroundings):
         if kind == "partly":
             events, failed = events[1:], [{"index": 0}]
         self.feed.events.setdefault(request["channel"], []).extend(events)
+        self._note_early(request["channel"], events)
         if kind == "unanswered":
             await asyncio.sleep(60)
         await asyncio.sleep(conditions.latency())
         return 200, {"failed": failed, "successful": []}
+
+    def _note_early(self, channel: str, events: list[dict[str, Any]]) -> None:
+        call_id = channel.rpartition("/")[2]
+        stored = {
+            item["seq"]["N"]
+            for item in self.account.table
+            if item["PK"]["S"] == f"CALL#{call_id}" and item["type"]["S"] == "live-utterance"
+        }
+        told = [event["seq"] for event in events if event["type"] == "final" and str(event["seq"]) not in stored]
+        self.feed.early += [f"{call_id} {seq}" for seq in told]
 
     # What came of it.
 

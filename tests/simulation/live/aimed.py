@@ -1,0 +1,116 @@
+"""Histories in which several things meet that meet by chance in one of hundreds, each aimed at one operation."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any, Final
+
+from tests.simulation.live.histories import Call, Fault, History, Piece, Turns
+from tests.simulation.live.network import Trouble
+
+_TALK: Final[tuple[Turns, Turns]] = (
+    ((120, 9), (80, 80), (100, 30), (90, 160), (110, 9), (60, 4)),
+    ((20, 160), (99, 30), (40, 80), (120, 30), (70, 9), (55, 4)),
+)
+_LONG: Final[tuple[Turns, Turns]] = tuple(turns * 2 for turns in _TALK)  # type: ignore[assignment]
+"""Half a minute."""
+
+
+def _call(*pieces: Piece, index: int = 0, begins: float = 1.0, **options: Any) -> Call:
+    return Call(
+        index=index,
+        clinic="harbour",
+        other_clinic="harbour",
+        begins=begins,
+        pieces=pieces or (Piece(turns=_LONG, stream="one"),),
+        **options,
+    )
+
+
+def _history(*calls: Call, streamers: int = 2, lease: float = 4.0, **options: Any) -> History:
+    options = {"slots": 20, "faults": (), "troubles": (), **options}
+    return History(seed=1, calls=calls or (_call(),), skews=(0.0,) * streamers, lease=lease, **options)
+
+
+def _faults(kind: str, *times: float, **options: Any) -> tuple[Fault, ...]:
+    return tuple(Fault(at=at, kind=kind, **options) for at in times)
+
+
+def _each(name: str, history: History, trouble: Trouble) -> dict[str, History]:
+    """With a trouble of one streamer and of the other: chance decides which of them has the call."""
+    return {
+        f"{name} ({streamer})": replace(history, troubles=(replace(trouble, streamer=streamer),))
+        for streamer in ("streamer-1", "streamer-2")
+    }
+
+
+_STOPPED: Final = _call(
+    Piece(turns=_TALK, stream="one", stopped=(0.2,)),
+    Piece(turns=_TALK, stream="one", pause=12.0),
+)
+_REFUSED: Final = Fault(
+    at=0.5, kind="stream", order={"action": "error", "code": "KMS_KEY_DISABLED", "id": "4501", "after": 3}
+)
+_UNSENT: Final = Trouble(service="sqs", kind="failing", since=0.0, until=60.0, operation="send_message")
+
+AIMED: Final[Mapping[str, History]] = {
+    "a call to which nothing happens": _history(),
+    "a call that is stopped and started again": _history(_STOPPED),
+    "a call that goes on in another stream": _history(
+        _call(
+            Piece(turns=_TALK, stream="one", stopped=(0.2,)),
+            Piece(turns=_TALK, stream="two", pause=3.0),
+        )
+    ),
+    "the message of a call comes again and again": _history(faults=_faults("repeat", 5.5, 8.0, 10.5, 14.0, 17.5, 21.0)),
+    "streamers that are killed one after the other": _history(faults=_faults("kill", 4.3, 12.1, 20.7, seconds=1.0)),
+    "streamers that hand over in turn": _history(faults=_faults("drain", 3.9, 7.2, 11.1, 16.6, 21.3)),
+    "connections to Deepgram that break": _history(
+        faults=_faults("vendor", 1.0, 4.0, 7.0, 10.0, 13.0, 16.0, order={"action": "reset", "after": 2.3})
+    ),
+    "a key that is rotated before a connection breaks": _history(
+        faults=(*_faults("rotate", 3.0), *_faults("vendor", 3.5, order={"action": "reset", "after": 2.0})),
+    ),
+    "a stream that brings nothing for longer than a body lasts": _history(_call(lost=tuple(range(6, 15)))),
+    "a stream that brings a quarter of a minute at once": _history(
+        faults=_faults("stream", 0.5, order={"action": "stall", "seconds": 15.0, "after": 1})
+    ),
+    "the event of the end comes after the next contact": _history(
+        _call(Piece(turns=_TALK, stream="one"), hung_up=(8.0,)),
+        _call(Piece(turns=_TALK, stream="one"), index=1, begins=18.6, followed=False),
+    ),
+    "calls that are over cannot be announced": _history(
+        troubles=(Trouble(service="events", kind="failing", since=0.0, until=70.0),)
+    ),
+    "a call that failed cannot be put aside": _history(faults=(_REFUSED,), troubles=(_UNSENT,)),
+    "words that take long to store": _history(
+        troubles=(
+            Trouble(
+                service="dynamodb", kind="slow", since=3.0, until=20.0, seconds=1.5, operation="transact_write_items"
+            ),
+        )
+    ),
+    **_each(
+        "the end cannot be stored until streaming has been started again",
+        _history(_STOPPED, lease=30.0),
+        Trouble(
+            service="dynamodb",
+            kind="throttled",
+            since=_STOPPED.piece_begins(0) + _STOPPED.pieces[0].seconds + 0.5,
+            until=_STOPPED.piece_begins(1) + 3.0,
+            operation="update_item",
+        ),
+    ),
+    **_each(
+        "a lease runs out while the words of its streamer are on their way",
+        _history(lease=4.0, faults=_faults("repeat", 10.2, 11.0, 11.8, 12.6)),
+        Trouble(service="dynamodb", kind="throttled", since=6.0, until=12.5),
+    ),
+    **_each(
+        "leases cannot be renewed, and words can be stored",
+        _history(lease=4.0, faults=_faults("repeat", 8.2, 10.2, 12.2, 14.2)),
+        Trouble(service="dynamodb", kind="unheard", since=3.0, until=16.0, operation="update_item"),
+    ),
+}
+"""By what happens."""
