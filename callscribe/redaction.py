@@ -5,12 +5,14 @@ to a question often stays. The rules here are few and can be read: they go by wo
 much than too little. They know English, and the digits of Spanish.
 
 - *Numbers*: four digits or more said one after the other, six in any wording, or four in any wording near a word such
-  as "card" or "account". What somebody else says meanwhile, and fillers such as "uh", do not end a number; nor does a
-  piece that the service has redacted. Times of day, amounts of money, fractions and decimals stay, and so does a single
-  numeral that can be a year.
+  as "card" or "account", where letters count as well ("policy A B one two"). What somebody else says meanwhile, and
+  fillers such as "uh", do not end a number; nor does a piece that the service has redacted. Times of day, amounts of
+  money, fractions and decimals stay, and so does a single numeral that can be a year.
 - *Dates of birth*: the date after "date of birth", "birthday" or "born", whoever says it, and its repetition.
 - *Names*: up to three words after "my name is" and its like, the letters it is spelled by, and the same words wherever
-  else they are said.
+  else they are said. Words with a capital letter after "this is", and where somebody says that they speak or call.
+- *Letters* that spell something: four one after the other, two after "spell", or with "as in Sam". With names.
+- *E-mail addresses*, written or spoken ("tom dot b at mail dot com"). With names.
 
 Each word is replaced by itself, so that the number of words and their times stay.
 """
@@ -20,7 +22,7 @@ from __future__ import annotations
 import re
 from bisect import bisect_left
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
@@ -34,6 +36,7 @@ if TYPE_CHECKING:
 NUMBER: Final = "[NUMBER]"
 BIRTH_DATE: Final = "[DOB]"
 NAME: Final = "[NAME]"
+EMAIL: Final = "[EMAIL]"
 """What stands for a word that was redacted here. A service's own placeholders are written like it, such as
 `[PHONE_NUMBER_1]` (Deepgram docs, page "Redaction")."""
 
@@ -102,6 +105,28 @@ _COMMON_WORDS: Final = _words(
     "gene frank young long short brown white black green gray good well love day page price case cook king park "
     "wood hill lane stone rice snow frost woods fields banks bush bell ball bishop cross church"
 )
+# After these a word with a capital letter is a name; after the others two are, or one with "speaking" or "calling".
+_THIS_IS: Final = frozenset({("this", "is"), ("this", "will")})
+_IT_IS: Final = frozenset({"it's", "i'm", ("it", "is"), ("i", "am"), ("here", "is")})
+_SPEAKING: Final = frozenset({"speaking", "calling"})
+_OF_NOBODY: Final = _words(
+    "monday tuesday wednesday thursday friday saturday sunday medicare medicaid english spanish german french italian "
+    "chinese russian polish portuguese american god christmas easter thanksgiving eye eyes clinic clinics vision "
+    "center centre care hospital pharmacy insurance office department optical associates medical health group billing "
+    "front desk institute practice surgery reception scheduling generally honestly frankly thank thanks good hello hi "
+    "sorry well great everything nobody somebody everybody something nothing"
+)
+_SPELL: Final = frozenset({"spell", "spelled", "spelling", "spells", "spelt"})
+_SPELLED_ALONE: Final = 4
+_SPELLED_AFTER_CUE: Final = 2
+_SPELL_CUE_WORDS: Final = 8
+
+_EMAIL: Final = re.compile(r"[^\s@]+@[^\s@]+")
+_TOP_DOMAINS: Final = _words("com org net edu gov mil info biz io co us uk de es mx me")
+_EMAIL_JOINTS: Final = frozenset({"dot", "period", "point", "underscore", "dash", "hyphen", "plus"})
+_NO_DOMAINS: Final = frozenset({"the", "a", "an", "our", "your", "my", "this", "that"})
+_DOMAIN_WORDS: Final = 4
+
 _LETTERS: Final = re.compile(r"[^\W\d_](?:-[^\W\d_])*")
 
 _LETTERS_THAT_ARE_WORDS: Final = frozenset({"a", "i"})
@@ -213,9 +238,12 @@ def redacted_words(
         The words of each passage, one for one.
     """
     call = _words_of(passages)
+    if wanted.names:
+        _redact_emails(call)
     _redact_numbers(call)
     _redact_birth_dates(call)
     if wanted.names:
+        _redact_spelling(call)
         _redact_names(call, _introduced(call) | known_names)
     return [[word.written for word in passage] for passage in call]
 
@@ -328,18 +356,25 @@ class _Run:
     placeholder: bool = False
     cue: bool = False
     time: bool = False
+    numerals: bool = False
     _row: int = 0
     _after_ten: bool = False
 
-    def add(self, word: _Word, parts: Iterable[tuple[str, int]]) -> None:
+    def add(self, word: _Word, parts: Collection[tuple[str, int]]) -> None:
         """Count a word's digits: all of them, and those that are said one by one."""
         self.words.append(word)
+        self.numerals |= any(kind not in ("letter", "plain") for kind, _ in parts)
         for kind, digits in parts:
             if kind == "one":
                 self.digits += 0 if self._after_ten else digits
                 self._row += digits
             elif kind == "placeholder":
                 self.placeholder = True
+            elif kind == "letter":
+                self.digits += digits
+                self._row += digits
+            elif kind == "plain":
+                continue
             else:
                 self.digits += digits
                 self._row = 0
@@ -349,6 +384,8 @@ class _Run:
     @property
     def personal(self) -> bool:
         """Whether it is redacted."""
+        if not self.numerals:  # letters that spell a name
+            return False
         if self.placeholder or self.digits >= _IN_ANY_WORDING:
             return True
         if len(self.words) == 1 and _YEAR.fullmatch(self.words[0].core):
@@ -360,10 +397,13 @@ def _redact_numbers(call: Sequence[Sequence[_Word]]) -> None:
     running: dict[object, _Run] = {}
     recent: deque[str] = deque(maxlen=_CUE_WORDS)
     for passage in call:
-        dated = _date_parts(passage)
+        dated, spelled = _date_parts(passage), _spelling(passage)
         for place, word in enumerate(passage):
             parts = () if place in dated else word.shape.numbers
             run = running.get(word.speaker)
+            if not parts and place in spelled and _may_be_of_a_number(run, recent):
+                # "B as in boy": the words that make a letter plain say no more of the number.
+                parts = (("letter", 1),) if spelled[place] else (("plain", 0),)
             if parts:
                 if run is None:
                     run = running[word.speaker] = _Run(
@@ -375,6 +415,11 @@ def _redact_numbers(call: Sequence[Sequence[_Word]]) -> None:
             recent.append(word.core)
     for run in running.values():
         _close(run)
+
+
+def _may_be_of_a_number(run: _Run | None, recent: Iterable[str]) -> bool:
+    """Whether a letter can be part of a number: one that has begun near a word such as "policy", or begins there."""
+    return not _CUES.isdisjoint(recent) if run is None else run.cue
 
 
 def _close(run: _Run) -> None:
@@ -526,7 +571,7 @@ def _introduced(call: Sequence[Sequence[_Word]]) -> set[str]:
     capitals = any(word.text[:1].isupper() and len(word.core) > 1 for passage in call for word in passage)
     return {
         word.core
-        for word in _given_names(call)
+        for word in (*_given_names(call), *_named_runs(call))
         if not _LETTERS.fullmatch(word.core) and (word.text[:1].isupper() or not capitals)
     }
 
@@ -565,8 +610,130 @@ def _is_letter(passage: Sequence[_Word], place: int) -> bool:
     return _LETTERS.fullmatch(passage[place].core) is not None
 
 
+def _spelling(passage: Sequence[_Word]) -> dict[int, bool]:
+    """Places of letters that are said by themselves: true, and of what makes them plain, as in "S as in Sam": false."""
+    found: dict[int, bool] = {}
+    place = 0
+    while place < len(passage):
+        after = [word.core for word in passage[place + 1 : place + 3]]
+        plain = 3 if after == ["as", "in"] else 2 if after[:1] == ["like"] and _is_one_letter(passage[place]) else 0
+        if plain and _LETTERS.fullmatch(passage[place].core):
+            found[place] = True
+            found |= dict.fromkeys(range(place + 1, min(place + 1 + plain, len(passage))), False)
+            place += plain
+        elif _is_letter(passage, place):
+            found[place] = True
+        place += 1
+    return found
+
+
+def _is_one_letter(word: _Word) -> bool:
+    return len(word.core) == 1 and word.core not in _LETTERS_THAT_ARE_WORDS
+
+
+def _redact_spelling(call: Sequence[Sequence[_Word]]) -> None:
+    """Redact letters that spell something: enough of them, or fewer where somebody says so."""
+    cue = 0
+    for passage in call:
+        spelled = _spelling(passage)
+        run: list[int] = []
+        for place, word in enumerate([*passage, None]):
+            if word is not None and (place in spelled or (run and word.core in _FILLERS)):
+                run += [place] if place in spelled else []
+                continue
+            letters = sum(len(passage[one].core.split("-")) for one in run if spelled[one])
+            plain = any(not spelled[one] for one in run)
+            if letters >= (_SPELLED_AFTER_CUE if cue > 0 or plain else _SPELLED_ALONE):
+                for one in run:
+                    passage[one].label = passage[one].label or NAME
+            run = []
+            if word is not None:
+                cue = _SPELL_CUE_WORDS if word.core in _SPELL else cue - 1
+
+
+# E-mail addresses
+
+
+def _redact_emails(call: Sequence[Sequence[_Word]]) -> None:
+    for passage in call:
+        for place, word in enumerate(passage):
+            if _EMAIL.fullmatch(word.core):
+                word.label = EMAIL
+            elif word.core == "at" and (end := _domain_end(passage, place + 1)):
+                for one in passage[_mailbox_start(passage, place) : end]:
+                    one.label = EMAIL if one.shape.placeholder is None else None
+
+
+def _domain_end(passage: Sequence[_Word], start: int) -> int:
+    """Where a spoken domain ends that begins at a place, such as "gmail dot com"; 0 where none does."""
+    for place in range(start, min(start + _DOMAIN_WORDS, len(passage))):
+        word, after = passage[place].core, passage[place + 1].core if place + 1 < len(passage) else ""
+        if word in _NO_DOMAINS:
+            return 0
+        if place > start and word == "dot" and after in _TOP_DOMAINS:
+            further = [one.core for one in passage[place + 2 : place + 4]]
+            return place + (4 if len(further) == 2 and further[0] == "dot" and further[1] in _TOP_DOMAINS else 2)
+        if place == start and word.rpartition(".")[2] in _TOP_DOMAINS and "." in word:
+            return place + 1
+    return 0
+
+
+def _mailbox_start(passage: Sequence[_Word], at: int) -> int:
+    """Where the spoken name of a mailbox begins that ends before "at": joined words, and letters and digits."""
+    start = max(0, at - 1)
+    while start > 0:
+        before, here = passage[start - 1], passage[start]
+        joined = before.core in _EMAIL_JOINTS or here.core in _EMAIL_JOINTS
+        single = _LETTERS.fullmatch(before.core) is not None or bool(before.shape.numbers)
+        if not (joined or single) or (before.shape.ends_a_clause and not single):
+            break
+        start -= 1
+    return start
+
+
+def _named_runs(call: Sequence[Sequence[_Word]]) -> Iterator[_Word]:
+    """Yield words with a capital letter where somebody says who they are: "this is Tom", "Anna Smith speaking"."""
+    for passage in call:
+        place = 0
+        while place < len(passage):
+            end = _capitals_end(passage, place)
+            run = passage[place:end]
+            if run and _says_who(passage, place, end):
+                yield from run
+            place = max(end, place + 1)
+
+
+def _capitals_end(passage: Sequence[_Word], start: int) -> int:
+    """Where up to three words with a capital letter end that may be somebody's name."""
+    end = start
+    while end < min(start + _NAME_WORDS, len(passage)):
+        word = passage[end]
+        is_name = word.text[:1].isupper() and word.core.replace("-", "").replace("'", "").isalpha()
+        if not is_name or len(word.core) == 1 or word.core in _NO_NAMES:
+            break
+        end += 1
+        if word.shape.ends_a_clause:
+            break
+    return end
+
+
+def _says_who(passage: Sequence[_Word], start: int, end: int) -> bool:
+    words = passage[start:end]
+    if not {word.core.removesuffix("'s") for word in words}.isdisjoint(_OF_NOBODY | _MONTHS.keys() - _COMMON_WORDS):
+        return False
+    follows = passage[end].core if end < len(passage) and not words[-1].shape.ends_a_clause else ""
+    # "This is Lakeside Eye Clinic" goes on with what no person has in a name.
+    if follows in _OF_NOBODY:
+        return False
+    one, two = (passage[start - back].core if start >= back else "" for back in (1, 2))
+    speaks = follows in _SPEAKING
+    if (two, one) in _THIS_IS or speaks:
+        return True
+    return bool({one, (two, one)} & _IT_IS) and len(words) > 1
+
+
 def _redact_names(call: Sequence[Sequence[_Word]], known: AbstractSet[str]) -> None:
-    for word in _given_names(call):
+    for word in (*_given_names(call), *_named_runs(call)):
         word.label = word.label or NAME
     for passage in call:
         for word in passage:

@@ -22,7 +22,17 @@ from callscribe.recognition import (
     ServiceSummary,
     Word,
 )
-from callscribe.redaction import BIRTH_DATE, NAME, NUMBER, LiveRedactor, Passage, Redaction, redacted, redacted_words
+from callscribe.redaction import (
+    BIRTH_DATE,
+    EMAIL,
+    NAME,
+    NUMBER,
+    LiveRedactor,
+    Passage,
+    Redaction,
+    redacted,
+    redacted_words,
+)
 
 NUMBERS = Redaction()
 NAMES = Redaction(names=True)
@@ -303,3 +313,102 @@ def test_a_reply_is_redacted_as_it_was_asked_or_is_asked_now(now: tuple[str, ...
     )
     expected = " ".join([NUMBER] * 4) if now or then else "four one one one"
     assert [one.text for one in transcription.recognition.utterances] == [expected]
+
+
+@pytest.mark.parametrize(
+    ("text", "names"),
+    [
+        ("Hi, this is Tom Becker, I have a question.", "Tom Becker,"),
+        ("This is Tom. I have a question.", "Tom."),
+        ("Yes, it's Anna Schmidt speaking.", "Anna Schmidt"),
+        ("Hello, I'm Maria Lopez-Garcia and my eye hurts.", "Maria Lopez-Garcia"),
+        ("Eye clinic, Sam speaking, how can I help?", "Sam"),
+        ("It's Jo calling about my glasses.", "Jo"),
+        ("S as in Sam, M, I, T, H", "S as in Sam, M, I, T, H"),
+        ("It is spelled B-E-C-K-E-R.", "B-E-C-K-E-R."),
+        ("You spell it K L, thanks", "K L,"),
+        ("M like Mary, E, uh Y, E, R, right", "M like Mary, E, Y, E, R,"),
+        ("b e c k e r", "b e c k e r"),
+    ],
+)
+def test_people_who_say_who_they_are_are_not_named(text: str, names: str) -> None:
+    assert hidden(text, NAME, NAMES) == names
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "This is terrible, and it's not funny.",
+        "This is Lakeside Eye Clinic, how can I help?",
+        "This is Medicare Part B.",
+        "It's Tuesday. I'm Spanish speaking.",
+        "It's Lucentis, I think.",
+        "I'm sorry, this is the second time.",
+        "Generally speaking, I like it. Thanks for calling.",
+        "Do I need an M R I, or is an O C T enough?",
+        "I have a plan B, and I like it as in the old days.",
+        "Meet me at the office, dot your eyes.",
+        "Look at the dot com boom.",
+        "Come at ten, or at noon. Not at all.",
+        "This is it. This is what I need. This is Dr. Who.",
+    ],
+)
+def test_ordinary_words_stay_where_names_go(text: str) -> None:
+    assert alone(text, NAMES) == text
+
+
+@pytest.mark.parametrize(
+    ("text", "address"),
+    [
+        ("It's tom dot becker at gmail dot com, thanks.", "tom dot becker at gmail dot com,"),
+        ("tom.becker@gmail.com please", "tom.becker@gmail.com"),
+        ("write to anna underscore b seven at g mail dot co dot uk", "anna underscore b seven at g mail dot co dot uk"),
+        ("my email is j s m i t h at clinic dot org", "j s m i t h at clinic dot org"),
+        ("send it to becker at web.de then", "becker at web.de"),
+    ],
+)
+def test_spoken_and_written_addresses_go(text: str, address: str) -> None:
+    assert hidden(text, EMAIL, NAMES) == address
+    assert alone(text, NUMBERS).count(EMAIL) == 0
+
+
+@pytest.mark.parametrize(
+    ("text", "number"),
+    [
+        ("My policy number is A B one two", "A B one two"),
+        ("the member id is X K 4 4", "X K 4 4"),
+        ("group number B as in boy, seven, seven, C", "B as in boy, seven, seven, C"),
+        ("policy HX44", ""),
+        ("My policy is a good one, two of us have it", ""),
+        ("The card is for A and B", ""),
+        ("my member id and my name, S M I T H", ""),
+    ],
+)
+def test_letters_of_a_policy_number_go_with_its_digits(text: str, number: str) -> None:
+    assert hidden(text) == number
+
+
+_GIVEN = st.sampled_from(["Tom", "Anna", "Quentin", "Maria"])
+_FAMILY = st.sampled_from(["Becker", "Schmidt", "Farrowdale", "O'Neill", "Lopez-Garcia"])
+_INTRODUCED = st.sampled_from(
+    ["This is {0}, hello.", "Hi, it's {0} speaking.", "Hello, {0} calling about drops.", "My name is {0}.", "I'm {0}."]
+)
+
+
+@given(_GIVEN, _FAMILY, _INTRODUCED, st.booleans())
+def test_whoever_says_who_they_are_is_named_nowhere_in_the_call(
+    given_name: str, family: str, introduced: str, after: bool
+) -> None:
+    introduction = (CUSTOMER, introduced.format(f"{given_name} {family}"))
+    repeated = (AGENT, f"Thank you, {given_name}. Is that {family}'s appointment?")
+    written = said(*((introduction, repeated) if after else (repeated, introduction)), wanted=NAMES)
+    assert not [line for line in written if given_name in line or family in line]
+
+
+@given(st.lists(st.sampled_from("bcdefghjklmnpqrstuvwxyz"), min_size=4, max_size=12), st.booleans(), st.data())
+def test_nothing_that_is_spelled_is_left(letters: list[str], upper: bool, data: st.DataObject) -> None:
+    spelled = [letter.upper() if upper else letter for letter in letters]
+    explained = [f"{one} as in Zulu," if data.draw(st.booleans()) else one for one in spelled]
+    said_by = " ".join(explained).split()
+    written = alone(f"it goes {' '.join(said_by)} okay", NAMES).split()
+    assert [word.rstrip(",") for word in written[2:-1]] == [NAME] * len(said_by)
