@@ -162,6 +162,19 @@ def check_visibility(queue: sqs.IQueue, *, longer_than: Duration) -> None:
         )
 
 
+def check_private_subnets(vpc: ec2.IVpc) -> None:
+    """Check that *vpc* has the subnets that functions and tasks run in where none are named.
+
+    Raises:
+        ValueError: If it has none.
+    """
+    if not vpc.private_subnets:
+        raise ValueError(
+            "vpc has no private subnets with a way out (SubnetType.PRIVATE_WITH_EGRESS): pass one that has, or name "
+            "in vpc_subnets those from which Deepgram and AWS can be reached"
+        )
+
+
 def check_subnets(scope: Construct, vpc: ec2.IVpc, subnets: ec2.SubnetSelection) -> None:
     """Check that what *scope* runs in *subnets* reaches Deepgram, and warn where only a network of one's own can tell.
 

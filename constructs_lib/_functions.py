@@ -16,7 +16,7 @@ from constructs import Construct, IValidation
 
 from callscribe.environments.functions import FunctionEnvironment, powertools_variables
 from constructs_lib import _grants, _nag
-from constructs_lib._checks import check_subnets
+from constructs_lib._checks import check_private_subnets, check_subnets
 from constructs_lib._logs import LogSettings
 from constructs_lib._names import account_wide_name
 from constructs_lib._python_code import runtime_code
@@ -177,6 +177,7 @@ class RuntimeFunction(Construct):
         if settings.vpc is None:
             return None
         if settings.vpc_subnets is None:
+            check_private_subnets(settings.vpc)
             return ec2.SubnetSelection(subnet_type=ec2.SubnetType.PRIVATE_WITH_EGRESS)
         check_subnets(self, settings.vpc, settings.vpc_subnets)
         return settings.vpc_subnets

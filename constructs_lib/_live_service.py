@@ -15,7 +15,7 @@ from constructs import Construct
 
 from callscribe.environments.streamer import StreamerEnvironment
 from constructs_lib import _grants, _nag, _vocabulary
-from constructs_lib._checks import check_subnets
+from constructs_lib._checks import check_private_subnets, check_subnets
 from constructs_lib._judgement import Judgement
 from constructs_lib._live_grants import MediaStreams, allow_events, allow_live_items
 from constructs_lib._live_intake import LiveCallQueues
@@ -81,6 +81,8 @@ class LiveService:
         self.vpc = tasks.vpc or streamer_vpc(scope, nat_gateways=tasks.nat_gateways, logs=logs)
         if tasks.vpc is not None and tasks.vpc_subnets is not None:
             check_subnets(scope, tasks.vpc, tasks.vpc_subnets)
+        elif tasks.vpc is not None:
+            check_private_subnets(tasks.vpc)
         if tasks.cluster is not None and capacity.scales:
             _check_insights(scope, tasks.cluster)
         self.cluster = tasks.cluster or streamer_cluster(scope, self.vpc)

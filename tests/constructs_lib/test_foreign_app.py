@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from functools import cache
+from itertools import product
 from typing import Any
 
 import pytest
@@ -15,6 +17,7 @@ from constructs_lib import (
     LiveTranscriptFeed,
     TranscriptionWorkflow,
 )
+from constructs_lib._nag import flat
 from constructs_lib._names import account_wide_name
 from tests.conftest import FLAGS, REGION
 from tests.constructs_lib.parts import Surroundings
@@ -53,10 +56,64 @@ def template_of(flags: dict[str, Any], stack_name: str = "foreign") -> dict[str,
     return found
 
 
-@pytest.fixture(scope="module", params=[{}, FLAGS], ids=["no flags", "all flags"])
-def resources(request: pytest.FixtureRequest) -> dict[str, Any]:
-    found: dict[str, Any] = template_of(request.param)["Resources"]
+@cache
+def resources_with(*, flags: bool) -> dict[str, Any]:
+    found: dict[str, Any] = template_of(FLAGS if flags else {})["Resources"]
     return found
+
+
+@pytest.fixture(scope="module", params=[False, True], ids=["no flags", "all flags"])
+def resources(request: pytest.FixtureRequest) -> dict[str, Any]:
+    return resources_with(flags=request.param)
+
+
+# What is left to the CDK in a service of ECS: none of it says who may do what, or what is done.
+LEFT_TO_FLAGS = {
+    ("AWS::ECS::Service", "DeploymentConfiguration"),
+    ("AWS::ECS::Service", "DeploymentController"),
+    ("AWS::ECS::Service", "LoadBalancers"),
+}
+
+
+def meaning(value: Any) -> Any:
+    """Return a value of a template without the ways to write it that flags choose between."""
+    match value:
+        case {"Fn::Join": _}:
+            return flat(value).replace("<AWS::Partition>", "aws")
+        case {"Statement": [*statements]}:
+            return sorted({one for statement in statements for one in permitted(meaning(statement))})
+        case dict():
+            return {name: meaning(inner) for name, inner in value.items()}
+        case list():
+            return [meaning(inner) for inner in value]
+        case _:
+            return value
+
+
+def permitted(statement: dict[str, Any]) -> Iterator[str]:
+    """Take a statement apart: flags join and order those that differ in one action, resource or service."""
+    principal = statement.get("Principal")
+    services = principal.get("Service") if isinstance(principal, dict) else None
+    for action, resource, service in product(*map(listed, (statement["Action"], statement.get("Resource"), services))):
+        one = {**statement, "Action": action, "Resource": resource}
+        yield json.dumps(one if service is None else {**one, "Principal": {"Service": service}}, sort_keys=True)
+
+
+def listed(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
+
+
+def test_flags_change_nothing_that_the_other_tests_of_templates_look_at() -> None:
+    without, with_all = resources_with(flags=False), resources_with(flags=True)
+    assert set(without) == set(with_all)
+    different = {
+        (resource["Type"], name)
+        for logical_id, resource in without.items()
+        for ours, theirs in [(resource.get("Properties", {}), with_all[logical_id].get("Properties", {}))]
+        for name in {*ours, *theirs}
+        if meaning(ours.get(name)) != meaning(theirs.get(name))
+    }
+    assert different == LEFT_TO_FLAGS
 
 
 def statements_for_services(resources: dict[str, Any]) -> Iterator[tuple[str, str, str]]:

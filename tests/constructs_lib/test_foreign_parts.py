@@ -63,6 +63,16 @@ def test_public_subnets_are_no_way_out_for_streamers_either(stack: Stack) -> Non
         new_streamer(stack, tasks=TaskSettings(vpc=network(stack), vpc_subnets=PUBLIC))
 
 
+def test_a_network_without_private_subnets_needs_subnets_named(stack: Stack) -> None:
+    isolated = ec2.SubnetConfiguration(name="Isolated", subnet_type=ec2.SubnetType.PRIVATE_ISOLATED)
+    vpc = ec2.Vpc(stack, "Isolated", nat_gateways=0, subnet_configuration=[isolated])
+    with pytest.raises(ValueError, match=r"vpc has no private subnets with a way out .* vpc_subnets"):
+        new_function(stack, functions=FunctionSettings(vpc=vpc))
+    elsewhere = Stack(stack, "Elsewhere", env=Environment(region=REGION))
+    with pytest.raises(ValueError, match="vpc has no private subnets"):
+        new_streamer(elsewhere, tasks=TaskSettings(vpc=vpc))
+
+
 def test_isolated_subnets_are_warned_of(stack: Stack) -> None:
     new_function(stack, functions=FunctionSettings(vpc=network(stack), vpc_subnets=ISOLATED))
     assert warnings(stack, "vpc_subnets are isolated")
