@@ -118,10 +118,12 @@ def _answers_with_name(sentence: Sentence, call: Call) -> bool:
 
 
 def _gives_birth(sentence: Sentence, cues: Cues) -> bool:
+    # "It's Ann Lee, date of birth two twelve eighty three, are they in?" gives it in a question.
+    date = cues["date-with-year" if sentence.question else "date"]
+    if said(sentence, cues["birth-given"]) and said(sentence, date):
+        return True
     if sentence.question:
         return False
-    if said(sentence, cues["birth-given"]) and said(sentence, cues["date"]):
-        return True
     return any(True for _ in sentence.affirmed(cues["account-given"])) and said(sentence, cues["digits"])
 
 
