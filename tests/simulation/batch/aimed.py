@@ -7,7 +7,7 @@ from typing import Final
 
 from tests.simulation.batch import faults as f
 from tests.simulation.batch.faults import Fault, Outage
-from tests.simulation.batch.histories import DAY, HOUR, Again, History, Live, Put
+from tests.simulation.batch.histories import DAY, HOUR, Again, History, Live, Put, Stop
 
 
 def _puts(*times: float, content: int = 0, call: int = 0) -> tuple[Put, ...]:
@@ -33,6 +33,11 @@ _LIVE: Final = Live(call=1, begins=0.0, ends=15.0, outcome="complete", stored=1.
 AIMED: Final[Mapping[str, History]] = {
     "one event five times": History(seed=1, puts=(Put(at=0.0, call=0, content=0, told=(0.5, 0.5, 0.6, 2.0, 120.0)),)),
     "the same bytes twice at once": History(seed=1, puts=_puts(0.0, 0.5)),
+    "the same bytes twice at once, of which the first fails": History(
+        seed=1, puts=_puts(0.0, 0.5), faults=(_NOT_STORED,)
+    ),
+    "an execution that is stopped": History(seed=1, puts=_puts(0.0), stops=(Stop(at=5.0),)),
+    "a second delivery while the first one asks": History(seed=1, puts=_puts(0.0), again=(Again(at=8.0),)),
     "the same bytes after the first failed behind its reply": History(
         seed=1, puts=_puts(0.0, 300.0), faults=(_NOT_STORED,)
     ),

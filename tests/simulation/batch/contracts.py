@@ -1,13 +1,14 @@
 """What the doubles promise: scenarios that run against them, and against what they stand for.
 
-Each takes clients as boto3 makes them, and says what is so on AWS, with the page that says so.
+Those of `SCENARIOS` take clients as boto3 makes them, and say what is so on AWS, with the page that says so. Those of
+`WHOLE` take a deployment, in simulated time or on the embedded emulator.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import pytest
 from botocore.exceptions import ClientError
@@ -197,4 +198,93 @@ SCENARIOS: Final = (
     an_object_is_written_over_only_as_it_was_seen,
     a_message_is_hidden_counted_and_shown_again,
     a_message_received_too_often_is_moved_with_its_time,
+)
+
+
+class Stage(Protocol):
+    """A deployment, and one call of it."""
+
+    def put(self, content: int) -> str:
+        """Put a recording of the call, and return its version; equal numbers are equal bytes."""
+
+    def announce(self, version: str, *, times: int) -> None:
+        """Announce a recording again, so often."""
+
+    def refuse(self, status: int) -> None:
+        """Have the speech service refuse the next request."""
+
+    def settle(self, *, recordings: int) -> None:
+        """Wait until so many recordings of the call, and all that was started, have come to their end."""
+
+    def redrive(self) -> None:
+        """Repeat what failed."""
+
+    def statuses(self) -> list[str]:
+        """What has become of the call's recordings, the oldest first."""
+
+    def requests(self) -> int:
+        """How often the speech service was asked."""
+
+    def shown(self) -> str | None:
+        """The version whose transcript the call shows."""
+
+    def announced(self) -> list[str]:
+        """The versions of which it was announced that they are transcribed."""
+
+    def failed(self) -> int:
+        """How many messages about the call are with the failed ones."""
+
+
+def a_recording_is_transcribed_stored_and_announced_once(stage: Stage) -> None:
+    version = stage.put(0)
+    stage.settle(recordings=1)
+
+    assert (stage.statuses(), stage.requests(), stage.shown()) == (["completed"], 1, version)
+    assert (stage.announced(), stage.failed()) == ([version], 0)
+
+
+def a_recording_is_claimed_once_however_often_it_is_announced(stage: Stage) -> None:
+    version = stage.put(0)
+    stage.announce(version, times=4)
+    stage.settle(recordings=1)
+
+    assert (stage.statuses(), stage.requests(), stage.announced()) == (["completed"], 1, [version])
+
+
+def the_same_bytes_are_transcribed_once(stage: Stage) -> None:
+    stage.put(0)
+    stage.put(0)
+    stage.settle(recordings=2)
+
+    assert (sorted(stage.statuses()), stage.requests()) == (["completed", "duplicate"], 1)
+
+
+def a_newer_version_takes_the_place_of_the_older_one(stage: Stage) -> None:
+    older = stage.put(0)
+    stage.settle(recordings=1)
+    newer = stage.put(1)
+    stage.settle(recordings=2)
+
+    assert (stage.statuses(), stage.requests(), stage.shown()) == (["completed", "completed"], 2, newer)
+    assert stage.announced() == [older, newer]
+
+
+def what_failed_is_kept_once_and_a_redrive_repeats_it(stage: Stage) -> None:
+    stage.refuse(402)
+    version = stage.put(0)
+    stage.settle(recordings=1)
+    assert (stage.statuses(), stage.failed(), stage.shown()) == (["failed"], 1, None)
+
+    stage.redrive()
+    stage.settle(recordings=1)
+
+    assert (stage.statuses(), stage.failed(), stage.shown()) == (["completed"], 0, version)
+
+
+WHOLE: Final = (
+    a_recording_is_transcribed_stored_and_announced_once,
+    a_recording_is_claimed_once_however_often_it_is_announced,
+    the_same_bytes_are_transcribed_once,
+    a_newer_version_takes_the_place_of_the_older_one,
+    what_failed_is_kept_once_and_a_redrive_repeats_it,
 )

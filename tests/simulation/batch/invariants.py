@@ -157,7 +157,7 @@ class Check:
                 self.add("needless", f"{execution.arn[-12:]} failed by {execution.error}, and nothing was wrong")
             if failure.get("error") == "States.Timeout" and failure["step"] == "Transcribe" and not history.idle:
                 self.add("forgotten", f"{execution.arn[-12:]} waited for a transcription until its time was over")
-            if failure.get("error") == "Reply.Missing":
+            if (failure.get("error"), failure.get("step")) == ("UnusableReply", "Store"):
                 self.add("reply-lost", f"{execution.arn[-12:]} found no reply where one had been told of")
 
     def _replies(self, world: World) -> None:
@@ -265,13 +265,14 @@ class Check:
     def _done(self, world: World, announced: Announced, claim: Mapping[str, Any] | None) -> None:
         if claim is None:
             self.add("lost", f"{announced.key} has no claim")
+        elif claim["status"] == "kept":
+            if world.plan.setup.on_new_version != "keep":
+                self.add("lost", f"{announced.key} was left alone, and should not be")
         elif announced.content == NOT_AUDIO:
             if claim["status"] != "rejected":
                 self.add("rejection", f"{announced.key}, no audio, is {claim['status']}")
         elif claim["status"] not in _TRANSCRIBED:
             self.add("lost", f"{announced.key} is {claim['status']}: {claim.get('error_code')}")
-        elif claim["status"] == "kept" and world.plan.setup.on_new_version != "keep":
-            self.add("lost", f"{announced.key} was left alone, and should not be")
         elif claim["status"] == "covered":
             self._covered(world, announced)
 

@@ -27,7 +27,8 @@ from tests.simulation.batch.containers import Containers
 from tests.simulation.batch.deployment import Plan, deployed
 from tests.simulation.batch.histories import History, generate
 
-_DEFINITION: Final = "the definition"
+DEFINITION: Final = "the definition"
+"""In place of a module: the state machine's definition."""
 
 
 @dataclass(frozen=True)
@@ -117,7 +118,7 @@ MUTATIONS: Final = (
     Mutation(
         "the reply to the same content is not taken",
         "lambdas.transcribe_call.worker",
-        "if place.reply is not None or recording.same_content_as is None:",
+        "if other is None or not self._is_usable(work, other):",
         "if True:",
     ),
     Mutation(
@@ -188,14 +189,14 @@ MUTATIONS: Final = (
         'if self._on_new_version == "keep" and',
         "if False and",
     ),
-    Mutation("a failed step leads nowhere", _DEFINITION, '"Next": "RecordFailure"', '"Next": "Transcribed"'),
+    Mutation("a failed step leads nowhere", DEFINITION, '"Next": "RecordFailure"', '"Next": "Transcribed"'),
     Mutation(
         "what cannot be put with the failed calls ends as an ordinary failure",
-        _DEFINITION,
+        DEFINITION,
         '"FailedCalls.Unreachable"',
         '"FailedCalls.Gone"',
     ),
-    Mutation("a stored transcript is not announced", _DEFINITION, '"Next": "Announce"', '"Next": "Complete"'),
+    Mutation("a stored transcript is not announced", DEFINITION, '"Next": "Announce"', '"Next": "Complete"'),
 )
 
 
@@ -234,17 +235,17 @@ def put_in(mutation: Mutation) -> Iterator[None]:
 
     def changed(name: str) -> Plan:
         plan = deployed(name)
-        if mutation.module != _DEFINITION:
+        if mutation.module != DEFINITION:
             return plan
         text = json.dumps(plan.definition)
         if mutation.old not in text:
             raise LookupError(f"{mutation.name}: what it replaces is not there")
         return replace(plan, definition=json.loads(text.replace(mutation.old, mutation.new)))
 
-    containers, finder = Containers(), _Finder(mutation)
+    processes, finder = Containers(), _Finder(mutation)
     sys.meta_path.insert(0, finder)
     try:
-        with patch.object(runner, "deployed", changed), patch.object(runner, "_containers", lambda: containers):
+        with patch.object(runner, "deployed", changed), patch.object(runner, "containers", lambda: processes):
             yield
     finally:
         sys.meta_path.remove(finder)

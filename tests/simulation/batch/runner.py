@@ -49,7 +49,8 @@ class Outcome:
 
 
 @cache
-def _containers() -> Containers:
+def containers() -> Containers:
+    """Return the functions' processes, which serve one history after the other."""
     return Containers()
 
 
@@ -60,11 +61,11 @@ def run(history: History, *, log: bool = False) -> Outcome:
         history: The history.
         log: Whether to say what happened.
     """
-    check, plan, containers = Check(), deployed(history.deployment), _containers()
+    check, plan, processes = Check(), deployed(history.deployment), containers()
     began = time.perf_counter()
     with opened():
-        containers.renew(plan.functions)
-        world = World(plan, containers, history, before_request=check.before_request, after_write=check.after_write)
+        processes.renew(plan.functions)
+        world = World(plan, processes, history, before_request=check.before_request, after_write=check.after_write)
         world.lines = [] if log else None
         DOOR.inside = world
         paths: tuple[tuple[str, ...], ...] = ()

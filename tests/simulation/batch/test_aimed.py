@@ -11,6 +11,9 @@ from tests.simulation.batch.aimed import AIMED
 _ENDS = {
     "one event five times": (0, 1),
     "the same bytes twice at once": (0, 1),
+    "the same bytes twice at once, of which the first fails": (2, 1),
+    "an execution that is stopped": (1, 1),
+    "a second delivery while the first one asks": (0, 1),
     "the same bytes after the first failed behind its reply": (1, 1),
     "copies of which one failed behind its reply, and two before they asked": (3, 1),
     "a content that comes back": (0, 2),

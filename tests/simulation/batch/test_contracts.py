@@ -1,4 +1,4 @@
-"""The doubles keep what `contracts` says; `tests/emulator` and `tests/workflow` ask what they stand for the same."""
+"""The doubles keep what `contracts` says; `tests/emulator/test_doubles.py` asks the emulator the same."""
 
 from __future__ import annotations
 
@@ -8,10 +8,11 @@ import pytest
 
 from tests.simulation.batch import runner
 from tests.simulation.batch.containers import DOOR, Containers
-from tests.simulation.batch.contracts import PATHS, SCENARIOS, Place
+from tests.simulation.batch.contracts import PATHS, SCENARIOS, WHOLE, Place, Stage
 from tests.simulation.batch.deployment import deployed
 from tests.simulation.batch.faults import Outage
 from tests.simulation.batch.histories import History, Put
+from tests.simulation.batch.invariants import claims, details, named, transcripts
 from tests.simulation.batch.world import World, opened, session
 
 MOST_RECEIVES = 3
@@ -46,6 +47,59 @@ def test_a_double_does_what_aws_does(scenario: Callable[[Place], None]) -> None:
         world.scheduler.spawn("scenario", "scenario", work)
         world.run()
     assert done == [scenario.__name__]
+
+
+class Simulated:
+    """One call in simulated time."""
+
+    def __init__(self) -> None:
+        self._world = World(
+            deployed(), runner.containers(), History(seed=1), before_request=lambda *_: None, after_write=lambda _: None
+        )
+        DOOR.inside = self._world
+
+    def put(self, content: int) -> str:
+        self._world.put(Put(at=self._world.scheduler.now, call=0, content=content))
+        return self._world.announced[-1].version.version_id
+
+    def announce(self, version: str, *, times: int) -> None:
+        assert version == self._world.announced[-1].version.version_id
+        self._world.tell_again((0.5,) * times)
+
+    def refuse(self, status: int) -> None:
+        self._world.vendor.refusals.append(str(status))
+
+    def settle(self, *, recordings: int) -> None:
+        self._world.run()
+        assert len(claims(self._world)) == recordings
+
+    def redrive(self) -> None:
+        self._world.operate(claims=False)
+
+    def statuses(self) -> list[str]:
+        by_age = sorted(claims(self._world), key=lambda claim: str(claim["created_at"]))
+        return [claim["status"] for claim in by_age]
+
+    def requests(self) -> int:
+        return len(self._world.vendor.asked)
+
+    def shown(self) -> str | None:
+        (item,) = transcripts(self._world) or [{}]
+        return item.get("version_id")
+
+    def announced(self) -> list[str]:
+        by_recording = {named(self._world, put): put.version.version_id for put in self._world.announced}
+        return [by_recording[event["Detail"]["recording_id"]] for event in details(self._world)]
+
+    def failed(self) -> int:
+        return len(self._world.failed_messages())
+
+
+@pytest.mark.parametrize("scenario", WHOLE, ids=lambda scenario: scenario.__name__)
+def test_a_deployment_does_what_it_does_on_the_emulator(scenario: Callable[[Stage], None]) -> None:
+    with opened():
+        runner.containers().renew(deployed().functions)
+        scenario(Simulated())
 
 
 def test_the_interpreter_takes_the_paths_that_motos_takes() -> None:

@@ -65,6 +65,10 @@ class Vendor:
         outages: What goes wrong.
         chance: Draws how long a transcription takes, and whom an outage strikes.
         before: Called with each request before it is answered.
+
+    Attributes:
+        asked: The requests that were heard.
+        refusals: How the next requests are refused, whatever else goes wrong.
     """
 
     def __init__(
@@ -84,6 +88,7 @@ class Vendor:
         self._chance = chance
         self._before = before
         self.asked: list[Asked] = []
+        self.refusals: list[str] = []
         self.hits: Counter[str] = Counter()
 
     def handle(self, request: httpx.Request) -> httpx.Response:
@@ -111,6 +116,8 @@ class Vendor:
             asked.until = self._scheduler.now
 
     def _fate(self) -> str:
+        if self.refusals:
+            return self.refusals.pop(0)
         for outage in self._outages:
             if outage.begin <= self._scheduler.now < outage.end and self._chance.random() < outage.share:
                 self.hits[outage.kind] += 1

@@ -226,7 +226,7 @@ class World:
     def _plan_history(self) -> None:
         later, history = self.scheduler.after, self.history
         for put in history.puts:
-            later(put.at, partial(self._put, put))
+            later(put.at, partial(self.put, put))
         for delete in history.deletes:
             later(delete.at, partial(self._delete, delete.call))
         for act in history.redrives:
@@ -242,19 +242,26 @@ class World:
         for idle in history.idle:
             later(idle.at + idle.seconds, self._look)
 
-    def _put(self, put: Put) -> None:
+    def put(self, put: Put) -> None:
+        """Put a recording, and have it announced."""
         content = NOT_AUDIO if put.content < 0 else contents()[put.content].audio
         key = key_of(put.call, put.key)
         version = self.storage.put(self.plan.recordings, key, content)
         self.announced.append(Announced(put, key, version, content))
+        self.tell_again(put.told)
+
+    def tell_again(self, told: tuple[float, ...]) -> None:
+        """Have the recording that was put last announced after so many seconds each."""
+        announced = self.announced[-1]
+        version = announced.version
         event = object_created(
             bucket=self.plan.recordings,
-            key=key,
-            size=len(content),
+            key=announced.key,
+            size=len(announced.content),
             stored={"ETag": version.etag, "VersionId": version.version_id},
             sequencer=version.sequencer,
         )
-        for seconds in put.told:
+        for seconds in told:
             self.scheduler.after(seconds, partial(self._announce, event, self.scheduler.now + seconds))
 
     def _delete(self, call: int) -> None:
