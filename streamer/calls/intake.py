@@ -16,7 +16,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from callscribe.contract.metrics import StreamerCount
 from callscribe.live.call import InvalidLiveCall, LiveCall
 from streamer.calls.call import CallRun, Outcome, Result, Services
-from streamer.calls.store import AlreadyRunning, Finished, NotYet, Taken
+from streamer.calls.store import AlreadyRunning, Finished, Gone, NotYet, Taken
 from streamer.logs import CALL_ID, failure
 
 if TYPE_CHECKING:
@@ -211,7 +211,7 @@ class Intake:
             return
         CALL_ID.set(call.call_id)
         try:
-            found = await self._store.take(call, message.message_id)
+            found = await self._store.take(call, message.message_id, holds=lambda: self._queue.holds(work.message))
         except _UNUSABLE as error:
             # What the table holds of the call is no other when the message comes again.
             await self._refuse(message, code="Streamer.Unexpected", **failure(error))
@@ -224,6 +224,8 @@ class Intake:
                 await self._queue.release(message, seconds=lease_until - self._clock() + 1)
             case Finished(to_announce=item):
                 await self._finish(message, item)
+            case Gone():
+                _log.info("the call has failed already")
             case Taken() as taken:
                 await self._run(work, call, taken)
 

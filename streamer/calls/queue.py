@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from streamer.aws import error_code
 from streamer.logs import failure
 
 _log = logging.getLogger(__name__)
@@ -19,6 +20,10 @@ LONG_POLL_SECONDS: Final = 5
 """Longest wait for a message. SQS offers 20, but a streamer that is to stop waits for its last request to end."""
 
 _BATCH: Final = 10
+
+_NOT_OURS: Final = ("ReceiptHandleIsInvalid", "MessageNotInflight", "InvalidParameterValue")
+"""How SQS refuses the handle of a message that is gone or was delivered again (Amazon SQS API Reference,
+"ChangeMessageVisibility")."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,6 +108,16 @@ class CallQueue:
         await self._sqs.change_message_visibility(
             QueueUrl=self._url, ReceiptHandle=message.receipt_handle, VisibilityTimeout=max(0, int(seconds))
         )
+
+    async def holds(self, message: Message) -> bool:
+        """Return whether the message is still there and ours, and keep it hidden for another lease."""
+        try:
+            await self.release(message, seconds=self._lease_seconds)
+        except ClientError as error:
+            if error_code(error).rpartition(".")[2] in _NOT_OURS:
+                return False
+            raise
+        return True
 
     async def delete(self, message: Message) -> None:
         """Remove the message: its call needs no more work."""

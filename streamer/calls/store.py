@@ -86,6 +86,11 @@ class Taken:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Gone:
+    """The call has failed under another delivery of this very message, which has put it aside or is about to."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AlreadyRunning:
     """Another message of the same call is being worked on; this one is not needed."""
 
@@ -157,7 +162,9 @@ class CallStore:
         self._clock = clock
         self._persist_seconds = persist_seconds
 
-    async def take(self, call: LiveCall, message_id: str) -> Taken | AlreadyRunning | NotYet | Finished:
+    async def take(
+        self, call: LiveCall, message_id: str, *, holds: Callable[[], Awaitable[bool]] | None = None
+    ) -> Taken | AlreadyRunning | NotYet | Finished | Gone:
         """Take a call, unless somebody works on it or it is over.
 
         A call that failed, was released, or whose lease has run out is taken over at its checkpoint. A completed one
@@ -166,6 +173,7 @@ class CallStore:
         Args:
             call: The announced call.
             message_id: The queue's id of the announcement.
+            holds: Asks whether the message is still there and in our hands; `None` takes it that it is.
 
         Raises:
             LeaseContention: Others kept changing the call.
@@ -185,6 +193,9 @@ class CallStore:
                 if not later or await self._note_resumption(call, item):
                     return AlreadyRunning()
                 continue
+            failed = status is LiveStatus.FAILED and item.get("message_id") == message_id
+            if failed and holds is not None and not await holds():
+                return Gone()
             # Also where the announcement of the first start has not been taken up yet: messages come in any order.
             resumed = later and "started_at_ms" in item
             taken = await self._take_over(call, item, owner=owner, message_id=message_id, resumed=resumed)

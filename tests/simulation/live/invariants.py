@@ -102,8 +102,9 @@ def _nothing_held(world: World) -> Iterator[Violation]:
 
 
 def _paced(world: World) -> Iterator[Violation]:
-    # What froze sends what has come meanwhile in one burst, as its pace counts its own time.
-    if any(fault.kind == "freeze" for fault in world.history.faults):
+    # What froze sends what has come meanwhile in one burst, as its pace counts its own time; so does a network that
+    # held up what was sent in time.
+    if any(fault.kind in ("freeze", "cut") for fault in world.history.faults):
         return
     for stream in world.deepgram.journal.entries:
         if stream.ahead_seconds > _MOST_AHEAD:

@@ -47,6 +47,15 @@ async def test_a_released_message_comes_again_and_a_deleted_one_does_not(queue: 
     assert await cloud.messages(cloud.queue_url) == {"visible": 0, "hidden": 0}
 
 
+async def test_a_message_is_ours_until_it_is_gone(queue: CallQueue, cloud: Cloud) -> None:
+    await send(cloud, 1)
+    (message,) = await received(queue, 1)
+    assert await queue.holds(message)
+    assert await queue.receive(1, wait_seconds=0) == []
+    await queue.delete(message)
+    assert not await queue.holds(message)
+
+
 async def test_more_than_a_batch_is_renewed(queue: CallQueue, cloud: Cloud) -> None:
     await send(cloud, 12)
     messages = await received(queue, 12)

@@ -18,6 +18,7 @@ from streamer.calls.store import (
     AlreadyRunning,
     CallStore,
     Finished,
+    Gone,
     LeaseLost,
     NotYet,
     StreamingResumed,
@@ -243,6 +244,25 @@ class TestTaking:
         again = await taken(store, message_id="message-9")
         assert again.state.checkpoint == CHECKPOINT
         assert "error_code" not in await table.live("call-7")
+
+    @pytest.mark.parametrize(
+        ("message_id", "held", "expected"),
+        [
+            ("message-1", False, Gone),
+            ("message-1", True, Taken),
+            ("message-9", False, Taken),
+        ],
+    )
+    async def test_a_failed_call_is_not_taken_by_a_delivery_whose_message_was_put_aside_since(
+        self, store: CallStore, table: Table, message_id: str, held: bool, expected: type
+    ) -> None:
+        async def holds() -> bool:
+            return held
+
+        mine = await taken(store)
+        await store.fail(mine.lease, CHECKPOINT, SafeError("StreamNotFound", "there is no stream"))
+        assert isinstance(await store.take(CALL, message_id, holds=holds), expected)
+        assert (await table.live("call-7"))["status"] == ("failed" if expected is Gone else "streaming")
 
     async def test_what_a_function_has_noted_stays(self, store: CallStore, table: Table) -> None:
         await table.change(
