@@ -80,7 +80,7 @@ def _file(item: pytest.Item) -> str:
     return item.path.relative_to(ROOT).as_posix()
 
 
-def new_app(*, rules: bool = False, context: dict[str, Any] | None = None) -> App:
+def new_app(*, rules: bool = False, context: dict[str, Any] | None = None, outdir: str | None = None) -> App:
     """Make an app with the feature flags of cdk.json (a bare ``App()`` has none) and without bundling.
 
     ``rules=True`` runs CloudFormation's built-in rules too; loading them costs the process about 3 s, once.
@@ -88,7 +88,9 @@ def new_app(*, rules: bool = False, context: dict[str, Any] | None = None) -> Ap
     from aws_cdk import App
 
     return App(
-        context={**FLAGS, "aws:cdk:bundling-stacks": [], **(context or {})}, builtin_cloud_formation_validation=rules
+        context={**FLAGS, "aws:cdk:bundling-stacks": [], **(context or {})},
+        builtin_cloud_formation_validation=rules,
+        outdir=outdir,
     )
 
 

@@ -34,6 +34,7 @@ from constructs_lib import (
 )
 from constructs_lib.enrichment_step import OnFailure
 from stacks import environments
+from tests.conftest import ROOT, new_app
 from tests.fakes.bedrock import FakeBedrock
 from tests.fakes.deepgram import FakeDeepgram
 from tests.workflow.cloudformation import ACCOUNT, REGION
@@ -53,7 +54,6 @@ CHAIN: dict[str, Any] = {
 }
 """Several clinics that share one Amazon Connect instance, and so a prefix."""
 
-ROOT = Path(__file__).parents[2]
 API_KEY = "0123456789abcdef0123456789abcdef01234567"
 ANALYST_MODEL = "amazon.nova-lite-v1:0"
 MAX_ATTEMPTS = 4
@@ -93,9 +93,9 @@ def templates(
     These differ in what a new version of a recording does, in whether a live call's recording is transcribed, in how
     long anything is kept, in a step of one's own, and in an analyst.
     """
-    flags = json.loads((ROOT / "cdk.json").read_text())["context"]
-    # Without bundling: the functions run from the sources.
-    app = App(outdir=str(tmp_path_factory.mktemp("cdk.out")), context={**flags, "aws:cdk:bundling-stacks": []})
+    app = new_app(
+        outdir=str(tmp_path_factory.mktemp("cdk.out"))
+    )  # without bundling: the functions run from the sources
     EnvironmentStage(app, environments.local(speech_url=deepgram_server.url))
     _stack(app, "supersede", endpoint=deepgram_server.url)
     _stack(app, "keep", endpoint=deepgram_server.url, policy=RecordingPolicy(on_new_version="keep"))

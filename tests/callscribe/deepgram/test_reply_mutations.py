@@ -193,15 +193,19 @@ SIDE_FIELDS = [
 ]
 
 
+ODD_TEXTS = [json.dumps(value) for value in ODD]
+
+
 @pytest.mark.parametrize("path", SIDE_FIELDS, ids=lambda path: ".".join(map(str, path)))
 def test_nothing_but_the_words_refuses_a_reply(path: Path) -> None:
-    for value in ODD:
-        reply = copy.deepcopy(BASES[0])
-        change(reply, path, "replace", value)
-        assert said_in(json.dumps(reply).encode()) == WORDS[0]
-    reply = copy.deepcopy(BASES[0])
-    change(reply, path, "delete", None)
-    assert said_in(json.dumps(reply).encode()) == WORDS[0]
+    place = "what stands here is another thing each time"
+    replies = {how: copy.deepcopy(BASES[0]) for how in ("replace", "delete")}
+    for how, reply in replies.items():
+        change(reply, path, how, place)
+    before, _, after = json.dumps(replies["replace"]).partition(json.dumps(place))
+    for text in ODD_TEXTS:
+        assert said_in(f"{before}{text}{after}".encode()) == WORDS[0], text[:80]
+    assert said_in(json.dumps(replies["delete"]).encode()) == WORDS[0]
 
 
 def large(results: dict[str, Any] | None = None, metadata: dict[str, Any] | None = None) -> bytes:

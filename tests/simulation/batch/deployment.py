@@ -6,34 +6,18 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
-from tempfile import TemporaryDirectory
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import boto3
-from aws_cdk import App, Duration, Environment, RemovalPolicy, Stack
-from aws_cdk import aws_kms as kms
-from aws_cdk import aws_lambda as lambda_
 from moto import mock_aws
 from moto.events.models import EventPattern
 
 from callscribe.environments.functions import LiveTranscripts, OnNewVersion
-from constructs_lib import (
-    ClinicRules,
-    DeepgramOptions,
-    EnrichmentStep,
-    RecordingBucket,
-    RecordingPolicy,
-    TranscriptArchive,
-    TranscriptionWorkflow,
-    TranscriptTable,
-)
-from constructs_lib.enrichment_step import OnFailure
-from tests.workflow.cloudformation import ACCOUNT, REGION, Deployed, Resource
+from tests.simulation.batch.templates import templates
+from tests.workflow.cloudformation import REGION, Deployed, Resource
 
-ROOT: Final = Path(__file__).parents[3]
-ENRICH: Final = "enrich"
-"""The step of an operator's own, which is no function of ours."""
+if TYPE_CHECKING:  # the CDK takes seconds to load, and most processes find the templates made
+    from constructs_lib.enrichment_step import OnFailure
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -123,46 +107,7 @@ def deployed(name: str = USUAL) -> Plan:
 
 @cache
 def _templates() -> Mapping[str, Any]:
-    flags = json.loads((ROOT / "cdk.json").read_text())["context"]
-    with TemporaryDirectory() as folder:
-        # Without bundling: the functions run from the sources.
-        app = App(outdir=folder, context={**flags, "aws:cdk:bundling-stacks": []})
-        for name, setup in SETUPS.items():
-            _stack(app, name, setup)
-        return {
-            artifact.stack_name: json.loads(Path(artifact.template_full_path).read_text())
-            for artifact in app.synth().stacks_recursively
-        }
-
-
-def _stack(app: App, name: str, setup: Setup) -> None:
-    stack = Stack(app, name, env=Environment(account=ACCOUNT, region=REGION))
-    key, removal_policy = kms.Key(stack, "Key"), RemovalPolicy.DESTROY
-    TranscriptionWorkflow(
-        stack,
-        "Workflow",
-        recordings=RecordingBucket(stack, "Recordings", key=key, removal_policy=removal_policy).bucket,
-        table=TranscriptTable(stack, "Table", key=key, removal_policy=removal_policy).table,
-        archive=TranscriptArchive(stack, "Archive", key=key, removal_policy=removal_policy).bucket,
-        options=DeepgramOptions(),
-        vocabulary={"clinic-7": ("Abernathy",)},
-        key=key,
-        clinics=ClinicRules(clinic_by_prefix={"connect/lakeside": "lakeside"}),
-        policy=RecordingPolicy(on_new_version=setup.on_new_version, live_transcripts=setup.live_transcripts),
-        enrichment=None if setup.enrichment is None else _enrichment(stack, setup.enrichment),
-    )
-
-
-def _enrichment(stack: Stack, on_failure: OnFailure) -> EnrichmentStep:
-    function = lambda_.Function(
-        stack,
-        "Mine",
-        code=lambda_.Code.from_inline("# World._enrich stands for it"),
-        handler=f"mine.{ENRICH}.handle",
-        runtime=lambda_.Runtime.PYTHON_3_13,
-        timeout=Duration.seconds(30),
-    )
-    return EnrichmentStep(function=function, on_failure=on_failure)
+    return templates(SETUPS)
 
 
 def _resolved(setup: Setup, templates: Mapping[str, Any]) -> Plan:

@@ -8,8 +8,9 @@ from dataclasses import dataclass, fields, replace
 from typing import Any, Final
 
 from tests.simulation.batch import faults as f
-from tests.simulation.batch.deployment import ENRICH, SETUPS, USUAL
+from tests.simulation.batch.deployment import SETUPS, USUAL
 from tests.simulation.batch.faults import Fault, Outage
+from tests.simulation.batch.templates import ENRICH
 
 HOUR: Final = 3600.0
 DAY: Final = 24 * HOUR

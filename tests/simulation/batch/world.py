@@ -43,7 +43,7 @@ from tests.fakes.s3_event import object_created
 from tests.simulation.batch import faults as f
 from tests.simulation.batch.containers import DOOR, Containers, Context
 from tests.simulation.batch.contents import NOT_AUDIO, contents
-from tests.simulation.batch.deployment import ENRICH, Plan
+from tests.simulation.batch.deployment import Plan
 from tests.simulation.batch.faults import Fault, Faults
 from tests.simulation.batch.histories import History, Live, Put
 from tests.simulation.batch.machine import Execution, Machine, Result, written
@@ -51,6 +51,7 @@ from tests.simulation.batch.queues import Queues
 from tests.simulation.batch.scheduler import Killed, Scheduler, Task
 from tests.simulation.batch.storage import Storage, Version
 from tests.simulation.batch.tables import Tables
+from tests.simulation.batch.templates import ENRICH
 from tests.simulation.batch.vendor import API_KEY, Asked, Vendor
 from tests.simulation.table import refused
 from tests.workflow.cloudformation import ACCOUNT, REGION
