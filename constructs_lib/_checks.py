@@ -14,6 +14,7 @@ from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
 from callscribe.contract.identifiers import CHANNEL_SEGMENT, CHANNEL_SEGMENT_RULE, CLINIC_ID, CLINIC_ID_RULE
+from callscribe.conversation.utterances import Role
 from callscribe.environments.functions import ChannelRole
 
 _INSTANCE_ARN = re.compile(r"arn:[\w-]+:connect:(?P<region>[\w-]+):\d{12}:instance/[\w-]+")
@@ -26,6 +27,8 @@ ARCHITECTURES: Final = ("arm64", "x86_64")
 # What lies in a recording: one channel, or one for each party (Amazon Connect Administrator Guide, "Set up recording
 # behavior").
 _CHANNELS: Final = (0, 1)
+_NAMED_ROLES: Final = tuple(role.value for role in Role if role is not Role.UNKNOWN)
+_LONGEST_NAME: Final = 30
 
 
 def text(name: str, value: Any) -> str:
@@ -104,6 +107,23 @@ def channel_roles(value: Mapping[int, ChannelRole]) -> dict[int, ChannelRole]:
         if isinstance(channel, bool) or channel not in _CHANNELS:
             raise ValueError(f"channel_roles has no channel {channel!r}: choose 0, the left one, and 1, the right one")
         one_of(f"channel_roles[{channel}]", role, get_args(ChannelRole))
+    return dict(value)
+
+
+def role_names(value: Mapping[str, str]) -> dict[str, str]:
+    """Return the option *role_names*: what the parties of a call are called.
+
+    Raises:
+        ValueError: If it names a role that there is not, or a name is no short line of text.
+    """
+    if not isinstance(value, Mapping):
+        raise ValueError(f"role_names of {value!r} is not a mapping of roles and names: pass {{'customer': 'patient'}}")
+    for role, name in value.items():
+        one_of("role of role_names", role, _NAMED_ROLES)
+        if not 1 <= len(text(f"role_names[{role!r}]", name).strip()) <= _LONGEST_NAME or not name.isprintable():
+            raise ValueError(
+                f"role_names[{role!r}] of {name!r} is no name: use 1 to {_LONGEST_NAME} printable characters"
+            )
     return dict(value)
 
 

@@ -138,6 +138,8 @@ class CallTranscription(Construct):
         analyst: A language model that reads each call after the rules have. Default: the rules alone.
         enrichment: A step of your own, before a recording's transcript is announced. Default: none.
         functions: What the functions run on, and where. Default: ``FunctionSettings()``.
+        role_names: What parties of a call are called where people read it, by role (``customer``, ``agent``,
+            ``announcement``), as in ``{"customer": "patient"}``. What is stored keeps the roles. Default: as the roles.
         retain_for: Age at which recordings and transcripts are deleted from what is made here, and items from *table*.
             Default: never.
         log_retention: How long logs are kept. Default: a year.
@@ -196,6 +198,7 @@ class CallTranscription(Construct):
         analyst: BedrockAnalyst | None = None,
         enrichment: EnrichmentStep | None = None,
         functions: FunctionSettings | None = None,
+        role_names: Mapping[str, str] | None = None,
         retain_for: Duration | None = None,
         log_retention: logs.RetentionDays = logs.RetentionDays.ONE_YEAR,
         removal_policy: RemovalPolicy = RemovalPolicy.RETAIN,
@@ -254,7 +257,7 @@ class CallTranscription(Construct):
         )
         self.streamer, self.feed, self.wiring = None, None, None
         if live is None:
-            self._export(clinics)
+            self._export(clinics, role_names)
             return
         streams = live.media_streams
         if streams.configure and streams.key is None and live.wire and instance_arn is not None:
@@ -306,9 +309,9 @@ class CallTranscription(Construct):
                 media_streams=streams,
                 removal_policy=removal_policy,
             )
-        self._export(clinics)
+        self._export(clinics, role_names)
 
-    def _export(self, clinics: ClinicRules) -> None:
+    def _export(self, clinics: ClinicRules, role_names: Mapping[str, str] | None) -> None:
         export_for_operators(
             self,
             recordings=self.recordings,
@@ -320,6 +323,7 @@ class CallTranscription(Construct):
             feed=self.feed,
             wiring=self.wiring,
             default_clinic_id=clinics.default_clinic_id,
+            role_names=role_names,
         )
 
     @property

@@ -12,6 +12,7 @@ from aws_cdk import aws_secretsmanager as secretsmanager
 from constructs import Construct
 
 from callscribe.contract.outputs import SCOPE, DeploymentOutput
+from constructs_lib import _checks
 from constructs_lib.connect_wiring import ConnectWiring
 from constructs_lib.live_streamer import LiveStreamer
 from constructs_lib.live_transcript_feed import LiveTranscriptFeed
@@ -31,6 +32,7 @@ def export_for_operators(
     wiring: ConnectWiring | None = None,
     default_clinic_id: str | None = None,
     time_zones: Mapping[str, str] | None = None,
+    role_names: Mapping[str, str] | None = None,
 ) -> None:
     """Name parts in the outputs of their stack, so that ``callscribe … --stack NAME`` works on them.
 
@@ -50,6 +52,11 @@ def export_for_operators(
         wiring: The Amazon Connect instance.
         default_clinic_id: Whose calls are shown where the operator names no clinic.
         time_zones: Time zones by clinic id, `*` for all others, in which times are shown. Default: UTC.
+        role_names: What parties of a call are called where people read it, by role (``customer``, ``agent``,
+            ``announcement``), as in ``{"customer": "patient"}``. Default: as the roles.
+
+    Raises:
+        ValueError: If *role_names* names a role that there is not.
     """
     below = Construct(scope, SCOPE)
     named: dict[DeploymentOutput, str] = {}
@@ -67,6 +74,8 @@ def export_for_operators(
         named[DeploymentOutput.DEFAULT_CLINIC] = default_clinic_id
     if time_zones:
         named[DeploymentOutput.TIME_ZONES] = json.dumps(dict(time_zones))
+    if role_names:
+        named[DeploymentOutput.ROLE_NAMES] = json.dumps(_checks.role_names(role_names))
     named |= {**dict(_workflow(workflow)), **dict(_streamer(streamer)), **dict(_wiring(wiring))}
     for name, value in named.items():
         CfnOutput(below, name, value=value, description="Read by the command callscribe")

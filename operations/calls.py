@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from functools import partial
 from itertools import islice
@@ -27,6 +28,7 @@ from . import environment
 from .call_store import CallStore
 from .live_calls import LiveCallStore
 from .rendering import calls_table, claims_table, clinics_table, live_calls_table, transcript_view
+from .role_names import role_names
 from .terminal import complain, output, reports_errors
 from .time_zones import TimeZones, time_zones
 from .time_zones import add_argument as add_time_zone
@@ -87,7 +89,7 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.json:
         sys.stdout.write(json.dumps(plain(items), indent=2, ensure_ascii=False) + "\n")
     else:
-        _show(output(), items, arguments, time_zones(target, arguments.time_zone))
+        _show(output(), items, arguments, time_zones(target, arguments.time_zone), role_names(target))
     return 0 if items else 1
 
 
@@ -124,7 +126,13 @@ def _find(store: CallStore, live: LiveCallStore, arguments: argparse.Namespace) 
     return store.failed(limit=arguments.max)
 
 
-def _show(console: Console, items: list[dict[str, Any]], arguments: argparse.Namespace, zones: TimeZones) -> None:
+def _show(
+    console: Console,
+    items: list[dict[str, Any]],
+    arguments: argparse.Namespace,
+    zones: TimeZones,
+    names: Mapping[str, str],
+) -> None:
     if not items:
         console.print("Nothing found.")
     elif arguments.live:
@@ -136,17 +144,17 @@ def _show(console: Console, items: list[dict[str, Any]], arguments: argparse.Nam
     elif arguments.disputed:
         console.print(clinics_table(items))
     else:
-        _show_call(console, items, zones)
+        _show_call(console, items, zones, names)
     if not arguments.call and len(items) == arguments.max:
         console.print(f"The first {arguments.max}; ask for more with --max.")
 
 
-def _show_call(console: Console, items: list[dict[str, Any]], zones: TimeZones) -> None:
+def _show_call(console: Console, items: list[dict[str, Any]], zones: TimeZones, names: Mapping[str, str]) -> None:
     by_type: dict[str, list[dict[str, Any]]] = {}
     for item in items:
         by_type.setdefault(item["type"], []).append(item)
     for transcript in by_type.get("transcript", []):
-        console.print(transcript_view(transcript, zones=zones))
+        console.print(transcript_view(transcript, zones=zones, names=names))
     kinds = (
         ("clinic-decision", clinics_table),
         ("live-call", partial(live_calls_table, zones=zones)),

@@ -49,7 +49,7 @@ RESOURCES: Final = tuple(
     if output
     not in (
         *(DeploymentOutput.CONNECT_INSTANCE, DeploymentOutput.MEDIA_STREAM_PREFIX),
-        *(DeploymentOutput.DEFAULT_CLINIC, DeploymentOutput.TIME_ZONES),
+        *(DeploymentOutput.DEFAULT_CLINIC, DeploymentOutput.TIME_ZONES, DeploymentOutput.ROLE_NAMES),
     )
 )
 """The outputs that name resources of AWS; commands have options of their own for the instance and its streams."""

@@ -17,6 +17,7 @@ from callscribe.conversation.flags import flag_names
 from callscribe.live.call import SAMPLE_RATE, LiveStatus
 from callscribe.live.coverage import BEGINNING_NOT_PROVEN, END_NOT_PROVEN, STOP_TIMESTAMP, covered_seconds
 
+from . import role_names
 from .score_words import between_live_and_recorded, evidence, points, why
 from .time_zones import UNKNOWN, TimeZones
 
@@ -130,7 +131,9 @@ def clinics_table(items: Iterable[Item]) -> Table:
     return table
 
 
-def transcript_view(item: Item, *, zones: TimeZones = UNKNOWN) -> RenderableType:
+def transcript_view(
+    item: Item, *, zones: TimeZones = UNKNOWN, names: Mapping[str, str] = role_names.OWN
+) -> RenderableType:
     """A transcript by role, its figures and its score with the words that gave the points."""
     facts = Table(show_header=False, box=None, padding=(0, 2, 0, 0))
     roles = item["roles"]
@@ -149,7 +152,7 @@ def transcript_view(item: Item, *, zones: TimeZones = UNKNOWN) -> RenderableType
         facts.add_row(Text(name, style="bold"), Text(str(value)))
     if analysis := item.get("analysis"):
         facts.add_row(Text("Analyst", style="bold"), Text(_analyst(analysis)))
-    parts: list[RenderableType] = [Text(f"Call {item['call_id']}", style="bold"), facts, _turns(item)]
+    parts: list[RenderableType] = [Text(f"Call {item['call_id']}", style="bold"), facts, _turns(item, names)]
     if quality := item.get("quality"):
         parts.append(_score(quality, item))
         if (difference := between_live_and_recorded(item)) is not None:
@@ -163,7 +166,7 @@ def _clinic(item: Item) -> str | None:
     return f"{clinic} (by {source})" if clinic and source else clinic
 
 
-def _turns(item: Item) -> RenderableType:
+def _turns(item: Item, names: Mapping[str, str]) -> RenderableType:
     """What was said, turn by turn; what was stored before turns were told apart, by utterance."""
     turns = item.get("turns") or item["utterances"]
     if not turns:
@@ -171,7 +174,7 @@ def _turns(item: Item) -> RenderableType:
     table = Table("#", "Time", "Who", "Said", box=None, padding=(0, 2, 0, 0))
     for number, turn in enumerate(turns, start=1):
         style = _ROLE_STYLES.get(turn["role"], "")
-        who = turn["role"] if turn["role"] != "unknown" else turn["speaker"]
+        who = names.get(turn["role"], turn["role"]) if turn["role"] != "unknown" else turn["speaker"]
         table.add_row(
             Text(str(number), style="dim"),
             Text(_clock(turn["start"]), style="dim"),
@@ -181,13 +184,15 @@ def _turns(item: Item) -> RenderableType:
     return table
 
 
-def utterance_line(utterance: Item, *, call_id: str | None = None, interim: bool = False) -> Text:
+def utterance_line(
+    utterance: Item, *, call_id: str | None = None, interim: bool = False, names: Mapping[str, str] = role_names.OWN
+) -> Text:
     """One line of a live transcript; what may still change is dim. With *call_id* it says whose."""
     role = str(utterance["role"])
     return Text.assemble(
         *([(f"{call_id}  ", "dim")] if call_id else []),
         (f"{_clock(utterance['start']):>7}  ", "dim"),
-        (f"{role:<8}  ", _ROLE_STYLES.get(role, "")),
+        (f"{names.get(role, role):<8}  ", _ROLE_STYLES.get(role, "")),
         (f"{utterance['text']}", "dim italic" if interim else ""),
     )
 

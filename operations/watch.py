@@ -31,6 +31,7 @@ from .live_calls import LiveCallStore
 from .live_feed import FeedUnavailable, Subscriptions, listen
 from .live_transcript import LiveTranscript
 from .rendering import at_least_seconds, is_proven, live_reliability, live_status, reasons_of, utterance_line
+from .role_names import role_names
 from .terminal import complain, output, reports_errors
 
 _RECEIVE_SECONDS = 0.25
@@ -153,6 +154,7 @@ class Watcher:
         self._target = target
         self._screen = screen
         self._clinic_id = clinic_id
+        self._names = role_names(target)
         self._store = LiveCallStore(target.table())
         self._calls: dict[str, _Followed] = {}
         self._only = call_id
@@ -243,14 +245,14 @@ class Watcher:
         # First, so that nothing is shown twice.
         self._screen.interims(
             [
-                utterance_line(interim, call_id=self._name(other), interim=True)
+                utterance_line(interim, call_id=self._name(other), interim=True, names=self._names)
                 for other in self._calls.values()
                 for interim in other.transcript.interims
                 if not other.ended
             ]
         )
         for utterance in utterances:
-            self._screen.line(utterance_line(utterance, call_id=self._name(call)))
+            self._screen.line(utterance_line(utterance, call_id=self._name(call), names=self._names))
 
     def _say_doubt(self, call: _Followed) -> None:
         if (doubt := call.doubt()) is not None:

@@ -34,6 +34,7 @@ class DeploymentOutput(StrEnum):
     MEDIA_STREAM_PREFIX = "MediaStreamPrefix"
     DEFAULT_CLINIC = "DefaultClinicId"
     TIME_ZONES = "ClinicTimeZones"
+    ROLE_NAMES = "RoleNames"
 
 
 SCOPE: Final = "CallScribe"

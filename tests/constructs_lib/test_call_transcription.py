@@ -377,6 +377,13 @@ class TestInUse:
         assert report.stale == []
 
 
+def test_names_of_roles_are_told_to_operators() -> None:
+    stack = new_stack()
+    CallTranscription(stack, "Calls", role_names={"customer": "patient"})
+    outputs = Template.from_stack(stack).to_json()["Outputs"]
+    assert [one["Value"] for key, one in outputs.items() if "RoleNames" in key] == ['{"customer": "patient"}']
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
@@ -387,6 +394,10 @@ class TestInUse:
         ({"live": lambda: LiveCalls(wire="no")}, "wire of 'no' is not a bool"),  # type: ignore[arg-type]
         ({"clinics": ClinicRules(clinic_by_queue={QUEUE: "main"})}, "without instance_arn"),
         ({"retain_for": Duration.hours(36)}, "out of range"),
+        ({"role_names": "patient"}, r"is not a mapping of roles and names: pass {'customer': 'patient'}"),
+        ({"role_names": {"caller": "patient"}}, "role of role_names 'caller' is unknown: choose one of 'agent'"),
+        ({"role_names": {"customer": ""}}, r"role_names\['customer'\] of '' is no name"),
+        ({"role_names": {"customer": "a\nb"}}, "is no name: use 1 to 30 printable characters"),
         ({"instance_arn": "lakeside"}, "is not the ARN of an Amazon Connect instance"),
     ],
 )
