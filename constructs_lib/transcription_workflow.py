@@ -439,7 +439,7 @@ class TranscriptionWorkflow(Construct):
         analyst.allow_use(role, stack)
         _grants.allow_objects(role, archive, "s3:GetObject", "s3:PutObject", prefix=TRANSCRIPTS, write=True)
         _grants.allow_listing(role, archive)
-        _grants.allow_items(role, self._table, "dynamodb:UpdateItem")
+        _grants.allow_items(role, self._table, "dynamodb:GetItem", "dynamodb:UpdateItem")
         _nag.acknowledge_wildcards(
             role, {archive.arn_for_objects(f"{TRANSCRIPTS}*"): "transcripts are named by clinic, day and call"}
         )

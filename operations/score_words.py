@@ -99,9 +99,10 @@ def evidence(criterion: Item, turns: Sequence[Item]) -> str:
     quotes = criterion.get("quotes") or ()
     if not quotes:
         return ", ".join(f"turn {number}" for number in _turns_of(criterion, turns))
-    lines = [_quoted(quote, turns) for quote in quotes[:_SHOWN_QUOTES]]
-    more = len(quotes) - _SHOWN_QUOTES
-    return "\n".join([*lines, f"and {more} more"] if more > 0 else lines)
+    # A turn that decided several things is shown once.
+    lines = [*dict.fromkeys(_quoted(quote, turns) for quote in quotes)]
+    more = len(lines) - _SHOWN_QUOTES
+    return "\n".join([*lines[:_SHOWN_QUOTES], f"and {more} more"] if more > 0 else lines)
 
 
 def _quoted(quote: Item, turns: Sequence[Item]) -> str:

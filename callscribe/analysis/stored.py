@@ -67,6 +67,8 @@ class AnalysisItem:
         flags: whether each flag is raised, by name; one that is not among them is not known.
         score: 0 to 100; None where it is not known.
         dropped: answers and citations that were left out because what they cite was not said, or they fit no question.
+        spent: what was paid for analyses of the document, those that failed and those of other models among them, by
+            the model that is priced; None where that was not noted.
     """
 
     status: AnalysisStatus
@@ -81,6 +83,7 @@ class AnalysisItem:
     flags: Mapping[str, bool] | None = None
     score: int | None = None
     dropped: int = 0
+    spent: Mapping[str, Usage] | None = None
 
 
 def in_short(analysis: Analysis, *, key: str) -> AnalysisItem:

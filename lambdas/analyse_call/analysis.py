@@ -6,7 +6,7 @@ have said what they say, and the item tells why there is no more.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
@@ -18,13 +18,14 @@ from callscribe.analysis.stored import Analysis, AnalysisItem, AnalysisStatus, i
 from callscribe.contract.object_keys import analysis_key
 from callscribe.documents import analysis_attributes, from_document
 from callscribe.recordings.calls import CallDirection
-from callscribe.serialization import InvalidData, decode_json, encode_json
+from callscribe.serialization import InvalidData, decode, decode_json, encode_json
+from callscribe.table_values import plain
 from lambdas.common.archive import document_in
 from lambdas.common.errors import error_code
 from lambdas.common.observability import logger
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from datetime import datetime
 
     from mypy_boto3_dynamodb.service_resource import Table
@@ -109,15 +110,18 @@ class Analysing:
         rubric = outgoing if rules.rubric == outgoing.name else self._rubric
         question = ask(transcript, rubric, self._flag_set)
         key = analysis_key(place.key, question.fingerprint(self._settings.model))
-        kept = self._kept(key)
+        kept, spent = self._kept(key), self._spent(place)
         if kept is not None and not again:
-            analysed = self._analysed(transcript, in_short(kept, key=key), kept.usage, found=True)
+            paid = max(kept.usage, spent.get(self._model, Usage()), key=lambda usage: usage.requests)
+            analysed = self._analysed(transcript, in_short(kept, key=key), spent | {self._model: paid}, found=True)
         elif (reason := unfit(transcript)) is not None:
-            analysed = self._without(transcript, AnalysisStatus.SKIPPED, reason, Usage())
+            analysed = self._without(transcript, AnalysisStatus.SKIPPED, reason, spent)
         elif question.estimated_tokens > self._settings.max_input_tokens:
-            analysed = self._without(transcript, AnalysisStatus.SKIPPED, "too-long", Usage())
+            analysed = self._without(transcript, AnalysisStatus.SKIPPED, "too-long", spent)
         else:
-            analysed = self._asked(transcript, rubric, rules=rules, document=place.key, key=key, kept=kept)
+            if kept is not None and self._model not in spent:
+                spent = spent | {self._model: kept.usage}
+            analysed = self._asked(transcript, rubric, rules=rules, document=place.key, key=key, spent=spent)
         self._show(place, analysed)
         return analysed
 
@@ -131,17 +135,43 @@ class Analysing:
             logger.error("an analysis is unreadable and made anew", error_message=str(error))
             return None
 
+    @property
+    def _model(self) -> str:
+        return self._settings.price_model
+
+    def _spent(self, place: TranscriptPlace) -> dict[str, Usage]:
+        """What was paid for analyses of this document before, as far as its item has it."""
+        key = {"PK": place.pk, "SK": place.sk}
+        answer = self._table.get_item(Key=key, ProjectionExpression="analysis, transcript_key", ConsistentRead=True)
+        item = plain(answer.get("Item", {}))
+        if item.get("transcript_key") != place.key or "analysis" not in item:
+            return {}
+        try:
+            return dict(decode(AnalysisItem, item["analysis"], "the analysis").spent or {})
+        except InvalidData as error:
+            logger.error("what an earlier analysis took is unreadable", error_message=str(error))
+            return {}
+
     def _asked(
-        self, transcript: Transcript, rubric: Rubric, *, rules: Opinion, document: str, key: str, kept: Analysis | None
+        self,
+        transcript: Transcript,
+        rubric: Rubric,
+        *,
+        rules: Opinion,
+        document: str,
+        key: str,
+        spent: Mapping[str, Usage],
     ) -> Analysed:
         """Ask the analyst, and keep its opinion beside that of the rules."""
-        # What an earlier answer to the same question took is paid for as well.
-        earlier = Usage() if kept is None else kept.usage
+        # What earlier answers took is paid for as well, also those that were of no use.
+        earlier = spent.get(self._model, Usage())
         try:
             judged = self._analyst.judge(transcript, rubric)
         except AnalystFailed as failed:
             logger.error("no analysis", error_code=failed.code)
-            return self._without(transcript, AnalysisStatus.FAILED, failed.code, earlier + failed.usage)
+            return self._without(
+                transcript, AnalysisStatus.FAILED, failed.code, {**spent, self._model: earlier + failed.usage}
+            )
         analysis = Analysis(
             created_at=self._now(),
             document=document,
@@ -150,17 +180,23 @@ class Analysing:
             usage=earlier + judged.usage,
         )
         self._archive.write(key, encode_json(analysis))
-        return self._analysed(transcript, in_short(analysis, key=key), analysis.usage)
+        return self._analysed(transcript, in_short(analysis, key=key), {**spent, self._model: analysis.usage})
 
-    def _without(self, transcript: Transcript, status: AnalysisStatus, reason: str, usage: Usage) -> Analysed:
+    def _without(
+        self, transcript: Transcript, status: AnalysisStatus, reason: str, spent: Mapping[str, Usage]
+    ) -> Analysed:
         shown = AnalysisItem(
             status=status, reason=reason, source=self._source, model=self._settings.model, created_at=self._now()
         )
-        return self._analysed(transcript, shown, usage)
+        return self._analysed(transcript, shown, spent)
 
-    def _analysed(self, transcript: Transcript, shown: AnalysisItem, usage: Usage, *, found: bool = False) -> Analysed:
-        cost = with_analysis(transcript.cost, self._settings.price_model, usage, self._settings.prices)
-        return Analysed(transcript=transcript, shown=shown, cost=cost, found=found)
+    def _analysed(
+        self, transcript: Transcript, shown: AnalysisItem, spent: Mapping[str, Usage], *, found: bool = False
+    ) -> Analysed:
+        cost = transcript.cost
+        for model, usage in spent.items():
+            cost = with_analysis(cost, model, usage, self._settings.prices)
+        return Analysed(transcript=transcript, shown=replace(shown, spent=spent or None), cost=cost, found=found)
 
     def _show(self, place: TranscriptPlace, analysed: Analysed) -> None:
         """Put the analysis on the item, while that shows the document which was read."""

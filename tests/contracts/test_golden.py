@@ -12,13 +12,14 @@ from typing import Any
 
 import pytest
 
+from callscribe.analysis.stored import Analysis, in_short
 from callscribe.contract.schema import SCHEMA_VERSION
 from callscribe.deepgram.reply import parse_reply
 from callscribe.documents import ArchivePointers, from_document, stored_form
 from callscribe.judgement.quality import load_rubric, score
 from callscribe.live.call import LiveCall, LiveUtterance
 from callscribe.live.state import LiveState
-from callscribe.serialization import decode
+from callscribe.serialization import decode, decode_json
 from callscribe.table_values import plain
 from operations.live_transcript import LiveTranscript
 from streamer.announcer import detail
@@ -61,6 +62,41 @@ def test_a_document_is_read_judged_and_written_again(file: Golden) -> None:
 def test_a_document_of_a_version_that_is_yet_to_come_is_read(file: Golden) -> None:
     newer = {**file.json(), "schema_version": SCHEMA_VERSION + 1, "mood_music": [{"key": "c minor"}]}
     assert from_document(json.dumps(newer)) == from_document(file.text)
+
+
+@pytest.mark.parametrize("file", golden("analysis"), ids=str)
+def test_an_analysis_is_read_shown_and_paid_for(file: Golden) -> None:
+    written = file.json()
+    analysis = decode_json(Analysis, file.text, "analysis")
+    assert (analysis.rules.source, analysis.analyst.source, analysis.analyst.model) == (
+        "rules",
+        "bedrock",
+        written["analyst"]["model"],
+    )
+    shown = in_short(analysis, key="k")
+    assert (shown.status, shown.score, shown.summary) == (
+        "succeeded",
+        written["analyst"]["score"],
+        analysis_text(written),
+    )
+    assert analysis.usage.input_tokens == written["usage"]["input_tokens"] > 0
+    assert analysis.analyst.criteria[0].citations[0].quote == written["analyst"]["criteria"][0]["citations"][0]["quote"]
+
+
+@pytest.mark.parametrize("file", golden("analysis"), ids=str)
+def test_an_analysis_of_before_or_yet_to_come_is_read(file: Golden) -> None:
+    known = decode_json(Analysis, file.text, "analysis")
+    newer = {**file.json(), "schema_version": SCHEMA_VERSION + 1, "second_opinion": {"source": "oracle"}}
+    read = decode_json(Analysis, json.dumps(newer), "analysis")
+    assert (read.rules, read.analyst, read.usage) == (known.rules, known.analyst, known.usage)
+    # What had a default when it was written may be missing.
+    analyst = {name: value for name, value in file.json()["analyst"].items() if name not in ("urgency", "dropped")}
+    older = decode_json(Analysis, json.dumps({**file.json(), "analyst": analyst}), "analysis")
+    assert (older.analyst.urgency, older.analyst.dropped) == (None, 0)
+
+
+def analysis_text(written: Mapping[str, Any]) -> str:
+    return " ".join(statement["text"] for statement in written["analyst"]["summary"])
 
 
 @pytest.mark.parametrize("file", golden("live-call-item-*"), ids=str)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import threading
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -141,6 +142,37 @@ def test_asked_again_on_purpose_both_times_are_paid_for(desk: Desk) -> None:
     assert len(desk.bedrock.requests) == 2
     added = [line.quantity for line in second.cost.lines[len(desk.cost.lines) :]]
     assert added == [2 * line.quantity for line in first.cost.lines[len(desk.cost.lines) :]]
+
+
+def paid(analysed: Analysed, desk: Desk) -> dict[str, Decimal]:
+    """What the analyses of the call used, by line of its bill."""
+    return {line.item: line.quantity for line in analysed.cost.lines[len(desk.cost.lines) :]}
+
+
+def test_what_a_failed_analysis_took_is_paid_for_when_a_later_one_succeeds(desk: Desk) -> None:
+    desk.bedrock.answer(TRUNCATED)
+    assert desk.analyse().shown.status == "failed"
+    succeeded = desk.analyse()
+    twice = {f"analysis {MODEL} input": 2 * INPUT_TOKENS, f"analysis {MODEL} output": 2 * OUTPUT_TOKENS}
+    assert succeeded.shown.status == "succeeded"
+    assert {item: 1000 * quantity for item, quantity in paid(succeeded, desk).items()} == twice
+    # Found again it costs the same, whatever the item has lost since.
+    assert desk.analyse().cost == succeeded.cost
+    desk.cloud.table.update_item(Key=TRANSCRIPT_KEY, UpdateExpression="REMOVE analysis")
+    assert desk.analyse().cost == succeeded.cost
+
+
+def test_what_another_model_took_stays_on_the_bill(desk: Desk) -> None:
+    desk.analyse()
+    other = "amazon.nova-pro-v1:0"
+    desk.settings = AnalystSettings(model=other, price_model=other, endpoint=desk.bedrock.url)
+    assert {item.split()[1] for item in paid(desk.analyse(), desk)} == {MODEL, other}
+
+
+def test_what_an_analysis_of_before_took_is_not_known_on_the_item_and_read_from_its_own(desk: Desk) -> None:
+    first = desk.analyse()
+    desk.cloud.table.update_item(Key=TRANSCRIPT_KEY, UpdateExpression="REMOVE analysis.spent")
+    assert desk.analyse().cost == first.cost
 
 
 def test_an_unreadable_analysis_is_made_anew(desk: Desk) -> None:
