@@ -261,6 +261,7 @@ def _changes(item: Item) -> str:
 
 
 def _live_notes(item: Item) -> Iterator[str]:
+    yield from (str(name).replace("_", " ") for name in item.get("alerted") or ())
     if is_proven(item):
         yield "complete"
     elif "complete" in item:

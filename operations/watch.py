@@ -98,10 +98,20 @@ class _Followed:
         self.transcript = LiveTranscript(lambda last: store.utterances(self.call_id, after=last))
         self.shown: tuple[Any, ...] | None = None
         self.doubt_shown: Text | None = None
+        self.alerts_shown: frozenset[str] = frozenset()
 
     @property
     def ended(self) -> bool:
         return self.item["status"] in _ENDED
+
+    def alert(self) -> Text | None:
+        """What cannot wait and has just been told, with how far that can be relied on."""
+        new = frozenset(self.item.get("alerted") or ()) - self.alerts_shown
+        self.alerts_shown |= new
+        if not new:
+            return None
+        names = ", ".join(sorted(name.replace("_", " ") for name in new))
+        return Text(f"call {self.call_id}: {names} (reliability {live_reliability(self.item)})", "bold red")
 
     def doubt(self) -> Text | None:
         """Whether the call can be relied on so far, where that is known and was not said before."""
@@ -213,7 +223,7 @@ class Watcher:
             if event.get("reliability"):
                 call.item = {**call.item, "reliability": event["reliability"]}
             self._say(call, call.transcript.take(event))
-            self._say_doubt(call)
+            self._say_standing(call)
 
     def _look(self) -> bool:
         """Ask the table, from time to time, for calls and what the feed has not brought; returns if all is over."""
@@ -231,7 +241,7 @@ class Watcher:
     def _refresh(self, call: _Followed) -> None:
         call.item = self._store.call(call.call_id) or call.item
         self._say(call, call.transcript.catch_up())
-        self._say_doubt(call)
+        self._say_standing(call)
         if (news := call.news()) is not None:
             self._screen.line(news)
 
@@ -254,9 +264,10 @@ class Watcher:
         for utterance in utterances:
             self._screen.line(utterance_line(utterance, call_id=self._name(call), names=self._names))
 
-    def _say_doubt(self, call: _Followed) -> None:
-        if (doubt := call.doubt()) is not None:
-            self._screen.line(doubt)
+    def _say_standing(self, call: _Followed) -> None:
+        for news in (call.doubt(), call.alert()):
+            if news is not None:
+                self._screen.line(news)
 
     def _name(self, call: _Followed) -> str | None:
         return None if self._only else call.call_id

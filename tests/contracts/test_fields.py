@@ -249,8 +249,9 @@ COVERED = {
     *("Rubric", "WrittenCall", "_PriceFile", "_Secret"),  # written by people, not by code
     *("cls", "kind"),  # `LiveCall` and `AdmittedRecording` read themselves; a data file is no message
     "_Versioned",
-    "Analysis",
+    *("Analysis", "AnalysisItem"),
     "Reliability",  # a part of `LiveItem`
+    *("_Channel", "Acknowledgement"),  # what AWS answers a probe of `operations.verification`
     "RebuildMessage",  # an operator's: tests/lambdas/store_transcript
     "_FeedMessage",  # the feed's own frames, only read: tests/operations/test_watch.py
     "_Answer",  # a model's, of which nothing is taken on trust: tests/callscribe/analysis

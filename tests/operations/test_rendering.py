@@ -160,6 +160,11 @@ def test_a_live_call_whose_streamer_died_waits_for_another(known: dict[str, Any]
     assert live_status(known, now=100) == said
 
 
+def test_what_somebody_was_told_of_a_live_call_is_listed() -> None:
+    item = {"call_id": "c", "started_at_ms": 1_795_165_200_000, "status": "streaming", "alerted": ["urgent"]}
+    assert " urgent" in printed(live_calls_table([item]))
+
+
 def test_a_call_that_cannot_be_judged_says_why() -> None:
     transcript = transcript_of(mono(talk((0, "Is anybody there? I will call again tomorrow then."))))
     item = to_item(transcript, archive=POINTERS) | {"quality": quality_attribute(score(transcript, load_rubric()))}

@@ -76,12 +76,17 @@ def test_evidence_is_quoted_with_its_time() -> None:
 
 
 def test_a_quote_whose_words_are_elsewhere_shows_its_turn_and_a_long_one_is_cut_between_words() -> None:
-    quotes = [{"turn": turn, "text": "", "start": 0, "end": 1} for turn in (0, 1, 1)]
+    quotes = [{"turn": turn, "text": "", "start": start, "end": 99} for turn, start in ((0, 0), (1, 0), (1, 60))]
     first, second, more = evidence(criterion(quotes=quotes), TURNS).splitlines()
     assert first == "turn 1, 0:00: “Thank you for calling.”"
     assert second.endswith("and …”")
     assert len(second) < 100
     assert more == "and 1 more"
+
+
+def test_a_turn_that_decided_several_things_is_shown_once() -> None:
+    quote = {"turn": 0, "text": "Eye clinic, Sam speaking.", "start": 0, "end": 2}
+    assert evidence({"quotes": [quote, quote, quote]}, ()) == "turn 1, 0:00: “Eye clinic, Sam speaking.”"
 
 
 def test_a_score_from_before_quotes_names_its_turns() -> None:

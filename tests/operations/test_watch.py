@@ -239,6 +239,25 @@ def test_how_far_a_call_can_be_relied_on_is_shown_when_it_changes(
     ]
 
 
+def test_what_cannot_wait_is_shown_once_with_how_far_it_can_be_relied_on(
+    calls: Calls, target: Environment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls.stands()
+    screen = Screen()
+    short = {"level": "doubtful", "reasons": ["short"]}
+
+    def told() -> Mapping[str, Any]:
+        calls.stands(reliability=short, alerted=["urgent"])
+        return {**calls.said(1, "flashes"), "reliability": short}
+
+    feed = Feed(told, told, lambda: calls.ended(reliability=short, alerted=["urgent"]))
+    run(Watcher(target, screen, call_id=CALL), feed, monkeypatch)
+
+    assert [line for line in screen.lines if "urgent" in line] == [
+        f"call {CALL}: urgent (reliability doubtful so far: short)"
+    ]
+
+
 def test_without_the_feed_the_table_is_read(calls: Calls, target: Environment, monkeypatch: pytest.MonkeyPatch) -> None:
     calls.stands()
     screen, tries = Screen(), list[None]()
