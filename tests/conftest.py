@@ -6,6 +6,8 @@ import gc
 import json
 import os
 import re
+import shutil
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -41,7 +43,20 @@ _GROUP_BY_FOLDER = {folder: folders[0] for folders in _TOGETHER for folder in fo
 settings.register_profile("callscribe", derandomize=True, deadline=None)
 settings.load_profile("callscribe")
 
+_LEFT_BEHIND = pytest.StashKey[str]()
+
 os.environ.setdefault("JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION", "1")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Give child processes, above all the CDK's, a folder for what they leave behind; Python's own stays as it is."""
+    tempfile.gettempdir()  # from here on it is known
+    config.stash[_LEFT_BEHIND] = os.environ["TMPDIR"] = tempfile.mkdtemp(prefix="callscribe-tests-")
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Remove that folder."""
+    shutil.rmtree(config.stash[_LEFT_BEHIND], ignore_errors=True)
 
 
 def _group(file: str) -> str:
