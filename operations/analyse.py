@@ -11,7 +11,7 @@ import argparse
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from rich.console import Console
@@ -24,8 +24,9 @@ from callscribe.contract.outputs import DeploymentOutput
 from . import environment
 from .call_store import CallStore
 from .environment import Environment
+from .exit_status import ExitStatus
 from .functions import InvocationFailed, invoke
-from .terminal import output, reports_errors
+from .terminal import add_json_argument, complain, output, print_json, reports_errors
 
 # The function may take three times four minutes and one more (constructs_lib, `BedrockAnalyst`).
 _LONGEST_SECONDS = 800.0
@@ -96,6 +97,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     which.add_argument("--call", metavar="ID", help="one call")
     parser.add_argument("--day", type=environment.day, metavar="yyyy-mm-dd", help="with --clinic: only this day (UTC)")
     parser.add_argument("--again", action="store_true", help="ask, and pay, although the same was asked before")
+    add_json_argument(parser)
 
 
 @reports_errors
@@ -104,7 +106,13 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.day and not arguments.clinic:
         raise argparse.ArgumentError(None, "--day goes with --clinic")
     target = environment.connect(arguments)
-    return _run(output(), Analyse(target, again=arguments.again).run(_items(target, arguments)))
+    items = _items(target, arguments)
+    results = Analyse(target, again=arguments.again).run(items)
+    counts = _print_json(results) if arguments.json else _show(output(), results)
+    if not items and not arguments.day:
+        complain(f"there is no transcript of {'such a call' if arguments.call else f'clinic {arguments.clinic}'}")
+        return ExitStatus.NOT_FOUND
+    return ExitStatus.INCOMPLETE if any(status not in _DONE for status in counts) else ExitStatus.DONE
 
 
 def _items(target: Environment, arguments: argparse.Namespace) -> list[dict[str, Any]]:
@@ -119,7 +127,13 @@ def _items(target: Environment, arguments: argparse.Namespace) -> list[dict[str,
     return [item for item in items if item is not None]
 
 
-def _run(console: Console, results: Iterator[Result]) -> int:
+def _print_json(results: Iterator[Result]) -> Counter[str]:
+    calls = list(results)
+    print_json({"calls": [asdict(result) for result in calls]})
+    return Counter(result.status for result in calls)
+
+
+def _show(console: Console, results: Iterator[Result]) -> Counter[str]:
     counts: Counter[str] = Counter()
     for result in results:
         counts[result.status] += 1
@@ -129,4 +143,4 @@ def _run(console: Console, results: Iterator[Result]) -> int:
     console.print(
         f"{counts.total()} calls: {counts['succeeded']} analysed, {counts['skipped']} not to be judged, {left} failed."
     )
-    return int(left > 0)
+    return +counts

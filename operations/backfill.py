@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +20,8 @@ from callscribe.contract.table_keys import failed_listing, transcript_listing
 
 from . import environment
 from .call_store import FAILED_STATUSES, items_of
-from .terminal import complain, output, reports_errors
+from .exit_status import ExitStatus
+from .terminal import add_json_argument, complain, output, print_json, reports_errors
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.service_resource import Table
@@ -43,16 +44,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
     environment.add_arguments(parser, DeploymentOutput.TABLE)
     parser.add_argument("--dry-run", action="store_true", help="only count")
+    add_json_argument(parser)
 
 
 @reports_errors
 def run(arguments: argparse.Namespace) -> int:
     """Run the command."""
     done = backfill(environment.connect(arguments).table(), dry_run=arguments.dry_run)
-    output().print(f"{done.listed} items {'would be' if arguments.dry_run else 'were'} added to the list.")
+    if arguments.json:
+        print_json({"dry_run": arguments.dry_run, **asdict(done)})
+    else:
+        output().print(f"{done.listed} items {'would be' if arguments.dry_run else 'were'} added to the list.")
     if done.unreadable:
         complain(f"{done.unreadable} items lack a clinic, a call or a time and cannot be listed.")
-    return 1 if done.unreadable else 0
+    return ExitStatus.INCOMPLETE if done.unreadable else ExitStatus.DONE
 
 
 def backfill(table: Table, *, dry_run: bool) -> Backfilled:

@@ -120,6 +120,11 @@ class CallStore:
         )["Items"]
         return bool(oldest) and "GSI2PK" not in oldest[0]
 
+    def knows(self, clinic_id: str) -> bool:
+        """Whether there is any transcript of a clinic."""
+        condition = Key("PK").eq(clinic_partition(clinic_id)) & Key("SK").begins_with(transcript_range())
+        return bool(self._table.query(KeyConditionExpression=condition, ProjectionExpression="PK", Limit=1)["Items"])
+
     def of_call(self, call_id: str) -> list[dict[str, Any]]:
         """Everything about a call: its transcripts, and the claims on its recordings."""
         condition = Key("GSI1PK").eq(call_partition(call_id))

@@ -10,8 +10,6 @@ the terminal of somebody who may read them.
 from __future__ import annotations
 
 import argparse
-import json
-import sys
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from functools import partial
@@ -26,10 +24,11 @@ from callscribe.table_values import plain
 
 from . import environment
 from .call_store import CallStore
+from .exit_status import ExitStatus
 from .live_calls import LiveCallStore
 from .rendering import calls_table, claims_table, clinics_table, live_calls_table, transcript_view
 from .role_names import role_names
-from .terminal import complain, output, reports_errors
+from .terminal import add_json_argument, complain, output, print_json, reports_errors
 from .time_zones import TimeZones, time_zones
 from .time_zones import add_argument as add_time_zone
 
@@ -44,8 +43,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
     environment.add_arguments(parser, DeploymentOutput.TABLE, DeploymentOutput.ARCHIVE)
     add_time_zone(parser)
-    wanted = parser.add_mutually_exclusive_group(required=True)
-    wanted.add_argument("--clinic", metavar="ID", help="the calls of a clinic, newest first")
+    wanted = parser.add_mutually_exclusive_group()
+    wanted.add_argument(
+        "--clinic", metavar="ID", help="the calls of a clinic, newest first; default: the deployment's own"
+    )
     wanted.add_argument("--call", metavar="ID", help="all about one call, with its transcript")
     wanted.add_argument("--failed", action="store_true", help="recordings that failed or were rejected, latest first")
     wanted.add_argument(
@@ -68,17 +69,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help="most calls to list (default: %(default)s)",
     )
-    parser.add_argument("--json", action="store_true", help="print the items as JSON")
+    add_json_argument(parser)
 
 
 @reports_errors
 def run(arguments: argparse.Namespace) -> int:
     """Run the command."""
-    if arguments.day and not (arguments.clinic or arguments.disputed):
+    if arguments.day and (arguments.call or arguments.failed):
         raise argparse.ArgumentError(None, "--day goes with --clinic or --disputed")
-    if arguments.live and not arguments.clinic:
+    if arguments.live and (arguments.call or arguments.failed or arguments.disputed):
         raise argparse.ArgumentError(None, "--live goes with --clinic")
     target = environment.connect(arguments)
+    if not (arguments.clinic or arguments.call or arguments.failed or arguments.disputed):
+        arguments.clinic = target.default_clinic()
     table = target.table()
     store = CallStore(table=table, s3=target.s3())
     items = _find(store, LiveCallStore(table), arguments)
@@ -87,10 +90,16 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.failed and (note := _failed_live_calls(target)):
         complain(note)
     if arguments.json:
-        sys.stdout.write(json.dumps(plain(items), indent=2, ensure_ascii=False) + "\n")
-    else:
+        print_json({"items": plain(items)})
+    elif items or not arguments.call:
         _show(output(), items, arguments, time_zones(target, arguments.time_zone), role_names(target))
-    return 0 if items else 1
+    if arguments.call and not items:
+        complain("there is no such call")
+        return ExitStatus.NOT_FOUND
+    if arguments.clinic and not items and not store.knows(arguments.clinic):
+        complain(f"no call of clinic {arguments.clinic} is stored: is that its id?")
+        return ExitStatus.NOT_FOUND
+    return ExitStatus.DONE
 
 
 def _failed_live_calls(target: environment.Environment) -> str | None:

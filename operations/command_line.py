@@ -16,7 +16,7 @@ from typing import Final, Protocol, cast
 from .exit_status import MEANINGS, ExitStatus
 
 _EXTRA: Final = "callscribe[operations]"
-_FROM_THE_EXTRA: Final = frozenset({"boto3", "botocore", "httpx", "rich", "websockets"})
+_FROM_THE_EXTRA: Final = frozenset({"boto3", "botocore", "httpx", "rich", "shtab", "websockets"})
 
 
 class _Module(Protocol):
@@ -56,6 +56,7 @@ COMMANDS: Final[Mapping[str, Command]] = {
     "rebuild": Command(".rebuild", "write documents of older versions anew"),
     "analyse": Command(".analyse", "have stored calls read by the analyst"),
     "backfill": Command(".backfill", "list calls that were stored before there was a list"),
+    "completion": Command(".completion", "print what completes commands and options in your shell"),
     "judge": Command("callscribe.judge", "say what is concluded from replies or written calls, without AWS"),
 }
 """The commands, in the order of the help."""
@@ -75,6 +76,35 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     words = sys.argv[1:] if argv is None else list(argv)
     name = words[0] if words and words[0] in COMMANDS else None
+    parser, by_name = _parsers()
+    if name is None:
+        parser.parse_args(words)  # shows the help, or says what is wrong
+        return ExitStatus.MISUSED
+    try:
+        module = _module(name)
+    except ModuleNotFoundError as missing:
+        if (missing.name or "").partition(".")[0] not in _FROM_THE_EXTRA:
+            raise
+        sys.stderr.write(f"callscribe {name} needs more packages: pip install '{_EXTRA}'\n")
+        return ExitStatus.UNUSABLE
+    module.add_arguments(by_name[name])
+    return _run(module, by_name[name], parser.parse_args(words))
+
+
+def whole_parser() -> argparse.ArgumentParser:
+    """The parser of the command line with the arguments of every command, whose modules are imported for it."""
+    parser, by_name = _parsers()
+    for name, command in by_name.items():
+        _module(name).add_arguments(command)
+    return parser
+
+
+def _module(name: str) -> _Module:
+    return cast(_Module, import_module(COMMANDS[name].module, __package__))
+
+
+def _parsers() -> tuple[argparse.ArgumentParser, Mapping[str, argparse.ArgumentParser]]:
+    """The parser, and those of the commands, without the commands' own arguments."""
     parser = argparse.ArgumentParser(
         prog="callscribe",
         description="Operate a deployment of CallScribe.",
@@ -92,18 +122,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         )
         for known, command in COMMANDS.items()
     }
-    if name is None:
-        parser.parse_args(words)  # shows the help, or says what is wrong
-        return ExitStatus.MISUSED
-    try:
-        module = cast(_Module, import_module(COMMANDS[name].module, __package__))
-    except ModuleNotFoundError as missing:
-        if (missing.name or "").partition(".")[0] not in _FROM_THE_EXTRA:
-            raise
-        sys.stderr.write(f"callscribe {name} needs more packages: pip install '{_EXTRA}'\n")
-        return ExitStatus.UNUSABLE
-    module.add_arguments(by_name[name])
-    return _run(module, by_name[name], parser.parse_args(words))
+    return parser, by_name
 
 
 def _run(module: _Module, parser: argparse.ArgumentParser, arguments: argparse.Namespace) -> int:

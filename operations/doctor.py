@@ -19,8 +19,9 @@ from rich.text import Text
 from . import environment
 from .checks import capacity, clinics, connect_instance, deepgram, failures, streamers
 from .checks.findings import STATE_STYLES, Check, Examined, Finding, State, examine, skipped
+from .exit_status import ExitStatus
 from .rendering import table_of
-from .terminal import output, reports_errors
+from .terminal import add_json_argument, output, print_json, reports_errors
 
 CHECKS: Final[Mapping[str, Check]] = {
     "Deepgram's key": deepgram.check_key,
@@ -95,6 +96,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="PREFIX",
         help="beginning of the names of the instance's Kinesis video streams; default: the deployed wiring's",
     )
+    add_json_argument(parser)
 
 
 @reports_errors
@@ -110,5 +112,17 @@ def run(arguments: argparse.Namespace) -> int:
             stream_prefix=arguments.stream_prefix or target.outputs.get("MediaStreamPrefix", "callscribe"),
         )
     )
-    _show(output(), findings)
-    return 1 if any(finding.state is State.FAILED for found in findings.values() for finding in found) else 0
+    if arguments.json:
+        print_json(
+            {
+                "findings": [
+                    {"part": part, "state": finding.state, "what": finding.what, "remedy": finding.remedy}
+                    for part, found in findings.items()
+                    for finding in found
+                ]
+            }
+        )
+    else:
+        _show(output(), findings)
+    broken = any(finding.state is State.FAILED for found in findings.values() for finding in found)
+    return ExitStatus.INCOMPLETE if broken else ExitStatus.DONE

@@ -143,6 +143,19 @@ class Environment:
             )
         raise UnusableEnvironment(f"{option_of(name)} is missing")
 
+    def default_clinic(self) -> str:
+        """The clinic that is meant where none is named.
+
+        Raises:
+            argparse.ArgumentError: The deployment names none.
+        """
+        try:
+            return self.outputs[DeploymentOutput.DEFAULT_CLINIC]
+        except KeyError:
+            raise argparse.ArgumentError(
+                None, "name a clinic with --clinic: this deployment has no default clinic that would be meant"
+            ) from None
+
     def client(self, service: str, *, read_timeout_seconds: float | None = None) -> Any:
         """A client for any service, by boto3's name of it.
 

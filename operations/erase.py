@@ -32,7 +32,7 @@ from . import environment
 from .call_store import FAILED_ADMISSION, CallStore, items_of
 from .environment import Environment
 from .exit_status import ExitStatus
-from .terminal import complain, output, reports_errors
+from .terminal import add_json_argument, complain, output, print_json, reports_errors
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.service_resource import Table
@@ -131,11 +131,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     environment.add_arguments(parser, DeploymentOutput.TABLE, DeploymentOutput.ARCHIVE)
     parser.add_argument("--call", required=True, metavar="ID", help="the call")
     parser.add_argument("--yes", action="store_true", help="do not ask")
+    add_json_argument(parser)
 
 
 @reports_errors
 def run(arguments: argparse.Namespace) -> int:
     """Run the command."""
+    if arguments.json and not arguments.yes:
+        raise argparse.ArgumentError(None, "--json asks no question: --yes must answer it")
     target, console = environment.connect(arguments), output()
     traces = find_traces(target, arguments.call)
     if not traces:
@@ -146,5 +149,8 @@ def run(arguments: argparse.Namespace) -> int:
         console.print("Nothing was erased.")
         return ExitStatus.INCOMPLETE
     erase(target, traces)
-    console.print(f"Erased: {what}.")
+    if arguments.json:
+        print_json({"call_id": arguments.call, "objects": len(traces.objects), "items": len(traces.items)})
+    else:
+        console.print(f"Erased: {what}.")
     return ExitStatus.DONE

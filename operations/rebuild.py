@@ -15,7 +15,7 @@ import argparse
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
 from rich.console import Console
@@ -28,8 +28,9 @@ from callscribe.contract.outputs import DeploymentOutput
 from . import environment
 from .call_store import CallStore
 from .environment import Environment
+from .exit_status import ExitStatus
 from .functions import InvocationFailed, invoke
-from .terminal import output, reports_errors
+from .terminal import add_json_argument, complain, output, print_json, reports_errors
 
 if TYPE_CHECKING:
     from mypy_boto3_s3.client import S3Client
@@ -118,6 +119,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     which.add_argument("--all", action="store_true", help="all documents of the archive")
     parser.add_argument("--day", type=environment.day, metavar="yyyy-mm-dd", help="with --clinic: only this day (UTC)")
     parser.add_argument("--dry-run", action="store_true", help="only say what would be done")
+    add_json_argument(parser)
 
 
 @reports_errors
@@ -126,8 +128,12 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.day and not arguments.clinic:
         raise argparse.ArgumentError(None, "--day goes with --clinic")
     target = environment.connect(arguments)
-    rebuild = Rebuild(target, dry_run=arguments.dry_run)
-    return _run(output(), rebuild.run(_prefixes(target, arguments)), dry_run=arguments.dry_run)
+    results = Rebuild(target, dry_run=arguments.dry_run).run(_prefixes(target, arguments))
+    counts = _print_json(results, arguments) if arguments.json else _show(output(), results, dry_run=arguments.dry_run)
+    if not counts and not arguments.all and not arguments.day:
+        complain(f"there is no document of {'such a call' if arguments.call else f'clinic {arguments.clinic}'}")
+        return ExitStatus.NOT_FOUND
+    return ExitStatus.INCOMPLETE if any(outcome not in _DONE for outcome in counts) else ExitStatus.DONE
 
 
 def _prefixes(target: Environment, arguments: argparse.Namespace) -> list[str]:
@@ -139,7 +145,13 @@ def _prefixes(target: Environment, arguments: argparse.Namespace) -> list[str]:
     return [f"{clinic}{arguments.day}/" if arguments.day else clinic]
 
 
-def _run(console: Console, results: Iterator[Result], *, dry_run: bool) -> int:
+def _print_json(results: Iterator[Result], arguments: argparse.Namespace) -> Counter[str]:
+    documents = list(results)
+    print_json({"dry_run": arguments.dry_run, "documents": [asdict(result) for result in documents]})
+    return Counter(result.outcome for result in documents)
+
+
+def _show(console: Console, results: Iterator[Result], *, dry_run: bool) -> Counter[str]:
     counts: Counter[str] = Counter()
     for result in results:
         counts[result.outcome] += 1
@@ -150,4 +162,4 @@ def _run(console: Console, results: Iterator[Result], *, dry_run: bool) -> int:
         f"{counts.total()} documents: {counts['rebuilt']} {'would be' if dry_run else 'were'} rebuilt, "
         f"{counts['current']} are up to date, {left} are as they were."
     )
-    return int(left > 0)
+    return +counts

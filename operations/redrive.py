@@ -29,6 +29,7 @@ from callscribe.contract.outputs import DeploymentOutput
 from . import environment
 from .call_store import FAILED_ADMISSION, CallStore
 from .environment import Environment
+from .exit_status import ExitStatus
 from .failed_calls import (
     FailedCall,
     Repeat,
@@ -41,7 +42,7 @@ from .failed_calls import (
 )
 from .failed_live_calls import LiveRepeat, LiveRepeater, read_live_message
 from .rendering import cells, table_of
-from .terminal import output, reports_errors
+from .terminal import add_json_argument, complain, output, print_json, reports_errors
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs.client import SQSClient
@@ -363,6 +364,19 @@ def _show(console: Console, outcomes: Sequence[Outcome[Any]], now: datetime) -> 
     console.print(f"{len(outcomes)} message{'' if len(outcomes) == 1 else 's'}, {left} left in place.")
 
 
+def _record(outcome: Outcome[Any]) -> dict[str, Any]:
+    call = outcome.call
+    return {
+        "call_id": call.call_id,
+        "object": call.object_name,
+        "error": call.error,
+        "step": call.step,
+        "sent_at": call.sent_at.isoformat(),
+        "action": outcome.action,
+        "left_in_place": outcome.left_in_place,
+    }
+
+
 def _age(age: timedelta) -> str:
     minutes = max(0, int(age.total_seconds() // 60))
     days, hours = minutes // 1440, minutes // 60 % 24
@@ -434,6 +448,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--force", action="store_true", help="with --live: also calls whose audio is no longer kept in full"
     )
+    add_json_argument(parser)
 
 
 @reports_errors
@@ -441,6 +456,13 @@ def run(arguments: argparse.Namespace) -> int:
     """Run the command."""
     if arguments.force and not arguments.live:
         raise argparse.ArgumentError(None, "--force goes with --live")
-    outcomes = _run(environment.connect(arguments), arguments)
-    _show(output(), outcomes, datetime.now(UTC))
-    return 1 if any(outcome.left_in_place for outcome in outcomes) else 0
+    target = environment.connect(arguments)
+    if arguments.covered and not CallStore(table=target.table(), s3=target.s3()).of_call(arguments.covered):
+        complain("there is no such call")
+        return ExitStatus.NOT_FOUND
+    outcomes = _run(target, arguments)
+    if arguments.json:
+        print_json({"dry_run": arguments.dry_run, "messages": [_record(outcome) for outcome in outcomes]})
+    else:
+        _show(output(), outcomes, datetime.now(UTC))
+    return ExitStatus.INCOMPLETE if any(outcome.left_in_place for outcome in outcomes) else ExitStatus.DONE

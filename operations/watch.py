@@ -10,9 +10,11 @@ A call's own command ends with the call, a clinic's with Ctrl-C.
 from __future__ import annotations
 
 import argparse
+import json
 import random
+import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, Protocol
 
@@ -23,6 +25,7 @@ from rich.text import Text
 from callscribe.contract.identifiers import feed_channel
 from callscribe.contract.outputs import DeploymentOutput
 from callscribe.live.call import LiveStatus
+from callscribe.table_values import plain
 
 from . import environment
 from .environment import Environment
@@ -32,7 +35,7 @@ from .live_feed import FeedUnavailable, Subscriptions, listen
 from .live_transcript import LiveTranscript
 from .rendering import at_least_seconds, is_proven, live_reliability, live_status, reasons_of, utterance_line
 from .role_names import role_names
-from .terminal import complain, output, reports_errors
+from .terminal import JSON_VERSION, add_json_argument, complain, output, reports_errors
 
 _RECEIVE_SECONDS = 0.25
 # How often the table is asked for new calls, for ends, and for words that the feed lost.
@@ -60,6 +63,16 @@ class _Lines:
 
     def line(self, text: Text) -> None:
         self._console.print(text, soft_wrap=True)
+
+    def interims(self, lines: Sequence[Text]) -> None:
+        pass
+
+
+class _Silent:
+    """Shows nothing, where what happens is printed as data."""
+
+    def line(self, text: Text) -> None:
+        pass
 
     def interims(self, lines: Sequence[Text]) -> None:
         pass
@@ -156,11 +169,19 @@ class Watcher:
         screen: Where to show them.
         clinic_id: Whose calls. Default: only the one call.
         call_id: A single call. Default: all of the clinic.
+        record: Told of each utterance and of each change of a call's state, as data.
     """
 
     def __init__(
-        self, target: Environment, screen: Screen, *, clinic_id: str | None = None, call_id: str | None = None
+        self,
+        target: Environment,
+        screen: Screen,
+        *,
+        clinic_id: str | None = None,
+        call_id: str | None = None,
+        record: Callable[[Mapping[str, Any]], None] = lambda _: None,
     ) -> None:
+        self._record = record
         self._target = target
         self._screen = screen
         self._clinic_id = clinic_id
@@ -190,6 +211,7 @@ class Watcher:
             except FeedUnavailable as error:
                 if str(error) not in told:
                     self._screen.line(Text(f"{error}; reading the table", "dim"))
+                    self._record({"type": "notice", "text": f"{error}; reading the table"})
                     told.add(str(error))
                 yield from self._without_feed(pause * random.uniform(0.5, 1.0))  # noqa: S311
                 pause = min(pause * 2, _LONGEST_PAUSE_SECONDS)
@@ -244,6 +266,7 @@ class Watcher:
         self._say_standing(call)
         if (news := call.news()) is not None:
             self._screen.line(news)
+            self._record({"type": "state", "call_id": call.call_id, **_attributes(call.item)})
 
     def _items(self) -> list[dict[str, Any]]:
         if self._clinic_id is not None:
@@ -263,6 +286,7 @@ class Watcher:
         )
         for utterance in utterances:
             self._screen.line(utterance_line(utterance, call_id=self._name(call), names=self._names))
+            self._record({"type": "utterance", "call_id": call.call_id, **_attributes(utterance)})
 
     def _say_standing(self, call: _Followed) -> None:
         for news in (call.doubt(), call.alert()):
@@ -287,6 +311,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--clinic", metavar="ID", help="the clinic's calls that are running or begin; default: the deployment's default"
     )
     wanted.add_argument("--call", metavar="ID", help="one call, to its end")
+    add_json_argument(parser)
 
 
 @reports_errors
@@ -298,11 +323,11 @@ def run(arguments: argparse.Namespace) -> int:
         return ExitStatus.NOT_FOUND
     clinic_id = arguments.clinic
     if not (arguments.call or clinic_id):
-        clinic_id = target.outputs.get(DeploymentOutput.DEFAULT_CLINIC)
-        if clinic_id is None:
-            raise argparse.ArgumentError(None, "this deployment has no default clinic: name one with --clinic")
+        clinic_id = target.default_clinic()
         complain(f"following the calls of {clinic_id}")
     try:
+        if arguments.json:
+            return _finish(Watcher(target, _Silent(), clinic_id=clinic_id, call_id=arguments.call, record=_print_line))
         return follow(output(), target, clinic_id=clinic_id, call_id=arguments.call)
     except KeyboardInterrupt:
         return ExitStatus.DONE  # how the calls of a clinic are left
@@ -311,7 +336,22 @@ def run(arguments: argparse.Namespace) -> int:
 def follow(console: Console, target: Environment, *, clinic_id: str | None, call_id: str | None) -> int:
     """Show live calls until the single call has ended; returns the exit status."""
     with screen_on(console) as screen:
-        watcher = Watcher(target, screen, clinic_id=clinic_id, call_id=call_id)
-        for _ in watcher.steps():
-            pass
-    return int(any(item["status"] == LiveStatus.FAILED for item in watcher.items.values()))
+        return _finish(Watcher(target, screen, clinic_id=clinic_id, call_id=call_id))
+
+
+def _finish(watcher: Watcher) -> int:
+    for _ in watcher.steps():
+        pass
+    failed = any(item["status"] == LiveStatus.FAILED for item in watcher.items.values())
+    return ExitStatus.INCOMPLETE if failed else ExitStatus.DONE
+
+
+def _print_line(record: Mapping[str, Any]) -> None:
+    sys.stdout.write(json.dumps({"schema_version": JSON_VERSION, **record}, ensure_ascii=False) + "\n")
+    sys.stdout.flush()
+
+
+def _attributes(item: Mapping[str, Any]) -> dict[str, Any]:
+    """What the table or the feed has of something, without the keys that only the table needs."""
+    keys = ("PK", "SK", "GSI1PK", "GSI1SK", "GSI2PK", "GSI2SK", "type", "call_id")
+    return {name: plain(value) for name, value in item.items() if name not in keys}

@@ -26,7 +26,7 @@ def own(call_id: str, day: str = "2026-11-20", clinic: str = "clinic-7") -> str:
 
 def listed(deployed: Deployed, capsys: pytest.CaptureFixture[str], *arguments: str) -> Any:
     main(["calls", *deployed.arguments, *arguments, "--json"])
-    return json.loads(capsys.readouterr().out)
+    return json.loads(capsys.readouterr().out)["items"]
 
 
 def test_within_a_day_the_newest_call_comes_first_whatever_its_id(
@@ -236,14 +236,18 @@ def test_disputed_calls_are_listed_by_day(deployed: Deployed, capsys: pytest.Cap
     decide(deployed, "c")
     found = listed(deployed, capsys, "--disputed", "--day", "2026-11-20")
     assert [(item["call_id"], list(item["conflicts"])) for item in found] == [("a", ["prefix#harbour"])]
-    assert main(["calls", *deployed.arguments, "--disputed"]) == 1
+    assert main(["calls", *deployed.arguments, "--disputed"]) == 0
 
 
-def test_nothing_found_ends_with_1(deployed: Deployed, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["calls", *deployed.arguments, "--call", "nobody"]) == 1
+def test_a_call_that_is_not_there_is_told_from_a_list_that_is_empty(
+    deployed: Deployed, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["calls", *deployed.arguments, "--call", "nobody"]) == 4
+    assert capsys.readouterr() == ("", "there is no such call\n")
+    assert main(["calls", *deployed.arguments, "--failed"]) == 0
     assert capsys.readouterr().out == "Nothing found.\n"
-    assert main(["calls", *deployed.arguments, "--failed", "--json"]) == 1
-    assert json.loads(capsys.readouterr().out) == []
+    assert main(["calls", *deployed.arguments, "--failed", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out) == {"schema_version": 1, "items": []}
 
 
 def test_a_missing_table_ends_with_3(deployed: Deployed, capsys: pytest.CaptureFixture[str]) -> None:
@@ -379,7 +383,7 @@ def test_the_live_calls_of_a_clinic_and_day_are_listed(deployed: Deployed, capsy
     shown = capsys.readouterr().out
     assert all(text in shown for text in ("2026-11-20 09:00", "completed", "streaming", "0:14"))
     assert "appointment" not in shown
-    assert main(["calls", *deployed.arguments, "--clinic", "clinic-7", "--live"]) == 1
+    assert main(["calls", *deployed.arguments, "--clinic", "clinic-7", "--live"]) == 0
 
 
 def test_a_list_of_calls_says_which_transcripts_are_live(

@@ -14,7 +14,7 @@ ROOT = Path(__file__).parents[2]
 # Stands for an environment that has the package and not its extra.
 WITHOUT_THE_EXTRA = """
 import sys
-for name in ("boto3", "botocore", "httpx", "rich", "websockets"):
+for name in ("boto3", "botocore", "httpx", "rich", "shtab", "websockets"):
     sys.modules[name] = None
 from operations.command_line import main
 sys.exit(main(sys.argv[1:]))
@@ -45,11 +45,14 @@ def test_the_help_lists_every_command(capsys: pytest.CaptureFixture[str]) -> Non
 def test_the_help_of_a_command_has_its_options_and_every_exit_status(
     name: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    if name == "completion":
+        pytest.importorskip("shtab")
     with pytest.raises(SystemExit) as ended:
         main([name, "--help"])
     assert ended.value.code == 0
     printed = capsys.readouterr().out
-    assert "--environment" in printed or name == "judge"
+    if name not in ("judge", "completion"):
+        assert all(f"--{option}" in printed for option in ("environment", "stack", "json"))
     assert all(f"  {status:<5}{meaning}" in printed for status, meaning in MEANINGS.items())
 
 
@@ -75,7 +78,7 @@ def test_judge_needs_no_extra() -> None:
 
 @pytest.mark.parametrize("name", [name for name in COMMANDS if name != "judge"])
 def test_a_command_without_its_extra_says_how_to_install_it(name: str) -> None:
-    refused = python("-c", WITHOUT_THE_EXTRA, name, "--environment", "Dev")
+    refused = python("-c", WITHOUT_THE_EXTRA, name, *(("bash",) if name == "completion" else ("--environment", "Dev")))
     assert refused.returncode == 3
     assert refused.stdout == ""
     [sentence] = refused.stderr.splitlines()
@@ -96,3 +99,12 @@ def test_a_reader_that_goes_away_is_no_error() -> None:
     process.stdout.close()
     _, complaints = process.communicate(lines, timeout=PATIENCE_SECONDS)
     assert complaints == ""
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "tcsh"])
+def test_completion_knows_every_command_and_its_options(shell: str, capsys: pytest.CaptureFixture[str]) -> None:
+    pytest.importorskip("shtab")
+    assert main(["completion", shell]) == 0
+    script = capsys.readouterr().out
+    assert all(name in script for name in COMMANDS)
+    assert "stack-outputs" in script
