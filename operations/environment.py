@@ -153,7 +153,7 @@ class Environment:
             return self.outputs[DeploymentOutput.DEFAULT_CLINIC]
         except KeyError:
             raise argparse.ArgumentError(
-                None, "name a clinic with --clinic: this deployment has no default clinic that would be meant"
+                None, "this deployment has no default clinic: name one with --clinic"
             ) from None
 
     def client(self, service: str, *, read_timeout_seconds: float | None = None) -> Any:

@@ -143,7 +143,7 @@ def test_live_calls_that_failed_are_counted_beside_recordings(
     main(["calls", *deployed.arguments, "--failed", "--json"])
 
     printed = capsys.readouterr()
-    assert json.loads(printed.out) == []
+    assert json.loads(printed.out) == {"schema_version": 1, "items": []}
     assert "about 2 live calls failed" in printed.err
     assert "callscribe redrive --environment Dev --live --dry-run" in printed.err
 
