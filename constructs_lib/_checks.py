@@ -278,7 +278,7 @@ def check_instance(scope: Construct, arn: str) -> str:
     region = Stack.of(scope).region
     if not Token.is_unresolved(region) and found["region"] != region:
         raise ValueError(
-            f"the instance is in {found['region']} and this stack in {region}: Connect takes streams, keys and "
+            f"instance_arn is in {found['region']} and this stack in {region}: Connect takes streams, keys and "
             "functions of its own region only; deploy the stack there"
         )
     return arn

@@ -393,7 +393,7 @@ def test_names_of_roles_are_told_to_operators() -> None:
         ({"live": lambda: LiveCalls(clinic_claim="custom:clinic")}, "clinic_claim .* without a user_pool"),
         ({"live": lambda: LiveCalls(wire="no")}, "wire of 'no' is not a bool"),  # type: ignore[arg-type]
         ({"clinics": ClinicRules(clinic_by_queue={QUEUE: "main"})}, "without instance_arn"),
-        ({"retain_for": Duration.hours(36)}, "out of range"),
+        ({"retain_for": Duration.hours(36)}, "retain_for of 1 day 12 hours is out of range"),
         ({"role_names": "patient"}, r"is not a mapping of roles and names: pass {'customer': 'patient'}"),
         ({"role_names": {"caller": "patient"}}, "role of role_names 'caller' is unknown: choose one of 'agent'"),
         ({"role_names": {"customer": ""}}, r"role_names\['customer'\] of '' is no name"),

@@ -24,6 +24,7 @@ from tests.conftest import ROOT
 from tests.constructs_lib.live_parts import SynthesisedImage
 
 FOREIGN_APP = Path(__file__).parent / "foreign_app.py"
+MISTAKES = Path(__file__).parent / "mistakes.py"
 VERSIONS: Final = os.environ.get("CALLSCRIBE_TEST_VERSIONS", "locked")
 """Versions of what the package needs that it is tried with: locked, lowest or newest, as the workflow does."""
 
@@ -219,6 +220,12 @@ def test_the_asset_is_the_one_of_the_checkout(foreign: dict[str, Any], digest: s
 
 def test_the_image_is_the_one_of_the_checkout(foreign: dict[str, Any], image: str) -> None:
     assert set(foreign["images"]) == {image}
+
+
+def test_each_kind_of_mistake_is_refused_by_the_name_of_its_option(python: Path) -> None:
+    told: dict[str, str] = json.loads(run(python, MISTAKES, cwd=python.parents[2]))
+    assert len(told) > 15
+    assert {option: message for option, message in told.items() if option not in message or ":" not in message} == {}
 
 
 def test_everything_in_one_statement_makes_one_key_and_one_secret(foreign: dict[str, Any]) -> None:
