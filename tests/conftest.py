@@ -27,12 +27,15 @@ ROOT = Path(__file__).resolve().parents[1]
 FLAGS: dict[str, Any] = json.loads((ROOT / "cdk.json").read_text(encoding="utf-8"))["context"]
 REGION = "eu-central-1"
 
-# Folders whose tests share something that takes long to start: each group stays in one of the processes of `pytest -n`,
-# the longest first.
+# Folders whose tests share something that takes long to make: each group stays in one of the processes of `pytest -n`,
+# the longest first, and before everything else: what is short fills up the end.
 _TOGETHER = (
     ("tests/emulator",),
-    ("tests/streamer/calls",),
+    ("tests/simulation/batch", "tests/simulation/test_wall_clock.py"),
+    ("tests/workflow",),
+    ("tests/simulation/live",),
     ("tests/local/emulator", "tests/local/access"),
+    ("tests/streamer/calls",),
     ("tests/local/speech",),
     ("tests/stacks",),
     ("tests/packaging",),
@@ -61,7 +64,7 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 
 def _group(file: str) -> str:
     """The first folder of the group that *file* belongs to, or else *file*."""
-    return next((group for folder, group in _GROUP_BY_FOLDER.items() if file.startswith(f"{folder}/")), file)
+    return next((group for folder, group in _GROUP_BY_FOLDER.items() if f"{file}/".startswith(f"{folder}/")), file)
 
 
 class _OneProcessForEach(LoadScopeScheduling):

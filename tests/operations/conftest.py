@@ -9,6 +9,7 @@ from moto import mock_aws
 
 from operations import redrive
 from tests.fakes.table import create_transcript_table
+from tests.fakes.thrifty_session import ThriftySession
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.service_resource import Table
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 REGION: Final = "eu-central-1"
 DEFINITION = {"StartAt": "Admit", "States": {"Admit": {"Type": "Pass", "End": True}}}
 # One for all tests: a session reads the descriptions of its services anew, which takes longer than the tests do.
-SESSION = boto3.Session("testing", "testing", region_name=REGION)
+SESSION = ThriftySession(aws_access_key_id="testing", aws_secret_access_key="testing", region_name=REGION)
 
 
 class Deployed:

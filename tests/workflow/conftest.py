@@ -37,8 +37,9 @@ from stacks import environments
 from tests.conftest import ROOT, new_app
 from tests.fakes.bedrock import FakeBedrock
 from tests.fakes.deepgram import FakeDeepgram
+from tests.fakes.thrifty_session import ThriftySession
 from tests.workflow.cloudformation import ACCOUNT, REGION
-from tests.workflow.harness import Calls, ThriftySession, Workflow
+from tests.workflow.harness import Calls, Workflow
 
 INSTANCE_ARN = f"arn:aws:connect:{REGION}:{ACCOUNT}:instance/12345678-1234-1234-1234-123456789012"
 QUEUE_ID = "2f1a7c8e-0001-4000-8000-00000000000a"

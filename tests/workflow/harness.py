@@ -10,7 +10,6 @@ from __future__ import annotations
 import gzip
 import json
 import os
-import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
@@ -43,25 +42,6 @@ if TYPE_CHECKING:
 
 _POLL_SECONDS = 0.01
 _MACHINE = "state machine"
-
-
-class ThriftySession(boto3.Session):
-    """A session that makes each client once, because that takes longer than anything a client does here."""
-
-    def __init__(self, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self._clients: dict[str, Any] = {}
-        self._making = threading.Lock()
-
-    def client(self, *args: Any, **kwargs: Any) -> Any:
-        """Return a client made with these arguments."""
-        config = kwargs.get("config")
-        options = None if config is None else config.__dict__
-        wanted = repr((args, sorted((name, str(value)) for name, value in kwargs.items() if name != "config"), options))
-        with self._making:
-            if wanted not in self._clients:
-                self._clients[wanted] = super().client(*args, **kwargs)
-            return self._clients[wanted]
 
 
 class KilledError(BaseException):

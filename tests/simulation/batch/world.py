@@ -40,6 +40,7 @@ from operations.environment import Environment
 from operations.redrive import redrive, redrive_claims
 from tests.callscribe import live_calls
 from tests.fakes.s3_event import object_created
+from tests.fakes.thrifty_session import ThriftySession
 from tests.simulation.batch import faults as f
 from tests.simulation.batch.containers import DOOR, Containers, Context
 from tests.simulation.batch.contents import NOT_AUDIO, contents
@@ -55,7 +56,6 @@ from tests.simulation.batch.templates import ENRICH
 from tests.simulation.batch.vendor import API_KEY, Asked, Vendor
 from tests.simulation.table import refused
 from tests.workflow.cloudformation import ACCOUNT, REGION
-from tests.workflow.harness import ThriftySession
 
 _serialize: Final = TypeSerializer().serialize
 
@@ -694,24 +694,10 @@ class _OneByOne:
         """Nothing is left to be done."""
 
 
-class _Session(ThriftySession):
-    """A session that makes each resource once, too."""
-
-    def __init__(self) -> None:
-        super().__init__(aws_access_key_id="testing", aws_secret_access_key="testing", region_name=REGION)
-        self._resources: dict[str, Any] = {}
-
-    def resource(self, *args: Any, **kwargs: Any) -> Any:
-        wanted = repr((args, kwargs.get("endpoint_url")))
-        if wanted not in self._resources:
-            self._resources[wanted] = super().resource(*args, **kwargs)
-        return self._resources[wanted]
-
-
 @cache
 def session() -> boto3.Session:
     """Return the session of every process."""
-    return cast("boto3.Session", _Session())
+    return ThriftySession(aws_access_key_id="testing", aws_secret_access_key="testing", region_name=REGION)
 
 
 @contextmanager
