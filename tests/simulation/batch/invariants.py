@@ -6,7 +6,6 @@ import gzip
 import json
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any, Final
 
 from boto3.dynamodb.types import TypeDeserializer
@@ -18,24 +17,12 @@ from tests.simulation.batch.contents import NOT_AUDIO, contents, telling_words
 from tests.simulation.batch.storage import Version
 from tests.simulation.batch.vendor import API_KEY, Asked
 from tests.simulation.batch.world import Announced, World
+from tests.simulation.outcomes import Violation
 
 _IN_PROGRESS: Final = ("claimed", "transcribed", "stored")
 _TRANSCRIBED: Final = ("completed", "superseded", "duplicate", "kept", "covered")
 _FAILED: Final = ("failed", "rejected")
 _deserialize: Final = TypeDeserializer().deserialize
-
-
-@dataclass(frozen=True)
-class Violation:
-    """Something that did not hold.
-
-    Attributes:
-        what: Which invariant.
-        detail: Where.
-    """
-
-    what: str
-    detail: str
 
 
 class Check:

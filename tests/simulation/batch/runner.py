@@ -1,51 +1,37 @@
-"""Run histories, and make one that fails as small as it still fails."""
+"""Run histories of recordings."""
 
 from __future__ import annotations
 
 import time
-from collections import Counter
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cache
 from typing import Final
 
+from tests.simulation import outcomes
 from tests.simulation.batch.containers import DOOR, Containers
 from tests.simulation.batch.deployment import deployed
 from tests.simulation.batch.histories import History, generate
-from tests.simulation.batch.invariants import Check, Violation, claims
+from tests.simulation.batch.invariants import Check, claims
 from tests.simulation.batch.world import World, opened
+from tests.simulation.outcomes import Outcome
 
 # Of operators, after the faults are over: each repeats what the ones before left.
 _ROUNDS: Final = 6
 
 
 @dataclass(frozen=True)
-class Outcome:
-    """What came of a history.
+class BatchOutcome(Outcome[History]):
+    """What came of a history of recordings.
 
     Attributes:
-        history: The history.
-        violations: What did not hold.
-        digest: Its course of events.
-        met: What went wrong, by kind, and how often.
-        simulated: Seconds that it took by its own clock.
-        seconds: Seconds that it took by ours.
         requests: Requests that the speech service heard.
         paths: The states that each execution entered, before anybody repeated one.
         failed: How many of these executions failed.
-        log: What happened, where it was asked for.
     """
 
-    history: History
-    violations: list[Violation]
-    digest: str
-    met: Counter[str] = field(default_factory=Counter)
-    simulated: float = 0.0
-    seconds: float = 0.0
     requests: int = 0
     paths: tuple[tuple[str, ...], ...] = ()
     failed: int = 0
-    log: str = ""
 
 
 @cache
@@ -54,7 +40,7 @@ def containers() -> Containers:
     return Containers()
 
 
-def run(history: History, *, log: bool = False) -> Outcome:
+def run(history: History, *, log: bool = False) -> BatchOutcome:
     """Let a history happen and look at what came of it.
 
     Args:
@@ -85,7 +71,7 @@ def run(history: History, *, log: bool = False) -> Outcome:
                 check.rebuilt(world)
         except RuntimeError as error:
             check.add("stuck", str(error))
-    return Outcome(
+    return BatchOutcome(
         history=history,
         violations=check.violations,
         digest=world.digest,
@@ -99,34 +85,14 @@ def run(history: History, *, log: bool = False) -> Outcome:
     )
 
 
-def run_seed(seed: int) -> Outcome:
+def run_seed(seed: int) -> BatchOutcome:
     """Run the history of a seed."""
     return run(generate(seed))
 
 
-def minimised(history: History, *, fails: Callable[[History], bool]) -> History:
-    """Leave out whatever can be left out of a history that fails, until it would not fail without the rest."""
-    found = True
-    while found:
-        found = False
-        for smaller in history.smaller():
-            if fails(smaller):
-                history, found = smaller, True
-                break
-    return history
-
-
-def reproduction(outcome: Outcome) -> str:
+def reproduction(outcome: Outcome[History]) -> str:
     """Say how to repeat a history that failed, and what is left of it when it is made small."""
-    wanted = {violation.what for violation in outcome.violations}
-
-    def fails(history: History) -> bool:
-        return bool(wanted & {violation.what for violation in run(history).violations})
-
-    small = minimised(outcome.history, fails=fails)
-    told = [f"python -m tests.simulation batch --seeds {outcome.history.seed}"]
-    told += [f"  {violation.what}: {violation.detail}" for violation in outcome.violations]
-    return "\n".join([*told, "what is left of it and still fails:", *small.lines()])
+    return outcomes.reproduction(outcome, half="batch", run=run)
 
 
 def _repeat(world: World) -> None:

@@ -20,7 +20,7 @@ def one_recording(*, faults: tuple[Fault, ...] = (), outages: tuple[Outage, ...]
     return History(seed=1, puts=(Put(at=0, call=0, content=0),), faults=faults, outages=outages)
 
 
-def at_every_call(kind: str, step: str, *, times: int = 1, delay: float = 0.0) -> Iterator[runner.Outcome]:
+def at_every_call(kind: str, step: str, *, times: int = 1, delay: float = 0.0) -> Iterator[runner.BatchOutcome]:
     """Play the history with a fault at each of a function's calls, one after the other."""
     for number in range(1, _MOST_CALLS):
         fault = Fault(kind=kind, by=step, seconds=DAY, at_call=number, times=times, delay=delay)
@@ -33,7 +33,7 @@ def at_every_call(kind: str, step: str, *, times: int = 1, delay: float = 0.0) -
     raise AssertionError(f"{step} makes more calls than these")
 
 
-def unpaid(outcome: runner.Outcome) -> bool:
+def unpaid(outcome: runner.BatchOutcome) -> bool:
     """Whether nothing was asked for a second time."""
     return outcome.requests == 1
 

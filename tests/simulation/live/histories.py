@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields, replace
 from functools import cache, cached_property
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from local.speech.engines.frames import FRAME_BYTES, FRAME_SAMPLES, encode_frame
 from operations.verification.fragments import AGENT_TRACK, CUSTOMER_TRACK, Contact, from_pcm
@@ -19,6 +19,8 @@ _FRAMES_OF_A_CALL: Final = 2_500
 _FIRST_FRAME: Final = 10_000
 _encoded: Final = cache(encode_frame)
 _FRAMES_PER_SECOND: Final = 50
+
+T = TypeVar("T")
 
 Turns = tuple[tuple[int, int], ...]
 """Frames that are said in a row, and frames of silence after them, again and again."""
@@ -221,6 +223,24 @@ class History:
         faults = [fault.at + fault.seconds for fault in self.faults]
         return max([*ends, *told, *faults, *(trouble.until for trouble in self.troubles)], default=0.0)
 
+    def smaller(self) -> Iterator[History]:
+        """Yield it with one thing less each."""
+        for index in range(len(self.calls)):
+            if len(self.calls) > 1:
+                yield replace(self, calls=_without(self.calls, index))
+        for index in range(len(self.faults)):
+            yield replace(self, faults=_without(self.faults, index))
+        for index in range(len(self.troubles)):
+            yield replace(self, troubles=_without(self.troubles, index))
+        if len(self.skews) > 1:
+            yield replace(self, skews=self.skews[:-1])
+        if any(self.skews):
+            yield replace(self, skews=(0.0,) * len(self.skews))
+        for index, call in enumerate(self.calls):
+            for plainer in _plainer(call):
+                if plainer != call:
+                    yield replace(self, calls=(*self.calls[:index], plainer, *self.calls[index + 1 :]))
+
     def lines(self) -> list[str]:
         """Tell it, a line for each thing."""
         told = [f"seed {self.seed}: streamers' skews {self.skews}, {self.slots} slots, lease {self.lease}"]
@@ -230,6 +250,23 @@ class History:
         told += [f"  {fault.at:.2f} {fault.kind}: {_changed(fault, 'at', 'kind')}" for fault in self.faults]
         told += [f"  {trouble.since:.2f} {_changed(trouble, 'since')}" for trouble in self.troubles]
         return told
+
+
+def _plainer(call: Call) -> list[Call]:
+    once = [replace(piece, told=piece.told[:1], stopped=piece.stopped[:1]) for piece in call.pieces]
+    return [
+        replace(call, pieces=call.pieces[:1]),
+        replace(call, pieces=tuple(once)),
+        replace(call, lost=()),
+        replace(call, shape={}),
+        replace(call, clock_ms=0),
+        replace(call, other_clinic=call.clinic),
+        replace(call, hung_up=call.hung_up[:1]),
+    ]
+
+
+def _without(items: tuple[T, ...], index: int) -> tuple[T, ...]:
+    return (*items[:index], *items[index + 1 :])
 
 
 def _changed(thing: Any, *without: str) -> str:

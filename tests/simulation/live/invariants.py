@@ -6,7 +6,6 @@ import json
 import re
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any, Final
 
 from callscribe.contract.identifiers import feed_channel
@@ -17,6 +16,7 @@ from streamer.calls.attributes import from_attributes
 from tests.simulation.live.histories import FRAME_MS, Call, Piece, Word
 from tests.simulation.live.surroundings import KEYS
 from tests.simulation.live.world import TERMINAL, World
+from tests.simulation.outcomes import Violation
 
 _WORD: Final = re.compile(r"\bf\d{5}\b", re.IGNORECASE)
 _PHONE_NUMBER: Final = re.compile(r"\+\d{7,15}\b")
@@ -30,19 +30,6 @@ _MOST_SPOILED: Final = 2
 _MOST_AHEAD: Final = 4.5
 """Seconds of audio beyond the pace that Deepgram takes: what a `Pacer` lets out at once, and a message."""
 _FOR_GOOD: Final = ("AccessDeniedException", "KMS_KEY_DISABLED")
-
-
-@dataclass(frozen=True)
-class Violation:
-    """Something that does not hold.
-
-    Attributes:
-        what: Which rule.
-        detail: Of which call, and how.
-    """
-
-    what: str
-    detail: str
 
 
 def violations(world: World, *, redriven: bool) -> list[Violation]:
