@@ -9,6 +9,7 @@ from typing import Any, NoReturn
 import pytest
 
 from callscribe.contract.schema import SCHEMA_VERSION
+from streamer.calls.attributes import to_attributes
 from streamer.calls.ending import EndLimits
 from streamer.calls.queue import CallQueue, Message
 from streamer.calls.state import Lease
@@ -400,6 +401,22 @@ class TestFeed:
             await stage.hang_up(CALL)
             await stage.until(CALL, announced=True)
         assert [event["seq"] for event in stage.feed.events[CHANNEL] if event["type"] == "final"] == [1]
+
+
+async def test_whoever_takes_a_call_over_tells_of_what_was_said_before(stage: SimulatedStage) -> None:
+    stage.put(contact(CALL, speech(0, 1), start_ms=stage.started_at_ms))
+    await stage.announce(CALL)
+    async with stage.streamer() as first:
+        await stage.words(1, CALL)
+        await stage.hand_over(first)
+    (stored,) = await stage.cloud.utterances(CALL)
+    # Said and stored, and told to nobody when the first streamer died.
+    urgent = {**stored, "text": "I am seeing flashes in my left eye.", "words": None, "word_count": 8}
+    stage.around.account.table.put_item(Item=to_attributes(urgent))
+    async with stage.streamer():
+        await stage.hang_up(CALL)
+        item = await stage.until(CALL, announced=True)
+    assert item["alerted"] == ["urgent"]
 
 
 async def test_a_call_announced_twice_is_transcribed_once(stage: SimulatedStage) -> None:
