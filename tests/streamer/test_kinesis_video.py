@@ -110,7 +110,8 @@ async def test_more_calls_are_read_at_once_than_botocore_would_connect(streams: 
         while len(service.asked) < 30:
             await asyncio.sleep(0.01)
         service.second_piece.set()
-    assert {tuple(task.result()) for task in reading} == {(b"first", b"second")}
+    # On a busy machine both pieces may be there before anybody reads.
+    assert {b"".join(task.result()) for task in reading} == {b"firstsecond"}
 
 
 @pytest.mark.parametrize(
