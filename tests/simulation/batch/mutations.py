@@ -1,23 +1,16 @@
-"""Faults put into the product one at a time, and how many histories find each.
-
-``python -m tests.simulation.batch.mutations`` prints the table of docs/reliability-recordings.md.
+"""Faults put into the functions and the state machine one at a time. One that no history finds is a rule nobody checks.
 
 A mutation is a text of a module's source, or of the state machine's definition, replaced by another one.
 """
 
 from __future__ import annotations
 
-import argparse
-import importlib.abc
-import importlib.machinery
-import importlib.util
 import json
 import sys
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
-from types import CodeType, ModuleType
+from dataclasses import replace
 from typing import Final
 from unittest.mock import patch
 
@@ -26,26 +19,10 @@ from tests.simulation.batch.aimed import AIMED
 from tests.simulation.batch.containers import Containers
 from tests.simulation.batch.deployment import Plan, deployed
 from tests.simulation.batch.histories import History, generate
+from tests.simulation.mutations import Finder, Found, Mutation
 
 DEFINITION: Final = "the definition"
 """In place of a module: the state machine's definition."""
-
-
-@dataclass(frozen=True)
-class Mutation:
-    """A fault.
-
-    Attributes:
-        name: What is wrong.
-        module: Where.
-        old: What stands there.
-        new: What stands there instead.
-    """
-
-    name: str
-    module: str
-    old: str
-    new: str
 
 
 MUTATIONS: Final = (
@@ -200,35 +177,6 @@ MUTATIONS: Final = (
 )
 
 
-class _Source(importlib.machinery.SourceFileLoader):
-    """Loads a module with a text replaced."""
-
-    def __init__(self, mutation: Mutation, path: str) -> None:
-        super().__init__(mutation.module, path)
-        self._mutation = mutation
-
-    def get_code(self, fullname: str) -> CodeType:
-        source = self.get_data(self.path).decode()
-        if source.count(self._mutation.old) != 1:
-            raise LookupError(f"{self._mutation.name}: what it replaces is not there, or more than once")
-        return compile(source.replace(self._mutation.old, self._mutation.new), self.path, "exec")
-
-
-class _Finder(importlib.abc.MetaPathFinder):
-    def __init__(self, mutation: Mutation) -> None:
-        self._mutation = mutation
-
-    def find_spec(
-        self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
-    ) -> importlib.machinery.ModuleSpec | None:
-        if fullname != self._mutation.module:
-            return None
-        found = importlib.machinery.PathFinder.find_spec(fullname, path)
-        if found is None or found.origin is None:
-            raise LookupError(f"there is no module {fullname}")
-        return importlib.util.spec_from_file_location(fullname, loader=_Source(self._mutation, found.origin))
-
-
 @contextmanager
 def put_in(mutation: Mutation) -> Iterator[None]:
     """Have the functions, or the state machine, with a fault."""
@@ -242,28 +190,13 @@ def put_in(mutation: Mutation) -> Iterator[None]:
             raise LookupError(f"{mutation.name}: what it replaces is not there")
         return replace(plan, definition=json.loads(text.replace(mutation.old, mutation.new)))
 
-    processes, finder = Containers(), _Finder(mutation)
+    processes, finder = Containers(), Finder(mutation)
     sys.meta_path.insert(0, finder)
     try:
         with patch.object(runner, "deployed", changed), patch.object(runner, "containers", lambda: processes):
             yield
     finally:
         sys.meta_path.remove(finder)
-
-
-@dataclass(frozen=True)
-class Found:
-    """Which histories find a fault.
-
-    Attributes:
-        aimed: How many of the aimed ones.
-        random: How many of the random ones.
-        by: Which invariants, and how often.
-    """
-
-    aimed: int
-    random: int
-    by: Counter[str]
 
 
 def found_by(mutation: Mutation, seeds: range) -> Found:
@@ -278,24 +211,3 @@ def found_by(mutation: Mutation, seeds: range) -> Found:
     with put_in(mutation):
         aimed = sum(map(finds, AIMED.values()))
         return Found(aimed=aimed, random=sum(finds(generate(seed)) for seed in seeds), by=by)
-
-
-def main() -> int:
-    """Print a table of the mutations; return 1 if one is found by no history."""
-    parser = argparse.ArgumentParser(prog="python -m tests.simulation.batch.mutations", description=__doc__)
-    parser.add_argument("--histories", type=int, default=200, help="how many, from seed 0 on, beside the aimed ones")
-    parser.add_argument("--only", default="", help="mutations whose name has this text")
-    options = parser.parse_args()
-    missed = 0
-    print(f"| fault | of {len(AIMED)} aimed | of {options.histories} random | most often by |\n|---|---|---|---|")  # noqa: T201
-    for mutation in MUTATIONS:
-        if options.only in mutation.name:
-            found = found_by(mutation, range(options.histories))
-            missed += not found.aimed + found.random
-            told = ", ".join(f"`{name}`" for name, _ in found.by.most_common(2))
-            print(f"| {mutation.name} | {found.aimed} | {found.random} | {told} |", flush=True)  # noqa: T201
-    return int(missed > 0)
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from tests.simulation.batch.deployment import deployed
-from tests.simulation.batch.mutations import DEFINITION, MUTATIONS, Mutation
+from tests.simulation.batch.mutations import DEFINITION, MUTATIONS
+from tests.simulation.mutations import Mutation
 
 
 @pytest.mark.parametrize("mutation", MUTATIONS, ids=lambda mutation: mutation.name)
