@@ -7,7 +7,7 @@ from typing import Final
 
 from tests.simulation.batch import faults as f
 from tests.simulation.batch.faults import Fault, Outage
-from tests.simulation.batch.histories import DAY, HOUR, Again, History, Live, Put, Stop
+from tests.simulation.batch.histories import DAY, HOUR, Again, History, Live, Put, Redrive, Stop
 
 
 def _puts(*times: float, content: int = 0, call: int = 0) -> tuple[Put, ...]:
@@ -80,6 +80,13 @@ AIMED: Final[Mapping[str, History]] = {
     ),
     "a live transcript that stands for the recording": History(
         seed=1, deployment="sparing", puts=_puts(60.0, content=3, call=1), lives=(_LIVE,)
+    ),
+    "a recording that is wanted although a live transcript stands for it": History(
+        seed=1,
+        deployment="sparing",
+        puts=_puts(60.0, content=3, call=1),
+        lives=(_LIVE,),
+        redrives=(Redrive(at=600.0, claims=False, covered=1),),
     ),
     "a live transcript that is waited for": History(
         seed=1, deployment="sparing", puts=_puts(5.0, content=3, call=1), lives=(_LIVE,)

@@ -77,10 +77,12 @@ class Redrive:
     Attributes:
         at: When.
         claims: Whether by the table.
+        covered: The call whose recordings are to be transcribed although its live transcript stands for them, instead.
     """
 
     at: float
     claims: bool
+    covered: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -193,7 +195,7 @@ def generate(seed: int) -> History:
     troubled = chance.random()
     other = random.Random(f"batch {seed}, other than by default")
     deployment = other.choice((USUAL, USUAL, USUAL, "keep", "sparing", "sparing", "enriched"))
-    return History(
+    history = History(
         seed=seed,
         deployment=deployment,
         lives=_lives(other, span, puts, deployment),
@@ -217,6 +219,12 @@ def generate(seed: int) -> History:
         ),
         outages=tuple(_outage(chance, span) for _ in range(chance.choice((0, 0, 1, 1, 2)))),
     )
+    uncovered = (
+        Redrive(at=other.uniform(0, 4 * span), claims=False, covered=live.call)
+        for live in history.lives
+        if other.random() < 0.3
+    )
+    return replace(history, redrives=(*history.redrives, *uncovered))
 
 
 def _puts(chance: random.Random, span: float) -> tuple[Put, ...]:

@@ -25,6 +25,7 @@ _ENDS = {
     "a speech service that is out for a while": (0, 1),
     "a failure of which nobody can be told": (1, 0),
     "a live transcript that stands for the recording": (0, 0),
+    "a recording that is wanted although a live transcript stands for it": (0, 1),
     "a live transcript that is waited for": (0, 0),
     "a new recording of a call that had a recording before its live transcript": (0, 2),
 }

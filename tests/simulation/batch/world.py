@@ -37,7 +37,7 @@ from lambdas.common.archive import Archive
 from lambdas.store_live_transcript.store import LiveTranscriptStore
 from operations import rebuild
 from operations.environment import Environment
-from operations.redrive import redrive, redrive_claims
+from operations.redrive import redrive, redrive_claims, redrive_covered
 from tests.callscribe import live_calls
 from tests.fakes.s3_event import object_created
 from tests.fakes.thrifty_session import ThriftySession
@@ -195,13 +195,18 @@ class World:
         """Let happen what is due."""
         self.scheduler.run(until=until)
 
-    def operate(self, *, claims: bool) -> None:
-        """Have an operator repeat what failed."""
+    def operate(self, *, claims: bool, covered: int | None = None) -> None:
+        """Have an operator repeat what failed, or have the recordings transcribed that a live transcript stands for."""
         target = Environment(name="Test", outputs=self.plan.outputs, session=session())
 
         def work() -> None:
             try:
-                redrive_claims(target) if claims else redrive(target)
+                if covered is not None:
+                    redrive_covered(target, call_of(covered)[0])
+                elif claims:
+                    redrive_claims(target)
+                else:
+                    redrive(target)
             except (ClientError, EndpointConnectionError, ReadTimeoutError) as error:
                 self._note(f"the operator was refused: {type(error).__name__}")
 
@@ -231,7 +236,7 @@ class World:
         for delete in history.deletes:
             later(delete.at, partial(self._delete, delete.call))
         for act in history.redrives:
-            later(act.at, partial(self.operate, claims=act.claims))
+            later(act.at, partial(self.operate, claims=act.claims, covered=act.covered))
         for stop in history.stops:
             later(stop.at, self._stop)
         for again in history.again:
