@@ -50,6 +50,20 @@ AIMED: Final[Mapping[str, History]] = {
         ),
     ),
     "a content that comes back": _back(),
+    "a version between two with one content, stored last": History(
+        seed=1,
+        puts=(*_puts(0.0), *_puts(20.0, content=1), *_puts(60.0)),
+        outages=(Outage(kind="503", begin=20.0, seconds=200.0),),
+    ),
+    "an older version, stored last": History(
+        seed=1, puts=(*_puts(0.0), *_puts(201.0, content=1)), outages=(Outage(kind="503", begin=0.0, seconds=200.0),)
+    ),
+    "a copy that failed behind the storing of it, after which the first was repeated": History(
+        seed=1,
+        puts=_puts(0.0, 300.0),
+        redrives=(Redrive(at=400.0, claims=False),),
+        faults=(_NOT_STORED, _refused("machine", "events.", "ThrottlingException", begin=300.0, seconds=3 * HOUR)),
+    ),
     "another version where the first is kept": _back("keep"),
     "a recording that failed, and is repeated when another one is to be kept": History(
         seed=1, deployment="keep", puts=(*_puts(0.0), *_puts(300.0, content=1)), faults=(_NOT_STORED,)
@@ -80,6 +94,12 @@ AIMED: Final[Mapping[str, History]] = {
     ),
     "a live transcript that stands for the recording": History(
         seed=1, deployment="sparing", puts=_puts(60.0, content=3, call=1), lives=(_LIVE,)
+    ),
+    "a live transcript of a part of the recording": History(
+        seed=1,
+        deployment="sparing",
+        puts=_puts(60.0, content=3, call=1),
+        lives=(Live(call=1, begins=0.0, ends=15.0, outcome="partial", stored=1.0),),
     ),
     "a recording that is wanted although a live transcript stands for it": History(
         seed=1,

@@ -150,9 +150,9 @@ MUTATIONS: Final = (
     ),
     Mutation(
         "a recording is covered by a live transcript that is not shown",
-        "lambdas.admit_recording.live_policy",
-        '        if self.replaced:\n            return "live-replaced"\n',
-        "",
+        "lambdas.admit_recording.admission",
+        "transcribed=source == LIVE, replaced=source not in (None, LIVE)",
+        "transcribed=source is not None, replaced=False",
     ),
     Mutation(
         "a live transcript that does not cover all stands for a recording",
