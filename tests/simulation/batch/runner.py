@@ -17,6 +17,8 @@ from tests.simulation.outcomes import Outcome
 
 # Of operators, after the faults are over: each repeats what the ones before left.
 _ROUNDS: Final = 6
+# What a command of an operator's that died had received is seen again after so long (`operations.redrive`).
+_RECEIVED_SECONDS: Final = 900.0
 
 
 @dataclass(frozen=True)
@@ -62,7 +64,7 @@ def run(history: History, *, log: bool = False) -> BatchOutcome:
             executions = list(world.machine.executions.values())
             paths = tuple(tuple(execution.states) for execution in executions)
             failed = sum(execution.status != "SUCCEEDED" for execution in executions)
-            world.run(until=max(world.scheduler.now, history.calm))
+            world.run(until=max(world.scheduler.now, history.calm + _RECEIVED_SECONDS))
             _repeat(world)
             check.at_end(world)
             if history.rebuilds:
