@@ -143,6 +143,18 @@ def test_the_imports_keep_to_the_layers() -> None:
     assert result.returncode == 0, result.stdout
 
 
+def test_the_operations_import_each_other_relatively() -> None:
+    """Installed, their package has another name."""
+    absolute = [
+        f"{relative(path)}:{node.lineno}"
+        for path in (ROOT / "operations").rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text()))
+        if (isinstance(node, ast.ImportFrom) and not node.level and (node.module or "").split(".")[0] == "operations")
+        or (isinstance(node, ast.Import) and any(name.name.split(".")[0] == "operations" for name in node.names))
+    ]
+    assert absolute == []
+
+
 def test_the_app_imports_the_stacks_and_the_constructs_only() -> None:
     """import-linter looks at packages, and app.py is a module."""
     nodes = ast.walk(ast.parse((ROOT / "app.py").read_text()))
