@@ -88,6 +88,18 @@ synth: packages ## Synthesise every environment into cdk.out
 	@echo "Synthesising every environment, which takes about a minute …"
 	$(CDK) synth --quiet
 
+# Two linters that know other rules than cdk-nag, too large for everybody's environment.
+LINT := lint/.venv
+$(LINT)/.installed: lint/requirements.txt $(VENV)/.installed
+	$(BIN)/uv venv --quiet --clear --python $(BIN)/python $(LINT)
+	$(BIN)/uv pip sync --quiet --require-hashes --python $(LINT)/bin/python lint/requirements.txt
+	touch $@
+
+.PHONY: lint-templates
+lint-templates: synth $(LINT)/.installed ## Hold the synthesised templates against the rules of cfn-lint and checkov
+	$(LINT)/bin/cfn-lint --config-file lint/cfn-lint.yaml --regions us-east-1 --template cdk.out/assembly-*/*.template.json
+	$(LINT)/bin/checkov --config-file lint/checkov.yaml --file cdk.out/assembly-*/*.template.json
+
 .PHONY: deploy
 deploy: packages ## Deploy one environment: make deploy ENV=Dev [ARGS='--require-approval never']
 	@test -n "$(ENV)" || { echo "say which environment: make deploy ENV=Dev"; exit 2; }
@@ -112,10 +124,11 @@ NOT_NEEDED := numpy pycparser
 .PHONY: lock
 lock: packages ## Rewrite the locked requirements from the *.in files
 	$(UV_COMPILE) -o requirements.txt requirements.in
+	$(UV_COMPILE) -o lint/requirements.txt lint/requirements.in
 	$(UV_COMPILE) -c requirements.txt $(RUNTIME_BRINGS:%=--no-emit-package %) $(NOT_NEEDED:%=--no-emit-package %) -o lambdas/requirements.txt lambdas/requirements.in
 	$(UV_COMPILE) -c requirements.txt -o streamer/requirements.txt streamer/requirements.in
 	$(UV_COMPILE) -c requirements.txt -o local/emulator/runtime.txt local/emulator/runtime.in
 
 .PHONY: clean
 clean: ## Remove everything that was built or installed here
-	rm -rf $(VENV) node_modules cdk.out .local dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(LINT) node_modules cdk.out .local dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
