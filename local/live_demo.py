@@ -123,7 +123,10 @@ def check(item: Mapping[str, Any], utterances: Sequence[Utterance], turns: Seque
         NotProven: The call is not complete, a number or a turn is missing, or something is there twice.
     """
     if not item["complete"]:
-        raise NotProven(f"the transcript is incomplete: {', '.join(item['incomplete_reasons'])}")
+        raise NotProven(
+            f"the transcript is incomplete: {', '.join(item['incomplete_reasons'])}; where the machine is too busy for "
+            "the recogniser to keep up with speech, try again when it is not"
+        )
     numbers = [int(utterance["seq"]) for utterance in utterances]
     if numbers != list(range(1, len(numbers) + 1)):
         raise NotProven(f"the utterances are numbered {numbers}")
