@@ -147,6 +147,7 @@ class CallRun:
             stop_fragment=self._hints.stop_fragment if self._stream_arn == announced else None,
             resumed_ms=self._hints.resumed_at_ms if self._stream_arn == announced else None,
             stream=self._stream_arn,
+            begun_in=self._checkpoint.first_fragment if self._has_no_token else "",
         )
         self._reliability = RunningReliability(known=self._checkpoint.reliability)
         self._found_gaps: list[Gap] = []

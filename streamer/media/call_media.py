@@ -166,6 +166,8 @@ class CallMedia:
         resumed_ms: When streaming was started again after a pause, milliseconds since 1970. Until there is audio from
             after that, other contacts are what the stream carried meanwhile.
         stream: Name of the stream that is read, for `resume_point`.
+        begun_in: Number of the fragment of it that brought the contact's first audio, where an earlier reader found it:
+            others in front of that are no end, whatever their times.
 
     Attributes:
         continuation_token: Where the next session should begin, so that nothing is read twice or missed.
@@ -188,6 +190,7 @@ class CallMedia:
         stop_fragment: str | None = None,
         resumed_ms: int | None = None,
         stream: str = "",
+        begun_in: str = "",
     ) -> None:
         self.behind_now_ms = 0
         self.error: StreamError | None = None
@@ -209,6 +212,7 @@ class CallMedia:
             self._read_numbers[resume.stream] = _decimal(resume.fragment)
         self._elsewhere = resume is not None and resume.stream != stream
         self._begin_stream(stream)
+        self._own_number = _decimal(begun_in) if self._read_number is None else self._read_number
 
     @property
     def origin_ms(self) -> int | None:

@@ -69,8 +69,11 @@ AIMED: Final[Mapping[str, History]] = {
     "connections to Deepgram that break": _history(
         faults=_faults("vendor", 1.0, 4.0, 7.0, 10.0, 13.0, 16.0, order={"action": "reset", "after": 2.3})
     ),
-    "a key that is rotated before a connection breaks": _history(
-        faults=(*_faults("rotate", 3.0), *_faults("vendor", 3.5, order={"action": "reset", "after": 2.0})),
+    "a key that is rotated before connections break": _history(
+        faults=(
+            *_faults("vendor", 0.5, order={"action": "close", "code": 1011, "after": 4.0, "times": 4}),
+            *_faults("rotate", 3.0),
+        ),
     ),
     "a stream that brings nothing for longer than a body lasts": _history(_call(lost=tuple(range(6, 15)))),
     "a stream that brings a quarter of a minute at once": _history(

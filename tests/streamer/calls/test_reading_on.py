@@ -394,3 +394,12 @@ def test_a_stream_that_cannot_be_reached_fails_with_the_reason() -> None:
     outcome = read(FRAGMENTS, forever=StreamUnavailable("KinesisVideo.InternalFailure", ""))
     assert outcome.code == "KinesisVideo.InternalFailure"
     assert outcome.length >= LENGTH - 1_024
+
+
+def test_another_contact_in_front_of_the_first_audio_is_no_end_though_its_clock_is_ahead() -> None:
+    """Of a call of which no whole fragment was stored, only the number of its first one is known."""
+    others = written(list(contact(OTHER, speech(0, 2), start_ms=START_MS + 2_000).fragments()), first=1)
+    own = written(CONTACT, first=500)
+    media = CallMedia(call_id=CALL, stream="arn", origin_ms=START_MS, begun_in=fragment_number(500))
+    outcome = read(others + own, media=media)
+    assert (outcome.end, outcome.length) == (EndReason.DISCONNECTED, LENGTH)
