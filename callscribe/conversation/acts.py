@@ -135,30 +135,50 @@ class Found:
         return self.standing is Standing.STANDS
 
 
+@dataclass(frozen=True)
+class _Expression:
+    """A regular expression, compiled when it is first looked for: a call needs few of hundreds, which take a second."""
+
+    text: str
+    place: str
+
+    @cached_property
+    def pattern(self) -> Pattern[str]:
+        try:
+            return phrase(self.text)
+        except ValueError as error:
+            raise InvalidActs(f"{self.place}: not a regular expression: {self.text}") from error
+
+
 @dataclass(frozen=True, slots=True)
-class _Compiled:
-    say: Pattern[str]
+class _Rule:
+    say: _Expression
     anchored: bool
     accept: frozenset[Standing]
-    unless: Pattern[str] | None
-    unless_turn: Pattern[str] | None
-    together: tuple[Pattern[str], ...]
+    unless: _Expression | None
+    unless_turn: _Expression | None
+    together: tuple[_Expression, ...]
     certainty: float
+
+    @property
+    def expressions(self) -> Iterator[_Expression]:
+        yield from (self.say, *self.together)
+        yield from (one for one in (self.unless, self.unless_turn) if one is not None)
 
 
 @dataclass(frozen=True, slots=True)
-class _CompiledAct:
+class _Act:
     by: frozenset[Role]
     by_question: bool
     about: frozenset[str]
-    rules: Mapping[str, _Compiled]
+    rules: Mapping[str, _Rule]
 
 
 class Acts:
     """The acts of a file, ready to be looked for.
 
     Raises:
-        InvalidActs: a name, an expression or a speaker is none; the message names the place.
+        InvalidActs: a name or a speaker is none; the message names the place. See `check` for expressions.
     """
 
     def __init__(self, file: ActsFile) -> None:
@@ -166,12 +186,23 @@ class Acts:
         self._terms: dict[str, str] = {}
         for name, expression in file.terms.items():
             self._terms[name] = f"(?:{self._filled(expression, f'terms.{name}')})"
-        self._acts = {name: self._compiled(name, act) for name, act in file.acts.items()}
+        self._acts = {name: self._prepared(name, act) for name, act in file.acts.items()}
 
     @property
     def names(self) -> frozenset[str]:
         """Names of the acts."""
         return frozenset(self._acts)
+
+    def check(self) -> None:
+        """Compile every expression, which is otherwise done when one is first looked for.
+
+        Raises:
+            InvalidActs: one is none.
+        """
+        for act in self._acts.values():
+            for rule in act.rules.values():
+                for expression in rule.expressions:
+                    _ = expression.pattern
 
     def term(self, name: str) -> str:
         """The expression that a term stands for.
@@ -189,32 +220,28 @@ class Acts:
 
         return _TERM.sub(term, expression)
 
-    def _pattern(self, expression: str, place: str) -> Pattern[str]:
-        filled = self._filled(expression, place)
-        try:
-            return phrase(filled)
-        except ValueError as error:
-            raise InvalidActs(f"{place}: not a regular expression: {expression}") from error
+    def _expression(self, expression: str, place: str) -> _Expression:
+        return _Expression(self._filled(expression, place), place)
 
-    def _compiled(self, name: str, act: Act) -> _CompiledAct:
+    def _prepared(self, name: str, act: Act) -> _Act:
         if act.by not in _SPEAKERS:
             raise InvalidActs(f"acts.{name}.by must be one of {', '.join(_SPEAKERS)}")
         rules = {}
         for rule_name, rule in act.rules.items():
             place = f"acts.{name}.rules.{rule_name}"
-            rules[rule_name] = _Compiled(
-                say=self._pattern(rule.say, place),
+            rules[rule_name] = _Rule(
+                say=self._expression(rule.say, place),
                 anchored="^" in rule.say,
                 accept=frozenset(rule.accept),
-                unless=None if rule.unless is None else self._pattern(rule.unless, place),
-                unless_turn=None if rule.unless_turn is None else self._pattern(rule.unless_turn, place),
-                together=tuple(self._pattern(expression, place) for expression in rule.together),
+                unless=None if rule.unless is None else self._expression(rule.unless, place),
+                unless_turn=None if rule.unless_turn is None else self._expression(rule.unless_turn, place),
+                together=tuple(self._expression(expression, place) for expression in rule.together),
                 certainty=rule.certainty,
             )
         about = frozenset(
             word for key in act.about for word in (self._words(key, name) if key.startswith("<") else (key,))
         )
-        return _CompiledAct(by=_SPEAKERS[act.by], by_question=act.by_question, about=about, rules=rules)
+        return _Act(by=_SPEAKERS[act.by], by_question=act.by_question, about=about, rules=rules)
 
     def _words(self, key: str, name: str) -> Iterator[str]:
         # "visits?" stands for both forms.
@@ -223,8 +250,8 @@ class Acts:
             if optional:
                 yield word[:-1]
 
-    def of(self, name: str) -> _CompiledAct:
-        """One act, compiled."""
+    def of(self, name: str) -> _Act:
+        """One act, with its terms filled in."""
         return self._acts[name]
 
 
@@ -316,7 +343,7 @@ class Conversation:
         first = bisect_right(others, offer.turn)
         return others[first : first + ANSWERED_WITHIN]
 
-    def _find(self, name: str, act: _CompiledAct) -> Iterator[Found]:
+    def _find(self, name: str, act: _Act) -> Iterator[Found]:
         for index, turn in enumerate(self.turns):
             if turn.role not in act.by:
                 continue
@@ -327,7 +354,7 @@ class Conversation:
                 if found is not None:
                     yield found
 
-    def _in_clause(self, name: str, act: _CompiledAct, turn: int, number: int, clause: Clause) -> Found | None:
+    def _in_clause(self, name: str, act: _Act, turn: int, number: int, clause: Clause) -> Found | None:
         """The first rule that stands in a clause; else the first that matches and does not."""
         fallen: Found | None = None
         for rule_name, rule in act.rules.items():
@@ -352,22 +379,24 @@ class Conversation:
         return fallen
 
     def _standing(
-        self, rule: _Compiled, act: _CompiledAct, turn: int, number: int, clause: Clause, start: int, end: int
+        self, rule: _Rule, act: _Act, turn: int, number: int, clause: Clause, start: int, end: int
     ) -> Standing | None:
         """Whether a match stands; None where the rule does not apply here."""
         if rule.unless is not None and any(
-            rule.unless.search(other.text) for other in self.clauses[turn] if other.sentence == clause.sentence
+            rule.unless.pattern.search(other.text) for other in self.clauses[turn] if other.sentence == clause.sentence
         ):
             return None
-        if rule.unless_turn is not None and any(rule.unless_turn.search(other.text) for other in self.clauses[turn]):
+        if rule.unless_turn is not None and any(
+            rule.unless_turn.pattern.search(other.text) for other in self.clauses[turn]
+        ):
             return None
-        standing = clause.standing(start, end, within=rule.say, by_question=act.by_question)
+        standing = clause.standing(start, end, within=rule.say.pattern, by_question=act.by_question)
         if standing is Standing.STANDS and self._of_a_stranger(turn, number, clause):
             standing = Standing.STRANGER
         if standing in rule.accept:
             standing = Standing.STANDS
         if standing is Standing.STANDS and not all(
-            self._together(expression, turn, clause) for expression in rule.together
+            self._together(expression.pattern, turn, clause) for expression in rule.together
         ):
             return None
         return standing
@@ -410,14 +439,14 @@ class Conversation:
         )
 
 
-def _matches(rule: _Compiled, clause: Clause) -> Iterator[tuple[int, int]]:
+def _matches(rule: _Rule, clause: Clause) -> Iterator[tuple[int, int]]:
     """Stretches of a clause that an expression matches."""
     if not rule.anchored:
-        yield from (match.span() for match in rule.say.finditer(clause.text))
+        yield from (match.span() for match in rule.say.pattern.finditer(clause.text))
         return
     # `^` is the beginning of a text, so what is said behind "yes" is searched as one.
     for anchor in sorted(clause.anchors):
-        for match in rule.say.finditer(clause.text[anchor:]):
+        for match in rule.say.pattern.finditer(clause.text[anchor:]):
             yield anchor + match.start(), anchor + match.end()
 
 

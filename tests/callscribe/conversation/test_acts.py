@@ -208,4 +208,4 @@ def test_acts_that_cannot_work_are_refused_by_place(change: dict[str, object], m
     act = {"by": "agent", "about": ["hello"], "rules": {}} | change
     file = msgspec.convert({"description": "", "language": "en", "terms": {}, "acts": {"greet": act}}, ActsFile)
     with pytest.raises(InvalidActs, match=re.escape(message)):
-        Acts(file)
+        Acts(file).check()
