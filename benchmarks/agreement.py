@@ -24,7 +24,6 @@ from callscribe.written_calls import WrittenCall, transcript_of
 ROOT = Path(__file__).parent.parent
 CORPUS = ROOT / "tests" / "judgement" / "corpus"
 DOCUMENT = ROOT / "docs" / "judgement.md"
-HELD_OUT = "held_out"
 
 _MOST_MISSES = 40
 _LEAST_LINES_FOR_ROLES = 4
@@ -214,10 +213,11 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _parts(files: Sequence[Path]) -> dict[str, list[Path]]:
-    """What the rules were built with, and what they are only measured with."""
-    held_out = [file for file in files if file.stem.startswith(HELD_OUT)]
-    parts = {"development": [file for file in files if file not in held_out], "held out": held_out}
-    return {title: chosen for title, chosen in parts.items() if chosen}
+    """The files by what they are for, which is how their names begin: the guide of the corpus lists them."""
+    parts: dict[str, list[Path]] = {}
+    for file in files:
+        parts.setdefault(file.stem.partition("-")[0].replace("_", " "), []).append(file)
+    return parts
 
 
 if __name__ == "__main__":

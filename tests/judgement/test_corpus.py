@@ -10,6 +10,8 @@ import pytest
 CORPUS = Path(__file__).parent / "corpus"
 SENTENCES = "development-sentences.jsonl"
 DIALOGUES = "development-dialogues.jsonl"
+FILES = sorted(path.name for path in CORPUS.glob("*.jsonl"))
+ALL_DIALOGUES = [name for name in FILES if name.endswith(DIALOGUES.partition("-")[2])]
 
 FLAGS = {
     "appointment_requested",
@@ -54,10 +56,14 @@ def _items(name: str) -> list[dict[str, Any]]:
     return [json.loads(line) for line in (CORPUS / name).read_text(encoding="utf-8").splitlines()]
 
 
-@pytest.mark.parametrize("name", [SENTENCES, DIALOGUES])
+def test_there_is_a_part_to_measure_with() -> None:
+    assert {name.partition("-")[0] for name in FILES} == {"development", "earlier", "held_out"}
+
+
+@pytest.mark.parametrize("name", FILES)
 def test_every_line_has_fields_and_labels_of_the_guide(name: str) -> None:
     for item in _items(name):
-        assert item.keys() <= FIELDS[name], item
+        assert item.keys() <= FIELDS[DIALOGUES if name in ALL_DIALOGUES else SENTENCES], item
         assert set(item.get("flags", ())) <= FLAGS, item
         assert item["kind"] in {"plain", "adversarial"}, item
         assert {line[0] for line in item.get("lines", [[item.get("role")]])} <= ROLES, item
@@ -65,8 +71,9 @@ def test_every_line_has_fields_and_labels_of_the_guide(name: str) -> None:
         assert len(item.get("roles", item.get("lines", ()))) == len(item.get("lines", ())), item
 
 
-def test_points_are_within_those_of_the_criterion() -> None:
-    for item in _items(DIALOGUES):
+@pytest.mark.parametrize("name", ALL_DIALOGUES)
+def test_points_are_within_those_of_the_criterion(name: str) -> None:
+    for item in _items(name):
         for criterion, points in item.get("criteria", {}).items():
             if points == "n/a":
                 continue
@@ -75,8 +82,9 @@ def test_points_are_within_those_of_the_criterion() -> None:
             assert 0 <= float(awarded) <= float(most), item
 
 
-def test_an_unusable_call_claims_no_flag() -> None:
-    assert not [item for item in _items(DIALOGUES) if item.get("reliability") == "unusable" and item["flags"]]
+@pytest.mark.parametrize("name", ALL_DIALOGUES)
+def test_an_unusable_call_claims_no_flag(name: str) -> None:
+    assert not [item for item in _items(name) if item.get("reliability") == "unusable" and item["flags"]]
 
 
 def test_no_sentence_and_no_dialogue_stands_twice() -> None:
