@@ -44,4 +44,4 @@ def test_the_document_has_a_place_for_each_table(
     file.write_text(json.dumps(ANSWERED))
     assert main([str(file), "--write"]) == 0
     assert "| `answer` | 1.00 (1) | – |" in copied.read_text("utf-8")
-    assert "development, plain" in capsys.readouterr().out
+    assert "calls, plain" in capsys.readouterr().out
