@@ -412,17 +412,7 @@ def _run(target: Environment, arguments: argparse.Namespace) -> list[Outcome[Any
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
-    environment.add_arguments(
-        parser,
-        DeploymentOutput.TABLE,
-        DeploymentOutput.STATE_MACHINE,
-        DeploymentOutput.WORK_QUEUE,
-        DeploymentOutput.FAILED_CALLS_QUEUE,
-        DeploymentOutput.STRANDED_CALLS_QUEUE,
-        DeploymentOutput.LIVE_CALLS_QUEUE,
-        DeploymentOutput.FAILED_LIVE_CALLS_QUEUE,
-        DeploymentOutput.EVENT_BUS,
-    )
+    environment.add_arguments(parser, *_USED)
     parser.add_argument(
         "--max",
         type=environment.count_up_to(_LARGEST_MAX),
