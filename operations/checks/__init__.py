@@ -1,1 +1,1 @@
-"""What `operations.doctor` looks at, one module for each part of a deployed environment."""
+"""What `callscribe doctor` looks at, one module for each part of a deployed environment."""

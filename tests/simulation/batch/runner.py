@@ -17,7 +17,7 @@ from tests.simulation.outcomes import Outcome
 
 # Of operators, after the faults are over: each repeats what the ones before left.
 _ROUNDS: Final = 6
-# What a command of an operator's that died had received is seen again after so long (`operations.redrive`).
+# What a command of an operator's that died had received is seen again after so long (`callscribe redrive`).
 _RECEIVED_SECONDS: Final = 900.0
 
 
