@@ -297,14 +297,19 @@ class CallStore:
             return await self._change(
                 lease,
                 checkpoint.attributes() | ended,
-                where=f"{_FENCE} AND (attribute_not_exists(resumed_at_ms) OR resumed_at_ms <= :ended_at_ms)",
+                # Only once: a request that was given up and is carried out late must not undo `mark_announced`.
+                where=f"{_FENCE} AND #status = :streaming"
+                " AND (attribute_not_exists(resumed_at_ms) OR resumed_at_ms <= :ended_at_ms)",
+                given=_STREAMING,
                 what="complete",
             )
         except LeaseLost:
             item = await self._read(lease.call_id)
-            if item.get("lease_owner") == lease.owner and item.get("epoch") == lease.epoch:
-                raise StreamingResumed from None
-            raise
+            if item.get("lease_owner") != lease.owner or item.get("epoch") != lease.epoch:
+                raise
+            if item["status"] == LiveStatus.COMPLETED:  # the answer to our own write got lost
+                return item
+            raise StreamingResumed from None
 
     async def fail(self, lease: Lease, checkpoint: Checkpoint, error: SafeError) -> None:
         """Note that the call cannot be followed, and why.
@@ -408,7 +413,9 @@ class CallStore:
             await self._update(
                 call.call_id,
                 {"resumed_at_ms": call.started_at_ms, "stream_arn": call.stream_arn},
-                where="epoch = :seen AND #status = :streaming",
+                # A request that was given up and is carried out late must not undo a later start.
+                where="epoch = :seen AND #status = :streaming"
+                " AND (attribute_not_exists(resumed_at_ms) OR resumed_at_ms < :resumed_at_ms)",
                 given={":seen": item["epoch"]} | _STREAMING,
                 add=_start(call),
                 what="note resumption",

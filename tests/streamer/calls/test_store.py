@@ -1,4 +1,5 @@
 import asyncio
+import contextlib
 import json
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
@@ -486,6 +487,34 @@ class Unreliable:
         return call
 
 
+class Overdue:
+    """A table of which one update gets no answer and is carried out when it was asked for again and is done.
+
+    Attributes:
+        next: Whether the next update is that one.
+    """
+
+    def __init__(self, dynamodb: Any) -> None:
+        self._dynamodb = dynamodb
+        self._held: dict[str, Any] = {}
+        self.next = False
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._dynamodb, name)
+
+    async def update_item(self, **arguments: Any) -> Any:
+        if self.next:
+            self.next, self._held = False, arguments
+            raise LOST_ANSWER
+        return await self._dynamodb.update_item(**arguments)
+
+    async def carry_out(self) -> None:
+        """Carry it out, which its condition may prevent."""
+        assert self._held
+        with contextlib.suppress(ClientError):
+            await self._dynamodb.update_item(**self._held)
+
+
 def _error(code: str, status: int = 400, **fields: Any) -> ClientError:
     response: Any = {"Error": {"Code": code}, "ResponseMetadata": {"HTTPStatusCode": status}, **fields}
     return ClientError(response, "UpdateItem")
@@ -528,6 +557,34 @@ class TestOutages:
         dynamodb._after = [LOST_ANSWER]
         await store.complete(mine.lease, CHECKPOINT, COMPLETION)
         assert len(await table.utterances("call-7")) == 1
+
+    async def test_an_end_that_is_written_late_once_more_leaves_the_call_announced(
+        self, store_of: Callable[..., CallStore], table: Table
+    ) -> None:
+        overdue = Overdue(table.dynamodb)
+        store = store_of(dynamodb=overdue)
+        mine = await taken(store)
+        overdue.next = True
+        item = await store.complete(mine.lease, CHECKPOINT, COMPLETION)
+        await store.mark_announced(item)
+        await overdue.carry_out()
+        assert await store.take(CALL, "message-1") == Finished(to_announce=None)
+
+    async def test_a_start_of_streaming_that_is_noted_late_once_more_leaves_a_later_one(
+        self, store_of: Callable[..., CallStore], table: Table
+    ) -> None:
+        overdue = Overdue(table.dynamodb)
+        store = store_of(dynamodb=overdue)
+        mine = await taken(store)
+        second = replace(CALL, started_at_ms=START_MS + 30_000, stream_arn=CALL.stream_arn + "2")
+        third = replace(CALL, started_at_ms=START_MS + 50_000, stream_arn=CALL.stream_arn + "3")
+        overdue.next = True
+        assert await store.take(second, "message-2") == AlreadyRunning()
+        assert await store.take(third, "message-3") == AlreadyRunning()
+        await overdue.carry_out()
+        renewed = await store.renew([mine.lease])
+        hints = renewed.hints["call-7"]
+        assert (hints.resumed_at_ms, hints.stream_arn) == (third.started_at_ms, third.stream_arn)
 
     async def test_an_outage_is_borne_for_so_long_only(self, store_of: Callable[..., CallStore], table: Table) -> None:
         failures: list[Exception] = [_error("ThrottlingException") for _ in range(100)]
