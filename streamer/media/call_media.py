@@ -82,12 +82,15 @@ class ResumePoint:
         fragment: The fragment's number; "" where it has none.
         clock: The state of the call's clock behind it.
         stream: Name of the stream to which both belong; "" where nobody said.
+        segment: UID of the producer session to which the fragment belongs, hexadecimal: later fragments of it may have
+            no tags of their own. "" where it is not known.
     """
 
     token: str
     fragment: str = ""
     clock: ClockState = ClockState()  # noqa: RUF009 - frozen
     stream: str = ""
+    segment: str = ""
 
 
 class _Fragment:
@@ -213,6 +216,8 @@ class CallMedia:
         self._elsewhere = resume is not None and resume.stream != stream
         self._begin_stream(stream)
         self._own_number = _decimal(begun_in) if self._read_number is None else self._read_number
+        if resume is not None and not self._elsewhere:
+            self._recall_session(resume)
 
     @property
     def origin_ms(self) -> int | None:
@@ -349,6 +354,12 @@ class CallMedia:
         self._own_number = self._read_number
         self._complete_number: int | None = None
         self.begin_session()
+
+    def _recall_session(self, resume: ResumePoint) -> None:
+        """Know the contact's producer session as the reader did that has come to this point."""
+        self._own_segment = bytes.fromhex(resume.segment)
+        if resume.clock.end is not None:
+            self._own_end_ms = self._clock.time_of(resume.clock.end)
 
     def _new_fragment(self) -> _Fragment:
         self._unnamed += 1
@@ -522,6 +533,7 @@ class CallMedia:
                         fragment=fragment.name if fragment.number is not None else "",
                         clock=self._clock.state,
                         stream=self._stream,
+                        segment=self._own_segment.hex(),
                     )
                 )
         self._complete_number = fragment.number

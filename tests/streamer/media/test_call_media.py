@@ -619,6 +619,30 @@ class TestClocks:
         assert pcm_of(read(second, fragments[2:]), start=3 * FRAGMENT) == WHOLE[3 * FRAGMENT * 4 :]
         assert [step.milliseconds for step in second.clock_steps] == [3_000]
 
+    @pytest.mark.parametrize("over", [True, False])
+    def test_another_reader_knows_the_session_whose_fragments_have_no_tags_any_more(self, over: bool) -> None:
+        fragments = delivered(contact(tagless=frozenset(range(3, 99)), leading_identity="never").fragments())
+        first = media()
+        first.feed(b"".join(fragments[:3]))
+        point = first.resume_point(first.position)
+        second = media(origin_ms=START_MS, position=first.position, resume=point)
+        second.over = over
+        assert pcm_of(read(second, fragments[3:]), start=3 * FRAGMENT) == WHOLE[3 * FRAGMENT * 4 :]
+        assert second.take_gaps() == []
+
+    def test_to_another_reader_a_session_without_tags_that_is_not_the_contacts_is_still_unidentified(self) -> None:
+        whole = contact(tagless=frozenset(range(3, 99)), leading_identity="never")
+        others = [
+            replace(fragment, segment_uid=b"another session!") if index >= 3 else fragment
+            for index, fragment in enumerate(whole.fragments())
+        ]
+        fragments = delivered(others)
+        first = media()
+        first.feed(b"".join(fragments[:3]))
+        second = media(origin_ms=START_MS, position=first.position, resume=first.resume_point(first.position))
+        assert read(second, fragments[3:]) == []
+        assert {gap.reason for gap in second.take_gaps()} == {GapReason.UNIDENTIFIED}
+
     def test_another_reader_that_reads_from_a_time_passes_over_what_was_heard(self) -> None:
         fragments = self.stepped(-3_000)
         first = media()
