@@ -18,7 +18,7 @@ import json
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from itertools import chain, islice
+from itertools import chain, count, islice
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -313,15 +313,26 @@ class _BatchRepeater:
         if isinstance(repeat, SendBack):
             self._sqs.send_message(QueueUrl=self._work_queue_url, MessageBody=repeat.body)
             return
+        # Named after the message: if an earlier run started it and died before the delete, it is not started twice.
+        name = f"redrive-{call.message_id}"
+        if self._start(name, repeat) or call.receipt:
+            return
+        # Without a message nothing else tells of an earlier try that ended before it changed anything in the table.
+        tries = (f"{name}-{number}" for number in count(2))
+        while self._over(f"{self._state_machine_arn.replace(':stateMachine:', ':execution:')}:{name}"):
+            name = next(tries)
+            if self._start(name, repeat):
+                return
+
+    def _start(self, name: str, repeat: StartAgain) -> bool:
+        """Start an execution; False if there is, or was, one of that name already."""
         try:
-            # Named after the message: if an earlier run started it and died before the delete, it is not started twice.
             self._step_functions.start_execution(
-                stateMachineArn=self._state_machine_arn,
-                name=f"redrive-{call.message_id}",
-                input=json.dumps(repeat.input()),
+                stateMachineArn=self._state_machine_arn, name=name, input=json.dumps(repeat.input())
             )
         except self._step_functions.exceptions.ExecutionAlreadyExists:
-            return
+            return False
+        return True
 
 
 def _handle(

@@ -136,6 +136,18 @@ def test_a_recording_that_is_claimed_again_can_be_repeated_again(deployed: Deplo
     assert len(deployed.started()) == 2
 
 
+def test_a_repetition_that_ended_before_it_claimed_the_recording_can_be_repeated(deployed: Deployed) -> None:
+    claim(deployed, "call-1", status="claimed")
+    for started in (1, 2, 3):
+        main(["redrive", *deployed.arguments, "--claims"])
+        main(["redrive", *deployed.arguments, "--claims"])
+        assert [event["redrive_of"] for event in deployed.started()] == [GONE] * started
+        executions = deployed.step_functions.list_executions(stateMachineArn=deployed.state_machine_arn)["executions"]
+        for execution in executions:
+            if execution["status"] == "RUNNING":
+                deployed.step_functions.stop_execution(executionArn=execution["executionArn"])
+
+
 def test_what_is_older_than_wanted_is_left_alone(deployed: Deployed) -> None:
     claim(deployed, "call-1", status="failed")
     assert main(["redrive", *deployed.arguments, "--claims", "--since", "2026-11-21"]) == 0

@@ -35,19 +35,10 @@ def _of_live_calls(what: str, detail: str, history: live.History) -> bool:
 def _of_recordings(what: str, detail: str, history: batch.History) -> bool:
     put = [(put.call, put.content) for put in history.puts]
     put_again = len(set(put)) < len(put)
-    stopped = bool(history.stops) and any(redrive.claims for redrive in history.redrives)
     wanted = any(redrive.covered is not None for redrive in history.redrives)
     match what:
         case "duplicate":  # 6730
             return put_again and any((fault.by, fault.kind) == ("machine", "slow") for fault in history.faults)
-        case "lost":  # 7343
-            return stopped and detail.endswith("is claimed: None")
-        case "claim":
-            return stopped and detail.endswith("stays claimed")
-        case "holder":
-            return stopped and detail == "a content is held by claimed"
-        case "stale" if detail.endswith("its recording is claimed"):
-            return stopped
         case "stale":  # 7396
             return (
                 put_again
