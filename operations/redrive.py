@@ -147,7 +147,9 @@ def redrive_live(
 
 
 def redrive_covered(target: Environment, call_id: str, *, dry_run: bool = False) -> list[Outcome[Repeat]]:
-    """Transcribe the recordings of a call that its live transcript stands for.
+    """Transcribe the recordings of a call that its live transcript stands for, and those with the same content.
+
+    Of one content one recording is transcribed; a newer one with it may be the one to be shown.
 
     Args:
         target: Environment to work on.
@@ -160,8 +162,11 @@ def redrive_covered(target: Environment, call_id: str, *, dry_run: bool = False)
     """
     repeater = _BatchRepeater(target, target.sqs())
     items = CallStore(table=target.table(), s3=target.s3()).of_call(call_id)
-    covered = [item for item in items if item["type"] == "claim" and item["status"] == "covered"]
-    return [_handle(read_claim(claim), repeater, set(), since=None, dry_run=dry_run) for claim in covered]
+    claims = [item for item in items if item["type"] == "claim"]
+    covered = {item["recording_id"]: item for item in claims if item["status"] == "covered"}
+    copies = [item for item in claims if item["status"] == "duplicate" and item.get("same_content_as") in covered]
+    repeated = (*covered.values(), *copies)
+    return [_handle(read_claim(claim), repeater, set(), since=None, dry_run=dry_run) for claim in repeated]
 
 
 def redrive_claims(

@@ -240,7 +240,7 @@ class Admission:
             may serve for ours; else `None`.
         """
         recording, now = stored.provenance, self._clock()
-        found = self._contents.take(stored, call, execution=by.arn, now=now)
+        found = self._contents.take(stored, call, execution=by.arn, now=now, wanted=by.redrive_of is not None)
         if isinstance(found, Ours):
             return found.earlier_holder
         if found.in_progress and by.started_at is not None:

@@ -89,7 +89,9 @@ class Contents:
         self._claims = claims
         self._s3 = s3
 
-    def take(self, stored: StoredObject, call: CallRecording, *, execution: str, now: datetime) -> Ours | Held:
+    def take(
+        self, stored: StoredObject, call: CallRecording, *, execution: str, now: datetime, wanted: bool = False
+    ) -> Ours | Held:
         """Make a claimed recording the holder of its content, unless another one is that with good reason.
 
         Args:
@@ -97,6 +99,7 @@ class Contents:
             call: Its call.
             execution: Our execution, which works on no other recording any more.
             now: The time.
+            wanted: Whether it is to be transcribed although a live transcript stands for the holder.
 
         Raises:
             TransientError: Others kept changing the holder.
@@ -114,7 +117,7 @@ class Contents:
             if holder == ours:
                 return _ours(ours, item.get("earlier_holder"))
             claim = self._claims.get(holder)
-            if claim is not None and not _given_up(claim, execution=execution, now=now):
+            if claim is not None and not _given_up(claim, execution=execution, now=now, wanted=wanted):
                 return _held(claim)
             earlier = _paid_for(holder, claim, before=item.get("earlier_holder"))
             if self._pass_on(key, holder, claim, ours, earlier=earlier, now=now):
@@ -221,11 +224,11 @@ class Contents:
         }
 
 
-def _given_up(claim: Mapping[str, Any], *, execution: str, now: datetime) -> bool:
+def _given_up(claim: Mapping[str, Any], *, execution: str, now: datetime, wanted: bool) -> bool:
     status = ClaimStatus(str(claim["status"]))
     if status in IN_PROGRESS:
         return claim["execution"] == execution or int(claim["lease_until"]) < now.timestamp()
-    return status in _WITHOUT_TRANSCRIPT
+    return status in _WITHOUT_TRANSCRIPT or (wanted and status is ClaimStatus.COVERED)
 
 
 def _paid_for(holder: str, claim: Mapping[str, Any] | None, *, before: object) -> str:

@@ -219,6 +219,24 @@ def test_a_covered_recording_is_started_as_a_repetition(
     assert "live-complete" in capsys.readouterr().out
 
 
+def test_a_copy_of_a_covered_recording_is_started_too(deployed: Deployed) -> None:
+    cover(deployed)
+    for digit, of in (("s", "r"), ("t", "s")):
+        store_claim(
+            deployed,
+            digit * 64,
+            call_id="call-1",
+            status="duplicate",
+            bucket="recordings",
+            s3_key="recordings/clinic-7/2026-11-20/call-1.wav",
+            etag=digit,
+            execution=f"arn:copy-{digit}",
+            same_content_as=of * 64,
+        )
+    assert main(["redrive", *deployed.arguments, "--covered", "call-1"]) == 0
+    assert {event["redrive_of"] for event in deployed.started()} == {"arn:covered", "arn:copy-s"}
+
+
 def test_a_call_that_is_not_covered_is_not_started(deployed: Deployed, capsys: pytest.CaptureFixture[str]) -> None:
     store_claim(deployed, "s" * 64, call_id="call-1", status="completed")
     assert main(["redrive", *deployed.arguments, "--covered", "call-1"]) == 0

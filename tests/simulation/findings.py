@@ -35,16 +35,7 @@ def _of_live_calls(what: str, detail: str, history: live.History) -> bool:
 def _of_recordings(what: str, detail: str, history: batch.History) -> bool:
     put = [(put.call, put.content) for put in history.puts]
     put_again = len(set(put)) < len(put)
-    wanted = any(redrive.covered is not None for redrive in history.redrives)
     match what:
         case "duplicate":  # 6730
             return put_again and any((fault.by, fault.kind) == ("machine", "slow") for fault in history.faults)
-        case "stale":  # 7396
-            return (
-                put_again
-                and wanted
-                and detail.endswith(
-                    ("does not show its newest recording, which is duplicate", "shows the words of another recording")
-                )
-            )
     return False

@@ -221,6 +221,16 @@ class TestTheSameBytesOfACall:
         finish(cloud, first, status="covered")
         assert outcome(second(door, again)) == ("duplicate", "same-content")
 
+    def test_are_transcribed_although_a_live_transcript_stands_for_them_where_they_are_wanted(
+        self, cloud: Cloud, door: Door
+    ) -> None:
+        first, again = cloud.upload(), cloud.upload()
+        door.decide(first)
+        finish(cloud, first, status="covered")
+        assert outcome(second(door, again)) == ("duplicate", "same-content")
+        wanted = {**again, "redrive_of": OTHER_EXECUTION}
+        assert second(door, wanted, THIRD_EXECUTION).verdict == "claimed"
+
     def test_are_linked_at_once_by_an_execution_that_cannot_wait(self, cloud: Cloud, door: Door) -> None:
         first, again = cloud.upload(), cloud.upload()
         door.decide(first)

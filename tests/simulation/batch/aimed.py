@@ -108,6 +108,15 @@ AIMED: Final[Mapping[str, History]] = {
         lives=(_LIVE,),
         redrives=(Redrive(at=600.0, claims=False, covered=1),),
     ),
+    "a copy of a recording that is wanted although a live transcript stands for it": History(
+        seed=1,
+        deployment="sparing",
+        puts=tuple(
+            put for at, content in ((60.0, 3), (120.0, 4), (180.0, 3)) for put in _puts(at, content=content, call=1)
+        ),
+        lives=(_LIVE,),
+        redrives=(Redrive(at=600.0, claims=False, covered=1),),
+    ),
     "a live transcript that is waited for": History(
         seed=1, deployment="sparing", puts=_puts(5.0, content=3, call=1), lives=(_LIVE,)
     ),

@@ -30,6 +30,10 @@ _ENDS = {
     "a live transcript that stands for the recording": (0, 0),
     "a live transcript of a part of the recording": (0, 1),
     "a recording that is wanted although a live transcript stands for it": (0, 1),
+    "a copy of a recording that is wanted although a live transcript stands for it": (
+        0,
+        2,
+    ),
     "a live transcript that is waited for": (0, 0),
     "a new recording of a call that had a recording before its live transcript": (0, 2),
 }
