@@ -120,6 +120,7 @@ class TestOutputs:
         assert {name for entry in found if entry for name in entry[1:]} >= {*DeploymentOutput} - {
             DeploymentOutput.ANALYSE_FUNCTION,
             DeploymentOutput.DEFAULT_CLINIC,
+            DeploymentOutput.ROLE_NAMES,
             DeploymentOutput.TIME_ZONES,
         }
         assert {entry[0] for entry in found if entry} == {"Calls"}

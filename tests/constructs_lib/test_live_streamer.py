@@ -149,6 +149,7 @@ def test_settings_reach_the_streamer(stack: Stack) -> None:
         "FEED_URL": stack.resolve(feed.http_url),
         "EVENT_BUS_NAME": {"Ref": logical_id(streamer.bus)},
         "FLAGS": "eye-clinic-v1",
+        "OWN_FLAGS": "",
         "SERVICE_NAME": found["SERVICE_NAME"],
         "SLOTS": "40",
         "LEASE_SECONDS": "12",
