@@ -18,7 +18,17 @@ from rich.text import Text
 
 from . import environment
 from .checks import capacity, clinics, connect_instance, deepgram, failures, streamers
-from .checks.findings import STATE_STYLES, Check, Examined, Finding, State, examine, skipped
+from .checks.findings import (
+    STATE_STYLES,
+    Check,
+    Examined,
+    Finding,
+    State,
+    add_target_arguments,
+    examine,
+    examined,
+    skipped,
+)
 from .exit_status import ExitStatus
 from .rendering import table_of
 from .terminal import add_json_argument, output, print_json, reports_errors
@@ -83,18 +93,12 @@ def _show(console: Console, findings: Mapping[str, Sequence[Finding]]) -> None:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
-    environment.add_arguments(parser, *environment.RESOURCES)
-    parser.add_argument("--instance", metavar="ARN", help="the Amazon Connect instance; default: the deployed wiring's")
+    add_target_arguments(parser)
     parser.add_argument(
         "--expected-calls",
         type=environment.count_up_to(_MOST_CALLS),
         metavar="N",
         help="calls that run at the same time, to hold quotas against",
-    )
-    parser.add_argument(
-        "--stream-prefix",
-        metavar="PREFIX",
-        help="beginning of the names of the instance's Kinesis video streams; default: the deployed wiring's",
     )
     add_json_argument(parser)
 
@@ -102,27 +106,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 @reports_errors
 def run(arguments: argparse.Namespace) -> int:
     """Run the command."""
-    target = environment.connect(arguments)
-    findings = diagnose(
-        Examined(
-            target,
-            target.client,
-            instance_arn=arguments.instance or target.outputs.get("ConnectInstanceArn"),
-            expected_calls=arguments.expected_calls,
-            stream_prefix=arguments.stream_prefix or target.outputs.get("MediaStreamPrefix", "callscribe"),
-        )
-    )
+    diagnosis = diagnose(examined(arguments, expected_calls=arguments.expected_calls))
     if arguments.json:
         print_json(
             {
                 "findings": [
                     {"part": part, "state": finding.state, "what": finding.what, "remedy": finding.remedy}
-                    for part, found in findings.items()
+                    for part, found in diagnosis.items()
                     for finding in found
                 ]
             }
         )
     else:
-        _show(output(), findings)
-    broken = any(finding.state is State.FAILED for found in findings.values() for finding in found)
+        _show(output(), diagnosis)
+    broken = any(finding.state is State.FAILED for found in diagnosis.values() for finding in found)
     return ExitStatus.INCOMPLETE if broken else ExitStatus.DONE

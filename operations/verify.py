@@ -25,9 +25,20 @@ from rich.text import Text
 
 from callscribe.contract.identifiers import CHANNEL_SEGMENT, CHANNEL_SEGMENT_RULE
 
-from . import environment
 from .checks import deepgram, failures
-from .checks.findings import STATE_STYLES, Check, Examined, Finding, examine, failed, ok, skipped
+from .checks.findings import (
+    STATE_STYLES,
+    Check,
+    Examined,
+    Finding,
+    State,
+    add_target_arguments,
+    examine,
+    examined,
+    failed,
+    ok,
+    skipped,
+)
 from .environment import Environment
 from .erase import erase, find_traces
 from .exit_status import ExitStatus
@@ -120,9 +131,9 @@ class Verification:
             self._probe()
             self._note("Failed calls", self._as_before(failed_before))
             self._note("Alarms", examine(failures.check_alarms, self._examined))
-            for item in (self._batch.item, self._live.item):
-                if item is not None:
-                    self.report.add_cost(item)
+            self.report.add_cost(self._batch.item)
+            if self._examined.live:
+                self.report.add_cost(self._live.item)
         finally:
             if keep:
                 self._note("Cleaning up", [skipped("what was made is kept")])
@@ -162,7 +173,7 @@ class Verification:
 
     def _as_before(self, before: Sequence[Finding]) -> Iterator[Finding]:
         after = examine(failures.check_failed_calls, self._examined)
-        if after == before:
+        if after == before and not any(finding.state is State.UNKNOWN for finding in after):
             yield ok("no call failed meanwhile")
         else:
             yield from after
@@ -173,7 +184,7 @@ class Verification:
         An index is a moment behind its table, and what a claim causes may still come: it is looked for until nothing
         was found several times.
         """
-        self._live.delete_stream()
+        stream = "the stream, " if self._live.delete_stream() else ""
         objects = items = quiet = 0
         for _ in Patience.of(seconds=_CLEANING_SECONDS).looks("the end of cleaning up"):
             traces = [
@@ -186,7 +197,7 @@ class Verification:
             quiet = 0 if any(traces) else quiet + 1
             if quiet == _QUIET_LOOKS:
                 break
-        yield ok(f"the stream, {objects} versions of objects and {items} items are gone")
+        yield ok(f"{stream}{objects} versions of objects and {items} items are gone")
 
 
 def _finding_nothing(act: Callable[[], None]) -> Check:
@@ -213,7 +224,15 @@ def _show(console: Console, report: Report) -> None:
     console.print(f"Deepgram, by the transcripts' own estimates: {least}{cost}.")
     if not report.on_aws:
         console.print("This was an emulator: what is confirmed or refuted is so of it, and says nothing about AWS.")
-    console.print("All is well." if report.passed else "Something is not as it should be: see above.")
+    console.print(_conclusion(report))
+
+
+def _conclusion(report: Report) -> str:
+    if not report.passed:
+        return "Something is not as it should be: see above."
+    if report.unseen:
+        return f"Nothing that was looked at is broken; what could not be looked at: {report.unseen}, see above."
+    return "All is well."
 
 
 def _teller(console: Console) -> Tell:
@@ -234,14 +253,8 @@ def _clinic(text: str) -> str:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
-    environment.add_arguments(parser, *environment.RESOURCES)
+    add_target_arguments(parser)
     parser.add_argument("--clinic", type=_clinic, default=CLINIC, metavar="ID", help="default: %(default)s")
-    parser.add_argument("--instance", metavar="ARN", help="the Amazon Connect instance; default: the deployed wiring's")
-    parser.add_argument(
-        "--stream-prefix",
-        metavar="PREFIX",
-        help="beginning of the names of the instance's Kinesis video streams; default: the deployed wiring's",
-    )
     parser.add_argument("--stream-key", metavar="ARN", help="key of KMS for the stream; default: AWS's own")
     parser.add_argument("--keep", action="store_true", help="take nothing away")
     parser.add_argument("--json", action="store_true", help="print the report as JSON, and nothing else")
@@ -252,14 +265,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Run the command."""
     console = output()
-    target = environment.connect(arguments)
     verification = Verification(
-        Examined(
-            target,
-            target.client,
-            instance_arn=arguments.instance or target.outputs.get("ConnectInstanceArn"),
-            stream_prefix=arguments.stream_prefix or target.outputs.get("MediaStreamPrefix", "callscribe"),
-        ),
+        examined(arguments),
         sample=Sample.shipped(),
         clinic_id=arguments.clinic,
         stream_key=arguments.stream_key,

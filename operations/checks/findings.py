@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
@@ -10,6 +11,9 @@ from typing import Any, Final, TypeAlias
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from callscribe.contract.outputs import DeploymentOutput
+
+from .. import environment
 from ..environment import Environment, UnusableEnvironment
 
 
@@ -122,6 +126,34 @@ class Examined:
         """Environment variable of the streamer; "" where it has none of that name."""
         values: dict[str, str] = {entry["name"]: entry["value"] for entry in self.streamer.get("environment", [])}
         return values.get(name, "")
+
+
+def add_target_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments that say which deployment is looked at, and which instance and streams are its own."""
+    environment.add_arguments(parser, *environment.RESOURCES)
+    parser.add_argument("--instance", metavar="ARN", help="the Amazon Connect instance; default: the deployed wiring's")
+    parser.add_argument(
+        "--stream-prefix",
+        metavar="PREFIX",
+        help="beginning of the names of the instance's Kinesis video streams; default: the deployed wiring's",
+    )
+
+
+def examined(arguments: argparse.Namespace, *, expected_calls: int | None = None) -> Examined:
+    """What *arguments*, parsed with :func:`add_target_arguments`, say is looked at.
+
+    Raises:
+        argparse.ArgumentError: They name no deployment, or one in two ways.
+        UnusableEnvironment: There is no such deployment, or AWS cannot be reached.
+    """
+    target = environment.connect(arguments)
+    return Examined(
+        target,
+        target.client,
+        instance_arn=arguments.instance or target.outputs.get(DeploymentOutput.CONNECT_INSTANCE),
+        expected_calls=expected_calls,
+        stream_prefix=arguments.stream_prefix or target.outputs.get(DeploymentOutput.MEDIA_STREAM_PREFIX, "callscribe"),
+    )
 
 
 Check: TypeAlias = Callable[[Examined], Iterator[Finding]]

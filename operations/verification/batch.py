@@ -10,7 +10,7 @@ from typing import Any, Final
 from callscribe.recordings.keys import OWN_FOLDER
 
 from ..call_store import FAILED_STATUSES, IN_PROGRESS, CallStore
-from ..checks.findings import Finding, failed, ok, warning
+from ..checks.findings import Finding, failed, ok, unknown, warning
 from ..environment import Environment
 from .assumptions import MULTICHANNEL_SENTIMENT, Judged, judged, not_reached
 from .sample import Sample
@@ -109,11 +109,17 @@ class BatchVerification:
     def _put_again(self) -> Iterator[Finding]:
         self._put()
         claims = self._patience.wait_for("the second copy's end", lambda: self._ended(2))
-        asked = sum(int(claim.get("deepgram_requests") or 0) for claim in claims)
-        if asked > 1:
-            yield failed(f"the same recording put twice was asked for {asked} times", "is S3's checksum in its event?")
-        else:
-            yield ok("the same recording put twice was asked for once")
+        yield asked_once(claims)
+
+
+def asked_once(claims: Sequence[Mapping[str, Any]]) -> Finding:
+    """Say whether the same recording, put twice, was paid for once, by what its claims say of requests."""
+    asked = sum(int(claim.get("deepgram_requests") or 0) for claim in claims)
+    if asked > 1:
+        return failed(f"the same recording put twice was asked for {asked} times", "is S3's checksum in its event?")
+    if asked == 0:
+        return unknown("no claim says how often the recording, put twice, was asked for", "see the calls' costs")
+    return ok("the same recording put twice was asked for once")
 
 
 def compared(sample: Sample, utterances: Sequence[Mapping[str, Any]]) -> Iterator[Finding]:

@@ -123,11 +123,13 @@ class LiveVerification:
             self.acknowledged = playing.result()
         yield from self._concluded(state)
 
-    def delete_stream(self) -> None:
-        """Delete the stream, if it was made."""
-        if self.stream_arn is not None:
-            self._video.delete_stream(StreamARN=self.stream_arn)
-            self.stream_arn = None
+    def delete_stream(self) -> bool:
+        """Delete the stream, if it was made; returns whether it was."""
+        if self.stream_arn is None:
+            return False
+        self._video.delete_stream(StreamARN=self.stream_arn)
+        self.stream_arn = None
+        return True
 
     def endpoint(self, operation: str) -> str:
         """Where the stream's media are put or read, by the service's name of the operation."""

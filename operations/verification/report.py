@@ -43,9 +43,9 @@ class Report:
         """Note what was found of assumptions."""
         self.found.update({one.assumption.name: one for one in judged})
 
-    def add_cost(self, item: Mapping[str, Any]) -> None:
-        """Add what a transcript says about its cost."""
-        known, more = known_cost(item["cost"])
+    def add_cost(self, item: Mapping[str, Any] | None) -> None:
+        """Add what a transcript says about its cost; without one nobody knows what was billed."""
+        known, more = (None, True) if item is None else known_cost(item["cost"])
         self.cost_is_lower_bound |= more
         if known is not None:
             self.cost_usd = (self.cost_usd or 0.0) + float(known)
@@ -54,6 +54,11 @@ class Report:
     def assumptions(self) -> Sequence[Judged]:
         """Every assumption and what was found of it."""
         return completed(self.found)
+
+    @property
+    def unseen(self) -> int:
+        """How many findings say that something could not be looked at."""
+        return sum(finding.state is State.UNKNOWN for found in self.findings.values() for finding in found)
 
     @property
     def passed(self) -> bool:

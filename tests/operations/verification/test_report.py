@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from operations.checks.findings import failed, ok, unknown, warning
+from operations import verify
+from operations.checks.findings import State, failed, ok, unknown, warning
 from operations.verification.assumptions import (
     ASSUMPTIONS,
     CATCHING_UP,
@@ -14,6 +15,7 @@ from operations.verification.assumptions import (
     judged,
     not_reached,
 )
+from operations.verification.batch import asked_once
 from operations.verification.report import Report
 from operations.verification.waiting import Patience, TookTooLong
 from tests.conftest import ROOT
@@ -76,6 +78,36 @@ def test_a_cost_that_is_not_all_known_is_a_least_one(items: list[Any], known: fl
         told.add_cost(item)
     assert told.cost_usd == (None if known is None else pytest.approx(known))
     assert told.cost_is_lower_bound is more
+
+
+def test_a_call_without_a_transcript_makes_the_cost_a_least_one() -> None:
+    told = report()
+    told.add_cost(cost())
+    told.add_cost(None)
+    assert told.cost_usd == pytest.approx(0.01)
+    assert told.cost_is_lower_bound
+
+
+def test_what_could_not_be_looked_at_is_not_called_well() -> None:
+    told = report()
+    told.add("Recording", ok("x"))
+    assert verify._conclusion(told) == "All is well."
+    told.add("Alarms", unknown("y"))
+    assert told.passed
+    assert "All is well" not in verify._conclusion(told)
+    told.add("Recording", failed("z", "w"))
+    assert verify._conclusion(told).startswith("Something is not")
+
+
+@pytest.mark.parametrize(
+    ("requests", "state"),
+    [([1, None], State.OK), ([1, 0], State.OK), ([1, 1], State.FAILED), ([None, None], State.UNKNOWN)],
+)
+def test_that_nothing_was_paid_twice_is_said_only_where_the_claims_say_so(
+    requests: list[int | None], state: State
+) -> None:
+    claims = [{} if count is None else {"deepgram_requests": count} for count in requests]
+    assert asked_once(claims).state is state
 
 
 def test_waiting_has_an_end() -> None:
