@@ -1,6 +1,7 @@
 """Programs of the local environment run as child processes that never outlive who started them."""
 
 import os
+import random
 import signal
 import socket
 import subprocess
@@ -17,6 +18,8 @@ from typing import Literal, Self
 HOST = "127.0.0.1"
 ROOT = Path(__file__).parents[1]
 _LOG_LINES = 15
+# Below what Linux (32768, ip(7): ip_local_port_range) and macOS (49152, RFC 6335) give to outgoing connections.
+_OUTSIDE_EPHEMERAL = range(20_000, 32_768)
 
 
 class ServerDidNotStart(RuntimeError):
@@ -48,11 +51,14 @@ def require_free_port(name: str, port: int) -> None:
 
 
 def free_port() -> int:
-    """A TCP port of the loopback address that nothing uses now."""
-    with socket.socket() as probe:
-        probe.bind((HOST, 0))
-        port: int = probe.getsockname()[1]
-    return port
+    """A TCP port of the loopback address that nothing uses now and no outgoing connection will be given.
+
+    A port from the system's own range could become the source of somebody's connection before a server listens there.
+    """
+    for port in random.sample(_OUTSIDE_EPHEMERAL, len(_OUTSIDE_EPHEMERAL)):
+        if port_is_free(port):
+            return port
+    raise ServerDidNotStart(f"every port from {_OUTSIDE_EPHEMERAL[0]} to {_OUTSIDE_EPHEMERAL[-1]} of {HOST} is taken")
 
 
 def terminate_with_parent() -> None:

@@ -1,5 +1,6 @@
 """A running emulator for all tests of the local environment that need nothing deployed on it."""
 
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -7,7 +8,8 @@ import pytest
 
 from local.emulator.process import Emulator
 from local.emulator.runtime import install_runtime
-from local.server_process import ROOT, free_port
+from local.server_process import HOST, ROOT, free_port
+from tests.local.kinesis_video_control import Simulator
 
 
 @pytest.fixture(scope="session")
@@ -16,16 +18,20 @@ def runtime_python() -> Path:
 
 
 @pytest.fixture(scope="session")
-def kinesis_video_port() -> int:
-    """Where the emulator expects the Kinesis Video simulator; nothing is there unless a test puts it there."""
-    return free_port()
+def kinesis_video() -> Iterator[Simulator]:
+    with Simulator() as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.02,))
+        thread.start()
+        yield server
+        server.shutdown()
+        thread.join()
 
 
 @pytest.fixture(scope="session")
 def emulator(
-    runtime_python: Path, tmp_path_factory: pytest.TempPathFactory, kinesis_video_port: int
+    runtime_python: Path, tmp_path_factory: pytest.TempPathFactory, kinesis_video: Simulator
 ) -> Iterator[Emulator]:
-    arguments = ["--kinesis-video-url", f"http://127.0.0.1:{kinesis_video_port}"]
+    arguments = ["--kinesis-video-url", f"http://{HOST}:{kinesis_video.server_port}"]
     directory = tmp_path_factory.mktemp("emulator")
     with Emulator(port=free_port(), directory=directory, runtime_python=runtime_python, arguments=arguments) as running:
         yield running

@@ -153,3 +153,7 @@ def test_a_streamer_process_is_the_streamer() -> None:
         assert process.wait(timeout=PATIENCE_SECONDS) == os.EX_CONFIG
         assert process.stdout is not None
         assert "TABLE_NAME" in process.stdout.read()
+
+
+def test_a_free_port_is_none_that_linux_or_macos_gives_to_outgoing_connections_by_default() -> None:
+    assert all(1024 <= free_port() < 32_768 for _ in range(100))

@@ -1,61 +1,18 @@
 """The emulator passes Kinesis Video's control plane on to the simulator, to those who may."""
 
-import json
-import threading
-from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
-
 import pytest
 from botocore.exceptions import ClientError
 
 from tests.local.emulator.conftest import Account
+from tests.local.kinesis_video_control import STREAM, Simulator
 
-STREAM = "arn:aws:kinesisvideo:us-east-1:000000000000:stream/connect-lakeside-1/1763812345678"
 OTHER = "arn:aws:kinesisvideo:us-east-1:000000000000:stream/elsewhere-1/1763812345678"
 
 
-class Simulator(ThreadingHTTPServer):
-    """Answers as the simulator does, and remembers what it was asked."""
-
-    def __init__(self, port: int) -> None:
-        super().__init__(("127.0.0.1", port), _Handler)
-        self.asked: list[tuple[str, Any]] = []
-
-
-class _Handler(BaseHTTPRequestHandler):
-    server: Simulator
-
-    def do_POST(self) -> None:
-        request = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-        self.server.asked.append((self.path, request))
-        if request.get("StreamName") == "missing":
-            self._answer(404, {"Message": "no such stream"}, ("x-amzn-errortype", "ResourceNotFoundException"))
-        elif self.path == "/getDataEndpoint":
-            self._answer(200, {"DataEndpoint": "http://127.0.0.1:8789"})
-        else:
-            self._answer(200, {"StreamARN": STREAM, "StreamInfo": {"StreamARN": STREAM}})
-
-    def _answer(self, status: int, body: Any, *headers: tuple[str, str]) -> None:
-        content = json.dumps(body).encode()
-        self.send_response(status)
-        for name, value in (*headers, ("Content-Type", "application/json"), ("Content-Length", str(len(content)))):
-            self.send_header(name, value)
-        self.end_headers()
-        self.wfile.write(content)
-
-    def log_message(self, *_: Any) -> None:
-        """Say nothing."""
-
-
 @pytest.fixture
-def simulator(kinesis_video_port: int) -> Iterator[Simulator]:
-    with Simulator(kinesis_video_port) as server:
-        thread = threading.Thread(target=server.serve_forever, args=(0.02,))
-        thread.start()
-        yield server
-        server.shutdown()
-        thread.join()
+def simulator(kinesis_video: Simulator) -> Simulator:
+    kinesis_video.asked.clear()
+    return kinesis_video
 
 
 def test_the_data_endpoint_is_the_simulators(account: Account, simulator: Simulator) -> None:

@@ -123,10 +123,9 @@ def test_a_reset_connection_may_be_retried(deepgram: FakeDeepgram) -> None:
 
 def test_a_server_that_is_not_there_may_be_retried() -> None:
     with socket.socket() as closed:
-        closed.bind(("127.0.0.1", 0))
-        port = closed.getsockname()[1]
-    with pytest.raises(DeepgramFailure, match=r"Deepgram\.ConnectionFailed") as raised:
-        transcribe(f"http://127.0.0.1:{port}")
+        closed.bind(("127.0.0.1", 0))  # and does not listen
+        with pytest.raises(DeepgramFailure, match=r"Deepgram\.ConnectionFailed") as raised:
+            transcribe(f"http://127.0.0.1:{closed.getsockname()[1]}")
     assert raised.value.retriable
 
 
