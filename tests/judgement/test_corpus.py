@@ -22,16 +22,18 @@ FLAGS = {
     "urgent",
     "prescription_refill",
 }
+# What the guide awards, the most last: a label of other points could never agree with a verdict. It does not say what a
+# single interruption costs, so that only none and many can be labelled.
 POINTS = {
-    "greeting": 15,
-    "identification": 12,
-    "needs": 10,
-    "answer": 15,
-    "empathy": 10,
-    "hold": 5,
-    "interruptions": 8,
-    "closing": 10,
-    "escalation": 15,
+    "greeting": ("0", "3", "4", "7", "8", "11", "12", "15"),
+    "identification": ("0", "6", "12"),
+    "needs": ("0", "3.33", "6.67", "10"),
+    "answer": ("0", "15"),
+    "empathy": ("0", "10"),
+    "hold": ("0", "5"),
+    "interruptions": ("0", "8"),
+    "closing": ("0", "3", "7", "10"),
+    "escalation": ("0", "15"),
 }
 ROLES = {"agent", "customer", "announcement"}
 FIELDS = {
@@ -72,14 +74,10 @@ def test_every_line_has_fields_and_labels_of_the_guide(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ALL_DIALOGUES)
-def test_points_are_within_those_of_the_criterion(name: str) -> None:
+def test_points_are_those_that_the_criterion_awards(name: str) -> None:
     for item in _items(name):
         for criterion, points in item.get("criteria", {}).items():
-            if points == "n/a":
-                continue
-            awarded, most = points.split("/")
-            assert float(most) == POINTS[criterion], item
-            assert 0 <= float(awarded) <= float(most), item
+            assert points in {"n/a", *(f"{awarded}/{POINTS[criterion][-1]}" for awarded in POINTS[criterion])}, item
 
 
 @pytest.mark.parametrize("name", ALL_DIALOGUES)
@@ -95,6 +93,16 @@ def test_no_sentence_and_no_dialogue_stands_twice() -> None:
         for item in _items(DIALOGUES)
     )
     assert not [text for text, count in (texts + dialogues).items() if count > 1]
+
+
+def test_what_is_held_out_stands_in_no_other_part() -> None:
+    texts: dict[bool, set[str]] = {True: set(), False: set()}
+    for name in FILES:
+        texts[name.startswith("held_out-")] |= {
+            json.dumps(item.get("lines", item.get("text"))).casefold() for item in _items(name)
+        }
+
+    assert not texts[True] & texts[False]
 
 
 def test_every_flag_is_raised_often_enough_to_be_measured_and_half_of_all_is_adversarial() -> None:
