@@ -6,6 +6,8 @@ BIN := $(VENV)/bin
 CDK := node_modules/.bin/cdk
 export PATH := $(CURDIR)/$(VENV)/bin:$(CURDIR)/node_modules/.bin:$(PATH)
 export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION := 1
+# Tests and local environment start dozens of processes, each of which would compile all that it imports.
+unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .PHONY: help
