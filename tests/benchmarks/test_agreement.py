@@ -45,3 +45,21 @@ def test_the_document_has_a_place_for_each_table(
     assert main([str(file), "--write"]) == 0
     assert "| `answer` | 1.00 (1) | – |" in copied.read_text("utf-8")
     assert "calls, plain" in capsys.readouterr().out
+
+
+def test_what_is_held_out_is_measured_without_showing_its_words(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("benchmarks.agreement.CORPUS", tmp_path)
+    for part in ("development", "held_out"):
+        missed = {"role": "customer", "text": f"A {part.replace('_', ' ')} sentence.", "flags": ["urgent"]}
+        (tmp_path / f"{part}-plain.jsonl").write_text(json.dumps(missed))
+
+    main([])
+    by_default = capsys.readouterr().out
+    main([str(tmp_path / "held_out-plain.jsonl")])
+
+    assert "A development sentence." in by_default
+    assert "held out, plain: 1 misses" in by_default
+    assert "A held out sentence." not in by_default
+    assert "A held out sentence." in capsys.readouterr().out
