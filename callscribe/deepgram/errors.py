@@ -34,7 +34,9 @@ LONGEST_RETRY_AFTER: Final = 86_400.0
 _RETRIABLE_STATUS: Final = frozenset({408, 409, 425, RATE_LIMITED})
 
 _REQUEST_ID: Final = re.compile(r"[A-Za-z0-9-]{1,64}")
-_CLOSE_CODE: Final = re.compile(r"[A-Z]+-\d+")
+_CLOSE_CODE: Final = re.compile(
+    r"(?P<kind>[A-Z]+)-(?P<number>\d+)|.*https://dpgr\.am/(?P<link>net|data)(?P<linked>\d+)$"
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,9 +101,14 @@ def request_id(headers: Mapping[str, str], body: Mapping[str, object]) -> str:
 
 
 def close_code(reason: str) -> str:
-    """Return Deepgram's code in the reason of a close, such as `NET-0001`; "" where there is none."""
+    """Return Deepgram's code in the reason of a close, such as `NET-0001`; "" where there is none.
+
+    The documentation has the code itself; what the service says of NET-0001 ends with the code in a link instead.
+    """
     named = _CLOSE_CODE.match(reason)
-    return named[0] if named else ""
+    if named is None:
+        return ""
+    return f"{named['kind'] or named['link'].upper()}-{named['number'] or named['linked']}"
 
 
 def parse_retry_after(value: str | None, *, now: datetime) -> float | None:

@@ -27,12 +27,14 @@ class ServiceError(Exception):
     Attributes:
         code: Name of the error in the API Reference; ``InternalFailure`` and ``ServiceUnavailable`` have a status of
             5xx.
+        status: The HTTP status that goes with it.
     """
 
     def __init__(self, code: str, message: str) -> None:
         super().__init__(message)
         self.code = code
+        self.status = _STATUS.get(code, 400)
 
     def response(self) -> JSONResponse:
         """Answer with it."""
-        return JSONResponse({"Message": str(self)}, _STATUS.get(self.code, 400), {"x-amzn-ErrorType": self.code})
+        return JSONResponse({"Message": str(self)}, self.status, {"x-amzn-ErrorType": self.code})

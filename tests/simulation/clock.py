@@ -10,6 +10,7 @@ import asyncio
 import heapq
 import selectors
 from collections.abc import Callable, Coroutine
+from concurrent.futures import Executor
 from contextvars import Context, ContextVar, copy_context
 from dataclasses import dataclass, field
 from itertools import count
@@ -78,15 +79,16 @@ def outside(work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
 
 
 class _Selector(selectors.DefaultSelector):
-    def __init__(self, skip: Callable[[float], None]) -> None:
+    def __init__(self, skip: Callable[[float], None], elsewhere: Callable[[], bool]) -> None:
         super().__init__()
         self._skip = skip
+        self._elsewhere = elsewhere
 
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
         events = super().select(0)
         if events or timeout == 0:
             return events
-        if timeout is None:
+        if timeout is None or self._elsewhere():
             return super().select(None)
         self._skip(timeout)
         return []
@@ -122,13 +124,17 @@ class _Task(asyncio.Task[Any]):
 
 
 class SimulatedTimeLoop(asyncio.SelectorEventLoop):
-    """An event loop whose clock jumps to the next timer whenever nothing else is to be done."""
+    """An event loop whose clock jumps to the next timer whenever nothing else is to be done.
+
+    What threads of its executor do takes no time.
+    """
 
     def __init__(self) -> None:
         self._now = _START
+        self._in_threads = 0
         self.outside: set[asyncio.Task[Any]] = set()
         self._numbers = count()
-        super().__init__(_Selector(self._skip))
+        super().__init__(_Selector(self._skip, lambda: self._in_threads > 0))
         self.set_task_factory(self._new_task)
 
     def time(self) -> float:
@@ -154,6 +160,13 @@ class SimulatedTimeLoop(asyncio.SelectorEventLoop):
         timer._scheduled = True  # type: ignore[attr-defined]
         return timer
 
+    def run_in_executor(self, executor: Executor | None, func: Callable[..., T], *args: Any) -> asyncio.Future[T]:  # type: ignore[override]
+        """Run a function in a thread; until it returns the clock stands still."""
+        future = super().run_in_executor(executor, func, *args)
+        self._in_threads += 1
+        future.add_done_callback(self._back)
+        return future
+
     def run_soon(self, handles: list[asyncio.Handle]) -> None:
         """Run what fell due."""
         self._ready.extend(handles)  # type: ignore[attr-defined]
@@ -167,6 +180,9 @@ class SimulatedTimeLoop(asyncio.SelectorEventLoop):
 
     def _new_task(self, loop: asyncio.AbstractEventLoop, work: Any, **options: Any) -> _Task:
         return _Task(work, loop=loop, number=next(self._numbers), **options)
+
+    def _back(self, _: object) -> None:
+        self._in_threads -= 1
 
     def _skip(self, seconds: float) -> None:
         self._now += max(seconds, 1e-6)

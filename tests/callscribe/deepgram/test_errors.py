@@ -78,9 +78,19 @@ def test_a_refusal_says_how_long_to_wait() -> None:
     assert read(429).retry_after is None
 
 
+AS_SEEN = "Deepgram did not receive audio data or a text message within the timeout window. See"
+
+
 @pytest.mark.parametrize(
     ("reason", "code"),
-    [("NET-0001 did not receive audio", "NET-0001"), ("DATA-0000", "DATA-0000"), ("somebody said so", ""), ("", "")],
+    [
+        ("NET-0001 did not receive audio", "NET-0001"),
+        ("DATA-0000", "DATA-0000"),
+        (f"{AS_SEEN} https://dpgr.am/net0001", "NET-0001"),
+        ("See https://dpgr.am/net0001 for f1234", ""),
+        ("somebody said so", ""),
+        ("", ""),
+    ],
 )
 def test_a_close_is_told_by_deepgrams_code(reason: str, code: str) -> None:
     assert close_code(reason) == code

@@ -351,7 +351,7 @@ class _Streams(_Client):
             try:
                 self._account.streams.find(arn=StreamARN)
             except ServiceError as error:
-                raise refused(error.code, "GetDataEndpoint") from None
+                raise refused(error.code, "GetDataEndpoint", status=error.status) from None
             return {"DataEndpoint": "https://media"}
 
         return await self._call("get_data_endpoint", endpoint)
@@ -367,7 +367,7 @@ class _Media(_Client):
             try:
                 delivery = self._account.bodies.deliver(self._account.streams.find(arn=StreamARN), selector)
             except ServiceError as error:
-                raise refused(error.code, "GetMedia") from None
+                raise refused(error.code, "GetMedia", status=error.status) from None
             return {"Payload": _Body(delivery, self._network, self._patience)}
 
         return await self._call("get_media", open_body)
