@@ -130,7 +130,7 @@ class Definition:
         self._enrichment, self._failed_enrichments = enrichment, failed_enrichments
         self._longest_seconds: dict[str, int] = {}
         self._send_to_failed_calls = self._build_send_to_failed_calls(failed_calls)
-        self._record_failure = self._build_record_failure()
+        self._record_failure = self._build_record_failure("RecordFailure", unless="completed")
         admission = self._build_admit(admit, self._build_record_failed_admission(retain_for))
         self.start = admission.next(
             self._build_decision(
@@ -450,11 +450,21 @@ class Definition:
             task_timeout=sfn.Timeout.duration(_QUICK_CALL),
         )
         self._repeat(state, "DeleteReply", OF_QUICK_CALLS, timeout=_QUICK_CALL)
-        return self._or_record_failure(state, "DeleteReply").next(end)
+        # Of a completed call, which is to be repeated all the same: its reply must not stay.
+        record_failure = self._build_record_failure("RecordKeptReply")
+        return state.add_catch(
+            record_failure, errors=["States.ALL"], assign={"failure": _failure("DeleteReply")}
+        ).next(end)
 
-    def _build_record_failure(self) -> sfn.TaskStateBase:
+    def _build_record_failure(self, name: str, *, unless: str | None = None) -> sfn.TaskStateBase:
+        """Build the state that notes on the claim why its call failed.
+
+        Args:
+            name: Its name.
+            unless: Status of a claim that stays as it is: the step that failed may have been done, its answer lost.
+        """
         state = self._update_claim(
-            "RecordFailure",
+            name,
             update="SET #status = :status, #updated_at = :now, #error_code = :error_code, "
             "#error_message = :error_message, #failed_step = :failed_step, #GSI2PK = :list, #GSI2SK = :place",
             names=("status", "updated_at", "error_code", "error_message", "failed_step", "GSI2PK", "GSI2SK"),
@@ -466,6 +476,7 @@ class Definition:
                 ":error_message": "{% $failure.cause %}",
                 ":failed_step": "{% $failure.step %}",
             },
+            unless=unless,
         )
         return self._then_send_to_failed_calls(state)
 
@@ -589,17 +600,28 @@ class Definition:
         return state
 
     def _update_claim(
-        self, name: str, *, update: str, names: tuple[str, ...], values: Mapping[str, str]
+        self, name: str, *, update: str, names: tuple[str, ...], values: Mapping[str, str], unless: str | None = None
     ) -> sfn.TaskStateBase:
-        """Build a state that changes the claim, provided that this execution still holds it."""
+        """Build a state that changes the claim, provided that this execution still holds it.
+
+        Args:
+            name: Its name.
+            update: What it changes.
+            names: Attributes that it names.
+            values: Values that it names.
+            unless: Status of a claim that it leaves alone.
+        """
         string = tasks.DynamoAttributeValue.from_string
+        condition = "#execution = :execution"
+        if unless is not None:
+            condition, values = f"{condition} AND #status <> :unless", {**values, ":unless": unless}
         state = tasks.DynamoUpdateItem.jsonata(
             self._scope,
             name,
             table=self._table,
             key=_key(claim_key(_filled_in("$recording.recording_id"), None, None)),
             update_expression=update,
-            condition_expression="#execution = :execution",
+            condition_expression=condition,
             expression_attribute_names={f"#{attribute}": attribute for attribute in (*names, "execution")},
             expression_attribute_values={
                 ":now": string("{% $now() %}"),

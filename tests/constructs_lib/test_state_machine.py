@@ -145,11 +145,19 @@ def test_an_admission_that_breaks_down_is_noted_and_among_the_failed_calls_too(t
 def test_only_the_execution_that_holds_the_claim_changes_it(tasks: dict[str, Any]) -> None:
     for step in ("RecordFailure", "Complete"):
         arguments = tasks[step]["Arguments"]
-        assert arguments["ConditionExpression"] == "#execution = :execution"
+        assert arguments["ConditionExpression"].split(" AND ")[0] == "#execution = :execution"
         assert arguments["ExpressionAttributeValues"][":execution"] == {"S": "{% $states.context.Execution.Id %}"}
         at_once = tasks[step]["Retry"][0]
         assert at_once["MaxAttempts"] == 0
         assert "DynamoDB.ConditionalCheckFailedException" in at_once["ErrorEquals"]
+
+
+def test_a_call_whose_completion_was_heard_though_its_answer_is_lost_is_not_noted_as_failed(
+    tasks: dict[str, Any],
+) -> None:
+    arguments = tasks["RecordFailure"]["Arguments"]
+    assert arguments["ConditionExpression"] == "#execution = :execution AND #status <> :unless"
+    assert arguments["ExpressionAttributeValues"][":unless"] == {"S": "completed"}
 
 
 def test_a_failed_call_carries_what_repeats_it(tasks: dict[str, Any]) -> None:

@@ -64,6 +64,11 @@ AIMED: Final[Mapping[str, History]] = {
         redrives=(Redrive(at=400.0, claims=False),),
         faults=(_NOT_STORED, _refused("machine", "events.", "ThrottlingException", begin=300.0, seconds=3 * HOUR)),
     ),
+    "a call of which nobody hears that it is completed, and the same bytes again": History(
+        seed=1,
+        puts=_puts(0.0, 33.0),
+        faults=(Fault(kind=f.SLOW, by="machine", of="dynamodb.", begin=5.0, seconds=HOUR, delay=30.0),),
+    ),
     "another version where the first is kept": _back("keep"),
     "a recording that failed, and is repeated when another one is to be kept": History(
         seed=1, deployment="keep", puts=(*_puts(0.0), *_puts(300.0, content=1)), faults=(_NOT_STORED,)

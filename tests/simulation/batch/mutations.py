@@ -167,6 +167,7 @@ MUTATIONS: Final = (
         "if False and",
     ),
     Mutation("a failed step leads nowhere", DEFINITION, '"Next": "RecordFailure"', '"Next": "Transcribed"'),
+    Mutation("a failure is noted over a completed call", DEFINITION, " AND #status <> :unless", " OR #status = :unless"),
     Mutation(
         "what cannot be put with the failed calls ends as an ordinary failure",
         DEFINITION,

@@ -20,6 +20,7 @@ _ENDS = {
     "a version between two with one content, stored last": (0, 2),
     "an older version, stored last": (0, 2),
     "a copy that failed behind the storing of it, after which the first was repeated": (2, 1),
+    "a call of which nobody hears that it is completed, and the same bytes again": (1, 1),
     "another version where the first is kept": (0, 1),
     "a recording that failed, and is repeated when another one is to be kept": (1, 2),
     "an archive that takes no reply for a minute": (0, 1),

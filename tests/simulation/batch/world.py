@@ -498,6 +498,7 @@ class World:
         answered: Callable[[Result], None] = (lambda _result: None) if kind == f.LOSE else done
         if kind == f.SLOW and fault is not None:
             answered = partial(self._answer_late, fault.delay, done)
+            self.lost_sends += service == "sqs" and fault.delay >= self._patience
         if service == "lambda":
             name = arguments["FunctionName"].rpartition(":")[2]
             step = next(step for step, plan in self.plan.functions.items() if plan.name == name)
@@ -508,6 +509,11 @@ class World:
         except ClientError as refusal:
             code = refusal.response["Error"]["Code"]
             answered(Result(error=f"{_SERVICES[service]}.{code}", cause=code))
+
+    @property
+    def _patience(self) -> float:
+        """Seconds for which the state machine waits until a queue has taken a message; then it sends it again."""
+        return float(self.plan.definition["States"]["SendToFailedCalls"]["TimeoutSeconds"])
 
     def _answer_late(self, seconds: float, done: Callable[[Result], None], result: Result) -> None:
         self.scheduler.after(seconds, lambda: done(result))
