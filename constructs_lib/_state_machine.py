@@ -452,9 +452,9 @@ class Definition:
         self._repeat(state, "DeleteReply", OF_QUICK_CALLS, timeout=_QUICK_CALL)
         # Of a completed call, which is to be repeated all the same: its reply must not stay.
         record_failure = self._build_record_failure("RecordKeptReply")
-        return state.add_catch(
-            record_failure, errors=["States.ALL"], assign={"failure": _failure("DeleteReply")}
-        ).next(end)
+        return state.add_catch(record_failure, errors=["States.ALL"], assign={"failure": _failure("DeleteReply")}).next(
+            end
+        )
 
     def _build_record_failure(self, name: str, *, unless: str | None = None) -> sfn.TaskStateBase:
         """Build the state that notes on the claim why its call failed.

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from mypy_boto3_sqs.type_defs import MessageTypeDef
 
 _EXECUTION_ENDED = "Step Functions Execution Status Change"
+_MOST_REDRIVES_BEFORE = 100  # names of a hundred characters and more, in a message of 256 KB
 # What the state machine says of a failed call in its message, by the attribute under which it notes it in the table.
 _NOTED = {"execution": "execution", "error": "error_code", "step": "failed_step"}
 
@@ -56,8 +57,16 @@ class StartAgain:
     done: ClassVar[str] = "started again"
 
     def input(self) -> dict[str, Any]:
-        """Input of the new execution, which takes the recording's claim over from the one that failed."""
-        return {**self.event, **({"redrive_of": self.ended_execution} if self.ended_execution else {})}
+        """Input of the new execution, which takes the recording's claim over from the one that failed.
+
+        That one may itself have been to repeat others, and have failed before it could take the claim over from them.
+        """
+        if not self.ended_execution:
+            return {**self.event}
+        if (repeated := self.event.get("redrive_of")) is None:
+            return {**self.event, "redrive_of": self.ended_execution}
+        before = [*self.event.get("redrives_before", ()), repeated][-_MOST_REDRIVES_BEFORE:]
+        return {**self.event, "redrive_of": self.ended_execution, "redrives_before": before}
 
 
 @dataclass(frozen=True)

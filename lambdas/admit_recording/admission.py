@@ -2,7 +2,7 @@
 
 Outcomes when the object changes between its event and this step:
 
-* deleted (or hidden behind a delete marker): rejected as `RecordingMissing`;
+* deleted (or hidden behind a delete marker): rejected as `RecordingMissing`, unless its transcript is shown already;
 * replaced in a bucket that keeps versions: the announced version is still there and is transcribed; which version the
   transcript shows is decided by the time S3 got them, not by which finished first;
 * replaced in a bucket without versions: ignored as `replaced`, because the new content has an event of its own.
@@ -61,11 +61,11 @@ _REPEATED = "repeated"
 
 @dataclass(frozen=True, kw_only=True)
 class _Execution:
-    """Who asks: an execution of the state machine, when it started, and which failed one it repeats."""
+    """Who asks: an execution of the state machine, when it started, and which ones it repeats, if any."""
 
     arn: str
     started_at: datetime | None
-    redrive_of: str | None
+    repeats: tuple[str, ...]
 
 
 class Admission:
@@ -116,7 +116,8 @@ class Admission:
             execution: The execution of the state machine.
             started_at: When it started; `None` if it cannot wait.
         """
-        by = _Execution(arn=execution, started_at=started_at, redrive_of=event.redrive_of)
+        repeats = () if event.redrive_of is None else (*event.redrives_before, event.redrive_of)
+        by = _Execution(arn=execution, started_at=started_at, repeats=repeats)
         decision = self._decide(event.recording, by)
         if event.redrive_of is not None:
             self._settle_failed_admission(event)
@@ -157,18 +158,44 @@ class Admission:
     def _refuse(
         self, announced: RecordingObject, call: CallRecording | None, refusal: Rejected, by: _Execution
     ) -> Decision:
-        """Reject a recording that is not claimed yet, once for all events about it."""
+        """Reject a recording that is not claimed yet, once for all events about it.
+
+        One that was deleted behind the storing of its transcript goes on: that is shown, and needs nothing more of it.
+        """
+        stored = None if call is None else self._stored(announced, call)
         taken = self._claims.take(
             announced,
-            call=call,
+            call=call if stored is None else stored.call,
+            size_bytes=0 if stored is None else stored.size_bytes,
             execution=by.arn,
             now=self._clock(),
             lease=self._lease,
-            ended_execution=by.redrive_of,
+            ended_executions=by.repeats,
         )
         if isinstance(taken, Duplicate):
             return _duplicate(announced, call, taken.reason)
+        if stored is not None:
+            return Decision(verdict=Verdict.CLAIMED, reason="already-stored", recording=stored.to_payload())
         return self._reject(announced, call, refusal, by)
+
+    def _stored(self, announced: RecordingObject, named: CallRecording) -> AdmittedRecording | None:
+        """Return a recording as it was admitted, if the call's transcript is of it; `None` otherwise."""
+        claim = self._claims.get(announced.recording_id)
+        call = _filed_with(named, live_state_of(self._table, named))
+        key = transcript_key(call.clinic_id, call.day, call.call_id, call.kind).primary()
+        item = self._table.get_item(Key=key, ConsistentRead=True).get("Item", {})
+        if claim is None or item.get("recording_id") != announced.recording_id:
+            return None
+        return AdmittedRecording.from_payload(
+            {
+                **item,
+                "key": item["s3_key"],
+                "version_id": item.get("version_id"),
+                "sequencer": item["recording_sequencer"],
+                "last_modified": item["recording_last_modified"],
+                "size_bytes": claim["size_bytes"],
+            }
+        )
 
     def _as_claimed(self, stored: StoredObject, announced: RecordingObject) -> StoredObject:
         """Return the object under the identity by which it is known.
@@ -199,7 +226,7 @@ class Admission:
             execution=by.arn,
             now=now,
             lease=self._lease,
-            ended_execution=by.redrive_of,
+            ended_executions=by.repeats,
         )
         if isinstance(taken, Duplicate):
             return _duplicate(recording, call, taken.reason)
@@ -210,7 +237,7 @@ class Admission:
         if isinstance(same, Decision):
             return same
         # Who repeats a recording wants its transcript.
-        competing = self._evidence(live) if live and by.redrive_of is None else None
+        competing = self._evidence(live) if live and not by.repeats else None
         if competing and (wait := self._wait_for_live(competing, by)):
             return _wait(recording, call, "live-pending", seconds=wait)
         try:
@@ -240,7 +267,7 @@ class Admission:
             may serve for ours; else `None`.
         """
         recording, now = stored.provenance, self._clock()
-        found = self._contents.take(stored, call, execution=by.arn, now=now, wanted=by.redrive_of is not None)
+        found = self._contents.take(stored, call, execution=by.arn, now=now, wanted=bool(by.repeats))
         if isinstance(found, Ours):
             return found.earlier_holder
         if found.in_progress and by.started_at is not None:

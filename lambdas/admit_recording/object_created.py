@@ -38,10 +38,12 @@ class ObjectCreated(_Model):
 
     Attributes:
         redrive_of: Added by the redrive: the execution that failed on this event and has ended.
+        redrives_before: Added by the redrive: what that one was to repeat, and others before it.
     """
 
     detail: _Detail
     redrive_of: str | None = Field(default=None, min_length=1)
+    redrives_before: tuple[str, ...] = ()
 
     @property
     def recording(self) -> RecordingObject:

@@ -23,6 +23,8 @@ from callscribe.serialization import OpenEnum
 from lambdas.common.errors import SafeError, TransientError, error_code
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from mypy_boto3_dynamodb.service_resource import Table
 
     from callscribe.recordings.calls import CallRecording
@@ -156,7 +158,7 @@ class Claims:
         execution: str,
         now: datetime,
         lease: timedelta,
-        ended_execution: str | None = None,
+        ended_executions: Collection[str] = (),
     ) -> Taken | Duplicate:
         """Claim a recording for an execution, unless somebody else has it or it is done.
 
@@ -174,8 +176,8 @@ class Claims:
             execution: Our execution.
             now: The time.
             lease: How long our execution can live at most.
-            ended_execution: The execution whose failure this one repeats, if it repeats any. It may have died before
-                it could give its claim back.
+            ended_executions: The executions whose failure this one repeats, if it repeats any. Each may have died
+                before it could give its claim back.
 
         Raises:
             TransientError: Others kept changing the claim.
@@ -189,12 +191,12 @@ class Claims:
                 continue
             status = ClaimStatus(str(existing["status"]))
             mine = existing["execution"] == execution
-            abandoned = existing["execution"] == ended_execution or int(existing["lease_until"]) < _epoch(now)
+            abandoned = existing["execution"] in ended_executions or int(existing["lease_until"]) < _epoch(now)
             if status in IN_PROGRESS and not mine and not abandoned:
                 return Duplicate(reason="in-progress")
             if status in IN_PROGRESS | _STOOD_FOR and mine:
                 return Taken()
-            repeated = status in REPEATABLE or (status in _STOOD_FOR and ended_execution is not None)
+            repeated = status in REPEATABLE or (status in _STOOD_FOR and bool(ended_executions))
             if not repeated and status not in IN_PROGRESS:
                 return Duplicate(reason=_REASON_BY_FINAL_STATUS.get(status, status.value))
             if self._take_over(existing, item):

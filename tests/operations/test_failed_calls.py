@@ -65,7 +65,20 @@ def test_a_failure_that_was_repeated_before_names_its_last_execution() -> None:
     repeated = {**announcement("call-1"), "redrive_of": "arn:first"}
     call = read({"event": repeated, "execution": "arn:second", "error": "E"})
     assert isinstance(call.repeat, StartAgain)
-    assert call.repeat.input()["redrive_of"] == "arn:second"
+    again = call.repeat.input()
+    assert (again["redrive_of"], again["redrives_before"]) == ("arn:second", ["arn:first"])
+    once_more = read({"event": again, "execution": "arn:third", "error": "E"}).repeat
+    assert isinstance(once_more, StartAgain)
+    assert once_more.input() == {**repeated, "redrive_of": "arn:third", "redrives_before": ["arn:first", "arn:second"]}
+
+
+def test_of_redrives_without_end_the_last_hundred_are_named() -> None:
+    event: dict[str, Any] = announcement("call-1")
+    for number in range(300):
+        repeat = read({"event": event, "execution": f"arn:{number}", "error": "E"}).repeat
+        assert isinstance(repeat, StartAgain)
+        event = repeat.input()
+    assert event["redrives_before"] == [f"arn:{number}" for number in range(199, 299)]
 
 
 def test_a_work_message_goes_back_as_it_came() -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, cast
 from unittest.mock import Mock
@@ -8,6 +9,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from callscribe.contract.call_kind import CallKind
+from callscribe.documents import ArchivePointers, to_item
 from callscribe.environments.functions import OnNewVersion
 from callscribe.recordings.clinics import ClinicRules
 from callscribe.recordings.recording import AdmittedRecording
@@ -21,6 +23,7 @@ from lambdas.admit_recording.object_created import ObjectCreated
 from lambdas.admit_recording.objects import Objects
 from lambdas.common.claims import Claims
 from lambdas.common.clinics import Clinics
+from tests.callscribe.replies import silent, transcript_of
 from tests.fakes.together import together
 from tests.lambdas.cloud import EXECUTION, KEY, LEASE, NOW, OTHER_EXECUTION, AtomicTable, Cloud, wav
 
@@ -214,6 +217,24 @@ def test_a_recording_deleted_before_work_begins_is_rejected(cloud: Cloud, door: 
     event = cloud.upload(bucket=bucket)
     cloud.s3.delete_object(Bucket=bucket, Key=KEY)  # leaves a delete marker where versions are kept
     assert outcome(door.decide(event)) == ("rejected", "RecordingMissing")
+
+
+def test_a_recording_deleted_behind_the_storing_of_its_transcript_goes_on(cloud: Cloud, door: Door) -> None:
+    event = cloud.upload()
+    admitted = AdmittedRecording.from_payload(door.decide(event).recording)
+    transcript = replace(
+        transcript_of(silent()), recording=admitted.call, audio=admitted.audio, provenance=admitted.provenance
+    )
+    pointers = ArchivePointers(bucket="archive", transcript_key="transcript", reply_key="reply")
+    cloud.table.put_item(Item=to_item(transcript, archive=pointers))
+    cloud.s3.delete_object(Bucket="recordings", Key=KEY)
+
+    again = door.decide({**event, "redrive_of": EXECUTION}, OTHER_EXECUTION)
+
+    assert outcome(again) == ("claimed", "already-stored")
+    assert AdmittedRecording.from_payload(again.recording) == admitted
+    claim = cloud.claim(admitted.recording_id)
+    assert (claim["execution"], claim["size_bytes"]) == (OTHER_EXECUTION, admitted.size_bytes)
 
 
 def test_a_version_deleted_for_good_is_rejected(cloud: Cloud, door: Door) -> None:

@@ -131,7 +131,7 @@ def test_a_redrive_takes_the_claim_of_the_execution_it_repeats_before_its_lease_
     take(claims)
     set_status(cloud, status)
     redriven = claims.take(
-        announced(), call=call(), execution=OTHER_EXECUTION, now=NOW, lease=LEASE, ended_execution=EXECUTION
+        announced(), call=call(), execution=OTHER_EXECUTION, now=NOW, lease=LEASE, ended_executions=(EXECUTION,)
     )
     assert redriven == Taken()
     assert cloud.claim(announced().recording_id)["execution"] == OTHER_EXECUTION
@@ -140,7 +140,7 @@ def test_a_redrive_takes_the_claim_of_the_execution_it_repeats_before_its_lease_
 def test_a_redrive_leaves_the_claim_of_a_third_execution_alone(claims: Claims) -> None:
     take(claims, execution=OTHER_EXECUTION)
     redriven = claims.take(
-        announced(), call=call(), execution=f"{EXECUTION}-redriven", now=NOW, lease=LEASE, ended_execution=EXECUTION
+        announced(), call=call(), execution=f"{EXECUTION}-redriven", now=NOW, lease=LEASE, ended_executions=(EXECUTION,)
     )
     assert redriven == Duplicate(reason="in-progress")
 
@@ -205,7 +205,7 @@ def test_a_covered_recording_is_claimed_again_only_on_purpose(claims: Claims, cl
     assert take(claims, execution=OTHER_EXECUTION) == Duplicate(reason="covered-by-live-transcript")
     assert take(claims) == Taken()
     on_purpose = claims.take(
-        announced(), call=call(), execution=OTHER_EXECUTION, now=NOW, lease=LEASE, ended_execution=EXECUTION
+        announced(), call=call(), execution=OTHER_EXECUTION, now=NOW, lease=LEASE, ended_executions=(EXECUTION,)
     )
     assert on_purpose == Taken()
     assert cloud.claim(announced().recording_id)["status"] == "claimed"

@@ -7,7 +7,7 @@ from typing import Final
 
 from tests.simulation.batch import faults as f
 from tests.simulation.batch.faults import Fault, Outage
-from tests.simulation.batch.histories import DAY, HOUR, Again, History, Live, Put, Redrive, Stop
+from tests.simulation.batch.histories import DAY, HOUR, Again, Delete, History, Live, Put, Redrive, Stop
 
 
 def _puts(*times: float, content: int = 0, call: int = 0) -> tuple[Put, ...]:
@@ -68,6 +68,19 @@ AIMED: Final[Mapping[str, History]] = {
         seed=1,
         puts=_puts(0.0, 33.0),
         faults=(Fault(kind=f.SLOW, by="machine", of="dynamodb.", begin=5.0, seconds=HOUR, delay=30.0),),
+    ),
+    "a recording that is deleted when its transcript is stored, and not announced": History(
+        seed=1,
+        puts=_puts(0.0),
+        deletes=(Delete(at=300.0, call=0),),
+        faults=(_refused("machine", "events.", "ThrottlingException", seconds=3 * HOUR),),
+    ),
+    "an execution that is stopped, and whose repetition fails before it can claim the recording": History(
+        seed=1,
+        puts=_puts(0.0),
+        stops=(Stop(at=5.0),),
+        redrives=(Redrive(at=20.0, claims=False),),
+        faults=(Fault(kind=f.CUT, by="admit_recording", of="s3.", begin=10.0, seconds=3 * HOUR),),
     ),
     "another version where the first is kept": _back("keep"),
     "a recording that failed, and is repeated when another one is to be kept": History(

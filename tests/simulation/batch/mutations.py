@@ -65,8 +65,20 @@ MUTATIONS: Final = (
     Mutation(
         "a redrive waits for the lease of the execution that it repeats",
         "lambdas.common.claims",
-        'existing["execution"] == ended_execution or int(',
+        'existing["execution"] in ended_executions or int(',
         "int(",
+    ),
+    Mutation(
+        "a redrive knows only the last of the executions that it repeats",
+        "lambdas.admit_recording.admission",
+        "(*event.redrives_before, event.redrive_of)",
+        "(event.redrive_of,)",
+    ),
+    Mutation(
+        "a recording that was deleted behind the storing of it is rejected",
+        "lambdas.admit_recording.admission",
+        "stored = None if call is None else self._stored(announced, call)",
+        "stored = None",
     ),
     Mutation(
         "a finished claim is taken over",
@@ -167,7 +179,9 @@ MUTATIONS: Final = (
         "if False and",
     ),
     Mutation("a failed step leads nowhere", DEFINITION, '"Next": "RecordFailure"', '"Next": "Transcribed"'),
-    Mutation("a failure is noted over a completed call", DEFINITION, " AND #status <> :unless", " OR #status = :unless"),
+    Mutation(
+        "a failure is noted over a completed call", DEFINITION, " AND #status <> :unless", " OR #status = :unless"
+    ),
     Mutation(
         "what cannot be put with the failed calls ends as an ordinary failure",
         DEFINITION,

@@ -65,7 +65,7 @@ def run(history: History, *, log: bool = False) -> BatchOutcome:
             paths = tuple(tuple(execution.states) for execution in executions)
             failed = sum(execution.status != "SUCCEEDED" for execution in executions)
             world.run(until=max(world.scheduler.now, history.calm + _RECEIVED_SECONDS))
-            _repeat(world)
+            _repeat(world, check)
             check.at_end(world)
             if history.rebuilds:
                 world.rebuild()
@@ -97,7 +97,7 @@ def reproduction(outcome: Outcome[History]) -> str:
     return outcomes.reproduction(outcome, half="batch", run=run)
 
 
-def _repeat(world: World) -> None:
+def _repeat(world: World, check: Check) -> None:
     """Repeat what failed, by the queue and by the table, until nothing changes any more."""
     for number in range(_ROUNDS):
         unfinished = ("failed", "claimed", "transcribed", "stored")
@@ -105,3 +105,5 @@ def _repeat(world: World) -> None:
             return
         world.operate(claims=number % 2 == 1)
         world.run()
+        if number == 0:
+            check.redriven(world)

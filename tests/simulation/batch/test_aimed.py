@@ -21,6 +21,8 @@ _ENDS = {
     "an older version, stored last": (0, 2),
     "a copy that failed behind the storing of it, after which the first was repeated": (2, 1),
     "a call of which nobody hears that it is completed, and the same bytes again": (1, 1),
+    "a recording that is deleted when its transcript is stored, and not announced": (1, 1),
+    "an execution that is stopped, and whose repetition fails before it can claim the recording": (2, 1),
     "another version where the first is kept": (0, 1),
     "a recording that failed, and is repeated when another one is to be kept": (1, 2),
     "an archive that takes no reply for a minute": (0, 1),
