@@ -350,13 +350,14 @@ class CallRun:
 
     def _unread_from_ms(self) -> int:
         """Return when streaming began of which something is still to be read."""
-        origin_ms, began_at_ms = self._checkpoint.origin_ms, self._state.began_at_ms
-        if origin_ms is None:  # all of it, however often it was stopped and started again
+        checkpoint, began_at_ms = self._checkpoint, self._state.began_at_ms
+        if checkpoint.origin_ms is None:  # all of it, however often it was stopped and started again
             return min((*self._hints.streaming.starts_ms, began_at_ms))
-        # The rest of what was streamed before it was stopped; in another stream than the one in which it goes on, too.
-        if self._has_no_token or self._stream_arn != self._state.stream_arn:
-            return origin_ms
-        return began_at_ms
+        # Of a token alone, which earlier streamers noted, it is not known whether it is of streaming that was stopped.
+        if checkpoint.resume is None and checkpoint.resume_token is not None:
+            return began_at_ms
+        # The rest of what was streamed before it was stopped, too, also where the token of it is not taken any more.
+        return checkpoint.origin_ms
 
     async def _take(self, audio: StereoAudio) -> None:
         if found := self._media.take_gaps():

@@ -194,7 +194,9 @@ class Intake:
 
     async def _work_on(self, work: _Work) -> None:
         try:
-            await self._follow(work)
+            # A message that was given back can be delivered to us again before the queue has confirmed that it was.
+            while await self._follow(work) is not work.message:
+                pass
         except Exception as error:  # noqa: BLE001 - one call's failure is not another's
             _log.error("a call could not be settled; it comes again", extra=failure(error))
             await self._give_back(work.message, seconds=self._lease_seconds)
@@ -202,20 +204,21 @@ class Intake:
             del self._work[work.message.message_id]
             self._note_change()
 
-    async def _follow(self, work: _Work) -> None:
+    async def _follow(self, work: _Work) -> Message:
+        """Work on a call until that is settled, and return the delivery of its message by which it was."""
         message = work.message
         try:
             call = LiveCall.from_json(message.body)
         except InvalidLiveCall as invalid:
             await self._refuse(message, code="InvalidAnnouncement", error_message=str(invalid))
-            return
+            return message
         CALL_ID.set(call.call_id)
         try:
             found = await self._store.take(call, message.message_id, holds=lambda: self._queue.holds(work.message))
         except _UNUSABLE as error:
             # What the table holds of the call is no other when the message comes again.
             await self._refuse(message, code="Streamer.Unexpected", **failure(error))
-            return
+            return message
         match found:
             case AlreadyRunning():
                 _log.info("the call was announced twice")
@@ -227,7 +230,10 @@ class Intake:
             case Gone():
                 _log.info("the call has failed already")
             case Taken() as taken:
-                await self._run(work, call, taken)
+                result = await self._run(work, call, taken)
+                message = work.message
+                await self._settle(message, result)
+        return message
 
     async def _refuse(self, message: Message, *, code: str, **details: str) -> None:
         """Put a message aside that nobody can work on, instead of receiving it again and again."""
@@ -235,7 +241,7 @@ class Intake:
         _log.error("a message is refused", extra={"message_id": message.message_id, **details, "error_code": code})
         await self._queue.to_failed_calls(message, code=code)
 
-    async def _run(self, work: _Work, call: LiveCall, taken: Taken) -> None:
+    async def _run(self, work: _Work, call: LiveCall, taken: Taken) -> Result:
         run = work.run = CallRun(call=call, taken=taken, services=self._services)
         if taken.lease.epoch == 1:
             self._metrics.add(StreamerCount.CALLS_STARTED)
@@ -245,10 +251,9 @@ class Intake:
             run.hand_over()
         self._note_change()
         try:
-            result = await run.run()
+            return await run.run()
         finally:
             work.run = None
-        await self._settle(work.message, result)
 
     async def _settle(self, message: Message, result: Result) -> None:
         match result.outcome:

@@ -47,7 +47,7 @@ class Queue:
         dead_letters: Where a message goes that was delivered `max_receives` times.
         max_receives: So often a message is delivered.
         messages: What is in it.
-        repeated: Names of messages that were delivered once more, each time they were.
+        repeated: Messages that were delivered once more, each time they were.
         changed: Called when a message may have become visible.
         order: Returns the messages in the order of delivery, which a standard queue does not promise.
     """
@@ -57,7 +57,7 @@ class Queue:
     dead_letters: Queue | None = None
     max_receives: int = 50
     messages: list[Held] = field(default_factory=list)
-    repeated: list[str] = field(default_factory=list)
+    repeated: list[Held] = field(default_factory=list)
     changed: Callable[[], None] = lambda: None
     order: Callable[[list[Held]], list[Held]] = list
     _numbers: count[int] = field(default_factory=lambda: count(1))
@@ -83,7 +83,7 @@ class Queue:
                 self.dead_letters.messages.append(message)
                 continue
             if message.receives:
-                self.repeated.append(message.message_id)
+                self.repeated.append(message)
             message.receives += 1
             message.visible_at = now + hidden
             message.handle = f"{message.message_id}/{message.receives}"
