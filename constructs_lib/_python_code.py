@@ -57,7 +57,7 @@ class _UvBundling:
         for file in _sources.runtime_files():
             target = out / file
             target.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(_sources.ROOT / file, target)
+            shutil.copyfile(_sources.source(file), target)
         for name, content in self._files.items():
             (out / name).write_bytes(content)
         return True
@@ -101,7 +101,7 @@ def _digest(*target: str, files: Mapping[str, bytes] = MappingProxyType({})) -> 
     sha = hashlib.sha256("\0".join(target).encode())
     sha.update(Path(__file__).read_bytes() + _sources.LOCK.read_bytes())
     for file in _sources.runtime_files():
-        sha.update(file.as_posix().encode() + b"\0" + (_sources.ROOT / file).read_bytes() + b"\0")
+        sha.update(file.as_posix().encode() + b"\0" + _sources.source(file).read_bytes() + b"\0")
     for path, content in sorted(files.items()):
         sha.update(path.encode() + b"\0" + content + b"\0")
     return sha.hexdigest()

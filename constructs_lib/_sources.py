@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Final
 
 _HERE = Path(__file__).resolve().parent
 _ASSETS = _HERE / "_assets"
@@ -17,14 +18,43 @@ PACKAGES = ("lambdas", "callscribe")
 LOCK = ROOT / "lambdas" / "requirements.txt"
 """The hash-locked dependencies of the Lambda functions."""
 
+_PAGE_MODULES: Final = Path("lambdas", "call_console", "page", "modules")
+FROM_NPM: Final = {
+    _PAGE_MODULES / "LICENSE-htm.txt": Path("node_modules", "htm", "LICENSE"),
+    _PAGE_MODULES / "LICENSE-preact.txt": Path("node_modules", "preact", "LICENSE"),
+    _PAGE_MODULES / "hooks.mjs": Path("node_modules", "preact", "hooks", "dist", "hooks.mjs"),
+    _PAGE_MODULES / "htm.mjs": Path("node_modules", "htm", "dist", "htm.mjs"),
+    _PAGE_MODULES / "preact.mjs": Path("node_modules", "preact", "dist", "preact.mjs"),
+}
+"""What the console's page imports, by its place in the asset and in a checkout. The wheel has it in place already:
+pyproject.toml puts it there."""
+
 
 def runtime_files() -> Iterator[Path]:
-    """Yield every file of :data:`PACKAGES` that belongs in the asset, relative to :data:`ROOT`, sorted.
+    """Yield every file of the asset, by its place there: those of :data:`PACKAGES`, and the page's modules; sorted.
 
     Byte code and requirements files are left out: neither is read at run time, and the interpreter that installs a
     wheel writes byte code of its own beside the sources.
     """
+    files = set(FROM_NPM)
     for package in PACKAGES:
-        for path in sorted((ROOT / package).rglob("*")):
+        for path in (ROOT / package).rglob("*"):
             if path.is_file() and "__pycache__" not in path.parts and not path.name.startswith("requirements."):
-                yield path.relative_to(ROOT)
+                files.add(path.relative_to(ROOT))
+    yield from sorted(files)
+
+
+def source(file: Path) -> Path:
+    """Where a file of the asset is to be read.
+
+    Raises:
+        RuntimeError: It is one of the page's modules, and this checkout has not installed them.
+    """
+    if file not in FROM_NPM or ROOT == _ASSETS:
+        return ROOT / file
+    installed = ROOT / FROM_NPM[file]
+    if not installed.is_file():
+        raise RuntimeError(
+            f"{FROM_NPM[file]} is missing: run `make packages`, which installs what package-lock.json says"
+        )
+    return installed

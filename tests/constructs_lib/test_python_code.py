@@ -23,6 +23,7 @@ def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         "lambdas/requirements.in": "anyio\n",
         "lambdas/admit_recording/handler.py": "def handle(): ...\n",
         "callscribe/rubrics/one.json": "{}",
+        **{path.as_posix(): "" for path in _sources.FROM_NPM.values()},
     }.items():
         (tmp_path / file).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / file).write_text(text, encoding="utf-8")
@@ -58,17 +59,28 @@ def test_the_hash_is_the_same_from_another_folder(checkout: Path, monkeypatch: p
     moved = checkout / "moved"
     shutil.copytree(checkout / "lambdas", moved / "lambdas")
     shutil.copytree(checkout / "callscribe", moved / "callscribe")
+    shutil.copytree(checkout / "node_modules", moved / "node_modules")
     monkeypatch.setattr(_sources, "ROOT", moved)
     assert asset_hash() == before
 
 
 @pytest.mark.parametrize(
-    "file", ["lambdas/admit_recording/handler.py", "lambdas/requirements.txt", "callscribe/rubrics/one.json"]
+    "file",
+    [
+        *("lambdas/admit_recording/handler.py", "lambdas/requirements.txt", "callscribe/rubrics/one.json"),
+        "node_modules/preact/dist/preact.mjs",
+    ],
 )
 def test_the_hash_follows_sources_data_and_lock(checkout: Path, file: str) -> None:
     before = asset_hash()
     (checkout / file).write_text("changed", encoding="utf-8")
     assert asset_hash() != before
+
+
+def test_a_checkout_without_the_pages_modules_says_what_installs_them(checkout: Path) -> None:
+    (checkout / "node_modules" / "htm" / "dist" / "htm.mjs").unlink()
+    with pytest.raises(RuntimeError, match="make packages"):
+        asset_hash()
 
 
 def test_the_hash_follows_python_processor_and_platform(checkout: Path) -> None:
@@ -136,6 +148,14 @@ def test_the_bundle_holds_the_code_and_wheels_for_the_target(bundle: Path) -> No
     native = [name for name in names if name.endswith(".so") and "cpython" in name]
     assert native
     assert all("cpython-314-aarch64-linux-gnu" in name for name in native)
+
+
+def test_the_bundle_holds_what_the_page_imports_with_the_licences(bundle: Path) -> None:
+    modules = bundle / "lambdas" / "call_console" / "page" / "modules"
+    assert {path.name for path in modules.iterdir()} == {
+        *("preact.mjs", "hooks.mjs", "htm.mjs"),
+        *("LICENSE-preact.txt", "LICENSE-htm.txt"),
+    }
 
 
 def test_the_bundle_holds_nothing_superfluous(bundle: Path) -> None:

@@ -150,7 +150,9 @@ def test_the_source_distribution_has_what_the_wheel_is_built_from_and_nothing_el
         names = [name.partition("/")[2] for name in archive.getnames()]
     code = {"callscribe", "constructs_lib", "lambdas", "operations", "streamer"}
     texts = {"LICENSE", "NOTICE", "docs", "hatch_build.py", "pyproject.toml", "PKG-INFO", ".gitignore"}
-    assert {name.partition("/")[0] for name in names} == code | texts
+    modules = {path.as_posix() for path in _sources.FROM_NPM.values()}
+    assert {name for name in names if name.startswith("node_modules/")} == modules
+    assert {name.partition("/")[0] for name in names} == code | texts | {"node_modules"}
     assert not [name for name in names if re.search(r"(^|/)(tests?|conftest|test_\w+)(\.py|/)", name)]
     assert zipfile.ZipFile(from_source).namelist() == zipfile.ZipFile(wheel).namelist()
     of_index = metadata(from_source)

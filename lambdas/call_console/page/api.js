@@ -1,0 +1,68 @@
+// The console's API. Every path stands here once.
+
+const TIMEOUT_MS = 30_000
+
+export class ApiError extends Error {
+  // `status`: of HTTP; 0 where there was no answer.
+  constructor(status, code) {
+    super(`${status} ${code ?? ''}`)
+    this.status = status
+    this.code = code ?? null
+  }
+}
+
+const query = (values) => {
+  const given = Object.entries(values).filter(([, value]) => value !== undefined && value !== null && value !== '')
+  return given.length ? `?${new URLSearchParams(given)}` : ''
+}
+
+export class Api {
+  // `token()`: the access token, or null. `onSignedOut()`: called once the API does not take it.
+  constructor({ token, onSignedOut }) {
+    this.token = token
+    this.onSignedOut = onSignedOut
+  }
+
+  async #ask(path, { method = 'GET', body, signal } = {}) {
+    const token = await this.token().catch(() => { throw new ApiError(0) })
+    if (token === null) {
+      this.onSignedOut()
+      throw new ApiError(401)
+    }
+    const headers = { Authorization: `Bearer ${token}` }
+    if (body !== undefined) headers['Content-Type'] = 'application/json'
+    const limit = AbortSignal.timeout(TIMEOUT_MS)
+    let answer
+    try {
+      answer = await fetch(`api/${path}`, {
+        method, headers, cache: 'no-store',
+        body: body === undefined ? undefined : JSON.stringify(body),
+        signal: signal ? AbortSignal.any([signal, limit]) : limit,
+      })
+    } catch (error) {
+      if (signal?.aborted) throw error
+      throw new ApiError(0)
+    }
+    const content = await answer.json().catch(() => null)
+    if (answer.status === 401) this.onSignedOut()
+    if (!answer.ok || content === null) throw new ApiError(answer.ok ? 502 : answer.status, content?.error?.code)
+    return content
+  }
+
+  #clinic = (clinic) => `clinics/${encodeURIComponent(clinic)}`
+  #call = ({ clinic, call }) => `${this.#clinic(clinic)}/calls/${encodeURIComponent(call)}`
+
+  session = (options) => this.#ask('session', options)
+  calls = (clinic, filters, options) => this.#ask(`${this.#clinic(clinic)}/calls${query(filters)}`, options)
+  call = (of, options) => this.#ask(`${this.#call(of)}${query({ kind: of.kind })}`, options)
+  audio = (of, options) => this.#ask(`${this.#call(of)}/audio${query({ kind: of.kind })}`, options)
+  peaks = (of, options) => this.#ask(`${this.#call(of)}/peaks${query({ kind: of.kind })}`, options)
+  setRoles = (of, body) => this.#ask(`${this.#call(of)}/roles${query({ kind: of.kind })}`, { method: 'PUT', body })
+  setReview = (of, body) => this.#ask(`${this.#call(of)}/review${query({ kind: of.kind })}`, { method: 'PUT', body })
+  failed = (clinic, filters, options) => this.#ask(`${this.#clinic(clinic)}/failed${query(filters)}`, options)
+  redrive = (clinic, id) => this.#ask(`${this.#clinic(clinic)}/failed/${encodeURIComponent(id)}/redrive`, { method: 'POST', body: {} })
+  search = (clinic, filters, options) => this.#ask(`${this.#clinic(clinic)}/search${query(filters)}`, options)
+  overview = (clinic, filters, options) => this.#ask(`${this.#clinic(clinic)}/overview${query(filters)}`, options)
+  live = (clinic, options) => this.#ask(`${this.#clinic(clinic)}/live`, options)
+  liveCall = (of, after, options) => this.#ask(`${this.#clinic(of.clinic)}/live/${encodeURIComponent(of.call)}${query({ after })}`, options)
+}

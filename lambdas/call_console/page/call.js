@@ -1,0 +1,71 @@
+// One call: its recording and words in step, and what is concluded from it.
+
+import { useEffect, useMemo, useState } from 'preact/hooks'
+import { begin, clock, percent } from './format.js'
+import { Conclusions, judged } from './conclusions.js'
+import { html, Title, useLoaded, useNames, Waiting } from './parts.js'
+import { Playback } from './playback.js'
+import { Player, useKeys } from './player.js'
+import { address } from './routes.js'
+import { text } from './strings.js'
+import { Transcript } from './transcript.js'
+import { readTurns, WordTimes } from './words.js'
+
+function usePlayback(api, of, there) {
+  const playback = useMemo(() => (there ? new Playback(async () => (await api.audio(of)).url) : null), [there])
+  useEffect(() => {
+    if (!playback) return
+    playback.open()
+    return () => playback.close()
+  }, [playback])
+  return playback
+}
+
+function Facts({ call }) {
+  return html`<p class="facts"><span>${clock(call.duration_seconds)}</span>
+    <span>${text.source[call.source] ?? call.source}</span>
+    ${call.direction && html`<span>${text.direction[call.direction] ?? call.direction}</span>`}
+    ${call.kind === 'ivr' && html`<span>${text.calls.ivr}</span>`}
+    <span>${call.confidence === null || call.confidence === undefined ? `${text.calls.words} ${text.unknown}` : text.call.confidenceOf(percent(call.confidence))}</span></p>`
+}
+
+function Opened({ api, of, view, zone, from }) {
+  const names = useNames()
+  const { document, quality } = view
+  const turns = useMemo(() => readTurns(document), [document])
+  const times = useMemo(() => new WordTimes(turns), [turns])
+  const { flags, criteria } = useMemo(() => judged(turns, document, quality, names), [turns, document, quality])
+  const places = useMemo(() => [...flags.flatMap(({ evidence }) => evidence.flatMap(({ place }) => place ?? [])), ...criteria.flatMap((one) => one.places)], [flags, criteria])
+  const playback = usePlayback(api, of, view.audio)
+  const listen = useMemo(() => playback && ((time) => { playback.seek(time); playback.play() }), [playback])
+  useKeys(playback, times)
+  const show = ({ turn, start }) => {
+    playback?.seek(start)
+    const element = window.document.getElementById(`turn-${turn}`)
+    element?.scrollIntoView({ block: 'center' })
+    element?.querySelector('button')?.focus({ preventScroll: true })
+  }
+  useEffect(() => {
+    const time = Number.parseFloat(from)
+    const turn = turns.findLastIndex((one) => one.start <= time)
+    if (turn >= 0) show({ turn, start: time })
+  }, [playback])
+  return html`<${Facts} call=${view.call} />
+    <div class="call">
+      <div>
+        ${playback ? html`<section class="player" aria-label=${text.call.recording}><${Player} ...${{ playback, peaks: null, turns, marks: places.filter(({ kind }) => kind === 'flag'), length: document.duration_seconds }} /></section>`
+          : html`<p class="note">${text.call.noRecording}</p>`}
+        <${Transcript} ...${{ turns, times, places, playback, listen }} />
+      </div>
+      <${Conclusions} ...${{ view, flags, criteria, show, zone }} />
+    </div>`
+}
+
+export function CallView({ api, clinic, route, zone }) {
+  const of = useMemo(() => ({ clinic, call: route.call, kind: route.filters.kind }), [clinic, route.call, route.filters.kind])
+  const loaded = useLoaded((signal) => api.call(of, { signal }), [of])
+  const title = loaded.value ? text.call.title(begin(loaded.value.call, zone)) : text.views.calls
+  return html`<p><a href=${address({ clinic, view: 'calls' })}>${text.call.back}</a></p>
+    <${Title}>${title}<//>
+    <${Waiting} ...${loaded}>${(view) => html`<${Opened} ...${{ api, of, view, zone, from: route.filters.t }} />`}<//>`
+}
