@@ -7,7 +7,7 @@ finds and sentences in which it must find nothing.
 
 import re
 from bisect import bisect_right
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from re import Pattern
@@ -79,11 +79,15 @@ class Act(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
         about: words of which a clause has to have one; terms of the file may stand for several.
         rules: ways to do it, by name; the first that stands in a clause is the evidence.
         by_question: whether a question can do it, as "can you call me?" does, or only ask about it.
+        unless: expression that must be nowhere in the sentence, whichever rule finds the act.
+        unless_turn: expression that must be nowhere in the turn, whichever rule finds the act.
     """
 
     by: str
     by_question: bool = False
     about: tuple[str, ...]
+    unless: str | None = None
+    unless_turn: str | None = None
     rules: Mapping[str, Rule]
 
 
@@ -171,7 +175,15 @@ class _Act:
     by: frozenset[Role]
     by_question: bool
     about: frozenset[str]
+    unless: _Expression | None
+    unless_turn: _Expression | None
     rules: Mapping[str, _Rule]
+
+    @property
+    def expressions(self) -> Iterator[_Expression]:
+        yield from (one for one in (self.unless, self.unless_turn) if one is not None)
+        for rule in self.rules.values():
+            yield from rule.expressions
 
 
 class Acts:
@@ -200,9 +212,8 @@ class Acts:
             InvalidActs: one is none.
         """
         for act in self._acts.values():
-            for rule in act.rules.values():
-                for expression in rule.expressions:
-                    _ = expression.pattern
+            for expression in act.expressions:
+                _ = expression.pattern
 
     def term(self, name: str) -> str:
         """The expression that a term stands for.
@@ -223,6 +234,9 @@ class Acts:
     def _expression(self, expression: str, place: str) -> _Expression:
         return _Expression(self._filled(expression, place), place)
 
+    def _exception(self, expression: str | None, place: str) -> _Expression | None:
+        return None if expression is None else self._expression(expression, place)
+
     def _prepared(self, name: str, act: Act) -> _Act:
         if act.by not in _SPEAKERS:
             raise InvalidActs(f"acts.{name}.by must be one of {', '.join(_SPEAKERS)}")
@@ -233,15 +247,22 @@ class Acts:
                 say=self._expression(rule.say, place),
                 anchored="^" in rule.say,
                 accept=frozenset(rule.accept),
-                unless=None if rule.unless is None else self._expression(rule.unless, place),
-                unless_turn=None if rule.unless_turn is None else self._expression(rule.unless_turn, place),
+                unless=self._exception(rule.unless, place),
+                unless_turn=self._exception(rule.unless_turn, place),
                 together=tuple(self._expression(expression, place) for expression in rule.together),
                 certainty=rule.certainty,
             )
         about = frozenset(
             word for key in act.about for word in (self._words(key, name) if key.startswith("<") else (key,))
         )
-        return _Act(by=_SPEAKERS[act.by], by_question=act.by_question, about=about, rules=rules)
+        return _Act(
+            by=_SPEAKERS[act.by],
+            by_question=act.by_question,
+            about=about,
+            unless=self._exception(act.unless, f"acts.{name}.unless"),
+            unless_turn=self._exception(act.unless_turn, f"acts.{name}.unless_turn"),
+            rules=rules,
+        )
 
     def _words(self, key: str, name: str) -> Iterator[str]:
         # "visits?" stands for both forms.
@@ -382,13 +403,11 @@ class Conversation:
         self, rule: _Rule, act: _Act, turn: int, number: int, clause: Clause, start: int, end: int
     ) -> Standing | None:
         """Whether a match stands; None where the rule does not apply here."""
-        if rule.unless is not None and any(
-            rule.unless.pattern.search(other.text) for other in self.clauses[turn] if other.sentence == clause.sentence
-        ):
+        said = self.clauses[turn]
+        sentence = [other for other in said if other.sentence == clause.sentence]
+        if any(_is_in(one, sentence) for one in (rule.unless, act.unless)):
             return None
-        if rule.unless_turn is not None and any(
-            rule.unless_turn.pattern.search(other.text) for other in self.clauses[turn]
-        ):
+        if any(_is_in(one, said) for one in (rule.unless_turn, act.unless_turn)):
             return None
         standing = clause.standing(start, end, within=rule.say.pattern, by_question=act.by_question)
         if standing is Standing.STANDS and self._of_a_stranger(turn, number, clause):
@@ -437,6 +456,10 @@ class Conversation:
             if (reply := bisect_right(own, index)) < len(own)
             and any(expression.search(clause.text) for clause in self.clauses[index])
         )
+
+
+def _is_in(expression: _Expression | None, said: Iterable[Clause]) -> bool:
+    return expression is not None and any(expression.pattern.search(clause.text) for clause in said)
 
 
 def _matches(rule: _Rule, clause: Clause) -> Iterator[tuple[int, int]]:

@@ -60,6 +60,9 @@ def expressions() -> Iterator[tuple[str, str]]:
         for name, term in acts.file.terms.items():
             yield f"terms.{name}", term
         for name, act in acts.file.acts.items():
+            for expression in (act.unless, act.unless_turn):
+                if expression is not None:
+                    yield name, expression
             for rule_name, rule in act.rules.items():
                 for expression in (rule.say, rule.unless, rule.unless_turn, *rule.together):
                     if expression is not None:
