@@ -15,7 +15,7 @@ from rich.text import Text
 
 from callscribe.conversation.flags import flag_names
 from callscribe.live.call import SAMPLE_RATE, LiveStatus
-from callscribe.live.coverage import BEGINNING_NOT_PROVEN, END_NOT_PROVEN, STOP_TIMESTAMP, covered_seconds
+from callscribe.live.coverage import BEGINNING_NOT_PROVEN, END_NOT_PROVEN, STOP_TIMESTAMP, covered_seconds, unproven_ms
 
 from . import role_names
 from .score_words import between_live_and_recorded, evidence, points, why
@@ -225,13 +225,19 @@ def _source(item: Item) -> str:
     if not is_proven(live):
         return f"live, incomplete: {', '.join(reasons_of(live))}; at least {_clock(at_least_seconds(live))}"
     stopped = live["end"].get("source") == STOP_TIMESTAMP
-    return f"live, complete{' until streaming was stopped' if stopped else ''}"
+    return f"live, complete{' until streaming was stopped' if stopped else ''}{but_for(live)}"
 
 
 def is_proven(live: Item) -> bool:
     """Whether a live call, or a transcript's coverage, is complete with evidence of both its ends."""
     ends = (live.get("beginning"), live.get("end"))
     return bool(live.get("complete")) and all(end is not None and end.get("missing") is False for end in ends)
+
+
+def but_for(live: Item) -> str:
+    """What right before its end nothing can prove of a complete call; empty where that is none."""
+    unproven = unproven_ms(live["end"])
+    return f" but for at most {unproven / 1000:.1f} s at its end" if unproven else ""
 
 
 def reasons_of(live: Item) -> list[str]:
@@ -263,7 +269,7 @@ def _changes(item: Item) -> str:
 def _live_notes(item: Item) -> Iterator[str]:
     yield from (str(name).replace("_", " ") for name in item.get("alerted") or ())
     if is_proven(item):
-        yield "complete"
+        yield f"complete{but_for(item)}"
     elif "complete" in item:
         yield f"at least {_clock(at_least_seconds(item))}"
         yield from reasons_of(item)

@@ -33,7 +33,7 @@ from .exit_status import ExitStatus
 from .live_calls import LiveCallStore
 from .live_feed import FeedUnavailable, Subscriptions, listen
 from .live_transcript import LiveTranscript
-from .rendering import at_least_seconds, is_proven, live_reliability, live_status, reasons_of, utterance_line
+from .rendering import at_least_seconds, but_for, is_proven, live_reliability, live_status, reasons_of, utterance_line
 from .role_names import role_names
 from .terminal import JSON_VERSION, add_json_argument, complain, output, reports_errors
 
@@ -156,7 +156,7 @@ def _end(item: Mapping[str, Any]) -> str:
         f"{float(item['duration_seconds']):.0f} s, ended by {item['end_reason']}; reliability {live_reliability(item)}"
     )
     if is_proven(item):
-        return f"completed, nothing missing ({length})"
+        return f"completed, nothing missing{but_for(item)} ({length})"
     reasons = ", ".join(reasons_of(item))
     return f"completed, but incomplete: {reasons} (at least {at_least_seconds(item):.0f} s of {length})"
 

@@ -94,7 +94,8 @@ class LiveFigures:
     """How much of the call its live transcript holds.
 
     Attributes:
-        complete: Whether it is proven that nothing is missing.
+        complete: Whether it is proven that nothing is missing, but for the last moments before the contact was over
+            (`end` of the live call has both times).
         incomplete_reasons: Codes of what is missing or not proven; empty for a complete call.
         covered_seconds: How much is transcribed at least; null where that was not noted.
         gaps: Number of pieces that are not transcribed.
@@ -223,7 +224,8 @@ class LiveCallTranscribed:
         clinic_id: Clinic that took the call.
         day: The call's date, UTC, as yyyy-mm-dd.
         source: `live`.
-        complete: Whether it is proven that nothing that was streamed is missing.
+        complete: Whether it is proven that nothing that was streamed is missing, but for the last moments before the
+            contact was over (`end` of the live call has both times).
         incomplete_reasons: Codes of what is missing or not proven; empty for a complete call.
         end_reason: Evidence by which the call was taken to be over.
         utterances: Number of utterances stored.

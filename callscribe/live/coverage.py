@@ -27,6 +27,7 @@ COINCIDENCE_MS: Final = 500
 proves more. A fragment that was missed would show: it lasts a second or more (Kinesis Video Streams Developer Guide,
 "Quotas"), but for the last one before a stop."""
 
+_SECOND_MS: Final = 1_000
 _MAX_FRAGMENT_DIGITS: Final = 128  # Kinesis Video Streams API Reference, "StartSelector"
 _SAMPLES_PER_MS: Final = SAMPLE_RATE // 1000
 
@@ -73,7 +74,7 @@ class Bound:
 
     @property
     def proven(self) -> bool:
-        """Whether nothing is missing here."""
+        """Whether nothing is known, or suspected, to be missing here."""
         return self.missing is False
 
 
@@ -237,6 +238,21 @@ def covered_seconds(intervals: Iterable[Mapping[str, Any]] | None) -> float | No
     if intervals is None:
         return None
     return float(sum(interval["end_ms"] - interval["start_ms"] for interval in intervals)) / 1000
+
+
+def unproven_ms(end: Mapping[str, Any]) -> int | None:
+    """Return how much right before an encoded end may be missing though nothing shows it; None where that is not known.
+
+    No fragment tells that another one should have followed, and a contact may outlast its audio. The end of a contact
+    is told in whole seconds: it may have been up to the next one.
+    """
+    heard_at_ms, told_at_ms = end.get("heard_at_ms"), end.get("told_at_ms")
+    if heard_at_ms is None or told_at_ms is None:
+        return None
+    latest_ms = int(told_at_ms)
+    if end.get("source") == DISCONNECT_TIMESTAMP and latest_ms % _SECOND_MS == 0:
+        latest_ms += _SECOND_MS - 1
+    return max(0, latest_ms - int(heard_at_ms))
 
 
 def fragment_is_later(number: str, other: str) -> bool | None:

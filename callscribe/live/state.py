@@ -28,7 +28,8 @@ class LiveCoverage:
     """How much of a call was transcribed live.
 
     Attributes:
-        complete: whether it is proven that nothing that was streamed is missing, at either end or in between.
+        complete: whether it is proven that nothing that was streamed is missing, at either end or in between, but for
+            `coverage.unproven_ms` tells.
         incomplete_reasons: codes of what is missing or not proven; empty for a complete call.
         end_reason: evidence by which the call was taken to be over; None while it is not.
         utterances: results stored.

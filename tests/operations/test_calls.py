@@ -317,6 +317,11 @@ def test_a_live_call_is_shown_with_its_words_and_what_became_of_it(
     [
         ({}, "live, complete", "complete"),
         (
+            {"end": {"source": "disconnect-timestamp", "heard_at_ms": 8_600, "told_at_ms": 9_000, "missing": False}},
+            "live, complete but for at most 1.4 s at its end",
+            "complete but for at most 1.4 s at its end",
+        ),
+        (
             {"end": {"source": "stop-timestamp", "missing": False}},
             "live, complete until streaming was stopped",
             "complete",

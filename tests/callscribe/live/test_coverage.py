@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from itertools import pairwise
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -21,6 +22,7 @@ from callscribe.live.coverage import (
     intervals_of,
     reasons_of,
     subtracted,
+    unproven_ms,
     without_pauses,
 )
 
@@ -300,3 +302,19 @@ def test_a_short_time_is_not_swallowed_by_the_tolerance() -> None:
 
 def _holds(intervals: Iterable[Interval], time: int) -> bool:
     return any(one.start_ms <= time < one.end_ms for one in intervals)
+
+
+@pytest.mark.parametrize(
+    ("end", "unproven"),
+    [
+        # A contact that is over at 12:00:09 may have been over at 12:00:09.999.
+        ({"heard_at_ms": 8_600, "told_at_ms": 9_000, "source": "disconnect-timestamp"}, 1_399),
+        ({"heard_at_ms": 9_999, "told_at_ms": 9_000, "source": "disconnect-timestamp"}, 0),
+        ({"heard_at_ms": 8_600, "told_at_ms": 9_100, "source": "disconnect-timestamp"}, 500),
+        ({"heard_at_ms": 8_600, "told_at_ms": 9_000, "source": "stop-timestamp"}, 400),
+        ({"heard_at_ms": None, "told_at_ms": 9_000, "source": "disconnect-timestamp"}, None),
+        ({"heard_at_ms": 8_600, "told_at_ms": None, "source": None}, None),
+    ],
+)
+def test_what_nothing_proves_right_before_the_end_is_told(end: dict[str, Any], unproven: int | None) -> None:
+    assert unproven_ms(end) == unproven

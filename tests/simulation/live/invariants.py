@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from callscribe.contract.identifiers import feed_channel
 from callscribe.live.call import SAMPLE_RATE
-from callscribe.live.coverage import COINCIDENCE_MS, TOLERANCE_MS
+from callscribe.live.coverage import COINCIDENCE_MS, unproven_ms
 from operations.verification.fragments import Contact
 from streamer.calls.attributes import from_attributes
 from tests.simulation.live.histories import FRAME_MS, Call, Piece, Word
@@ -223,7 +223,13 @@ def _words(world: World, call: Call, live: dict[str, Any], utterances: list[dict
     if twice:
         yield Violation("words are stored twice", f"{call.call_id}: {_ranges(twice)}")
     if live["status"] == "completed":
-        missing = [word for word in call.words if word.number not in stored and not _is_at_an_edge(call, word)]
+        missing = [
+            word
+            for word in call.words
+            if word.number not in stored
+            and not _is_at_an_edge(call, word)
+            and not _is_said_to_be_unproven(call, live, word)
+        ]
         yield from _missing(call, live, missing)
 
 
@@ -233,8 +239,15 @@ def _is_at_an_edge(call: Call, word: Word) -> bool:
     Sources: `callscribe.live.coverage`.
     """
     edges = [edge for contact, piece in zip(call.contacts, call.pieces, strict=True) for edge in _edges(contact, piece)]
-    close = any(abs(word.ms - edge) <= COINCIDENCE_MS for edge in edges)
-    return not word.arrived and (close or word.ms >= edges[-1] - TOLERANCE_MS)
+    return not word.arrived and any(abs(word.ms - edge) <= COINCIDENCE_MS for edge in edges[:-1])
+
+
+def _is_said_to_be_unproven(call: Call, live: dict[str, Any], word: Word) -> bool:
+    """Whether a word never arrived, and the call says of its last moments that nothing proves them."""
+    end = live["end"]
+    if word.arrived or end["missing"] is not False or (unproven := unproven_ms(end)) is None:
+        return False
+    return bool(-FRAME_MS < word.ms - end["heard_at_ms"] < unproven + max(0, call.clock_ms))
 
 
 def _edges(contact: Contact, piece: Piece) -> tuple[int, int]:

@@ -126,7 +126,8 @@ class World(Surroundings):
             tasks.create_task(self._play(call, number, fragments, first))
             first += len(fragments)
         if call.followed:
-            over = round((EPOCH + call.ends) * 1000) + call.ends_late_ms
+            # In whole seconds, as Connect's contact events tell it.
+            over = (round((EPOCH + call.ends) * 1000) + call.ends_late_ms) // 1000 * 1000
             for delay in call.hung_up:
                 tasks.create_task(self._hang_up(call, over, call.ends + call.ends_late_ms / 1000 + delay))
 
