@@ -30,7 +30,7 @@ from constructs_lib import (
     RecordingPolicy,
 )
 from constructs_lib.policies import Report, enforce
-from tests.conftest import FLAGS, REGION, new_app
+from tests.conftest import FLAGS, NO_ASSETS, REGION, new_app
 from tests.constructs_lib.live_parts import variables
 from tests.constructs_lib.parts import environment, logical_id, new_stack, permissions, properties, reader
 
@@ -71,7 +71,7 @@ def flags(request: pytest.FixtureRequest) -> dict[str, Any]:
 @pytest.fixture(scope="module")
 def whole(flags: dict[str, Any]) -> tuple[CallTranscription, Template]:
     """Recordings and live calls of an instance that is wired."""
-    app = App(context={**flags, "aws:cdk:bundling-stacks": []}, builtin_cloud_formation_validation=False)
+    app = App(context={**flags, **NO_ASSETS}, builtin_cloud_formation_validation=False)
     stack = Stack(app, "Foreign", env=Environment(region=REGION))
     calls = CallTranscription(
         stack,
@@ -368,7 +368,7 @@ class TestInUse:
         assert ages.count(30) == 2
 
     def test_the_policies_hold(self, flags: dict[str, Any]) -> None:
-        app = App(context={**flags, "aws:cdk:bundling-stacks": []}, builtin_cloud_formation_validation=False)
+        app = App(context={**flags, **NO_ASSETS}, builtin_cloud_formation_validation=False)
         stack = Stack(app, "Foreign", env=Environment(region=REGION))
         live = LiveCalls(capacity=Capacity(slots_per_task=50, max_tasks=2), recordings_prefix="connect")
         CallTranscription(stack, "Calls", instance_arn=INSTANCE, live=live)

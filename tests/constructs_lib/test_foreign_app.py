@@ -19,7 +19,7 @@ from constructs_lib import (
 )
 from constructs_lib._nag import flat
 from constructs_lib._names import account_wide_name
-from tests.conftest import FLAGS, REGION
+from tests.conftest import FLAGS, NO_ASSETS, REGION
 from tests.constructs_lib.parts import Surroundings
 
 INSTANCE = "arn:aws:connect:eu-central-1:111122223333:instance/12345678-1234-1234-1234-123456789012"
@@ -49,7 +49,7 @@ def everything(stack: Stack) -> None:
 
 
 def template_of(flags: dict[str, Any], stack_name: str = "foreign") -> dict[str, Any]:
-    app = App(context={**flags, "aws:cdk:bundling-stacks": []}, builtin_cloud_formation_validation=False)
+    app = App(context={**flags, **NO_ASSETS}, builtin_cloud_formation_validation=False)
     stack = Stack(app, "Foreign", stack_name=stack_name, env=Environment(region=REGION))
     everything(stack)
     found: dict[str, Any] = app.synth().get_stack_by_name(stack_name).template

@@ -111,16 +111,19 @@ def metadata(wheel: Path) -> Message:
 
 
 @pytest.mark.parametrize("version", ["3.11", "3.12", "3.13"])
-def test_it_is_imported_and_judges_on_every_python_that_is_here(version: str, wheel: Path, tmp_path: Path) -> None:
-    python = tmp_path / "venv" / "bin" / "python"
-    made = subprocess.run(
-        [find_uv_bin(), "venv", "--quiet", "--no-python-downloads", "--python", version, tmp_path / "venv"],
-        cwd=tmp_path,
-        check=False,
-    )
-    if made.returncode:
-        pytest.skip(f"no Python {version} on this machine")
-    install(python, wheel)
+def test_it_is_imported_and_judges_on_every_python_that_is_here(
+    version: str, wheel: Path, python: Path, tmp_path: Path
+) -> None:
+    if version != f"{sys.version_info.major}.{sys.version_info.minor}":  # else it is there already
+        python = tmp_path / "venv" / "bin" / "python"
+        made = subprocess.run(
+            [find_uv_bin(), "venv", "--quiet", "--no-python-downloads", "--python", version, tmp_path / "venv"],
+            cwd=tmp_path,
+            check=False,
+        )
+        if made.returncode:
+            pytest.skip(f"no Python {version} on this machine")
+        install(python, wheel)
     (tmp_path / "calls.jsonl").write_text('{"role": "customer", "text": "I would like to make an appointment."}')
     assert run(python, "-c", "import constructs_lib, sys; print(sys.version_info[:2])", cwd=tmp_path)
     assert "appointment_requested" in run(
@@ -249,7 +252,13 @@ def test_the_command_judges_without_the_extra_and_names_it_where_it_is_needed(py
 
 def test_every_command_works_with_the_extra(wheel: Path, python: Path, tmp_path: Path) -> None:
     install(python, f"callscribe[operations] @ {wheel.as_uri()}")
-    for command in COMMANDS:
-        assert "exit status:" in run(python.with_name("callscribe"), command, "--help", cwd=tmp_path)
+    program = (
+        "import contextlib, sys\n"
+        "from callscribe.operations.command_line import main\n"
+        "for command in sys.argv[1:]:\n"
+        "    with contextlib.suppress(SystemExit):\n"
+        "        main([command, '--help'])\n"
+    )
+    assert run(python, "-c", program, *COMMANDS, cwd=tmp_path).count("exit status:") == len(COMMANDS)
     sample = "from callscribe.operations.verification.sample import Sample; print(Sample.shipped().seconds)"
     assert run(python, "-c", sample, cwd=tmp_path).strip() == "20.0"
