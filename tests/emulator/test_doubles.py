@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from functools import cache
+from typing import Any
 
 import pytest
+from aiobotocore.session import AioSession
 
+from streamer.aws import config
 from tests.emulator.deployment import Deployment, new_call, recording
+from tests.fakes.table import table_definition
 from tests.patience import eventually
 from tests.simulation.batch.contracts import SCENARIOS, WHOLE, Place, Stage
+from tests.simulation.live.contracts.calls import CALLS, Calls
 
 pytestmark = pytest.mark.emulator
 
@@ -110,3 +116,30 @@ def place(deployment: Deployment) -> Place:
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.__name__)
 def test_the_emulator_does_what_a_double_does(place: Place, scenario: Callable[[Place], None]) -> None:
     scenario(place)
+
+
+def test_the_emulator_keeps_live_calls_as_a_double_does(deployment: Deployment) -> None:
+    """All at once, each with queues of its own, because some wait for messages to be shown again."""
+    asyncio.run(_live_calls(deployment))
+
+
+async def _live_calls(deployment: Deployment) -> None:
+    environment = deployment.environment
+    key = environment.credentials()
+    session: Any = AioSession()  # type: ignore[no-untyped-call]
+    session.set_credentials(key.access_key, key.secret_key, key.token)
+    reach = {"region_name": environment.session.region_name, "endpoint_url": environment.endpoint_url}
+    async with (
+        session.create_client("dynamodb", config=config(), **reach) as dynamodb,
+        session.create_client("sqs", config=config(read_timeout=30, connections=30), **reach) as sqs,
+    ):
+        await dynamodb.create_table(**table_definition("live-doubles"))
+
+        async def play(scenario: Callable[[Calls], Awaitable[None]]) -> None:
+            names = [f"{scenario.__name__}-{suffix}"[-80:] for suffix in ("calls", "failed")]
+            queue, failed = [(await sqs.create_queue(QueueName=name))["QueueUrl"] for name in names]
+            await scenario(Calls(dynamodb=dynamodb, sqs=sqs, table="live-doubles", queue=queue, failed=failed))
+
+        async with asyncio.TaskGroup() as scenarios:
+            for scenario in CALLS:
+                scenarios.create_task(play(scenario), name=scenario.__name__)

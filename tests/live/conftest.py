@@ -11,9 +11,8 @@ from local.emulator.process import Emulator
 from local.server_process import free_port
 from tests.live.calls import Transcript
 from tests.live.stage import SimulatedStage, new_stage
-from tests.live.wall_stage import WallStage, new_wall_stage
+from tests.live.wall_stage import ACCESS_KEY, WallStage, new_wall_stage
 from tests.simulation.clock import SimulatedTimeLoop
-from tests.streamer.calls.cloud import ACCESS_KEY
 
 
 def pytest_asyncio_loop_factories(item: pytest.Function) -> Mapping[str, Callable[[], asyncio.AbstractEventLoop]]:
@@ -55,9 +54,7 @@ def emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
 
 
 @pytest.fixture
-async def wall_stage(emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[WallStage]:
-    for name, value in emulator.environment.items():
-        monkeypatch.setenv(name, value)
+async def wall_stage(emulator: Emulator) -> AsyncIterator[WallStage]:
     async with new_wall_stage(emulator) as made:
         yield made
         await made.assert_private()

@@ -7,11 +7,13 @@ import io
 import json
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import count
 from typing import Any, Final, Protocol
+
+from aiobotocore.config import AioConfig
 
 from callscribe.contract.identifiers import feed_channel
 from callscribe.contract.table_keys import call_partition, live_call_key, utterance_range
@@ -26,6 +28,7 @@ from streamer.speech import SpeechService
 from tests.live.calls import WORD, Transcript, contact
 from tests.live.feed import Feed
 from tests.simulation.clock import EPOCH
+from tests.simulation.live.aws import Session
 from tests.simulation.live.network import Network, Trouble
 from tests.simulation.live.surroundings import KEYS, Surroundings
 
@@ -294,6 +297,11 @@ class SimulatedStage(Stage):
 
     around: Surroundings
     _running: dict[Service, asyncio.Task[None]] = field(default_factory=dict)
+
+    def client(self, service: str, config: AioConfig) -> AbstractAsyncContextManager[Any]:
+        """Return a client as a streamer has it, for tests of a part of one."""
+        session = Session(self.around.account, self.around.conditions, Network(), "part")
+        return session.create_client(service, config=config)
 
     @contextmanager
     def stall(self, operation: str) -> Iterator[Callable[[], int]]:

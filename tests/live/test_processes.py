@@ -1,8 +1,10 @@
-"""Streamers as processes, on the wall's clock: killed, stopped and cut off in mid-call."""
+"""Streamers as processes, on the wall's clock: killed and stopped in mid-call."""
 
 import asyncio
+import json
 import os
 import signal
+import subprocess
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -11,8 +13,11 @@ from pathlib import Path
 import pytest
 
 from local.server_process import ROOT, ChildProcess, free_port
+from streamer import health
+from tests.callscribe.environments.test_variables import STREAMER
 from tests.live.calls import SECONDS, Transcript
 from tests.live.wall_stage import WallStage
+from tests.patience import PATIENCE_SECONDS, eventually
 
 WALL_CLOCK = True
 
@@ -20,6 +25,8 @@ WALL_CLOCK = True
 PACE = 1.25
 LEASE_SECONDS = 4
 CALLS = 20
+# Where callers wait for the next streamer, by fragments of a second.
+PARTS = ((0, 8), (8, 16), (16, None))
 _PASSED_ON = ("HOME", "LANG", "PATH", "TMPDIR")
 
 
@@ -41,11 +48,15 @@ class Streamer(ChildProcess):
             command=[sys.executable, "-m", "local.streamer_process"],
             environment=environment,
             port=port,
-            health_path="/health",
+            health_path=health.PATH,
             log=directory / f"{name}.log",
-            start_seconds=60.0,
-            stop_seconds=120.0,
+            start_seconds=PATIENCE_SECONDS,
+            stop_seconds=PATIENCE_SECONDS,
         )
+
+    def told(self) -> list[dict[str, object]]:
+        """The lines of its log."""
+        return [json.loads(line) for line in self.log.read_text().splitlines()]
 
 
 @pytest.fixture
@@ -65,53 +76,72 @@ async def running(stage: WallStage, directory: Path, name: str) -> AsyncIterator
         await stage.assert_private(streamer.log.read_text())
 
 
-async def talk(stage: WallStage, call_id: str) -> None:
-    """Speak a call into a stream of its own, hang up, and let another contact follow."""
-    await stage.play(stage.contact(call_id), stream=call_id, pace=PACE)
+async def talk(stage: WallStage, call_id: str, followed: list[asyncio.Event]) -> None:
+    """Speak a call into a stream of its own, hang up, and let another contact follow.
+
+    Args:
+        stage: Where.
+        call_id: The call.
+        followed: What is waited for before each part but the first.
+    """
+    for (first, until), go_on in zip(PARTS, [None, *followed], strict=True):
+        if go_on is not None:
+            await go_on.wait()
+        await stage.play(stage.contact(call_id), stream=call_id, first=first, until=until, pace=PACE)
     await stage.hang_up(call_id)
     later = stage.started_at_ms + round(SECONDS * 1000) + 1_000
     await stage.play(stage.contact(f"{call_id}-after", start_ms=later), stream=call_id, until=1, pace=100)
 
 
-async def assert_heard_like(stage: WallStage, undisturbed: Transcript, call_id: str) -> None:
-    item = await stage.ended(call_id)
-    assert await stage.transcript(call_id) == undisturbed
-    assert (item["status"], item["complete"], item["gaps"]) == ("completed", True, [])
-    assert sorted(stage.heard(call_id)) == list(range(1, item["next_seq"]))
-
-
-async def test_a_streamer_that_is_killed_in_mid_call_is_followed_by_another(
-    stage: WallStage, undisturbed: Transcript, tmp_path: Path
-) -> None:
-    call_ids = [f"{stage.call_id}-{number}" for number in range(3)]
-    async with asyncio.TaskGroup() as callers, running(stage, tmp_path, "killed") as killed:
-        for call_id in call_ids:
-            await stage.announce(call_id, stream=call_id)
-            callers.create_task(talk(stage, call_id))
-        for call_id in call_ids:
-            await stage.words(3, call_id)
-        os.kill(killed.pid, signal.SIGKILL)
-        async with running(stage, tmp_path, "next"):
-            for call_id in call_ids:
-                await assert_heard_like(stage, undisturbed, call_id)
-                assert (await stage.cloud.live(call_id))["handovers"] >= 1
-
-
-async def test_a_streamer_that_is_stopped_hands_twenty_calls_over(
+async def test_calls_whose_streamers_are_killed_and_stopped_are_heard_as_if_nothing_had_happened(
     stage: WallStage, undisturbed: Transcript, tmp_path: Path
 ) -> None:
     call_ids = [f"{stage.call_id}-{number}" for number in range(CALLS)]
-    async with asyncio.TaskGroup() as callers, running(stage, tmp_path, "stopped") as stopped:
+    followed = [asyncio.Event(), asyncio.Event()]
+
+    async def followed_by(epoch: int) -> None:
+        for call_id in call_ids:
+            await stage.until(call_id, lambda item: item["epoch"] >= epoch)
+        followed[epoch - 2].set()
+
+    async with asyncio.TaskGroup() as callers, running(stage, tmp_path, "killed") as killed:
         for call_id in call_ids:
             await stage.announce(call_id, stream=call_id)
-            callers.create_task(talk(stage, call_id))
+            callers.create_task(talk(stage, call_id, followed))
         for call_id in call_ids:
             await stage.words(2, call_id)
-        async with running(stage, tmp_path, "next"):
-            stopping = callers.create_task(asyncio.to_thread(stopped.stop))
+        os.kill(killed.pid, signal.SIGKILL)
+        async with running(stage, tmp_path, "stopped") as stopped:
+            await followed_by(2)
             for call_id in call_ids:
-                await stage.until(call_id, lambda item: item["epoch"] > 1)
-            for call_id in call_ids:
-                await assert_heard_like(stage, undisturbed, call_id)
-            await stopping
-    assert '"message":"drained"' in stopped.log.read_text()
+                await stage.words(5, call_id)
+            assert await asyncio.to_thread(health.check, stopped.port)
+            async with running(stage, tmp_path, "last"):
+                os.kill(stopped.pid, signal.SIGTERM)
+                await followed_by(3)
+                for call_id in call_ids:
+                    item = await stage.ended(call_id)
+                    assert await stage.transcript(call_id) == undisturbed
+                    assert (item["status"], item["complete"], item["gaps"]) == ("completed", True, [])
+                    assert item["handovers"] >= 2
+                    assert sorted(stage.heard(call_id)) == list(range(1, item["next_seq"]))
+            await asyncio.to_thread(eventually, lambda: stopped.exit_status is not None)
+            assert stopped.exit_status == os.EX_OK
+    assert [line["message"] for line in stopped.told() if "message" in line][-1] == "drained"
+    assert sum(int(str(line["HandOvers"])) for line in stopped.told() if "HandOvers" in line) == CALLS
+
+
+async def test_wrong_settings_end_a_streamer_at_once_and_it_says_why() -> None:
+    ended = await asyncio.to_thread(
+        subprocess.run,
+        [sys.executable, "-m", "streamer"],
+        cwd=ROOT,
+        env={**os.environ, **STREAMER, "SLOTS": "many"},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=PATIENCE_SECONDS,
+    )
+    assert ended.returncode == os.EX_CONFIG
+    (line,) = (ended.stdout + ended.stderr).splitlines()
+    assert "SLOTS: Expected `int`" in json.loads(line)["message"]

@@ -30,7 +30,9 @@ from tests.fakes.serving import serving
 from tests.fakes.signing import SigV4
 from tests.simulation.clock import EPOCH, SimulatedTimeLoop, simulate
 from tests.simulation.live.aws import Account, Session, Signal
-from tests.simulation.live.contracts import KEY, SPEECH, STREAMS, Speech, Video, a_result
+from tests.simulation.live.contracts.calls import CALLS, Calls
+from tests.simulation.live.contracts.speech import KEY, SPEECH, Speech, a_result
+from tests.simulation.live.contracts.video import STREAMS, Video
 from tests.simulation.live.deepgram import Sockets
 from tests.simulation.live.network import Conditions, Network
 from tests.simulation.queues import Queue
@@ -60,13 +62,12 @@ async def _clients(stack: AsyncExitStack, session: Any, **options: Any) -> tuple
     return control, media
 
 
-@asynccontextmanager
-async def _video_in_process() -> AsyncIterator[Video]:
-    streams, visible = Streams(Settings(region=_REGION), clock=_clock), Signal()
+def _account(streams: Streams) -> Account:
+    visible = Signal()
     failed = Queue("failed-calls", _clock)
-    account = Account(
+    return Account(
         table=Table(clock=_clock),
-        calls=Queue("calls", _clock, dead_letters=failed),
+        calls=Queue("calls", _clock, dead_letters=failed, changed=visible.give),
         failed=failed,
         visible=visible,
         streams=streams,
@@ -74,6 +75,25 @@ async def _video_in_process() -> AsyncIterator[Video]:
         parameters={},
         secret=KEY,
     )
+
+
+@asynccontextmanager
+async def _calls_in_process() -> AsyncIterator[Calls]:
+    account = _account(Streams(Settings(region=_REGION), clock=_clock))
+    session = Session(account, _conditions(), Network(), "streamer")
+    async with (
+        session.create_client("dynamodb", config=config()) as dynamodb,
+        session.create_client("sqs", config=config(read_timeout=30)) as sqs,
+    ):
+        yield Calls(
+            dynamodb=dynamodb, sqs=sqs, table="transcripts", queue=account.calls.name, failed=account.failed.name
+        )
+
+
+@asynccontextmanager
+async def _video_in_process() -> AsyncIterator[Video]:
+    streams = Streams(Settings(region=_REGION), clock=_clock)
+    account = _account(streams)
 
     async def fail(entry: dict[str, Any]) -> None:
         account.bodies.faults.add({"match": "", "then": [entry]})
@@ -128,6 +148,12 @@ def _play(place: Callable[[], AbstractAsyncContextManager[Any]], scenario: Calla
         await loop.end_others()
 
     simulate(play())
+
+
+@pytest.mark.parametrize("scenario", CALLS, ids=lambda scenario: scenario.__name__)
+def test_table_and_queues_do_what_aws_does(scenario: Callable[[Calls], Awaitable[None]]) -> None:
+    """`tests/emulator/test_doubles.py` asks the emulator the same."""
+    _play(_calls_in_process, scenario)
 
 
 HTTP = pytest.mark.parametrize("place", [_video_in_process, _video_over_http], ids=["in process", "over HTTP"])

@@ -4,6 +4,7 @@ import json
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 import pytest
@@ -27,9 +28,8 @@ from streamer.calls.store import (
 )
 from streamer.deepgram.result_tracker import MAX_TEXT, MAX_WORDS
 from streamer.deepgram.session import MAX_COMMIT
-from tests.streamer.calls.cloud import Table
+from tests.live.stage import Cloud
 
-WALL_CLOCK = True
 START_MS = 1_795_000_000_000
 CALL = LiveCall(
     call_id="call-7",
@@ -57,11 +57,13 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def store_of(table: Table, clock: Clock) -> Callable[..., CallStore]:
-    def make(streamer: str = "one", *, dynamodb: Any = None, **options: Any) -> CallStore:
+def store_of(dynamodb: Any, clock: Clock) -> Callable[..., CallStore]:
+    def make(
+        streamer: str = "one", *, behind: Callable[[Any], Any] = lambda client: client, **options: Any
+    ) -> CallStore:
         return CallStore(
-            dynamodb=dynamodb or table.dynamodb,
-            table=table.table,
+            dynamodb=behind(dynamodb),
+            table="transcripts",
             streamer=streamer,
             lease=LEASE,
             clock=clock,
@@ -136,15 +138,15 @@ class Racing:
         return response
 
 
-async def race(store_of: Callable[..., CallStore], table: Table) -> list[object]:
+async def race(store_of: Callable[..., CallStore]) -> list[object]:
     """Have five streamers take the call at the same moment."""
     everybody = asyncio.Barrier(5)
-    stores = [store_of(f"streamer-{number}", dynamodb=Racing(table.dynamodb, everybody)) for number in range(5)]
+    stores = [store_of(f"streamer-{number}", behind=partial(Racing, everybody=everybody)) for number in range(5)]
     return await asyncio.gather(*(store.take(CALL, "message-1") for store in stores))
 
 
 class TestTaking:
-    async def test_a_call_that_nobody_has_is_taken(self, store: CallStore, table: Table, clock: Clock) -> None:
+    async def test_a_call_that_nobody_has_is_taken(self, store: CallStore, table: Cloud, clock: Clock) -> None:
         mine = await taken(store)
         told = EndHints(stream_arn=CALL.stream_arn, streaming=Streaming(starts_ms=(START_MS,), start_fragment="1"))
         assert (mine.lease.epoch, mine.state.checkpoint, mine.state.hints) == (1, Checkpoint(), told)
@@ -161,7 +163,7 @@ class TestTaking:
 
     @pytest.mark.parametrize("status", ["announced", "released", "failed", "completed"])
     async def test_a_call_stays_with_the_clinic_that_it_has(
-        self, store_of: Callable[..., CallStore], table: Table, status: str
+        self, store_of: Callable[..., CallStore], table: Cloud, status: str
     ) -> None:
         if status == "announced":
             await table.change("call-7", clinic_id="harbour", clinic_source="queue")
@@ -181,18 +183,16 @@ class TestTaking:
         assert item["GSI1PK"].startswith("LIVE#harbour#")
         assert {said["clinic_id"] for said in await table.utterances("call-7")} == {"harbour"}
 
-    async def test_of_many_that_race_for_a_call_one_gets_it(
-        self, store_of: Callable[..., CallStore], table: Table
-    ) -> None:
-        results = await race(store_of, table)
+    async def test_of_many_that_race_for_a_call_one_gets_it(self, store_of: Callable[..., CallStore]) -> None:
+        results = await race(store_of)
         assert sorted(type(result).__name__ for result in results) == 4 * ["NotYet"] + ["Taken"]
 
     async def test_of_many_that_race_for_an_expired_lease_one_gets_it(
-        self, store_of: Callable[..., CallStore], table: Table, clock: Clock
+        self, store_of: Callable[..., CallStore], clock: Clock
     ) -> None:
         await taken(store_of("dead"))
         clock.pass_(31)
-        results = await race(store_of, table)
+        results = await race(store_of)
         assert [result.lease.epoch for result in results if isinstance(result, Taken)] == [2]
 
     async def test_a_second_announcement_of_a_running_call_is_not_needed(self, store: CallStore) -> None:
@@ -204,7 +204,7 @@ class TestTaking:
         assert await store.take(CALL, "message-1") == NotYet(lease_until=int(clock.now.timestamp()) + 30)
 
     async def test_the_next_streamer_goes_on_where_the_last_one_was(
-        self, store_of: Callable[..., CallStore], clock: Clock, table: Table
+        self, store_of: Callable[..., CallStore], clock: Clock, table: Cloud
     ) -> None:
         first = store_of("one")
         mine = await taken(first)
@@ -232,7 +232,7 @@ class TestTaking:
         await first.release(mine.lease, before)
         assert (await taken(store_of("two"))).state.checkpoint == CHECKPOINT
 
-    async def test_a_failed_call_is_taken_again_when_it_is_redriven(self, store: CallStore, table: Table) -> None:
+    async def test_a_failed_call_is_taken_again_when_it_is_redriven(self, store: CallStore, table: Cloud) -> None:
         mine = await taken(store)
         await store.commit(mine.lease, [], CHECKPOINT)
         await store.fail(mine.lease, CHECKPOINT, SafeError("StreamNotFound", "there is no stream"))
@@ -255,7 +255,7 @@ class TestTaking:
         ],
     )
     async def test_a_failed_call_is_not_taken_by_a_delivery_whose_message_was_put_aside_since(
-        self, store: CallStore, table: Table, message_id: str, held: bool, expected: type
+        self, store: CallStore, table: Cloud, message_id: str, held: bool, expected: type
     ) -> None:
         async def holds() -> bool:
             return held
@@ -265,7 +265,7 @@ class TestTaking:
         assert isinstance(await store.take(CALL, message_id, holds=holds), expected)
         assert (await table.live("call-7"))["status"] == ("failed" if expected is Gone else "streaming")
 
-    async def test_what_a_function_has_noted_stays(self, store: CallStore, table: Table) -> None:
+    async def test_what_a_function_has_noted_stays(self, store: CallStore, table: Cloud) -> None:
         await table.change(
             "call-7",
             status="announced",
@@ -302,7 +302,7 @@ class TestCompletedCalls:
         await store.mark_announced(item)
         assert await store.take(CALL, "message-1") == Finished(to_announce=None)
 
-    async def test_what_proves_its_ends_is_kept_with_it(self, store: CallStore, table: Table) -> None:
+    async def test_what_proves_its_ends_is_kept_with_it(self, store: CallStore, table: Cloud) -> None:
         mine = await taken(store)
         await store.complete(mine.lease, CHECKPOINT, COMPLETION)
         item = await table.live("call-7")
@@ -315,7 +315,7 @@ class TestCompletedCalls:
         await taken(store, replace(CALL, started_at_ms=COMPLETION.ended_at_ms + 1), "message-2")
         assert (await table.live("call-7")).keys().isdisjoint({"intervals", "beginning", "end"})
 
-    async def test_every_start_of_its_streaming_is_kept(self, store: CallStore, table: Table) -> None:
+    async def test_every_start_of_its_streaming_is_kept(self, store: CallStore, table: Cloud) -> None:
         mine = await taken(store)
         for later_ms in (40_000, 20_000, 40_000, 60_000):
             assert await store.take(replace(CALL, started_at_ms=START_MS + later_ms), "message-2") == AlreadyRunning()
@@ -327,7 +327,7 @@ class TestCompletedCalls:
         ]
         assert (await store.renew([mine.lease])).hints["call-7"].streaming == streaming
 
-    async def test_streaming_that_began_later_reopens_it(self, store: CallStore, table: Table) -> None:
+    async def test_streaming_that_began_later_reopens_it(self, store: CallStore, table: Cloud) -> None:
         mine = await taken(store)
         await store.complete(mine.lease, CHECKPOINT, COMPLETION)
         later = replace(CALL, started_at_ms=COMPLETION.ended_at_ms + 1)
@@ -365,7 +365,7 @@ class TestCompletedCalls:
         assert await store.take(replace(CALL, started_at_ms=START_MS + 30_000), "message-2") == AlreadyRunning()
         await store.complete(mine.lease, CHECKPOINT, COMPLETION)
 
-    async def test_a_stop_before_streaming_began_again_is_no_hint(self, store: CallStore, table: Table) -> None:
+    async def test_a_stop_before_streaming_began_again_is_no_hint(self, store: CallStore, table: Cloud) -> None:
         mine = await taken(store)
         await table.change("call-7", stop_fragment="9", stopped_at_ms=START_MS + 20_000)
         assert (await store.hints("call-7")).stop_fragment == "9"
@@ -373,7 +373,7 @@ class TestCompletedCalls:
         assert (await store.renew([mine.lease])).hints["call-7"].stop_fragment is None
 
     async def test_nor_where_the_announcement_of_the_second_start_comes_first(
-        self, store: CallStore, table: Table
+        self, store: CallStore, table: Cloud
     ) -> None:
         await table.change("call-7", started_at_ms=START_MS, stop_fragment="9", stopped_at_ms=START_MS + 20_000)
         mine = await taken(store, replace(CALL, started_at_ms=START_MS + 30_000))
@@ -382,7 +382,7 @@ class TestCompletedCalls:
 
 class TestFence:
     async def test_a_result_that_fills_its_bounds_can_be_stored_fifty_times_at_once(
-        self, store: CallStore, table: Table
+        self, store: CallStore, table: Cloud
     ) -> None:
         """Whatever Deepgram says: of how long a piece is, how sure it is, and in which characters."""
         mine = await taken(store)
@@ -397,7 +397,7 @@ class TestFence:
         assert max(sizes) < 100_000  # of 400 kB
         assert sum(sizes) < 2_000_000  # of 4 MB
 
-    async def test_words_and_position_are_stored_together(self, store: CallStore, table: Table) -> None:
+    async def test_words_and_position_are_stored_together(self, store: CallStore, table: Cloud) -> None:
         mine = await taken(store)
         await store.commit(mine.lease, [utterance(1), utterance(2)], CHECKPOINT)
         assert [item["text"] for item in await table.utterances("call-7")] == ["word 1", "word 2"]
@@ -419,7 +419,7 @@ class TestFence:
         self,
         store_of: Callable[..., CallStore],
         clock: Clock,
-        table: Table,
+        table: Cloud,
         write: Callable[[CallStore, Lease], Awaitable[None]],
     ) -> None:
         late = store_of("late")
@@ -440,7 +440,7 @@ class TestFence:
         clock.pass_(1000)
         await store.commit(mine.lease, [utterance(1)], CHECKPOINT)
 
-    async def test_renewing_prolongs_the_lease(self, store: CallStore, clock: Clock, table: Table) -> None:
+    async def test_renewing_prolongs_the_lease(self, store: CallStore, clock: Clock, table: Cloud) -> None:
         mine = await taken(store)
         clock.pass_(10)
         assert not (await store.renew([mine.lease])).lost
@@ -453,7 +453,7 @@ class TestFence:
 
 
 async def test_with_a_retention_everything_expires(
-    store_of: Callable[..., CallStore], table: Table, clock: Clock
+    store_of: Callable[..., CallStore], table: Cloud, clock: Clock
 ) -> None:
     store = store_of(retention=timedelta(days=30))
     mine = await taken(store)
@@ -537,17 +537,17 @@ class TestOutages:
         ],
     )
     async def test_a_passing_failure_only_delays(
-        self, store_of: Callable[..., CallStore], table: Table, failure: Exception
+        self, store_of: Callable[..., CallStore], table: Cloud, failure: Exception
     ) -> None:
-        store = store_of(dynamodb=Unreliable(table.dynamodb, before=[failure], after=[]))
+        store = store_of(behind=partial(Unreliable, before=[failure], after=[]))
         mine = await taken(store)
         await store.commit(mine.lease, [utterance(1)], CHECKPOINT)
         assert len(await table.utterances("call-7")) == 1
 
     async def test_writes_whose_answers_got_lost_have_happened_once(
-        self, store_of: Callable[..., CallStore], table: Table
+        self, store_of: Callable[..., CallStore], table: Cloud
     ) -> None:
-        store = store_of(dynamodb=Unreliable(table.dynamodb, before=[], after=[]))
+        store = store_of(behind=partial(Unreliable, before=[], after=[]))
         dynamodb = store._dynamodb
         dynamodb._after = [LOST_ANSWER]
         mine = await taken(store)
@@ -559,10 +559,10 @@ class TestOutages:
         assert len(await table.utterances("call-7")) == 1
 
     async def test_an_end_that_is_written_late_once_more_leaves_the_call_announced(
-        self, store_of: Callable[..., CallStore], table: Table
+        self, store_of: Callable[..., CallStore]
     ) -> None:
-        overdue = Overdue(table.dynamodb)
-        store = store_of(dynamodb=overdue)
+        store = store_of(behind=Overdue)
+        overdue = store._dynamodb
         mine = await taken(store)
         overdue.next = True
         item = await store.complete(mine.lease, CHECKPOINT, COMPLETION)
@@ -571,10 +571,10 @@ class TestOutages:
         assert await store.take(CALL, "message-1") == Finished(to_announce=None)
 
     async def test_a_start_of_streaming_that_is_noted_late_once_more_leaves_a_later_one(
-        self, store_of: Callable[..., CallStore], table: Table
+        self, store_of: Callable[..., CallStore]
     ) -> None:
-        overdue = Overdue(table.dynamodb)
-        store = store_of(dynamodb=overdue)
+        store = store_of(behind=Overdue)
+        overdue = store._dynamodb
         mine = await taken(store)
         second = replace(CALL, started_at_ms=START_MS + 30_000, stream_arn=CALL.stream_arn + "2")
         third = replace(CALL, started_at_ms=START_MS + 50_000, stream_arn=CALL.stream_arn + "3")
@@ -586,15 +586,15 @@ class TestOutages:
         hints = renewed.hints["call-7"]
         assert (hints.resumed_at_ms, hints.stream_arn) == (third.started_at_ms, third.stream_arn)
 
-    async def test_an_outage_is_borne_for_so_long_only(self, store_of: Callable[..., CallStore], table: Table) -> None:
+    async def test_an_outage_is_borne_for_so_long_only(self, store_of: Callable[..., CallStore]) -> None:
         failures: list[Exception] = [_error("ThrottlingException") for _ in range(100)]
-        store = store_of(dynamodb=Unreliable(table.dynamodb, before=failures, after=[]), persist_seconds=0)
+        store = store_of(behind=partial(Unreliable, before=failures, after=[]), persist_seconds=0)
         with pytest.raises(ClientError, match="ThrottlingException"):
             await store.take(CALL, "message-1")
 
-    async def test_what_does_not_pass_is_not_repeated(self, store_of: Callable[..., CallStore], table: Table) -> None:
+    async def test_what_does_not_pass_is_not_repeated(self, store_of: Callable[..., CallStore]) -> None:
         failures: list[Exception] = [_error("AccessDeniedException"), _error("AccessDeniedException")]
-        store = store_of(dynamodb=Unreliable(table.dynamodb, before=failures, after=[]))
+        store = store_of(behind=partial(Unreliable, before=failures, after=[]))
         with pytest.raises(ClientError, match="AccessDeniedException"):
             await store.take(CALL, "message-1")
         assert len(failures) == 1
