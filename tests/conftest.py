@@ -37,7 +37,6 @@ _TOGETHER = (
     ("tests/workflow",),
     ("tests/simulation/live",),
     ("tests/local/emulator", "tests/local/access"),
-    ("tests/streamer/calls",),
     ("tests/local/speech",),
     ("tests/stacks",),
     ("tests/packaging",),

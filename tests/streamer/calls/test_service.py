@@ -245,6 +245,7 @@ class TestHandOver:
             assert first.health.status == "draining"
             item = await stage.cloud.live(CALL)
             assert (item["status"], item["lease_until"]) == ("released", 0)
+        await stage.until_messages(visible=1, hidden=0)
         stage.put(played, first=3)
         await stage.hang_up(CALL)
         async with stage.streamer():
