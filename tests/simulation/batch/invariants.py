@@ -5,7 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any, Final
 
 from boto3.dynamodb.types import TypeDeserializer
@@ -352,10 +352,10 @@ class Check:
                 self.add("stale", f"{call_id} shows the words of another recording")
 
     def _holders(self, world: World, by_recording: Mapping[str, Mapping[str, Any]]) -> None:
-        for item in items(world):
-            if item["type"] != "content":
+        for item in world.table:
+            if item["type"]["S"] != "content":
                 continue
-            holder = by_recording.get(item["recording_id"])
+            holder = by_recording.get(item["recording_id"]["S"])
             if holder is None or (
                 holder["status"] not in ("completed", "superseded", "rejected", "covered", "kept") and not world.deleted
             ):
@@ -364,18 +364,16 @@ class Check:
 
 def claims(world: World) -> list[dict[str, Any]]:
     """The claims."""
-    return [item for item in items(world) if item["type"] == "claim"]
+    return [_plain(item) for item in world.table if item["type"]["S"] == "claim"]
 
 
 def transcripts(world: World) -> list[dict[str, Any]]:
     """The calls' transcripts."""
-    return [item for item in items(world) if item["SK"].startswith("TRANSCRIPT#")]
+    return [_plain(item) for item in world.table if item["SK"]["S"].startswith("TRANSCRIPT#")]
 
 
-def items(world: World) -> Iterator[dict[str, Any]]:
-    """All items of the table."""
-    for item in world.table:
-        yield {name: _deserialize(value) for name, value in item.items()}
+def _plain(item: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: _deserialize(value) for name, value in item.items()}
 
 
 def failed_enrichments(world: World) -> list[str]:
