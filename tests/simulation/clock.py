@@ -1,7 +1,7 @@
 """Simulated time: an event loop whose clock jumps to the next timer, and processes on it that can be frozen.
 
-Nothing waits. Sockets on loopback work as ever, for tests that need them. Whatever runs on the loop runs in the same
-order each time: tasks are told apart by their numbers, not by where they lie in memory.
+Nothing waits. Sockets on loopback work as ever, for the few tests that need them. Whatever runs on the loop runs in
+the same order each time: tasks are told apart by their numbers, not by where they lie in memory.
 """
 
 from __future__ import annotations
@@ -22,6 +22,8 @@ EPOCH: Final = 1_800_000_000.0
 """When histories begin, seconds since 1970."""
 
 _START: Final = 1000.0
+_OWN_SOCKETS: Final = 1
+_ON_ITS_WAY_SECONDS: Final = 0.002
 
 
 @dataclass(eq=False)
@@ -90,6 +92,9 @@ class _Selector(selectors.DefaultSelector):
             return events
         if timeout is None or self._elsewhere():
             return super().select(None)
+        # What is on its way over loopback is late on a busy machine, and arrives before time goes on.
+        if len(self.get_map()) > _OWN_SOCKETS and (events := super().select(_ON_ITS_WAY_SECONDS)):
+            return events
         self._skip(timeout)
         return []
 

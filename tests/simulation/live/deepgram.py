@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Protocol
 from urllib.parse import urlsplit
 
 from starlette.websockets import WebSocket
@@ -23,7 +23,6 @@ from websockets.http11 import Response
 from tests.simulation.clock import outside
 
 if TYPE_CHECKING:
-    from local.speech.live.service import LiveService
     from tests.simulation.live.network import Conditions, Network
 
 _WAITING_BYTES: Final = 256_000
@@ -38,7 +37,7 @@ class _Wire:
 
     Attributes:
         to_server: Messages of ASGI.
-        to_client: Texts.
+        to_client: Messages.
         waiting: Bytes in `to_server`.
         closed: How it ended, for the client: a close frame, or `None` where it broke.
         over: Whether it has ended.
@@ -47,7 +46,7 @@ class _Wire:
 
     network: Network
     to_server: deque[dict[str, Any]] = field(default_factory=deque)
-    to_client: deque[str] = field(default_factory=deque)
+    to_client: deque[str | bytes] = field(default_factory=deque)
     waiting: int = 0
     closed: Close | None = None
     over: bool = False
@@ -140,7 +139,8 @@ class _Socket:
         wire = self._wire
         while True:
             if wire.to_client and not wire.network.cut:
-                return wire.to_client.popleft().encode()
+                message = wire.to_client.popleft()
+                return message.encode() if isinstance(message, str) else message
             if wire.over and not wire.to_client:
                 raise self._closed()
             wire.news.clear()
@@ -212,10 +212,18 @@ class _ServerEnd:
             case "websocket.send":
                 if wire.left and wire.over:
                     raise OSError
-                wire.to_client.append(message["text"])
+                text = message.get("text")
+                wire.to_client.append(message["bytes"] if text is None else text)
                 wire.news.set()
             case "websocket.close":
                 wire.end(Close(message.get("code", 1000), message.get("reason") or ""))
+
+
+class Service(Protocol):
+    """What is at the other end: the local server's `LiveService`, or a script of a test."""
+
+    async def listen(self, socket: WebSocket) -> None:
+        """Serve one stream."""
 
 
 class Sockets:
@@ -227,10 +235,18 @@ class Sockets:
         network: Returns the way of the streamer that asks.
     """
 
-    def __init__(self, service: LiveService, conditions: Conditions, network: Callable[[], Network]) -> None:
+    def __init__(self, service: Service, conditions: Conditions, network: Callable[[], Network]) -> None:
         self._service = service
         self._conditions = conditions
         self._network = network
+        self._serving: set[asyncio.Task[None]] = set()
+
+    async def close(self) -> None:
+        """End the server's half of every connection."""
+        while self._serving:
+            for serving in self._serving:
+                serving.cancel()
+            await asyncio.wait(self._serving)
 
     async def connect(
         self,
@@ -250,6 +266,8 @@ class Sockets:
             await network.passable()
             await asyncio.sleep(3 * self._conditions.latency())
             serving = outside(self._serve(wire, url, additional_headers))
+            self._serving.add(serving)
+            serving.add_done_callback(self._serving.discard)
             try:
                 answer = await wire.answer
                 await network.passable()

@@ -179,12 +179,16 @@ async def transcribe(
     watermarks: tuple[int, int] = (0, 0),
     redactor: ResultRedactor | None = None,
     jitter: Callable[[], float] = lambda: 0.5,
+    served: bool = False,
 ) -> Outcome:
-    """Play a call to its end; raises what the session raises."""
+    """Play a call to its end; raises what the session raises.
+
+    It is heard in this process and in simulated time, or by a server on loopback.
+    """
     sink = sink or ListSink()
     loop = asyncio.get_running_loop()
     began = loop.time()
-    async with server.running():
+    async with server.served() if served else server.running():
         session = DeepgramSession(
             url=server.url,
             key=keys or Keys(),

@@ -1,4 +1,7 @@
-"""Deepgram's stream for tests: each 20 ms frame of its audio carries a number, and each number becomes a word.
+"""Deepgram's stream as a script has it, which may be one that Deepgram was never seen to send.
+
+What Deepgram promises is the matter of the local server (`local.speech.live`); this one is told what to send instead.
+Each 20 ms frame of its audio carries a number, and each number becomes a word.
 
 Where results begin and end follows from the audio alone, so that a piece heard over a second connection has the results
 it had on the first: after every frame whose number is one below a multiple of 25, after 0.3 s of silence, and every
@@ -12,15 +15,22 @@ from array import array
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
+from random import Random
 from typing import Any
-from urllib.parse import parse_qsl, urlsplit
+from unittest.mock import patch
 
-from websockets.asyncio.server import ServerConnection, serve
-from websockets.datastructures import Headers
-from websockets.exceptions import ConnectionClosed
-from websockets.http11 import Request, Response
+from starlette.applications import Starlette
+from starlette.datastructures import Headers
+from starlette.responses import Response
+from starlette.routing import WebSocketRoute
+from starlette.websockets import WebSocket, WebSocketDisconnect
 
+from local.speech.app import SERVER_OPTIONS
 from local.speech.engines.frames import FRAME_SAMPLES, FrameReader
+from local.speech.faulty_answers import transport_of
+from tests.fakes.serving import serving
+from tests.simulation.live.deepgram import Sockets
+from tests.simulation.live.network import Conditions, Network
 
 RATE = 8000
 GROUP = 25
@@ -145,7 +155,7 @@ def close(code: int, reason: str = "") -> Callable[["Stream"], Any]:
 
 
 async def reset(stream: "Stream") -> None:
-    stream.socket.transport.abort()
+    transport_of(stream.socket).abort()
 
 
 async def go_mute(stream: "Stream") -> None:
@@ -154,7 +164,7 @@ async def go_mute(stream: "Stream") -> None:
 
 async def go_dead(stream: "Stream") -> None:
     """Neither read nor answer, as when the network in between forgets the connection."""
-    stream.socket.transport.pause_reading()
+    transport_of(stream.socket).pause_reading()
     stream.mute = True
 
 
@@ -162,7 +172,7 @@ async def go_dead(stream: "Stream") -> None:
 class Stream:
     """One connection as the server saw it."""
 
-    socket: ServerConnection
+    socket: WebSocket
     behaviour: Behaviour
     query: list[tuple[str, str]]
     channels: list[Recogniser] = field(default_factory=lambda: [Recogniser(0), Recogniser(1)])
@@ -180,24 +190,32 @@ class Stream:
     async def talk(self) -> None:
         posting = asyncio.create_task(self._post())
         try:
-            async for message in self.socket:
-                if isinstance(message, str):
-                    await self._text(json.loads(message))
+            while True:
+                message = await self.socket.receive()
+                if message["type"] == "websocket.disconnect":
+                    self.closed_with = message["code"]
+                    return
+                if message.get("bytes") is None:
+                    await self._text(json.loads(message["text"]))
                 else:
-                    await self._audio(message)
-        except ConnectionClosed as closed:
-            self.closed_with = closed.rcvd.code if closed.rcvd else None
+                    await self._audio(message["bytes"])
+        except (WebSocketDisconnect, RuntimeError):
+            pass  # what it had still to say or to hear
         finally:
             posting.cancel()
             await asyncio.wait({posting})
+
+    async def say(self, message: str | bytes) -> None:
+        """Send a message as it is."""
+        await (self.socket.send_text(message) if isinstance(message, str) else self.socket.send_bytes(message))
 
     async def _post(self) -> None:
         """Send what waits, in order and not before its time; `None` closes."""
         while True:
             due, message = await self.outbox.get()
             await asyncio.sleep(max(0.0, due - asyncio.get_running_loop().time()))
-            with suppress(ConnectionClosed):
-                await (self.socket.close(1000) if message is None else self.socket.send(message))
+            with suppress(WebSocketDisconnect, RuntimeError):
+                await (self.socket.close(1000) if message is None else self.say(message))
 
     async def _audio(self, pcm: bytes) -> None:
         assert pcm
@@ -246,7 +264,7 @@ class Stream:
         elif message is None:
             await self.socket.close(1000)
         else:
-            await self.socket.send(message)
+            await self.say(message)
 
 
 class FakeDeepgram:
@@ -262,28 +280,57 @@ class FakeDeepgram:
         self.streams: list[Stream] = []
         self.handshakes: list[tuple[float, Headers]] = []
         self.url = ""
+        self._wrong: list[AssertionError] = []
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator["FakeDeepgram"]:
-        async with serve(self._talk, "127.0.0.1", 0, process_request=self._handshake, ping_interval=None) as server:
-            port = server.sockets[0].getsockname()[1]
-            self.url = f"ws://127.0.0.1:{port}/v1/listen?model=nova-3&multichannel=true"
-            try:
-                yield self
-            finally:
-                for stream in self.streams:
-                    stream.socket.transport.abort()
+        """Answer in this process and in simulated time."""
+        network = Network()
+        conditions = Conditions(rng=Random(0), now=asyncio.get_running_loop().time)
+        sockets = Sockets(self, conditions, lambda: network)
+        with patch("streamer.deepgram.connection.connect", sockets.connect):
+            yield self._at("ws://deepgram.invalid")
+            self._abort()
+            await sockets.close()
+        self._raise()
 
-    async def _handshake(self, socket: ServerConnection, request: Request) -> Response | None:
-        self.handshakes.append((asyncio.get_running_loop().time(), request.headers))
+    @asynccontextmanager
+    async def served(self) -> AsyncIterator["FakeDeepgram"]:
+        """Answer on a port of the loopback address."""
+        app = Starlette(routes=[WebSocketRoute("/v1/listen", self.listen)])
+        async with serving(app, **SERVER_OPTIONS | {"ws_ping_interval": None}) as url:
+            yield self._at(url.replace("http", "ws", 1))
+            self._abort()
+        self._raise()
+
+    async def listen(self, socket: WebSocket) -> None:
+        """Serve one stream."""
+        self.handshakes.append((asyncio.get_running_loop().time(), socket.headers))
         behaviour = self._behaviours.pop(0) if self._behaviours else Behaviour()
         if behaviour.silent_handshake:
             await asyncio.sleep(60)
         if behaviour.refuse is not None:
             status, headers = behaviour.refuse
-            return Response(status, "Refused", Headers(headers), b"")
-        self.streams.append(Stream(socket, behaviour, parse_qsl(urlsplit(request.path).query)))
-        return None
+            await socket.send_denial_response(Response(b"", status, headers))
+            return
+        await socket.accept()
+        stream = Stream(socket, behaviour, socket.query_params.multi_items())
+        self.streams.append(stream)
+        try:
+            await stream.talk()
+        except AssertionError as wrong:
+            self._wrong.append(wrong)
+            raise
 
-    async def _talk(self, socket: ServerConnection) -> None:
-        await next(stream for stream in self.streams if stream.socket is socket).talk()
+    def _at(self, url: str) -> "FakeDeepgram":
+        self.url = f"{url}/v1/listen?model=nova-3&multichannel=true"
+        return self
+
+    def _abort(self) -> None:
+        for stream in self.streams:
+            transport_of(stream.socket).abort()
+
+    def _raise(self) -> None:
+        """Fail a test whose streamer has sent what none may."""
+        if self._wrong:
+            raise self._wrong[0]

@@ -36,7 +36,7 @@ def test_a_url_carries_every_parameter_as_deepgram_reads_it() -> None:
 
 
 async def handshake(behaviour: Behaviour, *, now: float = 0.0) -> tuple[FakeDeepgram, Connection]:
-    async with FakeDeepgram(behaviour).running() as server:
+    async with FakeDeepgram(behaviour).served() as server:
         connection = await open_connection(server.url, key=KEY, clock=lambda: now)
         connection.abort()
         return server, connection
@@ -115,7 +115,7 @@ def test_an_unreachable_or_silent_server_is_no_refusal() -> None:
 )
 def test_the_end_of_a_connection_is_told_by_its_code(then: object, code: int, reason: str) -> None:
     async def run() -> ConnectionLost:
-        async with FakeDeepgram(Behaviour(after=1, then=then)).running() as server:  # type: ignore[arg-type]
+        async with FakeDeepgram(Behaviour(after=1, then=then)).served() as server:  # type: ignore[arg-type]
             connection = await open_connection(server.url, key=KEY)
             await connection.send(bytes(4))
             with pytest.raises(ConnectionLost) as lost:
@@ -130,7 +130,7 @@ def test_the_end_of_a_connection_is_told_by_its_code(then: object, code: int, re
 
 def test_an_empty_message_is_never_sent() -> None:
     async def run() -> None:
-        async with FakeDeepgram().running() as server:
+        async with FakeDeepgram().served() as server:
             connection = await open_connection(server.url, key=KEY)
             with pytest.raises(ValueError, match="ends the stream"):
                 await connection.send(b"")
@@ -141,7 +141,7 @@ def test_an_empty_message_is_never_sent() -> None:
 
 def test_closing_a_dead_connection_takes_a_second() -> None:
     async def run() -> float:
-        async with FakeDeepgram(Behaviour(after=1, then=go_dead)).running() as server:
+        async with FakeDeepgram(Behaviour(after=1, then=go_dead)).served() as server:
             connection = await open_connection(server.url, key=KEY)
             await connection.send(bytes(4))
             began = asyncio.get_running_loop().time()
@@ -154,7 +154,7 @@ def test_closing_a_dead_connection_takes_a_second() -> None:
 def test_the_library_writes_down_neither_headers_nor_messages(caplog: pytest.LogCaptureFixture) -> None:
     logging.getLogger().setLevel(logging.DEBUG)
     try:
-        outcome = simulate(transcribe(Call(3), FakeDeepgram()))
+        outcome = simulate(transcribe(Call(3), FakeDeepgram(), served=True))
     finally:
         logging.getLogger().setLevel(logging.WARNING)
     assert outcome.sink.words(0)
@@ -163,5 +163,7 @@ def test_the_library_writes_down_neither_headers_nor_messages(caplog: pytest.Log
 
 def test_a_call_goes_through_on_uvloop() -> None:
     call = Call(1)
-    outcome = uvloop.run(transcribe(call, FakeDeepgram(Behaviour(after=2000, then=reset)), jitter=lambda: 0.0))
+    outcome = uvloop.run(
+        transcribe(call, FakeDeepgram(Behaviour(after=2000, then=reset)), jitter=lambda: 0.0, served=True)
+    )
     assert_whole(outcome, call)

@@ -103,7 +103,7 @@ def retyped(message: Message) -> list[Sent]:
 
 
 async def say_a_word(stream: Stream) -> None:
-    await stream.socket.send(json.dumps({"type": "SpeechStarted", "channel": [0, 2], "timestamp": 1.0}))
+    await stream.say(json.dumps({"type": "SpeechStarted", "channel": [0, 2], "timestamp": 1.0}))
 
 
 BROKEN = {
@@ -356,7 +356,7 @@ def test_audio_that_deepgram_never_got_is_not_taken_for_silence() -> None:
     """The end of a stream counts only as far as Deepgram says that it has heard."""
 
     async def forget(stream: Stream) -> None:
-        await stream.socket.send(json.dumps({"type": "Metadata", "duration": 3.0}))
+        await stream.say(json.dumps({"type": "Metadata", "duration": 3.0}))
         await stream.socket.close(1000)
 
     outcome = simulate(transcribe(CALL, FakeDeepgram(Behaviour(at_close=forget))))
@@ -365,7 +365,7 @@ def test_audio_that_deepgram_never_got_is_not_taken_for_silence() -> None:
 
 def test_silence_without_results_at_the_end_is_taken_for_silence() -> None:
     async def done(stream: Stream) -> None:
-        await stream.socket.send(json.dumps({"type": "Metadata", "duration": stream.received / 8000}))
+        await stream.say(json.dumps({"type": "Metadata", "duration": stream.received / 8000}))
         await stream.socket.close(1000)
 
     call = Call(10, lambda _, frame: frame < 200)

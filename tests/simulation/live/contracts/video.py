@@ -22,7 +22,7 @@ from tests.streamer.media.calls import AGENT_PCM, CALL, CUSTOMER_PCM, START_MS, 
 
 _NUMBER: Final = re.compile(rb"AWS_KINESISVIDEO_FRAGMENT_NUMBER.{3}(\d{47})", re.DOTALL)
 
-_SERIALS: Final = {fragment_number(serial).encode(): serial for serial in range(1, 2_000)}
+_SERIALS: Final = {fragment_number(serial).encode(): serial for serial in range(1, 400)}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -214,11 +214,12 @@ async def a_body_ends_after_three_quarters_of_an_hour_though_more_comes(video: V
     """[reported] Not in the documentation; several integrators report it."""
     stream = video.spoken()
     fragment = next(contact().fragments())
+    video.streams.settings.idle_seconds = 60.0  # else it were thousands of fragments
 
     async def talk() -> None:
         while True:
             stream.append(fragment)
-            await asyncio.sleep(2.9)
+            await asyncio.sleep(9)
 
     talking = asyncio.create_task(talk())
     began = now()
@@ -228,7 +229,7 @@ async def a_body_ends_after_three_quarters_of_an_hour_though_more_comes(video: V
         talking.cancel()
         await asyncio.wait({talking})
     assert serials == list(range(serials[0], serials[-1] + 1))
-    assert 45 * 60 - 4 < now() - began < 45 * 60 + 4
+    assert now() - began == pytest.approx(45 * 60, abs=1)
 
 
 async def a_stream_has_three_bodies_at_once(video: Video) -> None:
