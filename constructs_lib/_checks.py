@@ -16,6 +16,7 @@ from constructs import Construct
 from callscribe.contract.identifiers import CHANNEL_SEGMENT, CHANNEL_SEGMENT_RULE, CLINIC_ID, CLINIC_ID_RULE
 from callscribe.conversation.utterances import Role
 from callscribe.environments.functions import ChannelRole
+from callscribe.time_zones import checked_time_zone
 
 _INSTANCE_ARN = re.compile(r"arn:[\w-]+:connect:(?P<region>[\w-]+):\d{12}:instance/[\w-]+")
 _SECRET_ARN = re.compile(r"arn:[\w-]+:secretsmanager:(?P<region>[\w-]+):.*")
@@ -110,21 +111,42 @@ def channel_roles(value: Mapping[int, ChannelRole]) -> dict[int, ChannelRole]:
     return dict(value)
 
 
-def role_names(value: Mapping[str, str]) -> dict[str, str]:
-    """Return the option *role_names*: what the parties of a call are called.
+def role_names(value: Mapping[str, str] | None) -> dict[str, str] | None:
+    """Return the option *role_names*: what the parties of a call are called; None where it names none.
 
     Raises:
         ValueError: If it names a role that there is not, or a name is no short line of text.
     """
+    if value is None:
+        return None
     if not isinstance(value, Mapping):
         raise ValueError(f"role_names of {value!r} is not a mapping of roles and names: pass {{'customer': 'patient'}}")
     for role, name in value.items():
         one_of("role of role_names", role, _NAMED_ROLES)
-        if not 1 <= len(text(f"role_names[{role!r}]", name).strip()) <= _LONGEST_NAME or not name.isprintable():
+        fits = 1 <= len(text(f"role_names[{role!r}]", name).strip()) <= _LONGEST_NAME and name.isprintable()
+        if not fits or "{" in name:  # an expression, to a state machine
             raise ValueError(
-                f"role_names[{role!r}] of {name!r} is no name: use 1 to {_LONGEST_NAME} printable characters"
+                f"role_names[{role!r}] of {name!r} is no name: use 1 to {_LONGEST_NAME} printable characters, no braces"
             )
-    return dict(value)
+    return dict(value) or None
+
+
+def time_zones(value: Mapping[str, str] | None) -> dict[str, str] | None:
+    """Return the option *time_zones*: names of time zones by clinic, `*` for all others; None where it names none.
+
+    Raises:
+        ValueError: If it is something else, or the IANA Time Zone Database has no such zone.
+    """
+    if value is None:
+        return None
+    if not isinstance(value, Mapping):
+        raise ValueError(
+            f"time_zones of {value!r} is not a mapping of clinic ids and time zones: pass {{'*': 'Europe/Berlin'}}"
+        )
+    for clinic, name in value.items():
+        place = f"time_zones[{text('clinic id of time_zones', clinic)!r}]"
+        checked_time_zone(place, text(place, name))
+    return dict(value) or None
 
 
 def vocabularies(value: Mapping[str, Sequence[str]]) -> dict[str, tuple[str, ...]]:

@@ -67,7 +67,8 @@ def allow_key(
         grantee=grantee,
         actions=["kms:Decrypt", "kms:GenerateDataKey"] if write else ["kms:Decrypt"],
         resource_arns=[key.key_arn],
-        # The key's region, which for an imported one is that of its ARN, not that of the stack it is named in.
+        # The key's region, which for an imported one is that of its ARN, not that of the stack it is named in. The
+        # suffix is the same in all partitions (AWS KMS Developer Guide, "kms:ViaService").
         conditions={"StringEquals": {"kms:ViaService": f"{service}.{key.env.region}.amazonaws.com"}},
     )
 

@@ -16,7 +16,7 @@ function clinicsOf(identity) {
     const claimed = identity.claims[ACCESS.claim] ?? []
     return typeof claimed === 'string' ? [claimed] : claimed
   }
-  // arn:aws:sts::{account}:assumed-role/{role}/{session}
+  // arn:{partition}:sts::{account}:assumed-role/{role}/{session}
   const arn = (identity.userArn ?? '').split('/')
   if (arn.length !== 3 || !arn[0].endsWith(':assumed-role')) {
     return []

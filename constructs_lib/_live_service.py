@@ -76,6 +76,7 @@ class LiveService:
         tasks: TaskSettings,
         logs: LogSettings,
         retention_days: int | None,
+        role_names: dict[str, str] | None,
     ) -> None:
         self.name = account_wide_name(scope, max_length=80)
         self.vpc = tasks.vpc or streamer_vpc(scope, nat_gateways=tasks.nat_gateways, logs=logs)
@@ -105,6 +106,7 @@ class LiveService:
                 event_bus_name=bus.event_bus_name,
                 flags=judgement.flag_set.file.name,
                 own_flags=judgement.own_flags,
+                role_names=role_names,
                 service_name=self.name,
                 slots=capacity.slots_per_task,
                 lease_seconds=int(limits.lease.to_seconds()),

@@ -44,6 +44,7 @@ class LiveStore:
         failed_calls: Where the ends of calls go that could not be stored.
         judgement: What calls are judged by.
         retention_days: Age at which transcripts are deleted from the table; None for never.
+        role_names: What the parties are called where people read the call, by role; None where as their roles.
     """
 
     def __init__(
@@ -57,6 +58,7 @@ class LiveStore:
         failed_calls: sqs.IQueue,
         judgement: Judgement,
         retention_days: int | None,
+        role_names: dict[str, str] | None,
     ) -> None:
         store = RuntimeFunction(
             scope,
@@ -79,6 +81,7 @@ class LiveStore:
                 retention_days=retention_days,
                 event_bus_name=bus.event_bus_name,
                 failed_calls_queue_url=failed_calls.queue_url,
+                role_names=role_names,
             )
         )
         role = store.role

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from aws_cdk import ArnFormat, RemovalPolicy, Stack
+from aws_cdk import ArnFormat, Aws, RemovalPolicy, Stack, Token
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_logs as logs
+from aws_cdk.region_info import RegionInfo
 from constructs import Construct
 
 from constructs_lib._keys import allow_service
@@ -35,7 +36,7 @@ class LogSettings:
         )
         allow_service(
             self.key,
-            f"logs.{stack.region}.amazonaws.com",
+            _service_in(stack.region),
             # What the service asks for (CloudWatch Logs: "Encrypt log data in CloudWatch Logs using AWS KMS").
             *("kms:Encrypt", "kms:Decrypt", "kms:ReEncrypt*", "kms:GenerateDataKey*", "kms:DescribeKey"),
             conditions={"ArnLike": {"kms:EncryptionContext:aws:logs:arn": arns}},
@@ -48,3 +49,9 @@ class LogSettings:
             retention=self.retention,
             removal_policy=RemovalPolicy.DESTROY,
         )
+
+
+def _service_in(region: str) -> str:
+    """Return the name of CloudWatch Logs in a region, which has the suffix of its partition."""
+    suffix = None if Token.is_unresolved(region) else RegionInfo.get(region).domain_suffix
+    return f"logs.{region}.{suffix or Aws.URL_SUFFIX}"

@@ -102,6 +102,7 @@ class Definition:
         analyse: Has the call read by a language model. Default: nobody reads it.
         enrichment: A step of one's own. Default: none.
         failed_enrichments: Where failed enrichments go that their calls do not wait for.
+        role_names: What the parties are called where people read the call, by role. Default: as their roles.
     """
 
     start: sfn.IChainable
@@ -124,9 +125,11 @@ class Definition:
         analyse: RuntimeFunction | None = None,
         enrichment: EnrichmentStep | None = None,
         failed_enrichments: sqs.IQueue | None = None,
+        role_names: Mapping[str, str] | None = None,
     ) -> None:
         self._scope, self._table = scope, table
         self._analyse = analyse
+        self._names = {"role_names": dict(role_names)} if role_names else {}
         self._enrichment, self._failed_enrichments = enrichment, failed_enrichments
         self._longest_seconds: dict[str, int] = {}
         self._send_to_failed_calls = self._build_send_to_failed_calls(failed_calls)
@@ -278,7 +281,7 @@ class Definition:
                     event_bus=bus,
                     source=EVENT_SOURCE,
                     detail_type=URGENT_CALL,
-                    detail=sfn.TaskInput.from_object(_ALERT),
+                    detail=sfn.TaskInput.from_object({**_ALERT, **self._names}),
                 )
             ],
             task_timeout=sfn.Timeout.duration(_QUICK_CALL),
@@ -306,7 +309,7 @@ class Definition:
     @property
     def _detail(self) -> dict[str, Any]:
         """What is told of a transcript, by what there is to tell of it."""
-        return {**_DETAIL, **({"analysis": "{% $analysis %}"} if self._analyse else {})}
+        return {**_DETAIL, **self._names, **({"analysis": "{% $analysis %}"} if self._analyse else {})}
 
     def _build_analysis(self, following: sfn.IChainable) -> sfn.IChainable:
         """Build the step in which a language model reads the call, if there is one, and go on to *following*.

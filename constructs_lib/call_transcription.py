@@ -139,7 +139,10 @@ class CallTranscription(Construct):
         enrichment: A step of your own, before a recording's transcript is announced. Default: none.
         functions: What the functions run on, and where. Default: ``FunctionSettings()``.
         role_names: What parties of a call are called where people read it, by role (``customer``, ``agent``,
-            ``announcement``), as in ``{"customer": "patient"}``. What is stored keeps the roles. Default: as the roles.
+            ``announcement``), as in ``{"customer": "patient"}``. Commands and events tell of it; what is stored keeps
+            the roles. Default: as the roles.
+        time_zones: Time zones in which operators are shown times, by clinic id, ``*`` for all others, as in
+            ``{"*": "America/Chicago"}``. Default: UTC.
         retain_for: Age at which recordings and transcripts are deleted from what is made here, and items from *table*.
             Default: never.
         log_retention: How long logs are kept. Default: a year.
@@ -199,6 +202,7 @@ class CallTranscription(Construct):
         enrichment: EnrichmentStep | None = None,
         functions: FunctionSettings | None = None,
         role_names: Mapping[str, str] | None = None,
+        time_zones: Mapping[str, str] | None = None,
         retain_for: Duration | None = None,
         log_retention: logs.RetentionDays = logs.RetentionDays.ONE_YEAR,
         removal_policy: RemovalPolicy = RemovalPolicy.RETAIN,
@@ -247,6 +251,7 @@ class CallTranscription(Construct):
             retain_for=retain_for,
             flags=flags,
             rubric=rubric,
+            role_names=role_names,
             analyst=analyst,
             enrichment=enrichment,
             functions=functions,
@@ -258,7 +263,7 @@ class CallTranscription(Construct):
         )
         self.streamer, self.feed, self.wiring = None, None, None
         if live is None:
-            self._export(clinics, role_names)
+            self._export(clinics, role_names, time_zones)
             return
         streams = live.media_streams
         if streams.configure and streams.key is None and live.wire and instance_arn is not None:
@@ -290,6 +295,7 @@ class CallTranscription(Construct):
             feed=self.feed,
             flags=flags,
             rubric=rubric,
+            role_names=role_names,
             retain_for=retain_for,
             key=self.key,
             bus=self.bus,
@@ -310,9 +316,11 @@ class CallTranscription(Construct):
                 media_streams=streams,
                 removal_policy=removal_policy,
             )
-        self._export(clinics, role_names)
+        self._export(clinics, role_names, time_zones)
 
-    def _export(self, clinics: ClinicRules, role_names: Mapping[str, str] | None) -> None:
+    def _export(
+        self, clinics: ClinicRules, role_names: Mapping[str, str] | None, time_zones: Mapping[str, str] | None
+    ) -> None:
         export_for_operators(
             self,
             recordings=self.recordings,
@@ -324,6 +332,7 @@ class CallTranscription(Construct):
             feed=self.feed,
             wiring=self.wiring,
             default_clinic_id=clinics.default_clinic_id,
+            time_zones=time_zones,
             role_names=role_names,
         )
 

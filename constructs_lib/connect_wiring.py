@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from typing import Any, Final, cast
+from typing import Any, Final, Unpack, cast
 
 import jsii
 from aws_cdk import Annotations, ArnFormat, Duration, RemovalPolicy, Stack, Token
@@ -16,6 +16,7 @@ from aws_cdk import aws_s3 as s3
 from constructs import Construct, IValidation
 
 from constructs_lib import _checks, _contact_flow, _grants, _keys, _nag
+from constructs_lib._former_options import FormerOptions, FormerWiringOptions, OfMediaStreams
 from constructs_lib.live_streamer import LiveStreamer
 
 # Connect makes "{prefix}-connect-{instance alias}-contact-" of it, of at most 128 characters.
@@ -144,14 +145,17 @@ class ConnectWiring(Construct):
         instance_arn: str,
         start_function: lambda_.IFunction,
         end_function: lambda_.IFunction,
-        recordings: RecordingStorage | None = None,
+        recordings: RecordingStorage | s3.IBucket | None = None,
         media_streams: MediaStreamStorage | None = None,
         module_name: str | None = None,
         removal_policy: RemovalPolicy = RemovalPolicy.RETAIN,
+        **former: Unpack[FormerWiringOptions],
     ) -> None:
         super().__init__(scope, construct_id)
+        formerly = FormerOptions(self, former, FormerWiringOptions)
         self.instance_arn = _checks.check_instance(self, instance_arn)
-        streams = media_streams or MediaStreamStorage()
+        streams = formerly.into("media_streams", media_streams, MediaStreamStorage, OfMediaStreams)
+        streams = streams or MediaStreamStorage()
         self.media_stream_prefix, self.stream_key = streams.prefix, streams.key
         self._streamer, self._readers = _streamer_of(start_function), list[iam.IPrincipal]()
         _check_prefix(self._streamer, streams.prefix)
@@ -161,8 +165,8 @@ class ConnectWiring(Construct):
                 self, removal_policy=removal_policy, description="Audio of live calls"
             )
             self._store_media_streams(self.stream_key, streams.retention_hours)
-        if recordings:
-            self._store_recordings(recordings)
+        if recordings is not None:
+            self._store_recordings(_recording_storage(recordings, formerly))
         name = module_name or Stack.of(self).stack_name
         self.start_module = self._module(
             "Start",
@@ -201,11 +205,12 @@ class ConnectWiring(Construct):
 
         Args:
             grantee: Who may.
-            scope: Where the policy that says so is defined, for a role. Default: beside the role. The role of a
-                streamer in another stack, whose functions this one refers to, would then refer back: pass this
-                construct, or one of its stack.
+            scope: Where the policy that says so is defined, for a role. Default: beside the role; here for the role of
+                a streamer in another stack, which would otherwise refer back to the stack that refers to its functions.
         """
         self._readers.append(grantee.grant_principal)
+        if scope is None and self._would_refer_back(grantee.grant_principal):
+            scope = self
         if scope is not None:
             policy = iam.Policy(scope, f"ReadStreams{len(self._readers)}")
             cast(iam.IRole, grantee.grant_principal).attach_inline_policy(policy)
@@ -229,6 +234,18 @@ class ConnectWiring(Construct):
                 {arn: "Connect makes the streams, one for each call that runs, as they are needed"},
             )
         return grant
+
+    def _would_refer_back(self, role: iam.IPrincipal) -> bool:
+        """Whether a policy beside *role* would name a key of this stack in the stack of the streamer's functions."""
+        here = Stack.of(self)
+        return (
+            isinstance(role, iam.Role)
+            and self._streamer is not None
+            and self.stream_key is not None
+            and Stack.of(self._streamer) is Stack.of(role)
+            and Stack.of(self._streamer) is not here
+            and Stack.of(self.stream_key) is here
+        )
 
     def _store_media_streams(self, key: kms.IKey, retention_hours: int) -> None:
         config = connect.CfnInstanceStorageConfig
@@ -297,6 +314,15 @@ class ConnectWiring(Construct):
     def _instance_account(self) -> str:
         account = Stack.of(self).split_arn(self.instance_arn, ArnFormat.SLASH_RESOURCE_NAME).account
         return account or Stack.of(self).account
+
+
+def _recording_storage(recordings: RecordingStorage | s3.IBucket, formerly: FormerOptions) -> RecordingStorage:
+    """Return where recordings go, also where that is said in the former way: the bucket, and beside it the rest."""
+    if isinstance(recordings, RecordingStorage):
+        return recordings
+    formerly.warn_of_bucket()
+    bucket, prefix = formerly.recordings(recordings), formerly.recording_prefix()
+    return RecordingStorage(bucket=bucket) if prefix is None else RecordingStorage(bucket=bucket, prefix=prefix)
 
 
 def _streamer_of(function: lambda_.IFunction) -> LiveStreamer | None:

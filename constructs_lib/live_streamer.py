@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from typing import Final
+from typing import Final, Unpack
 
 from aws_cdk import Duration, RemovalPolicy, Token
 from aws_cdk import aws_applicationautoscaling as autoscaling
@@ -40,6 +40,15 @@ from constructs_lib import (
     _live_store,
     _monitoring,
     _vocabulary,
+)
+from constructs_lib._former_options import (
+    FormerOptions,
+    FormerStreamerOptions,
+    OfCallLimits,
+    OfCapacity,
+    OfLiveClinics,
+    OfRuntime,
+    OfTasks,
 )
 from constructs_lib._functions import SharedByFunctions
 from constructs_lib._judgement import Judgement
@@ -96,6 +105,9 @@ class LiveStreamer(Construct):
             or one of your own, as the path of a JSON file or what stands in one. Default: ``"eye-clinic-v1"``.
         rubric: What calls are rated by, those that the clinic makes as well: the name of a rubric that ships, or one of
             your own, as the path of a JSON file or what stands in one. Default: ``"clinic-call-v1"``.
+        role_names: What parties of a call are called where people read it, by role (``customer``, ``agent``,
+            ``announcement``), as in ``{"customer": "patient"}``. Events tell of it; what is stored keeps the roles.
+            Default: as the roles.
         retain_for: Age at which calls, words and transcripts are deleted from *table*. Default: never.
         key: Key that encrypts queues, logs and events. Default: a new key with rotation on.
         bus: Where ends of calls are announced. Default: a new bus.
@@ -170,14 +182,22 @@ class LiveStreamer(Construct):
         feed: LiveTranscriptFeed | None = None,
         flags: FlagSetSource = DEFAULT_FLAG_SET,
         rubric: RubricSource = DEFAULT_RUBRIC,
+        role_names: Mapping[str, str] | None = None,
         retain_for: Duration | None = None,
         key: kms.IKey | None = None,
         bus: events.IEventBus | None = None,
         alarm_topic: sns.ITopic | None = None,
         alarms: AlarmSettings | None = None,
         log_retention: logs.RetentionDays = logs.RetentionDays.ONE_YEAR,
+        **former: Unpack[FormerStreamerOptions],
     ) -> None:
         super().__init__(scope, construct_id)
+        formerly = FormerOptions(self, former, FormerStreamerOptions)
+        clinics = formerly.into("clinics", clinics, ClinicRules, OfLiveClinics)
+        capacity = formerly.into("capacity", capacity, Capacity, OfCapacity)
+        limits = formerly.into("limits", limits, CallLimits, OfCallLimits)
+        tasks = formerly.into("tasks", tasks, TaskSettings, OfTasks)
+        functions = formerly.into("functions", functions, FunctionSettings, OfRuntime)
         options, limits = options or DeepgramOptions(), limits or CallLimits()
         judgement = Judgement.checked(flags=flags, rubric=rubric)
         _check_options(options)
@@ -186,6 +206,7 @@ class LiveStreamer(Construct):
         if instance_arn is not None:
             _checks.check_instance(self, instance_arn)
         retention_days = _checks.retention_days(retain_for)
+        names = _checks.role_names(role_names)
 
         self._table, self.stream_prefix, self.stream_key = table, stream_prefix, stream_key
         self._streams = _live_grants.MediaStreams(self, prefix=stream_prefix, key=stream_key)
@@ -226,6 +247,7 @@ class LiveStreamer(Construct):
             failed_calls=self.failed_calls,
             judgement=judgement,
             retention_days=retention_days,
+            role_names=names,
         )
         service = LiveService(
             self,
@@ -243,6 +265,7 @@ class LiveStreamer(Construct):
             tasks=tasks or TaskSettings(),
             logs=log_settings,
             retention_days=retention_days,
+            role_names=names,
         )
         self.start_function, self.end_function = self._intake.start.function, self._intake.end.function
         self.store_function = store.function

@@ -51,12 +51,13 @@ def export_for_operators(
         feed: Where their words can be followed.
         wiring: The Amazon Connect instance.
         default_clinic_id: Whose calls are shown where the operator names no clinic.
-        time_zones: Time zones by clinic id, `*` for all others, in which times are shown. Default: UTC.
+        time_zones: Time zones in which operators are shown times, by clinic id, ``*`` for all others, as in
+            ``{"*": "America/Chicago"}``. Default: UTC.
         role_names: What parties of a call are called where people read it, by role (``customer``, ``agent``,
             ``announcement``), as in ``{"customer": "patient"}``. Default: as the roles.
 
     Raises:
-        ValueError: If *role_names* names a role that there is not.
+        ValueError: If *time_zones* names a zone, or *role_names* a role, that there is not.
     """
     below = Construct(scope, SCOPE)
     named: dict[DeploymentOutput, str] = {}
@@ -72,10 +73,10 @@ def export_for_operators(
         named |= {DeploymentOutput.FEED_HTTP: feed.http_url, DeploymentOutput.FEED_REALTIME: feed.realtime_url}
     if default_clinic_id is not None:
         named[DeploymentOutput.DEFAULT_CLINIC] = default_clinic_id
-    if time_zones:
-        named[DeploymentOutput.TIME_ZONES] = json.dumps(dict(time_zones))
-    if role_names:
-        named[DeploymentOutput.ROLE_NAMES] = json.dumps(_checks.role_names(role_names))
+    if zones := _checks.time_zones(time_zones):
+        named[DeploymentOutput.TIME_ZONES] = json.dumps(zones)
+    if names := _checks.role_names(role_names):
+        named[DeploymentOutput.ROLE_NAMES] = json.dumps(names)
     named |= {**dict(_workflow(workflow)), **dict(_streamer(streamer)), **dict(_wiring(wiring))}
     for name, value in named.items():
         CfnOutput(below, name, value=value, description="Read by the command callscribe")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from aws_cdk import Duration
+from aws_cdk import Duration, Token
 from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_ecs as ecs
 from aws_cdk import aws_lambda as lambda_
@@ -144,3 +144,22 @@ class TaskSettings:
         ):
             if clash:
                 raise ValueError(fix)
+        if self.vpc is not None and self.cluster is not None:
+            _check_cluster(self.cluster, self.vpc)
+
+
+def _check_cluster(cluster: ecs.ICluster, vpc: ec2.IVpc) -> None:
+    """Check that *cluster* is in *vpc*, as far as that can be known."""
+    try:
+        own = cluster.vpc
+    except RuntimeError as error:  # CDK's, of a cluster that is known by its ARN alone
+        raise ValueError(
+            "cluster does not say which network it is in: import it with Cluster.from_cluster_attributes("
+            "cluster_name=…, vpc=…) instead of from_cluster_arn"
+        ) from error
+    known = not Token.is_unresolved(own.vpc_id) and not Token.is_unresolved(vpc.vpc_id)
+    if own.vpc_id != vpc.vpc_id and (known or (isinstance(own, ec2.Vpc) and isinstance(vpc, ec2.Vpc))):
+        raise ValueError(
+            f"cluster {cluster.node.path} is in the network {own.node.path} and not in vpc {vpc.node.path}, and tasks "
+            "run in their cluster's: pass the vpc of the cluster"
+        )

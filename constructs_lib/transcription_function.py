@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Final
+from typing import Final, Unpack
 from urllib.parse import urlsplit
 
 import msgspec
@@ -25,6 +25,7 @@ from callscribe.contract import metrics
 from callscribe.contract.object_keys import REPLIES
 from callscribe.environments.functions import ChannelRole, TranscribeCallEnvironment
 from constructs_lib import _checks, _grants, _keys, _nag
+from constructs_lib._former_options import FormerFunctionOptions, FormerOptions, OfNetwork, OfRequests, OfRuntime
 from constructs_lib._functions import RuntimeFunction, SharedByFunctions
 from constructs_lib._logs import LogSettings
 from constructs_lib._vocabulary import add_vocabulary, allow_vocabulary, vocabulary_path
@@ -104,8 +105,13 @@ class TranscriptionFunction(Construct):
         functions: FunctionSettings | None = None,
         key: kms.IKey | None = None,
         log_retention: logs.RetentionDays = logs.RetentionDays.ONE_YEAR,
+        **former: Unpack[FormerFunctionOptions],
     ) -> None:
         super().__init__(scope, construct_id)
+        formerly = FormerOptions(self, former, FormerFunctionOptions)
+        requests = formerly.into("requests", requests, RequestLimits, OfRequests)
+        functions = formerly.into("functions", functions, FunctionSettings, OfRuntime, OfNetwork)
+        recordings = formerly.recordings(recordings)
         self.options = options or DeepgramOptions()
         self.options.annotate(self)
         self.key = key or _keys.own_key(self, removal_policy=RemovalPolicy.DESTROY, description="Logs")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Literal
+from typing import Literal, Unpack
 
 import jsii
 from aws_cdk import Annotations, Duration, RemovalPolicy, Stack
@@ -38,6 +38,16 @@ from callscribe.environments.functions import (
 from callscribe.judgement.quality import DEFAULT_RUBRIC, RubricSource
 from callscribe.recordings.clinics import ClinicRules
 from constructs_lib import _checks, _clinics, _grants, _keys, _monitoring, _nag
+from constructs_lib._former_options import (
+    FormerOptions,
+    FormerWorkflowOptions,
+    OfClinics,
+    OfNetwork,
+    OfPolicy,
+    OfRecordingLimits,
+    OfRequests,
+    OfRuntime,
+)
 from constructs_lib._functions import RuntimeFunction, SharedByFunctions
 from constructs_lib._judgement import Judgement
 from constructs_lib._logs import LogSettings
@@ -104,6 +114,9 @@ class TranscriptionWorkflow(Construct):
             of your own, as the path of a JSON file or what stands in one. Default: ``"eye-clinic-v1"``.
         rubric: What calls are rated by, those that the clinic makes as well: the name of a rubric that ships, or one of
             your own, as the path of a JSON file or what stands in one. Default: ``"clinic-call-v1"``.
+        role_names: What parties of a call are called where people read it, by role (``customer``, ``agent``,
+            ``announcement``), as in ``{"customer": "patient"}``. Events tell of it; what is stored keeps the roles.
+            Default: as the roles.
         analyst: A language model that reads each call, of a recording or live, after the rules have. Default: the rules
             alone, which cost nothing.
         enrichment: A step of your own, before a transcript is announced. Default: none.
@@ -168,6 +181,7 @@ class TranscriptionWorkflow(Construct):
         retain_for: Duration | None = None,
         flags: FlagSetSource = DEFAULT_FLAG_SET,
         rubric: RubricSource = DEFAULT_RUBRIC,
+        role_names: Mapping[str, str] | None = None,
         analyst: BedrockAnalyst | None = None,
         enrichment: EnrichmentStep | None = None,
         functions: FunctionSettings | None = None,
@@ -176,8 +190,16 @@ class TranscriptionWorkflow(Construct):
         alarm_topic: sns.ITopic | None = None,
         alarms: AlarmSettings | None = None,
         log_retention: logs.RetentionDays = logs.RetentionDays.ONE_YEAR,
+        **former: Unpack[FormerWorkflowOptions],
     ) -> None:
         super().__init__(scope, construct_id)
+        formerly = FormerOptions(self, former, FormerWorkflowOptions)
+        clinics = formerly.into("clinics", clinics, ClinicRules, OfClinics)
+        policy = formerly.into("policy", policy, RecordingPolicy, OfPolicy)
+        limits = formerly.into("limits", limits, RecordingLimits, OfRecordingLimits)
+        requests = formerly.into("requests", requests, RequestLimits, OfRequests)
+        functions = formerly.into("functions", functions, FunctionSettings, OfRuntime, OfNetwork)
+        recordings = formerly.recordings(recordings)
         self._recordings, self._table, self._archive = recordings, table, archive
         judgement = Judgement.checked(flags=flags, rubric=rubric)
         self._flags, self._rubric = judgement.flag_set.file.name, judgement.rubric.name
@@ -227,7 +249,7 @@ class TranscriptionWorkflow(Construct):
         self.score_function = self._score.function
         self.analyse_function = None if self._analyse is None else self._analyse.function
 
-        definition = self._add_states(policy, limits, retain_for, enrichment)
+        definition = self._add_states(policy, limits, retain_for, enrichment, _checks.role_names(role_names))
         longest_execution = limits.max_wait.plus(definition.longest_steps)
         if policy.live_transcripts != "always":
             longest_execution = longest_execution.plus(policy.live_patience)
@@ -468,6 +490,7 @@ class TranscriptionWorkflow(Construct):
         limits: RecordingLimits,
         retain_for: Duration | None,
         enrichment: EnrichmentStep | None,
+        role_names: Mapping[str, str] | None,
     ) -> Definition:
         return Definition(
             Construct(self, "States"),
@@ -484,6 +507,7 @@ class TranscriptionWorkflow(Construct):
             analyse=self._analyse,
             enrichment=enrichment,
             failed_enrichments=self.failed_enrichments,
+            role_names=role_names,
         )
 
     def _add_state_machine(

@@ -22,6 +22,8 @@ from botocore.config import Config
 from botocore.configloader import raw_config_parse
 from botocore.credentials import ReadOnlyCredentials
 from botocore.exceptions import BotoCoreError, ClientError
+from botocore.loaders import create_loader
+from botocore.regions import EndpointResolver
 
 from callscribe.contract.outputs import DeploymentOutput, exported
 from callscribe.serialization import InvalidData, decode_json
@@ -321,7 +323,7 @@ def _session(arguments: argparse.Namespace, named: Iterable[str]) -> boto3.Sessi
 
 def _region_in(name: str) -> str | None:
     """The region of an ARN or of a queue's URL; None where neither says one."""
-    found = re.match(r"arn:[\w-]+:[\w-]+:([a-z0-9-]+):|https://sqs\.([a-z0-9-]+)\.amazonaws\.com", name)
+    found = re.match(r"arn:[\w-]+:[\w-]+:([a-z0-9-]+):|https://sqs(?:-fips)?\.([a-z0-9-]+)\.", name)
     return None if found is None else found[1] or found[2]
 
 
@@ -334,11 +336,12 @@ def _plain(output: DeploymentOutput, value: str) -> str:
     """What the clients take, of an ARN that people have at hand."""
     if not value.startswith("arn:"):
         return value
-    _, _, service, region, account, resource = (*value.split(":", 5), *[""] * 5)[:6]
+    _, partition, service, region, account, resource = (*value.split(":", 5), *[""] * 5)[:6]
     if service == "s3":
         return resource
     if service == "sqs" and output.endswith("Url"):
-        return f"https://sqs.{region}.amazonaws.com/{account}/{resource}"
+        endpoints = EndpointResolver(create_loader().load_data("endpoints"))
+        return f"https://sqs.{region}.{endpoints.get_partition_dns_suffix(partition)}/{account}/{resource}"
     return resource.rpartition("/")[2] if output.endswith("Name") and service == "ecs" else value
 
 

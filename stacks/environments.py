@@ -8,13 +8,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 from aws_cdk import Duration, Environment, RemovalPolicy
 from aws_cdk import aws_lambda as lambda_
 from msgspec import Struct, structs
 
 from callscribe.serialization import InvalidData, decode_json
+from callscribe.time_zones import checked_time_zone
 from constructs_lib import (
     BedrockAnalyst,
     CallLimits,
@@ -96,20 +96,6 @@ class Clinics:
                 clinic_by_dialled_number=clinic_by["dialled_numbers"],
             ),
         )
-
-
-def checked_time_zone(place: str, name: str) -> str:
-    """The name of a time zone, as the IANA Time Zone Database has it.
-
-    Raises:
-        ValueError: It has none of this name; *place* is where it stands.
-    """
-    try:
-        ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError, OSError):
-        if available_timezones():  # a machine without the database cannot tell
-            raise ValueError(f"{place}: there is no time zone {name!r}: write a name like 'Europe/Berlin'") from None
-    return name
 
 
 def functions_on_this_machine() -> FunctionSettings:

@@ -36,11 +36,13 @@ class Announcer:
     Args:
         events: aiobotocore's client of EventBridge.
         bus_name: The bus.
+        role_names: What the parties are called where people read calls, by role. Default: as their roles.
     """
 
-    def __init__(self, *, events: Any, bus_name: str) -> None:
+    def __init__(self, *, events: Any, bus_name: str, role_names: Mapping[str, str] | None = None) -> None:
         self._events = events
         self._bus_name = bus_name
+        self._role_names = role_names
 
     async def announce(self, item: Mapping[str, Any]) -> None:
         """Announce a completed call: ids and figures, no words.
@@ -51,7 +53,7 @@ class Announcer:
         Raises:
             NotAnnounced: EventBridge did not take the event.
         """
-        await self._put(LIVE_CALL_TRANSCRIBED, detail(item))
+        await self._put(LIVE_CALL_TRANSCRIBED, replace(detail(item), role_names=self._role_names))
 
     async def alert(
         self, *, call_id: str, clinic_id: str, day: str, alerts: Sequence[Alert], reliability: Reliability
@@ -81,6 +83,7 @@ class Announcer:
                 reliability=replace(_figure(reliability), so_far=True),
                 evidence=tuple(one for alert in alerts for one in alert.evidence)[:MOST_EVIDENCE],
                 live=place,
+                role_names=self._role_names,
             ),
         )
 

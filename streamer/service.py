@@ -152,7 +152,9 @@ class Service:
         streams = await stack.enter_async_context(
             KinesisVideo(session=self._session, region=environment.aws_region, connections=2 * environment.slots)
         )
-        announcer = Announcer(events=await client("events"), bus_name=environment.event_bus_name)
+        announcer = Announcer(
+            events=await client("events"), bus_name=environment.event_bus_name, role_names=environment.role_names
+        )
         services = Services(
             store=store,
             streams=streams,

@@ -1,5 +1,6 @@
 """The events that tell the account of transcripts: their names and what they tell."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final, Literal
 
@@ -162,6 +163,8 @@ class CallTranscribed:
         enrichment: What became of the step of one's own; absent or null where there is none, as for live calls.
         analysis: What became of the analysis; absent or null where no analyst is set, and for live calls, which are
             announced before.
+        role_names: What the parties are called where people read the call, by role; absent or null where they are
+            called as their roles.
     """
 
     version: str = "1"
@@ -178,6 +181,7 @@ class CallTranscribed:
     live: LiveFigures | None = None
     enrichment: Enrichment | None = None
     analysis: AnalysisFigures | None = None
+    role_names: Mapping[str, str] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -232,6 +236,8 @@ class LiveCallTranscribed:
         gaps: Number of pieces that are not transcribed.
         figures: Figures of the call.
         live: Where its state is.
+        role_names: What the parties are called where people read the call, by role; absent or null where they are
+            called as their roles.
     """
 
     version: str = "1"
@@ -247,6 +253,7 @@ class LiveCallTranscribed:
     gaps: int
     figures: LiveCallFigures
     live: LiveCallPlace
+    role_names: Mapping[str, str] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -290,6 +297,8 @@ class UrgentCall:
         evidence: Where it was said, the first ten places; empty where that was not noted.
         transcript: Where the transcript of a recording is; absent or null while a call runs.
         live: Where the state of a live call is; absent or null for a recording.
+        role_names: What the parties are called where people read the call, by role; absent or null where they are
+            called as their roles.
     """
 
     schema_version: int = SCHEMA_VERSION
@@ -302,3 +311,4 @@ class UrgentCall:
     evidence: tuple[AlertEvidence, ...] = ()
     transcript: TranscriptPlace | None = None
     live: LiveCallPlace | None = None
+    role_names: Mapping[str, str] | None = None

@@ -199,6 +199,7 @@ class StoreLiveTranscriptEnvironment(FunctionEnvironment, frozen=True, kw_only=T
         retention_days: How long transcripts are kept in the table; None is for ever.
         event_bus_name: Where transcripts are announced.
         failed_calls_queue_url: Where an event goes that cannot be worked on.
+        role_names: What the parties are called where people read the call, by role; None where as their roles.
     """
 
     MODULE = "store_live_transcript"
@@ -211,6 +212,7 @@ class StoreLiveTranscriptEnvironment(FunctionEnvironment, frozen=True, kw_only=T
     retention_days: Days | None = None
     event_bus_name: str
     failed_calls_queue_url: str
+    role_names: dict[str, str] | None = None
 
 
 def powertools_variables(service: str) -> dict[str, str]:

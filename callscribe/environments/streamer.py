@@ -26,6 +26,7 @@ class StreamerEnvironment(Environment, frozen=True, kw_only=True):
         event_bus_name: Where finished calls are announced, and urgent ones at once.
         flags: Name of the flag set.
         own_flags: The flag set itself, where it is none that ships.
+        role_names: What the parties are called where people read the call, by role; None where as their roles.
         service_name: Dimension of the metrics, and on every log line.
         slots: Calls at once.
         lease_seconds: How long a call stays with a streamer that has stopped renewing.
@@ -52,6 +53,7 @@ class StreamerEnvironment(Environment, frozen=True, kw_only=True):
     event_bus_name: str
     flags: str
     own_flags: FlagSetFile | None = None
+    role_names: dict[str, str] | None = None
     service_name: str
     slots: Annotated[int, Meta(ge=1, le=1_000)]
     lease_seconds: Annotated[float, Meta(ge=3, le=LONGEST_LEASE_SECONDS)]

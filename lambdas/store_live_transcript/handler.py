@@ -128,6 +128,7 @@ def _announce(stored: StoredLiveTranscript) -> None:
             gaps=len(live.gaps),
             gap_seconds=live.gap_seconds,
         ),
+        role_names=_environment().role_names,
     )
     answer = aws.events().put_events(
         Entries=[

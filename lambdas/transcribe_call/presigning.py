@@ -119,7 +119,8 @@ def _policy(recording: RecordingObject, *, resource: str, region: str) -> str:
         "Effect": "Allow",
         "Action": "kms:Decrypt",
         "Resource": "*",
-        "Condition": {"StringLike": {"kms:ViaService": f"s3.{region}.amazonaws.com*"}},
+        # The suffix is the same in all partitions (AWS KMS Developer Guide, "kms:ViaService").
+        "Condition": {"StringEquals": {"kms:ViaService": f"s3.{region}.amazonaws.com"}},
     }
     return json.dumps({"Version": "2012-10-17", "Statement": [read, decrypt]}, separators=(",", ":"))
 

@@ -378,11 +378,37 @@ class TestInUse:
         assert report.stale == []
 
 
-def test_names_of_roles_are_told_to_operators() -> None:
-    stack = new_stack()
-    CallTranscription(stack, "Calls", role_names={"customer": "patient"})
+def told_to_operators(stack: Stack, output: DeploymentOutput) -> list[str]:
     outputs = Template.from_stack(stack).to_json()["Outputs"]
-    assert [one["Value"] for key, one in outputs.items() if "RoleNames" in key] == ['{"customer": "patient"}']
+    return [one["Value"] for key, one in outputs.items() if (found := exported(key)) and found[1] is output]
+
+
+def test_names_of_roles_are_told_to_operators_and_in_events() -> None:
+    stack = new_stack()
+    calls = CallTranscription(stack, "Calls", live=LiveCalls(), role_names={"customer": "patient"})
+    template = Template.from_stack(stack)
+    assert told_to_operators(stack, DeploymentOutput.ROLE_NAMES) == ['{"customer": "patient"}']
+    assert calls.streamer is not None
+    assert variables(template, calls.streamer)["ROLE_NAMES"] == '{"customer":"patient"}'
+    assert environment(template, calls.streamer.store_function)["ROLE_NAMES"] == '{"customer":"patient"}'
+    [machine] = template.find_resources("AWS::StepFunctions::StateMachine").values()
+    definition = "".join(str(part) for part in machine["Properties"]["DefinitionString"]["Fn::Join"][1])
+    told = definition.count('"role_names":{"customer":"patient"}')
+    assert told == 2  # a transcript, and an urgent call
+
+
+def test_time_zones_are_told_to_operators() -> None:
+    stack = new_stack()
+    CallTranscription(stack, "Calls", time_zones={"*": "America/Chicago", "lakeside": "America/Denver"})
+    [zones] = told_to_operators(stack, DeploymentOutput.TIME_ZONES)
+    assert json.loads(zones) == {"*": "America/Chicago", "lakeside": "America/Denver"}
+
+
+def test_what_names_nothing_tells_nothing() -> None:
+    stack = new_stack()
+    CallTranscription(stack, "Calls", time_zones={}, role_names={})
+    assert told_to_operators(stack, DeploymentOutput.TIME_ZONES) == []
+    assert told_to_operators(stack, DeploymentOutput.ROLE_NAMES) == []
 
 
 @pytest.mark.parametrize(
@@ -399,6 +425,9 @@ def test_names_of_roles_are_told_to_operators() -> None:
         ({"role_names": {"caller": "patient"}}, "role of role_names 'caller' is unknown: choose one of 'agent'"),
         ({"role_names": {"customer": ""}}, r"role_names\['customer'\] of '' is no name"),
         ({"role_names": {"customer": "a\nb"}}, "is no name: use 1 to 30 printable characters"),
+        ({"role_names": {"customer": "{% $now() %}"}}, "is no name: use 1 to 30 printable characters, no braces"),
+        ({"time_zones": "Europe/Berlin"}, r"is not a mapping .*: pass {'\*': 'Europe/Berlin'}"),
+        ({"time_zones": {"main": "CEST"}}, r"time_zones\['main'\]: there is no time zone 'CEST'"),
         ({"instance_arn": "lakeside"}, "is not the ARN of an Amazon Connect instance"),
     ],
 )

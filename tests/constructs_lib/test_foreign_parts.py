@@ -150,11 +150,12 @@ def two_stacks() -> tuple[Stack, Stack]:
     return here, there
 
 
-def test_the_wiring_of_another_stack_lets_the_streamer_read_without_a_cycle() -> None:
+@pytest.mark.parametrize("named", [False, True], ids=["scope by default", "scope named"])
+def test_the_wiring_of_another_stack_lets_the_streamer_read_without_a_cycle(*, named: bool) -> None:
     here, there = two_stacks()
     streamer = new_streamer(here)
     wiring = wire(there, streamer)
-    wiring.grant_read_streams(streamer.task_role, scope=wiring)
+    wiring.grant_read_streams(streamer.task_role, scope=wiring if named else None)
     Template.from_stack(here)  # fails for a cycle
     Template.from_stack(there).has_resource_properties(
         "AWS::IAM::Policy",

@@ -150,6 +150,7 @@ def test_settings_reach_the_streamer(stack: Stack) -> None:
         "EVENT_BUS_NAME": {"Ref": logical_id(streamer.bus)},
         "FLAGS": "eye-clinic-v1",
         "OWN_FLAGS": "",
+        "ROLE_NAMES": "",
         "SERVICE_NAME": found["SERVICE_NAME"],
         "SLOTS": "40",
         "LEASE_SECONDS": "12",
@@ -317,6 +318,27 @@ def test_a_cluster_of_ones_own_is_used(stack: Stack) -> None:
     template = Template.from_stack(stack)
     template.resource_count_is("AWS::ECS::Cluster", 1)
     assert properties(template, streamer.service)["Cluster"] == {"Ref": logical_id(cluster)}
+
+
+def test_a_cluster_that_does_not_say_its_network_is_refused_with_the_fix(stack: Stack) -> None:
+    mine = ec2.Vpc(stack, "Mine", max_azs=2, nat_gateways=1, restrict_default_security_group=False)
+    cluster = ecs.Cluster.from_cluster_arn(stack, "Cluster", f"arn:aws:ecs:{stack.region}:111122223333:cluster/calls")
+    with pytest.raises(ValueError, match=r"cluster does not say .* import it with Cluster.from_cluster_attributes"):
+        TaskSettings(vpc=mine, cluster=cluster)
+
+
+def test_a_cluster_of_another_network_is_refused(stack: Stack) -> None:
+    mine = ec2.Vpc(stack, "Mine", max_azs=2, nat_gateways=1, restrict_default_security_group=False)
+    other = ec2.Vpc(stack, "Other", max_azs=2, nat_gateways=1, restrict_default_security_group=False)
+    with pytest.raises(ValueError, match="cluster Test/Cluster is in the network Test/Other and not in vpc Test/Mine"):
+        TaskSettings(vpc=mine, cluster=ecs.Cluster(stack, "Cluster", vpc=other))
+
+
+def test_a_cluster_may_know_its_network_by_another_import(stack: Stack) -> None:
+    ids = {"vpc_id": "vpc-0123456789abcdef0", "availability_zones": ["a"], "private_subnet_ids": ["subnet-0"]}
+    mine, same = (ec2.Vpc.from_vpc_attributes(stack, name, **ids) for name in ("Mine", "Same"))
+    cluster = ecs.Cluster.from_cluster_attributes(stack, "Cluster", cluster_name="calls", vpc=same)
+    assert TaskSettings(vpc=mine, cluster=cluster).cluster is cluster
 
 
 # The number of tasks

@@ -117,7 +117,7 @@ def test_a_schema_speaks_of_whatever_is_sent(file: Golden) -> None:
 
 def test_the_state_machine_tells_what_the_event_has() -> None:
     stack = new_stack()
-    new_workflow(stack, clinics=ClinicRules(default_clinic_id="main"))
+    new_workflow(stack, clinics=ClinicRules(default_clinic_id="main"), role_names={"customer": "patient"})
     (machine,) = Template.from_stack(stack).find_resources("AWS::StepFunctions::StateMachine").values()
     parts = machine["Properties"]["DefinitionString"]["Fn::Join"][1]
     definition = json.loads("".join(part if isinstance(part, str) else "deployed" for part in parts))
@@ -127,6 +127,7 @@ def test_the_state_machine_tells_what_the_event_has() -> None:
         for entry in state.get("Arguments", {}).get("Entries", [])
         if entry["DetailType"] == CALL_TRANSCRIBED
     )
+    assert entry["Detail"]["role_names"] == {"customer": "patient"}
     # A recording's transcript has no live figures.
     assert entry["Detail"].keys() == {field.name for field in fields(CallTranscribed)} - {
         "live",

@@ -226,6 +226,19 @@ def test_single_resources_need_no_stack_and_bring_their_region() -> None:
         target.output("StateMachineArn")
 
 
+@pytest.mark.parametrize(
+    ("arn", "url"),
+    [
+        ("arn:aws-cn:sqs:cn-north-1:1:work", "https://sqs.cn-north-1.amazonaws.com.cn/1/work"),
+        ("arn:aws-us-gov:sqs:us-gov-west-1:1:work", "https://sqs.us-gov-west-1.amazonaws.com/1/work"),
+    ],
+)
+def test_a_queue_is_reached_in_its_partition(arn: str, url: str) -> None:
+    target = environment.connect(arguments("--work-queue", arn))
+    assert target.output("WorkQueueUrl") == url
+    assert environment.connect(arguments("--work-queue", url)).session.region_name == target.session.region_name
+
+
 def test_resources_of_several_regions_are_refused() -> None:
     table = "arn:aws:dynamodb:eu-west-1:111122223333:table/transcripts"
     with pytest.raises(UnusableEnvironment, match="several regions, eu-west-1, us-east-1"):

@@ -65,7 +65,15 @@ async def test_ids_and_figures_are_announced() -> None:
             "reliability": {"level": "doubtful", "reasons": ["gaps"]},
         },
         "live": {"pk": "CALL#call-7", "sk": "LIVE"},
+        "role_names": None,
     }
+
+
+async def test_what_the_parties_are_called_is_told() -> None:
+    events = Events()
+    await Announcer(events=events, bus_name="bus", role_names={"customer": "patient"}).announce(ITEM)
+    (entry,) = events.entries
+    assert json.loads(entry["Detail"])["role_names"] == {"customer": "patient"}
 
 
 async def test_of_a_call_that_nobody_asked_about_no_reliability_is_told() -> None:
@@ -87,7 +95,7 @@ async def test_an_event_that_is_not_taken_is_a_failure() -> None:
 
 async def test_an_urgent_call_is_told_of_by_its_ids_and_flags() -> None:
     events = Events()
-    await Announcer(events=events, bus_name="bus").alert(
+    await Announcer(events=events, bus_name="bus", role_names={"customer": "patient"}).alert(
         call_id="call-7",
         clinic_id="harbour",
         day="2026-11-20",
@@ -110,4 +118,5 @@ async def test_an_urgent_call_is_told_of_by_its_ids_and_flags() -> None:
         * MOST_EVIDENCE,
         "transcript": None,
         "live": {"pk": "CALL#call-7", "sk": "LIVE"},
+        "role_names": {"customer": "patient"},
     }

@@ -73,8 +73,9 @@ def follow(cloud: Cloud, **changes: Any) -> None:
 
 
 def test_a_transcript_is_announced_as_the_workflow_announces_it(
-    cloud: Cloud, bus: Bus, output: Callable[[], str]
+    cloud: Cloud, bus: Bus, output: Callable[[], str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setenv("ROLE_NAMES", '{"customer": "patient"}')
     follow(cloud)
     assert handle(EVENT, CONTEXT) == {"outcome": "stored"}
     [event] = bus.announced()
@@ -113,6 +114,7 @@ def test_a_transcript_is_announced_as_the_workflow_announces_it(
         },
         "enrichment": None,
         "analysis": None,
+        "role_names": {"customer": "patient"},
     }
     lines = [json.loads(line) for line in output().splitlines()]
     assert any(line.get("LiveTranscriptsStored") == [1.0] for line in lines)

@@ -104,7 +104,7 @@ def test_the_session_may_read_one_version_and_decrypt_through_s3() -> None:
                 "Effect": "Allow",
                 "Action": "kms:Decrypt",
                 "Resource": "*",
-                "Condition": {"StringLike": {"kms:ViaService": f"s3.{REGION}.amazonaws.com*"}},
+                "Condition": {"StringEquals": {"kms:ViaService": f"s3.{REGION}.amazonaws.com"}},
             },
         ],
     }
