@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from typing import Final
+from weakref import WeakKeyDictionary
 
 import jsii
-from aws_cdk import Duration
+from aws_cdk import Annotations, Duration, Stack, Stage, Token
 from aws_cdk import aws_events as events
 from aws_cdk import aws_events_targets as targets
 from aws_cdk import aws_iam as iam
@@ -31,6 +32,8 @@ _SILENT = ["States.DataLimitExceeded", "States.Runtime", UNREACHABLE]
 # The most that EventBridge offers (AWS: "How EventBridge retries delivering events").
 _MOST_DELIVERIES = 185
 _LONGEST_DELIVERY = Duration.hours(24)
+_STARTED_FOR: Final[WeakKeyDictionary[Construct, tuple[str, tuple[str, ...]]]] = WeakKeyDictionary()
+"""Bucket and prefixes for which executions are started, by the construct that starts them; of all apps."""
 _LONGEST_PATTERN = 2048  # characters (AWS: "Amazon EventBridge quotas")
 
 
@@ -54,6 +57,8 @@ def start_on_recordings(
     Raises:
         ValueError: If a prefix is none, or they are too many for a rule.
     """
+    _warn_of_events_elsewhere(scope, recordings)
+    _warn_of_others(scope, recordings, texts("key_prefixes", key_prefixes))
     rule = events.Rule(
         scope,
         "NewRecording",
@@ -76,6 +81,36 @@ def start_on_recordings(
     )
     _nag.acknowledge(role, _nag.INLINE_POLICY)
     return rule
+
+
+def _warn_of_events_elsewhere(scope: Construct, recordings: s3.IBucket) -> None:
+    """Warn of a bucket whose events do not come here by themselves."""
+    here, there = Stack.of(scope), recordings.env
+    for what, ours, theirs in (("region", here.region, there.region), ("account", here.account, there.account)):
+        if ours != theirs and not Token.is_unresolved(ours) and not Token.is_unresolved(theirs):
+            Annotations.of(scope).add_warning_v2(
+                f"callscribe:recordings-{what}",
+                f"the recordings are in {what} {theirs} and this stack in {ours}: S3 tells the event bus of its own {what} "
+                "alone, so nothing is transcribed until a rule there sends its events here",
+            )
+
+
+def _warn_of_others(scope: Construct, recordings: s3.IBucket, prefixes: tuple[str, ...]) -> None:
+    """Warn of two workflows of one stage that are started for the same recording."""
+    for other, (bucket, others) in _STARTED_FOR.items():
+        if (
+            bucket == recordings.bucket_name
+            and Stage.of(other) is Stage.of(scope)
+            and any(
+                ours.startswith(theirs) or theirs.startswith(ours) for ours in prefixes or [""] for theirs in others
+            )
+        ):
+            Annotations.of(scope).add_warning_v2(
+                "callscribe:sameRecordings",
+                f"{other.node.path} transcribes the same recordings: with tables of their own each is paid for twice, with "
+                "one table whichever comes first takes it; tell them apart by key_prefixes, or drop one",
+            )
+    _STARTED_FOR[scope] = (recordings.bucket_name, prefixes or ("",))
 
 
 def collect_silent_ends(

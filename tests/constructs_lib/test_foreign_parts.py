@@ -21,6 +21,7 @@ from constructs_lib import (
     LiveStreamer,
     MediaStreamStorage,
     TaskSettings,
+    TranscriptionWorkflow,
 )
 from tests.conftest import REGION, new_app
 from tests.constructs_lib.live_parts import STREAM_PREFIX, new_streamer
@@ -177,3 +178,38 @@ def test_a_queue_of_another_stack_is_told_of_transcripts_without_a_cycle() -> No
     workflow.on_urgent_call("Urgent", target=targets.SqsQueue(queue), scope=there)
     Template.from_stack(here)  # fails for a cycle
     Template.from_stack(there).resource_count_is("AWS::Events::Rule", 2)
+
+
+@pytest.mark.parametrize(
+    ("place", "told"),
+    [({"region": "us-east-1"}, ["region us-east-1"]), ({"account": "999988887777"}, []), ({}, [])],
+    ids=["another region", "another account, from a stack without one", "a bucket that is only named"],
+)
+def test_a_bucket_whose_events_do_not_come_by_themselves_is_warned_of(
+    stack: Stack, place: dict[str, Any], told: list[str]
+) -> None:
+    bucket = s3.Bucket.from_bucket_attributes(stack, "Theirs", bucket_name="recordings", **place)
+    new_workflow(stack, recordings=bucket)
+    found = warnings(stack, "nothing is transcribed until a rule there sends its events here")
+    assert len(found) == len(told)
+    assert all(one in str(warning.entry.data) for one, warning in zip(told, found, strict=True))
+
+
+@pytest.mark.parametrize(
+    ("prefixes", "others", "warned"),
+    [((), (), True), (("lake/",), (), True), (("lake/",), ("lake/north/",), True), (("lake/",), ("harbour/",), False)],
+)
+def test_two_workflows_for_one_recording_are_warned_of(
+    stack: Stack, prefixes: tuple[str, ...], others: tuple[str, ...], *, warned: bool
+) -> None:
+    first = new_workflow(stack, key_prefixes=prefixes)
+    TranscriptionWorkflow(
+        stack,
+        "Second",
+        recordings=first._recordings,
+        table=first._table,
+        archive=first._archive,
+        secret=first.transcription.secret,
+        key_prefixes=others,
+    )
+    assert bool(warnings(stack, "Test/Workflow transcribes the same recordings")) is warned
