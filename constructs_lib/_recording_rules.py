@@ -90,8 +90,8 @@ def _warn_of_events_elsewhere(scope: Construct, recordings: s3.IBucket) -> None:
         if ours != theirs and not Token.is_unresolved(ours) and not Token.is_unresolved(theirs):
             Annotations.of(scope).add_warning_v2(
                 f"callscribe:recordings-{what}",
-                f"the recordings are in {what} {theirs} and this stack in {ours}: S3 tells the event bus of its own {what} "
-                "alone, so nothing is transcribed until a rule there sends its events here",
+                f"the recordings are in {what} {theirs} and this stack in {ours}: S3 tells the event bus of its own "
+                f"{what} alone, so nothing is transcribed until a rule there sends its events here",
             )
 
 
@@ -107,8 +107,8 @@ def _warn_of_others(scope: Construct, recordings: s3.IBucket, prefixes: tuple[st
         ):
             Annotations.of(scope).add_warning_v2(
                 "callscribe:sameRecordings",
-                f"{other.node.path} transcribes the same recordings: with tables of their own each is paid for twice, with "
-                "one table whichever comes first takes it; tell them apart by key_prefixes, or drop one",
+                f"{other.node.path} transcribes the same recordings: with tables of their own each is paid for "
+                "twice, with one table whichever comes first takes it; tell them apart by key_prefixes, or drop one",
             )
     _STARTED_FOR[scope] = (recordings.bucket_name, prefixes or ("",))
 

@@ -27,8 +27,7 @@ def template_in(region: str) -> dict[str, Any]:
     stack = Stack(new_app(), "Test", env=Environment(region=region, account="111122223333"))
     instance = f"arn:{PARTITIONS[region]}:connect:{region}:111122223333:instance/12345678-1234-1234-1234-123456789012"
     CallTranscription(stack, "Calls", live=LiveCalls(), instance_arn=instance)
-    found: dict[str, Any] = Template.from_stack(stack).to_json()
-    return found
+    return dict(Template.from_stack(stack).to_json())
 
 
 @pytest.mark.parametrize("region", PARTITIONS)
