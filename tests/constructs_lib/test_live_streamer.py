@@ -335,11 +335,7 @@ def test_a_cluster_of_another_network_is_refused(stack: Stack) -> None:
 
 
 def test_a_cluster_may_know_its_network_by_another_import(stack: Stack) -> None:
-    ids: dict[str, Any] = {
-        "vpc_id": "vpc-0123456789abcdef0",
-        "availability_zones": ["a"],
-        "private_subnet_ids": ["subnet-0"],
-    }
+    zones: dict[str, Any] = {"availability_zones": ["a"], "private_subnet_ids": ["subnet-0"]}
     mine, same = (ec2.Vpc.from_vpc_attributes(stack, name, vpc_id="vpc-0123", **zones) for name in ("Mine", "Same"))
     cluster = ecs.Cluster.from_cluster_attributes(stack, "Cluster", cluster_name="calls", vpc=same)
     assert TaskSettings(vpc=mine, cluster=cluster).cluster is cluster
