@@ -33,6 +33,8 @@ _SOURCES: Final = (
 """Settings that say where packages come from, and how they are reached."""
 _PATHS: Final = ("find-links", "cache-dir")
 """Those that may be a path, relative to the file that has it."""
+_COLOURS: Final = ("FORCE_COLOR", "CLICOLOR_FORCE")
+"""Variables that have a program colour what goes to no terminal."""
 _VARIABLES: Final = (
     *("UV_INDEX", "UV_DEFAULT_INDEX", "UV_EXTRA_INDEX_URL", "UV_FIND_LINKS", "UV_NO_INDEX", "UV_KEYRING_PROVIDER"),
     *("UV_INSECURE_HOST", "UV_NATIVE_TLS", "UV_SYSTEM_CERTS", "UV_OFFLINE", "UV_CACHE_DIR", "UV_CREDENTIALS_DIR"),
@@ -42,10 +44,16 @@ _VARIABLES: Final = (
 
 
 def environment(variables: Mapping[str, str]) -> dict[str, str]:
-    """Return the environment for uv: *variables* without those that set what is resolved, and how."""
-    return {
-        name: value for name, value in variables.items() if not name.startswith("UV_") or name.startswith(_VARIABLES)
+    """Return the environment for uv: *variables* without those that set what is resolved, and how.
+
+    Nor those that colour what is no terminal: what uv says becomes part of an error.
+    """
+    kept = {
+        name: value
+        for name, value in variables.items()
+        if name not in _COLOURS and (not name.startswith("UV_") or name.startswith(_VARIABLES))
     }
+    return {**kept, "NO_COLOR": "1"}
 
 
 def configuration(folder: Path, variables: Mapping[str, str]) -> str:

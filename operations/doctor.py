@@ -108,15 +108,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Run the command."""
     diagnosis = diagnose(examined(arguments, expected_calls=arguments.expected_calls))
     if arguments.json:
-        print_json(
-            {
-                "findings": [
-                    {"part": part, "state": finding.state, "what": finding.what, "remedy": finding.remedy}
-                    for part, found in diagnosis.items()
-                    for finding in found
-                ]
-            }
-        )
+        print_json({"findings": [finding.to_json(part) for part, found in diagnosis.items() for finding in found]})
     else:
         _show(output(), diagnosis)
     broken = any(finding.state is State.FAILED for found in diagnosis.values() for finding in found)

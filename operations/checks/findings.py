@@ -55,6 +55,10 @@ class Finding:
     what: str
     remedy: str = ""
 
+    def to_json(self, part: str) -> dict[str, str]:
+        """The line as an object, for the part that it is about."""
+        return {"part": part, "state": self.state.name.lower(), "what": self.what, "remedy": self.remedy}
+
 
 def ok(what: str) -> Finding:
     """Something is as it should be."""

@@ -74,11 +74,7 @@ class Report:
             "on_aws": self.on_aws,
             "started_at": self.started_at,
             "passed": self.passed,
-            "findings": [
-                {"part": part, "state": str(finding.state), "found": finding.what, "remedy": finding.remedy}
-                for part, found in self.findings.items()
-                for finding in found
-            ],
+            "findings": [finding.to_json(part) for part, found in self.findings.items() for finding in found],
             "assumptions": [
                 {
                     "name": judged.assumption.name,

@@ -121,4 +121,5 @@ def test_variables_that_say_where_packages_come_from_stay() -> None:
         ("UV_EXCLUDE_NEWER", "UV_NO_BINARY", "UV_CONSTRAINT", "UV_OVERRIDE", "UV_PRERELEASE", "UV_PYTHON", "UV_TARGET"),
         "1",
     )
-    assert _uv_settings.environment({**kept, **gone}) == kept
+    coloured = {"FORCE_COLOR": "1", "CLICOLOR_FORCE": "1"}
+    assert _uv_settings.environment({**kept, **gone, **coloured}) == {**kept, "NO_COLOR": "1"}

@@ -48,6 +48,7 @@ def test_doctor(deployed: Deployed, capsys: pytest.CaptureFixture[str]) -> None:
     findings = json.loads(capsys.readouterr().out)["findings"]
     assert findings
     assert all(set(finding) == {"part", "state", "what", "remedy"} for finding in findings)
+    assert {finding["state"] for finding in findings} <= {"ok", "warning", "failed", "unknown", "skipped"}
 
 
 def test_backfill(deployed: Deployed, capsys: pytest.CaptureFixture[str]) -> None:

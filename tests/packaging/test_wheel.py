@@ -110,20 +110,35 @@ def metadata(wheel: Path) -> Message:
         return message_from_bytes(archive.read(name))
 
 
-@pytest.mark.parametrize("version", ["3.11", "3.12", "3.13"])
-def test_it_is_imported_and_judges_on_every_python_that_is_here(
-    version: str, wheel: Path, python: Path, tmp_path: Path
-) -> None:
-    if version != f"{sys.version_info.major}.{sys.version_info.minor}":  # else it is there already
-        python = tmp_path / "venv" / "bin" / "python"
-        made = subprocess.run(
-            [find_uv_bin(), "venv", "--quiet", "--no-python-downloads", "--python", version, tmp_path / "venv"],
-            cwd=tmp_path,
-            check=False,
-        )
-        if made.returncode:
-            pytest.skip(f"no Python {version} on this machine")
-        install(python, wheel)
+def interpreter(version: str) -> str | None:
+    """Python of this version on this machine: where uv looks, or among pyenv's, whichever of those are in use."""
+    search = [find_uv_bin(), "python", "find", "--no-project", "--system", "--no-python-downloads", version]
+    found = subprocess.run(search, capture_output=True, text=True, check=False)
+    if found.returncode == 0:
+        return found.stdout.strip()
+    of_pyenv = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv")) / "versions"
+    return next((str(path) for path in of_pyenv.glob(f"{version}.*/bin/python")), None)
+
+
+@pytest.fixture(scope="module", params=["3.11", "3.12", "3.13"])
+def any_python(
+    request: pytest.FixtureRequest, wheel: Path, python: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Path:
+    """Python of an environment with the wheel, for each version that is on this machine."""
+    if request.param == f"{sys.version_info.major}.{sys.version_info.minor}":
+        return python
+    found = interpreter(request.param)
+    if found is None:
+        pytest.skip(f"no Python {request.param} on this machine")
+    folder = tmp_path_factory.mktemp("python")
+    run(find_uv_bin(), "venv", "--quiet", "--python", found, folder / "venv", cwd=folder)
+    other = folder / "venv" / "bin" / "python"
+    install(other, wheel)
+    return other
+
+
+def test_it_is_imported_and_judges_on_every_python_that_is_here(any_python: Path, tmp_path: Path) -> None:
+    python = any_python
     (tmp_path / "calls.jsonl").write_text('{"role": "customer", "text": "I would like to make an appointment."}')
     assert run(python, "-c", "import constructs_lib, sys; print(sys.version_info[:2])", cwd=tmp_path)
     assert "appointment_requested" in run(
@@ -227,8 +242,8 @@ def test_the_image_is_the_one_of_the_checkout(foreign: dict[str, Any], image: st
     assert set(foreign["images"]) == {image}
 
 
-def test_each_kind_of_mistake_is_refused_by_the_name_of_its_option(python: Path) -> None:
-    told: dict[str, str] = json.loads(run(python, MISTAKES, cwd=python.parents[2]))
+def test_each_kind_of_mistake_is_refused_by_the_name_of_its_option(any_python: Path) -> None:
+    told: dict[str, str] = json.loads(run(any_python, MISTAKES, cwd=any_python.parents[2]))
     assert len(told) > 15
     assert {option: message for option, message in told.items() if option not in message or ":" not in message} == {}
 
