@@ -10,6 +10,7 @@ from typing import Any
 from aws_cdk import App, CfnParameter, Duration, Environment, Stack
 from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_ec2 as ec2
+from aws_cdk import aws_ecs as ecs
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_secretsmanager as secretsmanager
 from aws_cdk import aws_sqs as sqs
@@ -41,6 +42,11 @@ def isolated(stack: Stack) -> ec2.Vpc:
     return ec2.Vpc(stack, "Network", nat_gateways=0, subnet_configuration=[kind])
 
 
+def known_by_arn(stack: Stack) -> ecs.ICluster:
+    """Import a cluster without its network."""
+    return ecs.Cluster.from_cluster_arn(stack, "Cluster", "arn:aws:ecs:eu-west-1:111122223333:cluster/calls")
+
+
 # By the option that the message has to name.
 MISTAKES: dict[str, Callable[[Stack], object]] = {
     "keyterms": lambda _: DeepgramOptions(keyterms="drug"),  # type: ignore[arg-type]
@@ -66,6 +72,8 @@ MISTAKES: dict[str, Callable[[Stack], object]] = {
     "alarm": lambda stack: calls(stack, alarms=AlarmSettings(without=["FailedCall"])),
     "function": lambda _: FunctionSettings(sizes={"admit": FunctionSize(memory_mib=2048)}),
     "role_names": lambda stack: calls(stack, role_names={"caller": "patient"}),
+    "time_zones": lambda stack: calls(stack, time_zones={"main": "CEST"}),
+    "cluster": lambda stack: TaskSettings(vpc=ec2.Vpc(stack, "Network"), cluster=known_by_arn(stack)),
 }
 
 
