@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from threading import Event
 
 import pytest
 
@@ -11,29 +10,6 @@ from tests.fakes.deepgram import Answer, FakeDeepgram, refusal, transcription
 from tests.workflow.conftest import MAX_ATTEMPTS
 from tests.workflow.harness import Workflow
 from tests.workflow.recordings import KEY, recording
-
-
-@pytest.mark.parametrize(
-    "trouble",
-    [
-        pytest.param(refusal(429, "TOO_MANY_REQUESTS"), id="429"),
-        pytest.param(refusal(408, "SLOW_UPLOAD"), id="408"),
-        pytest.param(refusal(500, "INTERNAL_SERVER_ERROR"), id="500"),
-        pytest.param(Answer(502, b"<html>Bad Gateway</html>"), id="502"),
-        pytest.param(Answer(504, b""), id="504"),
-        pytest.param(Answer(reset=True), id="reset"),
-    ],
-)
-def test_passing_trouble_is_waited_out(workflow: Workflow, deepgram: FakeDeepgram, trouble: Answer) -> None:
-    deepgram.answer(trouble, trouble)
-
-    execution = workflow.run(workflow.upload(KEY, recording()))
-
-    assert execution.status == "SUCCEEDED"
-    assert len(deepgram.requests) == 3
-    assert workflow.claim()["deepgram_requests"] == 3
-    assert len(workflow.calls.hidden_for) == 2
-    assert workflow.failures() == []
 
 
 def test_the_wait_that_deepgram_asks_for_is_honoured(workflow: Workflow, deepgram: FakeDeepgram) -> None:
@@ -45,19 +21,6 @@ def test_the_wait_that_deepgram_asks_for_is_honoured(workflow: Workflow, deepgra
     assert 77 <= wait <= 77 + 5
 
 
-def test_an_answer_that_does_not_come_in_time_is_asked_for_again(workflow: Workflow, deepgram: FakeDeepgram) -> None:
-    # The construct's shortest is 5 seconds.
-    workflow.functions["transcribe_call"].environment["REQUEST_TIMEOUT_SECONDS"] = "1"
-    never = Event()
-    deepgram.answer(Answer(hold=never))
-
-    execution = workflow.run(workflow.upload(KEY, recording()))
-    never.set()
-
-    assert execution.status == "SUCCEEDED"
-    assert workflow.claim()["deepgram_requests"] == len(deepgram.requests) > 1
-
-
 def test_a_call_is_given_up_after_the_last_attempt(workflow: Workflow, deepgram: FakeDeepgram) -> None:
     deepgram.answer(then=refusal(503, "SERVICE_UNAVAILABLE"))
 
@@ -67,70 +30,6 @@ def test_a_call_is_given_up_after_the_last_attempt(workflow: Workflow, deepgram:
     assert len(deepgram.requests) == MAX_ATTEMPTS
     assert workflow.claim()["status"] == "failed"
     assert len(workflow.failures()) == 1
-
-
-@pytest.mark.parametrize(
-    ("status", "code"),
-    [
-        (400, "REMOTE_CONTENT_ERROR"),
-        (401, "INVALID_AUTH"),
-        (402, "ASR_PAYMENT_REQUIRED"),
-        (403, "INSUFFICIENT_PERMISSIONS"),
-    ],
-)
-def test_a_refusal_fails_at_once_and_is_repeated_once_its_cause_is_mended(
-    workflow: Workflow, deepgram: FakeDeepgram, status: int, code: str
-) -> None:
-    deepgram.answer(refusal(status, code, "not like this"))
-
-    failed = workflow.run(workflow.upload(KEY, recording()))
-
-    error = f"Deepgram.{code}"
-    assert (failed.status, failed.error) == ("FAILED", error)
-    assert len(deepgram.requests) == 1
-    claim = workflow.claim()
-    assert (claim["status"], claim["error_code"], claim["failed_step"]) == ("failed", error, "Transcribe")
-    assert "not like this" in claim["error_message"]
-    (message,) = workflow.failures()
-    assert (message["error"], message["step"], message["call_id"]) == (error, "Transcribe", "call-0042")
-
-    (repeated,) = workflow.redrive()
-
-    assert repeated.status == "SUCCEEDED"
-    assert workflow.failures() == []
-    claim = workflow.claim()
-    assert (claim["status"], claim["attempts"], claim["deepgram_requests"]) == ("completed", 2, 2)
-    assert "error_code" not in claim
-    assert len(workflow.transcripts()) == 1
-
-
-@pytest.mark.parametrize(
-    ("body", "code"),
-    [
-        pytest.param(b"{}", "EmptyReply", id="empty object"),
-        pytest.param(b"", "EmptyReply", id="nothing"),
-        pytest.param(b'{"results": {"channels": [', "MalformedJson", id="malformed"),
-        pytest.param(b'{"err_code": "OOPS", "err_msg": "no"}', "ErrorReply", id="error"),
-        pytest.param(b'{"request_id": "0f6c8a34"}', "AcceptedOnly", id="accepted"),
-    ],
-)
-def test_a_reply_that_is_no_transcription_fails_and_never_becomes_an_item(
-    workflow: Workflow, deepgram: FakeDeepgram, body: bytes, code: str
-) -> None:
-    deepgram.answer(Answer(body=body))
-
-    execution = workflow.run(workflow.upload(KEY, recording()))
-
-    assert (execution.status, execution.error) == ("FAILED", f"Deepgram.InvalidReply.{code}")
-    assert workflow.transcripts() == []
-    assert workflow.announced() == []
-    (message,) = workflow.failures()
-    assert message["error"] == f"Deepgram.InvalidReply.{code}"
-
-    (repeated,) = workflow.redrive()
-
-    assert repeated.status == "SUCCEEDED"
-    assert len(deepgram.requests) == 2
 
 
 @pytest.mark.parametrize("code", ["AccessDenied", "KMS.DisabledException", "NoSuchBucket"])

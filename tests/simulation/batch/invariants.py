@@ -134,7 +134,8 @@ class Check:
     def _failed(self, world: World) -> None:
         """Nothing fails for nothing."""
         history = world.history
-        troubled = history.faults or history.outages or history.stops or history.deletes or history.idle
+        ordered = world.vendor.hits["ordered"]
+        troubled = history.faults or history.outages or history.stops or history.deletes or history.idle or ordered
         for execution in world.machine.executions.values():
             if execution.status == "SUCCEEDED":
                 continue

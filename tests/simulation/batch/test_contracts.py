@@ -67,7 +67,7 @@ class Simulated:
         self._world.tell_again((0.5,) * times)
 
     def refuse(self, status: int) -> None:
-        self._world.vendor.refusals.append(str(status))
+        self._world.vendor.ordered.append(str(status))
 
     def settle(self, *, recordings: int) -> None:
         self._world.run()
@@ -97,8 +97,9 @@ class Simulated:
 
 @pytest.mark.parametrize("scenario", WHOLE, ids=lambda scenario: scenario.__name__)
 def test_a_deployment_does_what_it_does_on_the_emulator(scenario: Callable[[Stage], None]) -> None:
+    functions = deployed().functions
     with opened():
-        runner.containers().renew(deployed().functions)
+        runner.containers().renew(functions)
         scenario(Simulated())
 
 

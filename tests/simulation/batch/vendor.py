@@ -21,12 +21,17 @@ from tests.simulation.batch.storage import Storage, Version
 
 API_KEY: Final = "0123456789abcdef0123456789abcdef01234567"
 _CODES: Final = {
+    "400": "REMOTE_CONTENT_ERROR",
+    "401": "INVALID_AUTH",
     "402": "ASR_PAYMENT_REQUIRED",
+    "403": "INSUFFICIENT_PERMISSIONS",
     "408": "SLOW_UPLOAD",
     "429": "TOO_MANY_REQUESTS",
     "500": "INTERNAL_SERVER_ERROR",
     "503": "SERVICE_UNAVAILABLE",
 }
+_OF_GATEWAYS: Final = {"502": b"<html>Bad Gateway</html>", "504": b""}
+"""Answers by whoever stands before the service."""
 _GARBAGE: Final = (b"{}", b'{"results": {"channels": [', b'{"request_id": "0f6c8a34"}')
 
 
@@ -68,7 +73,7 @@ class Vendor:
 
     Attributes:
         asked: The requests that were heard.
-        refusals: How the next requests are refused, whatever else goes wrong.
+        ordered: What the next requests get, whatever else goes wrong: a kind of outage, or a body.
     """
 
     def __init__(
@@ -88,7 +93,7 @@ class Vendor:
         self._chance = chance
         self._before = before
         self.asked: list[Asked] = []
-        self.refusals: list[str] = []
+        self.ordered: list[str | bytes] = []
         self.hits: Counter[str] = Counter()
 
     def handle(self, request: httpx.Request) -> httpx.Response:
@@ -103,7 +108,9 @@ class Vendor:
             raise httpx.ConnectError("refused", request=request)
         if request.headers.get("Authorization") != f"Token {API_KEY}":
             return self._refusal(401, "INVALID_AUTH")
-        if fate.isdigit():
+        if isinstance(fate, str) and fate in _OF_GATEWAYS:
+            return self._answer(int(fate), _OF_GATEWAYS[fate])
+        if isinstance(fate, str) and fate.isdigit():
             return self._refusal(int(fate), _CODES[fate], retry_after=fate == "429" and self._chance.random() < 0.3)
         asked = self._heard(json.loads(request.read())["url"])
         if asked is None:
@@ -115,9 +122,10 @@ class Vendor:
         finally:
             asked.until = self._scheduler.now
 
-    def _fate(self) -> str:
-        if self.refusals:
-            return self.refusals.pop(0)
+    def _fate(self) -> str | bytes:
+        if self.ordered:
+            self.hits["ordered"] += 1
+            return self.ordered.pop(0)
         for outage in self._outages:
             if outage.begin <= self._scheduler.now < outage.end and self._chance.random() < outage.share:
                 self.hits[outage.kind] += 1
@@ -135,7 +143,7 @@ class Vendor:
                 )
         return None
 
-    def _transcribed(self, asked: Asked, fate: str, request: httpx.Request) -> httpx.Response:
+    def _transcribed(self, asked: Asked, fate: str | bytes, request: httpx.Request) -> httpx.Response:
         # Once it was heard it is done and billed, whatever becomes of who asked.
         asked.billed = True
         if fate == "slow":
@@ -145,13 +153,15 @@ class Vendor:
         self._scheduler.sleep(self._chance.choice((2.0, 5.0, 20.0, 200.0)) * self._chance.uniform(0.5, 1))
         if fate == "lost":
             raise httpx.ReadError("reset", request=request)
+        if isinstance(fate, bytes):
+            return self._answer(200, fate)
         if fate == "garbage":
             return self._answer(200, self._chance.choice(_GARBAGE))
         asked.usable = True
         return self._answer(200, self._replies[asked.version.content or b""])
 
     def _refusal(self, status: int, code: str, *, retry_after: bool = False) -> httpx.Response:
-        body = {"err_code": code, "err_msg": "no", "request_id": "0f6c8a34"}
+        body = {"err_code": code, "err_msg": "not like this", "request_id": "0f6c8a34"}
         return self._answer(status, json.dumps(body).encode(), {"Retry-After": "77"} if retry_after else {})
 
     def _answer(self, status: int, body: bytes, headers: Mapping[str, str] | None = None) -> httpx.Response:
