@@ -25,7 +25,7 @@ from callscribe.contract.messages import (
     TranscribeMessage,
     written,
 )
-from callscribe.contract.object_keys import REPLIES
+from callscribe.contract.object_keys import REPLIES, reply_key
 from callscribe.contract.schema import SCHEMA_VERSION
 from callscribe.contract.table_keys import EXPIRY, FAILED_PARTITION, ItemKey, claim_key, failed_admission_key
 from constructs_lib._functions import RuntimeFunction
@@ -133,7 +133,9 @@ class Definition:
         self._enrichment, self._failed_enrichments = enrichment, failed_enrichments
         self._longest_seconds: dict[str, int] = {}
         self._send_to_failed_calls = self._build_send_to_failed_calls(failed_calls)
-        self._record_failure = self._build_record_failure("RecordFailure", unless="completed")
+        self._record_failure = self._build_record_failure()
+        self._end = sfn.Succeed.jsonata(scope, "Transcribed")
+        self._delete_reply = None if delete_replies_in is None else self._build_delete_reply(delete_replies_in)
         admission = self._build_admit(admit, self._build_record_failed_admission(retain_for))
         self.start = admission.next(
             self._build_decision(
@@ -156,7 +158,7 @@ class Definition:
                                     self._build_enrichment(
                                         self._build_announce(bus)
                                         .next(self._build_complete())
-                                        .next(self._build_end(delete_replies_in))
+                                        .next(self._delete_reply or self._end)
                                     )
                                 )
                             ),
@@ -195,9 +197,13 @@ class Definition:
         return state
 
     def _build_decision(self, admission: sfn.IChainable, *, claimed: sfn.IChainable) -> sfn.Choice:
+        choice = sfn.Choice.jsonata(self._scope, "Decision")
+        if self._delete_reply is not None:
+            # Of a call that failed behind its completion nothing else is left to be done.
+            done = "$states.input.decision = 'duplicate' and $states.input.reason = 'already-transcribed'"
+            choice.when(sfn.Condition.jsonata(f"{{% {done} %}}"), self._delete_reply)
         return (
-            sfn.Choice.jsonata(self._scope, "Decision")
-            .when(sfn.Condition.jsonata("{% $states.input.decision = 'claimed' %}"), claimed)
+            choice.when(sfn.Condition.jsonata("{% $states.input.decision = 'claimed' %}"), claimed)
             .when(
                 sfn.Condition.jsonata("{% $states.input.decision in ['duplicate', 'ignored'] %}"),
                 sfn.Succeed.jsonata(self._scope, "NothingToDo"),
@@ -434,40 +440,33 @@ class Definition:
         )
         return self._or_record_failure(state, "Complete")
 
-    def _build_end(self, delete_replies_in: s3.IBucket | None) -> sfn.IChainable:
-        """Build the end of an execution that went well; before it a reply goes that is not to be kept.
+    def _build_delete_reply(self, archive: s3.IBucket) -> sfn.TaskStateBase:
+        """Build the step in which a reply goes that is not to be kept, once its call is complete.
 
-        Not earlier: a step that is repeated would have to ask, and pay, again.
+        Not earlier: a step that is repeated would have to ask, and pay, again. Where it fails, the claim stays
+        completed: whoever repeats the call comes here and to nothing else.
         """
-        end = sfn.Succeed.jsonata(self._scope, "Transcribed")
-        if delete_replies_in is None:
-            return end
         state = tasks.CallAwsService.jsonata(
             self._scope,
             "DeleteReply",
             service="s3",
             action="deleteObject",
             iam_action="s3:DeleteObject",
-            parameters={"Bucket": delete_replies_in.bucket_name, "Key": "{% $transcription.reply.key %}"},
-            iam_resources=[delete_replies_in.arn_for_objects(f"{REPLIES}*")],
+            parameters={
+                "Bucket": archive.bucket_name,
+                "Key": _joined(reply_key(_filled_in("$recording.recording_id"))),
+            },
+            iam_resources=[archive.arn_for_objects(f"{REPLIES}*")],
             task_timeout=sfn.Timeout.duration(_QUICK_CALL),
         )
         self._repeat(state, "DeleteReply", OF_QUICK_CALLS, timeout=_QUICK_CALL)
-        # Of a completed call, which is to be repeated all the same: its reply must not stay.
-        record_failure = self._build_record_failure("RecordKeptReply")
-        return state.add_catch(record_failure, errors=["States.ALL"], assign={"failure": _failure("DeleteReply")}).next(
-            end
-        )
+        state.add_catch(self._send_to_failed_calls, errors=["States.ALL"], assign={"failure": _failure("DeleteReply")})
+        state.next(self._end)
+        return state
 
-    def _build_record_failure(self, name: str, *, unless: str | None = None) -> sfn.TaskStateBase:
-        """Build the state that notes on the claim why its call failed.
-
-        Args:
-            name: Its name.
-            unless: Status of a claim that stays as it is: the step that failed may have been done, its answer lost.
-        """
+    def _build_record_failure(self) -> sfn.TaskStateBase:
         state = self._update_claim(
-            name,
+            "RecordFailure",
             update="SET #status = :status, #updated_at = :now, #error_code = :error_code, "
             "#error_message = :error_message, #failed_step = :failed_step, #GSI2PK = :list, #GSI2SK = :place",
             names=("status", "updated_at", "error_code", "error_message", "failed_step", "GSI2PK", "GSI2SK"),
@@ -479,7 +478,8 @@ class Definition:
                 ":error_message": "{% $failure.cause %}",
                 ":failed_step": "{% $failure.step %}",
             },
-            unless=unless,
+            # The step that failed may be its completion, of which only the answer was lost.
+            unless="completed",
         )
         return self._then_send_to_failed_calls(state)
 

@@ -42,11 +42,28 @@ def test_a_reply_that_cannot_be_deleted_is_a_failure_that_can_be_repeated_for_no
     with workflow.fault("s3.DeleteObject", by="state machine", error="AccessDenied"):
         execution = workflow.run(workflow.upload(KEY, recording()))
 
-    assert (execution.status, workflow.claim()["failed_step"]) == ("FAILED", "DeleteReply")
+    assert (execution.status, workflow.claim()["status"]) == ("FAILED", "completed")
+    assert [message["step"] for message in workflow.failures()] == ["DeleteReply"]
     assert len(replies(workflow)) == 1
 
     (repeated,) = workflow.redrive()
 
     assert repeated.status == "SUCCEEDED"
+    assert repeated.states == ["Admit", "Decision", "DeleteReply", "Transcribed"]
+    assert len(workflow.announced()) == 1
     assert len(deepgram.requests) == 1
     assert replies(workflow) == []
+
+
+def test_a_reply_that_was_deleted_though_nobody_heard_so_is_not_asked_for_again(
+    deploy: Callable[..., Workflow], deepgram: FakeDeepgram
+) -> None:
+    workflow = deploy("forgets-replies")
+    with workflow.fault("s3.DeleteObject", by="state machine", error="AccessDenied"):
+        workflow.run(workflow.upload(KEY, recording()))
+    for key in replies(workflow):
+        workflow.s3.delete_object(Bucket=workflow.archive, Key=key)
+
+    (repeated,) = workflow.redrive()
+
+    assert (repeated.status, len(deepgram.requests)) == ("SUCCEEDED", 1)
