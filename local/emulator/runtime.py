@@ -48,4 +48,8 @@ def _python(environment: Path) -> Path:
 
 def _uv(*arguments: str) -> None:
     name = f"`uv {' '.join(word for word in arguments[:2] if not word.startswith('-'))}`"
-    run(f"{name} for the functions' Python", [uv.find_uv_bin(), *arguments], timeout_seconds=_TIMEOUT_SECONDS)
+    run(
+        f"{name} for the functions' Python",
+        [uv.find_uv_bin(), "--color", "never", *arguments],
+        timeout_seconds=_TIMEOUT_SECONDS,
+    )
