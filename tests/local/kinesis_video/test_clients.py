@@ -17,7 +17,6 @@ from aiobotocore.session import get_session
 from local.kinesis_video.streams import Settings, Stream, Streams
 from operations.verification.fragments import fragment_number
 from streamer.media.call_media import CallMedia
-from tests.patience import PATIENCE_SECONDS
 from tests.streamer.media.calls import AGENT_PCM, CALL, CUSTOMER_PCM, START_MS, contact, pcm_of, read, stereo
 
 Options = Callable[[], dict[str, Any]]
@@ -106,43 +105,10 @@ async def test_aiobotocore_reads_a_stream_from_the_endpoint_it_is_told(
 
 
 class TestWhereABodyBegins:
-    @pytest.mark.parametrize(
-        ("selector", "first"),
-        [
-            ({"StartSelectorType": "NOW"}, 8),
-            ({"StartSelectorType": "EARLIEST"}, 1),
-            ({"StartSelectorType": "FRAGMENT_NUMBER", "AfterFragmentNumber": fragment_number(3)}, 4),
-            ({"StartSelectorType": "CONTINUATION_TOKEN", "ContinuationToken": fragment_number(3)}, 4),
-            ({"StartSelectorType": "PRODUCER_TIMESTAMP", "StartTimestamp": START_MS / 1000 - 5}, 1),
-            ({"StartSelectorType": "PRODUCER_TIMESTAMP", "StartTimestamp": START_MS / 1000 + 2.048}, 3),
-            ({"StartSelectorType": "PRODUCER_TIMESTAMP", "StartTimestamp": START_MS / 1000 + 3}, 3),
-            ({"StartSelectorType": "SERVER_TIMESTAMP", "StartTimestamp": START_MS / 1000}, 1),
-        ],
-    )
-    async def test_every_selector(
-        self, http: httpx.AsyncClient, stream: Stream, selector: dict[str, Any], first: int
-    ) -> None:
-        assert first_number(await get(http, stream, **selector)) == fragment_number(first)
-
     async def test_a_token_may_be_inclusive(self, http: httpx.AsyncClient, stream: Stream, settings: Settings) -> None:
         settings.inclusive_tokens = True
         body = await get(http, stream, StartSelectorType="CONTINUATION_TOKEN", ContinuationToken=fragment_number(3))
         assert first_number(body) == fragment_number(3)
-
-    @pytest.mark.parametrize(
-        "selector",
-        [
-            {"StartSelectorType": "FRAGMENT_NUMBER", "AfterFragmentNumber": fragment_number(99)},
-            {"StartSelectorType": "CONTINUATION_TOKEN", "ContinuationToken": "unknown"},
-        ],
-    )
-    async def test_what_does_not_exist_is_an_error_document(
-        self, http: httpx.AsyncClient, stream: Stream, selector: dict[str, Any]
-    ) -> None:
-        reader = CallMedia(call_id=CALL)
-        reader.feed(await get(http, stream, **selector))
-        assert reader.error is not None
-        assert (reader.error.code, reader.error.id) == ("FRAGMENT_NOT_FOUND", "4000")
 
     async def test_a_moment_to_come_is_waited_for(
         self, http: httpx.AsyncClient, stream: Stream, settings: Settings
@@ -155,63 +121,10 @@ class TestWhereABodyBegins:
 
 
 class TestLimits:
-    async def test_three_bodies_at_once_and_a_place_is_free_when_one_is_left(
-        self, http: httpx.AsyncClient, stream: Stream, settings: Settings
-    ) -> None:
-        settings.idle_seconds = 60
-        async with AsyncExitStack() as bodies:
-            for _ in range(3):
-                await bodies.enter_async_context(opened(http, stream, StartSelectorType="EARLIEST"))
-            assert await refusal(http, stream) == "ConnectionLimitExceededException"
-        async with asyncio.timeout(PATIENCE_SECONDS):
-            while stream.readers:
-                await asyncio.sleep(0.01)
-        async with opened(http, stream, StartSelectorType="EARLIEST") as body:
-            assert body.headers["content-type"] == "video/webm"
-
-    async def test_too_many_requests_within_a_second(
-        self, http: httpx.AsyncClient, stream: Stream, settings: Settings
-    ) -> None:
-        settings.requests_per_second = 0
-        assert await refusal(http, stream) == "ClientLimitExceededException"
-
-    async def test_a_stream_that_does_not_exist(
-        self, http: httpx.AsyncClient, stream: Stream, streams: Streams
-    ) -> None:
-        streams.delete(stream.arn)
-        assert await refusal(http, stream) == "ResourceNotFoundException"
-
     async def test_a_body_ends_when_nothing_comes(self, http: httpx.AsyncClient, stream: Stream) -> None:
         await get(http, stream, StartSelectorType="EARLIEST")
         [session] = (await http.get("/_local/sessions")).json()["sessions"]
         assert (session["status"], session["fragments"]) == ("idle", 8)
-
-    async def test_a_body_ends_after_its_time_though_more_comes(
-        self, http: httpx.AsyncClient, stream: Stream, settings: Settings
-    ) -> None:
-        settings.session_seconds, settings.idle_seconds = 0.3, 60
-
-        async def talk() -> None:
-            while True:
-                stream.append(next(contact().fragments()))
-                await asyncio.sleep(0.02)
-
-        talking = asyncio.create_task(talk())
-        try:
-            async with asyncio.timeout(PATIENCE_SECONDS):
-                await get(http, stream, StartSelectorType="NOW")
-        finally:
-            talking.cancel()
-        [session] = (await http.get("/_local/sessions")).json()["sessions"]
-        assert session["status"] == "session-limit"
-
-    async def test_a_body_catches_up_no_faster_than_allowed(
-        self, http: httpx.AsyncClient, stream: Stream, settings: Settings
-    ) -> None:
-        settings.fragments_per_second = 50
-        await get(http, stream, StartSelectorType="EARLIEST")
-        [session] = (await http.get("/_local/sessions")).json()["sessions"]
-        assert session["finished"] - session["started"] > 7 / 50
 
     async def test_without_retention_the_oldest_fragments_go(self, streams: Streams) -> None:
         stream = streams.create("brief")

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import asyncio
 import hashlib
 import itertools
 import json
@@ -9,10 +8,9 @@ from typing import Any
 import pytest
 from websockets.asyncio.client import ClientConnection
 
-from local.speech.live.connection import NET_0001, StreamLimits
+from local.speech.live.connection import StreamLimits
 from tests.local.speech.live.audio import SECOND, spoken, stereo, words
 from tests.local.speech.live.conftest import MONO, STEREO, Streams, finals, send_audio, until, until_closed
-from tests.patience import PATIENCE_SECONDS
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -101,18 +99,6 @@ async def test_without_endpointing_no_result_says_that_speech_is_final(streams: 
     assert not any(message["speech_final"] for message in messages[:-1])
 
 
-async def test_finalize_returns_what_is_open_and_the_stream_goes_on(streams: Streams) -> None:
-    async with streams.connect() as socket:
-        await send_audio(socket, stereo(spoken(range(10)), spoken(range(50, 60))))
-        await socket.send('{"type": "Finalize", "channel": 1}')
-        await send_audio(socket, stereo(spoken(range(10, 12)), spoken(range(60, 62))))
-        await socket.send('{"type": "Finalize"}')
-        messages = await close(socket)
-    assert finals(messages, 0) == [words(range(12))]
-    assert finals(messages, 1) == [words(range(50, 60)), words(range(60, 62))]
-    assert [m["from_finalize"] for m in messages if m["type"] == "Results"] == [True] * 3
-
-
 async def test_what_is_no_control_message_is_answered_with_an_error_and_the_stream_goes_on(streams: Streams) -> None:
     sent = ["KeepAlive", "{}", "[]", '{"type": "Stop"}', '{"type": "Configure", "keyterms": ["x"]}']
     async with streams.connect(MONO) as socket:
@@ -141,32 +127,6 @@ async def test_what_is_no_audio_of_the_announced_kind_closes_the_stream(streams:
         await socket.send(payload)
         await until_closed(socket)
     assert closing(socket) == (1008, "DATA-0000")
-
-
-@pytest.mark.parametrize("audio", [b"", bytes(640)], ids=["never any audio", "audio and then nothing"])
-async def test_a_silent_client_is_disconnected(streams: Streams, audio: bytes) -> None:
-    streams.live.limits = StreamLimits(idle_seconds=2.0)
-    async with streams.connect() as socket:
-        if audio:
-            await socket.send(audio)
-        await until_closed(socket)
-    assert closing(socket) == NET_0001
-
-
-async def test_keepalives_keep_a_stream_that_had_audio_and_no_other(streams: Streams) -> None:
-    streams.live.limits = StreamLimits(idle_seconds=3.0)
-
-    async def keep_alive(socket: ClientConnection) -> None:
-        for _ in range(10):
-            await socket.send('{"type": "KeepAlive"}')
-            await asyncio.sleep(0.4)
-
-    async with streams.connect() as silent, streams.connect() as socket:
-        await socket.send(bytes(640))
-        await asyncio.gather(keep_alive(socket), asyncio.wait_for(silent.wait_closed(), PATIENCE_SECONDS))
-        await close(socket)
-    assert (closing(silent), socket.close_code) == (NET_0001, 1000)
-    assert [entry["keepalives"] for entry in await streams.journal()][-1] == 10
 
 
 async def test_audio_beyond_the_pace_is_noted_and_refused_where_that_is_wanted(streams: Streams) -> None:

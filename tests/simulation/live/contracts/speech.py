@@ -181,6 +181,7 @@ async def a_stream_is_kept_alive_and_its_times_count_audio_alone(speech: Speech)
     (later,) = (message for message in messages if message["type"] == "Results" and text(message) == "f7")
     assert 1.0 < later["channel"]["alternatives"][0]["words"][0]["start"] < 1.2
     assert not any("KeepAlive" in json.dumps(message) for message in messages)
+    assert (await speech.closed())["keepalives"] == 30
 
 
 async def without_audio_or_messages_it_ends_after_ten_seconds(speech: Speech) -> None:

@@ -113,6 +113,7 @@ async def a_body_begins_where_its_selector_says(video: Video) -> None:
         ({"StartSelectorType": "CONTINUATION_TOKEN", "ContinuationToken": fragment_number(3)}, 4),
         ({"StartSelectorType": "PRODUCER_TIMESTAMP", "StartTimestamp": at(START_MS / 1000 - 5)}, 1),
         ({"StartSelectorType": "PRODUCER_TIMESTAMP", "StartTimestamp": at(START_MS / 1000 + 3)}, 3),
+        ({"StartSelectorType": "PRODUCER_TIMESTAMP", "StartTimestamp": at(START_MS / 1000 + 2.048)}, 3),
         ({"StartSelectorType": "SERVER_TIMESTAMP", "StartTimestamp": at(began + 4.5)}, 6),
     ):
         assert numbers(await video.whole(stream, **selector)) == list(range(first, 9)), selector
@@ -130,12 +131,15 @@ async def a_selector_that_lacks_its_value_is_refused(video: Video) -> None:
 
 async def a_fragment_that_is_gone_is_an_error_within_a_body(video: Video) -> None:
     """API Reference, "GetMedia": the status is 200, error 4000 comes in a tag, and the body ends."""
-    reader = CallMedia(call_id=CALL)
-    reader.feed(
-        await video.whole(video.spoken(), StartSelectorType="CONTINUATION_TOKEN", ContinuationToken=fragment_number(99))
-    )
-    assert reader.error is not None
-    assert (reader.error.code, reader.error.id) == ("FRAGMENT_NOT_FOUND", "4000")
+    stream, gone = video.spoken(), fragment_number(99)
+    for selector in (
+        {"StartSelectorType": "CONTINUATION_TOKEN", "ContinuationToken": gone},
+        {"StartSelectorType": "FRAGMENT_NUMBER", "AfterFragmentNumber": gone},
+    ):
+        reader = CallMedia(call_id=CALL)
+        reader.feed(await video.whole(stream, **selector))
+        assert reader.error is not None
+        assert (reader.error.code, reader.error.id) == ("FRAGMENT_NOT_FOUND", "4000")
 
 
 async def an_error_of_the_key_comes_after_what_was_sent_and_ends_the_body(video: Video) -> None:
