@@ -116,17 +116,19 @@ async def test_calls_whose_streamers_are_killed_and_stopped_are_heard_as_if_noth
             for call_id in call_ids:
                 await stage.words(5, call_id)
             assert await asyncio.to_thread(health.check, stopped.port)
-            async with running(stage, tmp_path, "last"):
-                os.kill(stopped.pid, signal.SIGTERM)
-                await followed_by(3)
-                for call_id in call_ids:
-                    item = await stage.ended(call_id)
-                    assert await stage.transcript(call_id) == undisturbed
-                    assert (item["status"], item["complete"], item["gaps"]) == ("completed", True, [])
-                    assert item["handovers"] >= 2
-                    assert sorted(stage.heard(call_id)) == list(range(1, item["next_seq"]))
+            os.kill(stopped.pid, signal.SIGTERM)
             await asyncio.to_thread(eventually, lambda: stopped.exit_status is not None)
             assert stopped.exit_status == os.EX_OK
+        assert {(await stage.cloud.live(call_id))["status"] for call_id in call_ids} == {"released"}
+        assert await stage.cloud.waiting() == CALLS
+        async with running(stage, tmp_path, "last"):
+            await followed_by(3)
+            for call_id in call_ids:
+                item = await stage.ended(call_id)
+                assert await stage.transcript(call_id) == undisturbed
+                assert (item["status"], item["complete"], item["gaps"]) == ("completed", True, [])
+                assert item["handovers"] >= 2
+                assert sorted(stage.heard(call_id)) == list(range(1, item["next_seq"]))
     assert [line["message"] for line in stopped.told() if "message" in line][-1] == "drained"
     assert sum(int(str(line["HandOvers"])) for line in stopped.told() if "HandOvers" in line) == CALLS
 

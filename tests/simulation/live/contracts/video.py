@@ -132,10 +132,11 @@ async def a_selector_that_lacks_its_value_is_refused(video: Video) -> None:
 async def a_fragment_that_is_gone_is_an_error_within_a_body(video: Video) -> None:
     """API Reference, "GetMedia": the status is 200, error 4000 comes in a tag, and the body ends."""
     stream, gone = video.spoken(), fragment_number(99)
-    for selector in (
+    selectors: tuple[dict[str, Any], ...] = (
         {"StartSelectorType": "CONTINUATION_TOKEN", "ContinuationToken": gone},
         {"StartSelectorType": "FRAGMENT_NUMBER", "AfterFragmentNumber": gone},
-    ):
+    )
+    for selector in selectors:
         reader = CallMedia(call_id=CALL)
         reader.feed(await video.whole(stream, **selector))
         assert reader.error is not None
