@@ -8,6 +8,7 @@ from aws_cdk import App, Stage, Tags
 from constructs_lib.policies import enforce
 from stacks import environments
 from stacks.batch_stack import BatchStack
+from stacks.console_stack import ConsoleStack
 from stacks.environments import Settings
 from stacks.live_stack import LiveStack
 from stacks.storage_stack import StorageStack
@@ -28,6 +29,15 @@ class EnvironmentStage(Stage):
         storage = StorageStack(self, "Storage", settings=settings, termination_protection=protected)
         batch = BatchStack(self, "Batch", settings=settings, storage=storage, termination_protection=protected)
         LiveStack(self, "Live", settings=settings, storage=storage, batch=batch, termination_protection=protected)
+        if settings.console is not None:
+            ConsoleStack(
+                self,
+                "Console",
+                settings=settings,
+                console=settings.console,
+                storage=storage,
+                termination_protection=protected,
+            )
 
 
 def build(app: App) -> App:

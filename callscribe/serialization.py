@@ -10,6 +10,7 @@ Dataclasses have slots: of any other msgspec does not write the fields that had 
 import dataclasses
 import math
 import re
+from collections.abc import Mapping
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
@@ -88,6 +89,18 @@ def decode(kind: type[_T], value: Any, place: str) -> _T:
         raise _refusal(error, place) from None
     except UnicodeError:
         raise InvalidData(f"{place} is not Unicode text") from None
+
+
+def decode_texts(kind: type[_T], values: Mapping[str, str], place: str) -> _T:
+    """Read what consists of texts only, as the parameters of an address do: "50" counts as 50.
+
+    Raises:
+        InvalidData: As with `decode`.
+    """
+    try:
+        return msgspec.convert(values, kind, strict=False)
+    except msgspec.ValidationError as error:
+        raise _refusal(error, place) from None
 
 
 def decode_json(kind: type[_T], text: str | bytes, place: str) -> _T:

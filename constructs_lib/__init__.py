@@ -5,6 +5,7 @@ from callscribe.deepgram.prices import DeepgramPrices
 from callscribe.recordings.clinics import ClinicRules
 from constructs_lib.alarm_settings import AlarmSettings
 from constructs_lib.bedrock_analyst import BedrockAnalyst
+from constructs_lib.call_console import CallConsole
 from constructs_lib.call_transcription import CallTranscription, LiveCalls
 from constructs_lib.connect_wiring import ConnectWiring, MediaStreamStorage, RecordingStorage
 from constructs_lib.deepgram_options import DeepgramOptions
@@ -25,6 +26,7 @@ from constructs_lib.transcription_workflow import TranscriptionWorkflow
 __all__ = [
     "AlarmSettings",
     "BedrockAnalyst",
+    "CallConsole",
     "CallLimits",
     "CallTranscription",
     "Capacity",

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from mypy_boto3_sqs.client import SQSClient
     from mypy_boto3_stepfunctions.client import SFNClient
 
-STACKS = ("Storage", "Batch", "Live")
+STACKS = ("Storage", "Batch", "Live", "Console")
 _REQUIRED_STACKS = ("Storage", "Batch")  # an environment may do without live calls
 _CONFIG = Config(connect_timeout=5, read_timeout=30, retries={"mode": "standard", "total_max_attempts": 5})
 # "Local" is always the embedded emulator, whatever credentials the shell holds: no command given for it reaches AWS.

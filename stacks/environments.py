@@ -131,6 +131,16 @@ class Live:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Console:
+    """How people look at calls."""
+
+    require_mfa: bool = True
+    """Whether they need a second factor to sign in."""
+    sign_in_url: str | None = None
+    """Base URL of the pages on which they do. Default: a domain of Cognito's."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Settings:
     """One environment."""
 
@@ -166,6 +176,8 @@ class Settings:
     """How long Deepgram may take for a recording, and how often it is asked."""
     analyst: BedrockAnalyst | None = None
     """A language model that reads each call after the rules have. Default: the rules alone."""
+    console: Console | None = None
+    """A page on which people of the clinics look at their calls. Default: none."""
     alarm_emails: tuple[str, ...] = ()
     """Who is told of alarms. Each address confirms its subscription once."""
 
@@ -222,6 +234,8 @@ def local(*, speech_url: str = LOCAL_SPEECH_URL, analyst_url: str | None = None)
         limits=RecordingLimits(max_wait=Duration.minutes(30)),
         requests=RequestLimits(request_timeout=Duration.minutes(2), max_retry_delay=Duration.seconds(5)),
         analyst=analyst,
+        # The emulator signs people in on its own host, and has no authenticator app.
+        console=Console(require_mfa=False, sign_in_url=""),
     )
 
 

@@ -19,7 +19,8 @@ class FunctionMetric(StrEnum):
     waited that could not be transcribed once more. `CLINIC_CONFLICTS`: what named another clinic than the call's, once
     for each. `ANALYST_REQUESTS`: requests sent to a language model. `ANALYSES_FAILED`: calls of which it has no
     opinion. `ANSWERS_DROPPED`: answers and citations of it that were left out because what they cite was not said, or
-    they fit no question.
+    they fit no question. `CONSOLE_REQUESTS`: requests to the console. `CALLS_VIEWED`: calls whose words, or recording,
+    somebody asked the console for.
     """
 
     RATE_LIMITED = "DeepgramRateLimited"
@@ -36,6 +37,8 @@ class FunctionMetric(StrEnum):
     ANALYST_REQUESTS = "AnalystRequests"
     ANALYSES_FAILED = "AnalysesFailed"
     ANSWERS_DROPPED = "AnswersDropped"
+    CONSOLE_REQUESTS = "ConsoleRequests"
+    CALLS_VIEWED = "CallsViewed"
 
 
 class StreamerCount(StrEnum):

@@ -35,6 +35,9 @@ class DeploymentOutput(StrEnum):
     DEFAULT_CLINIC = "DefaultClinicId"
     TIME_ZONES = "ClinicTimeZones"
     ROLE_NAMES = "RoleNames"
+    CONSOLE_URL = "ConsoleUrl"
+    CONSOLE_USER_POOL = "ConsoleUserPoolId"
+    CONSOLE_CLIENT = "ConsoleClientId"
 
 
 SCOPE: Final = "CallScribe"

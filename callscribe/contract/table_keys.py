@@ -32,6 +32,9 @@ EXPIRY: Final = "expires_at"
 CALLS: Final = "CALL#"
 """Beginning of the partitions of calls: PK of a live call and its utterances, GSI1PK of all that belongs to a call."""
 
+CLINICS: Final = "CLINIC#"
+"""Beginning of the partitions of clinics: PK and GSI2PK of their transcripts."""
+
 LIVE_CALLS: Final = "LIVE#"
 """Beginning of the GSI1PK that lists the live calls of a clinic by day."""
 
@@ -60,7 +63,7 @@ class ItemKey:
 
 def clinic_partition(clinic_id: str) -> str:
     """PK of a clinic's transcripts."""
-    return f"CLINIC#{clinic_id}"
+    return f"{CLINICS}{clinic_id}"
 
 
 def call_partition(call_id: str) -> str:
@@ -87,16 +90,16 @@ def transcript_key(clinic_id: str, day: str, call_id: str, kind: CallKind) -> It
 def transcript_listing(clinic_id: str, started_at: datetime, call_id: str, kind: CallKind) -> dict[str, str]:
     """Attributes that list a transcript of a clinic by the begin of its call."""
     suffix = "#IVR" if kind is CallKind.IVR else ""
-    return {"GSI2PK": clinic_partition(clinic_id), "GSI2SK": f"{_sortable(started_at)}#{call_id}{suffix}"}
+    return {"GSI2PK": clinic_partition(clinic_id), "GSI2SK": f"{listed_moment(started_at)}#{call_id}{suffix}"}
 
 
 def failed_listing(recording_id: str, failed_at: datetime) -> dict[str, str]:
     """Attributes that list the claim on a recording among those that failed, by the time it did."""
-    return {"GSI2PK": FAILED_PARTITION, "GSI2SK": f"{_sortable(failed_at)}#{recording_id}"}
+    return {"GSI2PK": FAILED_PARTITION, "GSI2SK": f"{listed_moment(failed_at)}#{recording_id}"}
 
 
-def _sortable(moment: datetime) -> str:
-    """A time whose order as text is its order: to the second, UTC, beginning with the day."""
+def listed_moment(moment: datetime) -> str:
+    """A time as GSI2SK begins with it, whose order as text is its order: to the second, UTC, beginning with the day."""
     return moment.astimezone(UTC).replace(tzinfo=None, microsecond=0).isoformat() + "Z"
 
 

@@ -215,6 +215,39 @@ class StoreLiveTranscriptEnvironment(FunctionEnvironment, frozen=True, kw_only=T
     role_names: dict[str, str] | None = None
 
 
+class CallConsoleEnvironment(FunctionEnvironment, frozen=True, kw_only=True):
+    """What the function is told that serves the console.
+
+    Attributes:
+        archive_bucket: Bucket of transcripts.
+        recording_bucket: Bucket of recordings.
+        reader_role_arn: Role that reads calls, narrowed to a clinic by each session.
+        audio_role_arn: Role that signs the URLs of recordings.
+        client_id: The page's client of the user pool.
+        sign_in_url: Base URL of the pages on which people sign in, without a slash at its end; "" is that of the
+            console.
+        flags: Name of the flag set.
+        time_zones: Time zones by clinic, `*` for all others.
+        role_names: What parties of a call are called, by role.
+        feed_http_url: Where the words of running calls are published; None where there is no feed.
+        feed_realtime_url: Where they can be followed.
+    """
+
+    MODULE = "call_console"
+
+    archive_bucket: str
+    recording_bucket: str
+    reader_role_arn: str
+    audio_role_arn: str
+    client_id: str
+    sign_in_url: str = ""
+    flags: str
+    time_zones: dict[str, str]
+    role_names: dict[str, str]
+    feed_http_url: str | None = None
+    feed_realtime_url: str | None = None
+
+
 def powertools_variables(service: str) -> dict[str, str]:
     """What Powertools for AWS Lambda (Python) reads ("Environment variables").
 

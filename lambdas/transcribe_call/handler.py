@@ -22,10 +22,10 @@ from lambdas.common.archive import Archive
 from lambdas.common.claims import Claims
 from lambdas.common.errors import SafeError, describe, error_code
 from lambdas.common.observability import correlate, entry_point, logger, metrics
+from lambdas.common.presigning import Presigner
 from lambdas.transcribe_call.deepgram.api import DeepgramApi
 from lambdas.transcribe_call.deepgram.key import DeepgramKey
 from lambdas.transcribe_call.deepgram.service import DeepgramService
-from lambdas.transcribe_call.presigning import Presigner
 from lambdas.transcribe_call.report import Report, StaleTask
 from lambdas.transcribe_call.vocabulary import Vocabulary
 from lambdas.transcribe_call.work import MalformedMessage, Work

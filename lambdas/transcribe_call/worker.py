@@ -61,8 +61,8 @@ if TYPE_CHECKING:
 
     from callscribe.transcript import Role
     from lambdas.common.archive import Archive
+    from lambdas.common.presigning import Presigner
     from lambdas.common.transcript_builder import Transcriptions
-    from lambdas.transcribe_call.presigning import Presigner
     from lambdas.transcribe_call.speech import RawReply, SpeechRequest, SpeechService
     from lambdas.transcribe_call.vocabulary import Vocabulary
     from lambdas.transcribe_call.work import Work

@@ -4,11 +4,12 @@ MiniStack takes the key ``test``, any account's number and an unsigned request f
 look at their signatures. So a web page could run code on this machine, by one image whose address creates a stack with
 a custom resource. Here every request and every WebSocket is refused that is not signed, with the session's own key
 (:mod:`local.access.keys`) or with one that the emulated account has given out since. What such a key may do is
-MiniStack's to judge, by the policies of its role. Three things need no signature:
+MiniStack's to judge, by the policies of its role. Four things need no signature:
 
 * ``GET /_ministack/health``, which tells that the emulator runs;
 * the answer of a custom resource's function, at an address with a random part that only the function is told;
-* a task's credentials, for which ECS gives a task a token of its own.
+* a task's credentials, for which ECS gives a task a token of its own;
+* what is for every browser on AWS, too: HTTP APIs, whose routes have authorizers, and the pages to sign in on.
 
 What tests, the streamers and the Kinesis Video simulator of this machine need is below ``/_local/``, for the session's
 own key, as are MiniStack's own ``/_ministack/`` and its like:
@@ -88,6 +89,9 @@ class Account(Protocol):
     def awaits(self, scope: Scope) -> bool:
         """Whether a request is the answer that a custom resource waits for."""
 
+    def public(self, scope: Scope) -> Scope | None:
+        """A request that is for everybody, with what it needs; None for any other."""
+
     def task_credentials(self, role_name: str) -> Mapping[str, str] | None:
         """The credentials of a role's tasks, if the role has tasks."""
 
@@ -147,6 +151,9 @@ class _Gateway:
         path = scope["path"]
         if (scope["method"] == "GET" and path == HEALTH_PATH) or self._account.awaits(scope):
             await self._application(scope, receive, send)
+            return
+        if (public := self._account.public(scope)) is not None:
+            await self._application(public, receive, _unshared(send))
             return
         head = SignedRequest.of(scope)
         if path.startswith(TASK_CREDENTIALS_PATH):
@@ -245,6 +252,18 @@ def _again(body: bytes, receive: Receive) -> Receive:
         return messages.pop() if messages else await receive()
 
     return receive_again
+
+
+def _unshared(send: Send) -> Send:
+    """Send without the headers by which MiniStack lets pages of every other site read its answers."""
+
+    async def send_unshared(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            kept = [pair for pair in message["headers"] if not pair[0].lower().startswith(b"access-control-")]
+            message = {**message, "headers": kept}
+        await send(message)
+
+    return send_unshared
 
 
 async def _send(send: Send, status: int, headers: dict[str, str], body: bytes) -> None:

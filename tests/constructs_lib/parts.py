@@ -13,6 +13,7 @@ from aws_cdk.assertions import Template
 from constructs import IConstruct
 
 from constructs_lib import (
+    CallConsole,
     DeepgramSecret,
     RecordingBucket,
     TranscriptArchive,
@@ -63,6 +64,12 @@ def new_workflow(stack: Stack, **options: Any) -> TranscriptionWorkflow:
     return TranscriptionWorkflow(
         stack, "Workflow", table=around.table.table, archive=around.archive.bucket, **arguments
     )
+
+
+def new_console(stack: Stack, **options: Any) -> CallConsole:
+    around = Surroundings.of(stack)
+    arguments = {"recordings": around.recordings.bucket, **options}
+    return CallConsole(stack, "Console", table=around.table.table, archive=around.archive.bucket, **arguments)
 
 
 def logical_id(construct: IConstruct) -> str:

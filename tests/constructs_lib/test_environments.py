@@ -23,7 +23,7 @@ from constructs_lib import BedrockAnalyst, DeepgramOptions, LiveTranscriptFeed
 from constructs_lib._functions import RuntimeFunction
 from tests.conftest import ROOT
 from tests.constructs_lib.live_parts import container, new_streamer, variables
-from tests.constructs_lib.parts import new_stack, new_workflow
+from tests.constructs_lib.parts import new_console, new_stack, new_workflow
 
 STRUCTS = {struct.MODULE: struct for struct in FunctionEnvironment.__subclasses__()}
 CLINICS = ClinicRules(clinic_by_prefix={"connect/lakeside/": "lakeside"}, default_clinic_id="main")
@@ -34,12 +34,13 @@ class Deployed:
     """Everything that the constructs tell, with something in place of what only a deployment knows."""
 
     def __init__(self) -> None:
-        stack, live_stack = new_stack(), new_stack()
+        stack, live_stack, console_stack = new_stack(), new_stack(), new_stack()
         new_workflow(stack, clinics=CLINICS, options=OPTIONS, analyst=BedrockAnalyst(model="amazon.nova-lite-v1:0"))
         live = new_streamer(live_stack, feed=LiveTranscriptFeed(live_stack, "Feed"), options=OPTIONS)
+        new_console(console_stack, feed=LiveTranscriptFeed(console_stack, "Feed"))
         live_template = Template.from_stack(live_stack)
         self.functions: dict[str, dict[str, str]] = {}
-        for template in (Template.from_stack(stack), live_template):
+        for template in (Template.from_stack(stack), live_template, Template.from_stack(console_stack)):
             for resource in template.find_resources("AWS::Lambda::Function").values():
                 package, folder, module, function = resource["Properties"]["Handler"].split(".")
                 assert (package, module, function) == ("lambdas", "handler", "handle")

@@ -18,7 +18,7 @@ os.environ.setdefault("POWERTOOLS_METRICS_NAMESPACE", "CallScribe")
 
 from tests.fakes.bedrock import FakeBedrock
 from tests.fakes.deepgram import FakeDeepgram
-from tests.lambdas.cloud import PRESIGNER_ROLE, REGION, Cloud
+from tests.lambdas.cloud import AUDIO_ROLE, PRESIGNER_ROLE, READER_ROLE, REGION, Cloud
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -72,6 +72,7 @@ def bedrock(_bedrock_server: FakeBedrock) -> FakeBedrock:
 def function_environment(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> Iterator[pytest.MonkeyPatch]:
     """The functions' environment variables, and handlers that have read none of them yet."""
     from lambdas.admit_recording import handler as admit
+    from lambdas.call_console import handler as console
     from lambdas.score_quality import handler as score
     from lambdas.store_transcript import handler as store
     from lambdas.transcribe_call import handler as transcribe
@@ -98,6 +99,15 @@ def function_environment(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> Itera
         "TRANSCRIPT_RETENTION_DAYS": "",
         "RUBRIC": "clinic-call-v1",
         "FLAGS": "eye-clinic-v1",
+        "RECORDING_BUCKET": "recordings",
+        "READER_ROLE_ARN": READER_ROLE,
+        "AUDIO_ROLE_ARN": AUDIO_ROLE,
+        "CLIENT_ID": "client",
+        "SIGN_IN_URL": "https://sign-in.example.com",
+        "TIME_ZONES": json.dumps({"harbour": "Europe/Berlin"}),
+        "ROLE_NAMES": json.dumps({"customer": "patient"}),
+        "FEED_HTTP_URL": "https://feed.example.com/event",
+        "FEED_REALTIME_URL": "wss://feed.example.com/event/realtime",
     }.items():
         monkeypatch.setenv(name, value)
     caches = (
@@ -108,6 +118,7 @@ def function_environment(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> Itera
         store._store,
         store._rebuilder,
         score._scoring,
+        console._console,
     )
     for cache in caches:
         cache.cache_clear()

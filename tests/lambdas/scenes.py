@@ -21,6 +21,7 @@ from lambdas.common.claims import Claims
 from tests.callscribe.live_calls import CALL_ID, CONVERSATION, live_item, utterance_item
 from tests.conftest import ROOT
 from tests.fakes.bedrock import FakeBedrock
+from tests.fakes.console_request import console_request
 from tests.fakes.contact_flow import CONTACT_ID, contact_event, contact_flow_event
 from tests.fakes.deepgram import Answer, FakeDeepgram, transcription
 from tests.lambdas.cloud import EXECUTION, REGION, Cloud, Context, Tasks, recording, take_claim
@@ -161,6 +162,11 @@ def _score_quality(stage: Stage) -> dict[str, Any]:
     return {"recording": event["recording"], "transcript": stage.invoke("store_transcript", event)["transcript"]}
 
 
+def _call_console(stage: Stage) -> dict[str, Any]:
+    stage.invoke("store_transcript", _store_transcript(stage))
+    return console_request("/api/clinics/harbour/calls", groups="[harbour]")
+
+
 def _analyse_call(stage: Stage) -> dict[str, Any]:
     event = _store_transcript(stage)
     settings = {"model": MODEL, "price_model": MODEL, "endpoint": stage.bedrock.url}
@@ -197,6 +203,7 @@ def _store_live_transcript(stage: Stage) -> dict[str, Any]:
 SCENES: Final[dict[str, Scene]] = {
     "admit_recording": _admit_recording,
     "analyse_call": _analyse_call,
+    "call_console": _call_console,
     "end_live_call": _end_live_call,
     "score_quality": _score_quality,
     "start_live_call": _start_live_call,

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb.service_resource import Table
     from mypy_boto3_stepfunctions import SFNClient
 
-    from lambdas.transcribe_call.presigning import Presigner
+    from lambdas.common.presigning import Presigner
     from lambdas.transcribe_call.vocabulary import Vocabulary
 
 ROLES = {0: Role.CUSTOMER, 1: Role.AGENT}

@@ -13,6 +13,7 @@ from moto.moto_api._internal.models import moto_api_backend
 
 from callscribe.environments.functions import FunctionEnvironment
 from tests.fakes.bedrock import FakeBedrock
+from tests.fakes.console_request import console_request
 from tests.fakes.deepgram import FakeDeepgram, refusal
 from tests.lambdas.cloud import Cloud, Tasks
 from tests.lambdas.scenes import FUNCTIONS, KEY, SCENES, Killed, Stage
@@ -27,6 +28,8 @@ SECRETS = re.compile(
 )
 # The death of a worker whose request is under way is waited out by its lease: see tests/simulation/batch.
 WAITS_FOR_A_LEASE = {"transcribe_call"}
+# What writes nothing of its own; what a user has it change is tested with the function.
+SHOWS = {"call_console"}
 
 
 @pytest.fixture
@@ -91,7 +94,12 @@ def test_every_variable_that_a_function_is_told_is_read(
 ) -> None:
     """What constructs tell is what the struct has (tests/constructs_lib/test_environments.py); nobody tells in vain."""
     (struct,) = (struct for struct in FunctionEnvironment.__subclasses__() if function == struct.MODULE)
-    events = [SCENES[function](stage), {"rebuild": {"key": "transcripts/none", "dry_run": True}}, *HOSTILE]
+    events = [
+        SCENES[function](stage),
+        {"rebuild": {"key": "transcripts/none", "dry_run": True}},
+        *(console_request(path, groups="[harbour]") for path in ("/config.json", "/api/session")),
+        *HOSTILE,
+    ]
     stage.deepgram.answer(then=refusal(503, "UNAVAILABLE"))
     read: set[str] = set()
 
@@ -107,7 +115,7 @@ def test_every_variable_that_a_function_is_told_is_read(
 
 
 @pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
-@pytest.mark.parametrize("function", sorted({*FUNCTIONS} - WAITS_FOR_A_LEASE))
+@pytest.mark.parametrize("function", sorted({*FUNCTIONS} - WAITS_FOR_A_LEASE - SHOWS))
 def test_a_function_that_dies_at_any_write_does_its_work_when_it_is_invoked_again(
     stage: Stage, function: str, after: bool
 ) -> None:

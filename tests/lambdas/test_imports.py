@@ -17,6 +17,7 @@ HEAVY = ("deepgram", "httpx", "pydantic", "soundfile", "numpy", "aws_xray_sdk", 
 NEEDED: dict[str, set[str]] = {
     "admit_recording": {"pydantic", "soundfile"},
     "analyse_call": set(),
+    "call_console": set(),
     "transcribe_call": {"deepgram", "httpx", "pydantic"},
     "store_transcript": set(),
     "score_quality": set(),

@@ -41,6 +41,7 @@ OUTPUTS = {
     },
 }
 STACKS = tuple(OUTPUTS)
+CONSOLE_OUTPUTS = {"ConsoleUrl", "ConsoleUserPoolId", "ConsoleClientId"}
 # Renaming one of these replaces it, and what it holds is gone or out of reach.
 STATEFUL = {
     "AWS::S3::Bucket": {
@@ -101,6 +102,18 @@ def test_other_environments_differ_from_prod_as_they_did(
         _forget_this_machine(template)
     prod = normalised(template_of(app, "Prod", name))
     assert differences(prod, template, stage="Prod", other=stage) == snapshot
+
+
+def test_the_console_is_as_it_was(app: App, snapshot: SnapshotAssertion) -> None:
+    template = normalised(template_of(app, "Local", "Console"))
+    _forget_this_machine(template)
+    assert template == snapshot
+
+
+def test_only_an_environment_that_wants_a_console_has_one(app: App) -> None:
+    having = {stage for stage in STAGES if app.node.find_child(stage).node.try_find_child("Console") is not None}
+    assert having == {"Local"}
+    assert set(template_of(app, "Local", "Console").to_json()["Outputs"]) == CONSOLE_OUTPUTS
 
 
 def _forget_this_machine(template: dict[str, Any]) -> None:

@@ -13,9 +13,12 @@ from local.emulator.patches import (
     cloudformation,
     events,
     functions,
+    http_apis,
     identity,
     kinesis_video,
+    leading_keys,
     live_feed,
+    ranges,
     recorded,
     workflows,
 )
@@ -44,8 +47,11 @@ def apply(
     cloudformation.apply()
     events.apply()
     functions.apply(runtime_python, workers_per_function, workers_of)
+    http_apis.apply()
     identity.apply()
     kinesis_video.apply(kinesis_video_url, key)
+    leading_keys.apply()
     live_feed.apply(secret_of)
+    ranges.apply()
     recorded.apply()
     workflows.apply()

@@ -13,7 +13,7 @@ from starlette.types import Scope
 from local.access.keys import AccessKey
 from local.access.signatures import Claim, Refused, SignedRequest
 from local.emulator.gateway import Answer
-from local.emulator.patches import events, functions, identity, live_feed, tasks
+from local.emulator.patches import events, functions, http_apis, identity, live_feed, tasks
 from local.emulator.settings import REGION
 
 _CUSTOM_RESOURCE_PATH = "/_ministack/cfn-response/"
@@ -65,6 +65,10 @@ class EmulatedAccount:
         """Whether a request is the answer that a custom resource waits for."""
         token = scope["path"].removeprefix(_CUSTOM_RESOURCE_PATH)
         return scope["method"] == "PUT" and token != scope["path"] and token in custom_resource._pending
+
+    def public(self, scope: Scope) -> Scope | None:
+        """A request that is for everybody, with what it needs; None for any other."""
+        return http_apis.public(scope) if http_apis.is_public(scope) else None
 
     def task_credentials(self, role_name: str) -> Mapping[str, str] | None:
         """The credentials of a role's tasks, if the role has tasks."""

@@ -44,8 +44,8 @@ if TYPE_CHECKING:
     from mypy_boto3_stepfunctions import SFNClient
 
     from callscribe.recordings.recording import AdmittedRecording
+    from lambdas.common.presigning import Presigner
     from lambdas.transcribe_call.deepgram.key import DeepgramKey
-    from lambdas.transcribe_call.presigning import Presigner
     from lambdas.transcribe_call.vocabulary import Vocabulary
 
 URL = "https://recordings.s3.eu-central-1.amazonaws.com/call.wav?X-Amz-Signature=5c0ffee5"

@@ -1,4 +1,4 @@
-"""A URL by which the speech service can fetch one recording, and nothing else, for a few minutes.
+"""A URL by which somebody can fetch one recording, and nothing else, for a few minutes.
 
 The URL is signed by a role that can only read recordings, with a session narrowed further to the one object and
 version: whoever gets hold of the URL, or of the session behind it, has that recording and no other.
@@ -39,7 +39,7 @@ class Presigner:
         sts: Client that may assume the role.
         role_arn: The presigning role.
         region: Region of the recordings.
-        lifetime: How long a URL is good for; it only has to cover the download, not the transcription.
+        lifetime: How long a URL is good for; it only has to cover the download.
     """
 
     def __init__(self, *, sts: STSClient, role_arn: str, region: str, lifetime: timedelta) -> None:
@@ -52,8 +52,8 @@ class Presigner:
         """Return a URL for a GET of exactly this recording.
 
         The object is looked at first, since a call may have waited for hours: a request that could only fail, or
-        that would transcribe something else, is not sent. In a bucket without versions the content could still change
-        between this look and the service's download, moments later.
+        that would get something else, is not sent. In a bucket without versions the content could still change
+        between this look and the download, moments later.
 
         Raises:
             RecordingUnavailable: The recording is gone (`RecordingMissing`) or was replaced (`RecordingReplaced`).

@@ -9,7 +9,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 import pytest
 from botocore.exceptions import ClientError
 
-from lambdas.transcribe_call.presigning import Presigner, RecordingUnavailable, session_policy
+from lambdas.common.presigning import Presigner, RecordingUnavailable, session_policy
 from tests.lambdas.cloud import KEY, PRESIGNER_ROLE, REGION, Cloud, recording, security_tokens, wav
 
 if TYPE_CHECKING:

@@ -1,0 +1,85 @@
+"""Who somebody is and what they may see: groups of a user pool are clinics, but for two that are roles."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, Final
+
+from callscribe.contract.identifiers import CLINIC_ID
+
+_GROUPS: Final = "cognito:groups"
+# The user's name is in an access token, and under Cognito's own name in an ID token (Amazon Cognito Developer Guide,
+# "Understanding user pool JSON web tokens").
+_NAMES: Final = ("username", "cognito:username")
+
+
+class ConsoleRole(StrEnum):
+    """What somebody may do beyond looking, in the clinics that are theirs.
+
+    `qa` corrects who is who and adds scores. `admin` does so, too, and repeats failed calls.
+    """
+
+    QA = "qa"
+    ADMIN = "admin"
+
+
+class NoUser(ValueError):
+    """The claims of a token name nobody."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Permissions:
+    """What somebody may do, in each clinic that is theirs.
+
+    Attributes:
+        correct_roles: Say who of the speakers is who.
+        review: Add scores and notes.
+        redrive: Repeat failed calls.
+    """
+
+    correct_roles: bool
+    review: bool
+    redrive: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class User:
+    """Somebody who is signed in.
+
+    Attributes:
+        name: Name in the user pool.
+        clinics: The clinics that are theirs, sorted.
+        roles: Their roles.
+    """
+
+    name: str
+    clinics: tuple[str, ...]
+    roles: frozenset[ConsoleRole]
+
+    @property
+    def may(self) -> Permissions:
+        """What they may do."""
+        judges = bool(self.roles & {ConsoleRole.QA, ConsoleRole.ADMIN})
+        return Permissions(correct_roles=judges, review=judges, redrive=ConsoleRole.ADMIN in self.roles)
+
+
+def user_of(claims: Mapping[str, Any]) -> User:
+    """Read who somebody is from the claims of a token that was checked.
+
+    Raises:
+        NoUser: They name nobody.
+    """
+    name = next((claims[key] for key in _NAMES if isinstance(claims.get(key), str) and claims[key]), None)
+    if name is None:
+        raise NoUser("the token names no user")
+    groups = _groups(claims.get(_GROUPS))
+    roles = frozenset(role for role in ConsoleRole if role in groups)
+    clinics = sorted(group for group in groups - roles if CLINIC_ID.fullmatch(group))
+    return User(name=name, clinics=tuple(clinics), roles=roles)
+
+
+def _groups(claim: object) -> frozenset[str]:
+    """Read the groups as an HTTP API hands a claim that is a list on: `[one two]`. No group's name has a space."""
+    if not isinstance(claim, str) or not (claim.startswith("[") and claim.endswith("]")):
+        return frozenset()
+    return frozenset(claim[1:-1].split())

@@ -1,0 +1,360 @@
+"""Where people of a clinic look at its calls."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+from aws_cdk import Aws, Duration, RemovalPolicy
+from aws_cdk import aws_apigatewayv2 as apigateway
+from aws_cdk import aws_cloudwatch as cloudwatch
+from aws_cdk import aws_cognito as cognito
+from aws_cdk import aws_dynamodb as dynamodb
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_kms as kms
+from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_logs as logs
+from aws_cdk import aws_s3 as s3
+from aws_cdk.aws_apigatewayv2_authorizers import HttpUserPoolAuthorizer
+from aws_cdk.aws_apigatewayv2_integrations import HttpLambdaIntegration
+from constructs import Construct
+
+from callscribe.console.access import ConsoleRole
+from callscribe.contract import metrics
+from callscribe.contract.object_keys import TRANSCRIPTS
+from callscribe.contract.table_keys import CALL_INDEX, CALLS, CLINICS, LISTING_INDEX
+from callscribe.conversation.flags import DEFAULT_FLAG_SET, FlagSetSource
+from callscribe.environments.functions import CallConsoleEnvironment
+from callscribe.judgement.quality import DEFAULT_RUBRIC
+from constructs_lib import _checks, _grants, _keys, _nag
+from constructs_lib._functions import RuntimeFunction, SharedByFunctions
+from constructs_lib._judgement import Judgement
+from constructs_lib._logs import LogSettings
+from constructs_lib._names import account_wide_name
+from constructs_lib.function_settings import FunctionSettings
+from constructs_lib.live_transcript_feed import LiveTranscriptFeed
+
+_ACCESS_TOKEN: Final = Duration.minutes(5)
+"""The shortest that Cognito offers: who loses a group has lost it when the token is renewed."""
+_WORKING_DAY: Final = Duration.hours(10)
+_SIGN_IN_URL: Final = re.compile(r"(?:https://[a-z0-9.-]+(?::\d+)?)?")
+# Far more than a few dozen people cause, and an end to what one who has gone wild does.
+_REQUESTS_PER_SECOND: Final = 50
+_BURST: Final = 100
+
+
+class CallConsole(Construct):
+    """Define a web page, and the API behind it, on which people of a clinic look at its calls.
+
+    An HTTP API with a JWT authorizer, one function that serves both, and a Cognito user pool in which people sign in by
+    authorization code with PKCE. It costs next to nothing while nobody looks.
+
+    Groups of the pool are clinics, by their ids, except ``qa`` and ``admin``, which are roles (``qa`` corrects and
+    reviews, ``admin`` also repeats failed calls) in the same user's clinics. The function may read no call itself: for
+    each clinic it opens a session of :attr:`reader_role` with a policy that names the clinic, so that a query for
+    another one's calls is refused by AWS. Every look at words is logged with user and call id.
+
+    Args:
+        scope: Parent construct.
+        construct_id: Identifier, unique in *scope*. Part of the logical ids: renaming it replaces the user pool.
+        recordings: Bucket of the recordings. One that is imported and encrypted with a key of yours must come with it
+            (``Bucket.from_bucket_attributes(encryption_key=…)``).
+        table: Table of the transcripts.
+        archive: Bucket of the transcripts.
+        feed: Where the words of running calls can be followed, with this console's *user_pool*. Default: nowhere.
+        user_pool: Where people sign in. Default: a new pool, in which an administrator makes the users.
+        sign_in_url: Base URL of the pool's sign-in pages, such as
+            ``https://clinic.auth.eu-central-1.amazoncognito.com``. ``""`` is the console's own host, for a proxy that
+            serves both. Default: a domain of Cognito's; a *user_pool* of yours needs it named.
+        clinics: Ids of clinics for which a new pool gets a group. Default: none; groups can be added any time.
+        require_mfa: Whether people of a new pool need a second factor, an authenticator app. Default: they do.
+        flags: What was noted of the calls, for the titles of flags. Default: ``"eye-clinic-v1"``.
+        time_zones: Time zones in which times are shown, by clinic id, ``*`` for all others. Default: the viewer's.
+        role_names: What parties of a call are called, by role, as in ``{"customer": "patient"}``. Default: as the
+            roles.
+        functions: What the function runs on, and where. Default: ``FunctionSettings()``.
+        key: Key that encrypts the logs. Default: a new key with rotation on.
+        log_retention: How long logs, and with them who looked at what, are kept. Default: a year.
+        removal_policy: What deleting the stack does to a new user pool. Default: keep it.
+
+    Raises:
+        ValueError: If an option cannot be what it is meant to be, or needs or excludes another one; the message says
+            what to do.
+    """
+
+    api: apigateway.HttpApi
+    """The HTTP API."""
+    url: str
+    """The console's address."""
+    user_pool: cognito.IUserPool
+    """Where people sign in."""
+    client: cognito.UserPoolClient
+    """The page, as the pool knows it."""
+    function: lambda_.Function
+    """Serves page and API."""
+    reader_role: iam.Role
+    """Reads calls; each session of it those of one clinic."""
+    audio_role: iam.Role
+    """Signs the URLs of recordings; each session of it that of one."""
+    key: kms.IKey
+    """Encrypts the logs."""
+
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        recordings: s3.IBucket,
+        table: dynamodb.ITable,
+        archive: s3.IBucket,
+        feed: LiveTranscriptFeed | None = None,
+        user_pool: cognito.IUserPool | None = None,
+        sign_in_url: str | None = None,
+        clinics: Sequence[str] = (),
+        require_mfa: bool = True,
+        flags: FlagSetSource = DEFAULT_FLAG_SET,
+        time_zones: Mapping[str, str] | None = None,
+        role_names: Mapping[str, str] | None = None,
+        functions: FunctionSettings | None = None,
+        key: kms.IKey | None = None,
+        log_retention: logs.RetentionDays = logs.RetentionDays.ONE_YEAR,
+        removal_policy: RemovalPolicy = RemovalPolicy.RETAIN,
+    ) -> None:
+        super().__init__(scope, construct_id)
+        _check_sign_in(user_pool, sign_in_url, clinics)
+        _checks.flag("require_mfa", require_mfa)
+        judgement = Judgement.checked(flags=flags, rubric=DEFAULT_RUBRIC)
+        self.key = key or _keys.own_key(self, removal_policy=RemovalPolicy.DESTROY, description="Logs of the console")
+        log_settings = LogSettings(key=self.key, retention=log_retention)
+        self.api = apigateway.HttpApi(
+            self, "Api", api_name=account_wide_name(self, max_length=128), create_default_stage=False
+        )
+        self.url = f"{self.api.api_endpoint}/"
+        self._add_stage(log_settings)
+        self.user_pool = user_pool or self._new_pool(require_mfa=require_mfa, removal_policy=removal_policy)
+        if user_pool is None:
+            for group in (*ConsoleRole, *clinics):
+                cognito.CfnUserPoolGroup(
+                    self, f"Group-{group}", user_pool_id=self.user_pool.user_pool_id, group_name=str(group)
+                )
+        self.client = self._add_client()
+        runtime_function = RuntimeFunction(
+            self,
+            "Function",
+            SharedByFunctions(
+                table=table, settings=functions or FunctionSettings(), logs=log_settings, files=judgement.files
+            ),
+            reads=CallConsoleEnvironment,
+            description="Serves the console's page and API",
+            timeout=Duration.seconds(29),  # an HTTP API waits for 30 (API Gateway, "Quotas for HTTP APIs")
+            memory_mib=1024,
+            without_failed_events="the API waits for the function's answer, and tells the user of its failure",
+        )
+        self.function = runtime_function.function
+        self._function_role = runtime_function.role
+        self.reader_role = self._add_reader(table, archive)
+        self.audio_role = self._add_audio_role(recordings)
+        runtime_function.configure(
+            CallConsoleEnvironment(
+                table_name=table.table_name,
+                archive_bucket=archive.bucket_name,
+                recording_bucket=recordings.bucket_name,
+                reader_role_arn=self.reader_role.role_arn,
+                audio_role_arn=self.audio_role.role_arn,
+                client_id=self.client.user_pool_client_id,
+                sign_in_url=self._domain_url() if sign_in_url is None else sign_in_url,
+                flags=judgement.flag_set.file.name,
+                time_zones=dict(time_zones or {}),
+                role_names=_checks.role_names(role_names or {}),
+                feed_http_url=None if feed is None else feed.http_url,
+                feed_realtime_url=None if feed is None else feed.realtime_url,
+            )
+        )
+        self._service = runtime_function.service
+        self._add_routes()
+
+    def _add_stage(self, settings: LogSettings) -> None:
+        group = settings.group(self, "AccessLogs")
+        stage = apigateway.HttpStage(
+            self,
+            "Stage",
+            http_api=self.api,
+            auto_deploy=True,
+            throttle=apigateway.ThrottleSettings(rate_limit=_REQUESTS_PER_SECOND, burst_limit=_BURST),
+        )
+        # `access_log_settings=` would let API Gateway write to the group by a policy of the whole region. Neither the
+        # parameters of an address, which can be words that are searched for, nor a token is written.
+        fields = (
+            '{"time":"$context.requestTime","request":"$context.requestId","user":"$context.authorizer.claims.sub",'
+            '"ip":"$context.identity.sourceIp","method":"$context.httpMethod","path":"$context.path",'
+            '"status":"$context.status","error":"$context.error.message","ms":"$context.responseLatency"}'
+        )
+        resource = stage.node.default_child
+        assert isinstance(resource, apigateway.CfnStage)  # noqa: S101 - what the CDK makes of it
+        resource.access_log_settings = apigateway.CfnStage.AccessLogSettingsProperty(
+            destination_arn=group.log_group_arn, format=fields
+        )
+
+    def _new_pool(self, *, require_mfa: bool, removal_policy: RemovalPolicy) -> cognito.UserPool:
+        pool = cognito.UserPool(
+            self,
+            "Users",
+            user_pool_name=account_wide_name(self, max_length=128),
+            self_sign_up_enabled=False,
+            sign_in_aliases=cognito.SignInAliases(username=True, email=True),
+            sign_in_case_sensitive=False,
+            account_recovery=cognito.AccountRecovery.EMAIL_ONLY,
+            password_policy=cognito.PasswordPolicy(
+                min_length=12,
+                require_digits=True,
+                require_lowercase=True,
+                require_symbols=True,
+                require_uppercase=True,
+                temp_password_validity=Duration.days(3),
+            ),
+            mfa=cognito.Mfa.REQUIRED if require_mfa else cognito.Mfa.OFF,
+            mfa_second_factor=cognito.MfaSecondFactor(otp=True, sms=False) if require_mfa else None,
+            deletion_protection=removal_policy != RemovalPolicy.DESTROY,
+            removal_policy=removal_policy,
+        )
+        _nag.acknowledge(
+            pool,
+            {
+                "AwsSolutions-COG8": "threat protection is a matter of Cognito's Plus plan, which costs for each user; "
+                "whoever wants it brings a pool of that plan",
+                **({} if require_mfa else {"AwsSolutions-COG2": "the app says that no second factor is required"}),
+            },
+        )
+        return pool
+
+    def _domain_url(self) -> str:
+        # Unique among all accounts of the region.
+        name = hashlib.sha256(account_wide_name(self, max_length=128).encode()).hexdigest()[:10]
+        domain = cognito.UserPoolDomain(
+            self,
+            "Domain",
+            user_pool=self.user_pool,
+            cognito_domain=cognito.CognitoDomainOptions(domain_prefix=f"callscribe-{name}-{Aws.ACCOUNT_ID}"),
+        )
+        return domain.base_url()
+
+    def _add_client(self) -> cognito.UserPoolClient:
+        return cognito.UserPoolClient(
+            self,
+            "Client",
+            user_pool=self.user_pool,
+            generate_secret=False,
+            auth_flows=cognito.AuthFlow(user_srp=True),
+            o_auth=cognito.OAuthSettings(
+                flows=cognito.OAuthFlows(authorization_code_grant=True),
+                scopes=[cognito.OAuthScope.OPENID, cognito.OAuthScope.EMAIL],
+                callback_urls=[self.url],
+                logout_urls=[self.url],
+            ),
+            access_token_validity=_ACCESS_TOKEN,
+            id_token_validity=_ACCESS_TOKEN,
+            refresh_token_validity=_WORKING_DAY,
+            enable_token_revocation=True,
+            prevent_user_existence_errors=True,
+        )
+
+    def _add_reader(self, table: dynamodb.ITable, archive: s3.IBucket) -> iam.Role:
+        role = self._assumed_role("Reader", "Reads calls for the console, those of one clinic in each session")
+        actions = ("dynamodb:GetItem", "dynamodb:BatchGetItem", "dynamodb:Query")
+        _grants.allow_items(role, table, *actions, write=False, conditions=_LEADING_KEYS)
+        iam.Grant.add_to_principal(
+            grantee=role,
+            actions=["dynamodb:Query"],
+            resource_arns=[f"{table.table_arn}/index/{index}" for index in (CALL_INDEX, LISTING_INDEX)],
+            conditions=_LEADING_KEYS,
+        )
+        _grants.allow_objects(role, archive, "s3:GetObject", prefix=TRANSCRIPTS)
+        iam.Grant.add_to_principal(
+            grantee=role,
+            actions=["s3:ListBucket"],
+            resource_arns=[archive.bucket_arn],
+            conditions={"StringLike": {"s3:prefix": f"{TRANSCRIPTS}*"}},
+        )
+        _nag.acknowledge_wildcards(
+            role,
+            {
+                archive.arn_for_objects(
+                    f"{TRANSCRIPTS}*"
+                ): "transcripts are named by clinic, day and call; each session is narrowed to one clinic"
+            },
+        )
+        return role
+
+    def _add_audio_role(self, recordings: s3.IBucket) -> iam.Role:
+        role = self._assumed_role("Audio", "Signs the URLs from which the console plays recordings")
+        _grants.allow_objects(role, recordings, "s3:GetObject", "s3:GetObjectVersion")
+        _nag.acknowledge_wildcards(
+            role,
+            {
+                recordings.arn_for_objects("*"): "recordings are named by the contact centre; each session is narrowed "
+                "to the one recording it signs for"
+            },
+        )
+        return role
+
+    def _assumed_role(self, construct_id: str, description: str) -> iam.Role:
+        role = iam.Role(
+            self, construct_id, description=description, assumed_by=iam.ArnPrincipal(self._function_role.role_arn)
+        )
+        iam.Grant.add_to_principal(
+            grantee=self._function_role, actions=["sts:AssumeRole"], resource_arns=[role.role_arn]
+        )
+        _nag.acknowledge(role, _nag.INLINE_POLICY)
+        return role
+
+    def _add_routes(self) -> None:
+        integration = HttpLambdaIntegration("Integration", self.function)
+        authorizer = HttpUserPoolAuthorizer("Authorizer", self.user_pool, user_pool_clients=[self.client])
+        public: list[apigateway.HttpRoute] = []
+        for path in ("/", "/config.json", "/page/{proxy+}"):
+            public += self.api.add_routes(path=path, methods=[apigateway.HttpMethod.GET], integration=integration)
+        self.api.add_routes(
+            path="/api/{proxy+}",
+            methods=[apigateway.HttpMethod.GET, apigateway.HttpMethod.PUT, apigateway.HttpMethod.POST],
+            integration=integration,
+            authorizer=authorizer,
+        )
+        for route in public:
+            _nag.acknowledge(
+                route, {"AwsSolutions-APIG4": "the page, and how to sign in, are for whoever has not signed in yet"}
+            )
+
+    def metric_calls_viewed(self) -> cloudwatch.Metric:
+        """Count the calls whose words or recordings were asked for; the sum of 5 minutes."""
+        return cloudwatch.Metric(
+            namespace=metrics.NAMESPACE,
+            metric_name=metrics.FunctionMetric.CALLS_VIEWED,
+            dimensions_map={metrics.SERVICE_DIMENSION: self._service},
+            period=Duration.minutes(5),
+            statistic="Sum",
+        )
+
+
+_LEADING_KEYS: Final[Mapping[str, Mapping[str, object]]] = {
+    "ForAllValues:StringLike": {"dynamodb:LeadingKeys": [f"{CLINICS}*", f"{CALLS}*"]},
+    "Null": {"dynamodb:LeadingKeys": "false"},
+}
+"""Whatever a session names, no list of all clinics' is read."""
+
+
+def _check_sign_in(user_pool: cognito.IUserPool | None, sign_in_url: str | None, clinics: Sequence[str]) -> None:
+    if sign_in_url is not None and not _SIGN_IN_URL.fullmatch(_checks.text("sign_in_url", sign_in_url)):
+        raise ValueError(
+            f"sign_in_url of {sign_in_url!r} is no address without a path: use https://{{domain}}, or '' for the "
+            "console's own"
+        )
+    if user_pool is not None and sign_in_url is None:
+        raise ValueError("user_pool without sign_in_url: name the base URL of the pool's sign-in pages")
+    if user_pool is not None and clinics:
+        raise ValueError("clinics with a user_pool of yours: make the groups where the pool is made")
+    for clinic in _checks.texts("clinics", clinics):
+        _checks.check_clinic_id(clinic)
+        if clinic in {*ConsoleRole}:
+            raise ValueError(f"clinics has {clinic!r}, which is a role: call the clinic something else")

@@ -1,0 +1,71 @@
+"""Refusals, as the console's API words them."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import ClassVar
+
+
+class ApiError(Exception):
+    """A request that is refused. The message holds no words of a call.
+
+    Attributes:
+        STATUS: Status of HTTP.
+        CODE: Name of the refusal.
+        message: What is wrong, and what to do.
+    """
+
+    STATUS: ClassVar[HTTPStatus]
+    CODE: ClassVar[str]
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message)
+        self.message = message
+
+
+class BadRequest(ApiError):
+    """Something in the request cannot be read."""
+
+    STATUS = HTTPStatus.BAD_REQUEST
+    CODE = "BadRequest"
+
+
+class Forbidden(ApiError):
+    """The clinic is the user's, and their role does not allow it."""
+
+    STATUS = HTTPStatus.FORBIDDEN
+    CODE = "Forbidden"
+
+
+class NotFound(ApiError):
+    """There is no such thing, or it is another clinic's: nobody can tell which."""
+
+    STATUS = HTTPStatus.NOT_FOUND
+    CODE = "NotFound"
+
+    def __init__(self) -> None:
+        super().__init__("there is no such thing in your clinics")
+
+
+class Conflict(ApiError):
+    """It cannot be done to what is there, or somebody else has changed it meanwhile."""
+
+    STATUS = HTTPStatus.CONFLICT
+    CODE = "Conflict"
+
+
+class TooLarge(ApiError):
+    """The answer is larger than a function's can be."""
+
+    STATUS = HTTPStatus(413)  # its name differs between versions of Python
+    CODE = "TooLarge"
+
+
+class Unavailable(ApiError):
+    """AWS throttles, or has a fault."""
+
+    STATUS = HTTPStatus.SERVICE_UNAVAILABLE
+    CODE = "Unavailable"
+
+    def __init__(self) -> None:
+        super().__init__("the service is busy: try again")

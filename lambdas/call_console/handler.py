@@ -1,0 +1,249 @@
+"""Console: the page, and the API behind it (docs/reference/console-api.md)."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from functools import cache
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import unquote, urlsplit
+
+import msgspec
+from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
+from aws_lambda_powertools.metrics import MetricUnit
+from botocore.exceptions import BotoCoreError, ClientError
+
+from callscribe.console.access import NoUser, User, user_of
+from callscribe.console.listing import InvalidQuery, ListQuery
+from callscribe.contract.metrics import FunctionMetric
+from callscribe.conversation.flags import load_flag_set
+from callscribe.environments.functions import CallConsoleEnvironment
+from callscribe.serialization import encode
+from lambdas.call_console.calls import CallAddress, ClinicCalls, WholeCall
+from lambdas.call_console.errors import ApiError, BadRequest, NotFound, TooLarge, Unavailable
+from lambdas.call_console.page_files import PageFiles
+from lambdas.call_console.sessions import ClinicSessions
+from lambdas.common import aws
+from lambdas.common.errors import describe, is_transient
+from lambdas.common.observability import entry_point, logger, metrics
+from lambdas.common.presigning import Presigner
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from aws_lambda_powertools.utilities.typing import LambdaContext
+
+AUDIO_LIFETIME: Final = timedelta(minutes=5)
+"""How long the URL of a recording is good for."""
+# A function's answer may have 6 MB (AWS Lambda Developer Guide, "Lambda quotas"), and is text: packed bytes in base64.
+_MOST_ANSWER_BYTES: Final = 5_900_000
+_PACKED_FROM: Final = 2_000
+
+app = APIGatewayHttpResolver()
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Console:
+    """What the routes share.
+
+    Attributes:
+        environment: What the function is told.
+        sessions: By which calls are read.
+        presigner: Signs the URLs of recordings.
+        page: The page.
+    """
+
+    environment: CallConsoleEnvironment
+    sessions: ClinicSessions
+    presigner: Presigner
+    page: PageFiles
+
+
+@cache
+def _console() -> _Console:
+    environment, region = CallConsoleEnvironment.from_variables(os.environ), os.environ["AWS_REGION"]
+    asked = (environment.sign_in_url, environment.feed_http_url or "", environment.feed_realtime_url or "")
+    return _Console(
+        environment=environment,
+        sessions=ClinicSessions(
+            sts=aws.sts(),
+            role_arn=environment.reader_role_arn,
+            region=region,
+            table_name=environment.table_name,
+            archive_bucket=environment.archive_bucket,
+        ),
+        presigner=Presigner(sts=aws.sts(), role_arn=environment.audio_role_arn, region=region, lifetime=AUDIO_LIFETIME),
+        page=PageFiles(
+            connect=sorted({_origin(url) for url in asked if url}), media=[_media_origin(environment.recording_bucket)]
+        ),
+    )
+
+
+def _origin(url: str) -> str:
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc}"
+
+
+def _media_origin(bucket: str) -> str:
+    """Where URLs of recordings lead, which S3's client alone knows. It signs them without asking anybody."""
+    return _origin(aws.s3().generate_presigned_url("get_object", Params={"Bucket": bucket, "Key": "any"}))
+
+
+@entry_point
+def handle(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
+    """Answer a request of the HTTP API (payload format 2.0), whose authorizer has checked the token of `/api/`.
+
+    Args:
+        event: The request.
+        context: Lambda's context.
+
+    Returns:
+        The answer.
+    """
+    answer: dict[str, Any] = app.resolve(event, context)
+    if len(answer.get("body") or "") > _MOST_ANSWER_BYTES:
+        too_large = _refused(TooLarge("the call is too long to be shown: its document in the archive has it whole"))
+        headers = {"headers": too_large.headers, "isBase64Encoded": False}
+        answer = {"statusCode": too_large.status_code, "body": too_large.body, **headers}
+    metrics.add_metric(name=FunctionMetric.CONSOLE_REQUESTS, unit=MetricUnit.Count, value=1)
+    return answer
+
+
+@app.get("/")
+def _page() -> Response[Any]:
+    return _page_file()
+
+
+@app.get("/page/.+")
+def _page_part() -> Response[Any]:
+    return _page_file()
+
+
+def _page_file() -> Response[Any]:
+    file = _console().page.answer(app.current_event.path)
+    if file is None:
+        raise NotFound
+    return Response(status_code=HTTPStatus.OK, headers=file.headers, body=file.body)
+
+
+@app.get("/config.json")
+def _config() -> Response[Any]:
+    told = _console().environment
+    return _json(
+        {
+            "sign_in": {
+                "authorize": f"{told.sign_in_url}/oauth2/authorize",
+                "token": f"{told.sign_in_url}/oauth2/token",
+                "logout": f"{told.sign_in_url}/logout",
+                "client_id": told.client_id,
+                "scopes": ["openid", "email"],
+            }
+        }
+    )
+
+
+@app.get("/api/session")
+def _session() -> Response[Any]:
+    user, told = _user(), _console().environment
+    flags = load_flag_set(told.flags).file.flags
+    others = told.time_zones.get("*")
+    feed = {"http": told.feed_http_url, "realtime": told.feed_realtime_url}
+    return _json(
+        {
+            "user": user.name,
+            "roles": sorted(user.roles),
+            "clinics": [{"id": clinic, "time_zone": told.time_zones.get(clinic, others)} for clinic in user.clinics],
+            "may": encode(user.may),
+            "role_names": told.role_names,
+            "flags": [{"name": name, "title": rules.title, "alerts": rules.alerts} for name, rules in flags.items()],
+            "feed": feed if told.feed_http_url else None,
+        }
+    )
+
+
+@app.get("/api/clinics/<clinic>/calls")
+def _calls(clinic: str) -> Response[Any]:
+    calls = _calls_of(clinic)
+    return _json(encode(calls.page(ListQuery.of(app.current_event.query_string_parameters or {}))))
+
+
+@app.get("/api/clinics/<clinic>/calls/<day>/<call>")
+def _call(clinic: str, day: str, call: str) -> Response[Any]:
+    address = _address(day, call)
+    whole = _calls_of(clinic).whole(address, version=_parameter("version"))
+    _note_view("words viewed", clinic, address)
+    return _json(_call_answer(whole))
+
+
+@app.get("/api/clinics/<clinic>/calls/<day>/<call>/audio")
+def _audio(clinic: str, day: str, call: str) -> Response[Any]:
+    address, now = _address(day, call), datetime.now(UTC)
+    link = _calls_of(clinic).audio(address, _console().presigner, lifetime=AUDIO_LIFETIME, now=now)
+    _note_view("audio requested", clinic, address)
+    return _json(encode(link))
+
+
+@app.not_found
+def _no_route(_error: Exception) -> Response[Any]:
+    return _refused(NotFound())
+
+
+def _answer_refusals(app: APIGatewayHttpResolver, next_middleware: Callable[..., Response[Any]]) -> Response[Any]:
+    """Turn what a route refuses into an answer; what nobody foresaw is the entry point's to scrub."""
+    try:
+        return next_middleware(app)
+    except ApiError as error:
+        return _refused(error)
+    except InvalidQuery as error:
+        return _refused(BadRequest(str(error)))
+    except NoUser:
+        return _json({"message": "Unauthorized"}, status=HTTPStatus.UNAUTHORIZED)
+    except (ClientError, BotoCoreError) as error:
+        if not is_transient(error):
+            raise
+        logger.warning("unavailable", error=describe(error))
+        return _refused(Unavailable())
+
+
+app.use([_answer_refusals])
+
+
+def _refused(error: ApiError) -> Response[Any]:
+    return _json({"error": {"code": error.CODE, "message": error.message}}, status=error.STATUS)
+
+
+def _user() -> User:
+    claims = app.current_event.request_context.authorizer.jwt_claim
+    return user_of(claims or {})
+
+
+def _calls_of(clinic: str) -> ClinicCalls:
+    sessions = _console().sessions
+    return ClinicCalls(sessions.of(_user(), clinic), sessions)
+
+
+def _address(day: str, call: str) -> CallAddress:
+    return CallAddress.of(day, unquote(call), _parameter("kind"))
+
+
+def _parameter(name: str) -> str | None:
+    return (app.current_event.query_string_parameters or {}).get(name)
+
+
+def _note_view(what: str, clinic: str, address: CallAddress) -> None:
+    logger.info(what, user=_user().name, clinic_id=clinic, call_id=address.call_id, kind=address.kind)
+    metrics.add_metric(name=FunctionMetric.CALLS_VIEWED, unit=MetricUnit.Count, value=1)
+
+
+def _call_answer(whole: WholeCall) -> dict[str, Any]:
+    known = {name: encode(getattr(whole, name)) for name in ("call", "quality", "analysis", "versions", "audio")}
+    return {**known, "document": whole.document}
+
+
+def _json(value: Any, *, status: int = HTTPStatus.OK) -> Response[Any]:
+    """Answer in JSON, packed where it is long and the client takes that. No proxy and no browser keeps it."""
+    body = msgspec.json.encode(value).decode()
+    headers = {"Content-Type": "application/json", "Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
+    return Response(status_code=status, headers=headers, body=body, compress=len(body) >= _PACKED_FROM)

@@ -1,0 +1,216 @@
+"""The console on the deployed stacks: sign-in, calls, and who gets what, over HTTP and with policies enforced."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Callable
+from typing import Any
+
+import boto3
+import pytest
+from boto3.dynamodb.conditions import Key
+from botocore.exceptions import ClientError
+
+from callscribe.contract.outputs import DeploymentOutput
+from lambdas.call_console.sessions import session_policy
+from local.console import Person, add_people
+from tests.emulator.console_client import ConsoleClient, request
+from tests.emulator.deployment import CLINIC, DAY, Deployment, new_call, recording
+
+People = dict[str, ConsoleClient]
+
+
+@pytest.fixture(scope="module")
+def url(deployment: Deployment) -> str:
+    return deployment.environment.output(DeploymentOutput.CONSOLE_URL)
+
+
+@pytest.fixture(scope="module")
+def people(deployment: Deployment) -> dict[str, Person]:
+    return {person.name: person for person in add_people(deployment.environment)}
+
+
+@pytest.fixture(scope="module")
+def users(url: str, people: dict[str, Person]) -> People:
+    clients = {name: ConsoleClient(url) for name in people}
+    for name, client in clients.items():
+        client.sign_in(name, people[name].password)
+    return clients
+
+
+@pytest.fixture(scope="module")
+def call(deployment: Deployment) -> str:
+    """A transcribed call of the demo clinic; its path below the console's address."""
+    one = new_call("console")
+    deployment.put(one, recording(seconds=2))
+    deployment.transcribed(one)
+    return f"api/clinics/{CLINIC}/calls/{DAY}/{one.call_id}"
+
+
+def routes(call: str) -> list[str]:
+    return [f"api/clinics/{CLINIC}/calls", call, f"{call}/audio"]
+
+
+def test_anybody_gets_the_page_and_nobody_gets_more_without_a_token(url: str, users: People, call: str) -> None:
+    assert request(url).status == 200
+    for route in ("api/session", *routes(call)):
+        assert users["ann"].get(route, token="").status == 401
+
+
+def test_a_clinics_people_see_its_calls_and_nobody_else_does(users: People, call: str) -> None:
+    for route in routes(call):
+        assert users["ann"].get(route).status == 200, route
+        assert users["carol"].get(route).status == 200, route
+        refused = users["bob"].get(route)
+        absent = users["bob"].get(route.replace(CLINIC, "no-such-clinic"))
+        assert (refused.status, refused.body) == (404, absent.body), route
+
+
+def test_the_session_has_the_users_groups(users: People) -> None:
+    session = users["carol"].get("api/session").json
+    assert [clinic["id"] for clinic in session["clinics"]] == ["demo-clinic", "main"]
+    assert session["roles"] == ["admin"]
+
+
+def test_the_list_and_the_call_have_what_was_stored(users: People, call: str) -> None:
+    rows = users["ann"].get(f"api/clinics/{CLINIC}/calls?from={DAY}").json["calls"]
+    assert call.rpartition("/")[2] in {row["call_id"] for row in rows}
+    whole = users["ann"].get(call).json
+    assert whole["document"]["utterances"]
+    assert whole["audio"] is True
+
+
+def test_a_recording_plays_from_where_it_is_asked(users: People, call: str) -> None:
+    link = users["ann"].get(f"{call}/audio").json
+    part = request(link["url"], headers={"Range": "bytes=0-43"})
+    assert (part.status, part.body[:4]) == (206, b"RIFF")
+
+
+def test_the_address_of_a_recording_fits_no_other_object(users: People, call: str) -> None:
+    link = users["ann"].get(f"{call}/audio").json["url"]
+    name = call.rpartition("/")[2]
+    assert request(link.replace(name, "another")).status == 403
+
+
+def _tampered(token: str, **claims: Any) -> str:
+    head, body, signature = token.split(".")
+    told = json.loads(base64.urlsafe_b64decode(body + "=" * (-len(body) % 4)))
+    changed = base64.urlsafe_b64encode(json.dumps({**told, **claims}).encode()).decode().rstrip("=")
+    return f"{head}.{changed}.{signature}"
+
+
+@pytest.mark.parametrize(
+    "forge",
+    [
+        lambda _: "x.y.z",
+        lambda token: token[:-4] + ("AAAA" if token[-4:] != "AAAA" else "BBBB"),
+        lambda token: _tampered(token, **{"cognito:groups": [CLINIC]}),
+        lambda token: _tampered(token, exp=9999999999),
+    ],
+    ids=["none", "another signature", "another group", "another end"],
+)
+def test_a_token_that_was_tampered_with_is_none(users: People, call: str, forge: Callable[[str], str]) -> None:
+    assert users["ann"].get(call, token=forge(users["ann"].tokens["access_token"])).status == 401
+
+
+def test_a_token_for_another_client_of_the_pool_is_none(
+    deployment: Deployment, people: dict[str, Person], users: People, call: str
+) -> None:
+    environment = deployment.environment
+    cognito = environment.client("cognito-idp")
+    pool = environment.output(DeploymentOutput.CONSOLE_USER_POOL)
+    other = cognito.create_user_pool_client(
+        UserPoolId=pool,
+        ClientName="other",
+        ExplicitAuthFlows=["ALLOW_ADMIN_USER_PASSWORD_AUTH", "ALLOW_REFRESH_TOKEN_AUTH"],
+    )["UserPoolClient"]["ClientId"]
+    tokens = cognito.admin_initiate_auth(
+        UserPoolId=pool,
+        ClientId=other,
+        AuthFlow="ADMIN_USER_PASSWORD_AUTH",
+        AuthParameters={"USERNAME": "ann", "PASSWORD": people["ann"].password},
+    )["AuthenticationResult"]
+    for token in (tokens["AccessToken"], tokens["IdToken"]):
+        assert users["ann"].get(call, token=token).status == 401
+
+
+def test_whoever_loses_a_group_has_lost_it_with_the_next_token(
+    deployment: Deployment, url: str, people: dict[str, Person], call: str
+) -> None:
+    leaver = ConsoleClient(url)
+    leaver.sign_in("carol", people["carol"].password)
+    assert leaver.get(call).status == 200
+    group = {
+        "UserPoolId": deployment.environment.output(DeploymentOutput.CONSOLE_USER_POOL),
+        "Username": "carol",
+        "GroupName": CLINIC,
+    }
+    cognito = deployment.environment.client("cognito-idp")
+    cognito.admin_remove_user_from_group(**group)
+    try:
+        leaver.renew()
+        assert leaver.get(call).status == 404
+    finally:
+        cognito.admin_add_user_to_group(**group)
+
+
+def test_an_access_token_lasts_for_five_minutes(users: People) -> None:
+    body = users["ann"].tokens["access_token"].split(".")[1]
+    claims = json.loads(base64.urlsafe_b64decode(body + "=" * (-len(body) % 4)))
+    assert claims["exp"] - claims["iat"] == 300
+
+
+def test_a_forgotten_check_would_still_fail(deployment: Deployment, call: str) -> None:
+    """In the session of another clinic, by the policies that are deployed, nothing of this one can be read."""
+    environment = deployment.environment
+    archive = environment.output(DeploymentOutput.ARCHIVE)
+    role = _copy_of_reader(environment.client("iam"))
+
+    def readable(clinic: str) -> set[str]:
+        policy = session_policy(clinic, (f"CLINIC#{clinic}",), partition="aws", archive_bucket=archive)
+        keys = environment.client("sts").assume_role(RoleArn=role, RoleSessionName="test", Policy=policy)["Credentials"]
+        session = boto3.Session(keys["AccessKeyId"], keys["SecretAccessKey"], keys["SessionToken"], "us-east-1")
+        table = session.resource("dynamodb", endpoint_url=environment.endpoint_url).Table(environment.table().name)
+        s3 = session.client("s3", endpoint_url=environment.endpoint_url)
+        own = Key("PK").eq(f"CLINIC#{CLINIC}")
+        listed = Key("GSI2PK").eq(f"CLINIC#{CLINIC}")
+        item = {"PK": f"CLINIC#{CLINIC}", "SK": f"TRANSCRIPT#{DAY}#{call.rpartition('/')[2]}"}
+        document = str(environment.table().get_item(Key=item)["Item"]["transcript_key"])
+        reads: dict[str, Callable[[], Any]] = {
+            "item": lambda: table.get_item(Key=item),
+            "items": lambda: table.meta.client.batch_get_item(RequestItems={table.name: {"Keys": [item]}}),
+            "partition": lambda: table.query(KeyConditionExpression=own),
+            "list": lambda: table.query(IndexName="GSI2", KeyConditionExpression=listed),
+            "document": lambda: s3.get_object(Bucket=archive, Key=document),
+            "folder": lambda: s3.list_objects_v2(Bucket=archive, Prefix=f"transcripts/{CLINIC}/"),
+            "all": lambda: s3.list_objects_v2(Bucket=archive, Prefix="transcripts/"),
+            "failed": lambda: table.query(IndexName="GSI2", KeyConditionExpression=Key("GSI2PK").eq("FAILED")),
+            "by call": lambda: table.query(IndexName="GSI1", KeyConditionExpression=Key("GSI1PK").eq("CALL#x")),
+            "everything": table.scan,
+        }
+        return {name for name, read in reads.items() if _is_allowed(read)}
+
+    assert readable("main") == set()
+    assert readable(CLINIC) == {"item", "items", "partition", "list", "document", "folder"}
+
+
+def _copy_of_reader(iam: Any) -> str:
+    """A role that may what the console's reader may, and that the test can take."""
+    [name] = [one["RoleName"] for one in iam.list_roles()["Roles"] if "ConsoleReader" in one["RoleName"]]
+    trust = {"Statement": [{"Effect": "Allow", "Principal": {"AWS": "*"}, "Action": "sts:AssumeRole"}]}
+    role: str = iam.create_role(RoleName="reader", AssumeRolePolicyDocument=json.dumps(trust))["Role"]["Arn"]
+    for policy in iam.list_role_policies(RoleName=name)["PolicyNames"]:
+        document = iam.get_role_policy(RoleName=name, PolicyName=policy)["PolicyDocument"]
+        iam.put_role_policy(RoleName="reader", PolicyName=policy, PolicyDocument=json.dumps(document))
+    return role
+
+
+def _is_allowed(read: Callable[[], Any]) -> bool:
+    try:
+        read()
+    except ClientError as error:
+        if "AccessDenied" not in error.response["Error"]["Code"]:
+            raise
+        return False
+    return True

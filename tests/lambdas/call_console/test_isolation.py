@@ -1,0 +1,113 @@
+"""Who gets what: each route, for somebody of the clinic, of another one, of none; and with what it is read."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from botocore.client import BaseClient
+
+from lambdas.call_console.sessions import session_policy
+from tests.lambdas.call_console.conftest import Console
+from tests.lambdas.cloud import AUDIO_ROLE, READER_ROLE
+
+ROUTES = (
+    "/api/clinics/harbour/calls",
+    "/api/clinics/harbour/calls/2026-11-20/call-7",
+    "/api/clinics/harbour/calls/2026-11-20/call-7/audio",
+)
+NOBODYS = tuple(route.replace("harbour", "nobodys") for route in ROUTES)
+
+
+@pytest.mark.parametrize("route", ROUTES)
+@pytest.mark.parametrize("groups", ["[harbour]", "[harbour qa]", "[lakeside harbour admin]"])
+def test_a_clinics_people_see_its_calls(console: Console, route: str, groups: str) -> None:
+    console.store()
+    assert console.ask(route, groups=groups).status == 200
+
+
+@pytest.mark.parametrize(("route", "nobodys"), list(zip(ROUTES, NOBODYS, strict=True)))
+@pytest.mark.parametrize(
+    "groups", ["[lakeside]", "[lakeside admin qa]", "[admin]", "[HARBOUR]", "[harbour-2]", "[]", None]
+)
+def test_nobody_else_learns_whether_there_is_such_a_clinic_or_call(
+    console: Console, route: str, nobodys: str, groups: str | None
+) -> None:
+    console.store()
+    refused, absent = console.ask(route, groups=groups), console.ask(nobodys, groups=groups)
+    assert refused.status == 404
+    assert (refused.text, refused.headers) == (absent.text, absent.headers)
+
+
+@pytest.mark.parametrize("route", ROUTES)
+def test_a_token_that_names_nobody_gets_nothing(console: Console, route: str) -> None:
+    console.store()
+    assert console.ask(route, user="").status == 401
+
+
+def test_a_call_of_the_same_id_in_another_clinic_is_another_call(console: Console) -> None:
+    console.store(clinic="lakeside")
+    for route in ROUTES[1:]:
+        assert console.ask(route).status == 404
+
+
+def test_a_cursor_of_another_clinics_list_leads_nowhere_in_it(console: Console) -> None:
+    console.store()
+    console.store(clinic="lakeside")
+    console.list_calls(3, clinic="lakeside")
+    theirs = console.ask("/api/clinics/lakeside/calls", groups="[lakeside]", query={"limit": "1"}).json["cursor"]
+    rows = console.ask(ROUTES[0], query={"cursor": theirs}).json["calls"]
+    assert {row["call_id"] for row in rows} <= {"call-7"}
+
+
+@pytest.mark.parametrize("route", ROUTES)
+def test_every_call_is_read_in_a_session_that_names_its_clinic(
+    console: Console, route: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    console.store()
+    asked: list[tuple[str, str, Any]] = []
+    call = BaseClient._make_api_call  # type: ignore[attr-defined]
+
+    def noted(client: Any, operation: str, arguments: Any) -> Any:
+        key = client._request_signer._credentials.access_key
+        asked.append((f"{client.meta.service_model.service_name}.{operation}", key, arguments))
+        return call(client, operation, arguments)
+
+    monkeypatch.setattr(BaseClient, "_make_api_call", noted)
+    console.ask(route)
+    assumed = [arguments for operation, _, arguments in asked if operation == "sts.AssumeRole"]
+    reads = [(operation, key) for operation, key, _ in asked if not operation.startswith("sts.")]
+    assert reads
+    assert all(key != "testing" for _, key in reads), "read with the function's own role"
+    assert assumed[0]["RoleArn"] == READER_ROLE
+    assert "CLINIC#harbour" in assumed[0]["Policy"]
+    assert {session["RoleArn"] for session in assumed} <= {READER_ROLE, AUDIO_ROLE}
+    assert all("lakeside" not in session["Policy"] and session["Policy"] for session in assumed)
+
+
+def test_a_session_is_opened_once_for_many_requests(console: Console, monkeypatch: pytest.MonkeyPatch) -> None:
+    console.store()
+    console.store(clinic="lakeside")
+    opened: list[str] = []
+    call = BaseClient._make_api_call  # type: ignore[attr-defined]
+
+    def noted(client: Any, operation: str, arguments: Any) -> Any:
+        if operation == "AssumeRole":
+            opened.append(arguments["RoleSessionName"])
+        return call(client, operation, arguments)
+
+    monkeypatch.setattr(BaseClient, "_make_api_call", noted)
+    for clinic in ("harbour", "lakeside", "harbour", "harbour"):
+        console.ask(f"/api/clinics/{clinic}/calls", groups="[harbour lakeside]")
+    assert opened == ["clinic-harbour", "clinic-lakeside"]
+
+
+def test_a_policy_admits_one_clinics_partition_and_folder() -> None:
+    policy = json.loads(session_policy("harbour", ("CLINIC#harbour",), partition="aws", archive_bucket="archive"))
+    items, objects, listing, decrypt = policy["Statement"]
+    assert items["Condition"] == {"ForAllValues:StringEquals": {"dynamodb:LeadingKeys": ["CLINIC#harbour"]}}
+    assert objects["Resource"] == "arn:aws:s3:::archive/transcripts/harbour/*"
+    assert listing["Condition"] == {"StringLike": {"s3:prefix": "transcripts/harbour/*"}}
+    assert decrypt["Action"] == "kms:Decrypt"
+    assert all(statement["Effect"] == "Allow" for statement in policy["Statement"])
