@@ -166,8 +166,8 @@ class CallConsole(Construct):
                 client_id=self.client.user_pool_client_id,
                 sign_in_url=self._domain_url() if sign_in_url is None else sign_in_url,
                 flags=judgement.flag_set.file.name,
-                time_zones=dict(time_zones or {}),
-                role_names=_checks.role_names(role_names or {}),
+                time_zones=_checks.time_zones(time_zones) or {},
+                role_names=_checks.role_names(role_names) or {},
                 feed_http_url=None if feed is None else feed.http_url,
                 feed_realtime_url=None if feed is None else feed.realtime_url,
             )
