@@ -29,17 +29,19 @@ REGION = "eu-central-1"
 NO_ASSETS: dict[str, Any] = {"aws:cdk:bundling-stacks": [], "aws:cdk:disable-asset-staging": True}
 """Context by which the CDK neither bundles nor copies assets, which takes long; the templates are the same."""
 
-# Folders whose tests share something that takes long to make: each group stays in one of the processes of `pytest -n`,
-# the longest first, and before everything else: what is short fills up the end.
+# Folders whose tests share something that takes long to make, and files that take long: each group stays in one of the
+# processes of `pytest -n`, the longest first, and before everything else: what is short fills up the end.
 _TOGETHER = (
     ("tests/emulator",),
-    ("tests/simulation/batch", "tests/simulation/test_wall_clock.py"),
+    ("tests/simulation/test_daily.py",),
     ("tests/workflow",),
+    ("tests/streamer/deepgram/test_vendors.py",),
+    ("tests/packaging",),
+    ("tests/simulation/batch", "tests/simulation/test_wall_clock.py"),
     ("tests/simulation/live",),
     ("tests/local/emulator", "tests/local/access"),
     ("tests/local/speech",),
     ("tests/stacks",),
-    ("tests/packaging",),
 )
 _GROUP_BY_FOLDER = {folder: folders[0] for folders in _TOGETHER for folder in folders}
 
