@@ -14,6 +14,7 @@ export class Playback {
     this.frame = null
     for (const event of ['play', 'pause', 'seeked', 'ratechange', 'loadedmetadata', 'ended']) this.audio.addEventListener(event, () => this.#tell())
     this.audio.addEventListener('error', () => this.#recover())
+    document.body.append(this.audio)
   }
 
   get time() { return this.audio.currentTime }
@@ -73,6 +74,7 @@ export class Playback {
     if (this.frame !== null) cancelAnimationFrame(this.frame)
     this.watchers.clear()
     this.audio.pause()
+    this.audio.remove()
     this.audio.removeAttribute('src')
   }
 }

@@ -59,14 +59,18 @@ function Waveform({ playback, peaks, turns, marks, length, second }) {
   const canvas = useRef()
   const head = useRef()
   useEffect(() => {
-    const again = () => draw(canvas.current, { peaks, turns, marks, length })
+    const drawn = canvas.current // what is removed is told so before its effects end
+    const again = () => draw(drawn, { peaks, turns, marks, length })
     const size = new ResizeObserver(again)
-    size.observe(canvas.current)
+    size.observe(drawn)
     const scheme = matchMedia('(prefers-color-scheme: dark)')
     scheme.addEventListener('change', again)
     return () => { size.disconnect(); scheme.removeEventListener('change', again) }
   }, [peaks, turns, marks, length])
-  useEffect(() => playback.watch(({ time }) => { head.current.style.left = `${Math.min(100, (100 * time) / length)}%` }), [playback, length])
+  useEffect(() => {
+    const { style } = head.current
+    return playback.watch(({ time }) => { style.left = `${Math.min(100, (100 * time) / length)}%` })
+  }, [playback, length])
   const seek = (event) => {
     const { left, width } = event.currentTarget.getBoundingClientRect()
     playback.seek(((event.clientX - left) / width) * length)

@@ -33,7 +33,8 @@ export function Transcript({ turns, times, places, playback, listen }) {
   const rendered = useMemo(() => turns.map((turn, index) => html`<${Turn} key=${index} ...${{ turn, index, places: byTurn[index], listen }} />`), [turns, byTurn, listen])
   useEffect(() => {
     if (!playback) return
-    const elements = list.current.getElementsByClassName('w')
+    const shown = list.current
+    const elements = shown.getElementsByClassName('w')
     let marked = null
     const unwatch = playback.watch(({ time, playing }) => {
       const index = times.at(time)
@@ -45,7 +46,7 @@ export function Transcript({ turns, times, places, playback, listen }) {
       marked?.classList.add('now')
       const turn = marked?.closest('.turn')
       if (turn && turn !== before) {
-        list.current.querySelector('[aria-current]')?.removeAttribute('aria-current')
+        shown.querySelector('[aria-current]')?.removeAttribute('aria-current')
         turn.setAttribute('aria-current', 'true')
         if (follow && playing) turn.scrollIntoView({ block: 'nearest', behavior: matchMedia('(prefers-reduced-motion: reduce)').matches ? 'auto' : 'smooth' })
       }

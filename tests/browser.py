@@ -1,0 +1,82 @@
+"""A real browser for tests, and what it must find in every view of the console."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import pytest
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from tests.conftest import ROOT
+
+if TYPE_CHECKING:
+    from playwright.sync_api import ConsoleMessage
+
+NEEDED: Final = "CALLSCRIBE_TESTS_NEED_BROWSER"
+"""Set where a test that finds no browser has failed, as in continuous integration."""
+
+_NAMES: Final = ("chromium", "chromium-browser", "google-chrome")
+_AXE: Final = ROOT / "node_modules" / "axe-core" / "axe.min.js"
+# Everything that axe looks for, WCAG 2.2 AA and good practice.
+_RULES: Final = {"resultTypes": ["violations"]}
+
+
+@contextmanager
+def browser() -> Iterator[Browser]:
+    """Start the browser; skips where there is none, and fails where one is needed."""
+    found = next((path for path in map(shutil.which, _NAMES) if path), None)
+    if found is None:
+        message = f"no browser: none of {', '.join(_NAMES)} is installed"
+        if os.environ.get(NEEDED):
+            pytest.fail(message)
+        pytest.skip(message)
+    with sync_playwright() as playwright:
+        started = playwright.chromium.launch(
+            executable_path=found, args=["--autoplay-policy=no-user-gesture-required", "--mute-audio"]
+        )
+        try:
+            yield started
+        finally:
+            started.close()
+
+
+class Looks:
+    """A page that is looked at: what the browser complained of, and what a person could not use.
+
+    Args:
+        page: The page; nothing must have been loaded yet.
+    """
+
+    def __init__(self, page: Page) -> None:
+        self.page = page
+        self.complaints: list[str] = []
+        page.on("console", self._note)
+        page.on("pageerror", lambda error: self.complaints.append(str(error)))
+
+    def _note(self, message: ConsoleMessage) -> None:
+        if message.type in ("error", "warning"):
+            self.complaints.append(message.text)
+
+    def violations(self) -> list[str]:
+        """What axe finds: rules and the elements that break them."""
+        self.page.evaluate(_AXE.read_text(encoding="utf-8"))
+        found = self.page.evaluate("rules => axe.run(rules)", _RULES)
+        return [
+            f"{violation['id']}: {node['html'][:160]}"
+            for violation in found["violations"]
+            for node in violation["nodes"]
+        ]
+
+    def overflow(self) -> int:
+        """By how many pixels the page is wider than its window."""
+        return int(self.page.evaluate("document.documentElement.scrollWidth - innerWidth"))
+
+    def picture(self, path: Path) -> None:
+        """Take a picture of what the window shows."""
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self.page.screenshot(path=path, animations="disabled")
