@@ -14,18 +14,22 @@ from datetime import UTC, datetime, timedelta
 
 from rich.text import Text
 
+from callscribe.contract.outputs import DeploymentOutput
 from local.calls import Call, CallFailed, TooSlow, connect_key, put_recording
 from local.connect import ConnectFailed
+from local.console import add_people
 from local.follow import VERBOSE, follow
 from local.live_demo import NotProven, play_live
+from local.pictures import NoPictures, take_pictures
 from local.server_process import ROOT
-from local.session import FAILURES, interactive_session
+from local.session import DIRECTORY, FAILURES, interactive_session
 from local.speech.engines.installed import has_whisper
 from operations.environment import Environment
 from operations.terminal import complain, output
 
 _CONNECT_PREFIX = "connect/demo-clinic"  # this clinic's recordings, see stacks/local_clinics
 _SAMPLES = ROOT / "local" / "samples"
+_PICTURES = DIRECTORY / "pictures"
 _LIVE_SAMPLE = _SAMPLES / "call3_urgent_symptoms.wav"
 _BETWEEN_CALLS = timedelta(minutes=7)
 
@@ -52,6 +56,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             follow(console, session.environment, _upload_samples(session.environment), verbose=arguments.verbose)
             console.print(Text("\nAnd now a call that is transcribed while the caller speaks", style="bold"))
             play_live(console, session, _LIVE_SAMPLE)
+            console.print(Text(f"\n{_seen_in_the_console(session.environment)}"))
     except (*FAILURES, CallFailed, TooSlow, ConnectFailed, NotProven) as error:
         complain(f"The demo stopped: {error}")
         return 1
@@ -60,6 +65,17 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 130
     console.print(Text(_CLOSING.format(seconds=time.monotonic() - started, recogniser=_recogniser())))
     return 0
+
+
+def _seen_in_the_console(environment: Environment) -> str:
+    """Take pictures of what people of the clinic see; returns where they are, or why there are none."""
+    url = environment.output(DeploymentOutput.CONSOLE_URL)
+    ann = next(person for person in add_people(environment) if person.name == "ann")
+    try:
+        pictures = take_pictures(url, ann, _PICTURES)
+    except NoPictures as error:
+        return f"People of the clinic look at {url}; there are no pictures of it: {error}"
+    return f"People of the clinic look at {url}; {len(pictures)} pictures of it are in {_PICTURES.relative_to(ROOT)}"
 
 
 def _recogniser() -> str:

@@ -3,11 +3,13 @@
 import argparse
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from rich.text import Text
 
+from callscribe.contract.outputs import DeploymentOutput
+from local.console import Person, add_people
 from local.emulator.settings import REGION
 from local.ports import MEDIA_PORT, SPEECH_PORT, chosen
 from local.server_process import ROOT, ChildProcess, ServerDidNotStart
@@ -26,6 +28,8 @@ access key of this session. In another terminal, in this folder:
   the calls of a clinic       {python} -m callscribe calls --environment Local --clinic demo-clinic
   … of one day                {python} -m callscribe calls --environment Local --clinic demo-clinic --day {today}
   one call                    {python} -m callscribe calls --environment Local --call my-call
+  in the browser              {console}
+                              {people}
   what failed, and why        {python} -m callscribe calls --environment Local --failed
   repeat what failed          {python} -m callscribe redrive --environment Local
 
@@ -62,7 +66,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         with interactive_session(console) as session:
             streamer = session.streamer("local")
             streamer.start()
-            console.print(Text(_help(session, streamer.log)), soft_wrap=True)
+            people = add_people(session.environment)
+            console.print(Text(_help(session, streamer.log, people)), soft_wrap=True)
             keep_running(
                 streamer,
                 (session.emulator, session.speech, session.media),
@@ -126,10 +131,14 @@ def _shown(path: Path) -> Path:
     return path.relative_to(ROOT) if path.is_relative_to(ROOT) else path
 
 
-def _help(session: LocalSession, streamer_log: Path) -> str:
+def _help(session: LocalSession, streamer_log: Path, people: Iterable[Person]) -> str:
     return _HELP.format(
         ports=chosen(),
         python=f"{chosen()}.venv/bin/python",
+        console=session.environment.output(DeploymentOutput.CONSOLE_URL),
+        people=f"\n{' ' * 30}".join(
+            f"{person.name}, password {person.password} ({', '.join(person.groups)})" for person in people
+        ),
         sample=min((ROOT / "local" / "samples").glob("*.wav")).relative_to(ROOT),
         today=time.strftime("%Y-%m-%d", time.gmtime()),
         endpoint=session.emulator.url,

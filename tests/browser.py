@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import os
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page
 
+from local.browser import NoBrowser, browser
 from tests.conftest import ROOT
 
 if TYPE_CHECKING:
@@ -20,29 +20,21 @@ if TYPE_CHECKING:
 NEEDED: Final = "CALLSCRIBE_TESTS_NEED_BROWSER"
 """Set where a test that finds no browser has failed, as in continuous integration."""
 
-_NAMES: Final = ("chromium", "chromium-browser", "google-chrome")
 _AXE: Final = ROOT / "node_modules" / "axe-core" / "axe.min.js"
 # Everything that axe looks for, WCAG 2.2 AA and good practice.
 _RULES: Final = {"resultTypes": ["violations"]}
 
 
 @contextmanager
-def browser() -> Iterator[Browser]:
+def needed_browser() -> Iterator[Browser]:
     """Start the browser; skips where there is none, and fails where one is needed."""
-    found = next((path for path in map(shutil.which, _NAMES) if path), None)
-    if found is None:
-        message = f"no browser: none of {', '.join(_NAMES)} is installed"
-        if os.environ.get(NEEDED):
-            pytest.fail(message)
-        pytest.skip(message)
-    with sync_playwright() as playwright:
-        started = playwright.chromium.launch(
-            executable_path=found, args=["--autoplay-policy=no-user-gesture-required", "--mute-audio"]
-        )
-        try:
+    try:
+        with browser() as started:
             yield started
-        finally:
-            started.close()
+    except NoBrowser as error:
+        if os.environ.get(NEEDED):
+            pytest.fail(str(error))
+        pytest.skip(str(error))
 
 
 class Looks:

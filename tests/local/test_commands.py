@@ -12,6 +12,7 @@ import pytest
 
 from local import demo, drop, prepare, ring, up, wer
 from local.access.keys import AccessKey
+from local.console import Person
 from local.ports import MEDIA_PORT, SPEECH_PORT, require_free_ports
 from local.server_process import ROOT, ServerDidNotStart, free_port
 from operations.environment import EMULATOR_PORT
@@ -97,12 +98,18 @@ def test_what_make_local_prints_is_all_that_a_client_of_aws_needs(monkeypatch: p
     key, log = AccessKey.generate(), ROOT / ".local" / "log"
     server = SimpleNamespace(url="http://127.0.0.1:4999", port=4999, log=log)
     session: Any = SimpleNamespace(
-        emulator=server, speech=server, media=server, access_key=key, credentials=ROOT / ".local" / "credentials-4999"
+        emulator=server,
+        speech=server,
+        media=server,
+        access_key=key,
+        credentials=ROOT / ".local" / "credentials-4999",
+        environment=SimpleNamespace(output=lambda name: f"http://127.0.0.1:4999/{name}/"),
     )
+    ann = Person(name="ann", password="of-this-session", groups=["demo-clinic"])
     for name in ("AWS_PROFILE", "AWS_REGION", "AWS_DEFAULT_REGION", "AWS_CONFIG_FILE"):
         monkeypatch.delenv(name, raising=False)
 
-    printed = up._help(session, Path(log))
+    printed = up._help(session, Path(log), [ann])
 
     command = printed[printed.index("export ") : printed.index("… the key")]
     for name, value in re.findall(r"(AWS_\w+)=(\S+)", command):

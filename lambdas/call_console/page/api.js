@@ -50,7 +50,7 @@ export class Api {
   }
 
   #clinic = (clinic) => `clinics/${encodeURIComponent(clinic)}`
-  #call = ({ clinic, call }) => `${this.#clinic(clinic)}/calls/${encodeURIComponent(call)}`
+  #call = ({ clinic, day, call }) => `${this.#clinic(clinic)}/calls/${encodeURIComponent(day)}/${encodeURIComponent(call)}`
 
   session = (options) => this.#ask('session', options)
   calls = (clinic, filters, options) => this.#ask(`${this.#clinic(clinic)}/calls${query(filters)}`, options)

@@ -62,7 +62,7 @@ function Opened({ api, of, view, zone, from }) {
 }
 
 export function CallView({ api, clinic, route, zone }) {
-  const of = useMemo(() => ({ clinic, call: route.call, kind: route.filters.kind }), [clinic, route.call, route.filters.kind])
+  const of = useMemo(() => ({ clinic, day: route.day, call: route.call, kind: route.filters.kind }), [clinic, route.day, route.call, route.filters.kind])
   const loaded = useLoaded((signal) => api.call(of, { signal }), [of])
   const title = loaded.value ? text.call.title(begin(loaded.value.call, zone)) : text.views.calls
   return html`<p><a href=${address({ clinic, view: 'calls' })}>${text.call.back}</a></p>

@@ -34,7 +34,7 @@ function Filters({ session, clinic, filters }) {
 }
 
 export const callAddress = (clinic, call, more = {}) =>
-  address({ clinic, view: 'calls', call: call.call_id, filters: { kind: call.kind === 'ivr' ? 'ivr' : undefined, ...more } })
+  address({ clinic, view: 'calls', day: call.day, call: call.call_id, filters: { kind: call.kind === 'ivr' ? 'ivr' : undefined, ...more } })
 
 const cell = (label, content) => html`<td role="cell" data-label=${label}>${content}</td>`
 

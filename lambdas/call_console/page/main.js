@@ -60,7 +60,7 @@ function SignedIn({ api, signIn }) {
   const keep = (chosen) => { localStorage.setItem(ZONE, chosen); setZone(chosen) }
   const Shown = route.call ? (view.open ?? view.whole) : view.whole
   return html`<${Session.Provider} value=${session}><${Head} ...${{ session, route, clinicZone: clinic.time_zone, zone: shown, setZone: keep, signOut }} />
-    <main id="content"><${Shown} key=${`${clinic.id} ${route.view} ${route.call} ${route.filters.kind}`} ...${{ api, session, clinic: clinic.id, route, zone: shown, token: () => signIn.token() }} /></main><//>`
+    <main id="content"><${Shown} key=${`${clinic.id} ${route.view} ${route.day} ${route.call} ${route.filters.kind}`} ...${{ api, session, clinic: clinic.id, route, zone: shown, token: () => signIn.token() }} /></main><//>`
 }
 
 function Page({ signIn, failed }) {

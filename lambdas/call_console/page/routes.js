@@ -1,17 +1,17 @@
-// Addresses of views: `#/{clinic}/{view}/{call}?…`. All of it stands in the fragment, which no server sees.
+// Addresses of views: `#/{clinic}/{view}/{day}/{call}?…`. All of it stands in the fragment, which no server sees.
 
 import { useEffect, useState } from 'preact/hooks'
 
-export const address = ({ clinic, view, call, filters = {} }) => {
-  const path = [clinic, view, call].filter((part) => part !== undefined).map(encodeURIComponent).join('/')
+export const address = ({ clinic, view, day, call, filters = {} }) => {
+  const path = [clinic, view, day, call].filter((part) => part !== undefined).map(encodeURIComponent).join('/')
   const given = Object.entries(filters).filter(([, value]) => value !== undefined && value !== null && value !== '')
   return `#/${path}${given.length ? `?${new URLSearchParams(given)}` : ''}`
 }
 
 export const parsed = (hash) => {
   const [path, filters] = hash.replace(/^#\/?/, '').split('?')
-  const [clinic, view, call] = path.split('/').map(decoded)
-  return { clinic, view, call, filters: Object.fromEntries(new URLSearchParams(filters ?? '')) }
+  const [clinic, view, day, call] = path.split('/').map(decoded)
+  return { clinic, view, day, call, filters: Object.fromEntries(new URLSearchParams(filters ?? '')) }
 }
 
 // An address that somebody typed need not be well encoded.

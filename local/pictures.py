@@ -1,0 +1,68 @@
+"""Pictures of the console as people of a clinic see it, taken in the browser of this machine."""
+
+from pathlib import Path
+from typing import Final
+
+from playwright.sync_api import Error, Page, ViewportSize
+
+from local.browser import NoBrowser, browser
+from local.console import Person
+
+_WIDE: Final = ViewportSize(width=1280, height=900)
+_NARROW: Final = ViewportSize(width=390, height=844)
+_TIMEOUT_MS: Final = 60_000
+
+
+class NoPictures(RuntimeError):
+    """There are none; the message says why."""
+
+
+def sign_in(page: Page, url: str, person: Person) -> None:
+    """Sign in on the pages of the emulated user pool."""
+    page.goto(url)
+    page.get_by_role("button", name="Sign in").click()
+    page.get_by_label("Username").fill(person.name)
+    page.get_by_label("Password").fill(person.password)
+    page.get_by_role("button", name="Sign in").click()
+    page.get_by_role("button", name="Sign out").wait_for()
+
+
+def take_pictures(url: str, person: Person, folder: Path) -> list[Path]:
+    """Take pictures of the list of calls and of the newest call, on a desk and on a telephone.
+
+    Args:
+        url: The console's address.
+        person: Who looks.
+        folder: Where the pictures go.
+
+    Raises:
+        NoPictures: This machine has no browser, or the browser did not show what it should.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    taken = []
+    try:
+        with browser() as started:
+            for name, size, dark in (("wide", _WIDE, False), ("narrow", _NARROW, True)):
+                context = started.new_context(
+                    viewport=size, color_scheme="dark" if dark else "light", locale="en-US", timezone_id="UTC"
+                )
+                context.set_default_timeout(_TIMEOUT_MS)
+                page = context.new_page()
+                sign_in(page, url, person)
+                newest = page.get_by_role("table").get_by_role("link").first
+                newest.wait_for()
+                taken.append(_picture(page, folder / f"calls-{name}.png"))
+                newest.click()
+                page.get_by_role("heading", name="Transcript", exact=True).wait_for()
+                taken.append(_picture(page, folder / f"call-{name}.png"))
+                context.close()
+    except NoBrowser as error:
+        raise NoPictures(str(error)) from None
+    except Error as error:
+        raise NoPictures(f"the browser says: {error.message.splitlines()[0]}") from error
+    return taken
+
+
+def _picture(page: Page, path: Path) -> Path:
+    page.screenshot(path=path, animations="disabled")
+    return path

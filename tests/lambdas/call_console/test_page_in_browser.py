@@ -1,0 +1,347 @@
+"""The console's page in a real browser, over the real function: what people see, hear, and do without a mouse."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, cast
+from urllib.parse import unquote, urlsplit
+
+import pytest
+
+from lambdas.call_console.page_files import PageFiles
+from tests.browser import Looks, needed_browser
+from tests.callscribe.replies import AGENT, APPOINTMENT, BILLING, CUSTOMER, URGENT, stereo, talk
+from tests.conftest import ROOT
+from tests.lambdas.call_console.conftest import BEGIN, Console
+from tests.lambdas.call_console.site import CLIENT, Site, assembled_page
+from tests.lambdas.cloud import Cloud, Context
+from tests.patience import PATIENCE_SECONDS, eventually
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Page, Route
+
+HOSTILE: Final = talk(
+    (AGENT, "Thank you for calling the eye clinic. This is Karen speaking. How can I help you today?"),
+    (CUSTOMER, "Hi. <img src=x onerror=document.title='broken'> I need to cancel my appointment."),
+    (AGENT, "Of course. Can I have your last name and your date of birth, please?"),
+    (CUSTOMER, "Miller, March the tenth. Thank you. Goodbye."),
+)
+SAMPLE: Final = ROOT / "local" / "samples" / "call3_urgent_symptoms.wav"
+WIDTHS: Final = {"wide": (1280, 800), "200 % of it": (640, 400), "a telephone": (360, 740)}
+"""Windows in CSS pixels: a browser that shows twice as large has half as many."""
+IN_STEP_SECONDS: Final = 0.15
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Browser]:
+    with needed_browser() as started:
+        yield started
+
+
+@pytest.fixture(scope="module")
+def page_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return assembled_page(tmp_path_factory.mktemp("asset"))
+
+
+@pytest.fixture
+def site(console: Console, page_folder: Path, function_environment: pytest.MonkeyPatch) -> Iterator[Site]:
+    from lambdas.call_console import handler
+
+    function_environment.setattr(handler, "PageFiles", partial(PageFiles, folder=page_folder))
+    function_environment.setenv("CLIENT_ID", CLIENT)
+    function_environment.delenv("FEED_HTTP_URL")
+    function_environment.delenv("FEED_REALTIME_URL")
+    groups = {"ann": "[harbour]", "bob": "[lakeside]", "eve": None}
+    context = cast("Any", Context())
+    with Site(invoke=lambda event: handler.handle(event, context), groups=groups).served() as served:
+        function_environment.setenv("SIGN_IN_URL", served.url.removesuffix("/"))
+        yield served
+
+
+@pytest.fixture
+def stored(console: Console) -> Console:
+    """Four calls of one clinic, the newest first: urgent, for an appointment, about a bill, and with hostile words."""
+    audio = SAMPLE.read_bytes()
+    for number, turns in enumerate((URGENT, APPOINTMENT, BILLING, HOSTILE)):
+        heard = stereo(turns)
+        for utterance in heard["results"]["utterances"]:
+            utterance["words"][-1]["confidence"] = 0.42
+        begin = BEGIN.replace(hour=BEGIN.hour - number)
+        console.store(f"call-{number}", begin=begin, content=audio + bytes([number]), heard=heard)
+    return console
+
+
+class Visitor(Looks):
+    """Somebody who looks at the console.
+
+    Args:
+        page: The page of their browser.
+        site: The site.
+    """
+
+    def __init__(self, page: Page, site: Site) -> None:
+        super().__init__(page)
+        self.site = site
+
+    def sign_in(self, user: str = "ann") -> None:
+        self.page.goto(self.site.url)
+        self.page.get_by_role("button", name="Sign in").click()
+        self.page.get_by_label("Username").fill(user)
+        self.page.get_by_role("button", name="Sign in").click()
+        self.page.get_by_role("heading", level=1).wait_for()
+
+    def open_call(self, number: int = 0) -> None:
+        self.page.get_by_role("table").get_by_role("link").nth(number).click()
+        self.page.get_by_role("heading", name="Transcript", exact=True).wait_for()
+
+    def audio(self, expression: str) -> Any:
+        """What the recording says of itself."""
+        return self.page.evaluate(f"(() => {{ const audio = document.querySelector('audio'); return {expression} }})()")
+
+    def sought(self, *, more_than: int) -> bool:
+        """Whether the recording was taken to another place more often than that."""
+        return len(self.page.evaluate("window.sought")) > more_than
+
+    def ready(self) -> None:
+        """Wait until the recording can be played."""
+        eventually(lambda: self.audio("audio.readyState >= 1"))
+
+
+@pytest.fixture
+def visitor(chromium: Browser, site: Site, cloud: Cloud) -> Iterator[Visitor]:
+    context = chromium.new_context(viewport={"width": 1280, "height": 800}, locale="en-US", timezone_id="Europe/Berlin")
+    context.set_default_timeout(PATIENCE_SECONDS * 1000)
+
+    def play(route: Route) -> None:
+        """Answer as S3 does, to ranges, too."""
+        bucket, key = (
+            urlsplit(route.request.url).netloc.partition(".")[0],
+            unquote(urlsplit(route.request.url).path[1:]),
+        )
+        whole = cloud.s3.get_object(Bucket=bucket, Key=key)["Body"].read()
+        asked = re.fullmatch(r"bytes=(\d+)-(\d*)", route.request.headers.get("range", "bytes=0-"))
+        assert asked
+        first, last = int(asked[1]), int(asked[2] or len(whole) - 1)
+        headers = {"Content-Range": f"bytes {first}-{last}/{len(whole)}", "Accept-Ranges": "bytes"}
+        route.fulfill(status=206, headers=headers, content_type="audio/wav", body=whole[first : last + 1])
+
+    context.route("https://recordings.s3.*/**", play)
+    made = Visitor(context.new_page(), site)
+    yield made
+    complaints = made.complaints
+    context.close()
+    assert not complaints
+
+
+def test_somebody_signs_in_and_sees_the_calls_of_their_clinic_the_newest_first(
+    visitor: Visitor, stored: Console
+) -> None:
+    stored.store("other-clinics", clinic="lakeside")
+    visitor.sign_in()
+    rows = visitor.page.get_by_role("row")
+    rows.nth(4).wait_for()
+    assert rows.count() == 1 + 4
+    assert "urgent" in rows.nth(1).inner_text()
+    assert "doubtful" in rows.nth(1).inner_text()
+    assert "code=" not in visitor.page.url
+
+
+def test_filters_narrow_the_list_and_stay_in_its_address(visitor: Visitor, stored: Console) -> None:
+    visitor.sign_in()
+    visitor.page.get_by_role("combobox", name="Flag", exact=True).select_option("urgent")
+    visitor.page.get_by_role("button", name="Show", exact=True).click()
+    visitor.page.get_by_text("1 call shown.").wait_for()
+    assert "flag=urgent" in visitor.page.url
+    visitor.page.reload()
+    visitor.page.get_by_text("1 call shown.").wait_for()
+    visitor.page.get_by_role("link", name="Clear filters").click()
+    visitor.page.get_by_text("4 calls shown.").wait_for()
+
+
+def test_ten_thousand_calls_come_page_by_page(visitor: Visitor, stored: Console) -> None:
+    stored.list_calls(130)
+    visitor.sign_in()
+    rows = visitor.page.get_by_role("row")
+    visitor.page.get_by_text("50 calls shown").wait_for()
+    for shown in (100, 134):
+        visitor.page.get_by_role("button", name="Show older calls").click()
+        visitor.page.get_by_text(f"{shown} calls shown").wait_for()
+    assert rows.count() == 1 + 134
+    assert visitor.page.get_by_role("button", name="Show older calls").count() == 0
+
+
+def test_a_call_shows_what_was_concluded_with_its_reliability_and_evidence(visitor: Visitor, stored: Console) -> None:
+    visitor.sign_in()
+    visitor.open_call()
+    page = visitor.page
+    assert page.get_by_text("doubtful: parts of the call are missing, or may be.").is_visible()
+    assert "flashing lights" in " ".join(page.locator("mark.flag").all_inner_texts())
+    assert page.locator(".w.low").count() > 0
+    assert page.get_by_text("Sentences of the call, chosen by a rule.").is_visible()
+    page.get_by_role("button", name="flashing lights").click()
+    turn = page.evaluate("document.activeElement.closest('.turn').innerText")
+    assert "flashing lights" in turn
+
+
+def test_a_word_is_heard_by_clicking_it_and_words_go_in_step_with_the_recording(
+    visitor: Visitor, stored: Console
+) -> None:
+    visitor.sign_in()
+    visitor.open_call()
+    visitor.ready()
+    words = visitor.page.locator(".w")
+    starts = [word["start"] for word in spoken(stored)]
+    assert words.count() == len(starts)
+    visitor.page.evaluate(
+        """() => { const audio = document.querySelector('audio'); window.sought = []
+        audio.addEventListener('seeked', () => window.sought.push(audio.currentTime)) }"""
+    )
+    sampled = range(0, len(starts), len(starts) // 20)
+    for heard, index in enumerate(sampled):
+        words.nth(index).click()
+        eventually(partial(visitor.sought, more_than=heard))
+        assert abs(visitor.page.evaluate("window.sought")[heard] - starts[index]) <= IN_STEP_SECONDS
+        eventually(lambda: visitor.page.locator(".w.now").count() == 1)
+    # While it plays, the word that is marked is the one that is heard then.
+    steps = visitor.page.evaluate(
+        """async () => { const audio = document.querySelector('audio'); audio.currentTime = 3; await audio.play()
+        const words = [...document.querySelectorAll('.w')], steps = []
+        while (steps.length < 20) {
+          await new Promise((done) => setTimeout(done, 90)); await new Promise(requestAnimationFrame)
+          const marked = document.querySelector('.w.now')
+          if (marked) steps.push([audio.currentTime, words.indexOf(marked)])
+        } audio.pause(); return steps }"""
+    )
+    times = spoken(stored)
+    for now, index in steps:
+        assert times[index]["start"] - IN_STEP_SECONDS <= now <= times[index]["end"] + IN_STEP_SECONDS
+
+
+def spoken(console: Console) -> list[dict[str, float]]:
+    """The words of the newest call in the order in which they are read."""
+    document = json.loads(console.ask(f"/api/clinics/harbour/calls/{BEGIN:%Y-%m-%d}/call-0").text)["document"]
+    rows = [
+        document["utterances"][utterance]["words"][first:after]
+        for turn in document["turns"]
+        for utterance, first, after in turn["pieces"]
+    ]
+    return [{"start": start, "end": end} for piece in rows for _, start, end, *_ in piece]
+
+
+def test_everything_is_done_with_the_keyboard_alone(visitor: Visitor, stored: Console) -> None:
+    visitor.page.goto(visitor.site.url)
+    visitor.page.get_by_role("button", name="Sign in").wait_for()
+    press = visitor.page.keyboard.press
+
+    def tab_to(name: str) -> None:
+        for _ in range(60):
+            press("Tab")
+            if name in visitor.page.evaluate("document.activeElement.innerText || document.activeElement.name || ''"):
+                return
+        pytest.fail(f"the keyboard does not reach {name}")
+
+    tab_to("Sign in")
+    press("Enter")
+    visitor.page.get_by_label("Username").wait_for()
+    press("Tab")
+    visitor.page.keyboard.type("ann")
+    press("Enter")
+    visitor.page.get_by_role("table").wait_for()
+    tab_to("Nov 20, 2026")
+    press("Enter")
+    visitor.page.get_by_role("heading", name="Transcript", exact=True).wait_for()
+    visitor.ready()
+    press("Space")
+    eventually(lambda: visitor.audio("!audio.paused && audio.currentTime > 0"))
+    press("Space")
+    eventually(lambda: visitor.audio("audio.paused"))
+    before = visitor.audio("audio.currentTime")
+    press("ArrowRight")
+    assert visitor.audio("audio.currentTime") == pytest.approx(before + 5, abs=0.05)
+    press("Shift+ArrowRight")
+    starts = sorted(word["start"] for word in spoken(stored))
+    following = next(start for start in starts if start > before + 5.02)
+    assert visitor.audio("audio.currentTime") == pytest.approx(following, abs=0.05)
+    press("Shift+ArrowUp")
+    assert visitor.audio("audio.playbackRate") == 1.25
+    tab_to("Back 10 s")
+    press("Enter")
+    assert visitor.audio("audio.currentTime") == pytest.approx(max(0, following - 10), abs=0.05)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_nobody_is_kept_out_at_any_width(scheme: Any, visitor: Visitor, stored: Console) -> None:
+    visitor.page.emulate_media(color_scheme=scheme)
+    visitor.page.goto(visitor.site.url)
+    visitor.page.get_by_role("button", name="Sign in").wait_for()
+    found = {"sign-in": visitor.violations()}
+    visitor.sign_in()
+    visitor.page.get_by_role("table").wait_for()
+    for view in ("calls", "call"):
+        if view == "call":
+            visitor.open_call()
+        for name, (width, height) in WIDTHS.items():
+            visitor.page.set_viewport_size({"width": width, "height": height})
+            found[f"{view}, {name}"] = visitor.violations()
+            assert visitor.overflow() <= 0, (view, name)
+        visitor.page.set_viewport_size({"width": 1280, "height": 800})
+    assert not {view: violations for view, violations in found.items() if violations}
+
+
+def test_words_that_look_like_a_page_are_words(visitor: Visitor, stored: Console) -> None:
+    visitor.sign_in()
+    visitor.open_call(3)
+    visitor.page.locator(".w", has_text="<img").first.wait_for()
+    assert visitor.page.locator("main img").count() == 0
+    assert "broken" not in visitor.page.title()
+
+
+def test_a_call_of_another_clinic_is_answered_as_one_that_is_not_there(visitor: Visitor, stored: Console) -> None:
+    stored.store("secret", clinic="lakeside")
+    visitor.sign_in()
+    for clinic, call in (("harbour", "secret"), ("harbour", "nowhere"), ("lakeside", "secret")):
+        visitor.page.goto(f"{visitor.site.url}#/{clinic}/calls/{BEGIN:%Y-%m-%d}/{call}")
+        if clinic == "harbour":
+            visitor.page.get_by_text("That is not there, or not for you.").wait_for()
+        else:  # a clinic that is not one's own has no address
+            visitor.page.get_by_text("4 calls shown.").wait_for()
+    visitor.complaints[:] = [one for one in visitor.complaints if "404" not in one]  # the browser notes each of them
+
+
+def test_who_is_in_no_clinic_is_told_so(visitor: Visitor) -> None:
+    visitor.sign_in("eve")
+    visitor.page.get_by_text("belong to no clinic").wait_for()
+
+
+def test_a_session_that_has_ended_leads_to_the_sign_in_and_shows_no_words(visitor: Visitor, stored: Console) -> None:
+    visitor.sign_in()
+    visitor.page.get_by_role("table").wait_for()
+    visitor.site.refused |= set(visitor.site.tokens)
+    visitor.page.get_by_role("table").get_by_role("link").first.click()
+    visitor.page.get_by_text("Your session has ended.").wait_for()
+    assert visitor.page.locator(".w").count() == 0
+    visitor.complaints[:] = [one for one in visitor.complaints if "401" not in one]
+
+
+def test_a_token_is_renewed_before_it_ends(visitor: Visitor, stored: Console) -> None:
+    visitor.site.lifetime = 30  # less than the minute that the page keeps in hand
+    visitor.sign_in()
+    visitor.page.get_by_text("4 calls shown.").wait_for()
+    assert len(visitor.site.tokens) > 1
+
+
+def test_signing_out_forgets_the_tokens(visitor: Visitor, stored: Console) -> None:
+    visitor.sign_in()
+    visitor.page.get_by_role("button", name="Sign out").click()
+    visitor.page.get_by_role("button", name="Sign in").wait_for()
+    assert visitor.page.evaluate("sessionStorage.length") == 0
+
+
+def test_a_code_that_nobody_asked_for_signs_nobody_in(visitor: Visitor) -> None:
+    visitor.page.goto(f"{visitor.site.url}?code=stolen&state=theirs")
+    visitor.page.get_by_text("The sign-in did not succeed.").wait_for()
+    assert visitor.page.evaluate("sessionStorage.length") == 0
