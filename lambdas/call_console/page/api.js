@@ -23,20 +23,18 @@ export class Api {
     this.onSignedOut = onSignedOut
   }
 
-  async #ask(path, { method = 'GET', body, signal } = {}) {
+  async #ask(path, { signal } = {}) {
     const token = await this.token().catch(() => { throw new ApiError(0) })
     if (token === null) {
       this.onSignedOut()
       throw new ApiError(401)
     }
-    const headers = { Authorization: `Bearer ${token}` }
-    if (body !== undefined) headers['Content-Type'] = 'application/json'
     const limit = AbortSignal.timeout(TIMEOUT_MS)
     let answer
     try {
       answer = await fetch(`api/${path}`, {
-        method, headers, cache: 'no-store',
-        body: body === undefined ? undefined : JSON.stringify(body),
+        headers: { Authorization: `Bearer ${token}` },
+        cache: 'no-store',
         signal: signal ? AbortSignal.any([signal, limit]) : limit,
       })
     } catch (error) {
@@ -56,13 +54,4 @@ export class Api {
   calls = (clinic, filters, options) => this.#ask(`${this.#clinic(clinic)}/calls${query(filters)}`, options)
   call = (of, options) => this.#ask(`${this.#call(of)}${query({ kind: of.kind })}`, options)
   audio = (of, options) => this.#ask(`${this.#call(of)}/audio${query({ kind: of.kind })}`, options)
-  peaks = (of, options) => this.#ask(`${this.#call(of)}/peaks${query({ kind: of.kind })}`, options)
-  setRoles = (of, body) => this.#ask(`${this.#call(of)}/roles${query({ kind: of.kind })}`, { method: 'PUT', body })
-  setReview = (of, body) => this.#ask(`${this.#call(of)}/review${query({ kind: of.kind })}`, { method: 'PUT', body })
-  failed = (clinic, filters, options) => this.#ask(`${this.#clinic(clinic)}/failed${query(filters)}`, options)
-  redrive = (clinic, id) => this.#ask(`${this.#clinic(clinic)}/failed/${encodeURIComponent(id)}/redrive`, { method: 'POST', body: {} })
-  search = (clinic, filters, options) => this.#ask(`${this.#clinic(clinic)}/search${query(filters)}`, options)
-  overview = (clinic, filters, options) => this.#ask(`${this.#clinic(clinic)}/overview${query(filters)}`, options)
-  live = (clinic, options) => this.#ask(`${this.#clinic(clinic)}/live`, options)
-  liveCall = (of, after, options) => this.#ask(`${this.#clinic(of.clinic)}/live/${encodeURIComponent(of.call)}${query({ after })}`, options)
 }

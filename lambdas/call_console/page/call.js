@@ -29,7 +29,7 @@ function Facts({ call }) {
     <span>${call.confidence === null || call.confidence === undefined ? `${text.calls.words} ${text.unknown}` : text.call.confidenceOf(percent(call.confidence))}</span></p>`
 }
 
-function Opened({ api, of, view, zone, from }) {
+function Opened({ api, of, view, zone }) {
   const names = useNames()
   const { document, quality } = view
   const turns = useMemo(() => readTurns(document), [document])
@@ -45,15 +45,10 @@ function Opened({ api, of, view, zone, from }) {
     element?.scrollIntoView({ block: 'center' })
     element?.querySelector('button')?.focus({ preventScroll: true })
   }
-  useEffect(() => {
-    const time = Number.parseFloat(from)
-    const turn = turns.findLastIndex((one) => one.start <= time)
-    if (turn >= 0) show({ turn, start: time })
-  }, [playback])
   return html`<${Facts} call=${view.call} />
     <div class="call">
       <div>
-        ${playback ? html`<section class="player" aria-label=${text.call.recording}><${Player} ...${{ playback, peaks: null, turns, marks: places.filter(({ kind }) => kind === 'flag'), length: document.duration_seconds }} /></section>`
+        ${playback ? html`<section class="player" aria-label=${text.call.recording}><${Player} ...${{ playback, turns, marks: places.filter(({ kind }) => kind === 'flag'), length: document.duration_seconds }} /></section>`
           : html`<p class="note">${text.call.noRecording}</p>`}
         <${Transcript} ...${{ turns, times, places, playback, listen }} />
       </div>
@@ -67,5 +62,5 @@ export function CallView({ api, clinic, route, zone }) {
   const title = loaded.value ? text.call.title(begin(loaded.value.call, zone)) : text.views.calls
   return html`<p><a href=${address({ clinic, view: 'calls' })}>${text.call.back}</a></p>
     <${Title}>${title}<//>
-    <${Waiting} ...${loaded}>${(view) => html`<${Opened} ...${{ api, of, view, zone, from: route.filters.t }} />`}<//>`
+    <${Waiting} ...${loaded}>${(view) => html`<${Opened} ...${{ api, of, view, zone }} />`}<//>`
 }

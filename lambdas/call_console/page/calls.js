@@ -33,20 +33,20 @@ function Filters({ session, clinic, filters }) {
   </form>`
 }
 
-export const callAddress = (clinic, call, more = {}) =>
-  address({ clinic, view: 'calls', day: call.day, call: call.call_id, filters: { kind: call.kind === 'ivr' ? 'ivr' : undefined, ...more } })
+const callAddress = (clinic, call) =>
+  address({ clinic, view: 'calls', day: call.day, call: call.call_id, filters: { kind: call.kind === 'ivr' ? 'ivr' : undefined } })
 
 const cell = (label, content) => html`<td role="cell" data-label=${label}>${content}</td>`
 
-export function Score({ score, reliability }) {
+function Score({ score, reliability }) {
   if (score === null || score === undefined) return html`<span class="quiet">${text.unknown}</span>`
   return html`<span class=${reliability?.level === 'high' ? '' : 'quiet'}>${score}</span>`
 }
 
-export function CallsTable({ clinic, calls, zone, caption, extra }) {
-  const columns = [text.calls.begin, text.calls.length, text.calls.flags, text.calls.score, text.reliability.label, text.calls.words, text.calls.kind, ...(extra ? [extra.label] : [])]
+function CallsTable({ clinic, calls, zone }) {
+  const columns = [text.calls.begin, text.calls.length, text.calls.flags, text.calls.score, text.reliability.label, text.calls.words, text.calls.kind]
   return html`<table role="table" class="list">
-    <caption class="hidden">${caption}</caption>
+    <caption class="hidden">${text.calls.caption}</caption>
     <thead role="rowgroup"><tr role="row">${columns.map((name) => html`<th key=${name} role="columnheader" scope="col">${name}</th>`)}</tr></thead>
     <tbody role="rowgroup">${calls.map((call) => html`<tr role="row" key=${`${call.call_id} ${call.kind}`}>
       <th role="rowheader" scope="row"><a href=${callAddress(clinic, call)}>${begin(call, zone)}</a>
@@ -57,7 +57,6 @@ export function CallsTable({ clinic, calls, zone, caption, extra }) {
       ${cell(text.reliability.label, html`<${ReliabilityBadge} reliability=${call.reliability} />`)}
       ${cell(text.calls.words, call.confidence === null || call.confidence === undefined ? text.unknown : `${percent(call.confidence)} %`)}
       ${cell(text.calls.kind, html`${text.source[call.source] ?? call.source}${call.direction ? `, ${text.direction[call.direction] ?? plain(call.direction)}` : ''}`)}
-      ${extra && cell(extra.label, extra.of(call))}
     </tr>`)}</tbody>
   </table>`
 }
@@ -96,7 +95,7 @@ export function CallsView({ api, session, clinic, route, zone }) {
         )
       }
       return html`<p role="status" class="quiet">${text.calls.shown(calls.length, examined, cursor !== null)}</p>
-        ${calls.length > 0 && html`<${CallsTable} ...${{ clinic, calls, zone, caption: text.calls.caption }} />`}
+        ${calls.length > 0 && html`<${CallsTable} ...${{ clinic, calls, zone }} />`}
         <${Failure} error=${later.error} />
         ${cursor !== null && html`<button type="button" disabled=${later.waiting} onClick=${more}>${later.waiting ? text.loading : text.calls.older}</button>`}`
     }}<//>`

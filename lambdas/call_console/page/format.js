@@ -9,7 +9,7 @@ export const viewerZone = Intl.DateTimeFormat().resolvedOptions().timeZone
 export const dateTime = (iso, zone) =>
   new Intl.DateTimeFormat(LANGUAGE, { dateStyle: 'medium', timeStyle: 'short', timeZone: zone }).format(new Date(iso))
 
-export const date = (iso, zone) => new Intl.DateTimeFormat(LANGUAGE, { dateStyle: 'medium', timeZone: zone }).format(new Date(iso))
+const date = (iso, zone) => new Intl.DateTimeFormat(LANGUAGE, { dateStyle: 'medium', timeZone: zone }).format(new Date(iso))
 
 // A begin of which the day only is known has no time of day, and no zone to move it to.
 export const begin = (call, zone) =>
@@ -49,7 +49,7 @@ const ahead = (instant, zone) => {
 }
 
 // When a day, yyyy-mm-dd, begins in a zone, or so many days later.
-export const startOfDay = (day, zone, later = 0) => {
+const startOfDay = (day, zone, later = 0) => {
   const midnight = Date.parse(`${day}T00:00:00Z`) + later * 86_400_000
   return new Date(midnight - ahead(midnight - ahead(midnight, zone), zone)).toISOString()
 }

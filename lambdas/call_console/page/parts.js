@@ -36,7 +36,7 @@ export function useLoaded(load, on) {
     )
     return () => abort.abort()
   }, [...on, round])
-  return { ...state, set: (value) => setState({ value, on: JSON.stringify(on) }), again: () => setRound(round + 1) }
+  return { ...state, again: () => setRound(round + 1) }
 }
 
 export const explained = (error) =>
@@ -65,19 +65,19 @@ export function Title({ children, page }) {
   return html`<h1 ref=${heading} tabindex="-1">${children}</h1>`
 }
 
-export const levelOf = (reliability) => (text.reliability.means[reliability?.level] ? reliability.level : 'unknown')
+const levelOf = (reliability) => (text.reliability.means[reliability?.level] ? reliability.level : 'unknown')
 
 export const ReliabilityBadge = ({ reliability }) => {
   const level = levelOf(reliability)
   return html`<span class=${`badge ${level}`}>${text.reliability[level]}</span>`
 }
 
-export function ReliabilityNote({ reliability, soFar }) {
+export function ReliabilityNote({ reliability }) {
   const level = levelOf(reliability)
   const reasons = (reliability?.reasons ?? []).map((reason) => text.reliability.reasons[reason] ?? plain(reason))
   return html`<p class=${`note ${level}`}>
     <strong>${text.reliability[level]}</strong>${reasons.length ? `: ${reasons.join('; ')}` : ''}.
-    ${' '}${text.reliability.means[level]}${soFar ? ` ${text.reliability.soFar}` : ''}
+    ${' '}${text.reliability.means[level]}
   </p>`
 }
 
@@ -92,5 +92,3 @@ export function Flags({ flags }) {
   return html`<ul class="chips">${raised.map((name) => html`<li key=${name} class=${names.alerts(name) ? 'chip alarm' : 'chip'} title=${names.flagMeans(name)}>${names.flag(name)}</li>`)}</ul>`
 }
 
-// A live region that says `message`, also the same one again.
-export const Said = ({ message }) => html`<p class="said" role="status">${message}</p>`

@@ -1,4 +1,4 @@
-// Controls of the recording, and its waveform.
+// Controls of the recording, and a picture of who speaks when.
 
 import { useEffect, useRef, useState } from 'preact/hooks'
 import { clock } from './format.js'
@@ -19,10 +19,8 @@ function useShown(playback) {
   return shown
 }
 
-const rows = (channels) => Math.max(1, channels)
-
-// Without peaks the turns are drawn, each in the row of its channel.
-function draw(canvas, { peaks, turns, marks, length }) {
+// Each turn in the row of its speaker.
+function draw(canvas, { turns, marks, length }) {
   const scale = devicePixelRatio
   const { clientWidth, clientHeight } = canvas
   canvas.width = clientWidth * scale
@@ -32,41 +30,28 @@ function draw(canvas, { peaks, turns, marks, length }) {
   const style = getComputedStyle(canvas)
   const colour = (name) => style.getPropertyValue(name)
   const at = (seconds) => (seconds / length) * clientWidth
-  if (peaks) {
-    const height = clientHeight / rows(peaks.channels.length)
-    peaks.channels.forEach((values, row) => {
-      context.fillStyle = colour(row === 0 ? '--customer' : '--agent')
-      const middle = height * (row + 0.5)
-      const width = Math.max(1, clientWidth / values.length)
-      values.forEach((value, index) => {
-        const half = Math.max(0.5, (value / 255) * (height / 2 - 1))
-        context.fillRect((index / values.length) * clientWidth, middle - half, width, 2 * half)
-      })
-    })
-  } else {
-    const channels = rows(1 + Math.max(0, ...turns.map(({ row }) => row)))
-    const height = clientHeight / channels
-    for (const { row, role, start, end } of turns) {
-      context.fillStyle = colour(role === 'agent' ? '--agent' : role === 'customer' ? '--customer' : '--other')
-      context.fillRect(at(start), height * row + 3, Math.max(1, at(end) - at(start)), height - 6)
-    }
+  const rows = 1 + Math.max(0, ...turns.map(({ row }) => row))
+  const height = clientHeight / rows
+  for (const { row, role, start, end } of turns) {
+    context.fillStyle = colour(role === 'agent' ? '--agent' : role === 'customer' ? '--customer' : '--other')
+    context.fillRect(at(start), height * row + 3, Math.max(1, at(end) - at(start)), height - 6)
   }
   context.fillStyle = colour('--evidence-edge')
   for (const { start, end } of marks) context.fillRect(at(start), clientHeight - 4, Math.max(3, at(end) - at(start)), 4)
 }
 
-function Waveform({ playback, peaks, turns, marks, length, second }) {
+function Timeline({ playback, turns, marks, length, second }) {
   const canvas = useRef()
   const head = useRef()
   useEffect(() => {
     const drawn = canvas.current // what is removed is told so before its effects end
-    const again = () => draw(drawn, { peaks, turns, marks, length })
+    const again = () => draw(drawn, { turns, marks, length })
     const size = new ResizeObserver(again)
     size.observe(drawn)
     const scheme = matchMedia('(prefers-color-scheme: dark)')
     scheme.addEventListener('change', again)
     return () => { size.disconnect(); scheme.removeEventListener('change', again) }
-  }, [peaks, turns, marks, length])
+  }, [turns, marks, length])
   useEffect(() => {
     const { style } = head.current
     return playback.watch(({ time }) => { style.left = `${Math.min(100, (100 * time) / length)}%` })
@@ -81,12 +66,12 @@ function Waveform({ playback, peaks, turns, marks, length, second }) {
     event.preventDefault()
     playback.seek(to)
   }
-  return html`<div class="wave" role="slider" tabindex="0" aria-label=${text.call.position} aria-valuemin="0" aria-valuemax=${Math.round(length)} aria-valuenow=${second}
+  return html`<div class="timeline" role="slider" tabindex="0" aria-label=${text.call.position} aria-valuemin="0" aria-valuemax=${Math.round(length)} aria-valuenow=${second}
       aria-valuetext=${text.call.positionIs(clock(second), clock(length))} onPointerDown=${seek} onPointerMove=${(event) => event.buttons === 1 && seek(event)} onKeyDown=${press}>
     <canvas ref=${canvas}></canvas><span class="head" ref=${head}></span></div>`
 }
 
-export function Player({ playback, peaks, turns, marks, length }) {
+export function Player({ playback, turns, marks, length }) {
   const { second, playing, rate, failed } = useShown(playback)
   if (failed) return html`<p class="failure" role="alert">${text.call.recordingFailed}</p>`
   return html`<div class="controls">
@@ -97,8 +82,7 @@ export function Player({ playback, peaks, turns, marks, length }) {
       <label>${text.call.speed} <select value=${rate} onChange=${(event) => { playback.rate = Number(event.target.value) }}>
         ${SPEEDS.map((speed) => html`<option key=${speed} value=${speed}>${speed}×</option>`)}</select></label>
     </div>
-    <${Waveform} ...${{ playback, peaks, turns, marks, length, second }} />
-    ${!peaks && html`<p class="quiet small">${text.call.noPeaks}</p>`}`
+    <${Timeline} ...${{ playback, turns, marks, length, second }} />`
 }
 
 // Where keys have a meaning of their own, they keep it.

@@ -8,7 +8,7 @@ export const address = ({ clinic, view, day, call, filters = {} }) => {
   return `#/${path}${given.length ? `?${new URLSearchParams(given)}` : ''}`
 }
 
-export const parsed = (hash) => {
+const parsed = (hash) => {
   const [path, filters] = hash.replace(/^#\/?/, '').split('?')
   const [clinic, view, day, call] = path.split('/').map(decoded)
   return { clinic, view, day, call, filters: Object.fromEntries(new URLSearchParams(filters ?? '')) }
