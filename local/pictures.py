@@ -8,7 +8,7 @@ from playwright.sync_api import Error, Page, ViewportSize
 from local.browser import NoBrowser, browser
 from local.console import Person
 
-_WIDE: Final = ViewportSize(width=1280, height=900)
+_WIDE: Final = ViewportSize(width=1120, height=760)
 _NARROW: Final = ViewportSize(width=390, height=844)
 _TIMEOUT_MS: Final = 60_000
 
