@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import boto3
@@ -15,8 +16,14 @@ from botocore.exceptions import ClientError
 from callscribe.contract.outputs import DeploymentOutput
 from lambdas.call_console.sessions import session_policy
 from local.console import Person, add_people
+from local.pictures import sign_in, take_pictures
+from local.server_process import ROOT
+from tests.browser import Looks, needed_browser
 from tests.emulator.console_client import ConsoleClient, request
 from tests.emulator.deployment import CLINIC, DAY, Deployment, new_call, recording
+from tests.patience import PATIENCE_SECONDS, eventually
+
+SAMPLE = ROOT / "local" / "samples" / "call3_urgent_symptoms.wav"
 
 People = dict[str, ConsoleClient]
 
@@ -214,3 +221,23 @@ def _is_allowed(read: Callable[[], Any]) -> bool:
             raise
         return False
     return True
+
+
+def test_somebody_signs_in_reads_and_listens_in_a_browser(
+    deployment: Deployment, url: str, people: dict[str, Person], tmp_path: Path
+) -> None:
+    one = new_call("heard")
+    deployment.put(one, SAMPLE.read_bytes())
+    deployment.transcribed(one)
+    with needed_browser() as browser:
+        page = browser.new_context(locale="en-US").new_page()
+        page.set_default_timeout(PATIENCE_SECONDS * 1000)
+        sign_in(page, url, people["ann"])
+        looks = Looks(page)
+        page.goto(f"{url}#/{CLINIC}/calls/{DAY}/{one.call_id}")
+        page.locator(".w", has_text="cataract").first.click()
+        eventually(lambda: page.evaluate("document.querySelector('audio').currentTime") > 0)
+        assert page.evaluate("document.querySelector('audio').duration") > 40
+        assert not looks.complaints
+        assert not looks.violations()
+    assert len(take_pictures(url, people["ann"], tmp_path)) == 4
