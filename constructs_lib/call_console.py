@@ -51,9 +51,9 @@ class CallConsole(Construct):
     An HTTP API with a JWT authorizer, one function that serves both, and a Cognito user pool in which people sign in by
     authorization code with PKCE. It costs next to nothing while nobody looks.
 
-    Groups of the pool are clinics, by their ids, except ``qa`` and ``admin``, which are roles (``qa`` corrects and
-    reviews, ``admin`` also repeats failed calls) in the same user's clinics. The function may read no call itself: for
-    each clinic it opens a session of :attr:`reader_role` with a policy that names the clinic, so that a query for
+    Groups of the pool are clinics, by their ids, except ``qa`` and ``admin``, which are kept for roles in the same
+    user's clinics; everybody of a clinic may look, and nobody more than that yet. The function may read no call itself:
+    for each clinic it opens a session of :attr:`reader_role` with a policy that names the clinic, so that a query for
     another one's calls is refused by AWS. Every look at words is logged with user and call id.
 
     Args:
@@ -317,7 +317,7 @@ class CallConsole(Construct):
             public += self.api.add_routes(path=path, methods=[apigateway.HttpMethod.GET], integration=integration)
         self.api.add_routes(
             path="/api/{proxy+}",
-            methods=[apigateway.HttpMethod.GET, apigateway.HttpMethod.PUT, apigateway.HttpMethod.POST],
+            methods=[apigateway.HttpMethod.GET],
             integration=integration,
             authorizer=authorizer,
         )

@@ -14,10 +14,7 @@ _NAMES: Final = ("username", "cognito:username")
 
 
 class ConsoleRole(StrEnum):
-    """What somebody may do beyond looking, in the clinics that are theirs.
-
-    `qa` corrects who is who and adds scores. `admin` does so, too, and repeats failed calls.
-    """
+    """What somebody is beyond one of a clinic's people. Both see what everybody of their clinics sees."""
 
     QA = "qa"
     ADMIN = "admin"
@@ -25,21 +22,6 @@ class ConsoleRole(StrEnum):
 
 class NoUser(ValueError):
     """The claims of a token name nobody."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Permissions:
-    """What somebody may do, in each clinic that is theirs.
-
-    Attributes:
-        correct_roles: Say who of the speakers is who.
-        review: Add scores and notes.
-        redrive: Repeat failed calls.
-    """
-
-    correct_roles: bool
-    review: bool
-    redrive: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,12 +37,6 @@ class User:
     name: str
     clinics: tuple[str, ...]
     roles: frozenset[ConsoleRole]
-
-    @property
-    def may(self) -> Permissions:
-        """What they may do."""
-        judges = bool(self.roles & {ConsoleRole.QA, ConsoleRole.ADMIN})
-        return Permissions(correct_roles=judges, review=judges, redrive=ConsoleRole.ADMIN in self.roles)
 
 
 def user_of(claims: Mapping[str, Any]) -> User:

@@ -30,13 +30,6 @@ class BadRequest(ApiError):
     CODE = "BadRequest"
 
 
-class Forbidden(ApiError):
-    """The clinic is the user's, and their role does not allow it."""
-
-    STATUS = HTTPStatus.FORBIDDEN
-    CODE = "Forbidden"
-
-
 class NotFound(ApiError):
     """There is no such thing, or it is another clinic's: nobody can tell which."""
 
@@ -48,7 +41,7 @@ class NotFound(ApiError):
 
 
 class Conflict(ApiError):
-    """It cannot be done to what is there, or somebody else has changed it meanwhile."""
+    """Something else is there meanwhile."""
 
     STATUS = HTTPStatus.CONFLICT
     CODE = "Conflict"

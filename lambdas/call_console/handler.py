@@ -155,7 +155,6 @@ def _session() -> Response[Any]:
             "user": user.name,
             "roles": sorted(user.roles),
             "clinics": [{"id": clinic, "time_zone": told.time_zones.get(clinic, others)} for clinic in user.clinics],
-            "may": encode(user.may),
             "role_names": told.role_names,
             "flags": [{"name": name, "title": rules.title, "alerts": rules.alerts} for name, rules in flags.items()],
             "feed": feed if told.feed_http_url else None,

@@ -195,14 +195,14 @@ def test_a_long_call_is_shown_packed_and_a_too_long_one_is_refused_by_name(
     assert (refused.status, refused.json["error"]["code"]) == (413, "TooLarge")
 
 
-def test_the_session_says_who_somebody_is_and_what_they_may_do(console: Console) -> None:
+def test_the_session_says_who_somebody_is(console: Console) -> None:
     session = console.ask("/api/session", groups="[lakeside harbour qa]").json
     assert session["user"] == "ann"
     assert session["clinics"] == [
         {"id": "harbour", "time_zone": "Europe/Berlin"},
         {"id": "lakeside", "time_zone": None},
     ]
-    assert session["may"] == {"correct_roles": True, "review": True, "redrive": False}
+    assert session["roles"] == ["qa"]
     assert session["role_names"] == {"customer": "patient"}
     assert {"name": "urgent", "title": "somebody has a sign that must be seen at once", "alerts": True}.keys() == (
         session["flags"][0].keys()
