@@ -135,6 +135,19 @@ AIMED: Final[Mapping[str, History]] = {
         lives=(_LIVE,),
         redrives=(Redrive(at=600.0, claims=False, covered=1),),
     ),
+    "a recording that nobody wants, of a live call that failed": History(
+        seed=1,
+        deployment="never",
+        puts=_puts(60.0, content=3, call=1),
+        lives=(Live(call=1, begins=0.0, ends=15.0, outcome="failed", stored=1.0),),
+    ),
+    "a recording that somebody wants after all, of a live call that failed": History(
+        seed=1,
+        deployment="never",
+        puts=_puts(60.0, content=3, call=1),
+        lives=(Live(call=1, begins=0.0, ends=15.0, outcome="failed", stored=1.0),),
+        redrives=(Redrive(at=600.0, claims=False, covered=1),),
+    ),
     "a live transcript that is waited for": History(
         seed=1, deployment="sparing", puts=_puts(5.0, content=3, call=1), lives=(_LIVE,)
     ),

@@ -41,8 +41,9 @@ SETUPS: Final[Mapping[str, Setup]] = {
     "keep": Setup(on_new_version="keep", live_transcripts="when-incomplete"),
     "sparing": Setup(live_transcripts="when-incomplete", enrichment="continue"),
     "enriched": Setup(enrichment="fail"),
+    "never": Setup(live_transcripts="never"),
 }
-"""The deployments in which histories happen, by their stacks' names."""
+"""The deployments in which histories happen, by their stacks' names; in the last one aimed ones only."""
 
 
 @dataclass(frozen=True, kw_only=True)

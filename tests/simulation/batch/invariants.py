@@ -274,8 +274,10 @@ class Check:
             self._covered(world, announced)
 
     def _covered(self, world: World, announced: Announced) -> None:
-        """A live transcript stands for a recording only if it is whole, and there."""
+        """A live transcript stands for a recording only if it is whole, and there, or recordings are never wanted."""
         lives = [live for live in world.history.lives if live.call == announced.put.call]
+        if lives and world.plan.setup.live_transcripts == "never":
+            return
         whole = any(live.outcome == "complete" and live.call in world.live_stored for live in lives)
         if not whole or world.plan.setup.live_transcripts != "when-incomplete":
             self.add("lost", f"{announced.key} counts as covered, by nothing")
@@ -330,27 +332,34 @@ class Check:
                 newest[announced.put.call] = announced
         by_name = {_call_id(announced): announced for announced in newest.values()}
         for call_id, announced in by_name.items():
-            item = shown.get(call_id)
-            if item is None:
+            self._shows(world, call_id, announced, shown.get(call_id), by_recording.get(named(world, announced), {}))
+
+    def _shows(
+        self,
+        world: World,
+        call_id: str,
+        newest: Announced,
+        item: Mapping[str, Any] | None,
+        claim: Mapping[str, Any],
+    ) -> None:
+        setup, status = world.plan.setup, claim.get("status")
+        if item is None:
+            if (status, setup.live_transcripts) != ("covered", "never"):
                 self.add("lost", f"{call_id} has no transcript")
-                continue
-            claim = by_recording.get(named(world, announced), {})
-            text = _text(item)
-            if "recording_id" not in item:
-                if claim.get("status") not in ("covered", "duplicate"):
-                    self.add(
-                        "stale", f"{call_id} shows its live transcript, and its recording is {claim.get('status')}"
-                    )
-                continue
-            if world.plan.setup.on_new_version == "keep":
-                wanted = next((a for a in world.announced if named(world, a) == item["recording_id"]), announced)
-            else:
-                wanted = announced
-            expected = contents()[wanted.put.content].name
-            if expected not in text:
-                self.add("stale", f"{call_id} does not show its newest recording, which is {claim.get('status')}")
-            if any(content.name in text for content in contents() if content.name != expected):
-                self.add("stale", f"{call_id} shows the words of another recording")
+            return
+        text = _text(item)
+        if "recording_id" not in item:
+            if status not in ("covered", "duplicate"):
+                self.add("stale", f"{call_id} shows its live transcript, and its recording is {status}")
+            return
+        wanted = newest
+        if setup.on_new_version == "keep":
+            wanted = next((a for a in world.announced if named(world, a) == item["recording_id"]), newest)
+        expected = contents()[wanted.put.content].name
+        if expected not in text:
+            self.add("stale", f"{call_id} does not show its newest recording, which is {status}")
+        if any(content.name in text for content in contents() if content.name != expected):
+            self.add("stale", f"{call_id} shows the words of another recording")
 
     def _holders(self, world: World, by_recording: Mapping[str, Mapping[str, Any]]) -> None:
         for item in world.table:

@@ -37,6 +37,8 @@ _ENDS = {
         0,
         2,
     ),
+    "a recording that nobody wants, of a live call that failed": (0, 0),
+    "a recording that somebody wants after all, of a live call that failed": (0, 1),
     "a live transcript that is waited for": (0, 0),
     "a new recording of a call that had a recording before its live transcript": (0, 2),
 }
