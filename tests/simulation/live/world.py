@@ -113,6 +113,9 @@ class World(Surroundings):
 
     def _is_quiet(self) -> bool:
         working = [one.service for one in self.running if one.service.ready.is_set()]
+        # Who was stopped, and then cut off, for long is heard of again once its last request is over.
+        if any(service.health.status == "dead" for service in working):
+            return False
         if self.account.calls.messages or any(service.intake.slots_used for service in working):
             return False
         return all(item["status"]["S"] in TERMINAL for item in self.live_items())
