@@ -119,6 +119,9 @@ class TestOutputs:
         found = {exported(key): output["Value"] for key, output in template.to_json()["Outputs"].items()}
         assert {name for entry in found if entry for name in entry[1:]} >= {*DeploymentOutput} - {
             DeploymentOutput.ANALYSE_FUNCTION,
+            DeploymentOutput.CONSOLE_CLIENT,
+            DeploymentOutput.CONSOLE_URL,
+            DeploymentOutput.CONSOLE_USER_POOL,
             DeploymentOutput.DEFAULT_CLINIC,
             DeploymentOutput.ROLE_NAMES,
             DeploymentOutput.TIME_ZONES,

@@ -21,8 +21,8 @@ from tests.lambdas.transcribe_call.test_handler import tasks
 
 __all__ = ["tasks"]
 
-SAID = ("Karen", "Tuesday", "appointment", "doctor", "Marla", "calling")
-"""What is said in the scenes."""
+SAID = ("Karen", "Tuesday", r"appointment(?!_requested\b)", "doctor", "Marla", "calling")
+"""What is said in the scenes, not the name of the flag that it raises."""
 SECRETS = re.compile(
     "|".join([*SAID, KEY, "X-Amz-", "Signature=", r"\+?1?[ .-]?555[ .-]?010[ .-]?7788"]), re.IGNORECASE
 )
