@@ -95,8 +95,9 @@ class TranscriptItem:
         etag: ETag of the recording.
         recording_last_modified: when S3 got the recording, UTC, to the second.
         recording_sequencer: S3's hexadecimal text that orders the writes of one key, also within a second.
-        same_content_last_modified: when S3 got the newest recording with the same content, which was put after the one
-            that is transcribed and is not transcribed itself, UTC, to the second; None where there is none.
+        same_content_last_modified: when S3 got the newest recording that the transcript stands for without being of it,
+            UTC, to the second: one with the same content, put after the one that is transcribed, or one that a live
+            transcript covers; None where there is none.
         same_content_sequencer: the sequencer of that recording.
         live: how much of the call was transcribed live; None where it was not followed.
         archive_bucket: bucket of the archive.

@@ -85,8 +85,8 @@ class LiveStore:
             )
         )
         role = store.role
-        allow_live_items(role, shared.table, "dynamodb:GetItem", "dynamodb:Query", write=False)
-        _grants.allow_items(role, shared.table, "dynamodb:PutItem")
+        allow_live_items(role, shared.table, "dynamodb:Query", write=False)
+        _grants.allow_items(role, shared.table, "dynamodb:GetItem", "dynamodb:PutItem")
         _grants.allow_objects(role, archive, "s3:PutObject", prefix=TRANSCRIPTS, write=True)
         allow_events(role, bus)
         _nag.acknowledge_wildcards(

@@ -43,6 +43,7 @@ if TYPE_CHECKING:
 
     from callscribe.environments.functions import OnNewVersion
     from callscribe.live.state import LiveState
+    from callscribe.recordings.recording import Provenance
     from lambdas.admit_recording.calls import Calls
     from lambdas.admit_recording.live_policy import LivePolicy
     from lambdas.admit_recording.object_created import ObjectCreated
@@ -51,7 +52,8 @@ if TYPE_CHECKING:
 # A lost conditional write means somebody else made progress, so a few rounds always suffice.
 _MAX_ROUNDS = 5
 
-# Of a transcript: the recording it is of and when S3 got that, and the newest one with the same content.
+# Of a transcript: the recording it is of and when S3 got that, and the newest one that it stands for beside it, which
+# has the same content, or is covered by a live transcript.
 _AGAIN = "same_content_last_modified"
 _SHOWN = ("recording_id", "recording_last_modified", "recording_sequencer", _AGAIN, "same_content_sequencer")
 
@@ -298,7 +300,7 @@ class Admission:
             claim = None if shown == other else self._claims.get(shown)
             if shown != other and (claim is None or claim.get("digest") != stored.digest):
                 return False
-            if _put_at(item) >= _put_at(ours := _put_again(stored)) or self._note(call, item, ours):
+            if _put_at(item) >= _put_at(ours := _put_again(stored.provenance)) or self._note(call, item, ours):
                 return True
         raise TransientError("Transcript.Contention", "the call's transcript was changed by others all the time")
 
@@ -372,18 +374,51 @@ class Admission:
             agent_joined_at=live.state.agent_joined_at,
             disconnected_at=live.state.disconnected_at,
         )
-        judgement = self._live_policy.judge(live, recorded=recorded)
-        if not judgement.covered:
-            return Decision(verdict=Verdict.CLAIMED, reason=judgement.reason, recording=admitted.to_payload())
-        call = live.state
+        for _ in range(_MAX_ROUNDS):
+            judgement = self._live_policy.judge(live, recorded=recorded)
+            if not judgement.covered:
+                return Decision(verdict=Verdict.CLAIMED, reason=judgement.reason, recording=admitted.to_payload())
+            # First, for what is broken off behind it is done again, and what is noted twice is noted once.
+            if not live.transcribed or self._stands_for(live.state, admitted.provenance):
+                return self._cover(admitted, live.state, reason=judgement.reason, by=by)
+            live = self._evidence(live.state)
+        raise TransientError("Transcript.Contention", "the call's transcript was changed by others all the time")
+
+    def _stands_for(self, live: LiveState, recording: Provenance) -> bool:
+        """Note on a live transcript that it stands for a recording; False if the call does not show it any more.
+
+        An older recording, which is stored late, would otherwise take its place (`TranscriptStore`).
+        """
+        note = _put_again(recording)
+        try:
+            self._table.update_item(
+                Key=transcript_key(live.clinic_id, live.day, live.call_id, CallKind.AGENT).primary(),
+                UpdateExpression="SET same_content_last_modified = :time, same_content_sequencer = :sequencer",
+                ConditionExpression="#source = :live AND (attribute_not_exists(same_content_last_modified)"
+                " OR same_content_last_modified < :time"
+                " OR (same_content_last_modified = :time AND same_content_sequencer <= :sequencer))",
+                ExpressionAttributeNames={"#source": "source"},
+                ExpressionAttributeValues={
+                    ":live": LIVE,
+                    ":time": note[_AGAIN],
+                    ":sequencer": note["same_content_sequencer"],
+                },
+            )
+        except ClientError as error:
+            if error_code(error) != "ConditionalCheckFailedException":
+                raise
+            return self._evidence(live).transcribed  # then it stands for a newer one already
+        return True
+
+    def _cover(self, admitted: AdmittedRecording, call: LiveState, *, reason: str, by: _Execution) -> Decision:
         self._claims.cover(
             admitted.recording_id,
             execution=by.arn,
-            reason=judgement.reason,
+            reason=reason,
             live=transcript_key(call.clinic_id, call.day, call.call_id, CallKind.AGENT),
             now=self._clock(),
         )
-        return Decision(verdict=Verdict.COVERED, reason=judgement.reason, recording=admitted.to_payload())
+        return Decision(verdict=Verdict.COVERED, reason=reason, recording=admitted.to_payload())
 
     def _reject(
         self, recording: RecordingObject, call: CallRecording | None, refusal: Rejected, by: _Execution
@@ -394,10 +429,9 @@ class Admission:
         )
 
 
-def _put_again(stored: StoredObject) -> dict[str, str]:
-    """Return what is noted of a recording with the same content as the shown one, in the item's own form."""
-    provenance = stored.provenance
-    return {_AGAIN: encode(provenance.last_modified), "same_content_sequencer": provenance.sequencer or ""}
+def _put_again(recording: Provenance) -> dict[str, str]:
+    """Return what is noted of a recording that the shown transcript stands for, in the item's own form."""
+    return {_AGAIN: encode(recording.last_modified), "same_content_sequencer": recording.sequencer or ""}
 
 
 def _put_at(item: Mapping[str, str]) -> tuple[str, str]:

@@ -21,10 +21,11 @@ from callscribe.live_transcript import MissingUtterances, build_live_transcript,
 from callscribe.serialization import decode
 from callscribe.table_values import plain
 from callscribe.transcript import LIVE, Transcript
-from lambdas.common.errors import SafeError, error_code
+from lambdas.common.errors import SafeError, TransientError, error_code
 from lambdas.common.live_calls import live_state
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from datetime import datetime, timedelta
 
     from mypy_boto3_dynamodb.service_resource import Table
@@ -33,6 +34,10 @@ if TYPE_CHECKING:
     from callscribe.live.state import LiveState
     from callscribe.recognition import Recognition, Transcription
     from lambdas.common.archive import Archive
+
+# A lost conditional write means somebody else made progress, so a few rounds always suffice.
+_MAX_ROUNDS = 5
+_NOTES = ("same_content_last_modified", "same_content_sequencer")
 
 
 class Transcriptions(Protocol):
@@ -161,15 +166,37 @@ class LiveTranscriptStore:
         return item
 
     def _put(self, item: dict[str, Any]) -> bool:
-        """Make the item the call's transcript; False when a better one is there."""
+        """Make the item the call's transcript; False when a better one is there.
+
+        Raises:
+            TransientError: Others kept noting on the transcript which recordings it stands for.
+        """
+        for _ in range(_MAX_ROUNDS):
+            noted = self._noted(item)
+            if self._put_once(item | noted, noted):
+                return True
+            if self._noted(item) == noted:
+                return False
+        raise TransientError("Transcript.Contention", "the call's transcript was changed by others all the time")
+
+    def _noted(self, item: Mapping[str, Any]) -> dict[str, Any]:
+        """Return which recording the shown transcript stands for (`lambdas.admit_recording.admission`)."""
+        key = {name: item[name] for name in ("PK", "SK")}
+        found = self._table.get_item(Key=key, ConsistentRead=True, ProjectionExpression=", ".join(_NOTES))
+        return dict(found.get("Item", {}))
+
+    def _put_once(self, item: dict[str, Any], noted: Mapping[str, Any]) -> bool:
+        unchanged = "#time = :time AND #sequencer = :sequencer" if noted else "attribute_not_exists(#time)"
+        names = dict(zip(("#time", "#sequencer") if noted else ("#time",), _NOTES, strict=False))
+        values = {":time": noted[_NOTES[0]], ":sequencer": noted[_NOTES[1]]} if noted else {}
         try:
             self._table.put_item(
                 Item=item,
                 # A call that went on after its first end has more words after its second.
                 ConditionExpression="attribute_not_exists(PK)"
-                " OR (#source = :live AND #live.#utterances <= :utterances)",
-                ExpressionAttributeNames={"#source": "source", "#live": "live", "#utterances": "utterances"},
-                ExpressionAttributeValues={":live": LIVE, ":utterances": item["live"]["utterances"]},
+                f" OR (#source = :live AND #live.#utterances <= :utterances AND {unchanged})",
+                ExpressionAttributeNames={"#source": "source", "#live": "live", "#utterances": "utterances", **names},
+                ExpressionAttributeValues={":live": LIVE, ":utterances": item["live"]["utterances"], **values},
             )
         except ClientError as error:
             if error_code(error) == "ConditionalCheckFailedException":

@@ -47,11 +47,11 @@ _BASE_DELAY_SECONDS = 0.05
 _STORABLE = (ClaimStatus.CLAIMED, ClaimStatus.TRANSCRIBED, ClaimStatus.STORED, ClaimStatus.FAILED)
 
 # S3 tells the time to the second; within one, its sequencer tells which write was later (Amazon S3 User Guide, "Event
-# message structure"). A content that was put again, and stored once (`lambdas.admit_recording.admission`), is as new as
-# its newest recording.
+# message structure"). A content that was put again and stored once, and a live transcript that stands for a recording
+# (`lambdas.admit_recording.admission`), are as new as the newest recording they are for.
 _NEWEST = (
-    "attribute_not_exists(PK) OR #source = :live OR recording_id = :recording"
-    " OR ((recording_last_modified < :time"
+    "attribute_not_exists(PK) OR recording_id = :recording"
+    " OR ((#source = :live OR recording_last_modified < :time"
     " OR (recording_last_modified = :time AND recording_sequencer <= :sequencer))"
     " AND (attribute_not_exists(same_content_last_modified) OR same_content_last_modified < :time"
     " OR (same_content_last_modified = :time AND same_content_sequencer <= :sequencer)))"

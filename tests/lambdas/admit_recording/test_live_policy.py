@@ -165,6 +165,24 @@ def test_a_covered_recording_is_listed_with_its_call_and_names_the_live_transcri
     assert (claim["GSI1PK"], claim["deepgram_requests"]) == ("CALL#call-7", 0)
 
 
+def test_a_live_transcript_notes_the_newest_recording_that_it_covers(cloud: Cloud) -> None:
+    reception = Reception(cloud, "when-incomplete")
+    reception.follow()
+    key = transcript_key("harbour", "2026-11-20", "call-7", CallKind.AGENT).primary()
+    events = [cloud.upload(wav(seconds=seconds), key=KEY) for seconds in (14, 13)]
+    for event in events:
+        assert outcome(reception.decide(event)) == ("covered", "live-complete")
+        noted = cloud.table.get_item(Key=key)["Item"]
+        assert noted["same_content_sequencer"] == event["detail"]["object"]["sequencer"]
+    cloud.table.update_item(
+        Key=key,
+        UpdateExpression="SET same_content_last_modified = :later",
+        ExpressionAttributeValues={":later": "2999-01-01T00:00:00Z"},
+    )
+    assert outcome(reception.decide(events[1], execution=EXECUTION)) == ("covered", "live-complete")
+    assert cloud.table.get_item(Key=key)["Item"]["same_content_last_modified"] == "2999-01-01T00:00:00Z"
+
+
 def test_a_covered_recording_stays_covered_for_every_announcement(cloud: Cloud) -> None:
     reception = Reception(cloud, "when-incomplete")
     reception.follow()

@@ -123,6 +123,19 @@ def test_a_call_that_went_on_gets_a_longer_transcript_and_not_the_shorter_one_ag
     assert desk.item()["live"]["utterances"] == 5
 
 
+def test_a_longer_transcript_stands_for_the_recordings_that_the_shorter_one_covers(desk: Desk) -> None:
+    desk.follow(utterances=3)
+    desk.put()
+    noted = {"same_content_last_modified": "2026-11-20T09:05:00Z", "same_content_sequencer": "01"}
+    desk.cloud.table.put_item(Item={**desk.item(), **noted})
+    desk.follow()
+    assert not desk.put(at=timedelta(minutes=9)).superseded
+    item = desk.item()
+    assert (item["live"]["utterances"], {name: item[name] for name in noted}) == (5, noted)
+    desk.follow(utterances=3)
+    assert desk.put().superseded
+
+
 def test_a_call_that_goes_on_has_no_transcript_yet(desk: Desk) -> None:
     desk.follow(status="streaming", complete=None)
     assert desk.store.store(CALL_ID, created_at=NOW) is None

@@ -235,6 +235,16 @@ def test_a_live_transcript_is_replaced_by_that_of_the_recording(shelf: Shelf) ->
     assert item["live"]["incomplete_reasons"] == ["gap-missing"]
 
 
+def test_a_live_transcript_that_stands_for_a_newer_recording_is_not_replaced_by_an_older_one(shelf: Shelf) -> None:
+    shelf.cloud.table.put_item(Item={**TRANSCRIPT_KEY, "source": "live", "live": {"utterances": 5}})
+    put_again(shelf, seconds=2)
+    assert shelf.put(recording()).superseded
+    assert shelf.item()["source"] == "live"
+    newest = recording(version_id="v3", last_modified=NOW + timedelta(seconds=3))
+    assert not shelf.put(newest).superseded
+    assert shelf.item()["version_id"] == "v3"
+
+
 def test_the_automated_part_of_a_live_call_has_nothing_of_it(shelf: Shelf) -> None:
     shelf.cloud.table.put_item(Item=live_item(call_id="call-7"))
     stored = shelf.put(recording(of=call(kind=CallKind.IVR)))
