@@ -125,8 +125,8 @@ MUTATIONS: Final = (
     Mutation(
         "the recording that is stored last is shown",
         "lambdas.store_transcript.store",
-        '"attribute_not_exists(PK) OR #source = :live OR recording_id = :recording"',
-        '"attribute_not_exists(PK) OR #source = :live OR attribute_exists(PK)"',
+        '"attribute_not_exists(PK) OR recording_id = :recording"',
+        '"attribute_not_exists(PK) OR attribute_exists(PK)"',
     ),
     Mutation(
         "an item is written before its document",
