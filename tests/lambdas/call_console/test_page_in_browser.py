@@ -162,7 +162,7 @@ def test_filters_narrow_the_list_and_stay_in_its_address(visitor: Visitor, store
     visitor.page.get_by_text("4 calls shown.").wait_for()
 
 
-def test_ten_thousand_calls_come_page_by_page(visitor: Visitor, stored: Console) -> None:
+def test_a_long_list_comes_page_by_page(visitor: Visitor, stored: Console) -> None:
     stored.list_calls(130)
     visitor.sign_in()
     rows = visitor.page.get_by_role("row")
