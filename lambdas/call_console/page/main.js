@@ -56,7 +56,7 @@ function SignedIn({ api, signIn }) {
   const view = VIEWS[route.view]
   if (!clinic || !view) return null
   const zones = [clinic.time_zone, viewerZone]
-  const shown = zones.includes(zone) ? zone : (clinic.time_zone ?? viewerZone)
+  const shown = zone && zones.includes(zone) ? zone : (clinic.time_zone ?? viewerZone)
   const keep = (chosen) => { localStorage.setItem(ZONE, chosen); setZone(chosen) }
   const Shown = route.call ? (view.open ?? view.whole) : view.whole
   return html`<${Session.Provider} value=${session}><${Head} ...${{ session, route, clinicZone: clinic.time_zone, zone: shown, setZone: keep, signOut }} />

@@ -150,6 +150,19 @@ def test_somebody_signs_in_and_sees_the_calls_of_their_clinic_the_newest_first(
     assert "code=" not in visitor.page.url
 
 
+def test_of_a_clinic_without_a_time_zone_times_are_the_viewers(visitor: Visitor, stored: Console) -> None:
+    def without(route: Route) -> None:
+        answer = route.fetch()
+        session = answer.json()
+        for clinic in session["clinics"]:
+            clinic["time_zone"] = None
+        route.fulfill(response=answer, json=session)
+
+    visitor.page.route("**/api/session", without)
+    visitor.sign_in()
+    visitor.page.get_by_role("table").get_by_role("link").first.wait_for()
+
+
 def test_filters_narrow_the_list_and_stay_in_its_address(visitor: Visitor, stored: Console) -> None:
     visitor.sign_in()
     visitor.page.get_by_role("combobox", name="Flag", exact=True).select_option("urgent")
