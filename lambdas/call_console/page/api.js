@@ -23,7 +23,8 @@ export class Api {
     this.onSignedOut = onSignedOut
   }
 
-  async #ask(path, { signal } = {}) {
+  // `sent`: what is told the API, as JSON.
+  async #ask(path, { signal, method = 'GET', sent } = {}) {
     const token = await this.token().catch(() => { throw new ApiError(0) })
     if (token === null) {
       this.onSignedOut()
@@ -33,7 +34,9 @@ export class Api {
     let answer
     try {
       answer = await fetch(`api/${path}`, {
-        headers: { Authorization: `Bearer ${token}` },
+        method,
+        headers: { Authorization: `Bearer ${token}`, ...(sent === undefined ? {} : { 'Content-Type': 'application/json' }) },
+        body: sent === undefined ? undefined : JSON.stringify(sent),
         cache: 'no-store',
         signal: signal ? AbortSignal.any([signal, limit]) : limit,
       })

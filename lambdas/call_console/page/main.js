@@ -13,10 +13,12 @@ import { text } from './strings.js'
 
 const ZONE = 'callscribe.zone'
 
-// In the order of the navigation. `open` shows one call of it.
+// In the order of the navigation: calls, live, search, overview, operate, and then what is done to many calls at once.
+// `whole` shows a view, `open` one call of it, `to` who has it: by default everybody of a clinic.
 const VIEWS = {
   calls: { whole: CallsView, open: CallView },
 }
+const viewsOf = (session) => Object.keys(VIEWS).filter((view) => VIEWS[view].to?.(session) ?? true)
 
 function Gate({ message, action, label }) {
   return html`<main id="content" class="gate"><${Title}>${text.product}<//>${message && html`<p role="status">${message}</p>`}
@@ -28,7 +30,7 @@ function Head({ session, route, clinicZone, zone, setZone, signOut }) {
   return html`<a class="skip" href="#content" onClick=${(event) => { event.preventDefault(); document.getElementById('content').querySelector('h1').focus() }}>${text.skip}</a>
     <header>
       <span class="brand">${text.product}</span>
-      <nav aria-label=${text.navigation}><ul>${Object.keys(VIEWS).map((view) => html`<li key=${view}>
+      <nav aria-label=${text.navigation}><ul>${viewsOf(session).map((view) => html`<li key=${view}>
         <a href=${address({ clinic, view })} aria-current=${route.view === view ? 'page' : undefined}>${text.views[view]}</a></li>`)}</ul></nav>
       <div class="who">
         ${session.clinics.length > 1 && html`<label>${text.clinic} <select value=${clinic} onChange=${(event) => go({ clinic: event.target.value, view: route.view })}>
@@ -48,13 +50,13 @@ function SignedIn({ api, signIn }) {
   const session = loaded.value
   const clinic = session?.clinics.find(({ id }) => id === route.clinic)
   useEffect(() => {
-    if (session?.clinics.length && (!clinic || !VIEWS[route.view])) location.replace(address({ clinic: clinic?.id ?? session.clinics[0].id, view: 'calls' }))
+    if (session?.clinics.length && (!clinic || !viewsOf(session).includes(route.view))) location.replace(address({ clinic: clinic?.id ?? session.clinics[0].id, view: 'calls' }))
   }, [session, clinic, route.view])
   if (!session) return html`<main id="content" class="gate"><${Waiting} ...${loaded} /></main>`
   const signOut = () => signIn.end()
   if (!session.clinics.length) return html`<${Gate} message=${text.noClinic} action=${signOut} label=${text.signOut} />`
+  if (!clinic || !viewsOf(session).includes(route.view)) return null
   const view = VIEWS[route.view]
-  if (!clinic || !view) return null
   const zones = [clinic.time_zone, viewerZone]
   const shown = zone && zones.includes(zone) ? zone : (clinic.time_zone ?? viewerZone)
   const keep = (chosen) => { localStorage.setItem(ZONE, chosen); setZone(chosen) }
