@@ -16,6 +16,7 @@ from typing import Final, Protocol
 import msgspec
 
 from callscribe.conversation.clauses import Answer, Clause, Standing, answer, clauses
+from callscribe.conversation.needed_words import NeededWords, Term, WordIndex, shape
 from callscribe.conversation.phrases import phrase
 from callscribe.conversation.utterances import Role
 
@@ -139,19 +140,53 @@ class Found:
         return self.standing is Standing.STANDS
 
 
-@dataclass(frozen=True)
-class _Expression:
-    """A regular expression, compiled when it is first looked for: a call needs few of hundreds, which take a second."""
+class _Term:
+    """An expression that others name.
 
-    text: str
-    place: str
+    Attributes:
+        text: what it stands for.
+        shape: the words it needs.
+    """
+
+    def __init__(self, expression: str, terms: "Mapping[str, _Term]", place: str) -> None:
+        self.text = f"(?:{_filled(expression, terms, place)})"
+        self.shape: Term = Term(shape(expression, {name: term.shape for name, term in terms.items()}))
+
+
+class _Expression:
+    """A regular expression; read, and compiled, when it is first looked for: a call needs few of hundreds."""
+
+    def __init__(self, expression: str, terms: Mapping[str, _Term], place: str) -> None:
+        self.place = place
+        self._terms = terms
+        self._text = expression
+        self.text = _filled(expression, terms, place)
+
+    @cached_property
+    def needed(self) -> NeededWords:
+        """Words that it cannot match without."""
+        return NeededWords(shape(self._text, {name: term.shape for name, term in self._terms.items()}))
 
     @cached_property
     def pattern(self) -> Pattern[str]:
+        """What is searched for."""
         try:
             return phrase(self.text)
         except ValueError as error:
             raise InvalidActs(f"{self.place}: not a regular expression: {self.text}") from error
+
+    def is_in(self, clause: Clause) -> bool:
+        """Whether it matches somewhere in a clause."""
+        return self.needed.can_match(clause.words) and self.pattern.search(clause.text) is not None
+
+
+def _filled(expression: str, terms: Mapping[str, _Term], place: str) -> str:
+    def term(match: re.Match[str]) -> str:
+        if match[1] not in terms:
+            raise InvalidActs(f"{place}: there is no term {match[1]}")
+        return terms[match[1]].text
+
+    return _TERM.sub(term, expression)
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,7 +205,7 @@ class _Rule:
         yield from (one for one in (self.unless, self.unless_turn) if one is not None)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class _Act:
     by: frozenset[Role]
     by_question: bool
@@ -185,6 +220,19 @@ class _Act:
         for rule in self.rules.values():
             yield from rule.expressions
 
+    @cached_property
+    def _named(self) -> Sequence[tuple[str, _Rule]]:
+        return tuple(self.rules.items())
+
+    @cached_property
+    def _index(self) -> WordIndex:
+        return WordIndex(rule.say.needed for _, rule in self._named)
+
+    def rules_for(self, clause: Clause) -> Iterator[tuple[str, _Rule]]:
+        """The rules that can match in a clause."""
+        if not self.about.isdisjoint(clause.words):
+            yield from (self._named[index] for index in self._index.matching(clause.words))
+
 
 class Acts:
     """The acts of a file, ready to be looked for.
@@ -195,9 +243,9 @@ class Acts:
 
     def __init__(self, file: ActsFile) -> None:
         self.file = file
-        self._terms: dict[str, str] = {}
+        self._terms: dict[str, _Term] = {}
         for name, expression in file.terms.items():
-            self._terms[name] = f"(?:{self._filled(expression, f'terms.{name}')})"
+            self._terms[name] = _Term(expression, self._terms, f"terms.{name}")
         self._acts = {name: self._prepared(name, act) for name, act in file.acts.items()}
 
     @property
@@ -221,18 +269,10 @@ class Acts:
         Raises:
             KeyError: there is no such term.
         """
-        return self._terms[name]
-
-    def _filled(self, expression: str, place: str) -> str:
-        def term(match: re.Match[str]) -> str:
-            if match[1] not in self._terms:
-                raise InvalidActs(f"{place}: there is no term {match[1]}")
-            return self._terms[match[1]]
-
-        return _TERM.sub(term, expression)
+        return self._terms[name].text
 
     def _expression(self, expression: str, place: str) -> _Expression:
-        return _Expression(self._filled(expression, place), place)
+        return _Expression(expression, self._terms, place)
 
     def _exception(self, expression: str | None, place: str) -> _Expression | None:
         return None if expression is None else self._expression(expression, place)
@@ -266,7 +306,7 @@ class Acts:
 
     def _words(self, key: str, name: str) -> Iterator[str]:
         # "visits?" stands for both forms.
-        for word, optional in re.findall(r"([a-z']+)(\?)?", self._filled(key, f"acts.{name}.about")):
+        for word, optional in re.findall(r"([a-z']+)(\?)?", _filled(key, self._terms, f"acts.{name}.about")):
             yield word
             if optional:
                 yield word[:-1]
@@ -369,8 +409,6 @@ class Conversation:
             if turn.role not in act.by:
                 continue
             for number, clause in enumerate(self.clauses[index]):
-                if act.about.isdisjoint(clause.words):
-                    continue
                 found = self._in_clause(name, act, index, number, clause)
                 if found is not None:
                     yield found
@@ -378,7 +416,7 @@ class Conversation:
     def _in_clause(self, name: str, act: _Act, turn: int, number: int, clause: Clause) -> Found | None:
         """The first rule that stands in a clause; else the first that matches and does not."""
         fallen: Found | None = None
-        for rule_name, rule in act.rules.items():
+        for rule_name, rule in act.rules_for(clause):
             for start, end in _matches(rule, clause):
                 standing = self._standing(rule, act, turn, number, clause, start, end)
                 if standing is None:
@@ -415,7 +453,7 @@ class Conversation:
         if standing in rule.accept:
             standing = Standing.STANDS
         if standing is Standing.STANDS and not all(
-            self._together(expression.pattern, turn, clause) for expression in rule.together
+            self._together(expression, turn, clause) for expression in rule.together
         ):
             return None
         return standing
@@ -432,7 +470,7 @@ class Conversation:
                 return False
         return False
 
-    def _together(self, expression: Pattern[str], turn: int, within: Clause) -> bool:
+    def _together(self, expression: _Expression, turn: int, within: Clause) -> bool:
         """Whether what has to stand beside a rule stands in the turn, or in the speaker's turns next to it.
 
         Elsewhere it must not be denied; within the clause itself it may: "I have no drops left".
@@ -445,7 +483,8 @@ class Conversation:
             clause is within or clause.standing(match.start(), match.end()) in _BESIDE
             for index in near
             for clause in self.clauses[index]
-            for match in expression.finditer(clause.text)
+            if expression.needed.can_match(clause.words)
+            for match in expression.pattern.finditer(clause.text)
         ):
             return True
         # "Do you wear contacts?" names them as well, unless the answer is no.
@@ -453,13 +492,12 @@ class Conversation:
         return any(
             answer(self.clauses[own[reply]]) is not Answer.NO
             for index in others[max(0, between - _TOGETHER_WITHIN) : between + _TOGETHER_WITHIN]
-            if (reply := bisect_right(own, index)) < len(own)
-            and any(expression.search(clause.text) for clause in self.clauses[index])
+            if (reply := bisect_right(own, index)) < len(own) and any(map(expression.is_in, self.clauses[index]))
         )
 
 
 def _is_in(expression: _Expression | None, said: Iterable[Clause]) -> bool:
-    return expression is not None and any(expression.pattern.search(clause.text) for clause in said)
+    return expression is not None and any(map(expression.is_in, said))
 
 
 def _matches(rule: _Rule, clause: Clause) -> Iterator[tuple[int, int]]:
