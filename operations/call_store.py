@@ -10,7 +10,9 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from boto3.dynamodb.conditions import Attr, Key
+from botocore.exceptions import ClientError
 
+from callscribe.contract.object_keys import live_document_key
 from callscribe.contract.table_keys import (
     CALL_INDEX,
     FAILED_PARTITION,
@@ -23,6 +25,8 @@ from callscribe.contract.table_keys import (
     transcript_range,
 )
 from callscribe.conversation.flags import flag_names
+from callscribe.documents import InvalidDocument, from_document
+from callscribe.judgement.quality import InvalidRubric, load_rubric, score
 from callscribe.serialization import decode_json
 
 if TYPE_CHECKING:
@@ -179,15 +183,45 @@ class CallStore:
         missing = item.get("only_in_s3")
         if not missing:
             return item
-        document = self._document(item["archive_bucket"], item["transcript_key"])
+        document = decode_json(
+            dict[str, Any], self._document(item["archive_bucket"], item["transcript_key"]), "the document"
+        )
         return item | {name: _of_document(document, name) for name in missing if name in document}
 
-    def _document(self, bucket: str, key: str) -> dict[str, Any]:
+    def live_score(self, item: Mapping[str, Any], live_call: Mapping[str, Any]) -> dict[str, Any] | None:
+        """The score that the live transcript of a call has by the rubric of its recording, whose transcript shows now.
+
+        It is computed from the document, which stays in the archive when that of the recording takes its place.
+
+        Args:
+            item: Transcript of the recording, with its score.
+            live_call: State of the live call.
+
+        Returns:
+            None where the rubric is not known here in the version that the recording was scored by, as one of
+            somebody's own, or the document is gone or unreadable.
+        """
+        quality = item["quality"]
+        key = live_document_key(live_call["clinic_id"], live_call["day"], live_call["call_id"])
+        try:
+            rubric = load_rubric(quality["rubric"])
+            if rubric.version != int(quality["version"]):
+                return None
+            return score(from_document(self._document(item["archive_bucket"], key)), rubric).to_dict()
+        except (InvalidRubric, InvalidDocument):
+            return None
+        except ClientError as error:
+            # Who may not list a bucket is refused what is not there.
+            if error.response["Error"]["Code"] in ("NoSuchKey", "AccessDenied"):
+                return None
+            raise
+
+    def _document(self, bucket: str, key: str) -> bytes:
         with (
             self._s3.get_object(Bucket=bucket, Key=key)["Body"] as packed,
             gzip.GzipFile(fileobj=packed) as unpacked,
         ):
-            return decode_json(dict[str, Any], unpacked.read(_LARGEST_DOCUMENT), "the document")
+            return unpacked.read(_LARGEST_DOCUMENT)
 
 
 def _of_document(document: Mapping[str, Any], name: str) -> Any:

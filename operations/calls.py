@@ -21,6 +21,7 @@ from rich.console import Console
 
 from callscribe.contract.outputs import DeploymentOutput
 from callscribe.table_values import plain
+from callscribe.transcript import LIVE
 
 from . import environment
 from .call_store import CallStore
@@ -125,14 +126,22 @@ def _find(store: CallStore, live: LiveCallStore, arguments: argparse.Namespace) 
     if arguments.clinic:
         return store.with_flags(store.of_clinic(arguments.clinic, day=arguments.day, limit=arguments.max))
     if arguments.call:
-        of_contact = (live.call(arguments.call), store.clinic_of(arguments.call))
+        live_call, clinic = live.call(arguments.call), store.clinic_of(arguments.call)
         return [
-            *(store.whole(item) for item in store.of_call(arguments.call)),
-            *(item for item in of_contact if item is not None),
+            *(_with_live_score(store, store.whole(item), live_call) for item in store.of_call(arguments.call)),
+            *(item for item in (live_call, clinic) if item is not None),
         ]
     if arguments.disputed:
         return store.disputed(day, limit=arguments.max)
     return store.failed(limit=arguments.max)
+
+
+def _with_live_score(store: CallStore, item: dict[str, Any], live_call: dict[str, Any] | None) -> dict[str, Any]:
+    """*item* with the score of the live transcript whose place it has taken, as `live_quality`, where that is known."""
+    if live_call is None or item.get("live") is None or item["source"] == LIVE or not item.get("quality"):
+        return item
+    live_score = store.live_score(item, live_call)
+    return item if live_score is None else item | {"live_quality": live_score}
 
 
 def _show(

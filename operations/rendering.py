@@ -18,7 +18,7 @@ from callscribe.live.call import SAMPLE_RATE, LiveStatus
 from callscribe.live.coverage import BEGINNING_NOT_PROVEN, END_NOT_PROVEN, STOP_TIMESTAMP, covered_seconds, unproven_ms
 
 from . import role_names
-from .score_words import between_live_and_recorded, evidence, points, why
+from .score_words import between_live_and_recorded, evidence, points, scored_otherwise, why
 from .time_zones import UNKNOWN, TimeZones
 
 Item = Mapping[str, Any]
@@ -157,6 +157,8 @@ def transcript_view(
         parts.append(_score(quality, item))
         if (difference := between_live_and_recorded(item)) is not None:
             parts.append(Text(difference, style="dim"))
+        if differing := scored_otherwise(item):
+            parts.append(_differences(differing))
     return Group(*parts)
 
 
@@ -203,6 +205,14 @@ def _score(quality: Item, item: Item) -> Table:
     turns = item.get("turns") or ()
     for criterion in quality["criteria"]:
         table.add_row(*cells(criterion["title"], points(criterion), why(criterion), evidence(criterion, turns)))
+    return table
+
+
+def _differences(differing: Iterable[tuple[Item, Item]]) -> Table:
+    """Criteria that a live transcript and that of the recording differ in, each with why it has its points."""
+    table = table_of("Differing", "Recording", "Live", "Why, live", "Because of, live")
+    for recorded, live in differing:
+        table.add_row(*cells(recorded["title"], points(recorded), points(live), why(live), evidence(live, ())))
     return table
 
 

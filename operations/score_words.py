@@ -129,16 +129,39 @@ def _turn_of(utterance: int, turns: Sequence[Item]) -> int:
 
 
 def between_live_and_recorded(item: Item) -> str | None:
-    """Why the score of a call's live transcript and that of its recording differ; None where there is one of them."""
+    """Why the score of a call's live transcript and that of its recording differ; None where there is one of them.
+
+    Args:
+        item: Transcript with its score; that of a recording has the live transcript's as ``live_quality``, where it
+            is known.
+    """
     if item["source"] == "live":
         return (
             "This score is that of the live transcript. Streams have no moods, so the course of the customer's "
             "mood is not judged. If the recording is transcribed, its score takes the place of this one, and "
             "may differ."
         )
-    if item.get("live"):
+    if not item.get("live"):
+        return None
+    live = item.get("live_quality")
+    if live is None:
         return (
             "This score is that of the recording. It may differ from the score of the live transcript, whose place it "
-            "has taken: the words were recognised anew, with moods, and for the whole length of the recording."
+            "has taken: its words were recognised anew, with moods where they are asked for, and for its whole length."
         )
-    return None
+    if not scored_otherwise(item):
+        return "The live transcript, whose place this one has taken, has the same points by the same rubric."
+    recorded, live_score = (
+        "unknown" if one["score"] is None else f"{one['score']:g} of 100" for one in (item["quality"], live)
+    )
+    return (
+        f"By the same rubric the live transcript, whose place this one has taken, has {live_score}, and the recording "
+        f"{recorded}: its words were recognised anew, with moods where they are asked for, and for its whole length."
+    )
+
+
+def scored_otherwise(item: Item) -> list[tuple[Item, Item]]:
+    """Criteria that have other points by the recording than by the live transcript, each as the two have it."""
+    live = {one["criterion"]: one for one in (item.get("live_quality") or {}).get("criteria", ())}
+    both = ((one, live[one["criterion"]]) for one in item["quality"]["criteria"] if one["criterion"] in live)
+    return [(one, other) for one, other in both if points(one) != points(other)]

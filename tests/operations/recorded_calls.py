@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from callscribe.audio_facts import AudioFacts
+from callscribe.contract.object_keys import live_document_key
 from callscribe.contract.table_keys import claim_key, failed_listing
 from callscribe.conversation.utterances import Role
 from callscribe.deepgram.options import TranscriptionOptions
@@ -16,7 +17,7 @@ from callscribe.live.state import LiveState
 from callscribe.recordings.clinics import ClinicDecision, ClinicSource
 from callscribe.recordings.keys import parse_key
 from callscribe.recordings.recording import Provenance
-from callscribe.transcript import build_transcript
+from callscribe.transcript import Transcript, build_transcript
 from tests.callscribe.live_calls import CONVERSATION, live_item, live_transcript
 from tests.operations.conftest import Deployed
 
@@ -74,8 +75,10 @@ def _reply() -> bytes:
     return json.dumps({"metadata": metadata, "results": {"channels": channels, "utterances": utterances}}).encode()
 
 
-def store_transcript(deployed: Deployed, key: str, *, max_bytes: int = MAX_ITEM_BYTES, scored: bool = True) -> None:
-    """Leave the transcript of the recording *key* as the functions do."""
+def store_transcript(
+    deployed: Deployed, key: str, *, max_bytes: int = MAX_ITEM_BYTES, scored: bool = True, **attributes: Any
+) -> None:
+    """Leave the transcript of the recording *key* as the functions do, with further *attributes* on its item."""
     parsed = parse_key(key)
     clinic = parsed.clinic_id or "clinic-7"
     recording = parsed.of(ClinicDecision(clinic_id=clinic, source=ClinicSource.PREFIX))
@@ -101,7 +104,11 @@ def store_transcript(deployed: Deployed, key: str, *, max_bytes: int = MAX_ITEM_
     item = to_item(transcript, archive=pointers, max_bytes=max_bytes)
     if scored:
         item["quality"] = quality_attribute(score(transcript, load_rubric()))
-    deployed.table.put_item(Item=item)
+    deployed.table.put_item(Item={**item, **attributes})
+    _archive(deployed, transcript, pointers)
+
+
+def _archive(deployed: Deployed, transcript: Transcript, pointers: ArchivePointers) -> None:
     document = gzip.compress(json.dumps(to_document(transcript)).encode())
     deployed.s3.put_object(Bucket=pointers.bucket, Key=pointers.transcript_key, Body=document)
 
@@ -135,6 +142,9 @@ def follow_live(deployed: Deployed, *, transcribed: bool = True, **changes: Any)
     if transcribed:
         state = LiveState.from_item(item)
         transcript = live_transcript(state, CONVERSATION, created_at=datetime(2026, 11, 20, tzinfo=UTC))
-        pointers = ArchivePointers(bucket="archive", transcript_key="transcripts/live.json.gz", reply_key=None)
-        deployed.table.put_item(Item=to_item(transcript, archive=pointers))
+        key = live_document_key(item["clinic_id"], item["day"], item["call_id"])
+        pointers = ArchivePointers(bucket="archive", transcript_key=key, reply_key=None)
+        quality = quality_attribute(score(transcript, load_rubric()))
+        deployed.table.put_item(Item={**to_item(transcript, archive=pointers), "quality": quality})
+        _archive(deployed, transcript, pointers)
     return item

@@ -364,6 +364,56 @@ def test_a_recorded_call_says_what_it_was_transcribed_from(
     assert "recording recordings/clinic-7/2026-11-20/b.wav (version v1)" in capsys.readouterr().out
 
 
+def followed_and_recorded(deployed: Deployed, **quality: Any) -> None:
+    """Leave a call whose live transcript has given its place to that of the recording."""
+    followed = follow_live(deployed, clinic_id="clinic-7")
+    coverage = {name: followed[name] for name in ("complete", "incomplete_reasons", "duration_seconds", "gaps")}
+    store_transcript(deployed, own(CALL_ID), live={**coverage, "utterances": 5})
+    (item,) = [one for one in deployed.table.scan()["Items"] if one["type"] == "transcript"]
+    deployed.table.put_item(Item={**item, "quality": {**item["quality"], **quality}})
+
+
+def test_the_score_of_a_recording_says_where_it_differs_from_that_of_the_live_transcript_and_why(
+    deployed: Deployed, capsys: pytest.CaptureFixture[str]
+) -> None:
+    followed_and_recorded(deployed)
+
+    [recorded] = [one for one in listed(deployed, capsys, "--call", CALL_ID) if one["type"] == "transcript"]
+    live = recorded["live_quality"]
+    assert (live["rubric"], live["version"]) == (recorded["quality"]["rubric"], recorded["quality"]["version"])
+    assert live["score"] != recorded["quality"]["score"]
+
+    main(["calls", *deployed.arguments, "--call", CALL_ID])
+    shown = " ".join(capsys.readouterr().out.split())
+    assert (
+        f"place this one has taken, has {live['score']} of 100, and the recording {recorded['quality']['score']}"
+        in (shown)
+    )
+    _, _, differing = shown.partition("Why, live")
+    differing, _, _ = differing.partition("Live call")
+    assert re.search(r"what happens next 0 of 15 15 of 15 gave an answer turn 3, 0:09: “Would Tuesday work", differing)
+    assert re.search(r"long pauses 0 of 5 - no long pause", differing)
+    assert "Greets" not in differing  # in both
+
+
+@pytest.mark.parametrize("unknown", [{"rubric": "of-our-own"}, {"version": Decimal(99)}])
+def test_a_live_transcript_is_not_compared_by_a_rubric_that_is_not_here(
+    deployed: Deployed, capsys: pytest.CaptureFixture[str], unknown: dict[str, Any]
+) -> None:
+    followed_and_recorded(deployed, **unknown)
+    main(["calls", *deployed.arguments, "--call", CALL_ID])
+    shown = capsys.readouterr().out
+    assert "It may differ from the score of the live transcript" in " ".join(shown.split())
+    assert "Why, live" not in shown
+
+
+def test_a_live_transcript_that_is_gone_is_not_compared(deployed: Deployed, capsys: pytest.CaptureFixture[str]) -> None:
+    followed_and_recorded(deployed)
+    deployed.s3.delete_object(Bucket="archive", Key=f"transcripts/clinic-7/2026-11-20/{CALL_ID}/live.json.gz")
+    assert main(["calls", *deployed.arguments, "--call", CALL_ID]) == 0
+    assert "It may differ from the score of the live transcript" in " ".join(capsys.readouterr().out.split())
+
+
 def test_the_live_calls_of_a_clinic_and_day_are_listed(deployed: Deployed, capsys: pytest.CaptureFixture[str]) -> None:
     follow_live(deployed, clinic_id="clinic-7")
     for call_id, clinic_id, day in (

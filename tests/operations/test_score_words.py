@@ -98,3 +98,9 @@ def test_a_score_that_is_one_of_two_says_why_they_differ() -> None:
     assert "live transcript" in str(between_live_and_recorded({"source": "live", "live": {}}))
     assert "has taken" in str(between_live_and_recorded({"source": "batch", "live": {"complete": False}}))
     assert between_live_and_recorded({"source": "batch"}) is None
+    both = {"score": 80, "criteria": [criterion(criterion="greeting")]}
+    same = {"source": "batch", "live": {"complete": False}, "quality": both, "live_quality": both}
+    assert "same points" in str(between_live_and_recorded(same))
+    judged_nothing = {"score": None, "criteria": [criterion(criterion="greeting", applicable=False)]}
+    words = str(between_live_and_recorded(same | {"live_quality": judged_nothing}))
+    assert "has unknown, and the recording 80 of 100" in words
