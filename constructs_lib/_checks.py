@@ -6,8 +6,12 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, get_args
 
-from aws_cdk import Annotations, Duration, Stack, Token
+from aws_cdk import Annotations, Duration, FeatureFlags, Stack, Token
+from aws_cdk import aws_cloudwatch as cloudwatch
+from aws_cdk import aws_cloudwatch_actions as cloudwatch_actions
 from aws_cdk import aws_ec2 as ec2
+from aws_cdk import aws_events as events
+from aws_cdk import aws_events_targets as targets
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_secretsmanager as secretsmanager
 from aws_cdk import aws_sqs as sqs
@@ -30,6 +34,8 @@ ARCHITECTURES: Final = ("arm64", "x86_64")
 _CHANNELS: Final = (0, 1)
 _NAMED_ROLES: Final = tuple(role.value for role in Role if role is not Role.UNKNOWN)
 _LONGEST_NAME: Final = 30
+_SAME_ACCOUNT: Final = "@aws-cdk/aws-events:eventsTargetQueueSameAccount"
+_ALARM_PERMISSIONS: Final = "@aws-cdk/aws-cloudwatch-actions:changeLambdaPermissionLogicalIdForLambdaAction"
 
 
 def text(name: str, value: Any) -> str:
@@ -201,6 +207,43 @@ def check_visibility(queue: sqs.IQueue, *, longer_than: Duration) -> None:
             f"the visibility timeout of {queue.node.path} is {timeout:g} seconds, and the function may work on a "
             f"message for {longer_than.to_seconds():g}: set visibility_timeout of the queue to more, or its recordings "
             "are paid for twice"
+        )
+
+
+def check_target(scope: Construct, target: events.IRuleTarget) -> None:
+    """Check that a rule in *scope* can send to *target*, as far as that is known.
+
+    The policy of a queue names the rule, and the rule the queue: in two stacks each would need the other first.
+
+    Raises:
+        ValueError: If it cannot.
+    """
+    if not isinstance(target, targets.SqsQueue):
+        return
+    queue = target.queue
+    here, there = Stack.of(scope), Stack.of(queue)
+    is_imported = not isinstance(queue.node.default_child, sqs.CfnQueue)
+    # The CDK names no rule in the policy of a queue with a key, unless this flag asks for it.
+    names_rule = queue.encryption_master_key is None or FeatureFlags.of(scope).is_enabled(_SAME_ACCOUNT)
+    if not is_imported and names_rule and here.node.addr != there.node.addr:
+        raise ValueError(
+            f"target is the queue {queue.node.path} of another stack than this rule's, {here.node.path}, and each "
+            f"would refer to the other: pass scope=, a construct of {there.node.path}, where the rule is defined then"
+        )
+
+
+def check_alarm_action(alarms: Mapping[str, cloudwatch.Alarm], action: cloudwatch.IAlarmAction) -> None:
+    """Check that all *alarms* can take *action*.
+
+    Raises:
+        ValueError: If the CDK would give the permissions of several alarms for one function the same name.
+    """
+    if len(alarms) < 2 or not isinstance(action, cloudwatch_actions.LambdaAction):
+        return
+    if not FeatureFlags.of(next(iter(alarms.values()))).is_enabled(_ALARM_PERMISSIONS):
+        raise ValueError(
+            "action is a function, which the CDK lets several alarms invoke only with its feature flag "
+            f"{_ALARM_PERMISSIONS}: set that to true in cdk.json, or subscribe the function to alarm_topic"
         )
 
 

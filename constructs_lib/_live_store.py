@@ -12,7 +12,7 @@ from constructs import Construct
 from callscribe.contract.events import EVENT_SOURCE, LIVE_CALL_TRANSCRIBED
 from callscribe.contract.object_keys import TRANSCRIPTS
 from callscribe.environments.functions import StoreLiveTranscriptEnvironment
-from constructs_lib import _grants, _nag
+from constructs_lib import _checks, _grants, _nag
 from constructs_lib._functions import RuntimeFunction, SharedByFunctions
 from constructs_lib._judgement import Judgement
 from constructs_lib._live_grants import allow_events, allow_live_items
@@ -23,6 +23,7 @@ def on_live_call_transcribed(
     scope: Construct, construct_id: str, *, bus: events.IEventBus, target: events.IRuleTarget
 ) -> events.Rule:
     """Send *target* one event for each live call that has ended."""
+    _checks.check_target(scope, target)
     return events.Rule(
         scope,
         construct_id,

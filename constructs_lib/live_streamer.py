@@ -321,6 +321,7 @@ class LiveStreamer(Construct):
 
     def on_alarm(self, action: cloudwatch.IAlarmAction) -> None:
         """Take *action* whenever one of :attr:`alarms` goes off, beside the message to :attr:`alarm_topic`."""
+        _checks.check_alarm_action(self.alarms, action)
         for alarm in self.alarms.values():
             alarm.add_alarm_action(action)
 

@@ -11,7 +11,7 @@ from aws_cdk import aws_kms as kms
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
-from constructs_lib import _buckets, _grants, _keys
+from constructs_lib import _buckets, _checks, _grants, _keys
 
 
 class RecordingBucket(Construct):
@@ -71,10 +71,24 @@ class RecordingBucket(Construct):
         """Allow *grantee* to add recordings whose key begins with *prefix*."""
         return _grants.allow_objects(grantee, self.bucket, "s3:PutObject", prefix=prefix, write=True)
 
-    def on_recording(self, construct_id: str, *, target: events.IRuleTarget, suffix: str = ".wav") -> events.Rule:
-        """Send *target* one event for each new recording whose key ends with *suffix*."""
+    def on_recording(
+        self,
+        construct_id: str,
+        *,
+        target: events.IRuleTarget,
+        suffix: str = ".wav",
+        scope: Construct | None = None,
+    ) -> events.Rule:
+        """Send *target* one event for each new recording whose key ends with *suffix*.
+
+        With *scope*, the rule is defined there: where the target is in a stack that this one does not refer to.
+
+        Raises:
+            ValueError: If the target is a queue of another stack, and *scope* is not of that one.
+        """
+        _checks.check_target(scope or self, target)
         return events.Rule(
-            self,
+            scope or self,
             construct_id,
             event_pattern=events.EventPattern(
                 source=["aws.s3"],

@@ -648,9 +648,13 @@ class TranscriptionWorkflow(Construct):
             target: What is told.
             of: Whether only transcripts of recordings (``"batch"``) or of live calls (``"live"``) are told of; those of
                 live calls come from a :class:`~constructs_lib.LiveStreamer` on the same :attr:`bus`. Default: of both.
-            scope: Where the rule is defined. Default: here. A queue or function of a stack that this one does not refer
-                to would refer back to it: pass a construct of the target's stack.
+            scope: Where the rule is defined. Default: here. A queue of another stack would refer back to this one: pass
+                a construct of the queue's stack.
+
+        Raises:
+            ValueError: If the target is a queue of another stack than the rule.
         """
+        _checks.check_target(scope or self, target)
         return events.Rule(
             scope or self,
             construct_id,
@@ -674,11 +678,15 @@ class TranscriptionWorkflow(Construct):
             construct_id: Identifier of the rule, unique in its scope.
             target: What is told.
             scope: Where the rule is defined, as for :meth:`on_call_transcribed`. Default: here.
+
+        Raises:
+            ValueError: If the target is a queue of another stack than the rule.
         """
         return on_urgent_call(scope or self, construct_id, bus=self.bus, target=target)
 
     def on_alarm(self, action: cloudwatch.IAlarmAction) -> None:
         """Take *action* whenever one of :attr:`alarms` goes off, beside the message to :attr:`alarm_topic`."""
+        _checks.check_alarm_action(self.alarms, action)
         for alarm in self.alarms.values():
             alarm.add_alarm_action(action)
 

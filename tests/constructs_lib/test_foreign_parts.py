@@ -6,10 +6,12 @@ from typing import Any
 
 import pytest
 from aws_cdk import Environment, Stack
+from aws_cdk import aws_cloudwatch_actions as cloudwatch_actions
 from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_ecs as ecs
 from aws_cdk import aws_events_targets as targets
 from aws_cdk import aws_kms as kms
+from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_sqs as sqs
 from aws_cdk.assertions import Annotations, Match, Template
@@ -20,6 +22,7 @@ from constructs_lib import (
     FunctionSettings,
     LiveStreamer,
     MediaStreamStorage,
+    RecordingBucket,
     TaskSettings,
     TranscriptionWorkflow,
 )
@@ -145,8 +148,8 @@ def test_a_streamer_that_has_the_key_is_not_warned_of(stack: Stack) -> None:
     assert not warnings(stack, "decrypt the streams")
 
 
-def two_stacks() -> tuple[Stack, Stack]:
-    app = new_app(context={"@aws-cdk/core:defaultCrossStackReferences": "strong"})
+def two_stacks(**flags: bool) -> tuple[Stack, Stack]:
+    app = new_app(context={"@aws-cdk/core:defaultCrossStackReferences": "strong", **flags})
     here, there = (Stack(app, name, env=Environment(region=REGION)) for name in ("Here", "There"))
     return here, there
 
@@ -178,6 +181,55 @@ def test_a_queue_of_another_stack_is_told_of_transcripts_without_a_cycle() -> No
     workflow.on_urgent_call("Urgent", target=targets.SqsQueue(queue), scope=there)
     Template.from_stack(here)  # fails for a cycle
     Template.from_stack(there).resource_count_is("AWS::Events::Rule", 2)
+
+
+def test_a_queue_of_another_stack_takes_a_scope_there_and_the_error_says_so() -> None:
+    here, there = two_stacks()
+    workflow, bucket = new_workflow(here), RecordingBucket(here, "OfRule")
+    streamer = new_streamer(Stack(here, "Live", env=Environment(region=REGION)))
+    target = targets.SqsQueue(sqs.Queue(there, "Crm"))
+    for tell in (
+        workflow.on_call_transcribed,
+        workflow.on_urgent_call,
+        streamer.on_live_call_transcribed,
+        streamer.on_urgent_call,
+        bucket.on_recording,
+    ):
+        with pytest.raises(ValueError, match=r"target is the queue There/Crm .*pass scope=, a construct of There"):
+            tell("Rule", target=target)
+
+
+def test_a_queue_that_can_be_told_from_another_stack_needs_no_scope() -> None:
+    here, there = two_stacks(**{"@aws-cdk/aws-events:eventsTargetQueueSameAccount": False})
+    bucket = RecordingBucket(here, "Recordings")
+    imported = sqs.Queue.from_queue_arn(there, "Theirs", f"arn:aws:sqs:{REGION}:111122223333:crm")
+    encrypted = sqs.Queue(there, "Encrypted", encryption=sqs.QueueEncryption.KMS)
+    own = sqs.Queue(here, "Own")
+    for number, queue in enumerate((imported, encrypted, own)):
+        bucket.on_recording(f"Rule{number}", target=targets.SqsQueue(queue))
+    Template.from_stack(here).resource_count_is("AWS::Events::Rule", 3)  # fails for a cycle
+
+
+def test_a_queue_of_another_stack_is_told_of_recordings_without_a_cycle() -> None:
+    here, there = two_stacks()
+    queue = targets.SqsQueue(sqs.Queue(there, "Crm"))
+    RecordingBucket(here, "Recordings").on_recording("Recorded", target=queue, scope=there)
+    Template.from_stack(there).resource_count_is("AWS::Events::Rule", 1)  # fails for a cycle
+
+
+def test_a_function_takes_the_alarms_with_the_flag_that_the_cdk_has_for_it() -> None:
+    flag = "@aws-cdk/aws-cloudwatch-actions:changeLambdaPermissionLogicalIdForLambdaAction"
+    for enabled in (False, True):
+        stack = Stack(new_app(context={flag: enabled}), "Test", env=Environment(region=REGION))
+        function = lambda_.Function.from_function_arn(
+            stack, "Pager", f"arn:aws:lambda:{REGION}:111122223333:function:pager"
+        )
+        workflow = new_workflow(stack)
+        if enabled:
+            workflow.on_alarm(cloudwatch_actions.LambdaAction(function))
+        else:
+            with pytest.raises(ValueError, match=rf"action is a function.*{flag}.*alarm_topic"):
+                workflow.on_alarm(cloudwatch_actions.LambdaAction(function))
 
 
 @pytest.mark.parametrize(
