@@ -370,7 +370,8 @@ def followed_and_recorded(deployed: Deployed, **quality: Any) -> None:
     coverage = {name: followed[name] for name in ("complete", "incomplete_reasons", "duration_seconds", "gaps")}
     store_transcript(deployed, own(CALL_ID), live={**coverage, "utterances": 5})
     (item,) = [one for one in deployed.table.scan()["Items"] if one["type"] == "transcript"]
-    deployed.table.put_item(Item={**item, "quality": {**item["quality"], **quality}})
+    scored: Any = item["quality"]
+    deployed.table.put_item(Item={**item, "quality": {**scored, **quality}})
 
 
 def test_the_score_of_a_recording_says_where_it_differs_from_that_of_the_live_transcript_and_why(
