@@ -7,12 +7,13 @@ spoke, or that it is not proven to be whole.
 
 from collections import deque
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import Final
 
 from callscribe.contract.call_kind import CallKind
 from callscribe.conversation.echo import same_words_on_both_channels
 from callscribe.conversation.reliability import Circumstances, Reason, Reliability, ReliabilityLevel, reliability_of
-from callscribe.conversation.roles import assign_roles
+from callscribe.conversation.roles import assign_roles, signs_in
 from callscribe.conversation.turns import speakers_heard, turns_heard, with_role
 from callscribe.conversation.utterances import mean_confidence
 from callscribe.live.call import CHANNEL_ROLES, LiveUtterance
@@ -54,6 +55,8 @@ class RunningReliability:
         self._said: deque[LiveUtterance] = deque(maxlen=LATEST_RESULTS)
         self._unjudged = True
         self._judged_until = 0.0
+        # Most turns are those of the judgement before. What is remembered of them goes with the call.
+        self._signs = lru_cache(LATEST_RESULTS)(signs_in)
 
     def heard(self, finals: Iterable[LiveUtterance], *, gaps: bool = False) -> Reliability:
         """Take final results, and say how reliable the call is so far: by all of them, or by those of seconds ago.
@@ -112,6 +115,7 @@ class RunningReliability:
                 echoes=same_words_on_both_channels(turns),
                 running=running,
             ),
+            signs=self._signs,
         )
         # Results are numbered from 1: as long as the first one is among the latest, nothing else was said.
         if not self._said or self._said[0].seq == 1:

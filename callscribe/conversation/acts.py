@@ -7,7 +7,7 @@ finds and sentences in which it must find nothing.
 
 import re
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from re import Pattern
@@ -322,17 +322,21 @@ class Conversation:
     Args:
         turns: the turns, in order.
         acts: what is looked for.
+        cut: cuts a text into clauses; whoever looks through the same texts again gives one that remembers.
     """
 
-    def __init__(self, turns: Sequence[Said], acts: Acts) -> None:
+    def __init__(
+        self, turns: Sequence[Said], acts: Acts, *, cut: Callable[[str], tuple[Clause, ...]] = clauses
+    ) -> None:
         self.turns = turns
         self._acts = acts
+        self._cut = cut
         self._found: dict[str, tuple[Found, ...]] = {}
 
     @cached_property
     def clauses(self) -> Sequence[tuple[Clause, ...]]:
         """The clauses of each turn."""
-        return [clauses(turn.text) for turn in self.turns]
+        return [self._cut(turn.text) for turn in self.turns]
 
     @cached_property
     def _by_role(self) -> Mapping[bool, list[int]]:

@@ -7,7 +7,7 @@ confidence on, and where no rule found the contrary in the words.
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from re import Pattern
@@ -18,7 +18,7 @@ import msgspec
 from callscribe.conversation.acts import Acts, ActsFile, Conversation, Found, InvalidActs, Said
 from callscribe.conversation.alignment import SegmentMap
 from callscribe.conversation.call_summary import Flag, FlagEvidence
-from callscribe.conversation.clauses import Answer, Standing
+from callscribe.conversation.clauses import Answer, Clause, Standing, clauses
 from callscribe.conversation.phrases import phrase, spoken
 from callscribe.conversation.quotes import quote
 from callscribe.conversation.turns import Turn
@@ -257,12 +257,19 @@ def flags_of(
     )
 
 
-def alerts_of(said: Sequence[Said], flag_set: FlagSet) -> dict[str, tuple[Found, ...]]:
+def alerts_of(
+    said: Sequence[Said], flag_set: FlagSet, *, cut: Callable[[str], tuple[Clause, ...]] = clauses
+) -> dict[str, tuple[Found, ...]]:
     """The flags that are raised by what is said and of which somebody is told at once, in their order, and by what.
 
     What raises them is enough: nobody waits for what may take it back.
+
+    Args:
+        said: what is said, in order.
+        flag_set: the flags.
+        cut: as `Conversation` takes it.
     """
-    conversation, rules = Conversation(said, flag_set.acts), flag_set.file.flags
+    conversation, rules = Conversation(said, flag_set.acts, cut=cut), flag_set.file.flags
     found = {
         name: tuple(
             reason.found for reason in (*_raised(conversation, rules[name]), *_accepted(conversation, rules[name]))

@@ -9,7 +9,7 @@ from typing import Final
 from callscribe.contract.call_kind import CallKind
 from callscribe.conversation.announcements import of_voicemail
 from callscribe.conversation.phrases import phrase, spoken
-from callscribe.conversation.roles import RoleAssignment, RoleMethod, look_swapped
+from callscribe.conversation.roles import RoleAssignment, RoleMethod, Signs, look_swapped, signs_in
 from callscribe.conversation.turns import Turn
 from callscribe.conversation.utterances import Role, mean_confidence
 from callscribe.data_files import load
@@ -116,14 +116,17 @@ class Circumstances:
     running: bool = False
 
 
-def reliability_of(turns: Sequence[Turn], known: Circumstances) -> Reliability:
+def reliability_of(
+    turns: Sequence[Turn], known: Circumstances, *, signs: Callable[[str], Signs] = signs_in
+) -> Reliability:
     """Say whether what is concluded from a call can be relied on.
 
     Args:
         turns: what was said, with its roles.
         known: what is known of the call beside it.
+        signs: as `look_swapped` takes it.
     """
-    call = _Call(turns, known)
+    call = _Call(turns, known, signs)
     unusable = tuple(reason for reason, holds in _UNUSABLE if holds(call))
     doubtful = tuple(reason for reason, holds in _DOUBTFUL if holds(call) and reason not in unusable)
     if unusable:
@@ -167,8 +170,9 @@ def _doubts() -> _Doubts:
 
 
 class _Call:
-    def __init__(self, turns: Sequence[Turn], known: Circumstances) -> None:
+    def __init__(self, turns: Sequence[Turn], known: Circumstances, signs: Callable[[str], Signs]) -> None:
         self.known = known
+        self._signs = signs
         self.played = [turn for turn in turns if turn.role is Role.ANNOUNCEMENT]
         self.said = [turn for turn in turns if turn.role is not Role.ANNOUNCEMENT]
         self.texts = [spoken(turn.text).text for turn in self.said]
@@ -176,6 +180,10 @@ class _Call:
 
     def says(self, pattern: Pattern[str]) -> bool:
         return any(pattern.search(text) for text in self.texts)
+
+    @property
+    def swapped(self) -> bool:
+        return self.known.roles.method is RoleMethod.CHANNEL and look_swapped(self.said, signs=self._signs)
 
     @property
     def voicemail(self) -> bool:
@@ -288,7 +296,7 @@ _DOUBTFUL: Final[tuple[tuple[Reason, Callable[[_Call], bool]], ...]] = (
         lambda call: call.below(SURE_FROM) or any(mean < USABLE_FROM for mean in call.confidence_of_sides),
     ),
     (Reason.SEVERAL_LANGUAGES, lambda call: call.several_languages),
-    (Reason.SWAPPED_ROLES, lambda call: call.known.roles.method is RoleMethod.CHANNEL and look_swapped(call.said)),
+    (Reason.SWAPPED_ROLES, lambda call: call.swapped),
     (Reason.UNKNOWN_ROLES, lambda call: call.unknown_roles),
     (Reason.SAME_WORDS, lambda call: call.known.echoes),
     (Reason.SEVERAL_VOICES, lambda call: call.several_voices),

@@ -1,7 +1,8 @@
 """Who of the speakers is the agent."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from re import Pattern
@@ -67,6 +68,29 @@ class RoleAssignment:
         raise KeyError(speaker)
 
 
+@dataclass(frozen=True, slots=True)
+class Signs:
+    """What tells by the words of a text whether an agent says it or a customer.
+
+    Attributes:
+        rules: indexes of the lexicon's rules that find something.
+        words: number of words.
+    """
+
+    rules: tuple[int, ...]
+    words: int
+
+
+def signs_in(text: str) -> Signs:
+    """Look through a text with the rules of the lexicon."""
+    said = spoken(text)
+    rules = _lexicon().rules
+    return Signs(
+        rules=tuple(index for index, (_, _, pattern) in enumerate(rules) if pattern.search(said.text)),
+        words=len(said.words),
+    )
+
+
 def assign_roles(
     turns: Sequence[Turn], *, separate_channels: bool, channel_roles: Mapping[int, Role], automated: bool = False
 ) -> RoleAssignment:
@@ -102,15 +126,16 @@ def assign_roles(
     return RoleAssignment(method=method, speakers=tuple(found.get(name) or _announcement(name) for name in said))
 
 
-def look_swapped(turns: Sequence[Turn]) -> bool:
+def look_swapped(turns: Sequence[Turn], *, signs: Callable[[str], Signs] = signs_in) -> bool:
     """Whether the customers of a call speak like the agent, and the agents like the customer, by rules of the lexicon.
 
     Args:
         turns: what was said, with its roles.
+        signs: finds the signs in a text; whoever looks at the same texts again gives one that remembers.
     """
     lexicon = _lexicon()
     agent, customer = (
-        _by_words([turn for turn in turns if turn.role is role], lexicon) for role in (Role.AGENT, Role.CUSTOMER)
+        _by_words([turn for turn in turns if turn.role is role], lexicon, signs) for role in (Role.AGENT, Role.CUSTOMER)
     )
     return customer.score > 0 > agent.score and customer.score - agent.score >= lexicon.swapped
 
@@ -209,7 +234,7 @@ def _first_to_speak(turns: Mapping[str, Sequence[Turn]]) -> str | None:
 
 
 def _leaning(said: Sequence[Turn], lexicon: _Lexicon, *, first: bool, asks: float) -> _Leaning:
-    leaning = _by_words(said, lexicon)
+    leaning = _by_words(said, lexicon, signs_in)
     signs = ("asks-more",) * (asks > 0) + ("speaks-first",) * first
     return replace(
         leaning,
@@ -218,15 +243,15 @@ def _leaning(said: Sequence[Turn], lexicon: _Lexicon, *, first: bool, asks: floa
     )
 
 
-def _by_words(said: Sequence[Turn], lexicon: _Lexicon) -> _Leaning:
-    texts = [spoken(turn.text).text for turn in said]
+def _by_words(said: Sequence[Turn], lexicon: _Lexicon, signs: Callable[[str], Signs]) -> _Leaning:
+    found = [signs(turn.text) for turn in said]
+    hits = Counter(index for one in found for index in one.rules)
     score, evidence = 0.0, []
-    for name, weight, pattern in lexicon.rules:
-        hits = sum(1 for text in texts if pattern.search(text))
-        score += weight * min(hits, 2)
-        if hits:
+    for index, (name, weight, _) in enumerate(lexicon.rules):
+        score += weight * min(hits[index], 2)
+        if hits[index]:
             evidence.append(name)
-    return _Leaning(score, tuple(evidence), sum(len(text.split()) for text in texts))
+    return _Leaning(score, tuple(evidence), sum(one.words for one in found))
 
 
 def _judged(name: str, leaning: _Leaning, middle: float, lexicon: _Lexicon) -> SpeakerRole:

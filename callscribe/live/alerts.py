@@ -3,10 +3,12 @@
 from collections import deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 from callscribe.contract.events import AlertEvidence
 from callscribe.conversation.acts import Found
+from callscribe.conversation.clauses import clauses
 from callscribe.conversation.flags import FlagSet, alerts_of
 from callscribe.conversation.utterances import Role
 from callscribe.live.call import LiveUtterance
@@ -54,9 +56,10 @@ class _Line:
 
 
 class AlertWatch:
-    """Listens to the last lines of a call.
+    """Listens to the last lines of a call, with each result that comes.
 
-    Results of one speaker are one line across a short pause, since a service may end a result in mid-sentence.
+    Results of one speaker are one line across a short pause, since a service may end a result in mid-sentence. What is
+    raised is held until somebody is told, however many lines follow it.
 
     Args:
         flag_set: the flags.
@@ -65,29 +68,31 @@ class AlertWatch:
 
     def __init__(self, flag_set: FlagSet, *, told: Iterable[str] = ()) -> None:
         self._flag_set = flag_set
-        self._raised = set(told)
+        self._told = set(told)
         self._lines: deque[_Line] = deque(maxlen=LINES)
+        self._held: dict[str, Alert] = {}
+        # All lines but the last are those of the result before. What is remembered of them goes with the call.
+        self._clauses = lru_cache(LINES)(clauses)
 
     def heard(self, finals: Iterable[LiveUtterance]) -> tuple[Alert, ...]:
         """Take final results, and return the flags that are raised and of which nobody has been told.
 
-        Each is returned again with later results for as long as what raises it is among the last lines, until it is
-        `told`.
+        Each is returned again, also without results, until it is `told`; with what raised it last.
         """
-        if self._raised.issuperset(self._flag_set.alerting):
+        if self._told.issuperset(self._flag_set.alerting):
             return ()
         for final in finals:
             self._take(final)
-        raised = alerts_of(self._lines, self._flag_set)
-        return tuple(
-            Alert(flag=name, evidence=tuple(self._evidence(name, found)))
-            for name, found in raised.items()
-            if name not in self._raised
-        )
+            for name, found in alerts_of(self._lines, self._flag_set, cut=self._clauses).items():
+                if name not in self._told:
+                    self._held[name] = Alert(flag=name, evidence=tuple(self._evidence(name, found)))
+        return tuple(self._held.values())
 
     def told(self, flags: Iterable[str]) -> None:
         """Note that somebody is told of flags."""
-        self._raised.update(flags)
+        for flag in flags:
+            self._told.add(flag)
+            self._held.pop(flag, None)
 
     def _evidence(self, flag: str, found: Sequence[Found]) -> Iterable[AlertEvidence]:
         results: dict[int, AlertEvidence] = {}

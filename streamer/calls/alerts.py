@@ -63,7 +63,7 @@ class CallAlerts:
     def heard(self, finals: Sequence[LiveUtterance], reliability: RunningReliability) -> None:
         """Take final results that are stored.
 
-        Of a call from which nothing can be concluded so far nobody is told, unless it soon turns out that it can.
+        Of a call from which nothing can be concluded so far nobody is told, until it turns out that something can.
 
         Args:
             finals: The results.

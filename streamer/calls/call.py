@@ -336,8 +336,11 @@ class CallRun:
         before = self._checkpoint.next_seq
         if before == 1:
             return
+        # Where nothing could be concluded from the call, an alert of whenever may be held.
+        known = self._checkpoint.reliability
+        held = self._alerts is not None and known is not None and not known.usable
         said = await self._services.store.utterances(
-            self._call.call_id, after=max(0, before - 1 - LATEST_RESULTS), before=before
+            self._call.call_id, after=0 if held else max(0, before - 1 - LATEST_RESULTS), before=before
         )
         self._reliability.heard(said, gaps=bool(self._checkpoint.gaps))
         if self._alerts is not None:

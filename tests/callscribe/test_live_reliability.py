@@ -1,6 +1,8 @@
 from collections.abc import Iterator, Sequence
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from callscribe.conversation.reliability import Reason, Reliability, ReliabilityLevel
 from callscribe.live.call import CHANNEL_ROLES, LiveUtterance
@@ -137,3 +139,35 @@ def test_a_long_call_is_judged_by_its_latest_words_only(monkeypatch: pytest.Monk
         reliability.heard([final])
     assert max(judged) == LATEST_RESULTS
     assert len(judged) < len(finals) / 3
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from((CUSTOMER, AGENT)),
+            st.sampled_from(
+                (
+                    *(text for _, text in TALK),
+                    *GERMAN.split(". "),
+                    "Yes.",
+                    "No, you have the wrong number. Bye.",
+                    "I have the interpreter on the line, so please go ahead.",
+                    "At the tone, please record your message.",
+                )
+            ),
+        ),
+        max_size=LATEST_RESULTS,
+    ),
+    st.sampled_from((0.3, 0.6, 0.9)),
+)
+def test_at_each_point_a_call_is_judged_as_if_all_of_it_were_heard_at_once(
+    lines: list[tuple[int, str]], confidence: float
+) -> None:
+    finals = said(lines, confidence=confidence)
+    running = RunningReliability()
+    for heard in range(1, len(finals) + 1):
+        running.heard([finals[heard - 1]])
+        at_once = RunningReliability()
+        at_once.heard(finals[:heard])
+        assert running.now() == at_once.now()
+        assert running.over(incomplete=False) == at_once.over(incomplete=False)

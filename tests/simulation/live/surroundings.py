@@ -10,14 +10,12 @@ import random
 from collections.abc import AsyncIterator, Iterable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 from unittest.mock import patch
 from uuid import UUID
 
 import aiohttp
 
-from callscribe.conversation.clauses import clauses
 from callscribe.deepgram.options import TranscriptionOptions
 from callscribe.environments.streamer import StreamerEnvironment
 from lambdas.common import observability
@@ -45,9 +43,6 @@ ECS_URL: Final = "http://ecs.invalid"
 KEYS: Final = ("0123456789abcdef0123456789abcdef01234567", "fedcba9876543210fedcba9876543210fedcba98")
 
 _RETENTION_HOURS: Final = 24
-
-# What was said last is looked through again with each result: a third of the time of a history went into that.
-_clauses: Final = lru_cache(maxsize=4096)(clauses)
 
 
 @dataclass(eq=False, kw_only=True)
@@ -221,7 +216,6 @@ class Surroundings:
                 patch("streamer.deepgram.connection.connect", sockets.connect),
                 patch("streamer.calls.store.uuid4", lambda: UUID(int=names.getrandbits(128), version=4)),
                 patch("streamer.liveness.Health.serve", _listening),
-                patch("callscribe.conversation.acts.clauses", _clauses),
             ):
                 yield
         finally:

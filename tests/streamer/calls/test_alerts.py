@@ -88,6 +88,18 @@ async def test_nobody_is_told_of_a_call_from_which_nothing_can_be_concluded_unti
     assert len(announcer.told) == 1
 
 
+async def test_an_urgent_call_that_is_unusable_for_long_is_told_of_when_it_is_usable() -> None:
+    announcer = Announcements()
+    text = "One moment please, I will look for your name in the calendar."
+    lines = [
+        replace(FLASHES, seq=seq, text=text, start=9.0 * seq, end=9.0 * seq + 4, word_count=12, confidence=confidence)
+        for seq, confidence in enumerate([0.2] * 20 + [1.0] * 20, 2)
+    ]
+    await told_by(of_call(announcer), replace(FLASHES, confidence=0.2), *lines)
+    (told,) = announcer.told
+    assert told["reliability"] == Reliability(level=ReliabilityLevel.DOUBTFUL, reasons=(Reason.LOW_CONFIDENCE,))
+
+
 async def test_an_event_that_is_not_taken_is_sent_again(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(alerts, "_RETRY_SECONDS", 0.0)
     announcer = Announcements(failures=2)

@@ -9,6 +9,8 @@ from typing import Any, NoReturn
 import pytest
 
 from callscribe.contract.schema import SCHEMA_VERSION
+from callscribe.contract.table_keys import utterance_key
+from callscribe.live_reliability import LATEST_RESULTS
 from streamer.calls.attributes import to_attributes
 from streamer.calls.ending import EndLimits
 from streamer.calls.queue import CallQueue, Message
@@ -414,6 +416,29 @@ async def test_whoever_takes_a_call_over_tells_of_what_was_said_before(stage: Si
     # Said and stored, and told to nobody when the first streamer died.
     urgent = {**stored, "text": "I am seeing flashes in my left eye.", "words": None, "word_count": 8}
     stage.around.account.table.put_item(Item=to_attributes(urgent))
+    async with stage.streamer():
+        await stage.hang_up(CALL)
+        item = await stage.until(CALL, announced=True)
+    assert item["alerted"] == ["urgent"]
+
+
+async def test_whoever_takes_over_a_call_that_was_unusable_so_far_tells_of_what_was_said_long_before(
+    stage: SimulatedStage,
+) -> None:
+    stage.put(contact(CALL, speech(0, 1), start_ms=stage.started_at_ms))
+    await stage.announce(CALL)
+    async with stage.streamer() as first:
+        await stage.words(1, CALL)
+        await stage.hand_over(first)
+    (stored,) = await stage.cloud.utterances(CALL)
+    (item,) = stage.around.live_items()
+    table, results = stage.around.account.table, 2 * LATEST_RESULTS
+    for seq in range(1, results + 1):
+        text = "I am seeing flashes in my left eye." if seq == 1 else "One moment please, I am looking for your name."
+        said = {**stored, "SK": utterance_key(CALL, seq).sk, "seq": seq, "text": text, "words": None}
+        table.put_item(Item=to_attributes({**said, "start": 4 * seq, "end": 4 * seq + 3, "confidence": 1}))
+    unusable = {"level": "unusable", "reasons": ["low-confidence"]}
+    table.put_item(Item={**item, **to_attributes({"next_seq": results + 1, "reliability": unusable})})
     async with stage.streamer():
         await stage.hang_up(CALL)
         item = await stage.until(CALL, announced=True)
