@@ -28,14 +28,16 @@ class EnvironmentStage(Stage):
         protected = settings.termination_protection
         storage = StorageStack(self, "Storage", settings=settings, termination_protection=protected)
         batch = BatchStack(self, "Batch", settings=settings, storage=storage, termination_protection=protected)
-        LiveStack(self, "Live", settings=settings, storage=storage, batch=batch, termination_protection=protected)
+        live = LiveStack(
+            self, "Live", settings=settings, storage=storage, batch=batch, termination_protection=protected
+        )
         if settings.console is not None:
             ConsoleStack(
                 self,
                 "Console",
                 settings=settings,
-                console=settings.console,
                 storage=storage,
+                live=live,
                 termination_protection=protected,
             )
 

@@ -7,6 +7,7 @@ from constructs_lib.alarm_settings import AlarmSettings
 from constructs_lib.bedrock_analyst import BedrockAnalyst
 from constructs_lib.call_console import CallConsole
 from constructs_lib.call_transcription import CallTranscription, LiveCalls
+from constructs_lib.clinic_users import ClinicUsers
 from constructs_lib.connect_wiring import ConnectWiring, MediaStreamStorage, RecordingStorage
 from constructs_lib.deepgram_options import DeepgramOptions
 from constructs_lib.deepgram_secret import DeepgramSecret
@@ -31,6 +32,7 @@ __all__ = [
     "CallTranscription",
     "Capacity",
     "ClinicRules",
+    "ClinicUsers",
     "ConnectWiring",
     "DeepgramOptions",
     "DeepgramPrices",

@@ -1,6 +1,6 @@
 // Who may follow which calls: the onSubscribe handler of the namespace `calls`.
 // AppSync has authenticated the caller before; IAM policies end at the namespace, so the clinic is checked here.
-// `ACCESS` is appended by the construct: {claim, roles: [{role, clinic}]}.
+// `ACCESS` is appended by the construct: {claim, scope, roles: [{role, clinic}]}.
 import { util } from '@aws-appsync/utils'
 
 export function onSubscribe(ctx) {
@@ -13,6 +13,10 @@ export function onSubscribe(ctx) {
 
 function clinicsOf(identity) {
   if (identity.claims) {
+    // A token that was issued for another app of the user pool has other scopes.
+    if (ACCESS.scope && !(identity.claims.scope ?? '').split(' ').includes(ACCESS.scope)) {
+      return []
+    }
     const claimed = identity.claims[ACCESS.claim] ?? []
     return typeof claimed === 'string' ? [claimed] : claimed
   }

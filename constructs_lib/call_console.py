@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
-import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Final
 
-from aws_cdk import Aws, Duration, RemovalPolicy
+from aws_cdk import Duration, RemovalPolicy
 from aws_cdk import aws_apigatewayv2 as apigateway
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_cognito as cognito
@@ -21,10 +19,9 @@ from aws_cdk.aws_apigatewayv2_authorizers import HttpUserPoolAuthorizer
 from aws_cdk.aws_apigatewayv2_integrations import HttpLambdaIntegration
 from constructs import Construct
 
-from callscribe.console.access import ConsoleRole
 from callscribe.contract import metrics
 from callscribe.contract.object_keys import TRANSCRIPTS
-from callscribe.contract.table_keys import CALL_INDEX, CALLS, CLINICS, LISTING_INDEX
+from callscribe.contract.table_keys import CALL_INDEX, CALLS, CLINICS, LISTING_INDEX, LIVE_CALLS
 from callscribe.conversation.flags import DEFAULT_FLAG_SET, FlagSetSource
 from callscribe.environments.functions import CallConsoleEnvironment
 from callscribe.judgement.quality import DEFAULT_RUBRIC
@@ -33,13 +30,11 @@ from constructs_lib._functions import RuntimeFunction, SharedByFunctions
 from constructs_lib._judgement import Judgement
 from constructs_lib._logs import LogSettings
 from constructs_lib._names import account_wide_name
+from constructs_lib.clinic_users import ClinicUsers
 from constructs_lib.function_settings import FunctionSettings
 from constructs_lib.live_transcript_feed import LiveTranscriptFeed
 
-_ACCESS_TOKEN: Final = Duration.minutes(5)
-"""The shortest that Cognito offers: who loses a group has lost it when the token is renewed."""
 _WORKING_DAY: Final = Duration.hours(10)
-_SIGN_IN_URL: Final = re.compile(r"(?:https://[a-z0-9.-]+(?::\d+)?)?")
 # Far more than a few dozen people cause, and an end to what one who has gone wild does.
 _REQUESTS_PER_SECOND: Final = 50
 _BURST: Final = 100
@@ -48,11 +43,11 @@ _BURST: Final = 100
 class CallConsole(Construct):
     """Define a web page, and the API behind it, on which people of a clinic look at its calls.
 
-    An HTTP API with a JWT authorizer, one function that serves both, and a Cognito user pool in which people sign in by
-    authorization code with PKCE. It costs next to nothing while nobody looks.
+    An HTTP API with a JWT authorizer, one function that serves both, and users who sign in by authorization code with
+    PKCE. It costs next to nothing while nobody looks.
 
-    Groups of the pool are clinics, by their ids, except ``qa`` and ``admin``, which are kept for roles in the same
-    user's clinics; everybody of a clinic may look, and nobody more than that yet. The function may read no call itself:
+    Groups of the users are clinics, by their ids, except ``qa`` and ``admin``, which are roles in the same user's
+    clinics; everybody of a clinic may look. The function may read no call itself:
     for each clinic it opens a session of :attr:`reader_role` with a policy that names the clinic, so that a query for
     another one's calls is refused by AWS. Every look at words is logged with user and call id.
 
@@ -63,13 +58,8 @@ class CallConsole(Construct):
             (``Bucket.from_bucket_attributes(encryption_key=…)``).
         table: Table of the transcripts.
         archive: Bucket of the transcripts.
-        feed: Where the words of running calls can be followed, with this console's *user_pool*. Default: nowhere.
-        user_pool: Where people sign in. Default: a new pool, in which an administrator makes the users.
-        sign_in_url: Base URL of the pool's sign-in pages, such as
-            ``https://clinic.auth.eu-central-1.amazoncognito.com``. ``""`` is the console's own host, for a proxy that
-            serves both. Default: a domain of Cognito's; a *user_pool* of yours needs it named.
-        clinics: Ids of clinics for which a new pool gets a group. Default: none; groups can be added any time.
-        require_mfa: Whether people of a new pool need a second factor, an authenticator app. Default: they do.
+        feed: Where the words of running calls can be followed, by the same *users*. Default: nowhere.
+        users: Where people sign in. Default: new :class:`ClinicUsers`, without groups of clinics.
         flags: What was noted of the calls, for the titles of flags. Default: ``"eye-clinic-v1"``.
         time_zones: Time zones in which times are shown, by clinic id, ``*`` for all others. Default: the viewer's.
         role_names: What parties of a call are called, by role, as in ``{"customer": "patient"}``. Default: as the
@@ -77,7 +67,6 @@ class CallConsole(Construct):
         functions: What the function runs on, and where. Default: ``FunctionSettings()``.
         key: Key that encrypts the logs. Default: a new key with rotation on.
         log_retention: How long logs, and with them who looked at what, are kept. Default: a year.
-        removal_policy: What deleting the stack does to a new user pool. Default: keep it.
 
     Raises:
         ValueError: If an option cannot be what it is meant to be, or needs or excludes another one; the message says
@@ -88,7 +77,7 @@ class CallConsole(Construct):
     """The HTTP API."""
     url: str
     """The console's address."""
-    user_pool: cognito.IUserPool
+    users: ClinicUsers
     """Where people sign in."""
     client: cognito.UserPoolClient
     """The page, as the pool knows it."""
@@ -110,21 +99,20 @@ class CallConsole(Construct):
         table: dynamodb.ITable,
         archive: s3.IBucket,
         feed: LiveTranscriptFeed | None = None,
-        user_pool: cognito.IUserPool | None = None,
-        sign_in_url: str | None = None,
-        clinics: Sequence[str] = (),
-        require_mfa: bool = True,
+        users: ClinicUsers | None = None,
         flags: FlagSetSource = DEFAULT_FLAG_SET,
         time_zones: Mapping[str, str] | None = None,
         role_names: Mapping[str, str] | None = None,
         functions: FunctionSettings | None = None,
         key: kms.IKey | None = None,
         log_retention: logs.RetentionDays = logs.RetentionDays.ONE_YEAR,
-        removal_policy: RemovalPolicy = RemovalPolicy.RETAIN,
     ) -> None:
         super().__init__(scope, construct_id)
-        _check_sign_in(user_pool, sign_in_url, clinics)
-        _checks.flag("require_mfa", require_mfa)
+        if feed is not None and (users is None or feed.users is not users):
+            raise ValueError(
+                "feed without its users: make ClinicUsers and pass them to the feed and to the console, so that who "
+                "signs in to the one may follow the other"
+            )
         judgement = Judgement.checked(flags=flags, rubric=DEFAULT_RUBRIC)
         self.key = key or _keys.own_key(self, removal_policy=RemovalPolicy.DESTROY, description="Logs of the console")
         log_settings = LogSettings(key=self.key, retention=log_retention)
@@ -133,13 +121,8 @@ class CallConsole(Construct):
         )
         self.url = f"{self.api.api_endpoint}/"
         self._add_stage(log_settings)
-        self.user_pool = user_pool or self._new_pool(require_mfa=require_mfa, removal_policy=removal_policy)
-        if user_pool is None:
-            for group in (*ConsoleRole, *clinics):
-                cognito.CfnUserPoolGroup(
-                    self, f"Group-{group}", user_pool_id=self.user_pool.user_pool_id, group_name=str(group)
-                )
-        self.client = self._add_client()
+        self.users = users or ClinicUsers(self, "Users")
+        self.client = self.users.add_page(self, "Client", url=self.url, lifetime=_WORKING_DAY)
         runtime_function = RuntimeFunction(
             self,
             "Function",
@@ -164,7 +147,8 @@ class CallConsole(Construct):
                 reader_role_arn=self.reader_role.role_arn,
                 audio_role_arn=self.audio_role.role_arn,
                 client_id=self.client.user_pool_client_id,
-                sign_in_url=self._domain_url() if sign_in_url is None else sign_in_url,
+                sign_in_url=self.users.sign_in_url,
+                calls_scope=self.users.calls_scope,
                 flags=judgement.flag_set.file.name,
                 time_zones=_checks.time_zones(time_zones) or {},
                 role_names=_checks.role_names(role_names) or {},
@@ -195,69 +179,6 @@ class CallConsole(Construct):
         assert isinstance(resource, apigateway.CfnStage)  # noqa: S101 - what the CDK makes of it
         resource.access_log_settings = apigateway.CfnStage.AccessLogSettingsProperty(
             destination_arn=group.log_group_arn, format=fields
-        )
-
-    def _new_pool(self, *, require_mfa: bool, removal_policy: RemovalPolicy) -> cognito.UserPool:
-        pool = cognito.UserPool(
-            self,
-            "Users",
-            user_pool_name=account_wide_name(self, max_length=128),
-            self_sign_up_enabled=False,
-            sign_in_aliases=cognito.SignInAliases(username=True, email=True),
-            sign_in_case_sensitive=False,
-            account_recovery=cognito.AccountRecovery.EMAIL_ONLY,
-            password_policy=cognito.PasswordPolicy(
-                min_length=12,
-                require_digits=True,
-                require_lowercase=True,
-                require_symbols=True,
-                require_uppercase=True,
-                temp_password_validity=Duration.days(3),
-            ),
-            mfa=cognito.Mfa.REQUIRED if require_mfa else cognito.Mfa.OFF,
-            mfa_second_factor=cognito.MfaSecondFactor(otp=True, sms=False) if require_mfa else None,
-            deletion_protection=removal_policy != RemovalPolicy.DESTROY,
-            removal_policy=removal_policy,
-        )
-        _nag.acknowledge(
-            pool,
-            {
-                "AwsSolutions-COG8": "threat protection is a matter of Cognito's Plus plan, which costs for each user; "
-                "whoever wants it brings a pool of that plan",
-                **({} if require_mfa else {"AwsSolutions-COG2": "the app says that no second factor is required"}),
-            },
-        )
-        return pool
-
-    def _domain_url(self) -> str:
-        # Unique among all accounts of the region.
-        name = hashlib.sha256(account_wide_name(self, max_length=128).encode()).hexdigest()[:10]
-        domain = cognito.UserPoolDomain(
-            self,
-            "Domain",
-            user_pool=self.user_pool,
-            cognito_domain=cognito.CognitoDomainOptions(domain_prefix=f"callscribe-{name}-{Aws.ACCOUNT_ID}"),
-        )
-        return domain.base_url()
-
-    def _add_client(self) -> cognito.UserPoolClient:
-        return cognito.UserPoolClient(
-            self,
-            "Client",
-            user_pool=self.user_pool,
-            generate_secret=False,
-            auth_flows=cognito.AuthFlow(user_srp=True),
-            o_auth=cognito.OAuthSettings(
-                flows=cognito.OAuthFlows(authorization_code_grant=True),
-                scopes=[cognito.OAuthScope.OPENID, cognito.OAuthScope.EMAIL],
-                callback_urls=[self.url],
-                logout_urls=[self.url],
-            ),
-            access_token_validity=_ACCESS_TOKEN,
-            id_token_validity=_ACCESS_TOKEN,
-            refresh_token_validity=_WORKING_DAY,
-            enable_token_revocation=True,
-            prevent_user_existence_errors=True,
         )
 
     def _add_reader(self, table: dynamodb.ITable, archive: s3.IBucket) -> iam.Role:
@@ -311,7 +232,7 @@ class CallConsole(Construct):
 
     def _add_routes(self) -> None:
         integration = HttpLambdaIntegration("Integration", self.function)
-        authorizer = HttpUserPoolAuthorizer("Authorizer", self.user_pool, user_pool_clients=[self.client])
+        authorizer = HttpUserPoolAuthorizer("Authorizer", self.users.user_pool, user_pool_clients=[self.client])
         public: list[apigateway.HttpRoute] = []
         for path in ("/", "/config.json", "/page/{proxy+}"):
             public += self.api.add_routes(path=path, methods=[apigateway.HttpMethod.GET], integration=integration)
@@ -338,23 +259,7 @@ class CallConsole(Construct):
 
 
 _LEADING_KEYS: Final[Mapping[str, Mapping[str, object]]] = {
-    "ForAllValues:StringLike": {"dynamodb:LeadingKeys": [f"{CLINICS}*", f"{CALLS}*"]},
+    "ForAllValues:StringLike": {"dynamodb:LeadingKeys": [f"{CLINICS}*", f"{CALLS}*", f"{LIVE_CALLS}*"]},
     "Null": {"dynamodb:LeadingKeys": "false"},
 }
 """Whatever a session names, no list of all clinics' is read."""
-
-
-def _check_sign_in(user_pool: cognito.IUserPool | None, sign_in_url: str | None, clinics: Sequence[str]) -> None:
-    if sign_in_url is not None and not _SIGN_IN_URL.fullmatch(_checks.text("sign_in_url", sign_in_url)):
-        raise ValueError(
-            f"sign_in_url of {sign_in_url!r} is no address without a path: use https://{{domain}}, or '' for the "
-            "console's own"
-        )
-    if user_pool is not None and sign_in_url is None:
-        raise ValueError("user_pool without sign_in_url: name the base URL of the pool's sign-in pages")
-    if user_pool is not None and clinics:
-        raise ValueError("clinics with a user_pool of yours: make the groups where the pool is made")
-    for clinic in _checks.texts("clinics", clinics):
-        _checks.check_clinic_id(clinic)
-        if clinic in {*ConsoleRole}:
-            raise ValueError(f"clinics has {clinic!r}, which is a role: call the clinic something else")

@@ -19,6 +19,7 @@ from callscribe.contract.identifiers import FEED_NAMESPACE
 from constructs_lib import _checks, _keys, _nag
 from constructs_lib._logs import LogSettings
 from constructs_lib._names import account_wide_name
+from constructs_lib.clinic_users import ClinicUsers
 
 _HANDLER = Path(__file__).with_name("_live_feed.js")
 
@@ -46,7 +47,8 @@ class LiveTranscriptFeed(Construct):
     Args:
         scope: Parent construct.
         construct_id: Identifier, unique in *scope*.
-        user_pool: Where a clinic's people sign in. Default: nobody but roles subscribes.
+        users: Where a clinic's people sign in, to this feed and to the console. Default: nobody but roles subscribes.
+        user_pool: A pool of which any token will do, whichever app it was issued for; instead of *users*.
         clinic_claim: Claim of the token that names the clinic, or a list of clinics. Default: the user's groups
             (``cognito:groups``), which only an administrator assigns and every token carries. A custom attribute such
             as ``custom:clinic_id`` is in ID tokens only, and a user whose app client may write it chooses the clinic.
@@ -54,7 +56,8 @@ class LiveTranscriptFeed(Construct):
         log_retention: How long logs, which hold errors and no words, are kept. Default: a year.
 
     Raises:
-        ValueError: If *clinic_claim* is given without *user_pool*, or a clinic cannot be part of a channel.
+        ValueError: If *clinic_claim* is given without *user_pool*, or both *users* and *user_pool*, or a clinic
+            cannot be part of a channel.
     """
 
     api: appsync.EventApi
@@ -65,6 +68,8 @@ class LiveTranscriptFeed(Construct):
     """Where to publish."""
     realtime_url: str
     """Where to subscribe, by WebSocket."""
+    users: ClinicUsers | None
+    """Where a clinic's people sign in."""
     key: kms.IKey
     """Encrypts the logs."""
 
@@ -73,6 +78,7 @@ class LiveTranscriptFeed(Construct):
         scope: Construct,
         construct_id: str,
         *,
+        users: ClinicUsers | None = None,
         user_pool: cognito.IUserPool | None = None,
         clinic_claim: str | None = None,
         key: kms.IKey | None = None,
@@ -81,16 +87,20 @@ class LiveTranscriptFeed(Construct):
         super().__init__(scope, construct_id)
         if clinic_claim is not None and user_pool is None:
             raise ValueError(f"clinic_claim {clinic_claim!r} without a user_pool: pass the pool whose tokens carry it")
+        if users is not None and user_pool is not None:
+            raise ValueError("users and user_pool: pass the one or the other")
+        self.users = users
+        pool = user_pool if users is None else users.user_pool
         self.key = key or _keys.own_key(self, removal_policy=RemovalPolicy.DESTROY, description="Logs")
         self._claim = clinic_claim or "cognito:groups"
         self._roles: list[dict[str, str]] = []
         iam_provider = appsync.AppSyncAuthProvider(authorization_type=appsync.AppSyncAuthorizationType.IAM)
         providers = [iam_provider]
-        if user_pool is not None:
+        if pool is not None:
             providers.append(
                 appsync.AppSyncAuthProvider(
                     authorization_type=appsync.AppSyncAuthorizationType.USER_POOL,
-                    cognito_config=appsync.AppSyncCognitoConfig(user_pool=user_pool),
+                    cognito_config=appsync.AppSyncCognitoConfig(user_pool=pool),
                 )
             )
         subscribers = [provider.authorization_type for provider in providers]
@@ -146,5 +156,6 @@ class LiveTranscriptFeed(Construct):
         return self.namespace.grant_subscribe(role).combine(self.api.grant_connect(role))
 
     def _handler_code(self) -> str:
-        access = {"claim": self._claim, "roles": self._roles}
+        scope = None if self.users is None else self.users.calls_scope
+        access = {"claim": self._claim, "scope": scope, "roles": self._roles}
         return f"{_HANDLER.read_text(encoding='utf-8')}\nconst ACCESS = {Stack.of(self).to_json_string(access)}\n"

@@ -67,7 +67,6 @@ def _variables(environment: Environment) -> dict[str, str]:
         "PYTHONPATH": str(ROOT),
         "PYTHONUNBUFFERED": "1",
         **variables,
-        "FEED_URL": _without_tls(variables["FEED_URL"]),
         "AWS_CONFIG_FILE": os.devnull,
         "AWS_CONTAINER_AUTHORIZATION_TOKEN": task_token(credentials.secret_key, role),
         "AWS_CONTAINER_CREDENTIALS_FULL_URI": f"{endpoint}{TASK_CREDENTIALS_PATH}{role}",
@@ -76,8 +75,3 @@ def _variables(environment: Environment) -> dict[str, str]:
         "AWS_REGION": str(environment.session.region_name),
         "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
     }
-
-
-def _without_tls(url: str) -> str:
-    """The emulator's feed speaks plain HTTP; AppSync's never does."""
-    return urlsplit(url)._replace(scheme="http").geturl() if url else url

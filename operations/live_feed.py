@@ -23,6 +23,7 @@ from websockets.sync.client import ClientConnection
 from websockets.sync.client import connect as open_websocket
 from websockets.typing import Subprotocol
 
+from callscribe.contract.outputs import DeploymentOutput
 from callscribe.serialization import InvalidData, decode_json, encode_json
 
 from .environment import Environment
@@ -118,15 +119,7 @@ def listen(target: Environment) -> Iterator[Subscriptions]:
         FeedUnavailable: It cannot be reached, or does not admit these credentials.
         UnusableEnvironment: The environment has no live feed, or there are no credentials.
     """
-    # An endpoint of the user's own that speaks no TLS is an emulator, and so is its feed.
-    plain = (target.endpoint_url or "").startswith("http://")
-    url, realtime = (
-        urlsplit(target.output(name))._replace(scheme=scheme).geturl()
-        for name, scheme in (
-            ("FeedHttpUrl", "http" if plain else "https"),
-            ("FeedRealtimeUrl", "ws" if plain else "wss"),
-        )
-    )
+    url, realtime = (target.output(name) for name in (DeploymentOutput.FEED_HTTP, DeploymentOutput.FEED_REALTIME))
     sign = _Signer(target, url)
     header = base64.urlsafe_b64encode(encode_json(sign(None))).decode().rstrip("=")
     try:

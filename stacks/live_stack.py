@@ -47,7 +47,7 @@ class LiveStack(Stack):
     ) -> None:
         super().__init__(scope, construct_id, **kwargs)
         live = settings.live
-        self.feed = LiveTranscriptFeed(self, "Feed")
+        self.feed = LiveTranscriptFeed(self, "Feed", users=storage.users)
         network = None if live.image is None else self._unused_network()
         self.streamer = LiveStreamer(
             self,

@@ -226,6 +226,7 @@ class CallConsoleEnvironment(FunctionEnvironment, frozen=True, kw_only=True):
         client_id: The page's client of the user pool.
         sign_in_url: Base URL of the pages on which people sign in, without a slash at its end; "" is that of the
             console.
+        calls_scope: OAuth scope of a token by which running calls can be followed.
         flags: Name of the flag set.
         time_zones: Time zones by clinic, `*` for all others.
         role_names: What parties of a call are called, by role.
@@ -241,6 +242,7 @@ class CallConsoleEnvironment(FunctionEnvironment, frozen=True, kw_only=True):
     audio_role_arn: str
     client_id: str
     sign_in_url: str = ""
+    calls_scope: str
     flags: str
     time_zones: dict[str, str]
     role_names: dict[str, str]

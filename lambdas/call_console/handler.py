@@ -17,12 +17,14 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from callscribe.console.access import NoUser, User, user_of
 from callscribe.console.listing import InvalidQuery, ListQuery
+from callscribe.contract.call_kind import CallKind
 from callscribe.contract.metrics import FunctionMetric
 from callscribe.conversation.flags import load_flag_set
 from callscribe.environments.functions import CallConsoleEnvironment
 from callscribe.serialization import encode
 from lambdas.call_console.calls import CallAddress, ClinicCalls, WholeCall
 from lambdas.call_console.errors import ApiError, BadRequest, NotFound, TooLarge, Unavailable
+from lambdas.call_console.live import ClinicLiveCalls
 from lambdas.call_console.page_files import PageFiles
 from lambdas.call_console.sessions import ClinicSessions
 from lambdas.common import aws
@@ -138,7 +140,7 @@ def _config() -> Response[Any]:
                 "token": f"{told.sign_in_url}/oauth2/token",
                 "logout": f"{told.sign_in_url}/logout",
                 "client_id": told.client_id,
-                "scopes": ["openid", "email"],
+                "scopes": ["openid", "email", told.calls_scope],
             }
         }
     )
@@ -172,7 +174,7 @@ def _calls(clinic: str) -> Response[Any]:
 def _call(clinic: str, day: str, call: str) -> Response[Any]:
     address = _address(day, call)
     whole = _calls_of(clinic).whole(address, version=_parameter("version"))
-    _note_view("words viewed", clinic, address)
+    _note_view("words viewed", clinic, address.call_id, address.kind)
     return _json(_call_answer(whole))
 
 
@@ -180,8 +182,23 @@ def _call(clinic: str, day: str, call: str) -> Response[Any]:
 def _audio(clinic: str, day: str, call: str) -> Response[Any]:
     address, now = _address(day, call), datetime.now(UTC)
     link = _calls_of(clinic).audio(address, _console().presigner, lifetime=AUDIO_LIFETIME, now=now)
-    _note_view("audio requested", clinic, address)
+    _note_view("audio requested", clinic, address.call_id, address.kind)
     return _json(encode(link))
+
+
+@app.get("/api/clinics/<clinic>/live")
+def _running(clinic: str) -> Response[Any]:
+    return _json(encode(_live_calls_of(clinic).running()))
+
+
+@app.get("/api/clinics/<clinic>/live/<call>")
+def _live_call(clinic: str, call: str) -> Response[Any]:
+    call_id = unquote(call)
+    words = _live_calls_of(clinic).words(call_id, after=_parameter("after"))
+    # Whoever follows a call asks every few seconds: the begin of it is the look.
+    if _parameter("after") is None:
+        _note_view("live words viewed", clinic, call_id)
+    return _json(encode(words))
 
 
 @app.not_found
@@ -223,6 +240,11 @@ def _calls_of(clinic: str) -> ClinicCalls:
     return ClinicCalls(sessions.of(_user(), clinic), sessions)
 
 
+def _live_calls_of(clinic: str) -> ClinicLiveCalls:
+    sessions = _console().sessions
+    return ClinicLiveCalls(sessions.of(_user(), clinic), sessions, now=datetime.now(UTC))
+
+
 def _address(day: str, call: str) -> CallAddress:
     return CallAddress.of(day, unquote(call), _parameter("kind"))
 
@@ -231,8 +253,8 @@ def _parameter(name: str) -> str | None:
     return (app.current_event.query_string_parameters or {}).get(name)
 
 
-def _note_view(what: str, clinic: str, address: CallAddress) -> None:
-    logger.info(what, user=_user().name, clinic_id=clinic, call_id=address.call_id, kind=address.kind)
+def _note_view(what: str, clinic: str, call_id: str, kind: CallKind = CallKind.AGENT) -> None:
+    logger.info(what, user=_user().name, clinic_id=clinic, call_id=call_id, kind=kind)
     metrics.add_metric(name=FunctionMetric.CALLS_VIEWED, unit=MetricUnit.Count, value=1)
 
 

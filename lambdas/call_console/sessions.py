@@ -11,12 +11,13 @@ import json
 import time
 from collections import OrderedDict
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 import boto3
 
 from callscribe.contract.object_keys import clinic_transcripts
-from callscribe.contract.table_keys import call_partition, clinic_partition
+from callscribe.contract.table_keys import call_partition, clinic_partition, live_calls_partition
 from lambdas.call_console.errors import NotFound
 from lambdas.common.archive import Archive
 from lambdas.common.aws import CONFIG, S3_CONFIG
@@ -71,7 +72,7 @@ class ClinicSessions:
         self._region = region
         self._table_name = table_name
         self._archive_bucket = archive_bucket
-        self._kept: OrderedDict[str, tuple[float, ClinicSession]] = OrderedDict()
+        self._kept: OrderedDict[tuple[str, str | None], tuple[float, ClinicSession]] = OrderedDict()
 
     def of(self, user: User, clinic_id: str) -> ClinicSession:
         """Return the session of a clinic.
@@ -81,14 +82,7 @@ class ClinicSessions:
         """
         if clinic_id not in user.clinics:
             raise NotFound
-        kept = self._kept.get(clinic_id)
-        if kept is None or kept[0] <= time.monotonic():
-            kept = (time.monotonic() + _SESSION_SECONDS - _SPARE_SECONDS, self._open(clinic_id))
-            self._kept[clinic_id] = kept
-        self._kept.move_to_end(clinic_id)
-        while len(self._kept) > _MOST_SESSIONS:
-            self._kept.popitem(last=False)
-        return kept[1]
+        return self._kept_or_new(clinic_id, None)
 
     def of_call(self, clinic: ClinicSession, call_id: str) -> ClinicSession:
         """Return a session that reads what belongs to one call and stands below no clinic: claims, and live words.
@@ -99,12 +93,23 @@ class ClinicSessions:
             clinic: The session in which the call was found to be the clinic's.
             call_id: The call.
         """
-        return self._open(clinic.clinic_id, call_partition(call_id))
+        return self._kept_or_new(clinic.clinic_id, call_id)
 
-    def _open(self, clinic_id: str, *partitions: str) -> ClinicSession:
+    def _kept_or_new(self, clinic_id: str, call_id: str | None) -> ClinicSession:
+        kept = self._kept.get((clinic_id, call_id))
+        if kept is None or kept[0] <= time.monotonic():
+            partitions = _clinics_partitions(clinic_id) if call_id is None else [call_partition(call_id)]
+            kept = (time.monotonic() + _SESSION_SECONDS - _SPARE_SECONDS, self._open(clinic_id, partitions))
+            self._kept[clinic_id, call_id] = kept
+        self._kept.move_to_end((clinic_id, call_id))
+        while len(self._kept) > _MOST_SESSIONS:
+            self._kept.popitem(last=False)
+        return kept[1]
+
+    def _open(self, clinic_id: str, partitions: Sequence[str]) -> ClinicSession:
         policy = session_policy(
             clinic_id,
-            partitions or (clinic_partition(clinic_id),),
+            partitions,
             partition=self._role_arn.split(":")[1],
             archive_bucket=self._archive_bucket,
         )
@@ -128,6 +133,13 @@ class ClinicSessions:
             s3=s3,
             archive=Archive(s3=s3, bucket=self._archive_bucket),
         )
+
+
+def _clinics_partitions(clinic_id: str) -> list[str]:
+    """A clinic's transcripts, and its live calls of the days that a session can see: it may last over midnight."""
+    today = datetime.now(UTC).date()
+    days = [today + timedelta(days=number) for number in (-1, 0, 1)]
+    return [clinic_partition(clinic_id), *(live_calls_partition(clinic_id, day.isoformat()) for day in days)]
 
 
 def session_policy(clinic_id: str, partitions: Sequence[str], *, partition: str, archive_bucket: str) -> str:

@@ -4,11 +4,12 @@ MiniStack takes the key ``test``, any account's number and an unsigned request f
 look at their signatures. So a web page could run code on this machine, by one image whose address creates a stack with
 a custom resource. Here every request and every WebSocket is refused that is not signed, with the session's own key
 (:mod:`local.access.keys`) or with one that the emulated account has given out since. What such a key may do is
-MiniStack's to judge, by the policies of its role. Four things need no signature:
+MiniStack's to judge, by the policies of its role. Five things need no signature:
 
 * ``GET /_ministack/health``, which tells that the emulator runs;
 * the answer of a custom resource's function, at an address with a random part that only the function is told;
 * a task's credentials, for which ECS gives a task a token of its own;
+* a WebSocket to the live feed with a user's token, which is checked before the WebSocket is accepted;
 * what is for every browser on AWS, too: HTTP APIs, whose routes have authorizers, and the pages to sign in on.
 
 What tests, the streamers and the Kinesis Video simulator of this machine need is below ``/_local/``, for the session's
@@ -83,8 +84,8 @@ class Account(Protocol):
     def judge(self, access_key_id: str, action: str, resource: str) -> None:
         """Ask the policies of whoever has this key; raises `Refused`."""
 
-    def handshake(self, scope: Scope) -> SignedRequest:
-        """What is signed where a WebSocket is opened."""
+    def handshake(self, scope: Scope) -> SignedRequest | None:
+        """What is signed where a WebSocket is opened; None where a token of a user is told, which the feed checks."""
 
     def awaits(self, scope: Scope) -> bool:
         """Whether a request is the answer that a custom resource waits for."""
@@ -140,7 +141,9 @@ class _Gateway:
 
     async def _open(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
-            check(self._account.handshake(scope), self._account.secret_of)
+            signed = self._account.handshake(scope)
+            if signed is not None:
+                check(signed, self._account.secret_of)
         except Refused as refused:
             log.warning("refused WebSocket %s: %s", scope["path"], refused.code)
             await refuse(scope, send, refused.message)

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import json
-from typing import Any
 
 import pytest
 from aws_cdk import Stack
-from aws_cdk import aws_cognito as cognito
-from aws_cdk.assertions import Match, Template
+from aws_cdk.assertions import Template
 
-from constructs_lib import LiveTranscriptFeed
+from constructs_lib import ClinicUsers, LiveTranscriptFeed
 from tests.constructs_lib.parts import actions, environment, logical_id, new_console, permissions, properties
 
 
@@ -44,16 +42,6 @@ def test_people_sign_in_by_code_and_lose_a_group_within_minutes(stack: Stack) ->
     assert client["CallbackURLs"] == [stack.resolve(console.url)]
 
 
-def test_only_administrators_make_users_and_they_need_a_second_factor(stack: Stack) -> None:
-    console = new_console(stack, clinics=["harbour"])
-    template = Template.from_stack(stack)
-    pool = properties(template, console.user_pool)
-    assert pool["AdminCreateUserConfig"] == {"AllowAdminCreateUserOnly": True}
-    assert (pool["MfaConfiguration"], pool["EnabledMfas"]) == ("ON", ["SOFTWARE_TOKEN_MFA"])
-    groups = template.find_resources("AWS::Cognito::UserPoolGroup").values()
-    assert {group["Properties"]["GroupName"] for group in groups} == {"harbour", "qa", "admin"}
-
-
 def test_the_function_itself_reads_no_call(stack: Stack) -> None:
     console = new_console(stack)
     role = console.function.role
@@ -71,7 +59,7 @@ def test_the_reader_reads_transcripts_and_lists_no_other_items(stack: Stack) -> 
     assert items
     for permission in items:
         assert json.loads(permission.condition)["ForAllValues:StringLike"] == {
-            "dynamodb:LeadingKeys": ["CLINIC#*", "CALL#*"]
+            "dynamodb:LeadingKeys": ["CLINIC#*", "CALL#*", "LIVE#*"]
         }
     assert not [action for permission in granted for action in permission.actions if "Put" in action or "*" in action]
     for permission in granted:
@@ -108,56 +96,23 @@ def test_neither_tokens_nor_what_is_searched_for_are_written(stack: Stack) -> No
     assert stage["Properties"]["DefaultRouteSettings"]["ThrottlingRateLimit"] == 50
 
 
-def test_a_pool_of_the_apps_own_is_taken(stack: Stack) -> None:
-    pool = cognito.UserPool(stack, "Pool")
-    console = new_console(stack, user_pool=pool, sign_in_url="https://sign-in.example.com")
-    template = Template.from_stack(stack)
-    template.resource_count_is("AWS::Cognito::UserPool", 1)
-    template.resource_count_is("AWS::Cognito::UserPoolDomain", 0)
-    template.resource_count_is("AWS::Cognito::UserPoolGroup", 0)
-    assert console.user_pool is pool
-    assert environment(template, console.function)["SIGN_IN_URL"] == "https://sign-in.example.com"
-
-
 def test_the_page_is_told_of_the_feed(stack: Stack) -> None:
-    feed = LiveTranscriptFeed(stack, "Feed")
-    console = new_console(stack, feed=feed)
+    users = ClinicUsers(stack, "Users")
+    feed = LiveTranscriptFeed(stack, "Feed", users=users)
+    console = new_console(stack, users=users, feed=feed)
     told = environment(Template.from_stack(stack), console.function)
     assert told["FEED_REALTIME_URL"] == stack.resolve(feed.realtime_url)
+    assert told["CALLS_SCOPE"] == users.calls_scope
 
 
-def test_a_new_pool_outlives_its_stack(stack: Stack) -> None:
-    new_console(stack)
-    Template.from_stack(stack).has_resource(
-        "AWS::Cognito::UserPool",
-        {"DeletionPolicy": "Retain", "Properties": Match.object_like({"DeletionProtection": "ACTIVE"})},
-    )
+@pytest.mark.parametrize("own", [False, True])
+def test_a_feed_that_other_people_follow_is_refused(stack: Stack, own: bool) -> None:
+    others = LiveTranscriptFeed(stack, "Feed", users=ClinicUsers(stack, "Others"))
+    users = ClinicUsers(stack, "Users") if own else None
+    with pytest.raises(ValueError, match="feed without its users: make ClinicUsers and pass them to the feed"):
+        new_console(stack, feed=others, users=users)
 
 
-@pytest.mark.parametrize(
-    ("options", "message"),
-    [
-        ({"sign_in_url": "sign-in.example.com"}, "sign_in_url of 'sign-in.example.com' is no address"),
-        ({"sign_in_url": "https://example.com/login"}, "no address without a path"),
-        ({"clinics": ["qa"]}, "clinics has 'qa', which is a role"),
-        ({"clinics": "harbour"}, "clinics of 'harbour' is not a sequence"),
-        ({"clinics": ["a/b"]}, "a/b"),
-        ({"require_mfa": "no"}, "require_mfa of 'no' is not a bool"),
-        ({"role_names": {"doctor": "x"}}, "role of role_names"),
-    ],
-)
-def test_options_that_cannot_be_are_refused_by_name(stack: Stack, options: dict[str, Any], message: str) -> None:
-    with pytest.raises(ValueError, match=message):
-        new_console(stack, **options)
-
-
-@pytest.mark.parametrize(
-    ("options", "message"),
-    [
-        ({}, "user_pool without sign_in_url"),
-        ({"sign_in_url": "https://a.example.com", "clinics": ["harbour"]}, "clinics with a user_pool of yours"),
-    ],
-)
-def test_a_pool_of_the_apps_own_needs_company(stack: Stack, options: dict[str, Any], message: str) -> None:
-    with pytest.raises(ValueError, match=message):
-        new_console(stack, user_pool=cognito.UserPool(stack, "Pool"), **options)
+def test_what_a_role_is_called_is_checked(stack: Stack) -> None:
+    with pytest.raises(ValueError, match="role of role_names"):
+        new_console(stack, role_names={"doctor": "x"})

@@ -19,7 +19,7 @@ from callscribe.environments.functions import (
 from callscribe.environments.streamer import StreamerEnvironment
 from callscribe.judgement.quality import load_rubric
 from callscribe.recordings.clinics import ClinicRules
-from constructs_lib import BedrockAnalyst, DeepgramOptions, LiveTranscriptFeed
+from constructs_lib import BedrockAnalyst, ClinicUsers, DeepgramOptions, LiveTranscriptFeed
 from constructs_lib._functions import RuntimeFunction
 from tests.conftest import ROOT
 from tests.constructs_lib.live_parts import container, new_streamer, variables
@@ -37,7 +37,8 @@ class Deployed:
         stack, live_stack, console_stack = new_stack(), new_stack(), new_stack()
         new_workflow(stack, clinics=CLINICS, options=OPTIONS, analyst=BedrockAnalyst(model="amazon.nova-lite-v1:0"))
         live = new_streamer(live_stack, feed=LiveTranscriptFeed(live_stack, "Feed"), options=OPTIONS)
-        new_console(console_stack, feed=LiveTranscriptFeed(console_stack, "Feed"))
+        users = ClinicUsers(console_stack, "Users")
+        new_console(console_stack, users=users, feed=LiveTranscriptFeed(console_stack, "Feed", users=users))
         live_template = Template.from_stack(live_stack)
         self.functions: dict[str, dict[str, str]] = {}
         for template in (Template.from_stack(stack), live_template, Template.from_stack(console_stack)):

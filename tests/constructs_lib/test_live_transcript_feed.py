@@ -1,6 +1,3 @@
-import json
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -10,59 +7,23 @@ from aws_cdk import aws_cognito as cognito
 from aws_cdk import aws_iam as iam
 from aws_cdk.assertions import Match, Template
 
-from constructs_lib import LiveTranscriptFeed
+from constructs_lib import ClinicUsers, LiveTranscriptFeed
+from local.emulator.channel_handlers import ChannelHandlers
 from tests.constructs_lib.parts import Permission, logical_id, permissions, properties, reader
-from tests.patience import PATIENCE_SECONDS
 
 CALL = "0b7a5d5e-5b0c-4c3f-8a0e-2f4f6b1d9c11"
-NODE = Path(sys.executable).with_name("node")
-
-# What AppSync offers handlers, as far as this one uses it.
-UTILS = "export const util = { unauthorized() { throw new Error('Unauthorized') } }\n"
-RUN = """
-import { onSubscribe } from './handler.mjs'
-const answers = []
-for (const ctx of JSON.parse(process.argv[2])) {
-  try { onSubscribe(ctx); answers.push(true) } catch (error) {
-    if (error.message !== 'Unauthorized') throw error
-    answers.push(false)
-  }
-}
-console.log(JSON.stringify(answers))
-"""
 
 
 class Handler:
-    """The namespace's handler in Node, with a stand-in for AppSync's utilities."""
+    """The namespace's handler in Node."""
 
     def __init__(self, code: str, folder: Path) -> None:
-        package = folder / "node_modules" / "@aws-appsync" / "utils"
-        package.mkdir(parents=True)
-        (package / "package.json").write_text('{"name": "@aws-appsync/utils", "type": "module", "main": "index.js"}')
-        (package / "index.js").write_text(UTILS)
-        (folder / "handler.mjs").write_text(code)
-        (folder / "run.mjs").write_text(RUN)
-        self._folder = folder
+        self._code = code
+        self._handlers = ChannelHandlers(folder)
 
     def lets(self, identity: dict[str, Any] | None, *channels: str) -> list[bool]:
         """Say for each channel whether the caller may follow it."""
-        contexts = [
-            {
-                "identity": identity,
-                "info": {"channel": {"path": channel, "segments": channel.strip("/").split("/")}},
-            }
-            for channel in channels
-        ]
-        done = subprocess.run(
-            [NODE, "run.mjs", json.dumps(contexts)],
-            cwd=self._folder,
-            capture_output=True,
-            text=True,
-            timeout=PATIENCE_SECONDS,
-        )
-        assert done.returncode == 0, done.stderr
-        answers: list[bool] = json.loads(done.stdout)
-        return answers
+        return self._handlers.admit(self._code, identity, channels)
 
 
 def user_pool(stack: Stack) -> cognito.IUserPool:
@@ -100,6 +61,15 @@ def test_a_person_of_several_clinics_follows_each(stack: Stack, tmp_path: Path) 
     handler = Handler(code_of(stack, feed), tmp_path)
     manager = person(**{"cognito:groups": ["lakeside", "hilltop"]})
     assert handler.lets(manager, "/calls/lakeside/*", "/calls/hilltop/*", "/calls/main/*") == [True, True, False]
+
+
+def test_a_token_for_another_app_of_the_same_users_follows_nothing(stack: Stack, tmp_path: Path) -> None:
+    users = ClinicUsers(stack, "Users")
+    handler = Handler(code_of(stack, LiveTranscriptFeed(stack, "Feed", users=users)), tmp_path)
+    doctor = {"cognito:groups": ["lakeside"]}
+    assert handler.lets(person(**doctor, scope=f"openid {users.calls_scope}"), "/calls/lakeside/*") == [True]
+    for claims in (doctor, {**doctor, "scope": "openid"}, {**doctor, "scope": f"{users.calls_scope}s"}):
+        assert handler.lets(person(**claims), "/calls/lakeside/*") == [False]
 
 
 @pytest.mark.parametrize("identity", [None, {}, person(), person(**{"cognito:groups": []})])
@@ -224,3 +194,8 @@ def test_fails_for_a_clinic_that_is_no_part_of_a_channel(stack: Stack, clinic: s
     role = iam.Role.from_role_name(stack, "Theirs", "theirs")
     with pytest.raises(ValueError, match=r"cannot be part of a channel: use 1 to 50 letters, digits and dashes"):
         feed.grant_subscribe(role, clinic_id=clinic)
+
+
+def test_fails_for_users_of_two_kinds(stack: Stack) -> None:
+    with pytest.raises(ValueError, match="users and user_pool: pass the one or the other"):
+        LiveTranscriptFeed(stack, "Feed", users=ClinicUsers(stack, "Users"), user_pool=user_pool(stack))

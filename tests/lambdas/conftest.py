@@ -103,6 +103,7 @@ def function_environment(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> Itera
         "READER_ROLE_ARN": READER_ROLE,
         "AUDIO_ROLE_ARN": AUDIO_ROLE,
         "CLIENT_ID": "client",
+        "CALLS_SCOPE": "callscribe/calls",
         "SIGN_IN_URL": "https://sign-in.example.com",
         "TIME_ZONES": json.dumps({"harbour": "Europe/Berlin"}),
         "ROLE_NAMES": json.dumps({"customer": "patient"}),

@@ -57,4 +57,6 @@ export class Api {
   calls = (clinic, filters, options) => this.#ask(`${this.#clinic(clinic)}/calls${query(filters)}`, options)
   call = (of, options) => this.#ask(`${this.#call(of)}${query({ kind: of.kind })}`, options)
   audio = (of, options) => this.#ask(`${this.#call(of)}/audio${query({ kind: of.kind })}`, options)
+  running = (clinic, options) => this.#ask(`${this.#clinic(clinic)}/live`, options)
+  liveCall = (clinic, call, after, options) => this.#ask(`${this.#clinic(clinic)}/live/${encodeURIComponent(call)}${query(after)}`, options)
 }

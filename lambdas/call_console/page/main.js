@@ -6,6 +6,7 @@ import { Api } from './api.js'
 import { CallView } from './call.js'
 import { CallsView } from './calls.js'
 import { viewerZone } from './format.js'
+import { LiveCallView, LiveView } from './live.js'
 import { explained, html, Session, Title, useLoaded, Waiting } from './parts.js'
 import { address, go, useRoute } from './routes.js'
 import { SignIn } from './sign_in.js'
@@ -17,6 +18,7 @@ const ZONE = 'callscribe.zone'
 // `whole` shows a view, `open` one call of it, `to` who has it: by default everybody of a clinic.
 const VIEWS = {
   calls: { whole: CallsView, open: CallView },
+  live: { whole: LiveView, open: LiveCallView },
 }
 const viewsOf = (session) => Object.keys(VIEWS).filter((view) => VIEWS[view].to?.(session) ?? true)
 

@@ -57,8 +57,10 @@ class EmulatedAccount:
         if denied is not None:
             raise Refused("AccessDeniedException", f"{action} is not allowed on {resource}.")
 
-    def handshake(self, scope: Scope) -> SignedRequest:
-        """What is signed where a WebSocket is opened: the live feed's is signed in its own way."""
+    def handshake(self, scope: Scope) -> SignedRequest | None:
+        """What is signed where a WebSocket is opened: the live feed's is signed in its own way, or brings a token."""
+        if live_feed.brings_token(scope):
+            return None
         return live_feed.handshake(scope) or SignedRequest.of(scope)
 
     def awaits(self, scope: Scope) -> bool:

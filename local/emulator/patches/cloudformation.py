@@ -3,13 +3,16 @@
 * ``Ref`` of a secret is its name in MiniStack, its ARN on AWS: without it no policy of a CDK grant matches.
 * A secret declared without a value has an empty value in MiniStack, none on AWS (``ResourceNotFoundException`` until
   somebody sets one).
+* Templates write addresses with ``https`` and ``wss``. The emulator's own speak plain HTTP, so that a function or an
+  output would name an address at which nothing answers.
 * An alarm on a metric expression fails in MiniStack. Nothing here publishes metrics, so it is recorded only.
 """
 
+import os
 from typing import Any
 
 from ministack.services import secretsmanager
-from ministack.services.cloudformation import provisioners
+from ministack.services.cloudformation import changesets, engine, handlers, provisioners, stacks
 
 Properties = dict[str, Any]
 
@@ -18,11 +21,12 @@ def apply() -> None:
     """Apply what this module describes."""
     _identify_secrets_by_arn()
     _record_alarms_on_expressions()
+    _name_own_addresses_without_tls()
 
 
 def _identify_secrets_by_arn() -> None:
-    handlers = provisioners._RESOURCE_HANDLERS["AWS::SecretsManager::Secret"]
-    create, update, delete = handlers["create"], handlers["update"], handlers["delete"]
+    secret = provisioners._RESOURCE_HANDLERS["AWS::SecretsManager::Secret"]
+    create, update, delete = secret["create"], secret["update"], secret["delete"]
 
     def create_secret(logical_id: str, properties: Properties, stack: str) -> tuple[str, Properties]:
         name, attributes = create(logical_id, properties, stack)
@@ -37,7 +41,7 @@ def _identify_secrets_by_arn() -> None:
     def delete_secret(arn: str, properties: Properties) -> None:
         delete(_name(arn), properties)
 
-    handlers.update(create=create_secret, update=update_secret, delete=delete_secret)
+    secret.update(create=create_secret, update=update_secret, delete=delete_secret)
 
 
 def _name(arn: str) -> str:
@@ -55,3 +59,22 @@ def _record_alarms_on_expressions() -> None:
         return {**record(name, {**properties, **unpublished}), "Metrics": metrics}
 
     provisioners._cw_metric_alarm_record = record_alarm
+
+
+def _name_own_addresses_without_tls() -> None:
+    resolve = engine._resolve_refs
+    host = f"{os.environ['BIND_HOST']}:{os.environ['GATEWAY_PORT']}/"
+    plain = {f"https://{host}": f"http://{host}", f"wss://{host}": f"ws://{host}"}
+
+    def resolve_without_tls(*arguments: Any, **options: Any) -> Any:
+        value = resolve(*arguments, **options)
+        if isinstance(value, str):
+            for secure, insecure in plain.items():
+                if value.startswith(secure):
+                    return insecure + value.removeprefix(secure)
+        return value
+
+    # It calls itself by its name, and others have it by theirs.
+    for module in (engine, changesets, handlers, provisioners, stacks):
+        if hasattr(module, "_resolve_refs"):
+            module._resolve_refs = resolve_without_tls

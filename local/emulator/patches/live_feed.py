@@ -9,24 +9,35 @@
   namespace (service authorization reference, "AWS AppSync"); a client signs a ``POST`` to the HTTP endpoint whose
   body names the channel (AppSync Events developer guide, "Understanding the Event API WebSocket protocol").
 
-The code of a channel namespace's handlers is kept and not run. IAM is the one way to sign in that is emulated.
+* It takes any text for a user's token. AWS checks whether the token is of the API's user pool, and has not ended.
+* It keeps the code of a channel namespace's ``onSubscribe`` and does not run it. Here Node does
+  (:mod:`local.emulator.channel_handlers`), whoever subscribes, but for the session's own key: it owns the account, and
+  belongs to no role that a handler could name.
+
+Signing in by IAM and by user pool is emulated.
 """
 
+import asyncio
 import hashlib
 import json
+import logging
 import os
 import re
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from pathlib import Path
 from typing import Any
 
 from ministack import app
 from ministack.core import iam_actions, iam_evaluator
 from ministack.core.responses import get_account_id, get_region
-from ministack.services import appsync_events
+from ministack.services import apigateway, appsync_events
 from ministack.services.cloudformation import provisioners
 
 from local.access.signatures import Claim, Refused, SignedRequest, check
+from local.emulator.channel_handlers import ChannelHandlers, HandlerFailed
 from local.emulator.patches.recorded import add_resource_type
+
+log = logging.getLogger(__name__)
 
 Properties = dict[str, Any]
 Scope = MutableMapping[str, Any]
@@ -65,6 +76,11 @@ def handshake(scope: Scope) -> SignedRequest | None:
     """
     found = _REALTIME_PATH.match(scope["path"])
     return _signed(found[1], None, _connecting(scope)) if found else None
+
+
+def brings_token(scope: Scope) -> bool:
+    """Whether a WebSocket is opened to the feed by somebody with a token, which is checked before it is accepted."""
+    return bool(_REALTIME_PATH.match(scope["path"])) and _token_of(_connecting(scope)) is not None
 
 
 def _create_api(_logical_id: str, properties: Properties, _stack: str) -> tuple[str, Mapping[str, Any]]:
@@ -165,39 +181,100 @@ def _authorise_requests() -> None:
 def _authorise_messages(secret_of: Callable[[Claim], str]) -> None:
     authorise = appsync_events._authorize_event_op
     converse = appsync_events._handle_websocket_in_api_scope
-
-    def allowed(api_id: str, channel: str | None, operation: str, auth: Any) -> bool:
-        """Whether the policies of whoever signed *auth* admit the operation."""
-        try:
-            claim = check(_signed(api_id, channel, auth), secret_of)
-        except Refused:
-            return False
-        denied = iam_evaluator.enforce(
-            claim.access_key_id,
-            _ACTIONS[operation],
-            "appsync-events",
-            get_region(),
-            resource_arn=_resource(api_id, channel),
-        )
-        return denied is None
+    handlers = ChannelHandlers(Path(os.environ["TMPDIR"]) / "channel-handlers")
 
     async def authorise_by_policy(
         api_id: str, channel: str | None, operation: str, auth: Any, request_headers: Any = None
     ) -> tuple[bool, str | None]:
         # A request over HTTP has been through the policies by now.
-        if request_headers is None and not allowed(api_id, channel, operation, auth):
-            return False, "You are not authorized to make this call."
+        if request_headers is None:
+            try:
+                identity = await _identify(api_id, channel, operation, auth, secret_of)
+                if operation == appsync_events.EVENT_SUBSCRIBE and channel is not None and identity is not None:
+                    await _ask_handler(handlers, api_id, channel, identity)
+            except Refused:
+                return False, "You are not authorized to make this call."
         answer: tuple[bool, str | None] = await authorise(api_id, channel, operation, auth, request_headers)
         return answer
 
     async def converse_if_allowed(scope: Scope, receive: Any, send: Send, api_id: str, *more: Any) -> None:
-        if allowed(api_id, None, appsync_events.EVENT_CONNECT, _connecting(scope)):
-            await converse(scope, receive, send, api_id, *more)
-        else:
+        try:
+            await _identify(api_id, None, appsync_events.EVENT_CONNECT, _connecting(scope), secret_of)
+        except Refused as refused:
+            log.warning("refused WebSocket %s: %s", scope["path"], refused.code)
             await send({"type": "websocket.close", "code": 1008})
+        else:
+            await converse(scope, receive, send, api_id, *more)
 
     appsync_events._authorize_event_op = authorise_by_policy
     appsync_events._handle_websocket_in_api_scope = converse_if_allowed
+
+
+async def _identify(
+    api_id: str, channel: str | None, operation: str, auth: Any, secret_of: Callable[[Claim], str]
+) -> Mapping[str, Any] | None:
+    """Who may do this, as handlers are told; None for the account's owner.
+
+    Raises:
+        Refused: Nobody that may.
+    """
+    token = _token_of(auth)
+    if token is not None:
+        claims = await _claims(api_id, token)
+        return {"sub": claims.get("sub"), "username": claims.get("username"), "claims": claims}
+    key = check(_signed(api_id, channel, auth), secret_of).access_key_id
+    arn = _resource(api_id, channel)
+    if iam_evaluator.enforce(key, _ACTIONS[operation], "appsync-events", get_region(), resource_arn=arn) is not None:
+        raise Refused("AccessDenied", "The policies do not allow it.")
+    if iam_evaluator.is_root_access_key(key):
+        return None
+    found = iam_evaluator.resolve_credential(key)
+    return {"accountId": get_account_id(), "userArn": getattr(found, "principal_arn", "")}
+
+
+async def _ask_handler(handlers: ChannelHandlers, api_id: str, channel: str, identity: Mapping[str, Any]) -> None:
+    """Ask the namespace's handler, if it has one.
+
+    Raises:
+        Refused: It refuses, or fails.
+    """
+    namespaces = appsync_events._channel_namespaces.get(api_id, {})
+    code = (namespaces.get(appsync_events._channel_namespace_for(channel)) or {}).get("codeHandlers")
+    if not code:
+        return
+    try:
+        [admitted] = await asyncio.to_thread(handlers.admit, code, identity, [channel])
+    except HandlerFailed as failed:
+        log.warning("%s", failed)
+        admitted = False
+    if not admitted:
+        raise Refused("UnauthorizedException", "The handler refuses it.")
+
+
+def _token_of(auth: Any) -> str | None:
+    """The token of a user, where nothing is signed by IAM."""
+    if not isinstance(auth, dict):
+        return None
+    told = auth.get("Authorization") or auth.get("authorization")
+    return told if isinstance(told, str) and not told.startswith("AWS4-") else None
+
+
+async def _claims(api_id: str, token: str) -> Mapping[str, Any]:
+    """What a token says that one of the API's user pools has issued.
+
+    Raises:
+        Refused: There is no such pool, or the token is tampered with, or has ended.
+    """
+    config = (appsync_events._apis.get(api_id) or {}).get("eventConfig") or {}
+    for provider in config.get("authProviders") or []:
+        pool = provider.get("cognitoConfig")
+        if pool:
+            issuer = f"https://cognito-idp.{pool['awsRegion']}.amazonaws.com/{pool['userPoolId']}"
+            source = {"identitySource": ["$request.header.authorization"], "jwtConfiguration": {"issuer": issuer}}
+            claims, _, _ = await apigateway._validate_jwt_authorizer({}, source, {"authorization": token}, {})
+            if claims is not None:
+                return dict(claims)
+    raise Refused("UnauthorizedException", "The token is none of the API's user pool.")
 
 
 def _connecting(scope: Scope) -> Any:
