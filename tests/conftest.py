@@ -55,7 +55,11 @@ os.environ.setdefault("JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION", "1")
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Give child processes, above all the CDK's, a folder for what they leave behind; Python's own stays as it is."""
+    """Give child processes, above all the CDK's, a folder for what they leave behind; Python's own stays as it is.
+
+    No garbage is collected while the tests are: what they import stays.
+    """
+    gc.disable()
     tempfile.gettempdir()  # from here on it is known
     config.stash[_LEFT_BEHIND] = os.environ["TMPDIR"] = tempfile.mkdtemp(prefix="callscribe-tests-")
 
@@ -96,6 +100,7 @@ def pytest_collection_finish() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(20_000, 20, 20)
+    gc.enable()
 
 
 def _file(item: pytest.Item) -> str:

@@ -1,15 +1,15 @@
 """The examples of a foreign app work as they stand on the pages."""
 
 import re
+from collections.abc import Mapping
 from typing import Any
 
-import aws_cdk
 from aws_cdk import App, Environment, Stack
 from aws_cdk import aws_kms as kms
 from aws_cdk.assertions import Template
 
 import constructs_lib
-from tests.conftest import REGION, ROOT, new_app
+from tests.conftest import NO_ASSETS, REGION, ROOT, new_app
 
 _PYTHON = re.compile(r"^```python\n(.*?)^```", re.DOTALL | re.MULTILINE)
 
@@ -23,6 +23,11 @@ def synthesised(example: str, **options: Any) -> Template:
     exec(compile(example, "README.md", "exec"), names)
     app: App = new_app()
     return Template.from_stack(names["Calls"](app, "Calls", env=Environment(region=REGION), **options))
+
+
+def without_assets(*, context: Mapping[str, Any]) -> App:
+    """An app as an example makes it, which copies no assets and leaves CloudFormation's rules alone."""
+    return App(context={**NO_ASSETS, **context}, builtin_cloud_formation_validation=False)
 
 
 def test_the_examples_of_recordings_and_of_live_calls_synthesise() -> None:
@@ -43,7 +48,7 @@ def test_the_example_of_the_package_s_page_synthesises() -> None:
 
 def test_the_examples_of_a_test_and_of_two_stacks_synthesise() -> None:
     names: dict[str, Any] = {"kms": kms, "env": Environment(region=REGION)}
-    names |= {name: getattr(aws_cdk, name) for name in ("App", "Stack")}
+    names |= {"App": without_assets, "Stack": Stack}
     names |= {name: getattr(constructs_lib, name) for name in constructs_lib.__all__}
     of_tests, of_stacks = examples("docs/how-to/use-in-your-app.md")
     exec(of_tests, names)

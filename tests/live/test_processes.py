@@ -24,7 +24,7 @@ WALL_CLOCK = True
 # Deepgram takes a replay only so much faster than it was said, and a call may be played as fast.
 PACE = 1.25
 LEASE_SECONDS = 4
-CALLS = 20
+CALLS = 8
 # Where callers wait for the next streamer, by fragments of a second.
 PARTS = ((0, 8), (8, 16), (16, None))
 _PASSED_ON = ("HOME", "LANG", "PATH", "TMPDIR")

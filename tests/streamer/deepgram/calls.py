@@ -5,6 +5,7 @@ from array import array
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from callscribe.live.call import Gap
 from local.speech.engines.frames import FRAME_SAMPLES, encode_frame
@@ -70,11 +71,15 @@ class Call:
         """The audio in pieces of so many samples, from a position on."""
         runs = [range(self.missing.start), range(self.missing.stop, self.length)]
         for run in runs if self.missing else [range(self.length)]:
-            pcm = b"".join(self._stereo(number) for number in run)
+            pcm = self._pcm(run)
             first = run.start * FRAME_SAMPLES
             begin = max(0, start - first) * 4
             for at in range(begin, len(pcm), 4 * piece):
                 yield StereoAudio(start=first + at // 4, pcm=pcm[at : at + 4 * piece])
+
+    @lru_cache(maxsize=8)  # noqa: B019 - a few calls, which many tests play
+    def _pcm(self, run: range) -> bytes:
+        return b"".join(map(self._stereo, run))
 
     def _stereo(self, number: int) -> bytes:
         stereo = array("h", (self.noise, self.noise, -self.noise, -self.noise) * (FRAME_SAMPLES // 2))
