@@ -72,6 +72,8 @@ class _LanguageFile:
     negators: tuple[str, ...]
     no_negation: tuple[str, ...]
     reported: str
+    counterfactual: str
+    would: str
     stranger: str
     past_verbs: str
     past_times: str
@@ -90,6 +92,8 @@ class Language:
         self.negator = _any_of(file.negators)
         self.no_negation = _any_of(file.no_negation)
         self.reported = phrase(file.reported)
+        self.counterfactual = phrase(file.counterfactual)
+        self.would = phrase(file.would)
         self.stranger = phrase(file.stranger)
         self.past_verb = phrase(file.past_verbs)
         self.past_time = phrase(file.past_times)
@@ -193,7 +197,9 @@ class Clause:
             return Standing.ASKED
         if self.follows is not None:
             return self.follows
-        if language.reported.search(before) is not None:
+        if language.counterfactual.search(before) is not None:
+            return Standing.HYPOTHETICAL
+        if language.reported.search(f"{before}to" if _TO.match(whole, start - begin) else before) is not None:
             return Standing.REPORTED
         if language.past_verb.search(whole) is not None and language.past_time.search(self.text, begin) is not None:
             return Standing.PAST
@@ -248,6 +254,7 @@ def clauses(text: str, language: Language | None = None) -> tuple[Clause, ...]:
 
 
 _SENTENCE_MARKS: Final = (".", "?", "!", ";")
+_TO: Final = re.compile(r"to ")
 
 
 def tokens(text: str, language: Language | None = None) -> list[Token]:
@@ -540,15 +547,18 @@ def _clause(tokens: list[Token], begin: int, end: int, language: Language, sente
         anchors=frozenset(anchors),
         sentence=sentence,
         asks=asks,
-        follows=_condition(tokens, begin, end, file),
+        follows=_condition(tokens, begin, end, language),
         opened=None if opened is None else offsets[opened],
         language=language,
     )
 
 
-def _condition(tokens: list[Token], begin: int, end: int, file: _LanguageFile) -> Standing | None:
-    """What makes a clause less than a statement: it opens with "if", "and if", "what if", "when"."""
-    index = begin
+def _condition(tokens: list[Token], begin: int, end: int, language: Language) -> Standing | None:
+    """What makes a clause less than a statement: it opens with "if", "and if", "what if", "when", or "I'd …, but"."""
+    file, index = language.file, begin
+    if end < len(tokens) and tokens[end].word == "but":
+        if language.would.search(" ".join(token.word for token in tokens[begin:end])) is not None:
+            return Standing.HYPOTHETICAL
     while index < end - 1 and (tokens[index].word in file.starters or tokens[index].word in ("what", "just")):
         index += 1
     return _opens_condition(tokens, begin, file) or _opens_condition(tokens, index, file)
