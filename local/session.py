@@ -134,14 +134,15 @@ class LocalSession:
         client = self.environment.session.client("secretsmanager", endpoint_url=self.emulator.url)
         client.put_secret_value(SecretId=self.environment.output("DeepgramSecretArn"), SecretString=value)
 
-    def streamer(self, name: str, **changes: str) -> Streamer:
+    def streamer(self, name: str, *, environment: Environment | None = None, **changes: str) -> Streamer:
         """A streamer that the session stops with everything else; it is not started yet.
 
         Args:
             name: Names its log, and messages.
+            environment: Whose task it is. Default: that of the session.
             **changes: Variables to set otherwise than the task definition does.
         """
-        streamer = Streamer(self.environment, name=name, directory=DIRECTORY, changes=changes)
+        streamer = Streamer(environment or self.environment, name=name, directory=DIRECTORY, changes=changes)
         self._streamers.append(streamer)
         return streamer
 

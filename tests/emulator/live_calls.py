@@ -12,6 +12,7 @@ from local.connect import Instance, PhoneCall
 from local.session import speech_server
 from local.speech.engines.frames import FRAME_SAMPLES, encode_frame
 from local.streamers import Streamer
+from operations.environment import Environment
 from operations.live_calls import LiveCallStore
 from tests.emulator.deployment import CLINIC, Deployment
 from tests.patience import PATIENCE_SECONDS, eventually
@@ -59,12 +60,14 @@ class LiveCalls:
     Args:
         deployment: The deployed environment.
         recording: What every caller says.
+        environment: Whose calls they are, where it is another one of the same session.
     """
 
-    def __init__(self, deployment: Deployment, recording: Path) -> None:
+    def __init__(self, deployment: Deployment, recording: Path, *, environment: Environment | None = None) -> None:
         self.deployment = deployment
-        self.instance = Instance(deployment.environment, deployment.session.media.url)
-        self.store = LiveCallStore(deployment.environment.table())
+        self.environment = environment or deployment.environment
+        self.instance = Instance(self.environment, deployment.session.media.url)
+        self.store = LiveCallStore(self.environment.table())
         self.logs: list[Path] = []
         self.callers: list[PhoneCall] = []
         self._recording = recording
@@ -84,6 +87,7 @@ class LiveCalls:
         """Start a streamer; it hears numbers."""
         streamer = self.deployment.session.streamer(
             f"test-{name}",
+            environment=self.environment,
             DEEPGRAM_STREAM_URL=self._speech.url.replace("http", "ws", 1),
             LEASE_SECONDS=_LEASE_SECONDS,
             IDLE_LIMIT_SECONDS=_IDLE_LIMIT_SECONDS,

@@ -1,27 +1,45 @@
-"""`callscribe verify` on the deployed stacks, with a streamer in a process of its own.
+"""The package in another team's app: one statement, deployed from the wheel, and operated by the stack's name.
 
-The recordings' server makes up its words and the streams' one hears numbers. So the recording's words are not those of
-the sample, which is to be seen, and the live call's are.
+`callscribe verify --stack` plays a call through it, with a streamer in a process of its own. The recordings' server
+makes up its words and the streams' one hears numbers. So the recording's words are not those of the sample, which is to
+be seen, and the live call's are.
 """
 
+import argparse
 import json
+import os
+import subprocess
+import sys
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from uv import find_uv_bin
 
+from callscribe.contract.outputs import DeploymentOutput
 from callscribe.contract.table_keys import call_partition
+from local.calls import own_key
+from local.emulator.settings import ACCOUNT_ID, REGION
+from local.server_process import ROOT
+from operations import environment
+from operations.call_store import CallStore
 from operations.checks.findings import Examined, State
+from operations.command_line import main
+from operations.environment import Environment
 from operations.verification.assumptions import Verdict
 from operations.verification.report import Report
 from operations.verification.sample import SaidTurn, Sample
 from operations.verification.waiting import Patience
 from operations.verify import CLINIC, Verification
-from tests.emulator.deployment import Deployment
+from tests.emulator.deployment import DAY, Deployment, recording
 from tests.emulator.live_calls import LiveCalls, frames_of, write_call
-from tests.patience import PATIENCE_SECONDS
+from tests.patience import PATIENCE_SECONDS, eventually
 
 pytestmark = pytest.mark.emulator
+
+FOREIGN_APP = Path(__file__).with_name("foreign_app.py")
+STACK = "Shop"
 
 
 @pytest.fixture(scope="module")
@@ -30,15 +48,83 @@ def sample(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def verified(deployment: Deployment, sample: Path) -> Iterator[Report]:
+def callscribe(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The command `callscribe` of an environment with the wheel, and nothing of the checkout."""
+    folder = tmp_path_factory.mktemp("foreign")
+    _run(sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", folder, ROOT)
+    [wheel] = folder.glob("*.whl")
+    python = folder / "venv" / "bin" / "python"
+    _run(find_uv_bin(), "venv", "--quiet", "--python", sys.executable, folder / "venv")
+    requirement = f"callscribe[operations] @ {wheel.as_uri()}"
+    constraint = ("--constraint", ROOT / "requirements.txt")
+    _run(find_uv_bin(), "pip", "install", "--quiet", "--python", python, *constraint, requirement)
+    return python.with_name("callscribe")
+
+
+def _run(*command: str | Path, **variables: str) -> str:
+    """Run a program away from the checkout; returns what it prints."""
+    of_machine = {name: value for name, value in os.environ.items() if name not in {"PYTHONPATH", "VIRTUAL_ENV"}}
+    program, *arguments = map(str, command)
+    result = subprocess.run(
+        [program, *arguments],
+        cwd="/",
+        env={**of_machine, **variables},
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE_SECONDS,
+        check=False,
+    )
+    assert result.returncode == 0, result.stdout + result.stderr
+    return result.stdout
+
+
+@pytest.fixture(scope="module")
+def where(deployment: Deployment, callscribe: Path, tmp_path_factory: pytest.TempPathFactory) -> list[str]:
+    """Deploy another team's app; returns what a command line names its stack by."""
+    folder = tmp_path_factory.mktemp("app")
+    speech, emulator = deployment.session.speech.url, deployment.session.emulator
+    _run(callscribe.with_name("python"), FOREIGN_APP, folder, REGION, speech)
+    of_assets = json.loads((folder / f"{STACK}.assets.json").read_text(encoding="utf-8"))
+    [code] = [one for one in of_assets["files"].values() if one["source"]["packaging"] == "zip"]
+    [place] = code["destinations"].values()
+    bucket, s3 = place["bucketName"].replace("${AWS::AccountId}", ACCOUNT_ID), deployment.environment.s3()
+    # The code in the wheel is that of the stacks here: it has been bundled and uploaded with them.
+    s3.head_object(Bucket=bucket, Key=place["objectKey"])
+    s3.put_object(Bucket=bucket, Key=STACK, Body=(folder / f"{STACK}.template.json").read_bytes())
+    cloudformation = deployment.environment.client("cloudformation", read_timeout_seconds=PATIENCE_SECONDS)
+    cloudformation.create_stack(
+        StackName=STACK,
+        TemplateURL=f"https://s3.{REGION}.amazonaws.com/{bucket}/{STACK}",
+        Capabilities=["CAPABILITY_IAM"],
+    )
+    cloudformation.get_waiter("stack_create_complete").wait(StackName=STACK, WaiterConfig={"Delay": 1})
+    return ["--stack", STACK, "--endpoint-url", emulator.url, "--region", REGION]
+
+
+@pytest.fixture(scope="module")
+def target(deployment: Deployment, where: list[str]) -> Iterator[Environment]:
+    """That app's deployment, found by its stack's name, with Deepgram's key in its secret."""
+    parser = argparse.ArgumentParser()
+    environment.add_arguments(parser)
+    credentials = deployment.environment.credentials()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("AWS_ACCESS_KEY_ID", credentials.access_key)
+        patch.setenv("AWS_SECRET_ACCESS_KEY", credentials.secret_key)
+        found = environment.connect(parser.parse_args(where))
+        secret = found.output(DeploymentOutput.DEEPGRAM_SECRET)
+        found.client("secretsmanager").put_secret_value(SecretId=secret, SecretString=deployment.session.key)
+        yield found
+
+
+@pytest.fixture(scope="module")
+def verified(deployment: Deployment, target: Environment, sample: Path) -> Iterator[Report]:
     turns = tuple(
         SaidTurn(channel=channel, start=0, end=12, text=" ".join(f"f{number}" for number in frames_of(role)))
         for channel, role in enumerate(("customer", "agent"))
     )
-    calls = LiveCalls(deployment, sample)
+    calls = LiveCalls(deployment, sample, environment=target)
     with calls.speech():
         streamer = calls.streamer("verify")
-        target = deployment.environment
         verification = Verification(
             Examined(target, target.client),
             sample=Sample.of(sample.read_bytes(), turns),
@@ -76,16 +162,16 @@ def test_what_a_stream_can_tell_is_told_and_what_takes_connect_is_not(verified: 
         assert verdicts[name] is Verdict.NOT_REACHED
 
 
-def test_nothing_is_left_of_it(verified: Report, deployment: Deployment) -> None:
+def test_nothing_is_left_of_it(verified: Report, target: Environment) -> None:
     assert found(verified, "Failed calls", State.OK) == ["no call failed meanwhile"]
     assert found(verified, "Cleaning up", State.FAILED) == []
-    streams = deployment.environment.client("kinesisvideo").list_streams()["StreamInfoList"]
+    streams = target.client("kinesisvideo").list_streams()["StreamInfoList"]
     assert not [stream for stream in streams if "-verify-" in stream["StreamName"]]
-    items = deployment.environment.table().scan()["Items"]
+    items = target.table().scan()["Items"]
     assert not [item for item in items if CLINIC in json.dumps(item, default=str)]
     assert not [item for item in items if str(item["PK"]).startswith(call_partition("verify-"))]
     for output in ("RecordingBucketName", "ArchiveBucketName"):
-        versions = deployment.environment.s3().list_object_versions(Bucket=deployment.environment.output(output))
+        versions = target.s3().list_object_versions(Bucket=target.output(output))
         assert not [version for version in versions.get("Versions", []) if "verify-" in version["Key"]]
 
 
@@ -97,3 +183,26 @@ def test_the_report_says_nothing_that_its_reader_must_not_know(verified: Report)
     for role in ("customer", "agent"):
         assert not [number for number in frames_of(role) if f"f{number}" in written]
     assert written.count('"verdict"') == len(verified.assumptions)
+
+
+def test_the_commands_of_the_wheel_work_on_the_stack_by_its_name(
+    target: Environment, where: list[str], callscribe: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    call_id = f"foreign-{uuid.uuid4()}"
+    target.s3().put_object(
+        Bucket=target.output("RecordingBucketName"),
+        Key=own_key("west", DAY, call_id, ".wav"),
+        Body=recording(seconds=4),
+    )
+    calls = CallStore(table=target.table(), s3=target.s3())
+    eventually(lambda: any(item["type"] == "transcript" for item in calls.of_call(call_id)))
+
+    printed = _run(callscribe, "calls", *where, "--call", call_id, COLUMNS="160")
+
+    assert "Thank you for calling" in printed
+    assert "patient" in printed
+    assert main(["calls", *where, "--day", str(DAY)]) == 0  # of its default clinic
+    assert call_id in capsys.readouterr().out
+    assert main(["redrive", *where, "--dry-run"]) == 0
+    assert main(["calls", "--stack", "Shoe", *where[2:], "--call", call_id]) == 3
+    assert "there is no stack Shoe" in capsys.readouterr().err

@@ -1,0 +1,43 @@
+"""An app of another team, whose one statement follows recordings and live calls; synthesises it into a folder.
+
+Runs in an environment that holds the wheel and nothing of the checkout. Options that are not the defaults are those of
+the laptop: where Deepgram is spoken, what functions run on, and an image that nobody builds.
+"""
+
+import platform
+import sys
+
+from aws_cdk import App, Environment, Stack
+from aws_cdk import aws_ecs as ecs
+from aws_cdk import aws_lambda as lambda_
+
+from constructs_lib import CallTranscription, ClinicRules, DeepgramOptions, FunctionSettings, LiveCalls, TaskSettings
+
+PYTHON = f"python{sys.version_info.major}.{sys.version_info.minor}"
+
+
+def main(folder: str, region: str, speech_url: str) -> None:
+    """Synthesise the app."""
+    app = App(outdir=folder, context={"aws:cdk:bundling-stacks": []}, builtin_cloud_formation_validation=False)
+    is_arm = platform.machine().lower() in ("arm64", "aarch64")
+    architecture = lambda_.Architecture.ARM_64 if is_arm else lambda_.Architecture.X86_64
+    CallTranscription(
+        Stack(app, "Shop", env=Environment(region=region)),
+        "Calls",
+        options=DeepgramOptions(endpoint=speech_url),
+        clinics=ClinicRules(default_clinic_id="west"),
+        role_names={"customer": "patient"},
+        functions=FunctionSettings(
+            runtime=lambda_.Runtime(PYTHON, lambda_.RuntimeFamily.PYTHON),
+            architecture=architecture,
+            bundling_platform=f"{'aarch64' if is_arm else 'x86_64'}-apple-darwin" if sys.platform == "darwin" else None,
+        ),
+        live=LiveCalls(
+            tasks=TaskSettings(architecture=architecture, image=ecs.ContainerImage.from_registry("streamer"))
+        ),
+    )
+    app.synth()
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
