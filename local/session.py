@@ -134,7 +134,7 @@ class LocalSession:
         client = self.environment.session.client("secretsmanager", endpoint_url=self.emulator.url)
         client.put_secret_value(SecretId=self.environment.output("DeepgramSecretArn"), SecretString=value)
 
-    def streamer(self, name: str, *, environment: Environment | None = None, **changes: str) -> Streamer:
+    def streamer(self, name: str, environment: Environment | None = None, /, **changes: str) -> Streamer:
         """A streamer that the session stops with everything else; it is not started yet.
 
         Args:

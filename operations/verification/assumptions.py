@@ -101,6 +101,11 @@ ASSUMPTIONS: Final = (
         out_of_reach=_CONNECT + "a call that lacks its beginning says beginning-missing",
     ),
     Assumption(
+        name="last-audio",
+        statement="the last audio before a pause ends less than half a second before StopTimestamp",
+        out_of_reach=_CONNECT + "stop streaming in a flow, start it again, and look for a gap right before the pause",
+    ),
+    Assumption(
         name="agent-joined",
         statement="the DISCONNECTED event has agentInfo.connectedToAgentTimestamp",
         out_of_reach=_CONNECT + "look at the live call's agent_joined_at",

@@ -1,5 +1,7 @@
 """The reference says what the code beside it says."""
 
+import re
+
 from docs.reference import generate_constructs, generate_schemas
 
 
@@ -16,3 +18,9 @@ def test_the_page_of_data_is_current() -> None:
 def test_the_schemas_are_current() -> None:
     written = {path.stem: path.read_text(encoding="utf-8") for path in generate_schemas.SCHEMAS.iterdir()}
     assert written == generate_schemas.schemas(), "run `make reference`"
+
+
+def test_no_page_has_what_the_generator_of_the_pages_takes_for_its_own_language() -> None:
+    # Jekyll fails on a brace with a percent sign that is no tag of Liquid's.
+    pages = generate_constructs.PAGE.parents[1].rglob("*.md")
+    assert [page.name for page in pages if re.search(r"\{[{%]", page.read_text(encoding="utf-8"))] == []

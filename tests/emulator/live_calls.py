@@ -87,7 +87,7 @@ class LiveCalls:
         """Start a streamer; it hears numbers."""
         streamer = self.deployment.session.streamer(
             f"test-{name}",
-            environment=self.environment,
+            self.environment,
             DEEPGRAM_STREAM_URL=self._speech.url.replace("http", "ws", 1),
             LEASE_SECONDS=_LEASE_SECONDS,
             IDLE_LIMIT_SECONDS=_IDLE_LIMIT_SECONDS,

@@ -108,8 +108,8 @@ def target(deployment: Deployment, where: list[str]) -> Iterator[Environment]:
     environment.add_arguments(parser)
     credentials = deployment.environment.credentials()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("AWS_ACCESS_KEY_ID", credentials.access_key)
-        patch.setenv("AWS_SECRET_ACCESS_KEY", credentials.secret_key)
+        patch.setenv("AWS_ACCESS_KEY_ID", credentials.access_key or "")
+        patch.setenv("AWS_SECRET_ACCESS_KEY", credentials.secret_key or "")
         found = environment.connect(parser.parse_args(where))
         secret = found.output(DeploymentOutput.DEEPGRAM_SECRET)
         found.client("secretsmanager").put_secret_value(SecretId=secret, SecretString=deployment.session.key)

@@ -1,5 +1,6 @@
 """What a verification reports, and what it says of what is assumed."""
 
+import re
 from decimal import Decimal
 from typing import Any
 
@@ -39,6 +40,16 @@ def test_the_page_lists_the_assumptions_as_they_are() -> None:
     page = (ROOT / "docs" / "how-to" / "verify.md").read_text(encoding="utf-8")
     for assumption in ASSUMPTIONS:
         assert f"| `{assumption.name}` | {assumption.statement} |" in page
+    assert re.findall(r"^\| `([\w-]+)` \|", page, re.MULTILINE) == [assumption.name for assumption in ASSUMPTIONS]
+
+
+def test_what_the_page_of_amazon_connect_has_not_seen_is_among_the_assumptions() -> None:
+    page = (ROOT / "docs" / "how-to" / "connect-amazon-connect.md").read_text(encoding="utf-8")
+    _, _, unseen = page.partition("## Not verified without an account")
+    named = re.findall(r"^- `([\w-]+)`: ", unseen, re.MULTILINE)
+    assert len(named) == len(re.findall(r"^- ", unseen, re.MULTILINE))
+    assert set(named) <= {assumption.name for assumption in ASSUMPTIONS}
+    assert {one.name for one in ASSUMPTIONS if "Amazon Connect" in one.out_of_reach} <= set(named)
 
 
 @pytest.mark.parametrize(
