@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import jsii
 from aws_cdk import Duration
@@ -19,7 +20,7 @@ from constructs_lib import _grants, _nag
 from constructs_lib._checks import check_private_subnets, check_subnets
 from constructs_lib._logs import LogSettings
 from constructs_lib._names import account_wide_name
-from constructs_lib._python_code import runtime_code
+from constructs_lib._python_code import RuntimeCode
 from constructs_lib.function_settings import FunctionSettings, FunctionSize
 
 # What Lambda does for a function in a VPC (AWS: "Giving Lambda functions access to resources in an Amazon VPC").
@@ -45,6 +46,16 @@ class SharedByFunctions:
     """How their logs are kept."""
     files: Mapping[str, bytes] = field(default_factory=dict)
     """Files beside their code, by path."""
+
+    @cached_property
+    def code(self) -> RuntimeCode:
+        """Their code."""
+        return RuntimeCode(
+            runtime=self.settings.runtime,
+            architecture=self.settings.architecture,
+            platform=self.settings.bundling_platform,
+            files=self.files,
+        )
 
 
 @jsii.implements(IValidation)
@@ -100,12 +111,7 @@ class RuntimeFunction(Construct):
         self.service = account_wide_name(self, max_length=80)
         self.role = iam.Role(self, "Role", assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"))
         log_group = settings.log_group or shared.logs.group(self, "Logs")
-        with runtime_code(
-            runtime=settings.runtime,
-            architecture=settings.architecture,
-            platform=settings.bundling_platform,
-            files=shared.files,
-        ) as code:
+        with shared.code.packaged() as code:
             self.function = lambda_.Function(
                 self,
                 "Function",

@@ -15,6 +15,8 @@ import sys
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from types import MappingProxyType
 
@@ -107,38 +109,51 @@ def _digest(*target: str, files: Mapping[str, bytes] = MappingProxyType({})) -> 
     return sha.hexdigest()
 
 
-@contextmanager
-def runtime_code(
-    *,
-    runtime: lambda_.Runtime,
-    architecture: lambda_.Architecture,
-    platform: str | None = None,
-    files: Mapping[str, bytes] = MappingProxyType({}),
-) -> Iterator[lambda_.AssetCode]:
-    """Package the runtime code and its locked dependencies; to be used by a function that is defined inside.
+@dataclass(frozen=True, kw_only=True)
+class RuntimeCode:
+    """The runtime code and its locked dependencies, for all functions of a construct."""
 
-    Args:
-        runtime: Python version the wheels are chosen for.
-        architecture: Processor the wheels are chosen for.
-        platform: Platform the wheels are chosen for, as ``uv --python-platform`` names it. Default: the Linux of
-            Lambda on *architecture*. Another one is for functions that run elsewhere, such as on an emulator.
-        files: What lies beside the code as well, by path in folders that it has. Default: nothing.
+    runtime: lambda_.Runtime
+    """Python version the wheels are chosen for."""
+    architecture: lambda_.Architecture
+    """Processor the wheels are chosen for."""
+    platform: str | None = None
+    """Platform the wheels are chosen for, as ``uv --python-platform`` names it. Default: the Linux of Lambda on
+    *architecture*. Another one is for functions that run elsewhere, such as on an emulator."""
+    files: Mapping[str, bytes] = field(default_factory=dict)
+    """What lies beside the code as well, by path in folders that it has. Default: nothing."""
 
-    Raises:
-        RuntimeError: If the dependencies cannot be installed; the message has uv's last lines.
-    """
-    python, wheels = runtime.name.removeprefix("python"), platform or _LINUX[architecture.name]
-    bundling = _UvBundling(python, wheels, files)
-    code = lambda_.Code.from_asset(
-        str(_sources.ROOT / "lambdas"),
-        asset_hash_type=AssetHashType.CUSTOM,
-        asset_hash=_digest(python, wheels, files=files),
-        bundling=BundlingOptions(image=DockerImage.from_registry("docker-is-never-used"), local=bundling),
-    )
-    try:
-        yield code
-    except RuntimeError:
-        if bundling.failure is None:
-            raise
-        # The CDK's own error wraps this one in the stack of its JavaScript.
-        raise RuntimeError(bundling.failure) from None
+    @contextmanager
+    def packaged(self) -> Iterator[lambda_.AssetCode]:
+        """Package it; to be used by a function that is defined inside.
+
+        Raises:
+            RuntimeError: If the dependencies cannot be installed; the message has uv's last lines.
+        """
+        bundling = _UvBundling(self._python, self._wheels, self.files)
+        code = lambda_.Code.from_asset(
+            str(_sources.ROOT / "lambdas"),
+            asset_hash_type=AssetHashType.CUSTOM,
+            asset_hash=self._hash,
+            bundling=BundlingOptions(image=DockerImage.from_registry("docker-is-never-used"), local=bundling),
+        )
+        try:
+            yield code
+        except RuntimeError:
+            if bundling.failure is None:
+                raise
+            # The CDK's own error wraps this one in the stack of its JavaScript.
+            raise RuntimeError(bundling.failure) from None
+
+    @cached_property
+    def _hash(self) -> str:
+        # Of several hundred files, which are read once for all functions.
+        return _digest(self._python, self._wheels, files=self.files)
+
+    @property
+    def _python(self) -> str:
+        return self.runtime.name.removeprefix("python")
+
+    @property
+    def _wheels(self) -> str:
+        return self.platform or _LINUX[self.architecture.name]
