@@ -556,9 +556,12 @@ def _clause(tokens: list[Token], begin: int, end: int, language: Language, sente
 def _condition(tokens: list[Token], begin: int, end: int, language: Language) -> Standing | None:
     """What makes a clause less than a statement: it opens with "if", "and if", "what if", "when", or "I'd …, but"."""
     file, index = language.file, begin
-    if end < len(tokens) and tokens[end].word == "but":
-        if language.would.search(" ".join(token.word for token in tokens[begin:end])) is not None:
-            return Standing.HYPOTHETICAL
+    if (
+        end < len(tokens)
+        and tokens[end].word == "but"
+        and language.would.search(" ".join(token.word for token in tokens[begin:end])) is not None
+    ):
+        return Standing.HYPOTHETICAL
     while index < end - 1 and (tokens[index].word in file.starters or tokens[index].word in ("what", "just")):
         index += 1
     return _opens_condition(tokens, begin, file) or _opens_condition(tokens, index, file)
