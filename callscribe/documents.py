@@ -16,6 +16,7 @@ from callscribe.contract.table_keys import transcript_key, transcript_listing
 from callscribe.conversation.call_summary import Flag, FlagSetVersion, SummarySource
 from callscribe.conversation.flags import flag_names
 from callscribe.conversation.reliability import Reliability
+from callscribe.conversation.role_correction import RoleCorrection
 from callscribe.conversation.roles import RoleAssignment
 from callscribe.conversation.turns import TurnText
 from callscribe.conversation.utterances import UtteranceText
@@ -140,6 +141,7 @@ class TranscriptItem:
             is known, and in what was stored before flag sets could be somebody's own.
         flag_set: by which flags were looked for; None in what was stored before it was noted.
         flag_evidence: what speaks for each flag; None where the item has no room.
+        role_correction: who is who, as a person says; None where nobody has corrected the roles.
         cost: what the service charges.
         warnings: what a reader should know before trusting the transcript; None where the item has no room.
         reliability: whether what is concluded from the call can be relied on; None where that was not asked.
@@ -206,6 +208,7 @@ class TranscriptItem:
     flags: Mapping[str, bool] | None = None
     flag_set: FlagSetVersion | None = None
     flag_evidence: tuple[Flag, ...] | None = None
+    role_correction: RoleCorrection | None = None
     cost: Cost
     warnings: tuple[str, ...] | None = None
     reliability: Reliability | None = None
@@ -383,6 +386,7 @@ def _whole_item(transcript: Transcript, archive: ArchivePointers) -> dict[str, A
         flags=judged or None,
         flag_set=transcript.flag_set,
         flag_evidence=summary.flags,
+        role_correction=transcript.role_correction,
         cost=transcript.cost,
         warnings=transcript.warnings,
         reliability=transcript.reliability,

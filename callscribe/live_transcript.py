@@ -10,6 +10,7 @@ import msgspec
 from callscribe.audio_facts import AudioFacts
 from callscribe.contract.call_kind import CallKind
 from callscribe.conversation.flags import FlagSet
+from callscribe.conversation.role_correction import RoleCorrection
 from callscribe.conversation.utterances import mean_confidence
 from callscribe.live.call import CHANNEL_ROLES, SAMPLE_RATE, LiveUtterance
 from callscribe.live.state import LiveState
@@ -85,8 +86,27 @@ def heard_of(
     )
 
 
+def call_of(state: LiveState) -> CallRecording:
+    """The call as a recording of it would be described."""
+    return CallRecording(
+        clinic_id=state.clinic_id,
+        clinic_source=state.clinic_source,
+        direction=state.direction,
+        call_id=state.call_id,
+        kind=CallKind.AGENT,
+        started_at=state.started_at,
+        started_at_source=StartSource.LIVE,
+        layout=LAYOUT,
+    )
+
+
 def build_live_transcript(
-    *, state: LiveState, transcription: Transcription, created_at: datetime, flag_set: FlagSet | None = None
+    *,
+    state: LiveState,
+    transcription: Transcription,
+    created_at: datetime,
+    flag_set: FlagSet | None = None,
+    corrections: Sequence[RoleCorrection] = (),
 ) -> Transcript:
     """Normalise what was stored of a live call.
 
@@ -95,18 +115,10 @@ def build_live_transcript(
         transcription: what was asked, what was heard (`recognition_of`) and what it costs.
         created_at: when the transcript was made, UTC.
         flag_set: the flags to look for; without one, those of the default set.
+        corrections: what people have said about who is who in the call.
     """
     return build_transcript(
-        recording=CallRecording(
-            clinic_id=state.clinic_id,
-            clinic_source=state.clinic_source,
-            direction=state.direction,
-            call_id=state.call_id,
-            kind=CallKind.AGENT,
-            started_at=state.started_at,
-            started_at_source=StartSource.LIVE,
-            layout=LAYOUT,
-        ),
+        recording=call_of(state),
         transcription=transcription,
         audio=AudioFacts(
             format="L16",
@@ -120,6 +132,7 @@ def build_live_transcript(
         created_at=created_at,
         live=state.coverage,
         flag_set=flag_set,
+        corrections=corrections,
     )
 
 

@@ -12,6 +12,7 @@ from callscribe.conversation.call_summary import CallSummary, FlagSetVersion, su
 from callscribe.conversation.echo import same_words_on_both_channels
 from callscribe.conversation.flags import FlagSet, flags_of, load_flag_set
 from callscribe.conversation.reliability import Circumstances, Reason, Reliability, reliability_of
+from callscribe.conversation.role_correction import RoleCorrection, newest_of
 from callscribe.conversation.roles import RoleAssignment, SpeakerRole, assign_roles
 from callscribe.conversation.sentiment import utterance_sentiments
 from callscribe.conversation.turns import (
@@ -117,6 +118,8 @@ class Transcript:
         reliability: whether what is concluded from the call can be relied on; None in what was stored before that was
             asked.
         flag_set: by which flags were looked for; None in what was stored before it was noted.
+        role_correction: who is who, as a person says: roles and all that follows from them are by it. None where nobody
+            has corrected the roles.
     """
 
     recording: CallRecording
@@ -145,6 +148,7 @@ class Transcript:
     turns: tuple[TurnText, ...] | None = None
     reliability: Reliability | None = None
     flag_set: FlagSetVersion | None = None
+    role_correction: RoleCorrection | None = None
 
     @property
     def speech(self) -> bool:
@@ -179,6 +183,7 @@ def build_transcript(
     created_at: datetime,
     live: LiveCoverage | None = None,
     flag_set: FlagSet | None = None,
+    corrections: Sequence[RoleCorrection] = (),
 ) -> Transcript:
     """Normalise what a speech service heard.
 
@@ -191,18 +196,25 @@ def build_transcript(
         created_at: now, UTC.
         live: how much of the call was transcribed live; None for a recording.
         flag_set: the flags to look for; without one, those of `conversation.flags.DEFAULT_FLAG_SET`.
+        corrections: what people have said about who is who in the call, whichever transcript of it they corrected.
     """
     request, recognition = transcription.request, transcription.recognition
     flag_set = flag_set or load_flag_set()
     heard = recognition.duration_seconds
     speakers = speakers_heard(recognition)
     heard_turns = turns_heard(recognition.utterances, speakers)
-    roles = assign_roles(
+    computed = assign_roles(
         heard_turns,
         separate_channels=recognition.channel_count > 1,
         channel_roles=channel_roles,
         automated=recording.kind is CallKind.IVR,
     )
+    correction = newest_of(
+        corrections,
+        recording_id=None if provenance is None else provenance.recording_id,
+        request_id=recognition.request_id,
+    )
+    roles = computed if correction is None else correction.of_speakers(computed)
     segments = SegmentMap(recognition)
     moods = utterance_sentiments(recognition, segments)
     by_speaker = {assigned.speaker: assigned for assigned in roles.speakers}
@@ -211,6 +223,9 @@ def build_transcript(
         for turn in heard_turns
     ]
     utterances = _utterances(recognition, speakers, by_speaker, moods)
+    if correction is not None:
+        turns = correction.of_turns(turns, computed)
+        utterances = correction.of_utterances(utterances, turns)
     transcript = Transcript(
         recording=recording,
         provenance=provenance,
@@ -234,6 +249,7 @@ def build_transcript(
         entities=recognition.entities,
         summary=summarise(utterances, recognition, flags_of(tuple(turns), recognition, segments, flag_set)),
         flag_set=FlagSetVersion(name=flag_set.file.name, version=flag_set.file.version),
+        role_correction=correction,
         cost=transcription.cost,
         live=live,
         warnings=(*recognition.warnings, *audio.warnings, *_oddities(recognition, request, audio)),

@@ -11,11 +11,12 @@ from constructs import Construct
 
 from callscribe.contract.events import EVENT_SOURCE, LIVE_CALL_TRANSCRIBED
 from callscribe.contract.object_keys import TRANSCRIPTS
+from callscribe.contract.table_keys import CLINICS
 from callscribe.environments.functions import StoreLiveTranscriptEnvironment
 from constructs_lib import _checks, _grants, _nag
 from constructs_lib._functions import RuntimeFunction, SharedByFunctions
 from constructs_lib._judgement import Judgement
-from constructs_lib._live_grants import allow_events, allow_live_items
+from constructs_lib._live_grants import allow_events, allow_live_items, leading_keys
 from constructs_lib.deepgram_options import DeepgramOptions
 
 
@@ -88,6 +89,8 @@ class LiveStore:
         role = store.role
         allow_live_items(role, shared.table, "dynamodb:Query", write=False)
         _grants.allow_items(role, shared.table, "dynamodb:GetItem", "dynamodb:PutItem")
+        # What people have corrected stands beside the transcripts.
+        _grants.allow_items(role, shared.table, "dynamodb:Query", write=False, conditions=leading_keys(CLINICS))
         _grants.allow_objects(role, archive, "s3:PutObject", prefix=TRANSCRIPTS, write=True)
         allow_events(role, bus)
         _nag.acknowledge_wildcards(

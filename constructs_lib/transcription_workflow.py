@@ -27,6 +27,7 @@ from callscribe.contract import metrics
 from callscribe.contract.events import CALL_TRANSCRIBED, EVENT_SOURCE
 from callscribe.contract.messages import AnalyseMessage, written
 from callscribe.contract.object_keys import REPLIES, TRANSCRIPTS
+from callscribe.contract.table_keys import CLINICS
 from callscribe.conversation.flags import DEFAULT_FLAG_SET, FlagSetSource
 from callscribe.environments.functions import (
     AdmitRecordingEnvironment,
@@ -50,6 +51,7 @@ from constructs_lib._former_options import (
 )
 from constructs_lib._functions import RuntimeFunction, SharedByFunctions
 from constructs_lib._judgement import Judgement
+from constructs_lib._live_grants import leading_keys
 from constructs_lib._logs import LogSettings
 from constructs_lib._names import account_wide_name
 from constructs_lib._recording_rules import collect_silent_ends, start_on_recordings
@@ -400,6 +402,8 @@ class TranscriptionWorkflow(Construct):
         _grants.allow_objects(role, archive, "s3:GetObject", "s3:PutObject", prefix=TRANSCRIPTS, write=True)
         _grants.allow_listing(role, archive)
         _grants.allow_items(role, self._table, "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem")
+        # What people have corrected stands beside the transcripts.
+        _grants.allow_items(role, self._table, "dynamodb:Query", write=False, conditions=leading_keys(CLINICS))
         _nag.acknowledge_wildcards(
             role,
             {

@@ -80,22 +80,48 @@ class RebuildRequest:
     Attributes:
         key: The document's key in the archive.
         dry_run: Whether only to say what would be done.
+        again: Whether it is written anew although nothing about it is out of date.
     """
 
     key: Name
     dry_run: bool = False
+    again: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RebuildMessage:
-    """An operator asks for a document to be written anew."""
+    """Somebody asks for a document to be written anew: an operator, or the console after a correction."""
 
     rebuild: RebuildRequest
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LiveRebuildRequest:
+    """Which live transcript is written anew.
+
+    Attributes:
+        call_id: The call.
+        clinic_id: Its clinic.
+        day: Its date, UTC, as yyyy-mm-dd.
+        dry_run: Whether only to say what would be done.
+    """
+
+    call_id: Name
+    clinic_id: Name
+    day: Name
+    dry_run: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LiveRebuildMessage:
+    """The console asks for a live transcript to be written anew after a correction."""
+
+    rebuild: LiveRebuildRequest
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RebuildAnswer:
-    """What became of a `RebuildMessage`.
+    """What became of a `RebuildMessage` or `LiveRebuildMessage`.
 
     Attributes:
         outcome: As `lambdas.store_transcript.rebuild.Outcome`; "" from a function that knows no rebuild.

@@ -87,6 +87,30 @@ def transcript_key(clinic_id: str, day: str, call_id: str, kind: CallKind) -> It
     )
 
 
+def correction_range(day: str, call_id: str, kind: CallKind) -> str:
+    """Beginning of the SK, in the clinic's partition, of all corrections of a call's roles."""
+    return f"CORRECTION#{day}#{call_id}#{kind}#"
+
+
+def correction_key(clinic_id: str, day: str, call_id: str, kind: CallKind, number: int) -> ItemKey:
+    """Key of one correction of a call's roles; corrections sort by their number."""
+    return _noted_key(clinic_id, call_id, f"{correction_range(day, call_id, kind)}{number:06d}")
+
+
+def review_range(day: str | None = None, call_id: str | None = None, kind: CallKind | None = None) -> str:
+    """Beginning of the SK, in the clinic's partition, of all reviews, of those of a day's calls, or of one call's."""
+    return "#".join(("REVIEW", *(part for part in (day, call_id, kind) if part is not None), ""))
+
+
+def review_key(clinic_id: str, day: str, call_id: str, kind: CallKind, number: int) -> ItemKey:
+    """Key of one review of a call; reviews sort by the day of their call, and those of a call by their number."""
+    return _noted_key(clinic_id, call_id, f"{review_range(day, call_id, kind)}{number:06d}")
+
+
+def _noted_key(clinic_id: str, call_id: str, sk: str) -> ItemKey:
+    return ItemKey(clinic_partition(clinic_id), sk, call_partition(call_id), sk)
+
+
 def transcript_listing(clinic_id: str, started_at: datetime, call_id: str, kind: CallKind) -> dict[str, str]:
     """Attributes that list a transcript of a clinic by the begin of its call."""
     suffix = "#IVR" if kind is CallKind.IVR else ""

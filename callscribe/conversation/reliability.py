@@ -207,7 +207,14 @@ class _Call:
 
     @property
     def one_voice(self) -> bool:
-        return self.known.roles.method is RoleMethod.SINGLE_SPEAKER and self.known.kind is CallKind.AGENT
+        """Whether nobody told two people apart, neither the service nor somebody who has named the roles of turns."""
+        single = self.known.roles.method is RoleMethod.SINGLE_SPEAKER and self.known.kind is CallKind.AGENT
+        return single and not {turn.role for turn in self.said} >= {Role.AGENT, Role.CUSTOMER}
+
+    @property
+    def swapped(self) -> bool:
+        roles = self.known.roles
+        return roles.method is RoleMethod.CHANNEL and not roles.confirmed and look_swapped(self.said)
 
     @property
     def wrong_number(self) -> bool:

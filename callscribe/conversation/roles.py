@@ -15,6 +15,9 @@ from callscribe.conversation.utterances import Role
 from callscribe.data_files import load
 from callscribe.serialization import OpenEnum
 
+REVIEWER: Final = "reviewer"
+"""Evidence for a role that a person has named (`conversation.role_correction`)."""
+
 _GREETING_WORDS: Final = 3
 
 
@@ -35,7 +38,8 @@ class SpeakerRole:
         speaker: as in `Utterance.speaker`, and in `Turn.speaker`.
         role: the part the speaker plays.
         confidence: 0 to 1; 0 for an unknown role.
-        evidence: what spoke for or against the agent's role, as names of rules of the lexicon.
+        evidence: what spoke for or against the agent's role, as names of rules of the lexicon; `reviewer` where a
+            person has named the role.
     """
 
     speaker: str
@@ -55,6 +59,12 @@ class RoleAssignment:
 
     method: RoleMethod
     speakers: tuple[SpeakerRole, ...]
+
+    @property
+    def confirmed(self) -> bool:
+        """Whether a person has named the role of everybody who speaks."""
+        people = [one for one in self.speakers if one.role is not Role.ANNOUNCEMENT]
+        return bool(people) and all(one.evidence == (REVIEWER,) for one in people)
 
     def of(self, speaker: str) -> SpeakerRole:
         """The role of one speaker.

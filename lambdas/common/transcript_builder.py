@@ -17,10 +17,11 @@ from lambdas.common.archive import REFUSED_REQUESTS, VOCABULARY_TERMS, asked_of
 from lambdas.common.errors import SafeError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from callscribe.audio_facts import AudioFacts
     from callscribe.conversation.flags import FlagSet
+    from callscribe.conversation.role_correction import RoleCorrection
     from callscribe.recognition import OptionsRecord, Transcription
     from callscribe.recordings.calls import CallRecording
     from callscribe.recordings.recording import Provenance
@@ -112,6 +113,7 @@ class TranscriptBuilder:
         reply_key: str,
         requests: int,
         earlier: Transcript | None = None,
+        corrections: Sequence[RoleCorrection] = (),
     ) -> BuiltTranscript:
         """Build the transcript of a recording; the same reply always gives the same bytes.
 
@@ -124,6 +126,7 @@ class TranscriptBuilder:
             requests: Requests sent for the recording.
             earlier: An earlier transcript of the same reply, which knows when it was made, what was asked and what it
                 cost by the prices of then.
+            corrections: What people have said about who is who in the call.
 
         Raises:
             UnusableReply: The reply holds no transcription, or none that can be stored. The message tells the place,
@@ -146,6 +149,7 @@ class TranscriptBuilder:
                 provenance=provenance,
                 created_at=reply.last_modified,
                 flag_set=self._flag_set,
+                corrections=corrections,
             )
             if earlier is not None:
                 transcript = replace(transcript, created_at=earlier.created_at, cost=earlier.cost)

@@ -12,6 +12,7 @@ from aws_lambda_powertools.metrics import MetricUnit
 from msgspec import Meta
 
 from callscribe.contract.events import CALL_TRANSCRIBED, EVENT_SOURCE, CallTranscribed, LiveFigures, QualityFigure
+from callscribe.contract.messages import LiveRebuildMessage, LiveRebuildRequest
 from callscribe.conversation.flags import load_flag_set
 from callscribe.deepgram.transcription import DeepgramTranscriptions
 from callscribe.environments.functions import StoreLiveTranscriptEnvironment
@@ -64,16 +65,20 @@ def _store() -> LiveTranscriptStore:
 
 @entry_point
 def handle(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:  # noqa: ARG001
-    """Store the transcript of one live call.
+    """Store the transcript of one live call, or write it anew.
 
     Args:
-        event: "Live Call Transcribed" by EventBridge, which delivers it at least once.
+        event: "Live Call Transcribed" by EventBridge, which delivers it at least once; or from the console a
+            `LiveRebuildMessage`.
         context: Lambda's context.
 
     Returns:
         `{"outcome"}`: `stored` (and announced), `superseded` by a better transcript, `deferred` while the call goes
-        on, or `refused`: the event is another one, and lies with the failed live calls.
+        on, or `refused`: the event is another one, and lies with the failed live calls. A rebuild has a
+        `RebuildAnswer`.
     """
+    if "rebuild" in event:
+        return _rebuild(decode(LiveRebuildMessage, event, "the message").rebuild)
     try:
         ended = decode(LiveCallEnded, event, "event")
     except InvalidData as error:
@@ -87,6 +92,14 @@ def handle(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:  # 
         return _ended("superseded")
     _announce(stored)
     return _ended("stored", figures=encode(figures_of(stored.transcript)))
+
+
+def _rebuild(request: LiveRebuildRequest) -> dict[str, Any]:
+    correlate(call_id=request.call_id, recording_id=None)
+    answer: dict[str, Any] = encode(_store().rebuild(request))
+    metrics.add_metric(name="DocumentsRebuilt", unit=MetricUnit.Count, value=answer["outcome"] == "rebuilt")
+    logger.info("rebuild", result=answer)
+    return answer
 
 
 def _refuse(event: dict[str, Any], error: InvalidData) -> dict[str, Any]:

@@ -7,30 +7,36 @@ one of its recording is there: that of the recording is never written over.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, Protocol
 
 from boto3.dynamodb.conditions import Key
 from botocore.exceptions import ClientError
 
+from callscribe.contract.call_kind import CallKind
+from callscribe.contract.messages import RebuildAnswer
 from callscribe.contract.object_keys import live_document_key
 from callscribe.contract.table_keys import EXPIRY, ItemKey, call_partition, transcript_key, utterance_range
 from callscribe.documents import ArchivePointers, StoredForm, quality_attribute, stored_form
 from callscribe.judgement.quality import QualityScore, Rubric, score
 from callscribe.live.call import LiveStatus, LiveUtterance
-from callscribe.live_transcript import MissingUtterances, build_live_transcript, recognition_of
+from callscribe.live_transcript import MissingUtterances, build_live_transcript, call_of, recognition_of
 from callscribe.serialization import decode
 from callscribe.table_values import plain
 from callscribe.transcript import LIVE, Transcript
+from lambdas.common.corrections import corrections_of
 from lambdas.common.errors import SafeError, TransientError, error_code
 from lambdas.common.live_calls import live_state
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from datetime import datetime, timedelta
+    from collections.abc import Mapping, Sequence
+    from datetime import timedelta
 
     from mypy_boto3_dynamodb.service_resource import Table
 
+    from callscribe.contract.messages import LiveRebuildRequest
     from callscribe.conversation.flags import FlagSet
+    from callscribe.conversation.role_correction import RoleCorrection
     from callscribe.live.state import LiveState
     from callscribe.recognition import Recognition, Transcription
     from lambdas.common.archive import Archive
@@ -118,25 +124,65 @@ class LiveTranscriptStore:
             raise LiveCallUnusable("LiveCall.Missing", "the live call is gone; its recording has its own transcript")
         if state.status is not LiveStatus.COMPLETED:
             return None
-        transcript = self._build(state, created_at=created_at)
-        quality = score(transcript, self._rubric)
-        call = transcript.recording
+        return self._stored(state, created_at=created_at)
+
+    def rebuild(self, request: LiveRebuildRequest) -> RebuildAnswer:
+        """Write the transcript of a live call anew by what was corrected since; repeating it changes nothing.
+
+        Raises:
+            TransientError: Others kept noting on the transcript which recordings it stands for.
+        """
+        call_id = request.call_id
+        key = transcript_key(request.clinic_id, request.day, call_id, CallKind.AGENT).primary()
+        item = self._table.get_item(Key=key, ConsistentRead=True).get("Item")
+        state = live_state(self._table, call_id)
+        if item is None or item.get("source") != LIVE:
+            return RebuildAnswer(outcome="impossible", reason="no live transcript is shown of the call")
+        if state is None or state.clinic_id != request.clinic_id:
+            return RebuildAnswer(outcome="impossible", reason="the words of the live call are not kept any more")
+        if state.status is not LiveStatus.COMPLETED:
+            return RebuildAnswer(outcome="impossible", reason="the call goes on")
+        created_at = datetime.fromisoformat(str(item["created_at"]))
+        try:
+            if request.dry_run:
+                self._build(state, created_at=created_at, corrections=())
+                return RebuildAnswer(outcome="rebuilt", call_id=call_id)
+            # What a language model said of it, it said of the same words.
+            staying = {name: item[name] for name in ("analysis", "cost") if "analysis" in item}
+            stored = self._stored(state, created_at=created_at, staying=staying)
+        except LiveCallUnusable as unusable:
+            return RebuildAnswer(outcome="impossible", reason=str(unusable), call_id=call_id)
+        return RebuildAnswer(outcome="changed" if stored.superseded else "rebuilt", call_id=call_id)
+
+    def _stored(
+        self, state: LiveState, *, created_at: datetime, staying: dict[str, Any] | None = None
+    ) -> StoredLiveTranscript:
+        call = call_of(state)
         pointers = ArchivePointers(
             bucket=self._archive.bucket,
             transcript_key=live_document_key(call.clinic_id, call.day, call.call_id),
             reply_key=None,
         )
-        form = stored_form(transcript, archive=pointers)
-        self._archive.write(pointers.transcript_key, form.document)
+        corrections = corrections_of(self._table, call)
+        for _ in range(_MAX_ROUNDS):
+            transcript = self._build(state, created_at=created_at, corrections=corrections)
+            quality = score(transcript, self._rubric)
+            form = stored_form(transcript, archive=pointers)
+            self._archive.write(pointers.transcript_key, form.document)
+            superseded = not self._put(self._item(transcript, quality, form) | (staying or {}))
+            # It may have been written over what somebody has corrected at this moment.
+            known, corrections = corrections, corrections_of(self._table, call)
+            if superseded or corrections == known:
+                break
         return StoredLiveTranscript(
             transcript=transcript,
             quality=quality,
             key=transcript_key(call.clinic_id, call.day, call.call_id, call.kind),
             pointers=pointers,
-            superseded=not self._put(self._item(transcript, quality, form)),
+            superseded=superseded,
         )
 
-    def _build(self, state: LiveState, *, created_at: datetime) -> Transcript:
+    def _build(self, state: LiveState, *, created_at: datetime, corrections: Sequence[RoleCorrection]) -> Transcript:
         # What was said since the state was read belongs to the next end of the call.
         said = [one for one in self._utterances(state.call_id) if one.seq <= state.coverage.utterances]
         try:
@@ -145,7 +191,11 @@ class LiveTranscriptStore:
             raise LiveCallUnusable("LiveCall.Hole", str(missing)) from None
         transcription = self._transcriptions.of_call(state, recognition)
         return build_live_transcript(
-            state=state, transcription=transcription, created_at=created_at, flag_set=self._flag_set
+            state=state,
+            transcription=transcription,
+            created_at=created_at,
+            flag_set=self._flag_set,
+            corrections=corrections,
         )
 
     def _utterances(self, call_id: str) -> list[LiveUtterance]:

@@ -86,10 +86,10 @@ def _rebuilder() -> Rebuilder:
 
 @entry_point
 def handle(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:  # noqa: ARG001
-    """Store the transcript of one call, or write an older document anew.
+    """Store the transcript of one call, or write a document anew.
 
     Args:
-        event: A `StoreMessage`, or from an operator a `RebuildMessage`.
+        event: A `StoreMessage`, or from an operator or the console a `RebuildMessage`.
         context: Lambda's context.
 
     Returns:
@@ -126,7 +126,7 @@ def handle(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:  # 
 
 
 def _rebuild(request: RebuildRequest) -> dict[str, Any]:
-    rebuilt = _rebuilder().rebuild(request.key, dry_run=request.dry_run)
+    rebuilt = _rebuilder().rebuild(request.key, dry_run=request.dry_run, again=request.again)
     correlate(call_id=rebuilt.call_id, recording_id=None)
     metrics.add_metric(name="DocumentsRebuilt", unit=MetricUnit.Count, value=rebuilt.outcome is Outcome.REBUILT)
     answer: dict[str, Any] = encode(

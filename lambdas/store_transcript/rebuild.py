@@ -1,4 +1,6 @@
-"""Write a document of an earlier schema version anew, from the reply in the archive; nobody is asked or paid.
+"""Write a document anew, from the reply in the archive; nobody is asked or paid.
+
+It is done to a document of an earlier schema version, and to one of which somebody has corrected the roles since.
 
 The document tells which recording it is of, when it was made, what was asked and what it cost; the reply tells all the
 rest, by the rules of today. The table's item is written anew as well, with its score, if it shows this document.
@@ -16,16 +18,19 @@ from botocore.exceptions import ClientError
 from callscribe.contract.object_keys import TRANSCRIPTS, reply_key
 from callscribe.contract.schema import SCHEMA_VERSION
 from callscribe.contract.table_keys import EXPIRY, transcript_key
+from callscribe.conversation.role_correction import newest_of
 from callscribe.documents import InvalidDocument, from_document, quality_attribute, schema_version_of
 from callscribe.judgement.quality import score
+from lambdas.common.corrections import corrections_of
 from lambdas.common.errors import error_code
 from lambdas.common.transcript_builder import UnusableReply
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from mypy_boto3_dynamodb.service_resource import Table
 
+    from callscribe.conversation.role_correction import RoleCorrection
     from callscribe.cost import Cost
     from callscribe.judgement.quality import Rubric
     from callscribe.transcript import Transcript
@@ -84,12 +89,13 @@ class Rebuilder:
         self._builder = builder
         self._rubric = rubric
 
-    def rebuild(self, key: str, *, dry_run: bool = False) -> Rebuilt:
+    def rebuild(self, key: str, *, dry_run: bool = False, again: bool = False) -> Rebuilt:
         """Write one document anew, and the item that shows it; repeating it changes nothing.
 
         Args:
             key: The document in the archive.
             dry_run: Only say what would be done.
+            again: Write it also where it is up to date.
         """
         archived = self._archive.read(key) if key.startswith(TRANSCRIPTS) else None
         if archived is None:
@@ -100,17 +106,23 @@ class Rebuilder:
             return Rebuilt(outcome=Outcome.IMPOSSIBLE, reason=str(error))
         call_id = earlier.recording.call_id
         item = self._item_that_shows(key, earlier)
-        old_item = item is not None and item["schema_version"] < SCHEMA_VERSION
-        if version > SCHEMA_VERSION or (version == SCHEMA_VERSION and not old_item):
+        corrections = corrections_of(self._table, earlier.recording)
+        correction = _number(_newest_of(earlier, corrections))
+        old_document = version < SCHEMA_VERSION or _number(earlier.role_correction) != correction
+        old_item = item is not None and (
+            item["schema_version"] < SCHEMA_VERSION
+            or (item["schema_version"] == SCHEMA_VERSION and _shown_number(item) != correction)
+        )
+        if version > SCHEMA_VERSION or not (old_document or old_item or again):
             return Rebuilt(outcome=Outcome.CURRENT, call_id=call_id)
         try:
-            built = self._build(key, earlier)
+            built = self._build(key, earlier, corrections)
         except _Impossible as impossible:
             return Rebuilt(outcome=Outcome.IMPOSSIBLE, reason=str(impossible), call_id=call_id)
         if dry_run:
             return Rebuilt(outcome=Outcome.REBUILT, call_id=call_id)
-        written = version == SCHEMA_VERSION or self._archive.write_over(archived, key, built.form.document)
-        if written and item is not None and old_item:
+        written = not (old_document or again) or self._archive.write_over(archived, key, built.form.document)
+        if written and item is not None and (old_item or again):
             written = self._put(built, item)
         return Rebuilt(outcome=Outcome.REBUILT if written else Outcome.CHANGED, call_id=call_id)
 
@@ -121,7 +133,7 @@ class Rebuilder:
         item = self._table.get_item(Key=primary, ConsistentRead=True).get("Item")
         return item if item is not None and item.get("transcript_key") == key else None
 
-    def _build(self, key: str, earlier: Transcript) -> BuiltTranscript:
+    def _build(self, key: str, earlier: Transcript, corrections: Sequence[RoleCorrection]) -> BuiltTranscript:
         if earlier.provenance is None:
             raise _Impossible("a live transcript has no reply: its words were stored while the call ran")
         archived_key = reply_key(earlier.provenance.recording_id)
@@ -137,6 +149,7 @@ class Rebuilder:
                 reply_key=archived_key,
                 requests=earlier.cost.requests,
                 earlier=replace(earlier, cost=_as_of_now(earlier.cost)),
+                corrections=corrections,
             )
         except UnusableReply as unusable:
             raise _Impossible(f"the reply in the archive is unusable: {unusable}") from None
@@ -151,17 +164,36 @@ class Rebuilder:
             # What it cost is among what the call did.
             staying["cost"] = item["cost"]
         quality = quality_attribute(score(built.transcript, self._rubric))
+        correction = item.get("role_correction")
+        unchanged = "role_correction = :correction" if correction else "attribute_not_exists(role_correction)"
         try:
             self._table.put_item(
                 Item={**built.form.item, **staying, "quality": quality},
-                ConditionExpression="transcript_key = :key AND schema_version = :version",
-                ExpressionAttributeValues={":key": item["transcript_key"], ":version": item["schema_version"]},
+                ConditionExpression=f"transcript_key = :key AND schema_version = :version AND {unchanged}",
+                ExpressionAttributeValues={
+                    ":key": item["transcript_key"],
+                    ":version": item["schema_version"],
+                    **({":correction": correction} if correction else {}),
+                },
             )
         except ClientError as error:
             if error_code(error) == "ConditionalCheckFailedException":
                 return False
             raise
         return True
+
+
+def _newest_of(earlier: Transcript, corrections: Sequence[RoleCorrection]) -> RoleCorrection | None:
+    made_of = None if earlier.provenance is None else earlier.provenance.recording_id
+    return newest_of(corrections, recording_id=made_of, request_id=earlier.request_id)
+
+
+def _number(correction: RoleCorrection | None) -> int:
+    return 0 if correction is None else correction.number
+
+
+def _shown_number(item: Mapping[str, Any]) -> int:
+    return int(item.get("role_correction", {}).get("number", 0))
 
 
 def _as_of_now(cost: Cost) -> Cost:

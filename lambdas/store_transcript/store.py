@@ -23,6 +23,7 @@ from callscribe.serialization import encode
 from callscribe.table_values import attribute
 from callscribe.transcript import LIVE, Transcript
 from lambdas.common.claims import ClaimLost, ClaimStatus
+from lambdas.common.corrections import corrections_of
 from lambdas.common.live_calls import live_state_of
 from lambdas.common.transcript_builder import BuiltTranscript, TranscriptBuilder, Transcriptions, UnusableReply
 
@@ -42,6 +43,8 @@ _CONDITION_FAILED = "ConditionalCheckFailed"
 _CONFLICT = "TransactionConflict"
 _MAX_RETRIES = 5
 _BASE_DELAY_SECONDS = 0.05
+# Nobody corrects a call twice within a moment; what is missed all the same, a rebuild makes good.
+_MOST_ROUNDS = 3
 
 # Failed belongs to them: an execution that is redriven from this step finds the claim as its failure left it.
 _STORABLE = (ClaimStatus.CLAIMED, ClaimStatus.TRANSCRIBED, ClaimStatus.STORED, ClaimStatus.FAILED)
@@ -131,16 +134,23 @@ class TranscriptStore:
         if archived is None:
             raise UnusableReply("Reply.Missing", "the archived reply is gone; redrive the call to ask again")
         call = recording.call
-        built = self._builder.build(
-            call=call,
-            audio=recording.audio,
-            provenance=recording.provenance,
-            reply=archived,
-            reply_key=reply_key,
-            requests=requests,
-        )
-        self._archive.write(built.pointers.transcript_key, built.form.document)
-        superseded = not self._put(recording, self._item(built), now=now)
+        corrections = corrections_of(self._table, call)
+        for _ in range(_MOST_ROUNDS):
+            built = self._builder.build(
+                call=call,
+                audio=recording.audio,
+                provenance=recording.provenance,
+                reply=archived,
+                reply_key=reply_key,
+                requests=requests,
+                corrections=corrections,
+            )
+            self._archive.write(built.pointers.transcript_key, built.form.document)
+            superseded = not self._put(recording, self._item(built), now=now)
+            # A repetition may have written over what somebody has corrected at this moment.
+            known, corrections = corrections, corrections_of(self._table, call)
+            if superseded or corrections == known:
+                break
         if superseded:
             self._claims.supersede(recording.recording_id, now=now)
         return StoredTranscript(

@@ -8,6 +8,7 @@ from typing import Any
 
 from callscribe.audio_facts import AudioFacts
 from callscribe.contract.call_kind import CallKind
+from callscribe.conversation.role_correction import RoleCorrection
 from callscribe.deepgram.options import TranscriptionOptions
 from callscribe.deepgram.reply import parse_reply
 from callscribe.deepgram.transcription import DeepgramTranscriptions
@@ -190,6 +191,7 @@ def transcript_from(
     refused_requests: int | None = None,
     vocabulary_terms: int | None = None,
     audio_warnings: tuple[str, ...] = (),
+    corrections: Sequence[RoleCorrection] = (),
 ) -> Transcript:
     parsed = parse_reply(raw)
     audio = AudioFacts(
@@ -209,6 +211,7 @@ def transcript_from(
         channel_roles=CHANNEL_ROLES,
         provenance=PROVENANCE,
         created_at=datetime(2026, 3, 2, 11, tzinfo=UTC),
+        corrections=corrections,
     )
 
 

@@ -15,7 +15,9 @@ from msgspec import structs
 from callscribe.analysis.opinion import Opinion
 from callscribe.analysis.prices import Usage
 from callscribe.analysis.stored import Analysis, AnalysisItem
+from callscribe.console.reviews import ReviewItem
 from callscribe.contract.schema import SCHEMA_VERSION
+from callscribe.corrections import CorrectionItem
 from callscribe.cost import Cost
 from callscribe.deepgram.options import TranscriptionOptions, live_query_parameters, query_parameters
 from callscribe.documents import ArchivePointers, analysis_attributes, from_document, to_document, to_item
@@ -70,6 +72,14 @@ def test_an_item_keeps_every_field_of_an_analysis() -> None:
     shown = filled(AnalysisItem)
     written = analysis_attributes(shown, filled(Cost))
     assert decode(AnalysisItem, plain(written["analysis"]), "analysis") == shown
+
+
+@pytest.mark.parametrize("kind", [CorrectionItem, ReviewItem])
+def test_what_people_say_of_a_call_is_kept_whole(kind: type[CorrectionItem | ReviewItem]) -> None:
+    said = filled(kind)
+    item = said.attributes()
+    assert decode(kind, plain(item), "item") == said
+    assert {"PK", "SK", "GSI1PK", "GSI1SK"} <= item.keys()
 
 
 def test_an_item_has_no_single_words() -> None:
@@ -252,7 +262,8 @@ COVERED = {
     *("Analysis", "AnalysisItem"),
     "Reliability",  # a part of `LiveItem`
     *("_Channel", "Acknowledgement"),  # what AWS answers a probe of `operations.verification`
-    "RebuildMessage",  # an operator's: tests/lambdas/store_transcript
+    *("RebuildMessage", "LiveRebuildMessage"),  # an operator's, and the console's: tests/lambdas/store_*
+    *("CorrectionItem", "RoleCorrection", "ReviewItem"),
     "_FeedMessage",  # the feed's own frames, only read: tests/operations/test_watch.py
     "_Answer",  # a model's, of which nothing is taken on trust: tests/callscribe/analysis
 }

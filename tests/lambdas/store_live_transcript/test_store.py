@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, cast
 import pytest
 from botocore.exceptions import ClientError
 
+from callscribe.contract.messages import LiveRebuildRequest
 from callscribe.deepgram.options import TranscriptionOptions
 from callscribe.deepgram.transcription import DeepgramTranscriptions
 from callscribe.documents import from_document
@@ -17,6 +18,7 @@ from lambdas.common.archive import Archive
 from lambdas.store_live_transcript.store import LiveCallUnusable, LiveTranscriptStore, StoredLiveTranscript
 from tests.callscribe.live_calls import CALL_ID, CONVERSATION, live_item, utterance, utterance_item
 from tests.lambdas.cloud import NOW, Cloud
+from tests.lambdas.corrections import correction_item
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.service_resource import Table
@@ -191,3 +193,52 @@ def test_a_table_that_refuses_is_an_error(cloud: Cloud) -> None:
     desk.follow()
     with pytest.raises(ClientError):
         desk.put()
+
+
+def _rebuild(desk: Desk, *, clinic_id: str = "harbour", dry_run: bool = False) -> str:
+    request = LiveRebuildRequest(call_id=CALL_ID, clinic_id=clinic_id, day="2026-11-20", dry_run=dry_run)
+    return desk.store.rebuild(request).outcome
+
+
+def test_a_corrected_call_is_written_anew_from_the_words_that_were_stored_while_it_ran(desk: Desk) -> None:
+    desk.follow()
+    desk.put()
+    before = desk.item()
+    analysed: dict[str, Any] = {"analysis": {"status": "failed"}, "cost": {"total_usd": Decimal("1.5")}}
+    desk.cloud.table.put_item(Item={**before, **analysed})
+    desk.cloud.table.put_item(Item=correction_item(before))
+    assert _rebuild(desk, dry_run=True) == "rebuilt"
+    assert "role_correction" not in desk.item()
+    assert _rebuild(desk) == "rebuilt"
+    item = desk.item()
+    assert [said["role"] for said in item["utterances"]] == ["customer", "agent", "customer", "agent"]
+    assert item["quality"] != before["quality"]
+    assert {name: item[name] for name in analysed} == analysed
+    assert item["created_at"] == before["created_at"]
+    assert from_document(json.dumps(desk.document())).role_correction is not None
+
+
+def test_a_call_that_goes_on_after_a_correction_keeps_it(desk: Desk) -> None:
+    desk.follow()
+    desk.put()
+    desk.cloud.table.put_item(Item=correction_item(desk.item()))
+    assert desk.put(at=timedelta(minutes=5)).transcript.role_correction is not None
+
+
+def test_only_a_live_transcript_of_the_same_clinic_is_written_anew(desk: Desk) -> None:
+    desk.follow()
+    assert _rebuild(desk) == "impossible"
+    desk.put()
+    assert _rebuild(desk, clinic_id="lakeside") == "impossible"
+    lakeside = {**desk.item(), "PK": "CLINIC#lakeside", "clinic_id": "lakeside"}
+    desk.cloud.table.put_item(Item=lakeside)
+    assert _rebuild(desk, clinic_id="lakeside") == "impossible"
+    desk.cloud.table.put_item(Item={**desk.item(), "source": "batch"})
+    assert _rebuild(desk) == "impossible"
+
+
+def test_a_call_whose_words_are_gone_cannot_be_written_anew(desk: Desk) -> None:
+    desk.follow()
+    desk.put()
+    desk.cloud.table.delete_item(Key={"PK": f"CALL#{CALL_ID}", "SK": "UTTERANCE#00000001"})
+    assert _rebuild(desk) == "impossible"

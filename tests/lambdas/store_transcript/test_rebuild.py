@@ -22,6 +22,7 @@ from lambdas.store_transcript import handler
 from lambdas.store_transcript.rebuild import Outcome, Rebuilder, Rebuilt
 from tests.contracts.golden import Golden, golden
 from tests.lambdas.cloud import Cloud, Context
+from tests.lambdas.corrections import correction_item
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -271,3 +272,80 @@ def test_an_operator_is_told_what_became_of_it_and_nobody_the_words(
     written = output()
     assert '"DocumentsRebuilt":[1.0]' in written
     assert not [word for word in ("Karen", "Miller", "glaucoma") if word in written]
+
+
+def _roles(document: dict[str, Any]) -> dict[str, str]:
+    return {speaker["speaker"]: speaker["role"] for speaker in document["roles"]["speakers"]}
+
+
+def test_a_corrected_document_is_written_anew_with_its_item_and_its_score(shelf: Shelf) -> None:
+    shelf.rebuild()
+    before = shelf.shown()
+    shelf.cloud.table.put_item(Item=correction_item(before))
+    assert shelf.rebuild().outcome is Outcome.REBUILT
+    document, item = shelf.document(), shelf.shown()
+    assert _roles(document) == _roles(item) == {"channel-0": "agent", "channel-1": "customer"}
+    assert (document["role_correction"]["author"], item["role_correction"]["number"]) == ("ann", 1)
+    assert item["flags"] != before["flags"]
+    assert item["quality"]["score"] != before["quality"]["score"]
+    assert item["expires_at"] == before["expires_at"]
+    assert (item["created_at"], item["cost"]) == (before["created_at"], before["cost"])
+    assert shelf.rebuild().outcome is Outcome.CURRENT
+
+
+def test_an_older_document_keeps_its_correction_when_it_is_written_anew(shelf: Shelf) -> None:
+    shelf.cloud.table.put_item(Item=correction_item(shelf.item))
+    shelf.rebuild()
+    assert _roles(shelf.document())["channel-0"] == "agent"
+
+
+def test_a_correction_that_did_not_reach_the_item_reaches_it_later(shelf: Shelf) -> None:
+    shelf.rebuild()
+    before = shelf.shown()
+    shelf.cloud.table.put_item(Item=correction_item(before))
+    shelf.rebuild()
+    corrected = shelf.shown()
+    shelf.cloud.table.put_item(Item=before)
+    assert shelf.rebuild().outcome is Outcome.REBUILT
+    assert shelf.shown() == corrected
+
+
+def test_a_correction_of_another_recording_changes_nothing(shelf: Shelf) -> None:
+    shelf.rebuild()
+    shelf.cloud.table.put_item(Item=correction_item(shelf.shown(), recording_id="f" * 64))
+    assert shelf.rebuild().outcome is Outcome.CURRENT
+
+
+def test_the_item_of_a_later_correction_is_not_written_over(shelf: Shelf) -> None:
+    shelf.rebuild()
+    shelf.cloud.table.put_item(Item=correction_item(shelf.shown()))
+
+    class Slow:
+        """Somebody else corrects the call while this rebuild is about to write the item."""
+
+        name = shelf.cloud.table.name
+
+        def get_item(self, **request: Any) -> Any:
+            return shelf.cloud.table.get_item(**request)
+
+        def query(self, **request: Any) -> Any:
+            return shelf.cloud.table.query(**request)
+
+        def put_item(self, **request: Any) -> Any:
+            shelf.cloud.table.put_item(Item={**shelf.shown(), "role_correction": {"number": Decimal(2)}})
+            return shelf.cloud.table.put_item(**request)
+
+    assert shelf.rebuild(table=Slow()).outcome is Outcome.CHANGED
+    assert shelf.shown()["role_correction"] == {"number": Decimal(2)}
+
+
+def test_it_can_be_asked_whether_a_current_document_could_be_rebuilt(
+    shelf: Shelf, function_environment: pytest.MonkeyPatch
+) -> None:
+    shelf.rebuild()
+    versions = shelf.versions()
+    request = {"rebuild": {"key": shelf.key, "dry_run": True, "again": True}}
+    assert handler.handle(request, CONTEXT)["outcome"] == "rebuilt"
+    _without_reply(shelf)
+    assert handler.handle(request, CONTEXT)["outcome"] == "impossible"
+    assert shelf.versions() == versions

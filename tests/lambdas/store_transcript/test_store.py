@@ -23,6 +23,7 @@ from lambdas.store_transcript.store import StoredTranscript, TranscriptStore
 from tests.callscribe.live_calls import live_item
 from tests.fakes.deepgram import REQUEST_ID, TELLING_WORDS, transcription
 from tests.lambdas.cloud import NOW, Cloud, call, recording, take_claim
+from tests.lambdas.corrections import correction_item
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.service_resource import Table
@@ -269,6 +270,7 @@ class ConflictingTable:
     def __init__(self, table: Table, *, conflicts: int) -> None:
         self._table = table
         self.get_item = table.get_item
+        self.query = table.query
         self._conflicts = conflicts
         self.name = table.name
         self.meta = self
@@ -328,3 +330,30 @@ def test_the_options_are_those_that_were_asked_for(shelf: Shelf) -> None:
     assert stored.transcript.options == {**record, "vocabulary_terms": 3}
     assert "redaction" in {*(line.item for line in stored.transcript.cost.lines), *stored.transcript.cost.unpriced}
     assert from_document(json.dumps(shelf.document(stored))).options == stored.transcript.options
+
+
+def test_a_recording_that_is_stored_again_keeps_the_correction_of_its_roles(shelf: Shelf) -> None:
+    admitted = recording()
+    computed = shelf.put(admitted).transcript
+    shelf.cloud.table.put_item(Item=correction_item(shelf.item()))
+    corrected = shelf.put(admitted).transcript
+    assert corrected.roles != computed.roles
+    assert shelf.item()["role_correction"]["author"] == "ann"
+    assert corrected.role_correction is not None
+
+
+def test_a_correction_that_comes_while_the_recording_is_stored_again_holds(shelf: Shelf) -> None:
+    admitted = recording()
+    shelf.put(admitted)
+    item = correction_item(shelf.item())
+    client = shelf.cloud.table.meta.client
+
+    def correct(**_: Any) -> None:
+        shelf.cloud.table.put_item(Item=item)
+
+    client.meta.events.register("provide-client-params.dynamodb.TransactWriteItems", correct)
+    try:
+        assert shelf.put(admitted).transcript.role_correction is not None
+    finally:
+        client.meta.events.unregister("provide-client-params.dynamodb.TransactWriteItems", correct)
+    assert shelf.item()["role_correction"]["number"] == 1

@@ -131,10 +131,10 @@ MUTATIONS: Final = (
     Mutation(
         "an item is written before its document",
         "lambdas.store_transcript.store",
-        "        self._archive.write(built.pointers.transcript_key, built.form.document)\n"
-        "        superseded = not self._put(recording, self._item(built), now=now)\n",
-        "        superseded = not self._put(recording, self._item(built), now=now)\n"
-        "        self._archive.write(built.pointers.transcript_key, built.form.document)\n",
+        "            self._archive.write(built.pointers.transcript_key, built.form.document)\n"
+        "            superseded = not self._put(recording, self._item(built), now=now)\n",
+        "            superseded = not self._put(recording, self._item(built), now=now)\n"
+        "            self._archive.write(built.pointers.transcript_key, built.form.document)\n",
     ),
     Mutation(
         "a message that failed is taken for done",
