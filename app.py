@@ -37,6 +37,7 @@ class EnvironmentStage(Stage):
                 "Console",
                 settings=settings,
                 storage=storage,
+                batch=batch,
                 live=live,
                 termination_protection=protected,
             )

@@ -19,6 +19,7 @@ from aws_cdk.aws_apigatewayv2_authorizers import HttpUserPoolAuthorizer
 from aws_cdk.aws_apigatewayv2_integrations import HttpLambdaIntegration
 from constructs import Construct
 
+from callscribe.console.noted import NOTED_ATTRIBUTES
 from callscribe.contract import metrics
 from callscribe.contract.object_keys import TRANSCRIPTS
 from callscribe.contract.table_keys import CALL_INDEX, CALLS, CLINICS, LISTING_INDEX, LIVE_CALLS
@@ -32,7 +33,9 @@ from constructs_lib._logs import LogSettings
 from constructs_lib._names import account_wide_name
 from constructs_lib.clinic_users import ClinicUsers
 from constructs_lib.function_settings import FunctionSettings
+from constructs_lib.live_streamer import LiveStreamer
 from constructs_lib.live_transcript_feed import LiveTranscriptFeed
+from constructs_lib.transcription_workflow import TranscriptionWorkflow
 
 _WORKING_DAY: Final = Duration.hours(10)
 # Far more than a few dozen people cause, and an end to what one who has gone wild does.
@@ -47,9 +50,11 @@ class CallConsole(Construct):
     PKCE. It costs next to nothing while nobody looks.
 
     Groups of the users are clinics, by their ids, except ``qa`` and ``admin``, which are roles in the same user's
-    clinics; everybody of a clinic may look. The function may read no call itself:
-    for each clinic it opens a session of :attr:`reader_role` with a policy that names the clinic, so that a query for
-    another one's calls is refused by AWS. Every look at words is logged with user and call id.
+    clinics: everybody of a clinic may look, these two may also correct who is who in a call and review its score. The
+    function may read no call itself: for each clinic it opens a session of :attr:`reader_role` with a policy that names
+    the clinic, so that a query for another one's calls is refused by AWS. Nor may it write transcripts: in a session of
+    :attr:`writer_role` it writes down what was said of a call, and has the call judged anew by the function that stored
+    it. Every look at words, and every correction, is logged with user and call id.
 
     Args:
         scope: Parent construct.
@@ -58,6 +63,9 @@ class CallConsole(Construct):
             (``Bucket.from_bucket_attributes(encryption_key=…)``).
         table: Table of the transcripts.
         archive: Bucket of the transcripts.
+        workflow: What judges the transcripts of recordings anew once their roles are corrected. Default: roles of those
+            cannot be corrected.
+        streamer: What judges live transcripts anew. Default: roles of those cannot be corrected.
         feed: Where the words of running calls can be followed, by the same *users*. Default: nowhere.
         users: Where people sign in. Default: new :class:`ClinicUsers`, without groups of clinics.
         flags: What was noted of the calls, for the titles of flags. Default: ``"eye-clinic-v1"``.
@@ -85,6 +93,8 @@ class CallConsole(Construct):
     """Serves page and API."""
     reader_role: iam.Role
     """Reads calls; each session of it those of one clinic."""
+    writer_role: iam.Role
+    """Writes what people say of calls; each session of it of those of one clinic."""
     audio_role: iam.Role
     """Signs the URLs of recordings; each session of it that of one."""
     key: kms.IKey
@@ -98,6 +108,8 @@ class CallConsole(Construct):
         recordings: s3.IBucket,
         table: dynamodb.ITable,
         archive: s3.IBucket,
+        workflow: TranscriptionWorkflow | None = None,
+        streamer: LiveStreamer | None = None,
         feed: LiveTranscriptFeed | None = None,
         users: ClinicUsers | None = None,
         flags: FlagSetSource = DEFAULT_FLAG_SET,
@@ -138,13 +150,24 @@ class CallConsole(Construct):
         self.function = runtime_function.function
         self._function_role = runtime_function.role
         self.reader_role = self._add_reader(table, archive)
+        self.writer_role = self._add_writer(table)
         self.audio_role = self._add_audio_role(recordings)
+        judges = [one.store_function for one in (workflow, streamer) if one is not None]
+        if judges:
+            iam.Grant.add_to_principal(
+                grantee=self._function_role,
+                actions=["lambda:InvokeFunction"],
+                resource_arns=[one.function_arn for one in judges],
+            )
         runtime_function.configure(
             CallConsoleEnvironment(
                 table_name=table.table_name,
                 archive_bucket=archive.bucket_name,
                 recording_bucket=recordings.bucket_name,
                 reader_role_arn=self.reader_role.role_arn,
+                writer_role_arn=self.writer_role.role_arn,
+                store_function=None if workflow is None else workflow.store_function.function_name,
+                live_store_function=None if streamer is None else streamer.store_function.function_name,
                 audio_role_arn=self.audio_role.role_arn,
                 client_id=self.client.user_pool_client_id,
                 sign_in_url=self.users.sign_in_url,
@@ -208,6 +231,11 @@ class CallConsole(Construct):
         )
         return role
 
+    def _add_writer(self, table: dynamodb.ITable) -> iam.Role:
+        role = self._assumed_role("Writer", "Writes what people say of calls, of those of one clinic in each session")
+        _grants.allow_items(role, table, "dynamodb:PutItem", conditions=_WRITTEN)
+        return role
+
     def _add_audio_role(self, recordings: s3.IBucket) -> iam.Role:
         role = self._assumed_role("Audio", "Signs the URLs from which the console plays recordings")
         _grants.allow_objects(role, recordings, "s3:GetObject", "s3:GetObjectVersion")
@@ -238,7 +266,7 @@ class CallConsole(Construct):
             public += self.api.add_routes(path=path, methods=[apigateway.HttpMethod.GET], integration=integration)
         self.api.add_routes(
             path="/api/{proxy+}",
-            methods=[apigateway.HttpMethod.GET],
+            methods=[apigateway.HttpMethod.GET, apigateway.HttpMethod.PUT],
             integration=integration,
             authorizer=authorizer,
         )
@@ -257,6 +285,13 @@ class CallConsole(Construct):
             statistic="Sum",
         )
 
+
+_WRITTEN: Final[Mapping[str, Mapping[str, object]]] = {
+    "ForAllValues:StringLike": {"dynamodb:LeadingKeys": [f"{CLINICS}*"]},
+    "ForAllValues:StringEquals": {"dynamodb:Attributes": list(NOTED_ATTRIBUTES)},
+    "Null": {"dynamodb:LeadingKeys": "false"},
+}
+"""Corrections and reviews have no other attributes, and no transcript has so few."""
 
 _LEADING_KEYS: Final[Mapping[str, Mapping[str, object]]] = {
     "ForAllValues:StringLike": {"dynamodb:LeadingKeys": [f"{CLINICS}*", f"{CALLS}*", f"{LIVE_CALLS}*"]},

@@ -9,6 +9,7 @@ from constructs import Construct
 
 from constructs_lib import CallConsole
 from constructs_lib.policies import acknowledge
+from stacks.batch_stack import BatchStack
 from stacks.environments import Settings
 from stacks.live_stack import LiveStack
 from stacks.storage_stack import StorageStack
@@ -26,6 +27,7 @@ class ConsoleStack(Stack):
         *,
         settings: Settings,
         storage: StorageStack,
+        batch: BatchStack,
         live: LiveStack,
         **kwargs: Any,
     ) -> None:
@@ -36,6 +38,8 @@ class ConsoleStack(Stack):
             recordings=storage.recordings.bucket,
             table=storage.table.table,
             archive=storage.archive.bucket,
+            workflow=batch.workflow,
+            streamer=live.streamer,
             feed=live.feed,
             users=storage.users,
             time_zones=settings.time_zones,

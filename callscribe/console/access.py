@@ -14,7 +14,10 @@ _NAMES: Final = ("username", "cognito:username")
 
 
 class ConsoleRole(StrEnum):
-    """What somebody is beyond one of a clinic's people. Both see what everybody of their clinics sees."""
+    """What somebody is beyond one of a clinic's people.
+
+    Everybody sees the calls of their clinics. These two may also say who is who in a call, and review its score.
+    """
 
     QA = "qa"
     ADMIN = "admin"
@@ -37,6 +40,11 @@ class User:
     name: str
     clinics: tuple[str, ...]
     roles: frozenset[ConsoleRole]
+
+    @property
+    def reviews(self) -> bool:
+        """Whether they may correct roles and review scores."""
+        return bool(self.roles & {ConsoleRole.QA, ConsoleRole.ADMIN})
 
 
 def user_of(claims: Mapping[str, Any]) -> User:

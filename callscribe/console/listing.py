@@ -239,6 +239,14 @@ class ListQuery:
 _SOURCES: Final = {"batch": "batch", "live": "live"}
 
 
+def is_day(text: str) -> bool:
+    """Whether a text is a day, as yyyy-mm-dd."""
+    try:
+        return _DAY.fullmatch(text) is not None and date.fromisoformat(text) is not None
+    except ValueError:
+        return False
+
+
 def _one_of(name: str, value: str | None, known: Any) -> Any:
     values = known if isinstance(known, Mapping) else {one.value: one for one in known}
     if value is None or value in values:

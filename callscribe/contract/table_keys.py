@@ -97,9 +97,20 @@ def correction_key(clinic_id: str, day: str, call_id: str, kind: CallKind, numbe
     return _noted_key(clinic_id, call_id, f"{correction_range(day, call_id, kind)}{number:06d}")
 
 
-def review_range(day: str | None = None, call_id: str | None = None, kind: CallKind | None = None) -> str:
-    """Beginning of the SK, in the clinic's partition, of all reviews, of those of a day's calls, or of one call's."""
-    return "#".join(("REVIEW", *(part for part in (day, call_id, kind) if part is not None), ""))
+def review_range(day: str, call_id: str, kind: CallKind) -> str:
+    """Beginning of the SK, in the clinic's partition, of all reviews of a call."""
+    return f"REVIEW#{day}#{call_id}#{kind}#"
+
+
+def review_days(first: str | None, last: str | None) -> tuple[str, str]:
+    """The SKs, in the clinic's partition, between which all reviews of the calls of some days (yyyy-mm-dd) are.
+
+    Args:
+        first: First day; None for any.
+        last: Last day; None for any.
+    """
+    # The character behind "#", which follows a day.
+    return f"REVIEW#{first or ''}", f"REVIEW#{last}$" if last else "REVIEW$"
 
 
 def review_key(clinic_id: str, day: str, call_id: str, kind: CallKind, number: int) -> ItemKey:

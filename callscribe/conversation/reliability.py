@@ -183,7 +183,9 @@ class _Call:
 
     @property
     def swapped(self) -> bool:
-        return self.known.roles.method is RoleMethod.CHANNEL and look_swapped(self.said, signs=self._signs)
+        """Whether the words contradict the channels, and no person has said who is on them."""
+        roles = self.known.roles
+        return roles.method is RoleMethod.CHANNEL and not roles.confirmed and look_swapped(self.said, signs=self._signs)
 
     @property
     def voicemail(self) -> bool:
@@ -210,11 +212,6 @@ class _Call:
         """Whether nobody told two people apart, neither the service nor somebody who has named the roles of turns."""
         single = self.known.roles.method is RoleMethod.SINGLE_SPEAKER and self.known.kind is CallKind.AGENT
         return single and not {turn.role for turn in self.said} >= {Role.AGENT, Role.CUSTOMER}
-
-    @property
-    def swapped(self) -> bool:
-        roles = self.known.roles
-        return roles.method is RoleMethod.CHANNEL and not roles.confirmed and look_swapped(self.said)
 
     @property
     def wrong_number(self) -> bool:

@@ -222,6 +222,10 @@ class CallConsoleEnvironment(FunctionEnvironment, frozen=True, kw_only=True):
         archive_bucket: Bucket of transcripts.
         recording_bucket: Bucket of recordings.
         reader_role_arn: Role that reads calls, narrowed to a clinic by each session.
+        writer_role_arn: Role that writes what people say of calls, narrowed to a clinic by each session.
+        store_function: Function that judges the transcripts of recordings anew; None where roles of those cannot be
+            corrected.
+        live_store_function: The same for live transcripts.
         audio_role_arn: Role that signs the URLs of recordings.
         client_id: The page's client of the user pool.
         sign_in_url: Base URL of the pages on which people sign in, without a slash at its end; "" is that of the
@@ -239,6 +243,9 @@ class CallConsoleEnvironment(FunctionEnvironment, frozen=True, kw_only=True):
     archive_bucket: str
     recording_bucket: str
     reader_role_arn: str
+    writer_role_arn: str
+    store_function: str | None = None
+    live_store_function: str | None = None
     audio_role_arn: str
     client_id: str
     sign_in_url: str = ""

@@ -23,6 +23,7 @@ from callscribe.contract.table_keys import (
     clinic_partition,
     transcript_key,
 )
+from callscribe.documents import from_document
 from callscribe.recordings.keys import MAX_ID_BYTES
 from callscribe.recordings.recording import RecordingObject
 from callscribe.table_values import plain
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from callscribe.console.listing import ListQuery
+    from callscribe.transcript import Transcript
     from lambdas.call_console.sessions import ClinicSession, ClinicSessions
     from lambdas.common.presigning import Presigner
 
@@ -249,7 +251,7 @@ class ClinicCalls:
         Raises:
             NotFound: There is none.
         """
-        item = self._item(address)
+        item = item_of(self._session, address)
         stored = tuple(self._versions(address, item))
         shown = str(item["transcript_key"])
         key = shown if version is None else self._version_key(address, version)
@@ -267,6 +269,21 @@ class ClinicCalls:
             audio=self._recording(address, item) is not None,
         )
 
+    def transcript(self, address: CallAddress, *, version: str) -> Transcript:
+        """Return one of a call's transcripts.
+
+        Args:
+            address: The call.
+            version: A recording's id, or `live`.
+
+        Raises:
+            NotFound: There is none.
+        """
+        document = self._session.archive.read(self._version_key(address, version))
+        if document is None:
+            raise NotFound
+        return from_document(document.content)
+
     def audio(self, address: CallAddress, presigner: Presigner, *, lifetime: timedelta, now: datetime) -> AudioLink:
         """Return where the recording can be fetched.
 
@@ -274,7 +291,7 @@ class ClinicCalls:
             NotFound: There is no such call, or no recording of it, or it was deleted.
             Conflict: It was replaced.
         """
-        recording = self._recording(address, self._item(address))
+        recording = self._recording(address, item_of(self._session, address))
         if recording is None:
             raise NotFound
         try:
@@ -283,13 +300,6 @@ class ClinicCalls:
             if unavailable.code == "RecordingMissing":
                 raise NotFound from None
             raise Conflict(unavailable.message) from None
-
-    def _item(self, address: CallAddress) -> dict[str, Any]:
-        key = transcript_key(self._session.clinic_id, address.day, address.call_id, address.kind)
-        item = self._table.get_item(Key=key.primary(), ConsistentRead=True).get("Item")
-        if item is None:
-            raise NotFound
-        return item
 
     def _folder(self, address: CallAddress) -> str:
         name = document_key(self._session.clinic_id, address.day, address.call_id, address.kind, "")
@@ -326,6 +336,19 @@ class ClinicCalls:
         covered = [claim for claim in own if claim.get("status") == ClaimStatus.COVERED]
         newest = max(covered, key=lambda claim: str(claim["created_at"]), default=None)
         return None if newest is None else _recording_of(newest)
+
+
+def item_of(session: ClinicSession, address: CallAddress) -> dict[str, Any]:
+    """Return the item of a call's transcript (strongly consistent).
+
+    Raises:
+        NotFound: There is none.
+    """
+    key = transcript_key(session.clinic_id, address.day, address.call_id, address.kind)
+    item = session.table.get_item(Key=key.primary(), ConsistentRead=True).get("Item")
+    if item is None:
+        raise NotFound
+    return item
 
 
 def _recording_of(item: Mapping[str, Any]) -> RecordingObject:

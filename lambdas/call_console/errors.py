@@ -40,11 +40,25 @@ class NotFound(ApiError):
         super().__init__("there is no such thing in your clinics")
 
 
+class Forbidden(ApiError):
+    """It takes a role that the user does not have."""
+
+    STATUS = HTTPStatus.FORBIDDEN
+    CODE = "Forbidden"
+
+
 class Conflict(ApiError):
     """Something else is there meanwhile."""
 
     STATUS = HTTPStatus.CONFLICT
     CODE = "Conflict"
+
+
+class Impossible(ApiError):
+    """What is asked for cannot be done, however often it is asked."""
+
+    STATUS = HTTPStatus.CONFLICT
+    CODE = "Impossible"
 
 
 class TooLarge(ApiError):
@@ -60,5 +74,5 @@ class Unavailable(ApiError):
     STATUS = HTTPStatus.SERVICE_UNAVAILABLE
     CODE = "Unavailable"
 
-    def __init__(self) -> None:
-        super().__init__("the service is busy: try again")
+    def __init__(self, message: str = "the service is busy: try again") -> None:
+        super().__init__(message)

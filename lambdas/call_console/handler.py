@@ -16,7 +16,10 @@ from aws_lambda_powertools.metrics import MetricUnit
 from botocore.exceptions import BotoCoreError, ClientError
 
 from callscribe.console.access import NoUser, User, user_of
-from callscribe.console.listing import InvalidQuery, ListQuery
+from callscribe.console.comparison import MOST_WORDS, TooManyWords, compare
+from callscribe.console.corrections import RolesAsked
+from callscribe.console.listing import InvalidQuery, ListQuery, is_day
+from callscribe.console.reviews import LEAST_PAIRS, NEAR, ReviewAsked
 from callscribe.contract.call_kind import CallKind
 from callscribe.contract.metrics import FunctionMetric
 from callscribe.conversation.flags import load_flag_set
@@ -25,6 +28,7 @@ from callscribe.serialization import encode
 from lambdas.call_console.calls import CallAddress, ClinicCalls, WholeCall
 from lambdas.call_console.errors import ApiError, BadRequest, NotFound, TooLarge, Unavailable
 from lambdas.call_console.live import ClinicLiveCalls
+from lambdas.call_console.noting import JUDGE_SECONDS, Judges, Noting
 from lambdas.call_console.page_files import PageFiles
 from lambdas.call_console.sessions import ClinicSessions
 from lambdas.common import aws
@@ -42,6 +46,8 @@ AUDIO_LIFETIME: Final = timedelta(minutes=5)
 # A function's answer may have 6 MB (AWS Lambda Developer Guide, "Lambda quotas"), and is text: packed bytes in base64.
 _MOST_ANSWER_BYTES: Final = 5_900_000
 _PACKED_FROM: Final = 2_000
+# A review of twenty criteria with notes as long as they may be has a fifth of it.
+_MOST_ASKED_CHARACTERS: Final = 200_000
 
 app = APIGatewayHttpResolver()
 
@@ -54,12 +60,14 @@ class _Console:
         environment: What the function is told.
         sessions: By which calls are read.
         presigner: Signs the URLs of recordings.
+        judges: Judge transcripts anew.
         page: The page.
     """
 
     environment: CallConsoleEnvironment
     sessions: ClinicSessions
     presigner: Presigner
+    judges: Judges
     page: PageFiles
 
 
@@ -72,11 +80,17 @@ def _console() -> _Console:
         sessions=ClinicSessions(
             sts=aws.sts(),
             role_arn=environment.reader_role_arn,
+            writer_role_arn=environment.writer_role_arn,
             region=region,
             table_name=environment.table_name,
             archive_bucket=environment.archive_bucket,
         ),
         presigner=Presigner(sts=aws.sts(), role_arn=environment.audio_role_arn, region=region, lifetime=AUDIO_LIFETIME),
+        judges=Judges(
+            client=aws.functions(read_timeout=JUDGE_SECONDS),
+            recordings=environment.store_function,
+            live=environment.live_store_function,
+        ),
         page=PageFiles(
             connect=sorted({_origin(url) for url in asked if url}), media=[_media_origin(environment.recording_bucket)]
         ),
@@ -156,6 +170,8 @@ def _session() -> Response[Any]:
         {
             "user": user.name,
             "roles": sorted(user.roles),
+            "may_review": user.reviews,
+            "correctable": _console().judges.sources if user.reviews else (),
             "clinics": [{"id": clinic, "time_zone": told.time_zones.get(clinic, others)} for clinic in user.clinics],
             "role_names": told.role_names,
             "flags": [{"name": name, "title": rules.title, "alerts": rules.alerts} for name, rules in flags.items()],
@@ -172,10 +188,61 @@ def _calls(clinic: str) -> Response[Any]:
 
 @app.get("/api/clinics/<clinic>/calls/<day>/<call>")
 def _call(clinic: str, day: str, call: str) -> Response[Any]:
-    address = _address(day, call)
-    whole = _calls_of(clinic).whole(address, version=_parameter("version"))
+    return _whole(clinic, _address(day, call), version=_parameter("version"))
+
+
+def _whole(clinic: str, address: CallAddress, *, version: str | None = None) -> Response[Any]:
+    whole = _calls_of(clinic).whole(address, version=version)
+    noting = _noting(clinic)
+    said = {"corrections": noting.corrections(address), "reviews": noting.reviews(address)}
     _note_view("words viewed", clinic, address.call_id, address.kind)
-    return _json(_call_answer(whole))
+    return _json(_call_answer(whole) | {name: encode(said[name][::-1]) for name in said})
+
+
+@app.put("/api/clinics/<clinic>/calls/<day>/<call>/roles")
+def _roles(clinic: str, day: str, call: str) -> Response[Any]:
+    return _noted(clinic, _address(day, call), RolesAsked.of, Noting.correct, "roles corrected")
+
+
+@app.put("/api/clinics/<clinic>/calls/<day>/<call>/review")
+def _review(clinic: str, day: str, call: str) -> Response[Any]:
+    return _noted(clinic, _address(day, call), ReviewAsked.of, Noting.review, "call reviewed")
+
+
+def _noted(
+    clinic: str, address: CallAddress, read: Callable[[str], Any], write: Callable[..., None], what: str
+) -> Response[Any]:
+    """Write down what is said of a call, and answer with the call as it is then."""
+    sessions, user = _console().sessions, _user()
+    session = sessions.of(user, clinic)
+    # Asked for before anything is read, so that who may not write learns nothing of what could be written.
+    writer = sessions.writer(user, clinic)
+    asked = read(_body())
+    write(Noting(session, _console().judges), address, asked, writer=writer, author=user.name, now=datetime.now(UTC))
+    logger.info(what, user=user.name, clinic_id=clinic, call_id=address.call_id, kind=address.kind)
+    return _whole(clinic, address)
+
+
+@app.get("/api/clinics/<clinic>/calls/<day>/<call>/comparison")
+def _comparison(clinic: str, day: str, call: str) -> Response[Any]:
+    address, calls = _address(day, call), _calls_of(clinic)
+    versions = [_parameter(name) for name in ("before", "after")]
+    if None in versions:
+        raise BadRequest("name before and after: recording ids, or live")
+    before, after = (calls.transcript(address, version=str(version)) for version in versions)
+    try:
+        compared = compare(before, after)
+    except TooManyWords:
+        raise TooLarge(f"a transcript of more than {MOST_WORDS} words is not compared") from None
+    _note_view("words viewed", clinic, address.call_id, address.kind)
+    return _json(encode(compared))
+
+
+@app.get("/api/clinics/<clinic>/calibration")
+def _calibration(clinic: str) -> Response[Any]:
+    first, last = (_day(name) for name in ("from", "to"))
+    found = _noting(clinic).calibration(first, last)
+    return _json({"least_pairs": LEAST_PAIRS, "near": NEAR, "criteria": encode(found)})
 
 
 @app.get("/api/clinics/<clinic>/calls/<day>/<call>/audio")
@@ -243,6 +310,24 @@ def _calls_of(clinic: str) -> ClinicCalls:
 def _live_calls_of(clinic: str) -> ClinicLiveCalls:
     sessions = _console().sessions
     return ClinicLiveCalls(sessions.of(_user(), clinic), sessions, now=datetime.now(UTC))
+
+
+def _noting(clinic: str) -> Noting:
+    return Noting(_console().sessions.of(_user(), clinic), _console().judges)
+
+
+def _body() -> str:
+    body = app.current_event.decoded_body or ""
+    if len(body) > _MOST_ASKED_CHARACTERS:
+        raise BadRequest(f"the body has more than {_MOST_ASKED_CHARACTERS} characters")
+    return body
+
+
+def _day(name: str) -> str | None:
+    day = _parameter(name)
+    if day is not None and not is_day(day):
+        raise BadRequest(f"{name} is no day (yyyy-mm-dd)")
+    return day
 
 
 def _address(day: str, call: str) -> CallAddress:

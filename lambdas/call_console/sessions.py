@@ -18,7 +18,7 @@ import boto3
 
 from callscribe.contract.object_keys import clinic_transcripts
 from callscribe.contract.table_keys import call_partition, clinic_partition, live_calls_partition
-from lambdas.call_console.errors import NotFound
+from lambdas.call_console.errors import Forbidden, NotFound
 from lambdas.common.archive import Archive
 from lambdas.common.aws import CONFIG, S3_CONFIG
 
@@ -61,14 +61,25 @@ class ClinicSessions:
     Args:
         sts: Client that may assume the role.
         role_arn: The role that may read calls.
+        writer_role_arn: The role that may write what people say of calls.
         region: Where they are.
         table_name: The table.
         archive_bucket: The archive.
     """
 
-    def __init__(self, *, sts: STSClient, role_arn: str, region: str, table_name: str, archive_bucket: str) -> None:
+    def __init__(
+        self,
+        *,
+        sts: STSClient,
+        role_arn: str,
+        writer_role_arn: str,
+        region: str,
+        table_name: str,
+        archive_bucket: str,
+    ) -> None:
         self._sts = sts
         self._role_arn = role_arn
+        self._writer_role_arn = writer_role_arn
         self._region = region
         self._table_name = table_name
         self._archive_bucket = archive_bucket
@@ -106,6 +117,36 @@ class ClinicSessions:
             self._kept.popitem(last=False)
         return kept[1]
 
+    def writer(self, user: User, clinic_id: str) -> Table:
+        """Return the table as one can be written to who says something of a clinic's calls.
+
+        Raises:
+            NotFound: The clinic is not the user's, whether or not there is one.
+            Forbidden: The user has no role that may.
+        """
+        if clinic_id not in user.clinics:
+            raise NotFound
+        if not user.reviews:
+            raise Forbidden("it takes the role qa or admin to correct or to review a call")
+        keys = self._keys(self._writer_role_arn, clinic_id, writer_policy(clinic_id))
+        dynamodb: Any = boto3.resource("dynamodb", config=CONFIG, **keys)  # type: ignore[call-overload]
+        table: Table = dynamodb.Table(self._table_name)
+        return table
+
+    def _keys(self, role_arn: str, clinic_id: str, policy: str) -> dict[str, str]:
+        credentials = self._sts.assume_role(
+            RoleArn=role_arn,
+            RoleSessionName=f"clinic-{clinic_id}"[:64],
+            Policy=policy,
+            DurationSeconds=_SESSION_SECONDS,
+        )["Credentials"]
+        return {
+            "region_name": self._region,
+            "aws_access_key_id": credentials["AccessKeyId"],
+            "aws_secret_access_key": credentials["SecretAccessKey"],
+            "aws_session_token": credentials["SessionToken"],
+        }
+
     def _open(self, clinic_id: str, partitions: Sequence[str]) -> ClinicSession:
         policy = session_policy(
             clinic_id,
@@ -113,18 +154,7 @@ class ClinicSessions:
             partition=self._role_arn.split(":")[1],
             archive_bucket=self._archive_bucket,
         )
-        credentials = self._sts.assume_role(
-            RoleArn=self._role_arn,
-            RoleSessionName=f"clinic-{clinic_id}"[:64],
-            Policy=policy,
-            DurationSeconds=_SESSION_SECONDS,
-        )["Credentials"]
-        keys = {
-            "region_name": self._region,
-            "aws_access_key_id": credentials["AccessKeyId"],
-            "aws_secret_access_key": credentials["SecretAccessKey"],
-            "aws_session_token": credentials["SessionToken"],
-        }
+        keys = self._keys(self._role_arn, clinic_id, policy)
         s3: S3Client = boto3.client("s3", config=S3_CONFIG, **keys)  # type: ignore[call-overload]
         dynamodb: Any = boto3.resource("dynamodb", config=CONFIG, **keys)  # type: ignore[call-overload]
         return ClinicSession(
@@ -167,3 +197,15 @@ def session_policy(clinic_id: str, partitions: Sequence[str], *, partition: str,
     }
     decrypt = {"Effect": "Allow", "Action": "kms:Decrypt", "Resource": "*"}
     return json.dumps({"Version": "2012-10-17", "Statement": [items, objects, listing, decrypt]}, separators=(",", ":"))
+
+
+def writer_policy(clinic_id: str) -> str:
+    """Return the policy that leaves of the writer's role only one clinic's partition of the table."""
+    items = {
+        "Effect": "Allow",
+        "Action": "dynamodb:PutItem",
+        "Resource": "*",
+        "Condition": {"ForAllValues:StringEquals": {"dynamodb:LeadingKeys": [clinic_partition(clinic_id)]}},
+    }
+    key = {"Effect": "Allow", "Action": ["kms:Decrypt", "kms:GenerateDataKey"], "Resource": "*"}
+    return json.dumps({"Version": "2012-10-17", "Statement": [items, key]}, separators=(",", ":"))

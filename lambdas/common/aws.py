@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from mypy_boto3_connect import ConnectClient
     from mypy_boto3_dynamodb.service_resource import Table
     from mypy_boto3_events import EventBridgeClient
+    from mypy_boto3_lambda import LambdaClient
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_sqs import SQSClient
     from mypy_boto3_stepfunctions import SFNClient
@@ -84,6 +85,13 @@ def bedrock(*, endpoint: str | None, read_timeout: float) -> Converse:
 def events() -> EventBridgeClient:
     """Return the EventBridge client."""
     return boto3.client("events", config=CONFIG)
+
+
+@cache
+def functions(*, read_timeout: float) -> LambdaClient:
+    """Return a client of Lambda that invokes a function once and waits so many seconds for its answer."""
+    once = CONFIG.merge(Config(read_timeout=read_timeout, retries={"mode": "standard", "total_max_attempts": 1}))
+    return boto3.client("lambda", config=once)
 
 
 @cache

@@ -12,20 +12,27 @@ from callscribe.serialization import decode
 from callscribe.table_values import plain
 
 if TYPE_CHECKING:
+    from boto3.dynamodb.conditions import ConditionBase
     from mypy_boto3_dynamodb.service_resource import Table
 
+    from callscribe.contract.call_kind import CallKind
     from callscribe.recordings.calls import CallRecording
 
 
 def corrections_of(table: Table, call: CallRecording) -> tuple[RoleCorrection, ...]:
     """Return all corrections of a call's roles, the oldest first (strongly consistent)."""
-    items = items_below(table, call.clinic_id, correction_range(call.day, call.call_id, call.kind))
+    return corrections_at(table, call.clinic_id, call.day, call.call_id, call.kind)
+
+
+def corrections_at(table: Table, clinic_id: str, day: str, call_id: str, kind: CallKind) -> tuple[RoleCorrection, ...]:
+    """Return all corrections of the roles of a clinic's call, as `corrections_of`."""
+    items = items_of_clinic(table, clinic_id, Key("SK").begins_with(correction_range(day, call_id, kind)))
     return tuple(decode(RoleCorrection, item, "the correction") for item in items)
 
 
-def items_below(table: Table, clinic_id: str, beginning: str) -> list[dict[str, Any]]:
-    """Return a clinic's items whose sort keys begin so, in their order and in the types of JSON."""
-    condition = Key("PK").eq(clinic_partition(clinic_id)) & Key("SK").begins_with(beginning)
+def items_of_clinic(table: Table, clinic_id: str, sort_keys: ConditionBase) -> list[dict[str, Any]]:
+    """Return a clinic's items with certain sort keys, in their order and in the types of JSON (strongly consistent)."""
+    condition = Key("PK").eq(clinic_partition(clinic_id)) & sort_keys
     found: list[dict[str, Any]] = []
     start: dict[str, Any] = {}
     while True:

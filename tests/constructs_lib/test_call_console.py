@@ -3,13 +3,23 @@
 from __future__ import annotations
 
 import json
+from typing import cast
 
 import pytest
-from aws_cdk import Stack
+from aws_cdk import App, Environment, Stack
 from aws_cdk.assertions import Template
 
 from constructs_lib import ClinicUsers, LiveTranscriptFeed
-from tests.constructs_lib.parts import actions, environment, logical_id, new_console, permissions, properties
+from tests.conftest import REGION
+from tests.constructs_lib.parts import (
+    actions,
+    environment,
+    logical_id,
+    new_console,
+    new_workflow,
+    permissions,
+    properties,
+)
 
 
 def test_nothing_but_the_page_and_the_sign_in_is_for_everybody(stack: Stack) -> None:
@@ -22,7 +32,7 @@ def test_nothing_but_the_page_and_the_sign_in_is_for_everybody(stack: Stack) -> 
         route["Properties"]["RouteKey"] for route in routes if route["Properties"]["AuthorizationType"] == "JWT"
     }
     assert open_to_all == {"GET /", "GET /config.json", "GET /page/{proxy+}"}
-    assert signed_in == {"GET /api/{proxy+}"}
+    assert signed_in == {"GET /api/{proxy+}", "PUT /api/{proxy+}"}
 
 
 def test_a_token_is_of_this_pool_and_for_this_page(stack: Stack) -> None:
@@ -67,11 +77,40 @@ def test_the_reader_reads_transcripts_and_lists_no_other_items(stack: Stack) -> 
             assert all(resource.endswith("/transcripts/*") for resource in permission.resources)
 
 
+def test_the_writer_writes_what_people_say_of_calls_and_no_transcript(stack: Stack) -> None:
+    console = new_console(stack)
+    granted = permissions(Template.from_stack(stack), console.writer_role)
+    [items] = [permission for permission in granted if "dynamodb:PutItem" in permission.actions]
+    assert items.actions == {"dynamodb:PutItem"}
+    condition = json.loads(items.condition)
+    assert condition["ForAllValues:StringLike"] == {"dynamodb:LeadingKeys": ["CLINIC#*"]}
+    written = condition["ForAllValues:StringEquals"]["dynamodb:Attributes"]
+    assert {"PK", "SK", "scores", "speakers"} <= {*written}
+    assert {"transcript_key", "full_transcript", "flags", "quality"}.isdisjoint(written)
+    assert {action for permission in granted for action in permission.actions} <= {
+        "dynamodb:PutItem",
+        "kms:Decrypt",
+        "kms:GenerateDataKey",
+    }
+
+
+def test_calls_are_judged_anew_by_the_functions_that_stored_them(stack: Stack) -> None:
+    workflow = new_workflow(Stack(cast(App, stack.node.root), "Other", env=Environment(region=REGION)))
+    console = new_console(stack, workflow=workflow)
+    template = Template.from_stack(stack)
+    assert console.function.role is not None
+    [invoke] = [one for one in permissions(template, console.function.role) if "lambda:InvokeFunction" in one.actions]
+    assert len(invoke.resources) == 1
+    told = environment(template, console.function)
+    assert logical_id(workflow.store_function) in json.dumps(told["STORE_FUNCTION"])
+    assert told["LIVE_STORE_FUNCTION"] == ""
+
+
 def test_only_the_function_may_take_the_roles(stack: Stack) -> None:
     console = new_console(stack)
     template = Template.from_stack(stack)
     assert console.function.role is not None
-    for role in (console.reader_role, console.audio_role):
+    for role in (console.reader_role, console.writer_role, console.audio_role):
         [statement] = properties(template, role)["AssumeRolePolicyDocument"]["Statement"]
         assert statement["Principal"] == {"AWS": {"Fn::GetAtt": [logical_id(console.function.role), "Arn"]}}
 

@@ -36,6 +36,7 @@ EXECUTION = f"arn:aws:states:{REGION}:{ACCOUNT}:execution:workflow:one"
 OTHER_EXECUTION = f"arn:aws:states:{REGION}:{ACCOUNT}:execution:workflow:two"
 PRESIGNER_ROLE = f"arn:aws:iam::{ACCOUNT}:role/presigner"
 READER_ROLE = f"arn:aws:iam::{ACCOUNT}:role/reader"
+WRITER_ROLE = f"arn:aws:iam::{ACCOUNT}:role/writer"
 AUDIO_ROLE = f"arn:aws:iam::{ACCOUNT}:role/audio"
 KEY = "recordings/harbour/2026-11-20/call-7.wav"
 NOW = datetime(2026, 11, 20, 10, 0, tzinfo=UTC)

@@ -18,7 +18,7 @@ os.environ.setdefault("POWERTOOLS_METRICS_NAMESPACE", "CallScribe")
 
 from tests.fakes.bedrock import FakeBedrock
 from tests.fakes.deepgram import FakeDeepgram
-from tests.lambdas.cloud import AUDIO_ROLE, PRESIGNER_ROLE, READER_ROLE, REGION, Cloud
+from tests.lambdas.cloud import AUDIO_ROLE, PRESIGNER_ROLE, READER_ROLE, REGION, WRITER_ROLE, Cloud
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -101,6 +101,9 @@ def function_environment(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> Itera
         "FLAGS": "eye-clinic-v1",
         "RECORDING_BUCKET": "recordings",
         "READER_ROLE_ARN": READER_ROLE,
+        "WRITER_ROLE_ARN": WRITER_ROLE,
+        "STORE_FUNCTION": "store",
+        "LIVE_STORE_FUNCTION": "live-store",
         "AUDIO_ROLE_ARN": AUDIO_ROLE,
         "CLIENT_ID": "client",
         "CALLS_SCOPE": "callscribe/calls",

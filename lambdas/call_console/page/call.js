@@ -1,11 +1,14 @@
 // One call: its recording and words in step, and what is concluded from it.
 
-import { useEffect, useMemo, useState } from 'preact/hooks'
+import { useContext, useEffect, useMemo, useState } from 'preact/hooks'
 import { begin, clock, percent } from './format.js'
 import { Conclusions, judged } from './conclusions.js'
-import { html, Title, useLoaded, useNames, Waiting } from './parts.js'
+import { History } from './history.js'
+import { html, Session, Title, useFocusBack, useLoaded, useNames, Waiting } from './parts.js'
 import { Playback } from './playback.js'
 import { Player, useKeys } from './player.js'
+import { ReviewForm } from './review.js'
+import { Roles, useRoles } from './roles.js'
 import { address } from './routes.js'
 import { text } from './strings.js'
 import { Transcript } from './transcript.js'
@@ -29,8 +32,12 @@ function Facts({ call }) {
     <span>${call.confidence === null || call.confidence === undefined ? `${text.calls.words} ${text.unknown}` : text.call.confidenceOf(percent(call.confidence))}</span></p>`
 }
 
-function Opened({ api, of, view, zone }) {
+function Opened({ api, of, view, zone, saved }) {
   const names = useNames()
+  const session = useContext(Session)
+  const [reviewing, setReviewing] = useState(false)
+  const reviewer = useFocusBack(reviewing)
+  const roles = useRoles({ api, of, view, saved })
   const { document, quality } = view
   const turns = useMemo(() => readTurns(document), [document])
   const times = useMemo(() => new WordTimes(turns), [turns])
@@ -50,17 +57,25 @@ function Opened({ api, of, view, zone }) {
       <div>
         ${playback ? html`<section class="player" aria-label=${text.call.recording}><${Player} ...${{ playback, turns, marks: places.filter(({ kind }) => kind === 'flag'), length: document.duration_seconds }} /></section>`
           : html`<p class="note">${text.call.noRecording}</p>`}
-        <${Transcript} ...${{ turns, times, places, playback, listen }} />
+        <${Transcript} ...${{ turns, times, places, playback, listen, roles }} />
       </div>
-      <${Conclusions} ...${{ view, flags, criteria, show, zone }} />
+      <${Conclusions} ...${{ view, flags, criteria, show }}
+        roles=${html`<${Roles} ...${{ roles, view, zone, may: session.correctable.includes(document.source) }} />`}
+        review=${session.may_review && quality && (reviewing
+          ? html`<${ReviewForm} ...${{ api, of, view, user: session.user, saved, close: () => setReviewing(false), zone }} />`
+          : html`<p><button type="button" ref=${reviewer} onClick=${() => setReviewing(true)}>${text.review.open}</button></p>`)}
+        history=${html`<${History} ...${{ api, of, view, zone }} />`} />
     </div>`
 }
 
 export function CallView({ api, clinic, route, zone }) {
   const of = useMemo(() => ({ clinic, day: route.day, call: route.call, kind: route.filters.kind }), [clinic, route.day, route.call, route.filters.kind])
   const loaded = useLoaded((signal) => api.call(of, { signal }), [of])
-  const title = loaded.value ? text.call.title(begin(loaded.value.call, zone)) : text.views.calls
+  // What was answered to a correction is the call as it is since.
+  const [since, setSince] = useState(null)
+  const known = since ?? loaded.value
+  const title = known ? text.call.title(begin(known.call, zone)) : text.views.calls
   return html`<p><a href=${address({ clinic, view: 'calls' })}>${text.call.back}</a></p>
     <${Title}>${title}<//>
-    <${Waiting} ...${loaded}>${(view) => html`<${Opened} ...${{ api, of, view, zone }} />`}<//>`
+    <${Waiting} ...${loaded} value=${known}>${(view) => html`<${Opened} ...${{ api, of, view, zone, saved: setSince }} />`}<//>`
 }

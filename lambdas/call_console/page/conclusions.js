@@ -1,7 +1,8 @@
 // What is concluded from a call: by what, from which words, and how far it carries.
 
-import { clock, cost, dateTime, percent, plain, usd } from './format.js'
+import { clock, cost, percent, plain, usd } from './format.js'
 import { html, ReliabilityNote, useNames } from './parts.js'
+import { Said } from './review.js'
 import { text } from './strings.js'
 import { place } from './words.js'
 
@@ -45,7 +46,7 @@ function FlagList({ flags, show }) {
   </section>`
 }
 
-function ScoreList({ quality, criteria, show }) {
+function ScoreList({ quality, criteria, reviews, show, children }) {
   return html`<section aria-labelledby="score"><h2 id="score">${text.call.score}</h2>
     ${quality === null || quality.score === null || quality.score === undefined ? html`<p>${text.call.noScore}</p>` : html`<p class="figure">${text.call.of100(quality.score)}</p>`}
     ${quality !== null && html`<p class="quiet small">${text.call.rubric(quality.rubric, quality.version)}</p>`}
@@ -53,14 +54,15 @@ function ScoreList({ quality, criteria, show }) {
       <div class="line"><span>${criterion.title}</span><span class="points">${criterion.applicable ? text.call.points(criterion.points, criterion.max_points) : text.call.notApplicable}</span></div>
       ${criterion.applicable && html`<meter min="0" max=${criterion.max_points} value=${criterion.points} aria-hidden="true"></meter>`}
       ${criterion.places.length > 0 && html`<details><summary>${text.call.evidence}</summary><${Places} places=${criterion.places} show=${show} /></details>`}
-    </li>`)}</ul></section>`
+      <${Said} reviews=${reviews} criterion=${criterion.criterion} />
+    </li>`)}</ul>${children}</section>`
 }
 
-function Analysis({ analysis }) {
+function Analysis({ analysis, older }) {
   if (!analysis) return null
   return html`<section aria-labelledby="analysis"><h2 id="analysis">${text.call.analysis}</h2>
     <p>${analysis.status === 'succeeded' && analysis.summary ? analysis.summary : text.call.analysisNone}</p>
-    <p class="quiet small">${text.call.model(analysis.model)}</p></section>`
+    <p class="quiet small">${text.call.model(analysis.model)}${older ? ` ${text.call.analysisOlder}` : ''}</p></section>`
 }
 
 const Cost = ({ of }) => html`<section aria-labelledby="cost"><h2 id="cost">${text.call.cost}</h2><p class="figure">${cost(of)}</p>
@@ -71,24 +73,23 @@ const Live = ({ live }) => live && html`<section aria-labelledby="live"><h2 id="
   <p>${live.complete ? text.call.coverage.complete : text.call.coverage.incomplete}</p>
   ${live.incomplete_reasons.length > 0 && html`<ul class="small">${live.incomplete_reasons.map((reason) => html`<li key=${reason}>${plain(reason)}</li>`)}</ul>`}</section>`
 
-const Versions = ({ versions, zone }) => versions.length > 1 && html`<section aria-labelledby="versions"><h2 id="versions">${text.call.history}</h2>
-  <ul class="small">${versions.map((one) => html`<li>${dateTime(one.stored_at, zone)}, ${text.source[one.source] ?? one.source}${one.shown ? html` <b>${text.call.shownVersion}</b>` : ''}</li>`)}</ul></section>`
-
 const Warnings = ({ warnings }) => warnings.length > 0 && html`<section aria-labelledby="warnings"><h2 id="warnings">${text.call.warnings}</h2>
   <ul class="small">${warnings.map((warning) => html`<li>${warning}</li>`)}</ul></section>`
 
-export function Conclusions({ view, flags, criteria, show, zone, children }) {
-  const { document, quality, analysis, versions } = view
+// `roles`, `review` and `history`: what stands below who is who, below the criteria and at the end.
+export function Conclusions({ view, flags, criteria, show, roles, review, history }) {
+  const { document, quality, analysis, reviews } = view
+  const older = document.role_correction && analysis && analysis.created_at < document.role_correction.corrected_at
   return html`<div class="conclusions">
     <${ReliabilityNote} reliability=${document.reliability} />
+    ${roles}
     <${Summary} summary=${document.summary} />
     <${FlagList} ...${{ flags, show }} />
-    <${ScoreList} ...${{ quality, criteria, show }} />
-    ${children}
-    <${Analysis} analysis=${analysis} />
+    <${ScoreList} ...${{ quality, criteria, reviews, show }}>${review}<//>
+    <${Analysis} analysis=${analysis} older=${older} />
     <${Cost} of=${document.cost} />
     <${Live} live=${document.live} />
-    <${Versions} ...${{ versions, zone }} />
+    ${history}
     <${Warnings} warnings=${document.warnings} />
   </div>`
 }

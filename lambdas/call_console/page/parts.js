@@ -40,7 +40,7 @@ export function useLoaded(load, on) {
 }
 
 export const explained = (error) =>
-  error.status === undefined ? text.errors.other(error.name) : error.status === 0 ? text.errors.network : (text.errors[error.status] ?? text.errors.other(error.status))
+  error.status === undefined ? text.errors.other(error.name) : error.status === 0 ? text.errors.network : (text.errors[error.code] ?? text.errors[error.status] ?? text.errors.other(error.status))
 
 export function Failure({ error, again }) {
   if (!error) return null
@@ -63,6 +63,17 @@ export function Title({ children, page }) {
     heading.current.focus({ preventScroll: true })
   }, [page ?? children])
   return html`<h1 ref=${heading} tabindex="-1">${children}</h1>`
+}
+
+// A button that opened something takes the focus back once that is closed: where it is to go, as a `ref`.
+export function useFocusBack(open) {
+  const opener = useRef()
+  const before = useRef(open)
+  useEffect(() => {
+    if (before.current && !open) opener.current?.focus()
+    before.current = open
+  }, [open])
+  return opener
 }
 
 const levelOf = (reliability) => (text.reliability.means[reliability?.level] ? reliability.level : 'unknown')

@@ -3,6 +3,7 @@
 import { useEffect, useMemo, useRef, useState } from 'preact/hooks'
 import { clock, percent } from './format.js'
 import { html, useNames } from './parts.js'
+import { TurnRole } from './roles.js'
 import { text } from './strings.js'
 import { LOW_CONFIDENCE, runs } from './words.js'
 
@@ -11,12 +12,13 @@ function Word({ word }) {
   return html`<span class=${low ? 'w low' : 'w'} title=${low ? text.call.confidenceOf(percent(word.confidence)) : undefined}>${word.text}</span> `
 }
 
-function Turn({ turn, index, places, listen }) {
+function Turn({ turn, index, places, listen, roles }) {
   const time = clock(turn.start)
   const { role } = useNames()
   return html`<li class=${`turn ${turn.role}`} id=${`turn-${index}`}>
     <div class="said-by"><b>${role(turn.role)}</b>
-      ${listen ? html`<button type="button" class="at" aria-label=${text.call.playFrom(time)} onClick=${() => listen(turn.start)}>${time}</button>` : html`<span class="at">${time}</span>`}</div>
+      ${listen ? html`<button type="button" class="at" aria-label=${text.call.playFrom(time)} onClick=${() => listen(turn.start)}>${time}</button>` : html`<span class="at">${time}</span>`}
+      ${roles?.edited && html`<${TurnRole} ...${{ roles, turn: index, time }} />`}</div>
     <p>${runs(turn, places).map(({ label, kind, words }) => {
       const said = words.map((word) => html`<${Word} word=${word} />`)
       return label === null ? said : html`<mark class=${kind} title=${label}>${said}</mark>`
@@ -24,13 +26,14 @@ function Turn({ turn, index, places, listen }) {
 }
 
 // `listen(time)`: plays from there; null where there is no recording.
-export function Transcript({ turns, times, places, playback, listen }) {
+// `roles`: those that are being edited (roles.js).
+export function Transcript({ turns, times, places, playback, listen, roles }) {
   const list = useRef()
   const [follow, setFollow] = useState(true)
   const byTurn = useMemo(() => turns.map((_, index) => places.filter((place) => place.turn === index)), [turns, places])
   const words = useMemo(() => turns.flatMap((turn) => turn.words), [turns])
   // Thousands of words stand here, so the one that is heard is marked without rendering them again.
-  const rendered = useMemo(() => turns.map((turn, index) => html`<${Turn} key=${index} ...${{ turn, index, places: byTurn[index], listen }} />`), [turns, byTurn, listen])
+  const rendered = useMemo(() => turns.map((turn, index) => html`<${Turn} key=${index} ...${{ turn, index, places: byTurn[index], listen, roles }} />`), [turns, byTurn, listen, roles.edited, roles.edited && roles.state])
   useEffect(() => {
     if (!playback) return
     const shown = list.current

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import gzip
+import io
 import json
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -13,6 +14,7 @@ import pytest
 
 from callscribe.contract.call_kind import CallKind
 from callscribe.recordings.calls import CallRecording, StartSource
+from lambdas.common import aws
 from lambdas.common.archive import VOCABULARY_TERMS, Archive
 from lambdas.common.claims import Claims
 from tests.fakes.console_request import console_request
@@ -133,6 +135,40 @@ class Console:
         return Answer(status=answer["statusCode"], headers=headers, text=body.decode())
 
 
+class Functions:
+    """Invokes the functions that judge transcripts anew, as Lambda does.
+
+    Attributes:
+        asked: What they were sent.
+        answers: What is answered instead, one after the other.
+    """
+
+    def __init__(self) -> None:
+        self.asked: list[dict[str, Any]] = []
+        self.answers: list[dict[str, Any] | Exception] = []
+
+    def invoke(self, *, FunctionName: str, Payload: bytes) -> dict[str, Any]:  # noqa: N803 - as boto3 calls them
+        from lambdas.store_live_transcript import handler as live
+        from lambdas.store_transcript import handler as store
+
+        message = json.loads(Payload)
+        self.asked.append(message)
+        if self.answers:
+            answer = self.answers.pop(0)
+            if isinstance(answer, Exception):
+                raise answer
+            return {"Payload": io.BytesIO(json.dumps(answer).encode())}
+        handle = {"store": store.handle, "live-store": live.handle}[FunctionName]
+        return {"Payload": io.BytesIO(json.dumps(handle(message, cast("LambdaContext", Context()))).encode())}
+
+
 @pytest.fixture
-def console(cloud: Cloud, function_environment: pytest.MonkeyPatch) -> Console:
+def functions(monkeypatch: pytest.MonkeyPatch) -> Functions:
+    functions = Functions()
+    monkeypatch.setattr(aws, "functions", lambda **_: functions)
+    return functions
+
+
+@pytest.fixture
+def console(cloud: Cloud, function_environment: pytest.MonkeyPatch, functions: Functions) -> Console:
     return Console(cloud)

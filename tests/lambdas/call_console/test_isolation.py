@@ -19,6 +19,7 @@ ROUTES = (
     "/api/clinics/harbour/calls/2026-11-20/call-7/audio",
     "/api/clinics/harbour/live",
     "/api/clinics/harbour/live/live-1",
+    "/api/clinics/harbour/calibration",
 )
 NOBODYS = tuple(route.replace("harbour", "nobodys") for route in ROUTES)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, cast
@@ -30,6 +31,8 @@ HOSTILE: Final = talk(
     (AGENT, "Of course. Can I have your last name and your date of birth, please?"),
     (CUSTOMER, "Miller, March the tenth. Thank you. Goodbye."),
 )
+SWAPPED: Final = [replace(turn, speaker=1 - turn.speaker) for turn in APPOINTMENT]
+"""The agent is on the customer's channel."""
 SAMPLE: Final = ROOT / "local" / "samples" / "call3_urgent_symptoms.wav"
 WIDTHS: Final = {"wide": (1280, 800), "200 % of it": (640, 400), "a telephone": (360, 740)}
 """Windows in CSS pixels: a browser that shows twice as large has half as many."""
@@ -55,7 +58,7 @@ def site(console: Console, page_folder: Path, function_environment: pytest.Monke
     function_environment.setenv("CLIENT_ID", CLIENT)
     function_environment.delenv("FEED_HTTP_URL")
     function_environment.delenv("FEED_REALTIME_URL")
-    groups = {"ann": "[harbour]", "bob": "[lakeside]", "eve": None}
+    groups = {"ann": "[harbour]", "rita": "[harbour qa]", "bob": "[lakeside]", "eve": None}
     context = cast("Any", Context())
     with Site(invoke=lambda event: handler.handle(event, context), groups=groups).served() as served:
         function_environment.setenv("SIGN_IN_URL", served.url.removesuffix("/"))
@@ -97,6 +100,14 @@ class Visitor(Looks):
     def open_call(self, number: int = 0) -> None:
         self.page.get_by_role("table").get_by_role("link").nth(number).click()
         self.page.get_by_role("heading", name="Transcript", exact=True).wait_for()
+
+    def look_at_everything(self) -> None:
+        """Find nothing that keeps somebody out, on a desk and on a telephone."""
+        for name, (width, height) in WIDTHS.items():
+            self.page.set_viewport_size({"width": width, "height": height})
+            assert not self.violations(), name
+            assert self.overflow() <= 0, name
+        self.page.set_viewport_size({"width": 1280, "height": 800})
 
     def audio(self, expression: str) -> Any:
         """What the recording says of itself."""
@@ -358,3 +369,93 @@ def test_a_code_that_nobody_asked_for_signs_nobody_in(visitor: Visitor) -> None:
     visitor.page.goto(f"{visitor.site.url}?code=stolen&state=theirs")
     visitor.page.get_by_text("The sign-in did not succeed.").wait_for()
     assert visitor.page.evaluate("sessionStorage.length") == 0
+
+
+def test_a_reviewer_corrects_the_roles_and_sees_flags_and_score_follow_without_a_mouse(
+    visitor: Visitor, stored: Console
+) -> None:
+    stored.store("swapped", begin=BEGIN.replace(hour=BEGIN.hour + 1), heard=stereo(SWAPPED))
+    visitor.sign_in("rita")
+    visitor.open_call()
+    page = visitor.page
+    assert page.get_by_text("agent and customer look swapped").is_visible()
+    flags = page.locator("section", has=page.get_by_role("heading", name="Flags", exact=True))
+    score = page.locator("section", has=page.get_by_role("heading", name="Score", exact=True)).locator(".figure")
+    before = score.inner_text()
+    assert flags.get_by_role("heading", name="appointment requested").count() == 0
+    page.get_by_role("button", name="Correct the roles").press("Enter")
+    assert page.get_by_role("button", name="Save", exact=True).is_disabled()
+    assert page.get_by_role("combobox", name="Role of the turn at 0:00").is_visible()
+    page.get_by_role("button", name="Swap agent and customer").press("Enter")
+    assert page.get_by_role("combobox", name="Role of Channel 1").input_value() == "agent"
+    visitor.look_at_everything()
+    page.get_by_role("button", name="Save", exact=True).press("Enter")
+    page.get_by_text("The roles are saved, and the call is judged by them.").wait_for()
+    flags.get_by_role("heading", name="appointment requested").wait_for()
+    assert score.inner_text() != before
+    assert page.get_by_text("agent and customer look swapped").count() == 0
+    assert page.get_by_text("Corrected by rita").is_visible()
+    page.get_by_role("button", name="Correct the roles").press("Enter")
+    page.get_by_role("button", name="Back to what was computed").press("Enter")
+    page.get_by_text("agent and customer look swapped").wait_for()
+    assert score.inner_text() == before
+    assert page.get_by_role("heading", name="Corrections of roles").is_visible()
+
+
+def test_a_reviewers_points_stand_beside_the_computed_ones(visitor: Visitor, stored: Console) -> None:
+    visitor.sign_in("rita")
+    visitor.open_call(1)
+    page = visitor.page
+    page.get_by_role("button", name="Review the score").click()
+    greeting = page.locator(".review fieldset").first
+    greeting.get_by_label("Your points").fill("2.5")
+    greeting.get_by_label("Note").fill("<img src=x onerror=document.title='broken'> short")
+    page.locator(".review fieldset").nth(1).get_by_label("does not apply").check()
+    visitor.look_at_everything()
+    page.get_by_role("button", name="Save", exact=True).click()
+    page.get_by_text("<img src=x onerror=document.title='broken'> short").wait_for()
+    assert page.get_by_text("rita says").count() == 2
+    assert "broken" not in page.title()
+    page.get_by_role("button", name="Review the score").click()
+    assert page.locator(".review fieldset").first.get_by_label("Your points").input_value() == "2.5"
+    assert page.locator(".review fieldset").nth(1).get_by_label("does not apply").is_checked()
+
+
+def test_two_versions_are_shown_with_what_differs_and_who_is_no_reviewer_can_say_nothing(
+    visitor: Visitor, stored: Console
+) -> None:
+    begin = BEGIN.replace(hour=BEGIN.hour + 1)
+    stored.store("twice", begin=begin, content=b"RIFF" + SAMPLE.read_bytes()[4:] + b"1", heard=stereo(APPOINTMENT))
+    other = [replace(turn, text=turn.text.replace("Miller", "<b>Muller</b>")) for turn in APPOINTMENT]
+    stored.store("twice", begin=begin, content=SAMPLE.read_bytes() + b"2", heard=stereo(other))
+    visitor.sign_in()
+    visitor.open_call()
+    page = visitor.page
+    page.get_by_role("heading", name="Who is who").wait_for()
+    for name in ("Correct the roles", "Review the score"):
+        assert page.get_by_role("button", name=name).count() == 0
+    page.get_by_role("button", name="Compare the versions word by word").click()
+    page.locator("del").wait_for()
+    assert ("Miller." in page.locator("del").inner_text(), page.locator("b", has_text="Muller").count()) == (True, 0)
+    assert "<b>Muller</b>." in page.locator("ins").inner_text()
+    visitor.look_at_everything()
+
+
+def test_a_script_that_gets_into_the_page_is_not_run(visitor: Visitor, stored: Console) -> None:
+    visitor.sign_in()
+    blocked = visitor.page.evaluate(
+        """() => new Promise((resolve) => {
+          document.addEventListener('securitypolicyviolation', ({ effectiveDirective }) => resolve(effectiveDirective))
+          const script = document.createElement('script')
+          script.append("document.title = 'broken'")
+          document.head.append(script)
+        })"""
+    )
+    assert blocked.startswith(("script-src", "require-trusted-types-for"))
+    assert "broken" not in visitor.page.title()
+    assert visitor.page.evaluate(
+        "() => { try { document.body.innerHTML = '<i>x</i>'; return false } catch { return true } }"
+    )
+    # The browser notes each of them.
+    policy = ("Content Security Policy", "TrustedHTML", "TrustedScript")
+    visitor.complaints[:] = [one for one in visitor.complaints if not any(name in one for name in policy)]
