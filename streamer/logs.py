@@ -21,7 +21,7 @@ CALL_ID: Final[ContextVar[str]] = ContextVar("call_id", default="")
 """The call that the current task works on; on every line it logs."""
 
 # At DEBUG these libraries write request bodies, secrets and audio. The streamer's log level is not theirs.
-_LIBRARIES = ("aiobotocore", "aiohttp", "asyncio", "botocore", "websockets")
+_LIBRARIES = ("aiobotocore", "aiofastnet", "aiohttp", "asyncio", "botocore", "picows")
 _OWN = "streamer"
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 

@@ -50,14 +50,14 @@ class _Vocabulary:
         return ()
 
 
-async def _serve(address: str, calls: int) -> None:
+async def _serve(speech: str, calls: int) -> None:
     session: Any = AioSession()  # type: ignore[no-untyped-call]
     async with KinesisVideo(session=session, region=_REGION, connections=2 * calls) as streams:
         stubs: dict[str, Any] = {"store": _Table(), "vocabulary": _Vocabulary()}
         services = Services(
             **stubs,
             streams=streams,
-            speech=DeepgramStreams(url=f"wss://{address}", key=_Key(), options=TranscriptionOptions()),
+            speech=DeepgramStreams(url=f"wss://{speech}", key=_Key(), options=TranscriptionOptions()),
             publisher=None,
             metrics=Metrics(service="benchmark", slots=calls, stream=io.StringIO()),
             end_limits=EndLimits(idle=_DAY, start_wait=_DAY, call=_DAY),
@@ -93,9 +93,10 @@ def _run(services: Services, number: int) -> CallRun:
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.live.audio_path", description=__doc__)
     parser.add_argument("--services", required=True, help="host and port of the services")
+    parser.add_argument("--speech", required=True, help="host and port of Deepgram")
     parser.add_argument("--calls", type=int, required=True)
     options = parser.parse_args()
-    uvloop.run(_serve(options.services, options.calls))
+    uvloop.run(_serve(options.speech, options.calls))
 
 
 if __name__ == "__main__":

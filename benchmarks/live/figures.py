@@ -26,7 +26,7 @@ STREAMER = System(
         "FAILED_CALLS_QUEUE_URL": "https://{services}/000000000000/failed",
         "DEEPGRAM_SECRET_ARN": "arn:aws:secretsmanager:us-east-1:000000000000:secret:benchmark",
         "DEEPGRAM_OPTIONS": "{{}}",
-        "DEEPGRAM_STREAM_URL": "wss://{services}",
+        "DEEPGRAM_STREAM_URL": "wss://{speech}",
         "VOCABULARY_PATH": "/benchmark/",
         "FEED_URL": "https://{services}/event",
         "EVENT_BUS_NAME": "benchmark",

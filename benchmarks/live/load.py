@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import json
 import os
+import socket
 import ssl
 import statistics
 import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -41,12 +42,16 @@ class System:
         module: What runs it.
         takes_from_queue: Whether it takes its calls from the queue; otherwise it is told how many there are.
         environment: Further environment variables.
+        pieces_under_way: Pieces of a call's audio that must be out before the first of them comes back.
+        root: The checkout whose code it is.
     """
 
     name: str
     module: str
     takes_from_queue: bool
     environment: Mapping[str, str]
+    pieces_under_way: int = 1
+    root: Path = ROOT
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,26 +60,25 @@ class Result:
 
     Attributes:
         calls: Calls under way.
-        seconds: Length of the measurement.
-        cpu_ms: Milliseconds of CPU per second of a call.
+        pace: Seconds of each call's audio that went through in a second; below one the machine was too slow.
+        cpu_ms: Milliseconds of CPU per second of a call's audio.
+        cpu_share: Share of the core that was busy.
+        services_share: The same of the process that plays all the others.
         rss_bytes: Memory of the process.
         p50_ms: From the audio's leaving here to its coming back, half of all pieces.
         p99_ms: The same, 99 of 100 pieces.
-        requests: Requests to AWS and the feed per second of a call, by operation.
+        requests: Requests to AWS and the feed per second of a call's audio, by operation.
     """
 
     calls: int
-    seconds: float
+    pace: float
     cpu_ms: float
+    cpu_share: float
+    services_share: float
     rss_bytes: int
     p50_ms: float
     p99_ms: float
     requests: Mapping[str, float]
-
-    @property
-    def cpu_share(self) -> float:
-        """Share of the core that was busy."""
-        return self.cpu_ms * self.calls / 1000
 
     @property
     def calls_per_vcpu(self) -> float:
@@ -87,8 +91,8 @@ class Services:
 
     def __init__(self, certificate: Path, key: Path) -> None:
         self.certificate = certificate
-        self.port = free_port()
-        self.address = f"{HOST}:{self.port}"
+        self.port = _free_pair()
+        self.address, self.speech = f"{HOST}:{self.port}", f"{HOST}:{self.port + 1}"
         self._tls = ssl.create_default_context(cafile=str(certificate))
         arguments = ["--port", str(self.port), "--certificate", str(certificate), "--key", str(key)]
         self._process = _start("benchmarks.live.services", arguments, core=_SERVICES_CORE, environment={})
@@ -105,8 +109,8 @@ class Services:
             else:
                 return
 
-    def queue(self, calls: int, pacing: Pacing) -> None:
-        self._post("/benchmark/calls", {"queued": calls, "pacing": pacing})
+    def queue(self, calls: int, pacing: Pacing, *, pieces_under_way: int) -> None:
+        self._post("/benchmark/calls", {"queued": calls, "pacing": pacing, "pieces_under_way": pieces_under_way})
 
     def begin_window(self) -> None:
         self._post("/benchmark/window", {})
@@ -139,35 +143,78 @@ def measure(system: System, *, calls: int, pacing: Pacing, seconds: float, certi
     Raises:
         DidNotStart: Not all calls were under way in time.
     """
+    (result,) = measure_beside([system], calls=calls, pacing=pacing, seconds=seconds, certificate=certificate)
+    return result
+
+
+def measure_beside(
+    systems: Sequence[System], *, calls: int, pacing: Pacing, seconds: float, certificate: tuple[Path, Path]
+) -> list[Result]:
+    """Measure several streamers at the same time on the same core, each with services of its own.
+
+    Whatever else the machine does meets all of them alike, so that their ratios hold where their figures do not.
+
+    Raises:
+        DidNotStart: Not all calls were under way in time.
+    """
     with ExitStack() as stack:
-        services = stack.enter_context(Services(*certificate))
-        services.queue(calls if system.takes_from_queue else 0, pacing)
-        arguments = [] if system.takes_from_queue else ["--services", services.address, "--calls", str(calls)]
+        running = [stack.enter_context(_running(system, calls, pacing, certificate)) for system in systems]
+        for services, process in running:
+            _wait_for_calls(services, calls, process)
+        time.sleep(_SETTLE_SECONDS)
+        began, before = [], []
+        for services, process in running:
+            services.begin_window()
+            began.append(time.monotonic())
+            before.append(_cpu_seconds(process.pid))
+        time.sleep(seconds)
+        results = []
+        for system, (services, process), start, cpu in zip(systems, running, began, before, strict=True):
+            spent, took, window = _cpu_seconds(process.pid) - cpu, time.monotonic() - start, services.window()
+            latencies, audio = sorted(window["latencies"]), window["audio_seconds"]
+            if window["streaming"] != calls or len(latencies) < 100:
+                raise DidNotStart(f"{system.name}: {window['streaming']} of {calls} calls were still under way")
+            results.append(
+                Result(
+                    calls=calls,
+                    pace=audio / took / calls,
+                    cpu_ms=spent * 1000 / audio,
+                    cpu_share=spent / took,
+                    services_share=window["busy"],
+                    rss_bytes=_rss_bytes(process.pid),
+                    p50_ms=statistics.median(latencies) * 1000,
+                    p99_ms=latencies[len(latencies) * 99 // 100] * 1000,
+                    requests={operation: count / audio for operation, count in window["requests"].items()},
+                )
+            )
+        return results
+
+
+@contextmanager
+def _running(
+    system: System, calls: int, pacing: Pacing, certificate: tuple[Path, Path]
+) -> Iterator[tuple[Services, subprocess.Popen[bytes]]]:
+    with Services(*certificate) as services:
+        services.queue(calls if system.takes_from_queue else 0, pacing, pieces_under_way=system.pieces_under_way)
+        arguments = ["--services", services.address, "--speech", services.speech, "--calls", str(calls)]
         environment = {
             **_environment(services, calls),
-            **{name: value.format(services=services.address) for name, value in system.environment.items()},
+            **{
+                name: value.format(services=services.address, speech=services.speech)
+                for name, value in system.environment.items()
+            },
         }
-        process = _start(system.module, arguments, core=_STREAMER_CORE, environment=environment)
-        stack.callback(_end, process)
-        _wait_for_calls(services, calls, process)
-        time.sleep(_SETTLE_SECONDS)
-        services.begin_window()
-        cpu, began = _cpu_seconds(process.pid), time.monotonic()
-        time.sleep(seconds)
-        cpu, took = _cpu_seconds(process.pid) - cpu, time.monotonic() - began
-        rss, window = _rss_bytes(process.pid), services.window()
-    latencies = sorted(window["latencies"])
-    if window["streaming"] != calls or len(latencies) < 100:
-        raise DidNotStart(f"{system.name}: {window['streaming']} of {calls} calls were still under way")
-    return Result(
-        calls=calls,
-        seconds=took,
-        cpu_ms=cpu * 1000 / took / calls,
-        rss_bytes=rss,
-        p50_ms=statistics.median(latencies) * 1000,
-        p99_ms=latencies[len(latencies) * 99 // 100] * 1000,
-        requests={operation: count / took / calls for operation, count in window["requests"].items()},
-    )
+        process = _start(
+            system.module,
+            [] if system.takes_from_queue else arguments,
+            core=_STREAMER_CORE,
+            environment=environment,
+            root=system.root,
+        )
+        try:
+            yield services, process
+        finally:
+            _end(process)
 
 
 def _environment(services: Services, calls: int) -> dict[str, str]:
@@ -185,16 +232,25 @@ def _environment(services: Services, calls: int) -> dict[str, str]:
 
 
 def _start(
-    module: str, arguments: Sequence[str], *, core: int, environment: Mapping[str, str]
+    module: str, arguments: Sequence[str], *, core: int, environment: Mapping[str, str], root: Path = ROOT
 ) -> subprocess.Popen[bytes]:
     process = subprocess.Popen(
         [sys.executable, "-m", module, *arguments],
-        cwd=ROOT,
+        cwd=root,
         env={**os.environ, **environment},
         stdout=subprocess.DEVNULL,
     )
     os.sched_setaffinity(process.pid, {core})
     return process
+
+
+def _free_pair() -> int:
+    """Return a port that is free, and so is the next."""
+    while True:
+        port = free_port()
+        with socket.socket() as next_one, suppress(OSError):
+            next_one.bind((HOST, port + 1))
+            return port
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:

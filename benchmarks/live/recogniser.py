@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 
-RESULTS_PER_SECOND = 2
-"""One for each channel, as with interim results on speech."""
+_BYTES_PER_SECOND = 32_000
+BYTES_PER_RESULT = _BYTES_PER_SECOND // 2
+"""One for each channel in a second of audio, as with interim results on speech."""
 _RESULTS_PER_FINAL = 4
 _WORDS = 14  # makes a message of about two kilobytes, with punctuated words, as for speech of four seconds
-_BYTES_PER_SECOND = 32_000
 
 
 class Recogniser:

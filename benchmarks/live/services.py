@@ -1,31 +1,35 @@
 """``python -m benchmarks.live.services``: all that a streamer talks to, in one process, with TLS.
 
-Kinesis Video Streams (`/getDataEndpoint`, `/getMedia`), Deepgram (`/v1/listen`), the live feed (`/event`) and the AWS
-services that speak JSON. The queue hands out as many calls as `POST /benchmark/calls` asked for; writes are accepted
-and forgotten. `POST /benchmark/window` begins to measure, `GET /benchmark/window` tells how long each piece of audio
-took from here to here, through the streamer.
+Kinesis Video Streams (`/getDataEndpoint`, `/getMedia`), the live feed (`/event`) and the AWS services that speak JSON
+on one port, Deepgram (`/v1/listen`) on the next. The queue hands out as many calls as `POST /benchmark/calls` asked
+for; writes are accepted and forgotten. `POST /benchmark/window` begins to measure, `GET /benchmark/window` tells how
+much audio came back, how long each piece took from here to here, through the streamer, and how busy this process was.
+
+It works in lock-step: a piece of audio leaves at its time, but not before the one before has come back, and results
+come by the audio that was heard. A machine that is too slow so makes calls slower, not pieces larger.
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
+import gc
 import hashlib
 import itertools
 import json
 import random
 import ssl
-import sys
 import time
 from collections import Counter, deque
 from collections.abc import Callable
 from typing import Any
 
 import uvloop
-from aiohttp import WSMsgType, web
+from aiohttp import web
+from picows import WSFrame, WSListener, WSMsgType, WSTransport, WSUpgradeRequest, ws_create_server
 
-from benchmarks.live.recogniser import RESULTS_PER_SECOND, Recogniser
-from benchmarks.live.traffic import Pacing, Traffic
+from benchmarks.live.recogniser import BYTES_PER_RESULT, Recogniser
+from benchmarks.live.traffic import STEREO_BYTES_PER_MS, Pacing, Traffic
 from callscribe.live.call import LiveCall
 
 HOST = "127.0.0.1"
@@ -33,20 +37,54 @@ _CLINIC = "benchmark"
 
 
 class Call:
-    """One call's way: when audio left for the streamer, and when it came back out of it."""
+    """One call's way: audio leaves for the streamer piece by piece, and comes back out of it.
 
-    def __init__(self) -> None:
-        self.sent: deque[tuple[int, float]] = deque()
-        self.received_bytes = 0
+    Args:
+        number: By which the audio is known.
+        services: The run.
+        write: Sends a piece.
+    """
 
-    def receive(self, size: int, latencies: list[float] | None) -> None:
+    def __init__(self, number: int, services: Services, write: Callable[[bytes], None]) -> None:
+        self._services = services
+        self._write = write
+        self._pieces = Traffic(number).pieces(services.pacing)
+        self._loop = asyncio.get_running_loop()
+        self._begin = self._loop.time() + random.random()
+        self._late = False
+        self._under_way: deque[tuple[int, float]] = deque()
+        self._received_bytes = 0
+        self._take_next()
+
+    def receive(self, size: int) -> None:
         """Note audio that the streamer has sent on."""
-        now = time.perf_counter()
-        self.received_bytes += size
-        while self.sent and self.sent[0][0] <= self.received_bytes:
-            left = self.sent.popleft()[1]
-            if latencies is not None:
-                latencies.append(now - left)
+        self._received_bytes += size
+        under_way = self._under_way
+        while under_way and under_way[0][0] <= self._received_bytes:
+            self._services.note_latency(time.perf_counter() - under_way.popleft()[1])
+        if self._late and len(under_way) < self._services.pieces_under_way:
+            self._late = False
+            # What comes after it is late as well, so that nothing bunches up.
+            self._begin = self._loop.time() - self._seconds
+            self._send()
+
+    def stop(self) -> None:
+        self._timer.cancel()
+
+    def _take_next(self) -> None:
+        self._seconds, self._total, self._data = next(self._pieces)
+        self._timer = self._loop.call_at(self._begin + self._seconds, self._fall_due)
+
+    def _fall_due(self) -> None:
+        if len(self._under_way) < self._services.pieces_under_way:
+            self._send()
+        else:
+            self._late = True
+
+    def _send(self) -> None:
+        self._under_way.append((self._total, time.perf_counter()))
+        self._write(self._data)
+        self._take_next()
 
 
 class Services:
@@ -55,29 +93,45 @@ class Services:
     def __init__(self, base: str) -> None:
         self.base = base
         self.pacing = Pacing.BLOCKS
+        self.pieces_under_way = 1
         self._waiting = 0
         self._numbers = itertools.count(1)
-        self._calls: dict[int, Call] = {}
+        self.calls: dict[int, Call] = {}
         self._items: dict[str, dict[str, Any]] = {}
-        self._streaming = 0
+        self.streaming = 0
+        self.audio_bytes = 0
         self._requests: Counter[str] = Counter()
         self._latencies: list[float] | None = None
+        self._began = 0.0
+        self._cpu = 0.0
 
     # The benchmark's own control
 
     async def order_calls(self, request: web.Request) -> web.Response:
         order = await request.json()
         self.pacing, self._waiting = Pacing(order["pacing"]), order["queued"]
+        self.pieces_under_way = order["pieces_under_way"]
         return web.Response()
 
     async def begin_window(self, _: web.Request) -> web.Response:
-        self._latencies, self._requests = [], Counter()
+        self._latencies, self._requests, self.audio_bytes = [], Counter(), 0
+        self._began, self._cpu = time.perf_counter(), time.process_time()
         return web.Response()
 
     async def window(self, _: web.Request) -> web.Response:
         return web.json_response(
-            {"streaming": self._streaming, "requests": self._requests, "latencies": self._latencies or []}
+            {
+                "streaming": self.streaming,
+                "requests": self._requests,
+                "latencies": self._latencies or [],
+                "audio_seconds": self.audio_bytes / STEREO_BYTES_PER_MS / 1000,
+                "busy": (time.process_time() - self._cpu) / (time.perf_counter() - self._began),
+            }
         )
+
+    def note_latency(self, seconds: float) -> None:
+        if self._latencies is not None:
+            self._latencies.append(seconds)
 
     # Kinesis Video Streams
 
@@ -86,46 +140,21 @@ class Services:
 
     async def media(self, request: web.Request) -> web.StreamResponse:
         number = int(json.loads(await request.read())["StreamARN"].split("/")[1])
-        call = self._calls[number] = Call()
         response = web.StreamResponse(headers={"Content-Type": "video/webm"})
         response.enable_chunked_encoding()
         await response.prepare(request)
-        begin = time.perf_counter() + random.random()
-        for seconds, total, data in Traffic(number).pieces(self.pacing):
-            await asyncio.sleep(begin + seconds - time.perf_counter())
-            call.sent.append((total, time.perf_counter()))
-            await response.write(data)
+        transport: Any = request.transport
+        # By hand: aiohttp's own way of writing a chunk costs more than reading it costs a streamer.
+        call = self.calls[number] = Call(
+            number, self, lambda data: transport.write(b"%x\r\n%b\r\n" % (len(data), data))
+        )
+        try:
+            await asyncio.Event().wait()
+        finally:
+            call.stop()
         return response
 
-    # Deepgram
-
-    async def listen(self, request: web.Request) -> web.StreamResponse:
-        socket = web.WebSocketResponse(compress=False, max_msg_size=0)
-        await socket.prepare(request)
-        recogniser, call = Recogniser(), None
-        self._streaming += 1
-        talking: asyncio.Task[None] | None = None
-        try:
-            async for message in socket:
-                if message.type is WSMsgType.BINARY:
-                    if call is None:
-                        call = self._calls[int.from_bytes(message.data[:2], "little")]
-                        talking = asyncio.create_task(_talk(socket, recogniser))
-                    recogniser.audio_bytes += len(message.data)
-                    call.receive(len(message.data), self._latencies)
-                elif message.type is WSMsgType.TEXT and "CloseStream" in message.data:
-                    if talking is not None:
-                        talking.cancel()
-                    for result in recogniser.last_results():
-                        await socket.send_str(result)
-                    break
-        finally:
-            self._streaming -= 1
-            if talking is not None:
-                talking.cancel()
-        return socket
-
-    # AWS
+    # The live feed, and AWS
 
     async def feed(self, request: web.Request) -> web.Response:
         self._requests["Publish"] += 1
@@ -173,10 +202,41 @@ class Services:
         return {"FailedEntryCount": 0, "Entries": [{"EventId": "1"} for _ in parameters["Entries"]]}
 
 
-async def _talk(socket: web.WebSocketResponse, recogniser: Recogniser) -> None:
-    while True:
-        await asyncio.sleep(1 / RESULTS_PER_SECOND)
-        await socket.send_str(recogniser.result())
+class Stream(WSListener):
+    """Deepgram's side of one call."""
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+        self._recogniser = Recogniser()
+        self._results = 0
+        self._call: Call | None = None
+
+    def on_ws_connected(self, transport: WSTransport) -> None:  # noqa: ARG002 - picows' name
+        self._services.streaming += 1
+
+    def on_ws_frame(self, transport: WSTransport, frame: WSFrame) -> None:
+        if frame.msg_type == WSMsgType.BINARY:
+            self._hear(transport, frame.get_payload_as_bytes())
+        elif frame.msg_type == WSMsgType.CLOSE:
+            transport.send_close(frame.get_close_code())
+            transport.disconnect()
+        elif frame.msg_type == WSMsgType.TEXT and b"CloseStream" in frame.get_payload_as_bytes():
+            for result in self._recogniser.last_results():
+                transport.send(WSMsgType.TEXT, result)
+            transport.send_close()
+
+    def on_ws_disconnected(self, transport: WSTransport) -> None:  # noqa: ARG002 - picows' name
+        self._services.streaming -= 1
+
+    def _hear(self, transport: WSTransport, audio: bytes) -> None:
+        if self._call is None:
+            self._call = self._services.calls[int.from_bytes(audio[:2], "little")]
+        self._recogniser.audio_bytes += len(audio)
+        self._services.audio_bytes += len(audio)
+        while self._recogniser.audio_bytes >= (self._results + 1) * BYTES_PER_RESULT:
+            self._results += 1
+            transport.send(WSMsgType.TEXT, self._recogniser.result())
+        self._call.receive(len(audio))
 
 
 def _message(number: int) -> dict[str, Any]:
@@ -197,15 +257,13 @@ def _message(number: int) -> dict[str, Any]:
     }
 
 
-def application(base: str) -> web.Application:
-    services = Services(base)
+def application(services: Services) -> web.Application:
     routes: list[tuple[Callable[..., Any], str, Callable[..., Any]]] = [
         (web.post, "/benchmark/calls", services.order_calls),
         (web.post, "/benchmark/window", services.begin_window),
         (web.get, "/benchmark/window", services.window),
         (web.post, "/getDataEndpoint", services.data_endpoint),
         (web.post, "/getMedia", services.media),
-        (web.get, "/v1/listen", services.listen),
         (web.post, "/event", services.feed),
         (web.post, "/", services.aws),
     ]
@@ -214,28 +272,29 @@ def application(base: str) -> web.Application:
     return app
 
 
+async def _serve(port: int, context: ssl.SSLContext) -> None:
+    services = Services(f"https://{HOST}:{port}")
+
+    def listener(_: WSUpgradeRequest) -> Stream:
+        return Stream(services)
+
+    runner = web.AppRunner(application(services), access_log=None, handler_cancellation=True)
+    await runner.setup()
+    await web.TCPSite(runner, HOST, port, ssl_context=context, backlog=1024).start()
+    speech = await ws_create_server(listener, HOST, port + 1, ssl=context, backlog=1024)
+    await speech.serve_forever()
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.live.services", description=__doc__)
-    parser.add_argument("--port", type=int, required=True)
+    parser.add_argument("--port", type=int, required=True, help="and the next one")
     parser.add_argument("--certificate", required=True)
     parser.add_argument("--key", required=True)
     options = parser.parse_args()
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(options.certificate, options.key)
-    loop = uvloop.new_event_loop()
-    app = application(f"https://{HOST}:{options.port}")
-    web.run_app(
-        app,
-        host=HOST,
-        port=options.port,
-        ssl_context=context,
-        loop=loop,
-        access_log=None,
-        print=lambda *_: sys.stdout.flush(),
-        shutdown_timeout=1,
-        handler_cancellation=True,
-        backlog=1024,
-    )
+    gc.freeze()
+    uvloop.run(_serve(options.port, context))
 
 
 if __name__ == "__main__":

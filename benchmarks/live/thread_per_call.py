@@ -33,13 +33,14 @@ _CUSTOMER = "AUDIO_FROM_CUSTOMER"
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.live.thread_per_call", description=__doc__)
     parser.add_argument("--services", required=True, help="host and port of the services")
+    parser.add_argument("--speech", required=True, help="host and port of Deepgram")
     parser.add_argument("--calls", type=int, required=True)
     options = parser.parse_args()
 
     environment = DeepgramClientEnvironment(
         base=f"https://{options.services}",
-        production=f"wss://{options.services}",
-        agent=f"wss://{options.services}",
+        production=f"wss://{options.speech}",
+        agent=f"wss://{options.speech}",
         agent_rest=f"https://{options.services}",
     )
     client = DeepgramClient(api_key="benchmark", environment=environment)

@@ -2,22 +2,33 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import ssl
 import time
+from contextlib import suppress
 from datetime import UTC, datetime
 from functools import cache
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol
 from urllib.parse import urlencode
 
-from websockets.asyncio.client import ClientConnection, connect
-from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus
+from picows import (
+    WSAutoPingStrategy,
+    WSCloseCode,
+    WSError,
+    WSInvalidStatusError,
+    WSListener,
+    WSMsgType,
+    ws_connect,
+)
 
 from callscribe.deepgram.errors import ERROR_PREFIX, KEY_REFUSED, close_code, refusal
 from streamer.deepgram.failures import DeepgramRefused
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from picows import WSFrame, WSTransport, WSUpgradeResponse
 
     from callscribe.deepgram.options import QueryParameters
 
@@ -30,12 +41,18 @@ _OPEN_SECONDS: Final = 10.0
 _CLOSE_SECONDS: Final = 1.0
 _PING_SECONDS: Final = 20.0
 # A result of a minute has 50 kB. What is longer than this breaks the connection, and would break the next one too.
-_MAX_MESSAGE_BYTES: Final = 16 << 20
-_MAX_QUEUED_FRAMES: Final = 64
+MAX_MESSAGE_BYTES: Final = 16 << 20
+_WAITING_BYTES: Final = 32_768
+"""What the network has not taken yet, from which on nothing more is sent: a second of audio."""
+_READ_BYTES: Final = 4_096
+"""Memory of a connection for what arrives; more is taken while more is there."""
 
-# At level DEBUG the library would write down headers, and with them the key, and messages, and with them the words.
-_library_logger = logging.getLogger("streamer.deepgram.websockets")
-_library_logger.setLevel(logging.INFO)
+_NO_CODE: Final = 1005
+_BROKEN: Final = 1006
+
+# At level DEBUG the library would write down headers, and with them the key.
+_library_logger = logging.getLogger("picows.streamer")
+_library_logger.setLevel(logging.WARNING)
 
 
 class HandshakeFailed(Exception):
@@ -70,14 +87,48 @@ class ConnectionLost(Exception):
         self.reason = reason
 
 
-class Connection:
-    """An open connection; made by `open_connection`."""
+class Receiver(Protocol):
+    """Who is told what comes of a connection, in the turn of the event loop in which it comes."""
 
-    def __init__(self, socket: ClientConnection) -> None:
-        self._socket = socket
+    def receive(self, message: bytes) -> None:
+        """Take the next message; it must not raise."""
 
-    async def send(self, message: str | bytes) -> None:
-        """Send a text or a binary message; waits while the network takes no more.
+    def lose(self, lost: ConnectionLost) -> None:
+        """Learn that the connection is over; told once, after all messages."""
+
+    def resume(self) -> None:
+        """Learn that the network takes more."""
+
+
+class Connection(WSListener):
+    """An open connection; made by `open_connection`.
+
+    Attributes:
+        writable: whether the network takes more. What is sent all the same waits in memory.
+    """
+
+    def __init__(self) -> None:
+        self.writable = True
+        self._receiver: Receiver | None = None
+        self._early: list[bytes] = []
+        self._parts: list[bytes] = []
+        self._size = 0
+        self._lost: ConnectionLost | None = None
+        self._over = asyncio.Event()
+
+    def listen(self, receiver: Receiver) -> None:
+        """Have a receiver told from now on what comes, and what has come already."""
+        self._receiver = receiver
+        early, self._early = self._early, []
+        for message in early:
+            receiver.receive(message)
+        if self._lost is not None:
+            receiver.lose(self._lost)
+        else:
+            self._transport.underlying_transport.resume_reading()
+
+    def send(self, message: str | bytes) -> None:
+        """Send a text or a binary message.
 
         An empty binary message would end the stream (Deepgram docs, "Close Stream").
 
@@ -86,29 +137,82 @@ class Connection:
         """
         if not message:
             raise ValueError("an empty message ends the stream")
-        try:
-            await self._socket.send(message)
-        except ConnectionClosed as closed:
-            raise _lost(closed) from None
-
-    async def receive(self) -> bytes:
-        """Return the next message.
-
-        Raises:
-            ConnectionLost: the connection is over and every message has been returned.
-        """
-        try:
-            return await self._socket.recv(decode=False)
-        except ConnectionClosed as closed:
-            raise _lost(closed) from None
+        if self._lost is not None:
+            raise ConnectionLost(self._lost.code, self._lost.reason)
+        self._transport.send(WSMsgType.BINARY if isinstance(message, bytes) else WSMsgType.TEXT, message)
 
     async def close(self) -> None:
         """Close in order; takes a second at most."""
-        await self._socket.close()
+        self._transport.send_close(WSCloseCode.OK)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_CLOSE_SECONDS):
+                await self._over.wait()
+        self.abort()
 
     def abort(self) -> None:
-        """Break the connection at once; whoever sends or receives gets `ConnectionLost`."""
-        self._socket.transport.abort()
+        """Break the connection at once; the receiver is told."""
+        self._transport.disconnect(graceful=False)
+
+    # What picows tells.
+
+    def on_ws_connected(self, transport: WSTransport) -> None:
+        """Wait for the receiver."""
+        self._transport = transport
+        transport.underlying_transport.set_write_buffer_limits(high=_WAITING_BYTES)
+        transport.underlying_transport.pause_reading()
+
+    def on_ws_frame(self, transport: WSTransport, frame: WSFrame) -> None:
+        """Put messages together, and answer the server's close frame."""
+        if self._lost is not None:
+            return
+        kind = frame.msg_type
+        if kind == WSMsgType.CLOSE:
+            code, reason = frame.get_close_code().value, frame.get_close_message() or b""
+            self._end(ConnectionLost(code or _NO_CODE, close_code(reason.decode(errors="replace"))))
+            transport.send_close(frame.get_close_code())
+            transport.disconnect()
+            return
+        if kind == WSMsgType.PONG:
+            return
+        self._size += frame.payload_size
+        if self._size > MAX_MESSAGE_BYTES:
+            transport.send_close(WSCloseCode.MESSAGE_TOO_BIG)
+            self._end(ConnectionLost(_BROKEN, ""))
+            self.abort()
+            return
+        if not frame.fin:
+            self._parts.append(frame.get_payload_as_bytes())
+            return
+        message = frame.get_payload_as_bytes()
+        if self._parts:
+            message = b"".join((*self._parts, message))
+            self._parts.clear()
+        self._size = 0
+        if self._receiver is None:
+            self._early.append(message)
+        else:
+            self._receiver.receive(message)
+
+    def on_ws_disconnected(self, transport: WSTransport) -> None:  # noqa: ARG002 - picows' name
+        """Tell of an end without a close frame."""
+        self._over.set()
+        self._end(ConnectionLost(_BROKEN, ""))
+
+    def pause_writing(self) -> None:
+        """Note that the network takes no more."""
+        self.writable = False
+
+    def resume_writing(self) -> None:
+        """Tell that it does again."""
+        self.writable = True
+        if self._receiver is not None:
+            self._receiver.resume()
+
+    def _end(self, lost: ConnectionLost) -> None:
+        if self._lost is None:
+            self._lost = lost
+            if self._receiver is not None:
+                self._receiver.lose(lost)
 
 
 def listen_url(base_url: str, parameters: QueryParameters) -> str:
@@ -135,45 +239,46 @@ async def open_connection(url: str, *, key: str, clock: Callable[[], float] = ti
         DeepgramRefused: it does not take the request.
         HandshakeFailed: no connection could be made now.
     """
+    connection = Connection()
     try:
-        socket = await connect(
-            url,
-            additional_headers={"Authorization": f"Token {key}"},
-            user_agent_header=_USER_AGENT,
-            ssl=_tls_context() if url.startswith("wss:") else None,
-            # Speech does not shrink, and compression takes memory for each connection.
-            compression=None,
-            open_timeout=_OPEN_SECONDS,
-            close_timeout=_CLOSE_SECONDS,
-            ping_interval=_PING_SECONDS,
-            ping_timeout=_PING_SECONDS,
-            max_size=_MAX_MESSAGE_BYTES,
-            max_queue=_MAX_QUEUED_FRAMES,
-            logger=_library_logger,
-        )
-    except InvalidStatus as refused:
-        raise _refusal(refused, key=key, now=datetime.fromtimestamp(clock(), UTC)) from None
-    except (OSError, InvalidHandshake, EOFError, ConnectionClosed) as error:
+        async with asyncio.timeout(_OPEN_SECONDS):
+            await ws_connect(
+                lambda: connection,
+                url,
+                extra_headers={"Authorization": f"Token {key}", "User-Agent": _USER_AGENT},
+                ssl_context=_tls_context() if url.startswith("wss:") else None,
+                websocket_handshake_timeout=_OPEN_SECONDS,
+                # By the loop's time, and whatever else arrives: what is not sent on is noticed by the pings.
+                enable_auto_ping=True,
+                auto_ping_strategy=WSAutoPingStrategy.PING_PERIODICALLY,
+                auto_ping_idle_timeout=_PING_SECONDS,
+                auto_ping_reply_timeout=_PING_SECONDS,
+                max_frame_size=MAX_MESSAGE_BYTES,
+                # The key is for Deepgram, not for whoever it may point to.
+                max_redirects=0,
+                read_buffer_init_size=_READ_BYTES,
+                logger_name=_library_logger,
+            )
+    except WSInvalidStatusError as refused:
+        if refused.response is None:
+            raise HandshakeFailed(type(refused).__name__) from None
+        body = refused.raw_body or b""
+        raise _refusal(refused.response, body, key=key, now=datetime.fromtimestamp(clock(), UTC)) from None
+    except (OSError, WSError, TimeoutError, EOFError) as error:
         raise HandshakeFailed(type(error).__name__) from None
-    return Connection(socket)
+    return connection
 
 
-def _refusal(refused: InvalidStatus, *, key: str, now: datetime) -> Exception:
+def _refusal(response: WSUpgradeResponse, body: bytes, *, key: str, now: datetime) -> Exception:
     """Turn an HTTP answer into an error with what Deepgram says of it."""
-    response = refused.response
-    headers = {name.lower(): value.replace(key, "[key]") for name, value in response.headers.raw_items()}
-    content = bytes(response.body or b"").replace(key.encode(), b"[key]")
-    meant = refusal(response.status_code, headers, content, reason=response.reason_phrase, now=now)
+    headers = {name.lower(): value.replace(key, "[key]") for name, value in response.headers.items()}
+    content = body.replace(key.encode(), b"[key]")
+    meant = refusal(int(response.status), headers, content, reason=response.status.phrase, now=now)
     if meant.retriable:
         return HandshakeFailed(f"HTTP {meant.status}", status=meant.status, retry_after=meant.retry_after)
     return (KeyRefused if meant.status == KEY_REFUSED else DeepgramRefused)(
         f"{ERROR_PREFIX}.{meant.code}", meant.message
     )
-
-
-def _lost(closed: ConnectionClosed) -> ConnectionLost:
-    frame = closed.rcvd
-    return ConnectionLost(1006, "") if frame is None else ConnectionLost(frame.code, close_code(frame.reason))
 
 
 @cache

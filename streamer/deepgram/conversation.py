@@ -6,7 +6,7 @@ import asyncio
 import logging
 import math
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from callscribe.deepgram.messages import (
     CLOSE_STREAM,
@@ -108,7 +108,6 @@ class Conversation:
         buffer: the call's audio.
         offset: position of the first audio to send.
         tracker: makes results of messages.
-        news: set whenever the buffer or `finished` changes.
         finished: whether no more audio will come.
         deliver: takes final results.
         interim: takes interim results.
@@ -129,7 +128,6 @@ class Conversation:
         buffer: ReplayBuffer,
         offset: int,
         tracker: ResultTracker,
-        news: asyncio.Event,
         finished: Callable[[], bool],
         deliver: Deliver,
         interim: Callable[[InterimResult], None],
@@ -144,7 +142,6 @@ class Conversation:
         self._offset = offset
         self.position = offset
         self._tracker = tracker
-        self._news = news
         self._finished = finished
         self._deliver = deliver
         self._interim = interim
@@ -156,7 +153,8 @@ class Conversation:
         self._pacer = Pacer(clock=self._loop.time)
         self._closing_since: float | None = None
         self._last_sent = self._loop.time()
-        self._sending_since: float | None = None
+        self._blocked_since: float | None = None
+        self._paced: asyncio.TimerHandle | None = None
         self._waiting_since: float | None = None
         self._answered = self._listened_to = offset
         self._finalize_due = ""
@@ -170,7 +168,8 @@ class Conversation:
         self._moved_at = self._heard_at = self._loop.time()
         self._reached_at = [self._moved_at] * CHANNELS
         self._held_since: list[float | None] = [None] * CHANNELS
-        self._missing: ResultMissing | None = None
+        self._over = asyncio.Event()
+        self._failure: Exception | None = None
         self.gave_up = False
 
     async def run(self) -> None:
@@ -181,89 +180,127 @@ class Conversation:
             ResultMissing: a result must be asked for again.
         """
         self._timer = self._loop.call_later(_TICK_SECONDS, self._tick)
-        sending = asyncio.create_task(self._send_all())
-        # Without a sender the receiver would wait for ever.
-        sending.add_done_callback(self._sender_ended)
         try:
-            await self._receive_all()
+            self._connection.listen(self)
+            self.send_due()
+            await self._over.wait()
+            if self._failure is not None:
+                raise self._failure
             await self._connection.close()
-        except ConnectionLost:
-            if self._missing is not None:
-                raise self._missing from None
-            raise
         finally:
             self._timer.cancel()
-            sending.cancel()
+            if self._paced is not None:
+                self._paced.cancel()
             self._connection.abort()
-            await asyncio.wait({sending})
-            if not sending.cancelled():
-                sending.result()
 
-    async def _send_all(self) -> None:
-        try:
-            while self._closing_since is None:
-                self._news.clear()
-                await self._send_due()
-                await self._news.wait()
-        except ConnectionLost:
-            return  # the receiver learns of it too, after what has still arrived
+    def send_due(self) -> None:
+        """Send what is due, as far as the network and the pace allow; to be called when the buffer has more."""
+        if self._closing_since is None and self._paced is None:
+            self._do(self._send_due)
 
-    async def _send_due(self) -> None:
-        while pcm := self._buffer.read(self.position, _MAX_SAMPLES, silent_until=self._tracker.silent_until):
-            samples = len(pcm) // FRAME_BYTES
-            delay = self._pacer.delay(samples / SAMPLE_RATE)
+    def _send_due(self) -> None:
+        while self._writable() and (
+            pcm := self._buffer.read(self.position, _MAX_SAMPLES, silent_until=self._tracker.silent_until)
+        ):
+            delay = self._pacer.delay(len(pcm) // FRAME_BYTES / SAMPLE_RATE)
             if delay:
-                await asyncio.sleep(delay)
-            self.position += samples
-            await self._send(pcm)
-            if self._finalize_due:
-                await self._finalize()
+                self._paced = self._loop.call_later(delay, self._send_paced, pcm)
+                return
+            self._send_audio(pcm)
+        if not self._writable():
+            return
         if self._finished() or self._buffer.next_audio(self.position) is not None:
             self._closing_since = self._loop.time()
-            await self._send(CLOSE_STREAM)
+            self._send(CLOSE_STREAM)
         elif self._finalize_due:
-            await self._finalize()
+            self._finalize()
         elif self._loop.time() - self._last_sent >= self._patience.keep_alive:
-            await self._send(KEEP_ALIVE)
+            self._send(KEEP_ALIVE)
 
-    async def _finalize(self) -> None:
+    def _send_paced(self, pcm: bytes) -> None:
+        self._paced = None
+        self._do(self._send_audio, pcm)
+        self.send_due()
+
+    def _send_audio(self, pcm: bytes) -> None:
+        self.position += len(pcm) // FRAME_BYTES
+        self._send(pcm)
+        if self._finalize_due:
+            self._finalize()
+
+    def _finalize(self) -> None:
         message, self._finalize_due = self._finalize_due, ""
-        await self._send(message)
+        self._send(message)
 
-    async def _send(self, message: str | bytes) -> None:
-        self._sending_since = self._loop.time()
-        await self._connection.send(message)
-        self._sending_since = None
+    def _send(self, message: str | bytes) -> None:
+        self._connection.send(message)
         self._last_sent = self._loop.time()
 
-    async def _receive_all(self) -> None:
-        while True:
-            try:
-                data = await self._connection.receive()
-            except ConnectionLost as lost:
-                if self._closing_since is not None and lost.code == _NORMAL_CLOSURE:
-                    self._complete(whole=False)
-                    return
-                raise
-            self._waiting_since, self._answered = None, self.position
-            self._listened_to = self.position
-            try:
-                message = decode(data)
-                if isinstance(message, Repaired):
-                    self._counts.odd_messages += 1
-                if isinstance(message, Results):
-                    self._take(message)
-                elif isinstance(message, Metadata) and self._closing_since is not None:
-                    self._complete(whole=self._heard_whole(message))
-                    return
-                elif isinstance(message, Unknown):
-                    self._counts.unknown_messages += 1
-                elif isinstance(message, Error):
-                    _logger.warning("Deepgram sent an error message", extra={"error": message.name})
-            except MalformedMessage as malformed:
-                self._counts.malformed_messages += 1
-                self._tracker.suspect()
-                _logger.warning("a message of Deepgram's could not be read", extra={"reason": str(malformed)})
+    def _writable(self) -> bool:
+        if self._connection.writable:
+            self._blocked_since = None
+            return True
+        if self._blocked_since is None:
+            self._blocked_since = self._loop.time()
+        return False
+
+    # What the connection tells.
+
+    def resume(self) -> None:
+        """Go on sending."""
+        self.send_due()
+
+    def lose(self, lost: ConnectionLost) -> None:
+        """End, with what there is if Deepgram has ended it as it was asked to."""
+        if self._closing_since is not None and lost.code == _NORMAL_CLOSURE:
+            self._do(self._end_without_metadata)
+        else:
+            self._end(lost)
+
+    def receive(self, message: bytes) -> None:
+        """Take a message."""
+        self._do(self._understand, message)
+
+    def _understand(self, data: bytes) -> None:
+        self._waiting_since, self._answered = None, self.position
+        self._listened_to = self.position
+        try:
+            message = decode(data)
+            if isinstance(message, Repaired):
+                self._counts.odd_messages += 1
+            if isinstance(message, Results):
+                self._take(message)
+            elif isinstance(message, Metadata) and self._closing_since is not None:
+                self._complete(whole=self._heard_whole(message))
+                self._end()
+            elif isinstance(message, Unknown):
+                self._counts.unknown_messages += 1
+            elif isinstance(message, Error):
+                _logger.warning("Deepgram sent an error message", extra={"error": message.name})
+        except MalformedMessage as malformed:
+            self._counts.malformed_messages += 1
+            self._tracker.suspect()
+            _logger.warning("a message of Deepgram's could not be read", extra={"reason": str(malformed)})
+
+    def _end_without_metadata(self) -> None:
+        self._complete(whole=False)
+        self._end()
+
+    def _do(self, work: Callable[..., None], *arguments: Any) -> None:
+        """Do something unless it is over. What goes wrong is raised by `run`, not to whoever has brought news."""
+        if self._over.is_set():
+            return
+        try:
+            work(*arguments)
+        except ConnectionLost:
+            return  # `lose` is told as well, after what has still arrived
+        except Exception as error:  # noqa: BLE001 - raised by `run`
+            self._end(error)
+
+    def _end(self, failure: Exception | None = None) -> None:
+        if not self._over.is_set():
+            self._failure = failure
+            self._over.set()
 
     def _take(self, results: Results) -> None:
         if not self._model_told:
@@ -300,11 +337,7 @@ class Conversation:
     def _tick(self) -> None:
         """Look after everything that is due by time alone."""
         self._timer = self._loop.call_later(_TICK_SECONDS, self._tick)
-        try:
-            self._look_after(self._loop.time())
-        except ResultMissing as missing:
-            self._missing = missing
-            self._connection.abort()
+        self._do(self._look_after, self._loop.time())
 
     def _look_after(self, now: float) -> None:
         self._settle(now)
@@ -312,7 +345,7 @@ class Conversation:
         patience = self._patience
         waiting = self._waiting(now)
         if (
-            _since(self._sending_since, now) > patience.send
+            _since(self._blocked_since, now) > patience.send
             or self._closes_too_long(now)
             or waiting > patience.silence + patience.answer
         ):
@@ -323,7 +356,7 @@ class Conversation:
             if waiting > patience.silence or (behind > patience.unfinalised and stands):
                 self._ask(now)
             if now - self._last_sent >= patience.keep_alive:
-                self._news.set()
+                self.send_due()
 
     def _waiting(self, now: float) -> float:
         """Return since when there should be an answer, in seconds.
@@ -384,7 +417,7 @@ class Conversation:
         self._finalized_at = now
         # At first of one channel only, where that is enough: it may cut the word in two that is being said.
         self._finalize_due = FINALIZE_CHANNEL[lagging[0]] if len(lagging) == self._finalizes == 1 else FINALIZE
-        self._news.set()
+        self.send_due()
 
     def _pass_over_nothing(self, lagging: list[int]) -> bool:
         """Go on behind audio in which nothing is said, as far as Deepgram tells without final results."""
@@ -424,10 +457,6 @@ class Conversation:
         self.gave_up = True
         self._counts.stalls += 1
         _logger.warning("Deepgram does not answer: the connection is given up")
-
-    def _sender_ended(self, sending: asyncio.Task[None]) -> None:
-        if not sending.cancelled() and sending.exception() is not None:
-            self._connection.abort()
 
 
 def _since(moment: float | None, now: float) -> float:

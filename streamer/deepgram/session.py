@@ -131,6 +131,7 @@ class DeepgramSession:
         # Of each channel whose audio breaks off: where its words before that end.
         self._whole_until: dict[int, int] = {}
         self._failure: BaseException | None = None
+        self._conversation: Conversation | None = None
         self._transcribing: asyncio.Task[None] | None = None
         self._committing: asyncio.Task[None] | None = None
         self._attempts = 0
@@ -170,7 +171,7 @@ class DeepgramSession:
         if self._over.is_set():
             raise self._failure or SessionOver("the session is over")
         self._buffer.append(audio)
-        self._news.set()
+        self._tell_news()
 
     async def finish(self, *, cut: bool = False) -> None:
         """Return when everything sent has its final words, and they are stored; no audio may follow.
@@ -185,7 +186,7 @@ class DeepgramSession:
             Exception: what ended `run`.
         """
         self._finished, self._cut = True, cut
-        self._news.set()
+        self._tell_news()
         await self._over.wait()
         if self._failure is not None:
             raise self._failure
@@ -266,12 +267,11 @@ class DeepgramSession:
             audio=self._buffer,
             given_up=self._is_given_up,
         )
-        conversation = Conversation(
+        conversation = self._conversation = Conversation(
             connection,
             buffer=self._buffer,
             offset=offset,
             tracker=tracker,
-            news=self._news,
             finished=lambda: self._finished,
             deliver=self._deliver,
             interim=self._interim,
@@ -294,6 +294,8 @@ class DeepgramSession:
         else:
             self._trouble_since, self._attempts = None, 0
             return
+        finally:
+            self._conversation = None
         self.counts.reconnects += 1
         if not conversation.gave_up:
             self._fruitless = 0
@@ -302,6 +304,12 @@ class DeepgramSession:
         if asyncio.get_running_loop().time() - opened >= self._limits.healthy:
             self._attempts = 0
         await self._pause(reason)
+
+    def _tell_news(self) -> None:
+        if self._conversation is None:
+            self._news.set()
+        else:
+            self._conversation.send_due()
 
     def _note_rejection(self, lost: ConnectionLost) -> None:
         self._rejections += 1

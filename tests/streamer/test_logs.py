@@ -91,7 +91,7 @@ async def test_an_error_that_nobody_asked_for_is_told_without_its_text(lines: io
     assert line["error"].startswith("KeyError at ")
 
 
-@pytest.mark.parametrize("library", ["aiobotocore", "aiohttp.access", "botocore.parsers", "websockets.client"])
+@pytest.mark.parametrize("library", ["aiobotocore", "aiohttp.access", "botocore.parsers", "picows.deepgram"])
 def test_libraries_only_warn(lines: io.StringIO, library: str) -> None:
     logging.getLogger(library).info(SECRET)
     assert not lines.getvalue()

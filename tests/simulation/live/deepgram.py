@@ -1,7 +1,7 @@
 """Deepgram's streaming API in process: the local server's own state machine, with connections of memory.
 
-Of the streamer everything runs but the library of WebSockets, for whose client `Sockets.connect` stands in. Sources of
-what that does: websockets' documentation, "Keepalive and latency" and "Connection (asyncio)".
+Of the streamer everything runs but the library of WebSockets, for whose `ws_connect` `Sockets.connect` stands in.
+Source of what that does: picows' documentation, "API Reference".
 """
 
 from __future__ import annotations
@@ -11,14 +11,13 @@ from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol, Self
 from urllib.parse import urlsplit
 
+from multidict import CIMultiDict
+from picows import WSCloseCode, WSInvalidStatusError, WSListener, WSMsgType, WSUpgradeResponse
 from starlette.websockets import WebSocket
-from websockets.datastructures import Headers
-from websockets.exceptions import ConnectionClosedError, ConnectionClosedOK, InvalidStatus
-from websockets.frames import Close
-from websockets.http11 import Response
 
 from tests.simulation.clock import outside
 
@@ -28,7 +27,12 @@ if TYPE_CHECKING:
 _WAITING_BYTES: Final = 256_000
 """What the buffers of both ends hold before a sender waits."""
 
-_NORMAL: Final = (1000, 1001)
+
+class Close(NamedTuple):
+    """A close frame."""
+
+    code: int
+    reason: str
 
 
 @dataclass(eq=False)
@@ -103,63 +107,104 @@ class _ServerTransport:
         return None
 
 
-class _ClientTransport:
-    def __init__(self, wire: _Wire) -> None:
+class _Frame:
+    """What the streamer uses of `picows.WSFrame`."""
+
+    fin = True
+
+    def __init__(self, kind: WSMsgType, payload: bytes, close: Close | None = None) -> None:
+        self.msg_type = kind
+        self.payload_size = len(payload)
+        self._payload = payload
+        self._close = close or Close(0, "")
+
+    def get_payload_as_bytes(self) -> bytes:
+        return self._payload
+
+    def get_close_code(self) -> WSCloseCode:
+        return WSCloseCode(self._close.code)
+
+    def get_close_message(self) -> bytes:
+        return self._close.reason.encode()
+
+
+class _Transport:
+    """The client's end, with what the streamer uses of `picows.WSTransport` and of the transport under it."""
+
+    def __init__(self, wire: _Wire, listener: Any, *, ping_seconds: float) -> None:
         self._wire = wire
-
-    def abort(self) -> None:
-        self._wire.end(None)
-        self._wire.leave(1006)
-
-
-class _Socket:
-    """The client's end, with what the streamer uses of `websockets.asyncio.client.ClientConnection`."""
-
-    def __init__(self, wire: _Wire, *, ping_seconds: float, close_seconds: float) -> None:
-        self._wire = wire
-        self._close_seconds = close_seconds
-        self.transport = _ClientTransport(wire)
+        self._listener = listener
+        self._reading = True
+        self._full = False
+        self._over = False
+        listener.on_ws_connected(self)
+        # Of the process that has connected, and stopped with it.
+        self._telling = asyncio.create_task(self._tell())
         wire.on_end = outside(self._ping(ping_seconds)).cancel
 
-    async def send(self, message: str | bytes) -> None:
+    @property
+    def underlying_transport(self) -> Self:
+        return self
+
+    def set_write_buffer_limits(self, *, high: int) -> None:
+        """Take the limit; what is on the way counts as well."""
+
+    def pause_reading(self) -> None:
+        self._reading = False
+
+    def resume_reading(self) -> None:
+        self._reading = True
+        self._wire.news.set()
+
+    def send(self, kind: WSMsgType, message: str | bytes) -> None:
         wire = self._wire
-        while wire.waiting > _WAITING_BYTES and not wire.over:
-            wire.heard.clear()
-            await wire.heard.wait()
         if wire.over:
-            raise self._closed()
-        size = len(message)
-        wire.waiting += size
-        kind = "text" if isinstance(message, str) else "bytes"
-        wire.to_server.append({"type": "websocket.receive", kind: message, "size": size})
+            return
+        wire.waiting += len(message)
+        name = "text" if kind == WSMsgType.TEXT else "bytes"
+        wire.to_server.append({"type": "websocket.receive", name: message, "size": len(message)})
         wire.heard.set()
+        if wire.waiting > _WAITING_BYTES and not self._full:
+            self._full = True
+            self._listener.pause_writing()
 
-    async def recv(self, *, decode: bool) -> bytes:
-        assert decode is False
-        wire = self._wire
-        while True:
-            if wire.to_client and not wire.network.cut:
-                message = wire.to_client.popleft()
-                return message.encode() if isinstance(message, str) else message
-            if wire.over and not wire.to_client:
-                raise self._closed()
-            wire.news.clear()
-            if wire.to_client or wire.over:
-                await wire.network.passable()
-            else:
-                await wire.news.wait()
+    def send_close(self, code: WSCloseCode) -> None:
+        if not self._wire.over:
+            self._wire.leave(code.value)
 
-    async def close(self) -> None:
+    def disconnect(self, graceful: bool = True) -> None:
+        if not graceful:
+            self._wire.end(None)
+            self._wire.leave(1006)
+            self._telling.cancel()
+            asyncio.get_running_loop().call_soon(self._end)
+
+    async def _tell(self) -> None:
+        """Tell the streamer what comes."""
         wire = self._wire
-        if not wire.over:
-            wire.leave(1000)
-            try:
-                async with asyncio.timeout(self._close_seconds):
-                    while not wire.over:
-                        wire.news.clear()
-                        await wire.news.wait()
-            except TimeoutError:
-                wire.end(None)
+        with suppress(ConnectionError):  # the process is no more
+            while not wire.over or wire.to_client:
+                if self._full and wire.waiting <= _WAITING_BYTES:
+                    self._full = False
+                    self._listener.resume_writing()
+                elif not self._reading or not wire.to_client:
+                    wire.news.clear()
+                    await wire.news.wait()
+                elif wire.network.cut:
+                    await wire.network.passable()
+                else:
+                    message = wire.to_client.popleft()
+                    kind = WSMsgType.TEXT if isinstance(message, str) else WSMsgType.BINARY
+                    payload = message.encode() if isinstance(message, str) else message
+                    self._listener.on_ws_frame(self, _Frame(kind, payload))
+            if wire.closed is not None:
+                self._listener.on_ws_frame(self, _Frame(WSMsgType.CLOSE, b"", wire.closed))
+            self._end()
+
+    def _end(self) -> None:
+        if not self._over:
+            self._over = True
+            self._listener.on_ws_disconnected(self)
 
     async def _ping(self, seconds: float) -> None:
         """Give up a connection on which no ping is answered."""
@@ -168,13 +213,7 @@ class _Socket:
             await asyncio.sleep(seconds)
             unanswered = unanswered + 1 if wire.network.cut or wire.paused else 0
             if unanswered == 2:
-                self.transport.abort()
-
-    def _closed(self) -> Exception:
-        closed = self._wire.closed
-        if closed is not None and closed.code in _NORMAL:
-            return ConnectionClosedOK(closed, None, None)
-        return ConnectionClosedError(closed, None, None)
+                wire.cut_off()
 
 
 class _ServerEnd:
@@ -199,6 +238,7 @@ class _ServerEnd:
         message = wire.to_server.popleft()
         wire.waiting -= message.pop("size", 0)
         wire.heard.set()
+        wire.news.set()
         return message
 
     async def send(self, message: Any) -> None:
@@ -250,22 +290,22 @@ class Sockets:
 
     async def connect(
         self,
+        listener: Callable[[], WSListener],
         url: str,
         *,
-        additional_headers: dict[str, str],
-        open_timeout: float,
-        close_timeout: float,
-        ping_interval: float,
+        extra_headers: dict[str, str],
+        websocket_handshake_timeout: float,
+        auto_ping_idle_timeout: float,
         **_: Any,
-    ) -> _Socket:
-        """Open a connection, as `websockets.asyncio.client.connect` does."""
+    ) -> tuple[_Transport, WSListener]:
+        """Open a connection, as `picows.ws_connect` does."""
         network = self._network()
         wire = _Wire(network)
         network.on_end.append(wire.cut_off)
-        async with asyncio.timeout(open_timeout):
+        async with asyncio.timeout(websocket_handshake_timeout):
             await network.passable()
             await asyncio.sleep(3 * self._conditions.latency())
-            serving = outside(self._serve(wire, url, additional_headers))
+            serving = outside(self._serve(wire, url, extra_headers))
             self._serving.add(serving)
             serving.add_done_callback(self._serving.discard)
             try:
@@ -276,9 +316,12 @@ class Sockets:
                 raise
         if answer["type"] == "websocket.http.response.start":
             await asyncio.wait({serving})
-            headers = Headers([(name.decode(), value.decode()) for name, value in answer["headers"]])
-            raise InvalidStatus(Response(answer["status"], "", headers, wire.body))
-        return _Socket(wire, ping_seconds=ping_interval, close_seconds=close_timeout)
+            response = WSUpgradeResponse()
+            response.status = HTTPStatus(answer["status"])
+            response.headers = CIMultiDict((name.decode(), value.decode()) for name, value in answer["headers"])
+            raise WSInvalidStatusError("no WebSocket", None, wire.body, response)
+        listening = listener()
+        return _Transport(wire, listening, ping_seconds=auto_ping_idle_timeout), listening
 
     async def _serve(self, wire: _Wire, url: str, headers: dict[str, str]) -> None:
         scope = {

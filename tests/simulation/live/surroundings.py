@@ -213,7 +213,7 @@ class Surroundings:
         stream, functions.stream = functions.stream, self.log
         try:
             with (
-                patch("streamer.deepgram.connection.connect", sockets.connect),
+                patch("streamer.deepgram.connection.ws_connect", sockets.connect),
                 patch("streamer.calls.store.uuid4", lambda: UUID(int=names.getrandbits(128), version=4)),
                 patch("streamer.liveness.Health.serve", _listening),
             ):

@@ -128,7 +128,7 @@ def _service() -> LiveService:
 async def _speech_in_process() -> AsyncIterator[Speech]:
     service, network = _service(), Network()
     sockets = Sockets(service, _conditions(), lambda: network)
-    with patch("streamer.deepgram.connection.connect", sockets.connect):
+    with patch("streamer.deepgram.connection.ws_connect", sockets.connect):
         yield Speech(url="ws://deepgram.invalid", service=service)
 
 

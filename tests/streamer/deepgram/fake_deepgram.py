@@ -288,7 +288,7 @@ class FakeDeepgram:
         network = Network()
         conditions = Conditions(rng=Random(0), now=asyncio.get_running_loop().time)
         sockets = Sockets(self, conditions, lambda: network)
-        with patch("streamer.deepgram.connection.connect", sockets.connect):
+        with patch("streamer.deepgram.connection.ws_connect", sockets.connect):
             yield self._at("ws://deepgram.invalid")
             self._abort()
             await sockets.close()

@@ -4,9 +4,11 @@ from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 import uvloop
+from websockets.asyncio.server import ServerConnection, serve
 
 from callscribe.deepgram.errors import LONGEST_RETRY_AFTER
 from callscribe.deepgram.options import TranscriptionOptions, live_query_parameters
+from streamer.deepgram.connection import MAX_MESSAGE_BYTES as LONGEST
 from streamer.deepgram.connection import (
     Connection,
     ConnectionLost,
@@ -19,6 +21,7 @@ from streamer.deepgram.failures import DeepgramRefused
 from tests.simulation.clock import simulate
 from tests.streamer.deepgram.calls import KEY, Call, assert_whole, transcribe
 from tests.streamer.deepgram.fake_deepgram import Behaviour, FakeDeepgram, close, go_dead, reset
+from tests.streamer.deepgram.talk import open_talk
 
 
 def test_a_url_carries_every_parameter_as_deepgram_reads_it() -> None:
@@ -116,24 +119,64 @@ def test_an_unreachable_or_silent_server_is_no_refusal() -> None:
 def test_the_end_of_a_connection_is_told_by_its_code(then: object, code: int, reason: str) -> None:
     async def run() -> ConnectionLost:
         async with FakeDeepgram(Behaviour(after=1, then=then)).served() as server:  # type: ignore[arg-type]
-            connection = await open_connection(server.url, key=KEY)
-            await connection.send(bytes(4))
+            connection = await open_talk(server.url, key=KEY)
+            await connection.say(bytes(4))
             with pytest.raises(ConnectionLost) as lost:
-                await connection.receive()
+                await connection.next()
             with pytest.raises(ConnectionLost):
-                await connection.send(bytes(4))
+                await connection.say(bytes(4))
             return lost.value
 
     lost = simulate(run())
     assert (lost.code, lost.reason) == (code, reason)
 
 
+async def told(*messages: str | list[str], code: int | None = 1000) -> tuple[list[bytes], ConnectionLost]:
+    """What a server's messages, lists in fragments, and its end become."""
+
+    async def serve_one(socket: ServerConnection) -> None:
+        for message in messages:
+            await socket.send(message)
+        if code is None:  # a close frame may be empty (RFC 6455, 5.5.1)
+            socket.transport.write(b"\x88\x00")
+            await socket.wait_closed()
+        else:
+            await socket.close(code)
+
+    async with serve(serve_one, "127.0.0.1", 0) as server:
+        talk = await open_talk(f"ws://127.0.0.1:{server.sockets[0].getsockname()[1]}/", key=KEY)
+        received = []
+        while True:
+            try:
+                received.append(await talk.next())
+            except ConnectionLost as lost:
+                talk.abort()
+                return received, lost
+
+
+def test_fragments_are_one_message() -> None:
+    received, _ = simulate(told("whole", ["in ", "three ", "parts"], "again"))
+    assert received == [b"whole", b"in three parts", b"again"]
+
+
+@pytest.mark.parametrize("message", ["x" * (LONGEST + 1), "x" * (2 * LONGEST), ["x" * (LONGEST // 2 + 1)] * 2])
+def test_a_message_beyond_all_measure_ends_the_connection(message: str | list[str]) -> None:
+    received, lost = simulate(told("usual", "x" * LONGEST, message))
+    assert [len(one) for one in received] == [5, LONGEST]
+    assert (lost.code, lost.reason) == (1006, "")
+
+
+@pytest.mark.parametrize(("code", "told_as"), [(None, 1005), (4008, 4008)])
+def test_an_end_without_a_code_or_with_a_private_one_is_told_as_it_is(code: int | None, told_as: int) -> None:
+    assert simulate(told("usual", code=code))[1].code == told_as
+
+
 def test_an_empty_message_is_never_sent() -> None:
     async def run() -> None:
         async with FakeDeepgram().served() as server:
-            connection = await open_connection(server.url, key=KEY)
+            connection = await open_talk(server.url, key=KEY)
             with pytest.raises(ValueError, match="ends the stream"):
-                await connection.send(b"")
+                await connection.say(b"")
             connection.abort()
 
     simulate(run())
@@ -142,8 +185,8 @@ def test_an_empty_message_is_never_sent() -> None:
 def test_closing_a_dead_connection_takes_a_second() -> None:
     async def run() -> float:
         async with FakeDeepgram(Behaviour(after=1, then=go_dead)).served() as server:
-            connection = await open_connection(server.url, key=KEY)
-            await connection.send(bytes(4))
+            connection = await open_talk(server.url, key=KEY)
+            await connection.say(bytes(4))
             began = asyncio.get_running_loop().time()
             await connection.close()
             return asyncio.get_running_loop().time() - began
@@ -158,7 +201,7 @@ def test_the_library_writes_down_neither_headers_nor_messages(caplog: pytest.Log
     finally:
         logging.getLogger().setLevel(logging.WARNING)
     assert outcome.sink.words(0)
-    assert not [record for record in caplog.records if record.name == "streamer.deepgram.websockets"]
+    assert not [record for record in caplog.records if record.name == "picows.streamer"]
 
 
 def test_a_call_goes_through_on_uvloop() -> None:

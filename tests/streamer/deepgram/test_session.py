@@ -710,7 +710,7 @@ def test_no_word_and_no_key_is_logged(caplog: pytest.LogCaptureFixture) -> None:
     written = " ".join(f"{record.getMessage()} {record.__dict__}" for record in ours)
     assert KEY not in written
     assert "f320" not in written
-    assert not [record for record in caplog.records if record.name.startswith("websockets.client")]
+    assert not [record for record in caplog.records if record.name.startswith("picows")]
 
 
 ACTIONS = {

@@ -13,10 +13,11 @@ from urllib.parse import urlencode
 import pytest
 
 from local.speech.live.service import LiveService
-from streamer.deepgram.connection import Connection, ConnectionLost, HandshakeFailed, KeyRefused, open_connection
+from streamer.deepgram.connection import ConnectionLost, HandshakeFailed, KeyRefused
 from streamer.deepgram.failures import DeepgramRefused
 from tests.local.speech.live.audio import SECOND, spoken, stereo, words
 from tests.simulation.live.contracts import comes_to_pass, now
+from tests.streamer.deepgram.talk import Talk, open_talk
 
 KEY: Final = "0123456789abcdef0123456789abcdef01234567"
 
@@ -50,10 +51,10 @@ class Speech:
         self.service.faults.add({"match": "", "then": list(then)})
 
     @asynccontextmanager
-    async def stream(self, *, key: str = KEY, **parameters: str) -> AsyncIterator[Connection]:
+    async def stream(self, *, key: str = KEY, **parameters: str) -> AsyncIterator[Talk]:
         """Open a stream; what is left of it at the end is broken off."""
         url = f"{self.url}/v1/listen?{urlencode(STEREO | parameters)}"
-        connection = await open_connection(url, key=key)
+        connection = await open_talk(url, key=key)
         try:
             yield connection
         finally:
@@ -67,12 +68,12 @@ class Speech:
         return noted
 
 
-async def say(connection: Connection, pcm: bytes, *, pieces: int = 2_048) -> None:
+async def say(connection: Talk, pcm: bytes, *, pieces: int = 2_048) -> None:
     """Send audio as it is spoken, while it is taken."""
     with suppress(ConnectionLost):
         for at in range(0, len(pcm), pieces):
             piece = pcm[at : at + pieces]
-            await connection.send(piece)
+            await connection.say(piece)
             await asyncio.sleep(len(piece) / 32_000)
 
 
@@ -81,20 +82,20 @@ def _pair(customer: bytes) -> bytes:
     return stereo(customer, b"")
 
 
-async def heard(connection: Connection) -> tuple[list[dict[str, Any]], ConnectionLost]:
+async def heard(connection: Talk) -> tuple[list[dict[str, Any]], ConnectionLost]:
     """Return every message until the connection is over, and how it ended."""
     messages = []
     while True:
         try:
-            messages.append(json.loads(await connection.receive()))
+            messages.append(json.loads(await connection.next()))
         except ConnectionLost as lost:
             return messages, lost
 
 
-async def result(connection: Connection) -> dict[str, Any]:
+async def result(connection: Talk) -> dict[str, Any]:
     """Return the next result."""
     while True:
-        message: dict[str, Any] = json.loads(await connection.receive())
+        message: dict[str, Any] = json.loads(await connection.next())
         if message["type"] == "Results":
             return message
 
@@ -122,7 +123,7 @@ async def interim_results_come_before_the_final_ones_that_cover_all_audio(speech
     audio = stereo(spoken(range(60)) + SECOND, SECOND + spoken(range(1000, 1010)))
     async with speech.stream() as connection:
         await say(connection, audio)
-        await connection.send(_CLOSE)
+        await connection.say(_CLOSE)
         messages, _ = await heard(connection)
     assert (finals(messages, 0), finals(messages, 1)) == ([words(range(60))], [words(range(1000, 1010))])
     results = [message for message in messages if message["type"] == "Results"]
@@ -140,10 +141,10 @@ async def closing_says_the_rest_and_then_metadata(speech: Speech) -> None:
     """Page "Close Stream"."""
     async with speech.stream() as connection:
         await say(connection, _pair(spoken(range(10))))
-        await connection.send(_CLOSE)
+        await connection.say(_CLOSE)
         messages, lost = await heard(connection)
         with pytest.raises(ConnectionLost):
-            await connection.send(_KEEP_ALIVE)
+            await connection.say(_KEEP_ALIVE)
     assert finals(messages) == [words(range(10))]
     assert (messages[-1]["type"], messages[-1]["duration"], messages[-1]["channels"]) == ("Metadata", 0.2, 2)
     assert (lost.code, lost.reason) == (1000, "")
@@ -155,12 +156,12 @@ async def finalising_says_what_is_open_and_the_stream_goes_on(speech: Speech) ->
     """Page "Finalize"."""
     async with speech.stream(interim_results="false") as connection:
         await say(connection, stereo(spoken(range(10)), spoken(range(50, 60))))
-        await connection.send('{"type": "Finalize", "channel": 1}')
+        await connection.say('{"type": "Finalize", "channel": 1}')
         one = await result(connection)
-        await connection.send('{"type": "Finalize"}')
+        await connection.say('{"type": "Finalize"}')
         rest = await result(connection)
         await say(connection, _pair(spoken([70])))
-        await connection.send(_CLOSE)
+        await connection.say(_CLOSE)
         messages, _ = await heard(connection)
     assert (text(one), one["channel_index"], one["from_finalize"]) == (words(range(50, 60)), [1, 2], True)
     assert (text(rest), rest["channel_index"], rest["from_finalize"]) == (words(range(10)), [0, 2], True)
@@ -172,10 +173,10 @@ async def a_stream_is_kept_alive_and_its_times_count_audio_alone(speech: Speech)
     async with speech.stream(interim_results="false") as connection:
         await say(connection, _pair(spoken(range(5)) + SECOND))
         for _ in range(30):
-            await connection.send(_KEEP_ALIVE)
+            await connection.say(_KEEP_ALIVE)
             await asyncio.sleep(4)
         await say(connection, _pair(spoken([7]) + SECOND))
-        await connection.send(_CLOSE)
+        await connection.say(_CLOSE)
         messages, lost = await heard(connection)
     assert lost.code == 1000
     (later,) = (message for message in messages if message["type"] == "Results" and text(message) == "f7")
@@ -201,7 +202,7 @@ async def messages_do_not_stand_in_for_the_first_audio(speech: Speech) -> None:
 
         async def keep_alive() -> None:
             while True:
-                await connection.send(_KEEP_ALIVE)
+                await connection.say(_KEEP_ALIVE)
                 await asyncio.sleep(3)
 
         keeping = asyncio.create_task(keep_alive())
@@ -215,7 +216,7 @@ async def messages_do_not_stand_in_for_the_first_audio(speech: Speech) -> None:
 async def what_is_no_audio_ends_it(speech: Speech) -> None:
     """Page "STT Troubleshooting WebSocket, NET, and DATA Errors", DATA-0000."""
     async with speech.stream() as connection:
-        await connection.send(b"OggS" + bytes(636))
+        await connection.say(b"OggS" + bytes(636))
         _, lost = await heard(connection)
     assert (lost.code, lost.reason) == (1008, "DATA-0000")
 
@@ -223,9 +224,9 @@ async def what_is_no_audio_ends_it(speech: Speech) -> None:
 async def what_is_no_control_message_is_told_and_the_stream_goes_on(speech: Speech) -> None:
     """The streaming specification, `ListenV1Error`."""
     async with speech.stream() as connection:
-        await connection.send('{"type": "Stop"}')
+        await connection.say('{"type": "Stop"}')
         await say(connection, _pair(spoken([1])))
-        await connection.send(_CLOSE)
+        await connection.say(_CLOSE)
         messages, lost = await heard(connection)
     assert (messages[0]["type"], messages[0]["variant"]) == ("Error", "SchemaError")
     assert (finals(messages), lost.code) == (["f1"], 1000)
@@ -240,7 +241,7 @@ async def a_fault_of_its_own_ends_it_after_what_was_said(speech: Speech) -> None
         assert finals(messages) == ["f0"]
         assert (lost.code, lost.reason) == (1011, "NET-0000")
         with pytest.raises(ConnectionLost) as again:
-            await connection.send(bytes(4))
+            await connection.say(bytes(4))
     assert again.value.code == 1011
 
 
@@ -248,17 +249,17 @@ async def a_connection_that_breaks_has_no_code(speech: Speech) -> None:
     """RFC 6455, 7.1.5: 1006 stands for an end without a close frame."""
     speech.fail({"action": "reset", "after": 0.1})
     async with speech.stream() as connection:
-        await connection.send(_pair(spoken(range(10))))
+        await connection.say(_pair(spoken(range(10))))
         _, lost = await heard(connection)
     assert (lost.code, lost.reason) == (1006, "")
     assert (await speech.closed())["close_code"] == 1006
 
 
 async def a_connection_on_which_no_ping_is_answered_is_given_up(speech: Speech) -> None:
-    """websockets' documentation, "Keepalive and latency": a ping each 20 s, which has 20 s to be answered."""
+    """picows' documentation, `auto_ping_strategy`: a ping after 20 s, which has 20 s to be answered."""
     speech.fail({"action": "half-open", "after": 0.1})
     async with speech.stream() as connection:
-        await connection.send(_pair(spoken(range(10))))
+        await connection.say(_pair(spoken(range(10))))
         began = now()
         _, lost = await heard(connection)
     assert (lost.code, lost.reason) == (1006, "")
@@ -266,10 +267,10 @@ async def a_connection_on_which_no_ping_is_answered_is_given_up(speech: Speech) 
 
 
 async def closing_a_dead_connection_takes_a_second(speech: Speech) -> None:
-    """websockets' documentation, `close_timeout`."""
+    """RFC 6455, 7.1.1: a client waits for the server's end, but not for ever."""
     speech.fail({"action": "half-open", "after": 0.1})
     async with speech.stream() as connection:
-        await connection.send(_pair(spoken(range(10))))
+        await connection.say(_pair(spoken(range(10))))
         await asyncio.sleep(1)
         began = now()
         await connection.close()
@@ -281,7 +282,7 @@ async def what_stalls_comes_later_whole_and_in_order(speech: Speech) -> None:
     async with speech.stream(interim_results="false") as connection:
         await say(connection, _pair(b"".join(spoken([number]) + SECOND for number in range(3))))
         said = now()
-        await connection.send(_CLOSE)
+        await connection.say(_CLOSE)
         messages, lost = await heard(connection)
     assert finals(messages) == ["f0", "f1", "f2"]
     assert (messages[-1]["type"], lost.code) == ("Metadata", 1000)
@@ -350,7 +351,6 @@ async def one_stream_more_than_the_project_may_have_is_refused(speech: Speech) -
 
 
 async def a_handshake_that_is_not_answered_is_given_up_after_ten_seconds(speech: Speech) -> None:
-    """websockets' documentation, `open_timeout`."""
     speech.fail({"action": "hang"})
     began = now()
     with pytest.raises(HandshakeFailed) as failed:
