@@ -35,7 +35,7 @@ MAX_WAITING: Final = 1_000
 """Final events of one call that may wait; the oldest is then dropped, and can be read from the table."""
 
 INTERIM_SECONDS: Final = 1.0
-"""From one request with interim words of a call to the next; in between, newer words replace them."""
+"""From one request of a call to the next with interim words alone; in between, newer words replace them."""
 
 _ATTEMPTS: Final = 4
 _FIRST_DELAY: Final = 0.5
@@ -194,8 +194,7 @@ class CallFeed:
     async def _publish_some(self, publisher: Publisher) -> None:
         lasting = [self._lasting.popleft() for _ in range(min(MAX_EVENTS, len(self._lasting)))]
         interims = [self._interims.pop(channel) for channel in sorted(self._interims)[: MAX_EVENTS - len(lasting)]]
-        if interims:
-            self._turn = _now() + INTERIM_SECONDS
+        self._turn = _now() + INTERIM_SECONDS
         events = [event for _, event in lasting] + [_interim_event(result) for result in interims]
         # Interim words are not worth a second try: newer ones follow.
         for attempt in range(_ATTEMPTS if lasting else 1):

@@ -16,7 +16,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from callscribe.contract.metrics import StreamerCount
 from callscribe.live.call import InvalidLiveCall, LiveCall
 from streamer.calls.call import CallRun, Outcome, Result, Services
-from streamer.calls.store import AlreadyRunning, Finished, Gone, NotYet, Taken
+from streamer.calls.store import AlreadyRunning, Finished, Gone, LeaseLost, NotYet, Taken
 from streamer.logs import CALL_ID, failure
 
 if TYPE_CHECKING:
@@ -82,6 +82,7 @@ class Intake:
         self._protection = protection
         self._slots = slots
         self._lease_seconds = lease.total_seconds()
+        self._spread_seconds = self._lease_seconds / 6
         self._clock = clock
         self._jitter = jitter
         self._work: dict[str, _Work] = {}
@@ -167,7 +168,7 @@ class Intake:
     async def _heartbeat(self) -> None:
         while True:
             self._health.beat("heartbeat")
-            await asyncio.sleep(self._lease_seconds / 3)
+            await asyncio.sleep(self._lease_seconds / 3 - self._spread_seconds)
             for run in self.runs:
                 run.report_lag()
             # Each by itself: messages that ran out while the table is out of reach would go to streamers for which it
@@ -185,12 +186,20 @@ class Intake:
                 await self._queue.renew([work.message for work in self._work.values()])
 
     async def _renew_leases(self) -> None:
-        runs = {run.lease.call_id: run for run in self.runs}
-        renewed = await self._store.renew([run.lease for run in runs.values()])
-        for call_id in renewed.lost:
-            runs[call_id].lose()
-        for call_id, hints in renewed.hints.items():
-            runs[call_id].apply_hints(hints)
+        runs = self.runs
+        async with asyncio.TaskGroup() as renewals:
+            for run in runs:
+                renewals.create_task(self._renew_lease(run))
+                # All at once would hold up the audio of every call.
+                await asyncio.sleep(self._spread_seconds / len(runs))
+
+    async def _renew_lease(self, run: CallRun) -> None:
+        try:
+            run.apply_hints(await self._store.renew(run.lease))
+        except LeaseLost:
+            run.lose()
+        except (ClientError, BotoCoreError) as error:
+            _log.warning("a lease is not renewed", extra={"call_id": run.lease.call_id, **failure(error)})
 
     async def _work_on(self, work: _Work) -> None:
         try:

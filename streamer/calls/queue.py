@@ -20,6 +20,8 @@ LONG_POLL_SECONDS: Final = 5
 """Longest wait for a message. SQS offers 20, but a streamer that is to stop waits for its last request to end."""
 
 _BATCH: Final = 10
+_BATCH_SECONDS: Final = 0.05
+"""From one batch that is renewed to the next: all at once would hold up the audio of every call."""
 
 _NOT_OURS: Final = ("ReceiptHandleIsInvalid", "MessageNotInflight", "InvalidParameterValue")
 """How SQS refuses the handle of a message that is gone or was delivered again (Amazon SQS API Reference,
@@ -84,7 +86,8 @@ class CallQueue:
     async def renew(self, messages: Iterable[Message]) -> None:
         """Keep messages hidden for another lease. What cannot be renewed is logged: the table's fence decides."""
         async with asyncio.TaskGroup() as renewals:
-            for batch in _batches(list(messages)):
+            for number, batch in enumerate(_batches(list(messages))):
+                await asyncio.sleep(_BATCH_SECONDS if number else 0)
                 renewals.create_task(self._renew(batch))
 
     async def _renew(self, batch: Sequence[Message]) -> None:

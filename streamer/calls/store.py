@@ -7,18 +7,17 @@ cannot write, it need not know that it has lost its lease.
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import logging
 import math
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from types import MappingProxyType
 from typing import Any, Final, TypeVar
 from uuid import uuid4
 
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import ClientError
 
 from callscribe.contract.schema import SCHEMA_VERSION
 from callscribe.contract.table_keys import EXPIRY, call_partition, live_call_key, utterance_key
@@ -38,14 +37,12 @@ from streamer.calls.state import (
     hints_in,
     utc_day,
 )
-from streamer.logs import failure
 
 _PERSIST_SECONDS: Final = 540.0
 """How long an outage of the table is borne. DynamoDB knows a transaction's token for 10 minutes."""
 
 # A lost conditional write means that somebody else made progress, so a few rounds always suffice.
 _MAX_ROUNDS: Final = 5
-_PARALLEL_RENEWALS: Final = 20
 _FENCE: Final = "lease_owner = :fence_owner AND epoch = :fence_epoch"
 _STREAMING: Final = {":streaming": LiveStatus.STREAMING}
 _OF_AN_END: Final = (
@@ -115,19 +112,6 @@ class Finished:
     """
 
     to_announce: Item | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Renewed:
-    """What renewing found.
-
-    Attributes:
-        hints: By call id, what Connect has said about its end.
-        lost: Ids of the calls that belong to another streamer now.
-    """
-
-    hints: Mapping[str, EndHints]
-    lost: frozenset[str]
 
 
 class CallStore:
@@ -203,29 +187,19 @@ class CallStore:
                 return taken
         raise LeaseContention("Lease.Contention", "the call was changed by others all the time")
 
-    async def renew(self, leases: Iterable[Lease]) -> Renewed:
-        """Prolong leases, each by itself. One that could not be reached stays as it is until the next time."""
-        hints: dict[str, EndHints] = {}
-        lost: set[str] = set()
-        limit = asyncio.Semaphore(_PARALLEL_RENEWALS)
+    async def renew(self, lease: Lease) -> EndHints:
+        """Prolong a lease once, and return what Connect has said about the end of the call.
 
-        async def renew(lease: Lease) -> None:
-            values = {"lease_until": self._lease_until()}
-            request = self._update_request(
-                lease.call_id, values, where=f"{_FENCE} AND #status = :streaming", given=_fence(lease) | _STREAMING
-            )
-            async with limit:
-                try:
-                    hints[lease.call_id] = hints_in(await self._update_once(request))
-                except LeaseLost:
-                    lost.add(lease.call_id)
-                except (ClientError, BotoCoreError) as error:
-                    _log.warning("a lease is not renewed", extra={"call_id": lease.call_id, **failure(error)})
-
-        async with asyncio.TaskGroup() as renewals:
-            for lease in leases:
-                renewals.create_task(renew(lease))
-        return Renewed(hints=hints, lost=frozenset(lost))
+        Raises:
+            LeaseLost: The call belongs to another streamer, or to nobody any more.
+            ClientError: The table refuses; the lease stays as it is until the next time.
+            BotoCoreError: It is out of reach; the same.
+        """
+        values = {"lease_until": self._lease_until()}
+        request = self._update_request(
+            lease.call_id, values, where=f"{_FENCE} AND #status = :streaming", given=_fence(lease) | _STREAMING
+        )
+        return hints_in(await self._update_once(request))
 
     async def commit(self, lease: Lease, utterances: Sequence[LiveUtterance], checkpoint: Checkpoint) -> None:
         """Store words and the checkpoint that speaks of them, all or nothing.

@@ -41,6 +41,12 @@ if TYPE_CHECKING:
 MAX_COMMIT: Final = 50
 """Most final results in one commit: each is an item of a transaction, which takes 100."""
 
+_GATHER_SECONDS: Final = 0.15
+"""How long words wait to be stored with those that come with them, mostly the other channel's, in one transaction."""
+
+_GATHER_SILENCE_SECONDS: Final = 2.0
+"""The same for results without words, which only move a watermark."""
+
 _BACK_OFF_SECONDS: Final = 0.5
 _MAX_BACK_OFF_SECONDS: Final = 10.0
 _MAX_REPLAYS: Final = 2
@@ -167,6 +173,7 @@ class DeepgramSession:
         """
         while self._buffer.full and not self._over.is_set():
             self._room.clear()
+            self._results_news.set()
             await self._room.wait()
         if self._over.is_set():
             raise self._failure or SessionOver("the session is over")
@@ -187,6 +194,7 @@ class DeepgramSession:
         """
         self._finished, self._cut = True, cut
         self._tell_news()
+        self._results_news.set()
         await self._over.wait()
         if self._failure is not None:
             raise self._failure
@@ -418,6 +426,7 @@ class DeepgramSession:
     async def _commit_results(self) -> None:
         while True:
             while self._results:
+                await self._gather()
                 batch = self._results[:MAX_COMMIT]
                 del self._results[:MAX_COMMIT]
                 await self._sink.commit([final for final, _ in batch], [gap for _, gap in batch if gap is not None])
@@ -429,3 +438,17 @@ class DeepgramSession:
                 return
             self._results_news.clear()
             await self._results_news.wait()
+
+    async def _gather(self) -> None:
+        """Wait for more results, unless no more will come or the buffer has no room."""
+        clock = asyncio.get_running_loop().time
+        until, words_since = clock() + _GATHER_SILENCE_SECONDS, False
+        while not (self._heard_all or self._finished or self._buffer.full or len(self._results) >= MAX_COMMIT):
+            if not words_since and any(final.text or gap for final, gap in self._results):
+                until, words_since = min(until, clock() + _GATHER_SECONDS), True
+            self._results_news.clear()
+            try:
+                async with asyncio.timeout_at(until):
+                    await self._results_news.wait()
+            except TimeoutError:
+                return

@@ -38,8 +38,8 @@ MUTATIONS: Final = (
     Mutation(
         "leases are not renewed",
         _INTAKE,
-        "renewed = await self._store.renew([run.lease for run in runs.values()])",
-        "renewed = await self._store.renew([])",
+        "run.apply_hints(await self._store.renew(run.lease))",
+        "pass",
     ),
     Mutation(
         "messages are not renewed",

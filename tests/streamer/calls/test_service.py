@@ -312,7 +312,7 @@ class TestHandOver:
             if ours:
                 renewed.release()
 
-        async def hangs(store: CallStore, leases: Iterable[Lease]) -> None:
+        async def hangs(store: CallStore, lease: Lease) -> None:
             await asyncio.Event().wait()
 
         monkeypatch.setattr(CallQueue, "renew", counted)

@@ -325,7 +325,7 @@ class TestCompletedCalls:
         assert [(pause.start_ms - START_MS, pause.end_ms - START_MS) for pause in streaming.pauses] == [
             (30_000, 40_000)
         ]
-        assert (await store.renew([mine.lease])).hints["call-7"].streaming == streaming
+        assert (await store.renew(mine.lease)).streaming == streaming
 
     async def test_streaming_that_began_later_reopens_it(self, store: CallStore, table: Cloud) -> None:
         mine = await taken(store)
@@ -344,8 +344,7 @@ class TestCompletedCalls:
         mine = await taken(store)
         later = replace(CALL, started_at_ms=COMPLETION.ended_at_ms + 1)
         assert await store.take(later, "message-2") == AlreadyRunning()
-        renewed = await store.renew([mine.lease])
-        assert renewed.hints["call-7"].resumed_at_ms == later.started_at_ms
+        assert (await store.renew(mine.lease)).resumed_at_ms == later.started_at_ms
         with pytest.raises(StreamingResumed):
             await store.complete(mine.lease, CHECKPOINT, COMPLETION)
 
@@ -370,7 +369,7 @@ class TestCompletedCalls:
         await table.change("call-7", stop_fragment="9", stopped_at_ms=START_MS + 20_000)
         assert (await store.hints("call-7")).stop_fragment == "9"
         await store.take(replace(CALL, started_at_ms=START_MS + 30_000), "message-2")
-        assert (await store.renew([mine.lease])).hints["call-7"].stop_fragment is None
+        assert (await store.renew(mine.lease)).stop_fragment is None
 
     async def test_nor_where_the_announcement_of_the_second_start_comes_first(
         self, store: CallStore, table: Cloud
@@ -429,7 +428,8 @@ class TestFence:
         before = await table.live("call-7")
         with pytest.raises(LeaseLost):
             await write(late, mine.lease)
-        assert (await late.renew([mine.lease])).lost == {"call-7"}
+        with pytest.raises(LeaseLost):
+            await late.renew(mine.lease)
         assert await table.live("call-7") == before
         assert await table.utterances("call-7") == []
 
@@ -443,13 +443,14 @@ class TestFence:
     async def test_renewing_prolongs_the_lease(self, store: CallStore, clock: Clock, table: Cloud) -> None:
         mine = await taken(store)
         clock.pass_(10)
-        assert not (await store.renew([mine.lease])).lost
+        await store.renew(mine.lease)
         assert (await table.live("call-7"))["lease_until"] == int(clock.now.timestamp()) + 30
 
     async def test_a_released_lease_is_not_renewed(self, store: CallStore) -> None:
         mine = await taken(store)
         await store.release(mine.lease, CHECKPOINT)
-        assert (await store.renew([mine.lease])).lost == {"call-7"}
+        with pytest.raises(LeaseLost):
+            await store.renew(mine.lease)
 
 
 async def test_with_a_retention_everything_expires(
@@ -582,8 +583,7 @@ class TestOutages:
         assert await store.take(second, "message-2") == AlreadyRunning()
         assert await store.take(third, "message-3") == AlreadyRunning()
         await overdue.carry_out()
-        renewed = await store.renew([mine.lease])
-        hints = renewed.hints["call-7"]
+        hints = await store.renew(mine.lease)
         assert (hints.resumed_at_ms, hints.stream_arn) == (third.started_at_ms, third.stream_arn)
 
     async def test_an_outage_is_borne_for_so_long_only(self, store_of: Callable[..., CallStore]) -> None:
