@@ -17,15 +17,14 @@ from typing import Any, Final, Protocol
 
 import aiohttp
 import orjson
-from botocore.auth import SigV4Auth
-from botocore.awsrequest import AWSRequest
-from botocore.exceptions import BotoCoreError, NoCredentialsError
+from botocore.exceptions import BotoCoreError
 
 from callscribe.contract.metrics import StreamerCount
 from callscribe.conversation.reliability import Reliability
 from callscribe.live.call import CHANNEL_ROLES, LiveStatus, LiveText, LiveUtterance
 from callscribe.live.feed import FeedMessage, FinalMessage, InterimMessage, StateMessage
 from callscribe.serialization import encode_json, shared
+from streamer.aws import signed
 from streamer.logs import failure
 from streamer.metrics import Metrics
 from streamer.speech import InterimResult
@@ -92,17 +91,17 @@ class AppSyncPublisher:
                 raise NotPublished("some events failed")
 
     async def _signed(self, body: bytes) -> dict[str, str]:
-        """Return the headers of a request, signed with the credentials of the moment."""
         try:
-            credentials = await self._session.get_credentials()
-            if credentials is None:
-                raise NoCredentialsError
-            frozen = await credentials.get_frozen_credentials()
+            return await signed(
+                self._session,
+                service="appsync",
+                region=self._region,
+                url=self._url,
+                headers={"Content-Type": "application/json"},
+                body=body,
+            )
         except BotoCoreError as error:
             raise NotPublished(type(error).__name__) from None
-        request = AWSRequest("POST", self._url, headers={"Content-Type": "application/json"}, data=body)
-        SigV4Auth(frozen, "appsync", self._region).add_auth(request)
-        return dict(request.headers.items())
 
 
 class CallFeed:

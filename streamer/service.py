@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import socket
+import ssl
 import sys
 import time
 from contextlib import AsyncExitStack
@@ -32,6 +33,7 @@ from streamer.kinesis_video import KinesisVideo
 from streamer.liveness import DEAD_SECONDS, Health
 from streamer.metrics import Metrics
 from streamer.protection import TaskProtection
+from streamer.table import TableRequests
 from streamer.vocabulary import Vocabulary
 
 if TYPE_CHECKING:
@@ -115,8 +117,7 @@ class Service:
         async with AsyncExitStack() as stack:
             http = self._http
             if http is None:
-                connector = aiohttp.TCPConnector(limit=_FEED_CONNECTIONS)
-                http = await stack.enter_async_context(aiohttp.ClientSession(connector=connector))
+                http = await stack.enter_async_context(_http(connections=_FEED_CONNECTIONS))
             protection = TaskProtection(agent_uri=self._ecs_agent_uri, http=http)
             self.intake = await self._intake(stack, http, protection)
             answering = self.health.serve(environment.health_host, environment.health_port)
@@ -141,8 +142,12 @@ class Service:
             )
 
         store = CallStore(
-            # Its calls are repeated by the store itself, for longer than botocore would.
-            dynamodb=await client("dynamodb", attempts=1, connections=_TABLE_CONNECTIONS),
+            dynamodb=TableRequests(
+                await client("dynamodb"),
+                session=self._session,
+                region=environment.aws_region,
+                http=await stack.enter_async_context(_http(connections=_TABLE_CONNECTIONS)),
+            ),
             table=environment.table_name,
             streamer=f"{socket.gethostname()}-{os.getpid()}",
             lease=lease,
@@ -201,3 +206,9 @@ class Service:
             limits=self._session_limits,
             clock=self._clock,
         )
+
+
+def _http(*, connections: int) -> aiohttp.ClientSession:
+    # The authorities of certificates are those of aiobotocore's clients.
+    tls = ssl.create_default_context(cafile=os.environ.get("AWS_CA_BUNDLE"))
+    return aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=connections, ssl=tls))

@@ -214,6 +214,7 @@ class Surroundings:
         try:
             with (
                 patch("streamer.deepgram.connection.ws_connect", sockets.connect),
+                patch("streamer.service.TableRequests", lambda client, **_: client),
                 patch("streamer.calls.store.uuid4", lambda: UUID(int=names.getrandbits(128), version=4)),
                 patch("streamer.liveness.Health.serve", _listening),
             ):
