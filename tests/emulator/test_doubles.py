@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable
 from functools import cache
 from typing import Any
 
+import aiohttp
 import pytest
 from aiobotocore.session import AioSession
 
@@ -132,13 +133,15 @@ async def _live_calls(deployment: Deployment) -> None:
     async with (
         session.create_client("dynamodb", config=config(), **reach) as dynamodb,
         session.create_client("sqs", config=config(read_timeout=30, connections=30), **reach) as sqs,
+        aiohttp.ClientSession() as http,
     ):
         await dynamodb.create_table(**table_definition("live-doubles"))
+        table = TableRequests(dynamodb, session=session, region=reach["region_name"], http=http)
 
         async def play(scenario: Callable[[Calls], Awaitable[None]]) -> None:
             names = [f"{scenario.__name__}-{suffix}"[-80:] for suffix in ("calls", "failed")]
             queue, failed = [(await sqs.create_queue(QueueName=name))["QueueUrl"] for name in names]
-            await scenario(Calls(dynamodb=dynamodb, sqs=sqs, table="live-doubles", queue=queue, failed=failed))
+            await scenario(Calls(dynamodb=table, sqs=sqs, table="live-doubles", queue=queue, failed=failed))
 
         async with asyncio.TaskGroup() as scenarios:
             for scenario in CALLS:
