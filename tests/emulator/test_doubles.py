@@ -13,6 +13,7 @@ import pytest
 from aiobotocore.session import AioSession
 
 from streamer.aws import config
+from streamer.table import TableRequests
 from tests.emulator.deployment import Deployment, new_call, recording
 from tests.fakes.table import table_definition
 from tests.patience import eventually
