@@ -7,24 +7,18 @@ seconds, after about 45 minutes, or because of the network; all of that looks al
 
 from __future__ import annotations
 
-import asyncio
 import re
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from types import TracebackType
-from typing import Any, Final, Self
+from typing import Any, Final, Protocol, Self
 
-import aiohttp
 from botocore.exceptions import BotoCoreError, ClientError
 
 from callscribe.failures import SafeError
 from streamer.aws import config, error_code
-
-_READ_BYTES: Final = 65_536
-_READ_SECONDS: Final = 10.0
-"""Longest wait for bytes; the service itself ends a silent body sooner."""
+from streamer.get_media import MediaBody, Take, get_media
 
 _MAX_ENDPOINTS: Final = 10_000
 _REFUSED_CODES: Final = frozenset({"AccessDeniedException", "NotAuthorizedException"})
@@ -102,22 +96,32 @@ class FromToken:
     token: str
 
 
+class Body(Protocol):
+    """What a stream sends, as it arrives."""
+
+    async def read(self, take: Take) -> bool:
+        """Hand over what arrives until `take` wants no more for now; it stays with the service then.
+
+        Returns:
+            Whether the body goes on; otherwise it has ended.
+
+        Raises:
+            StreamUnavailable: It broke.
+        """
+
+
 class KinesisVideo:
     """Opens bodies of GetMedia, for all calls of a process.
 
     Args:
         session: aiobotocore's session.
         region: AWS region of the streams.
-        connections: Bodies that may be open at once. aiobotocore's own limit is 10, and further calls would wait.
     """
 
-    def __init__(self, *, session: Any, region: str, connections: int) -> None:
+    def __init__(self, *, session: Any, region: str) -> None:
         self._session = session
         self._region = region
-        self._connections = connections
         self._endpoints: dict[str, str] = {}
-        self._clients: dict[str, Any] = {}
-        self._opening = asyncio.Lock()
         self._stack = AsyncExitStack()
         self._control: Any = None
 
@@ -133,33 +137,36 @@ class KinesisVideo:
         await self._stack.aclose()
 
     @asynccontextmanager
-    async def media(self, stream_arn: str, start: FromTime | FromToken) -> AsyncIterator[AsyncIterator[bytes]]:
+    async def media(self, stream_arn: str, start: FromTime | FromToken) -> AsyncIterator[Body]:
         """Open a body.
 
         Args:
             stream_arn: The stream.
             start: Where to begin.
 
-        Yields:
-            What arrives, as it arrives, until the body ends.
-
         Raises:
             StreamNotFound: There is no such stream, or not yet.
             StreamRefused: It may not be read.
             TokenRefused: It cannot be read from this token.
-            StreamUnavailable: It cannot be read now; also raised while reading.
+            StreamUnavailable: It cannot be read now.
         """
         try:
-            client = await self._client_for(stream_arn)
-            response = await client.get_media(StreamARN=stream_arn, StartSelector=_selector(start))
+            body = await get_media(
+                session=self._session,
+                region=self._region,
+                endpoint=await self._endpoint(stream_arn),
+                request={"StreamARN": stream_arn, "StartSelector": _selector(start)},
+            )
         except ClientError as error:
             raise self._refusal(stream_arn, start, error_code(error)) from None
-        except (BotoCoreError, aiohttp.ClientError, TimeoutError) as error:
+        except BotoCoreError as error:
             raise self._unavailable(stream_arn, error) from None
-        async with response["Payload"] as body:
-            yield _Arriving(body, failed=lambda error: self._unavailable(stream_arn, error))
+        try:
+            yield _Body(body, failed=lambda error: self._unavailable(stream_arn, error))
+        finally:
+            body.close()
 
-    async def _client_for(self, stream_arn: str) -> Any:
+    async def _endpoint(self, stream_arn: str) -> str:
         endpoint = self._endpoints.get(stream_arn)
         if endpoint is None:
             response = await self._control.get_data_endpoint(StreamARN=stream_arn, APIName="GET_MEDIA")
@@ -167,18 +174,7 @@ class KinesisVideo:
             if len(self._endpoints) >= _MAX_ENDPOINTS:
                 self._endpoints.clear()
             self._endpoints[stream_arn] = endpoint
-        # Many streams share an endpoint; making a client takes long enough to be done once for each.
-        async with self._opening:
-            if endpoint not in self._clients:
-                self._clients[endpoint] = await self._stack.enter_async_context(
-                    self._session.create_client(
-                        "kinesis-video-media",
-                        region_name=self._region,
-                        endpoint_url=endpoint,
-                        config=config(attempts=1, read_timeout=_READ_SECONDS, connections=self._connections),
-                    )
-                )
-        return self._clients[endpoint]
+        return endpoint
 
     def _refusal(self, stream_arn: str, start: FromTime | FromToken, code: str) -> SafeError:
         if code == "ResourceNotFoundException":
@@ -195,24 +191,18 @@ class KinesisVideo:
         return StreamUnavailable(f"KinesisVideo.{type(error).__name__}", "the stream cannot be reached")
 
 
-class _Arriving:
-    """The bytes of a body as they arrive; no generator, which would outlive a reader that leaves it early."""
+class _Body:
+    """A body whose failures are those of its stream."""
 
-    def __init__(self, body: Any, *, failed: Callable[[BaseException], Exception]) -> None:
+    def __init__(self, body: MediaBody, *, failed: Callable[[BaseException], Exception]) -> None:
         self._body = body
         self._failed = failed
 
-    def __aiter__(self) -> Self:
-        return self
-
-    async def __anext__(self) -> bytes:
+    async def read(self, take: Take) -> bool:
         try:
-            data: bytes = await self._body.read(_READ_BYTES)
-        except (BotoCoreError, aiohttp.ClientError, TimeoutError) as error:
+            return await self._body.read(take)
+        except BotoCoreError as error:
             raise self._failed(error) from None
-        if not data:
-            raise StopAsyncIteration
-        return data
 
 
 def _selector(start: FromTime | FromToken) -> dict[str, Any]:
@@ -220,5 +210,5 @@ def _selector(start: FromTime | FromToken) -> dict[str, Any]:
         return {"StartSelectorType": "CONTINUATION_TOKEN", "ContinuationToken": start.token}
     return {
         "StartSelectorType": "PRODUCER_TIMESTAMP",
-        "StartTimestamp": datetime.fromtimestamp(start.ms / 1000, UTC),
+        "StartTimestamp": start.ms / 1000,
     }

@@ -154,9 +154,7 @@ class Service:
             retention=None if days is None else timedelta(days=days),
             clock=lambda: datetime.fromtimestamp(self._clock(), UTC),
         )
-        streams = await stack.enter_async_context(
-            KinesisVideo(session=self._session, region=environment.aws_region, connections=2 * environment.slots)
-        )
+        streams = await stack.enter_async_context(KinesisVideo(session=self._session, region=environment.aws_region))
         announcer = Announcer(
             events=await client("events"), bus_name=environment.event_bus_name, role_names=environment.role_names
         )

@@ -125,8 +125,16 @@ class SpeechSession(Protocol):
             Exception: What the sink's `commit` raised.
         """
 
-    async def send(self, audio: StereoAudio) -> None:
-        """Take the next audio; waits while no more may wait for its final words.
+    def send(self, audio: StereoAudio) -> bool:
+        """Take the next audio, and return whether there is room for more; what is sent all the same is kept too.
+
+        Raises:
+            SessionOver: The session has been abandoned or cancelled.
+            Exception: What ended `run`.
+        """
+
+    async def room(self) -> None:
+        """Wait until there is room: as much audio as may wait for its final words does not any more.
 
         Raises:
             SessionOver: The session has been abandoned or cancelled.

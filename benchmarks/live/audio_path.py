@@ -52,7 +52,7 @@ class _Vocabulary:
 
 async def _serve(speech: str, calls: int) -> None:
     session: Any = AioSession()  # type: ignore[no-untyped-call]
-    async with KinesisVideo(session=session, region=_REGION, connections=2 * calls) as streams:
+    async with KinesisVideo(session=session, region=_REGION) as streams:
         stubs: dict[str, Any] = {"store": _Table(), "vocabulary": _Vocabulary()}
         services = Services(
             **stubs,

@@ -42,7 +42,6 @@ if TYPE_CHECKING:
     from streamer.calls.reader import Streams
     from streamer.calls.state import Checkpoint, EndHints
     from streamer.calls.store import CallStore, Item, Taken
-    from streamer.media.stereo import StereoAudio
     from streamer.speech import FinalResult, InterimResult, SpeechService, SpeechSession
     from streamer.vocabulary import Vocabulary
 
@@ -243,6 +242,7 @@ class CallRun:
         """Store final results and how far they reach."""
         if self._lost:
             raise LeaseLost
+        self._note_gaps()
         utterances = self._utterances(finals)
         watermarks = list(self._checkpoint.watermarks)
         for final in finals:
@@ -288,8 +288,9 @@ class CallRun:
             resume_token=self._checkpoint.resume_token,
             token_stream=None if self._checkpoint.resume is None else self._checkpoint.resume.stream,
             hints=lambda: services.store.hints(self._call.call_id),
-            take=self._take,
-            behind=services.metrics.behind_live,
+            take=session.send,
+            room=session.room,
+            behind=self._look,
             limits=services.end_limits,
         )
         reader.apply_hints(self._hints)
@@ -362,12 +363,15 @@ class CallRun:
         # The rest of what was streamed before it was stopped, too, also where the token of it is not taken any more.
         return checkpoint.origin_ms
 
-    async def _take(self, audio: StereoAudio) -> None:
+    def _look(self, behind_ms: int) -> None:
+        """Count how far the call is behind, and note what its stream has shown since the last time."""
+        self._services.metrics.behind_live(behind_ms)
+        self._note_gaps()
+        self._note_clock_steps()
+
+    def _note_gaps(self) -> None:
         if found := self._media.take_gaps():
             self._found_gaps = [*merged((*self._found_gaps, *found))]
-        self._note_clock_steps()
-        if self._session is not None:
-            await self._session.send(audio)
 
     def _note_clock_steps(self) -> None:
         steps = self._media.clock_steps

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import random
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
@@ -24,9 +25,8 @@ from streamer.media.call_media import UnsupportedAudio
 from streamer.media.matroska import MatroskaError
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
-
     from streamer.calls.state import EndHints
+    from streamer.kinesis_video import Body
     from streamer.media.call_media import CallMedia
     from streamer.media.stereo import StereoAudio
 
@@ -39,6 +39,9 @@ _OPEN_INTERVAL: Final = 0.5
 _LONGEST_DELAY: Final = 10.0
 _OUTAGE_SECONDS: Final = 300.0
 _ASK_INTERVAL: Final = 1.0
+
+_LOOK_INTERVAL: Final = 1.0
+"""Seconds, on the clock and of audio, from one look at what speaks for an end to the next, while audio arrives."""
 
 _TRIES: Final = 3
 """Bodies that end in damage at the same place, after which the next one is read on behind it."""
@@ -53,7 +56,7 @@ class StreamNeverStarted(SafeError):
 class Streams(Protocol):
     """Opens bodies of GetMedia: `KinesisVideo`."""
 
-    def media(self, stream_arn: str, start: FromTime | FromToken) -> AbstractAsyncContextManager[AsyncIterator[bytes]]:
+    def media(self, stream_arn: str, start: FromTime | FromToken) -> AbstractAsyncContextManager[Body]:
         """Open a body."""
 
 
@@ -69,8 +72,9 @@ class StreamReader:
         token_stream: The stream of which that is known to be a token; `None` where nobody noted it.
         hints: Asks what Connect has said about the end, and about where the call goes on; only asked where a body has
             ended, which it does while the stream is silent.
-        take: Takes the audio; reading waits for it.
-        behind: Told how far behind the present the audio is, milliseconds.
+        take: Takes the audio, and returns whether there is room for more.
+        room: Waits until there is.
+        behind: Told how far behind the present the audio is, milliseconds, once a second while some arrives.
         limits: When the call is over.
         outage_seconds: How long failures to read are borne.
         jitter: Returns a number from 0 to 1.
@@ -86,7 +90,8 @@ class StreamReader:
         resume_token: str | None,
         token_stream: str | None = None,
         hints: Callable[[], Awaitable[EndHints]],
-        take: Callable[[StereoAudio], Awaitable[None]],
+        take: Callable[[StereoAudio], bool],
+        room: Callable[[], Awaitable[None]],
         behind: Callable[[int], None],
         limits: EndLimits,
         outage_seconds: float = _OUTAGE_SECONDS,
@@ -107,6 +112,7 @@ class StreamReader:
         self._tries = 0
         self._ask = hints
         self._take = take
+        self._room = room
         self._behind = behind
         self._limits = limits
         self._outage_seconds = outage_seconds
@@ -118,6 +124,9 @@ class StreamReader:
         self._waiting_since: float | None = None
         self._trouble_since: float | None = None
         self._failures = 0
+        self._look_at, self._look_position = -math.inf, 0
+        self._end: EndReason | None = None
+        self._raised: Exception | None = None
         self._asked_at = -_ASK_INTERVAL
         self._opened_at = -_OPEN_INTERVAL
 
@@ -147,7 +156,7 @@ class StreamReader:
             StreamRefused: It may not be read.
             StreamUnavailable: It could not be read for too long.
             UnsupportedAudio: Its audio cannot be transcribed.
-            Exception: What `take` raised.
+            Exception: What `take` or `room` raised.
         """
         while True:
             await self._pace()
@@ -223,24 +232,57 @@ class StreamReader:
             return end
         return None
 
-    async def _take_body(self, body: AsyncIterator[bytes], start: FromTime | FromToken) -> EndReason | None:
+    async def _take_body(self, body: Body, start: FromTime | FromToken) -> EndReason | None:
         self._media.begin_session(read_on=self._tries >= _TRIES and start == self._damaged_at)
         position, self._told_news = self._media.position, False
-        async for data in body:
-            self._observed_at = self._clock()
-            await self._take_all(self._media.feed(data))
-            self._behind(self._media.behind_now_ms)
-            evidence = self._evidence()
-            end = end_of(evidence, self._limits)
-            if end is not None:
-                return end
-            if has_brought_nothing(evidence, self._limits):  # the stream carries other contacts only
+        self._end, self._raised, self._look_at = None, None, -math.inf
+        self._look_position = position
+        while await body.read(self._hear):
+            if self._raised is not None:
+                raise self._raised
+            if self._end is not None:
+                return self._end
+            if has_brought_nothing(self._evidence(), self._limits):  # the stream carries other contacts only
                 break
+            await self._wait_for_room()
         if self._media.error is None:
             self._observed_at = self._clock()
             if self._media.position == position and not self._told_news:
                 self._silent_bodies += 1
         return None
+
+    def _hear(self, data: bytes) -> bool:
+        """Take what has arrived, and return whether more may come now."""
+        try:
+            has_room = self._hand_on(self._media.feed(data))
+            now = self._observed_at = self._clock()
+            media = self._media
+            if has_room and now < self._look_at and media.position < self._look_position and media.ended is None:
+                return True
+            self._look_at, self._look_position = now + _LOOK_INTERVAL, media.position + SAMPLE_RATE
+            self._behind(media.behind_now_ms)
+            evidence = self._evidence()
+            self._end = end_of(evidence, self._limits)
+            return has_room and self._end is None and not has_brought_nothing(evidence, self._limits)
+        except Exception as error:  # noqa: BLE001 - raised by whoever reads
+            self._raised = error
+            return False
+
+    def _hand_on(self, pieces: list[StereoAudio]) -> bool:
+        """Hand on audio, and return whether there is room for more."""
+        has_room = True
+        for audio in pieces:
+            has_room = self._take(audio)
+        if pieces:
+            self._silent_since = self._observed_at = self._clock()
+            self._silent_bodies = 0
+            self._trouble_since = None
+        return has_room
+
+    async def _wait_for_room(self) -> None:
+        self._waiting_since = self._clock()
+        await self._room()
+        self._waiting_since = None
 
     def _note_damage(self, start: FromTime | FromToken) -> None:
         """Count the bodies that end in damage at the same place: it may come of the way, or be in the stream."""
@@ -253,14 +295,8 @@ class StreamReader:
         self._failed(error, give_up_after=self._outage_seconds)
 
     async def _take_all(self, pieces: list[StereoAudio]) -> None:
-        for audio in pieces:
-            self._waiting_since = self._clock()
-            await self._take(audio)
-            self._waiting_since = None
-        if pieces:
-            self._silent_since = self._observed_at = self._clock()
-            self._silent_bodies = 0
-            self._trouble_since = None
+        if not self._hand_on(pieces):
+            await self._wait_for_room()
 
     def _start(self) -> FromTime | FromToken:
         token = self._media.continuation_token or self._token

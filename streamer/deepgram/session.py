@@ -7,7 +7,7 @@ A new connection begins at the lower watermark of the two, and the other channel
 What Deepgram has shown and then leaves out of its final results is asked for again in the same way, within bounds, and
 told as a gap where it stays out (`streamer.deepgram.result_tracker`).
 
-Nothing is dropped either: when the buffer is full, `DeepgramSession.send` waits, and the audio stays in the stream.
+Nothing is dropped either: when the buffer is full, `DeepgramSession.send` says so, and the audio stays in the stream.
 """
 
 from __future__ import annotations
@@ -164,8 +164,20 @@ class DeepgramSession:
         """Length of the audio whose final words are not stored yet."""
         return self._buffer.held / SAMPLE_RATE
 
-    async def send(self, audio: StereoAudio) -> None:
-        """Take the next audio; waits while the buffer is full.
+    def send(self, audio: StereoAudio) -> bool:
+        """Take the next audio, and return whether there is room for more; what is sent all the same is kept too.
+
+        Raises:
+            SessionOver: the session has been abandoned or cancelled.
+            Exception: what ended `run`.
+        """
+        self._raise_if_over()
+        self._buffer.append(audio)
+        self._tell_news()
+        return not self._buffer.full
+
+    async def room(self) -> None:
+        """Wait until the buffer has room.
 
         Raises:
             SessionOver: the session has been abandoned or cancelled.
@@ -175,10 +187,11 @@ class DeepgramSession:
             self._room.clear()
             self._results_news.set()
             await self._room.wait()
+        self._raise_if_over()
+
+    def _raise_if_over(self) -> None:
         if self._over.is_set():
             raise self._failure or SessionOver("the session is over")
-        self._buffer.append(audio)
-        self._tell_news()
 
     async def finish(self, *, cut: bool = False) -> None:
         """Return when everything sent has its final words, and they are stored; no audio may follow.

@@ -137,7 +137,7 @@ async def _live_calls(deployment: Deployment) -> None:
         aiohttp.ClientSession() as http,
     ):
         await dynamodb.create_table(**table_definition("live-doubles"))
-        table = TableRequests(dynamodb, session=session, region=reach["region_name"], http=http)
+        table = TableRequests(dynamodb, session=session, region=str(reach["region_name"]), http=http)
 
         async def play(scenario: Callable[[Calls], Awaitable[None]]) -> None:
             names = [f"{scenario.__name__}-{suffix}"[-80:] for suffix in ("calls", "failed")]

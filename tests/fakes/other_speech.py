@@ -161,6 +161,7 @@ class FramesSession:
         self.counts = Counts()
         self._sink = sink
         self._watermarks = watermarks
+        self._waiting: list[StereoAudio] = []
         self._over = asyncio.Event()
         self._end: int | None = None
         self._begin = 0
@@ -169,9 +170,17 @@ class FramesSession:
     async def run(self) -> None:
         await self._over.wait()
 
-    async def send(self, audio: StereoAudio) -> None:
+    def send(self, audio: StereoAudio) -> bool:
         if self._over.is_set():
             raise SessionOver("the session is over")
+        self._waiting.append(audio)
+        return False
+
+    async def room(self) -> None:
+        while self._waiting:
+            await self._hear(self._waiting.pop(0))
+
+    async def _hear(self, audio: StereoAudio) -> None:
         if audio.start != self._end:
             await self._finish_section()
             self._begin = audio.start
@@ -182,6 +191,7 @@ class FramesSession:
             await self._take(channel, await stream.feed(self._unheard(channel, audio)))
 
     async def finish(self, *, cut: bool = False) -> None:
+        await self.room()
         if not cut:
             await self._finish_section()
         self._over.set()

@@ -28,6 +28,7 @@ from streamer.metrics import Metrics
 from tests.fakes.serving import serving
 from tests.live.calls import speech
 from tests.simulation.clock import simulate
+from tests.streamer.calls.bodies import Pulled
 
 MINUTES = 60
 FRAGMENT_SECONDS = 1.024
@@ -68,10 +69,10 @@ class Stream:
         self._next = 0
 
     @asynccontextmanager
-    async def media(self, _: str, start: FromTime | FromToken) -> AsyncIterator[AsyncIterator[bytes]]:
+    async def media(self, _: str, start: FromTime | FromToken) -> AsyncIterator[Pulled]:
         if isinstance(start, FromToken):
             assert start.token == fragment_number(self._next)
-        yield self._body()
+        yield Pulled(self._body())
 
     async def _body(self) -> AsyncIterator[bytes]:
         for _ in range(BODY_FRAGMENTS):

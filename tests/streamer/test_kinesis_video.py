@@ -9,6 +9,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
+from streamer.get_media import Take
 from streamer.kinesis_video import (
     FromTime,
     FromToken,
@@ -69,20 +70,29 @@ async def streams(service: Service, monkeypatch: pytest.MonkeyPatch) -> AsyncIte
     )
     async with serving(app) as url:
         monkeypatch.setenv("AWS_ENDPOINT_URL_KINESIS_VIDEO", url)
-        async with KinesisVideo(session=session, region="eu-central-1", connections=40) as opened:
+        async with KinesisVideo(session=session, region="eu-central-1") as opened:
             yield opened
+
+
+def taker(pieces: list[bytes], *, goes_on: bool = True) -> Take:
+    def take(data: bytes) -> bool:
+        pieces.append(data)
+        return goes_on
+
+    return take
 
 
 async def read(streams: KinesisVideo, start: FromTime | FromToken) -> list[bytes]:
     async with asyncio.timeout(PATIENCE_SECONDS), streams.media(ARN, start) as body:
-        return [data async for data in body]
+        pieces: list[bytes] = []
+        assert not await body.read(taker(pieces))
+        return pieces
 
 
 async def test_bytes_come_as_they_arrive(streams: KinesisVideo, service: Service) -> None:
     pieces: list[bytes] = []
     async with asyncio.timeout(PATIENCE_SECONDS), streams.media(ARN, FromToken("42")) as body:
-        async for data in body:
-            pieces.append(data)
+        while await body.read(taker(pieces, goes_on=False)):
             service.second_piece.set()
     assert pieces == [b"first", b"second"]
 
@@ -153,6 +163,6 @@ async def test_a_service_that_is_not_there_is_a_passing_failure(monkeypatch: pyt
     session: Any = AioSession()  # type: ignore[no-untyped-call]
     session.set_credentials("AKIDEXAMPLE", "secret")
     monkeypatch.setenv("AWS_ENDPOINT_URL_KINESIS_VIDEO", "http://127.0.0.1:1")
-    async with KinesisVideo(session=session, region="eu-central-1", connections=2) as opened:
+    async with KinesisVideo(session=session, region="eu-central-1") as opened:
         with pytest.raises(StreamUnavailable):
             await read(opened, FromToken("42"))

@@ -9,14 +9,12 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
-from datetime import datetime
-from types import TracebackType
-from typing import TYPE_CHECKING, Any, Final, Self
+from typing import TYPE_CHECKING, Any, Final
 
-import aiohttp
 from botocore.credentials import ReadOnlyCredentials
 from botocore.exceptions import (
     ClientError,
+    ConnectionClosedError,
     ConnectTimeoutError,
     HTTPClientError,
     ReadTimeoutError,
@@ -24,12 +22,14 @@ from botocore.exceptions import (
 
 from callscribe.aws_refusals import is_transient
 from local.kinesis_video.errors import ServiceError
+from streamer.aws import config
 from tests.simulation.clock import outside
 from tests.simulation.table import refused
 
 if TYPE_CHECKING:
     from local.kinesis_video.get_media import Delivery, Sessions
     from local.kinesis_video.streams import Streams
+    from streamer.get_media import Take
     from tests.simulation.live.network import Conditions, Network
     from tests.simulation.queues import Queue
     from tests.simulation.table import Table
@@ -359,16 +359,12 @@ class _Streams(_Client):
 
 class _Media(_Client):
     async def get_media(self, *, StreamARN: str, StartSelector: dict[str, Any]) -> Any:
-        selector = dict(StartSelector)
-        if isinstance(start := selector.get("StartTimestamp"), datetime):
-            selector["StartTimestamp"] = start.timestamp()
-
-        def open_body() -> dict[str, Any]:
+        def open_body() -> _Body:
             try:
-                delivery = self._account.bodies.deliver(self._account.streams.find(arn=StreamARN), selector)
+                delivery = self._account.bodies.deliver(self._account.streams.find(arn=StreamARN), StartSelector)
             except ServiceError as error:
                 raise refused(error.code, "GetMedia", status=error.status) from None
-            return {"Payload": _Body(delivery, self._network, self._patience)}
+            return _Body(delivery, self._network, self._patience)
 
         return await self._call("get_media", open_body)
 
@@ -386,15 +382,17 @@ class _Body:
         self._room.set()
         self._sending = outside(self._send())
 
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def close(self) -> None:
         self._sending.cancel()
 
-    async def read(self, limit: int) -> bytes:
+    async def read(self, take: Take) -> bool:
+        """Hand over what arrives, as `streamer.get_media.MediaBody` does."""
+        while data := await self._next():
+            if not take(data):
+                return True
+        return False
+
+    async def _next(self) -> bytes:
         """Return what has arrived; nothing at the end."""
         try:
             async with asyncio.timeout(self._patience):
@@ -405,12 +403,12 @@ class _Body:
                     await asyncio.sleep(self._patience)
         except TimeoutError:
             raise ReadTimeoutError(endpoint_url="kinesis-video-media") from None
-        data = bytes(self._data[:limit])
-        del self._data[:limit]
+        data = bytes(self._data)
+        self._data.clear()
         if len(self._data) < _BUFFERED:
             self._room.set()
         if not data and self._delivery.broken:
-            raise aiohttp.ClientPayloadError
+            raise ConnectionClosedError(endpoint_url="kinesis-video-media")
         return data
 
     async def _send(self) -> None:
@@ -429,6 +427,14 @@ class _Body:
             await chunks.aclose()
             self._over = True
             self._news.set()
+
+
+async def get_media(*, session: Session, region: str, endpoint: str, request: dict[str, Any]) -> _Body:
+    """Open a body, as `streamer.get_media.get_media` does."""
+    settings = config(attempts=1, read_timeout=10)
+    async with session.create_client("kinesis-video-media", config=settings) as client:
+        body: _Body = await client.get_media(**request)
+        return body
 
 
 _CLIENTS: Final[dict[str, Callable[..., _Client]]] = {

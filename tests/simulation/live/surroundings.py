@@ -27,7 +27,7 @@ from local.speech.live.service import LiveService
 from streamer import logs
 from streamer.service import Service
 from tests.simulation.clock import EPOCH, PROCESS, Process, SimulatedTimeLoop
-from tests.simulation.live.aws import Account, Session, Signal
+from tests.simulation.live.aws import Account, Session, Signal, get_media
 from tests.simulation.live.deepgram import Sockets
 from tests.simulation.live.network import Conditions, Network, Trouble
 from tests.simulation.queues import Held, Queue
@@ -215,6 +215,7 @@ class Surroundings:
             with (
                 patch("streamer.deepgram.connection.ws_connect", sockets.connect),
                 patch("streamer.service.TableRequests", lambda client, **_: client),
+                patch("streamer.kinesis_video.get_media", get_media),
                 patch("streamer.calls.store.uuid4", lambda: UUID(int=names.getrandbits(128), version=4)),
                 patch("streamer.liveness.Health.serve", _listening),
             ):

@@ -26,10 +26,12 @@ from local.speech.engines.frames import FramesEngine
 from local.speech.live.journal import StreamJournal
 from local.speech.live.service import LiveService
 from streamer.aws import config
+from streamer.get_media import get_media
 from tests.fakes.serving import serving
 from tests.fakes.signing import SigV4
 from tests.simulation.clock import EPOCH, SimulatedTimeLoop, simulate
 from tests.simulation.live.aws import Account, Session, Signal
+from tests.simulation.live.aws import get_media as get_media_in_process
 from tests.simulation.live.contracts.calls import CALLS, Calls
 from tests.simulation.live.contracts.speech import KEY, SPEECH, Speech, a_result
 from tests.simulation.live.contracts.video import STREAMS, Video
@@ -48,18 +50,6 @@ def _clock() -> float:
 
 def _conditions() -> Conditions:
     return Conditions(rng=random.Random(0), now=asyncio.get_running_loop().time)
-
-
-async def _clients(stack: AsyncExitStack, session: Any, **options: Any) -> tuple[Any, Any]:
-    """The streamer's two clients of Kinesis Video."""
-    control, media = [
-        await stack.enter_async_context(session.create_client(service, config=settings, **options))
-        for service, settings in (
-            ("kinesisvideo", config()),
-            ("kinesis-video-media", config(attempts=1, read_timeout=10, connections=40)),
-        )
-    ]
-    return control, media
 
 
 def _account(streams: Streams) -> Account:
@@ -90,6 +80,10 @@ async def _calls_in_process() -> AsyncIterator[Calls]:
         )
 
 
+def _opener(opens: Any, session: Any, endpoint: str) -> Callable[[dict[str, Any]], Awaitable[Any]]:
+    return lambda request: opens(session=session, region=_REGION, endpoint=endpoint, request=request)
+
+
 @asynccontextmanager
 async def _video_in_process() -> AsyncIterator[Video]:
     streams = Streams(Settings(region=_REGION), clock=_clock)
@@ -98,9 +92,9 @@ async def _video_in_process() -> AsyncIterator[Video]:
     async def fail(entry: dict[str, Any]) -> None:
         account.bodies.faults.add({"match": "", "then": [entry]})
 
-    async with AsyncExitStack() as stack:
-        control, media = await _clients(stack, Session(account, _conditions(), Network(), "streamer"))
-        yield Video(streams=streams, control=control, media=media, fail=fail)
+    session = Session(account, _conditions(), Network(), "streamer")
+    async with session.create_client("kinesisvideo", config=config()) as control:
+        yield Video(streams=streams, control=control, open=_opener(get_media_in_process, session, ""), fail=fail)
 
 
 @asynccontextmanager
@@ -116,8 +110,9 @@ async def _video_over_http() -> AsyncIterator[Video]:
             answer = await steering.post("/_local/faults", json={"match": "", "then": [entry]})
             assert answer.status_code == 204, answer.text
 
-        control, media = await _clients(stack, session, region_name=_REGION, endpoint_url=url)
-        yield Video(streams=streams, control=control, media=media, fail=fail)
+        client = session.create_client("kinesisvideo", config=config(), region_name=_REGION, endpoint_url=url)
+        control = await stack.enter_async_context(client)
+        yield Video(streams=streams, control=control, open=_opener(get_media, session, url), fail=fail)
 
 
 def _service() -> LiveService:

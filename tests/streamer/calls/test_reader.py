@@ -15,6 +15,7 @@ from streamer.kinesis_video import FromTime, FromToken, StreamNotFound, StreamRe
 from streamer.media.call_media import CallMedia
 from streamer.media.stereo import StereoAudio
 from tests.streamer.calls.audio import contact, speech
+from tests.streamer.calls.bodies import Pulled
 
 CALL = "call-7"
 START_MS = 1_795_000_000_000
@@ -36,12 +37,12 @@ class Streams:
     starts: list[FromTime | FromToken] = field(default_factory=list)
 
     @asynccontextmanager
-    async def media(self, stream_arn: str, start: FromTime | FromToken) -> AsyncIterator[AsyncIterator[bytes]]:
+    async def media(self, stream_arn: str, start: FromTime | FromToken) -> AsyncIterator[Pulled]:
         self.starts.append(start)
         body = next(self.bodies, [])
         if isinstance(body, Exception):
             raise body
-        yield _arriving(body)
+        yield Pulled(_arriving(body))
 
 
 async def _arriving(body: list[bytes]) -> AsyncIterator[bytes]:
@@ -68,14 +69,19 @@ class Reading:
             resume_token=token,
             hints=self._hints,
             take=self._take,
+            room=self._room,
             behind=self.behind.append,
             limits=EndLimits(**{"settle": 0.0, "idle": 0.0, "start_wait": 30.0, **limits}),
             outage_seconds=30.0,
             jitter=lambda: 0.0,
         )
 
-    async def _take(self, audio: StereoAudio) -> None:
+    def _take(self, audio: StereoAudio) -> bool:
         self.audio.append(audio)
+        return True
+
+    async def _room(self) -> None:
+        raise AssertionError("there is room")
 
     async def _hints(self) -> EndHints:
         self.asked += 1
@@ -216,7 +222,10 @@ async def test_a_call_that_waits_for_its_words_falls_behind() -> None:
     taking, heard = asyncio.Event(), asyncio.Event()
 
     class Waiting(Reading):
-        async def _take(self, audio: StereoAudio) -> None:
+        def _take(self, audio: StereoAudio) -> bool:
+            return heard.is_set()
+
+        async def _room(self) -> None:
             taking.set()
             await heard.wait()
 

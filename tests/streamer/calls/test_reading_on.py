@@ -23,6 +23,7 @@ from streamer.media.clock import ClockState
 from streamer.media.stereo import StereoAudio
 from tests.simulation.clock import simulate
 from tests.streamer.calls.audio import contact, speech
+from tests.streamer.calls.bodies import Pulled
 
 CALL, OTHER = "call-7", "call-8"
 START_MS = 1_795_000_000_000
@@ -51,12 +52,12 @@ class Streams:
     opened: list[tuple[float, str, FromTime | FromToken]] = field(default_factory=list)
 
     @asynccontextmanager
-    async def media(self, stream_arn: str, start: FromTime | FromToken) -> AsyncIterator[AsyncIterator[bytes]]:
+    async def media(self, stream_arn: str, start: FromTime | FromToken) -> AsyncIterator[Pulled]:
         self.opened.append((asyncio.get_running_loop().time(), stream_arn, start))
         body = next(self.bodies[stream_arn], [])
         if isinstance(body, Exception):
             raise body
-        yield self._arriving(body)
+        yield Pulled(self._arriving(body))
 
     async def _arriving(self, body: list[bytes]) -> AsyncIterator[bytes]:
         for data in body:
@@ -129,8 +130,12 @@ def read(
         streams = Streams({arn: own, **{name: iter(them) for name, them in (elsewhere or {}).items()}})
         takes = media or CallMedia(call_id=CALL, stream=arn)
 
-        async def take(piece: StereoAudio) -> None:
+        def take(piece: StereoAudio) -> bool:
             audio.append(piece)
+            return True
+
+        async def room() -> None:
+            raise AssertionError("there is room")
 
         async def asked() -> EndHints:
             return hints(clock() - began) if callable(hints) else hints
@@ -141,6 +146,7 @@ def read(
             media=takes,
             hints=asked,
             take=take,
+            room=room,
             behind=lambda _: None,
             limits=EndLimits(),
             outage_seconds=OUTAGE,

@@ -169,7 +169,13 @@ async def play(session: DeepgramSession, pieces: Iterable[StereoAudio], *, burst
         due = began + (said if not burst else -(-said // burst) * burst)
         if due > loop.time():
             await asyncio.sleep(due - loop.time())
-        await session.send(piece)
+        await give(session, piece)
+
+
+async def give(session: DeepgramSession, piece: StereoAudio) -> None:
+    """Send audio when there is room for it."""
+    await session.room()
+    session.send(piece)
 
 
 async def transcribe(

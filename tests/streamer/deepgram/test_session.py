@@ -30,6 +30,7 @@ from tests.streamer.deepgram.calls import (
     StoreFailed,
     assert_whole,
     everybody,
+    give,
     nobody,
     play,
     speaks,
@@ -539,7 +540,7 @@ def test_a_full_buffer_holds_the_sender_up_and_drops_nothing() -> None:
             )
             running = asyncio.create_task(session.run())
             for piece in call.audio():
-                await session.send(piece)  # as fast as it is taken
+                await give(session, piece)  # as fast as it is taken
                 most = max(most, session.buffered_seconds)
             await session.finish()
             await running
@@ -560,7 +561,7 @@ def test_a_full_buffer_that_waits_for_a_pause_gets_out_of_it() -> None:
             session = DeepgramSession(url=server.url, key=Keys(), sink=sink, limits=limits)
             running = asyncio.create_task(session.run())
             for piece in call.audio():
-                await session.send(piece)
+                await give(session, piece)
             await session.finish()
             await running
         assert_whole(Outcome(server, sink, session, 0.0), call)
@@ -581,7 +582,7 @@ def test_a_call_that_is_handed_over_goes_on_elsewhere_word_for_word() -> None:
             assert loop.time() - began < 1
             await running
             with pytest.raises(SessionOver):
-                await session.send(next(CALL.audio(start=11 * 8000)))
+                session.send(next(CALL.audio(start=11 * 8000)))
             successor = DeepgramSession(url=server.url, key=Keys(), sink=sink, watermarks=session.watermarks)
             running = asyncio.create_task(successor.run())
             await play(successor, CALL.audio(start=min(session.watermarks)))
@@ -671,7 +672,7 @@ def test_cancelling_hangs_nowhere(behaviour: Behaviour) -> None:
             assert loop.time() == began
             await finishing
             with pytest.raises(SessionOver):
-                await session.send(next(CALL.audio(start=6 * 8000)))
+                session.send(next(CALL.audio(start=6 * 8000)))
 
     simulate(run())
 

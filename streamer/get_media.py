@@ -1,0 +1,253 @@
+"""GetMedia of Kinesis Video Streams: one request, on a connection of its own, whose answer lasts as long as the call.
+
+What arrives is handed over in the turn of the event loop in which it arrives, and nothing arrives while nobody reads:
+the connection is paused then, and the audio stays with the service. Source: Amazon Kinesis Video Streams API reference,
+"GetMedia".
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from collections.abc import Callable
+from functools import cache
+from os import environ
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+import aiofastnet
+import httptools
+import orjson
+from botocore.exceptions import ClientError, ConnectionClosedError, EndpointConnectionError, ReadTimeoutError
+
+from streamer.aws import signed
+
+_CONNECT_SECONDS: Final = 3.0
+_READ_SECONDS: Final = 10.0
+"""Longest wait for bytes; the service itself ends a silent body sooner."""
+
+_MAX_REFUSAL_BYTES: Final = 65_536
+_USER_AGENT: Final = "callscribe-streamer"
+
+Take = Callable[[bytes], bool]
+"""Takes bytes, and returns whether more may come now; it must not raise."""
+
+
+class MediaBody(asyncio.Protocol):
+    """One body; made by `get_media`.
+
+    Args:
+        request: What is sent once the connection stands.
+        url: Where to, for errors.
+    """
+
+    def __init__(self, request: bytes, *, url: str) -> None:
+        self._request = request
+        self._url = url
+        self._loop = asyncio.get_running_loop()
+        self._parser = httptools.HttpResponseParser(self)
+        self._transport: Any = None
+        self._error_type = ""
+        self._head_is_here = self._is_over = False
+        self._failure: Exception | None = None
+        self._parts: list[bytes] = []
+        self._take: Take | None = None
+        self._paused = False
+        self._news = asyncio.Event()
+        self._heard_at = self._loop.time()
+        self._timer = self._loop.call_later(_READ_SECONDS, self._look_after)
+
+    async def begin(self) -> None:
+        """Wait for the head of the answer.
+
+        Raises:
+            ClientError: The service refuses.
+            BotoCoreError: It does not answer.
+        """
+        while not self._head_is_here and self._failure is None:
+            await self._wait()
+        if self._failure is not None:
+            raise self._failure
+        status = self._parser.get_status_code()
+        if status == 200:
+            return
+        content = bytearray()
+
+        def keep(data: bytes) -> bool:
+            content.extend(data)
+            return len(content) <= _MAX_REFUSAL_BYTES
+
+        await self.read(keep)
+        raise _refusal(status, self._error_type, bytes(content))
+
+    async def read(self, take: Take) -> bool:
+        """Hand over what arrives until that is enough.
+
+        Returns:
+            Whether the body goes on: `take` wants no more for now. Otherwise it has ended.
+
+        Raises:
+            BotoCoreError: It broke, or said nothing for too long.
+        """
+        self._take = take
+        self._heard_at = self._loop.time()
+        self._hand_over()
+        if self._take is not None and self._paused:
+            self._paused = False
+            self._transport.resume_reading()
+        try:
+            while self._take is not None and not self._is_over and self._failure is None:
+                await self._wait()
+            if self._take is None:
+                return True
+        finally:
+            self._take = None
+        if self._failure is not None:
+            raise self._failure
+        return False
+
+    def close(self) -> None:
+        """Leave it, whatever may still come."""
+        self._timer.cancel()
+        if self._transport is not None:
+            self._transport.abort()
+
+    # What the connection tells.
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Ask."""
+        self._transport = transport
+        self._transport.write(self._request)
+
+    def data_received(self, data: bytes) -> None:
+        """Take bytes of the answer."""
+        self._heard_at = self._loop.time()
+        try:
+            self._parser.feed_data(data)
+        except httptools.HttpParserError:
+            self._fail(ConnectionClosedError(endpoint_url=self._url))
+            return
+        if self._parts:
+            self._hand_over()
+        if self._take is None and not self._paused and not self._is_over and self._head_is_here:
+            self._paused = True
+            self._transport.pause_reading()
+
+    def connection_lost(self, error: Exception | None) -> None:  # noqa: ARG002 - asyncio's name
+        """Note that nothing more can come."""
+        if not self._is_over:
+            self._fail(ConnectionClosedError(endpoint_url=self._url))
+
+    # What the parser tells.
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Keep the one that names an error."""
+        if name.lower() == b"x-amzn-errortype":
+            self._error_type = value.decode("latin-1")
+
+    def on_headers_complete(self) -> None:
+        """Tell `begin`."""
+        self._head_is_here = True
+        self._news.set()
+
+    def on_body(self, data: bytes) -> None:
+        """Keep what is handed over at the end of this turn."""
+        self._parts.append(data)
+
+    def on_message_complete(self) -> None:
+        """Note the end."""
+        self._is_over = True
+        self._news.set()
+
+    def _hand_over(self) -> None:
+        if not self._parts or self._take is None:
+            return
+        data = self._parts[0] if len(self._parts) == 1 else b"".join(self._parts)
+        self._parts.clear()
+        if not self._take(data):
+            self._take = None
+            self._news.set()
+
+    def _fail(self, failure: Exception) -> None:
+        if self._failure is None:
+            self._failure = failure
+        self._news.set()
+
+    def _look_after(self) -> None:
+        """Give a body up that says nothing while somebody reads it."""
+        silent = self._loop.time() - self._heard_at
+        if self._paused:
+            silent = 0.0
+        elif silent >= _READ_SECONDS:
+            self._fail(ReadTimeoutError(endpoint_url=self._url))
+            return
+        self._timer = self._loop.call_later(_READ_SECONDS - silent, self._look_after)
+
+    async def _wait(self) -> None:
+        self._news.clear()
+        await self._news.wait()
+
+
+async def get_media(*, session: Any, region: str, endpoint: str, request: dict[str, Any]) -> MediaBody:
+    """Open a body.
+
+    Args:
+        session: aiobotocore's session, for the credentials.
+        region: AWS region of the stream.
+        endpoint: Where the stream is read (`GetDataEndpoint`).
+        request: Of the API: `StreamARN`, and `StartSelector` with its time in seconds since 1970.
+
+    Raises:
+        ClientError: The service refuses.
+        BotoCoreError: It is out of reach, or there are no credentials.
+    """
+    url = f"{endpoint.rstrip('/')}/getMedia"
+    place, content = urlsplit(url), orjson.dumps(request)
+    headers = await signed(
+        session,
+        service="kinesisvideo",
+        region=region,
+        url=url,
+        headers={"Content-Type": "application/json", "User-Agent": _USER_AGENT},
+        body=content,
+    )
+    lines = {**headers, "Host": place.netloc, "Content-Length": str(len(content))}
+    head = "".join(f"{name}: {value}\r\n" for name, value in lines.items())
+    asked = f"POST {place.path} HTTP/1.1\r\n{head}\r\n".encode() + content
+    secure = place.scheme == "https"
+    body = MediaBody(asked, url=url)
+    try:
+        async with asyncio.timeout(_CONNECT_SECONDS):
+            await aiofastnet.create_connection(
+                asyncio.get_running_loop(),
+                lambda: body,
+                place.hostname,
+                place.port or (443 if secure else 80),
+                ssl=_tls() if secure else None,
+            )
+        await body.begin()
+    except (OSError, TimeoutError) as error:
+        body.close()
+        raise EndpointConnectionError(endpoint_url=url, error=type(error).__name__) from None
+    except BaseException:
+        body.close()
+        raise
+    return body
+
+
+@cache
+def _tls() -> ssl.SSLContext:
+    # One for all calls; the authorities are those of aiobotocore's clients.
+    return ssl.create_default_context(cafile=environ.get("AWS_CA_BUNDLE"))
+
+
+def _refusal(status: int, error_type: str, content: bytes) -> ClientError:
+    """Return the error that botocore would raise."""
+    try:
+        told = orjson.loads(content)
+    except orjson.JSONDecodeError:
+        told = {}
+    named = error_type or str(told.get("__type") or told.get("code") or "" if isinstance(told, dict) else "")
+    code = named.partition(":")[0].rpartition("#")[2] or str(status)
+    response: Any = {"Error": {"Code": code, "Message": ""}, "ResponseMetadata": {"HTTPStatusCode": status}}
+    return ClientError(response, "GetMedia")
