@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+import sysconfig
 from pathlib import Path
 
 from benchmarks.report import Figures
@@ -16,10 +17,16 @@ def describe() -> Figures:
         ("processor", f"{_processor()}, {os.cpu_count()} cores"),
         ("memory", f"{memory_bytes() / _GIB:.0f} GiB"),
         ("system", f"{platform.system()} {platform.machine()}"),
-        ("Python", platform.python_version()),
+        ("Python", f"{platform.python_version()}, {_build()}"),
         ("load before the run", f"{os.getloadavg()[0]:.1f}"),
     )
     return Figures(name="machine", title="Machine", columns=("", ""), rows=rows)
+
+
+def _build() -> str:
+    """How Python was built, which changes what everything costs; that of the image is."""
+    flags = sysconfig.get_config_var("CONFIG_ARGS") or ""
+    return "optimised by profile (PGO)" if "--enable-optimizations" in flags else "not optimised by profile (no PGO)"
 
 
 def memory_bytes() -> int:

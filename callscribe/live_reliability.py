@@ -22,7 +22,7 @@ from callscribe.live_transcript import heard_of
 LATEST_RESULTS: Final = 40
 """Results that are judged: two to three minutes of talk."""
 
-STALE_SECONDS: Final = 15.0
+STALE_SECONDS: Final = 30.0
 """How far a call goes on before it is judged again."""
 
 # What stays true of a call when the words that showed it are none of the latest any more.

@@ -198,7 +198,7 @@ def _running(
         services.queue(calls if system.takes_from_queue else 0, pacing, pieces_under_way=system.pieces_under_way)
         arguments = ["--services", services.address, "--speech", services.speech, "--calls", str(calls)]
         environment = {
-            **_environment(services, calls),
+            **_environment(services, calls, pacing),
             **{
                 name: value.format(services=services.address, speech=services.speech)
                 for name, value in system.environment.items()
@@ -217,7 +217,7 @@ def _running(
             _end(process)
 
 
-def _environment(services: Services, calls: int) -> dict[str, str]:
+def _environment(services: Services, calls: int, pacing: Pacing) -> dict[str, str]:
     bundle = str(services.certificate)
     return {
         "AWS_ENDPOINT_URL": f"https://{services.address}",
@@ -228,6 +228,7 @@ def _environment(services: Services, calls: int) -> dict[str, str]:
         "AWS_ACCESS_KEY_ID": "benchmark",
         "AWS_SECRET_ACCESS_KEY": "benchmark",
         "SLOTS": str(calls),
+        "PACING": pacing,
     }
 
 
