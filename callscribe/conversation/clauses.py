@@ -197,7 +197,8 @@ class Clause:
             return Standing.ASKED
         if self.follows is not None:
             return self.follows
-        if language.counterfactual.search(before) is not None:
+        unreal = language.counterfactual.search(whole)
+        if unreal is not None and unreal.start() < start - begin:
             return Standing.HYPOTHETICAL
         if language.reported.search(f"{before}to" if _TO.match(whole, start - begin) else before) is not None:
             return Standing.REPORTED
