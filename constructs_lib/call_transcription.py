@@ -210,6 +210,7 @@ class CallTranscription(Construct):
         super().__init__(scope, construct_id)
         _check_live(live, instance_arn)
         _checks.retention_days(retain_for)
+        role_names, time_zones = _checks.role_names(role_names), _checks.time_zones(time_zones)
         options, clinics = options or DeepgramOptions(), clinics or ClinicRules()
         self.key = key or _keys.own_key(self, removal_policy=removal_policy, description="Calls and their transcripts")
         access_logs: s3.IBucket | None = None

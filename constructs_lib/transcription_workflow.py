@@ -209,6 +209,8 @@ class TranscriptionWorkflow(Construct):
         policy, limits, requests = policy or RecordingPolicy(), limits or RecordingLimits(), requests or RequestLimits()
         functions = functions or FunctionSettings()
         self._check_instance(instance_arn, clinics)
+        clinics = _clinics.checked_rules(clinics, instance_arn=instance_arn, check=_checks.check_clinic_id)
+        names, retention_days = _checks.role_names(role_names), _checks.retention_days(retain_for)
         self.node.add_validation(self)
 
         self.key = key or _keys.own_key(
@@ -243,7 +245,7 @@ class TranscriptionWorkflow(Construct):
         self.queue = self._queue()
         self.transcription.consume(self.queue, failed_calls=self.failed_calls)
         self._admit = self._add_admit(instance_arn)
-        self._store = self._add_store(options, channel_roles, retain_for)
+        self._store = self._add_store(options, channel_roles, retention_days)
         self._score = self._add_score()
         self._analyse = None if analyst is None else self._add_analyse(analyst)
         self.admit_function = self._admit.function
@@ -251,21 +253,21 @@ class TranscriptionWorkflow(Construct):
         self.score_function = self._score.function
         self.analyse_function = None if self._analyse is None else self._analyse.function
 
-        definition = self._add_states(policy, limits, retain_for, enrichment, _checks.role_names(role_names))
+        definition = self._add_states(policy, limits, retain_for, enrichment, names)
         longest_execution = limits.max_wait.plus(definition.longest_steps)
         if policy.live_transcripts != "always":
             longest_execution = longest_execution.plus(policy.live_patience)
         self._admit.configure(
             AdmitRecordingEnvironment(
                 table_name=table.table_name,
-                clinics=_clinics.checked_rules(clinics, instance_arn=instance_arn, check=_checks.check_clinic_id),
+                clinics=clinics,
                 connect_instance_arn=instance_arn,
                 max_duration_seconds=int(limits.max_duration.to_seconds()),
                 claim_lease_seconds=int(longest_execution.plus(_CLAIM_MARGIN).to_seconds()),
                 on_new_version=policy.on_new_version,
                 live_transcripts=policy.live_transcripts,
                 live_patience_seconds=int(policy.live_patience.to_seconds()),
-                retention_days=_checks.retention_days(retain_for),
+                retention_days=retention_days,
             )
         )
         self.state_machine = self._add_state_machine(
@@ -371,7 +373,7 @@ class TranscriptionWorkflow(Construct):
         return admit
 
     def _add_store(
-        self, options: DeepgramOptions, channel_roles: Mapping[int, ChannelRole] | None, retain_for: Duration | None
+        self, options: DeepgramOptions, channel_roles: Mapping[int, ChannelRole] | None, retention_days: int | None
     ) -> RuntimeFunction:
         store = RuntimeFunction(
             self,
@@ -394,7 +396,7 @@ class TranscriptionWorkflow(Construct):
                 channel_roles=_checks.channel_roles(
                     AMAZON_CONNECT_CHANNELS if channel_roles is None else channel_roles
                 ),
-                transcript_retention_days=_checks.retention_days(retain_for),
+                transcript_retention_days=retention_days,
             )
         )
         _grants.allow_objects(role, archive, "s3:GetObject", prefix=REPLIES)

@@ -124,6 +124,6 @@ def _listed(value: Any) -> list[Any]:
     return value if isinstance(value, list) else [value]
 
 
-def reader(stack: Stack) -> iam.Role:
+def reader(stack: Stack, name: str = "Reader") -> iam.Role:
     """Someone who is granted something."""
-    return iam.Role(stack, "Reader", assumed_by=iam.ServicePrincipal("ec2.amazonaws.com"))
+    return iam.Role(stack, name, assumed_by=iam.ServicePrincipal("ec2.amazonaws.com"))

@@ -1,4 +1,5 @@
 import json
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
@@ -49,6 +50,65 @@ def default() -> Default:
     stack = new_stack()
     streamer = new_streamer(stack)
     return streamer, Template.from_stack(stack)
+
+
+@dataclass(frozen=True)
+class Tailored:
+    """A streamer with most of its options, and others who are granted something."""
+
+    feed: LiveTranscriptFeed
+    stream_key: kms.Key
+    topic: sns.Topic
+    bus: events.EventBus
+    streamer: LiveStreamer
+    starter: iam.Role
+    reader: iam.Role
+    operator: iam.Role
+    template: Template
+
+
+@pytest.fixture(scope="module")
+def tailored() -> Tailored:
+    """Nobody changes it."""
+    stack = new_stack()
+    feed, stream_key = LiveTranscriptFeed(stack, "Feed"), kms.Key(stack, "Audio")
+    topic, bus = sns.Topic(stack, "Operators"), events.EventBus(stack, "Mine")
+    streamer = new_streamer(
+        stack,
+        feed=feed,
+        stream_prefix="clinic-calls",
+        stream_key=stream_key,
+        alarm_topic=topic,
+        bus=bus,
+        instance_arn=INSTANCE,
+        options=DeepgramOptions(region="eu", keyterms=("glaucoma",)),
+        capacity=Capacity(slots_per_task=40),
+        clinics=ClinicRules(default_clinic_id="main"),
+        vocabulary={"lakeside": ("glaucoma",)},
+        limits=CallLimits(
+            lease=Duration.seconds(12),
+            max_call_duration=Duration.hours(2),
+            idle_limit=Duration.seconds(90),
+            start_wait=Duration.seconds(45),
+        ),
+        retain_for=Duration.days(30),
+    )
+    starter, reading, operator = (reader(stack, name) for name in ("Starter", "Reader", "Operator"))
+    streamer.grant_start_calls(starter)
+    streamer.grant_read_calls(reading)
+    streamer.grant_redrive(operator)
+    streamer.on_live_call_transcribed("Billing", target=targets.SqsQueue(sqs.Queue(stack, "Theirs")))
+    return Tailored(
+        feed=feed,
+        stream_key=stream_key,
+        topic=topic,
+        bus=bus,
+        streamer=streamer,
+        starter=starter,
+        reader=reading,
+        operator=operator,
+        template=Template.from_stack(stack),
+    )
 
 
 def role_of(function: lambda_.Function) -> iam.IRole:
@@ -121,22 +181,10 @@ def test_logs_never_hold_a_call_up(default: Default) -> None:
     assert group == {"RetentionInDays": 365, "KmsKeyId": {"Fn::GetAtt": [logical_id(streamer.key), "Arn"]}}
 
 
-def test_settings_reach_the_streamer(stack: Stack) -> None:
-    feed = LiveTranscriptFeed(stack, "Feed")
-    streamer = new_streamer(
-        stack,
-        feed=feed,
-        options=DeepgramOptions(region="eu", keyterms=("glaucoma",)),
-        capacity=Capacity(slots_per_task=40),
-        limits=CallLimits(
-            lease=Duration.seconds(12),
-            max_call_duration=Duration.hours(2),
-            idle_limit=Duration.seconds(90),
-            start_wait=Duration.seconds(45),
-        ),
-        retain_for=Duration.days(30),
-    )
-    found = variables(Template.from_stack(stack), streamer)
+def test_settings_reach_the_streamer(tailored: Tailored) -> None:
+    streamer = tailored.streamer
+    stack = Stack.of(streamer)
+    found = variables(tailored.template, streamer)
     assert found == {
         "AWS_REGION": "eu-central-1",
         "TABLE_NAME": found["TABLE_NAME"],
@@ -146,7 +194,7 @@ def test_settings_reach_the_streamer(stack: Stack) -> None:
         "DEEPGRAM_OPTIONS": found["DEEPGRAM_OPTIONS"],
         "DEEPGRAM_STREAM_URL": "wss://api.eu.deepgram.com",
         "VOCABULARY_PATH": streamer.vocabulary_path,
-        "FEED_URL": stack.resolve(feed.http_url),
+        "FEED_URL": stack.resolve(tailored.feed.http_url),
         "EVENT_BUS_NAME": {"Ref": logical_id(streamer.bus)},
         "FLAGS": "eye-clinic-v1",
         "OWN_FLAGS": "",
@@ -181,9 +229,8 @@ def test_the_image_is_built_from_the_sources_unless_one_is_given(stack: Stack) -
 # What a task may do
 
 
-def test_a_streamer_may_do_its_work_and_no_more(stack: Stack) -> None:
-    streamer = new_streamer(stack, feed=LiveTranscriptFeed(stack, "Feed"))
-    template = Template.from_stack(stack)
+def test_a_streamer_may_do_its_work_and_no_more(tailored: Tailored) -> None:
+    streamer, template = tailored.streamer, tailored.template
     assert "ManagedPolicyArns" not in properties(template, streamer.task_role)
     assert actions(template, streamer.task_role) == {
         "appsync:EventPublish",
@@ -199,24 +246,21 @@ def test_a_streamer_may_do_its_work_and_no_more(stack: Stack) -> None:
     assert not [p for p in permissions(template, streamer.task_role) if "*" in p.resources]
 
 
-def test_a_streamer_reaches_streams_by_their_prefix_only(stack: Stack) -> None:
-    streamer = new_streamer(stack, stream_prefix="clinic-calls")
+def test_a_streamer_reaches_streams_by_their_prefix_only(tailored: Tailored) -> None:
     [streams] = [
         p
-        for p in permissions(Template.from_stack(stack), streamer.task_role)
+        for p in permissions(tailored.template, tailored.streamer.task_role)
         if p.actions == {"kinesisvideo:GetDataEndpoint", "kinesisvideo:GetMedia"}
     ]
     assert streams.resources == {"arn:aws:kinesisvideo:eu-central-1:<AWS::AccountId>:stream/clinic-calls*"}
 
 
-def test_a_key_of_the_streams_is_used_through_kinesis_video_only(stack: Stack) -> None:
-    key = kms.Key(stack, "Audio")
-    streamer = new_streamer(stack, stream_key=key)
+def test_a_key_of_the_streams_is_used_through_kinesis_video_only(tailored: Tailored) -> None:
     assert Permission(
         frozenset({"kms:Decrypt"}),
-        frozenset({f"<{logical_id(key)}.Arn>"}),
+        frozenset({f"<{logical_id(tailored.stream_key)}.Arn>"}),
         '{"StringEquals": {"kms:ViaService": "kinesisvideo.eu-central-1.amazonaws.com"}}',
-    ) in permissions(Template.from_stack(stack), streamer.task_role)
+    ) in permissions(tailored.template, tailored.streamer.task_role)
 
 
 def test_a_streamer_reaches_calls_and_no_other_items(default: Default) -> None:
@@ -400,9 +444,9 @@ def test_slots_that_deepgram_streams_are_not_warned_of(stack: Stack, options: di
 # The queue
 
 
-def test_a_call_of_a_dead_streamer_comes_back_after_its_lease(stack: Stack) -> None:
-    streamer = new_streamer(stack, limits=CallLimits(lease=Duration.seconds(12)))
-    found = properties(Template.from_stack(stack), streamer.queue)
+def test_a_call_of_a_dead_streamer_comes_back_after_its_lease(tailored: Tailored) -> None:
+    streamer = tailored.streamer
+    found = properties(tailored.template, streamer.queue)
     assert found["VisibilityTimeout"] == 12
     assert found["MessageRetentionPeriod"] == 14 * 86_400
     assert found["RedrivePolicy"] == {
@@ -440,9 +484,8 @@ def test_queues_are_encrypted_and_reached_by_tls_only(default: Default) -> None:
 # The functions
 
 
-def test_each_function_has_its_handler_role_and_settings(stack: Stack) -> None:
-    streamer = new_streamer(stack, clinics=ClinicRules(default_clinic_id="main"), retain_for=Duration.days(7))
-    template = Template.from_stack(stack)
+def test_each_function_has_its_handler_role_and_settings(tailored: Tailored) -> None:
+    streamer, template = tailored.streamer, tailored.template
     functions = {
         "start_live_call": streamer.start_function,
         "end_live_call": streamer.end_function,
@@ -453,10 +496,10 @@ def test_each_function_has_its_handler_role_and_settings(stack: Stack) -> None:
     assert len({logical_id(role_of(function)) for function in functions.values()}) == 3
     start = environment(template, streamer.start_function)
     assert start["CALLS_QUEUE_URL"] == {"Ref": logical_id(streamer.queue)}
-    assert (json.loads(start["CLINICS"])["default_clinic_id"], start["RETENTION_DAYS"]) == ("main", "7")
+    assert (json.loads(start["CLINICS"])["default_clinic_id"], start["RETENTION_DAYS"]) == ("main", "30")
     store = environment(template, streamer.store_function)
     assert store["EVENT_BUS_NAME"] == {"Ref": logical_id(streamer.bus)}
-    assert (store["RUBRIC"], store["RETENTION_DAYS"]) == ("clinic-call-v1", "7")
+    assert (store["RUBRIC"], store["RETENTION_DAYS"]) == ("clinic-call-v1", "30")
     assert "ARCHIVE_BUCKET" in store
     assert "ARCHIVE_BUCKET" not in start
 
@@ -474,12 +517,12 @@ def test_what_a_contact_flow_invokes_answers_within_its_eight_seconds(default: D
 
 @pytest.mark.parametrize(("arn", "source"), [(None, {}), (INSTANCE, {"SourceArn": INSTANCE})])
 def test_contact_flows_of_the_account_or_one_instance_may_invoke(
-    stack: Stack, arn: str | None, source: dict[str, str]
+    default: Default, tailored: Tailored, arn: str | None, source: dict[str, str]
 ) -> None:
-    streamer = new_streamer(stack, instance_arn=arn)
+    streamer, template = (tailored.streamer, tailored.template) if arn else default
     permitted = [
         found["Properties"]
-        for found in Template.from_stack(stack).find_resources("AWS::Lambda::Permission").values()
+        for found in template.find_resources("AWS::Lambda::Permission").values()
         if found["Properties"]["Principal"] == "connect.amazonaws.com"
     ]
     assert permitted == [
@@ -495,11 +538,13 @@ def test_contact_flows_of_the_account_or_one_instance_may_invoke(
 
 
 @pytest.mark.parametrize("arn", [None, INSTANCE])
-def test_ends_of_calls_are_heard_of_under_both_names_and_spellings(stack: Stack, arn: str | None) -> None:
-    streamer = new_streamer(stack, instance_arn=arn)
+def test_ends_of_calls_are_heard_of_under_both_names_and_spellings(
+    default: Default, tailored: Tailored, arn: str | None
+) -> None:
+    streamer, template = (tailored.streamer, tailored.template) if arn else default
     [rule] = [
         found["Properties"]
-        for found in Template.from_stack(stack).find_resources("AWS::Events::Rule").values()
+        for found in template.find_resources("AWS::Events::Rule").values()
         if found["Properties"]["EventPattern"]["source"] == ["aws.connect"]
     ]
     assert "EventBusName" not in rule
@@ -555,10 +600,8 @@ def test_functions_may_do_their_work_and_no_more(default: Default) -> None:
 # Alarms, metrics, grants
 
 
-def test_operators_are_told_of_what_goes_wrong(stack: Stack) -> None:
-    topic = sns.Topic(stack, "Mine")
-    streamer = new_streamer(stack, alarm_topic=topic)
-    template = Template.from_stack(stack)
+def test_operators_are_told_of_what_goes_wrong(tailored: Tailored) -> None:
+    streamer, template = tailored.streamer, tailored.template
     assert set(streamer.alarms) == {
         *(
             "FailedCalls",
@@ -574,7 +617,7 @@ def test_operators_are_told_of_what_goes_wrong(stack: Stack) -> None:
     }
     for alarm in streamer.alarms.values():
         found = properties(template, alarm)
-        assert found["AlarmActions"] == [{"Ref": logical_id(topic)}]
+        assert found["AlarmActions"] == [{"Ref": logical_id(tailored.topic)}]
         silence = "breaching" if alarm.node.id == "NoStreamer" else "notBreaching"
         assert found["TreatMissingData"] == silence
     template.resource_count_is("AWS::CloudWatch::Dashboard", 1)
@@ -620,11 +663,9 @@ def test_metrics_are_at_hand(default: Default) -> None:
     ]
 
 
-def test_a_grant_to_start_calls_is_one_to_invoke(stack: Stack) -> None:
-    streamer = new_streamer(stack)
-    role = reader(stack)
-    streamer.grant_start_calls(role)
-    assert permissions(Template.from_stack(stack), role) == {
+def test_a_grant_to_start_calls_is_one_to_invoke(tailored: Tailored) -> None:
+    streamer = tailored.streamer
+    assert permissions(tailored.template, tailored.starter) == {
         Permission(
             frozenset({"lambda:InvokeFunction"}),
             frozenset(f"<{logical_id(f)}.Arn>" for f in (streamer.start_function, streamer.end_function)),
@@ -632,11 +673,8 @@ def test_a_grant_to_start_calls_is_one_to_invoke(stack: Stack) -> None:
     }
 
 
-def test_a_grant_to_read_calls_reaches_no_transcripts(stack: Stack) -> None:
-    streamer = new_streamer(stack)
-    role = reader(stack)
-    streamer.grant_read_calls(role)
-    template = Template.from_stack(stack)
+def test_a_grant_to_read_calls_reaches_no_transcripts(tailored: Tailored) -> None:
+    template, role = tailored.template, tailored.reader
     found = [p for p in permissions(template, role) if any(a.startswith("dynamodb:") for a in p.actions)]
     # In the index, CALL#... are the transcripts and claims of recordings, too.
     by_resource = {resource.rpartition(">")[2]: p.condition for p in found for resource in p.resources}
@@ -644,15 +682,12 @@ def test_a_grant_to_read_calls_reaches_no_transcripts(stack: Stack) -> None:
     assert actions(template, role) == {"dynamodb:GetItem", "dynamodb:Query", "kms:Decrypt"}
 
 
-def test_a_grant_to_redrive_takes_failed_calls_and_repeats_them(stack: Stack) -> None:
-    streamer = new_streamer(stack)
-    role = reader(stack)
-    streamer.grant_redrive(role)
-    template = Template.from_stack(stack)
+def test_a_grant_to_redrive_takes_failed_calls_and_repeats_them(tailored: Tailored) -> None:
+    streamer, template, role = tailored.streamer, tailored.template, tailored.operator
     failed, queue, bus = (
         frozenset({f"<{logical_id(part)}.Arn>"}) for part in (streamer.failed_calls, streamer.queue, streamer.bus)
     )
-    streams = frozenset({"arn:aws:kinesisvideo:eu-central-1:<AWS::AccountId>:stream/callscribe*"})
+    streams = frozenset({"arn:aws:kinesisvideo:eu-central-1:<AWS::AccountId>:stream/clinic-calls*"})
     assert {p for p in permissions(template, role) if not p.condition} == {
         Permission(frozenset({"sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:ChangeMessageVisibility"}), failed),
         Permission(frozenset({"sqs:SendMessage"}), queue),
@@ -663,24 +698,20 @@ def test_a_grant_to_redrive_takes_failed_calls_and_repeats_them(stack: Stack) ->
     assert items.actions == {"dynamodb:GetItem"}
 
 
-def test_others_can_hear_of_ended_calls(stack: Stack) -> None:
-    bus = events.EventBus(stack, "Mine")
-    streamer = new_streamer(stack, bus=bus)
-    streamer.on_live_call_transcribed("Billing", target=targets.SqsQueue(sqs.Queue(stack, "Theirs")))
-    Template.from_stack(stack).resource_properties_count_is(
+def test_others_can_hear_of_ended_calls(tailored: Tailored) -> None:
+    tailored.template.resource_properties_count_is(
         "AWS::Events::Rule",
         {
-            "EventBusName": {"Ref": logical_id(bus)},
+            "EventBusName": {"Ref": logical_id(tailored.bus)},
             "EventPattern": {"source": ["callscribe"], "detail-type": ["Live Call Transcribed"]},
         },
         2,
     )
 
 
-def test_vocabularies_are_its_own(stack: Stack) -> None:
-    streamer = new_streamer(stack, vocabulary={"lakeside": ("glaucoma",)})
-    Template.from_stack(stack).has_resource_properties(
-        "AWS::SSM::Parameter", {"Name": f"{streamer.vocabulary_path}lakeside", "Value": '["glaucoma"]'}
+def test_vocabularies_are_its_own(tailored: Tailored) -> None:
+    tailored.template.has_resource_properties(
+        "AWS::SSM::Parameter", {"Name": f"{tailored.streamer.vocabulary_path}lakeside", "Value": '["glaucoma"]'}
     )
 
 
