@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping
+from functools import cache
 from typing import Any, Final
 
 from boto3.dynamodb.conditions import ConditionBase, ConditionExpressionBuilder
@@ -17,6 +18,11 @@ from botocore.exceptions import ClientError
 from ministack.services import dynamodb as expressions
 
 Item = dict[str, Any]
+
+# The reader cuts an expression anew each time. There are some dozens of them, whose texts are all that counts.
+_tokens: Final = cache(expressions._tokenize)
+expressions._tokenize = lambda text: list(_tokens(text))
+expressions._condition_syntax_error = cache(expressions._condition_syntax_error)
 
 _TOKEN_SECONDS: Final = 600.0
 """How long a transaction's token is known."""

@@ -133,7 +133,8 @@ class Container:
             return
         self.plan = plan
         for made in vars(self._handler).values():
-            if hasattr(made, "cache_clear"):
+            # What the core has read, such as a flag set, is the same in each deployment.
+            if hasattr(made, "cache_clear") and made.__module__ == self._handler.__name__:
                 made.cache_clear()
         self._used = True
 

@@ -734,7 +734,8 @@ def opened() -> Iterator[None]:
         stack.enter_context(patch.object(BaseClient, "_make_api_call", call))
         stack.enter_context(patch.object(httpx.HTTPTransport, "handle_request", send))
         stack.enter_context(patch.object(boto3, "DEFAULT_SESSION", session()))
-        # Powertools makes a session for each of its clients.
+        # Handlers ask a session of their own for the region, and Powertools makes one for each of its clients.
+        stack.enter_context(patch.object(boto3, "Session", session))
         stack.enter_context(patch.object(boto3.session, "Session", session))
         stack.enter_context(patch.object(rebuild, "ThreadPoolExecutor", _OneByOne))
         stack.enter_context(redirect_stdout(cast("Any", DOOR)))
