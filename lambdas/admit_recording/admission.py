@@ -20,9 +20,11 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
 
+from callscribe.contract import stands_for
 from callscribe.contract.call_kind import CallKind
 from callscribe.contract.table_keys import failed_admission_key, transcript_key
 from callscribe.live.recorded_time import possible_time
+from callscribe.live.state import LiveState
 from callscribe.recordings.calls import CallRecording, StartSource, with_start
 from callscribe.recordings.keys import NotACall, RecordingKey, UnknownExtension, UnknownLayout, parse_key
 from callscribe.recordings.recording import AdmittedRecording, RecordingObject
@@ -41,8 +43,8 @@ if TYPE_CHECKING:
 
     from mypy_boto3_dynamodb.service_resource import Table
 
+    from callscribe.contract.table_keys import ItemKey
     from callscribe.environments.functions import OnNewVersion
-    from callscribe.live.state import LiveState
     from callscribe.recordings.recording import Provenance
     from lambdas.admit_recording.calls import Calls
     from lambdas.admit_recording.live_policy import LivePolicy
@@ -52,10 +54,8 @@ if TYPE_CHECKING:
 # A lost conditional write means somebody else made progress, so a few rounds always suffice.
 _MAX_ROUNDS = 5
 
-# Of a transcript: the recording it is of and when S3 got that, and the newest one that it stands for beside it, which
-# has the same content, or is covered by a live transcript.
-_AGAIN = "same_content_last_modified"
-_SHOWN = ("recording_id", "recording_last_modified", "recording_sequencer", _AGAIN, "same_content_sequencer")
+# Of a transcript: the recording it is of and when S3 got that, and the newest one that it stands for beside it.
+_SHOWN = ("recording_id", "recording_last_modified", "recording_sequencer", stands_for.TIME, stands_for.SEQUENCER)
 
 # Status of a failed admission that needs nothing more.
 _REPEATED = "repeated"
@@ -300,24 +300,29 @@ class Admission:
             claim = None if shown == other else self._claims.get(shown)
             if shown != other and (claim is None or claim.get("digest") != stored.digest):
                 return False
-            if _put_at(item) >= _put_at(ours := _put_again(stored.provenance)) or self._note(call, item, ours):
+            if _put_at(item) >= _put_at(_note_of(stored.provenance)) or self._note(call, shown, stored.provenance):
                 return True
         raise TransientError("Transcript.Contention", "the call's transcript was changed by others all the time")
 
-    def _note(self, call: CallRecording, item: Mapping[str, str], note: Mapping[str, str]) -> bool:
-        """Note on a transcript that its content was put again; False if it has changed since it was read."""
-        seen = item.get(_AGAIN)
-        unchanged = f"attribute_not_exists({_AGAIN})" if seen is None else f"{_AGAIN} = :seen"
+    def _note(self, call: CallRecording | LiveState, shown: str | None, recording: Provenance) -> bool:
+        """Note on a call's transcript that it stands for a recording; False if it shows, or stands for, a newer one.
+
+        Args:
+            call: The call.
+            shown: The recording that the transcript is of; `None` for a live one.
+            recording: The recording that it stands for.
+        """
+        note = _note_of(recording)
         try:
             self._table.update_item(
-                Key=transcript_key(call.clinic_id, call.day, call.call_id, call.kind).primary(),
-                UpdateExpression="SET same_content_last_modified = :time, same_content_sequencer = :sequencer",
-                ConditionExpression=f"recording_id = :shown AND {unchanged}",
+                Key=_key_of(call).primary(),
+                UpdateExpression=stands_for.NOTE,
+                ConditionExpression=f"#shown = :shown AND {stands_for.NO_NEWER}",
+                ExpressionAttributeNames={"#shown": "source" if shown is None else "recording_id"},
                 ExpressionAttributeValues={
-                    ":time": note[_AGAIN],
-                    ":sequencer": note["same_content_sequencer"],
-                    ":shown": item["recording_id"],
-                    **({} if seen is None else {":seen": seen}),
+                    ":shown": LIVE if shown is None else shown,
+                    ":time": note[stands_for.TIME],
+                    ":sequencer": note[stands_for.SEQUENCER],
                 },
             )
         except ClientError as error:
@@ -332,14 +337,14 @@ class Admission:
 
     def _item(self, call: CallRecording, *names: str) -> dict[str, str]:
         """Return some attributes of the call's transcript, as far as there is one and it has them."""
-        key = transcript_key(call.clinic_id, call.day, call.call_id, call.kind).primary()
-        found = self._table.get_item(Key=key, ConsistentRead=True, ProjectionExpression=", ".join(names))
+        found = self._table.get_item(
+            Key=_key_of(call).primary(), ConsistentRead=True, ProjectionExpression=", ".join(names)
+        )
         return {name: str(value) for name, value in found.get("Item", {}).items()}
 
     def _evidence(self, live: LiveState) -> LiveEvidence:
-        key = transcript_key(live.clinic_id, live.day, live.call_id, CallKind.AGENT).primary()
         found = self._table.get_item(
-            Key=key,
+            Key=_key_of(live).primary(),
             ConsistentRead=True,
             ProjectionExpression="#source",
             ExpressionAttributeNames={"#source": "source"},
@@ -389,33 +394,15 @@ class Admission:
 
         An older recording, which is stored late, would otherwise take its place (`TranscriptStore`).
         """
-        note = _put_again(recording)
-        try:
-            self._table.update_item(
-                Key=transcript_key(live.clinic_id, live.day, live.call_id, CallKind.AGENT).primary(),
-                UpdateExpression="SET same_content_last_modified = :time, same_content_sequencer = :sequencer",
-                ConditionExpression="#source = :live AND (attribute_not_exists(same_content_last_modified)"
-                " OR same_content_last_modified < :time"
-                " OR (same_content_last_modified = :time AND same_content_sequencer <= :sequencer))",
-                ExpressionAttributeNames={"#source": "source"},
-                ExpressionAttributeValues={
-                    ":live": LIVE,
-                    ":time": note[_AGAIN],
-                    ":sequencer": note["same_content_sequencer"],
-                },
-            )
-        except ClientError as error:
-            if error_code(error) != "ConditionalCheckFailedException":
-                raise
-            return self._evidence(live).transcribed  # then it stands for a newer one already
-        return True
+        # Where it still shows the live transcript, this stands for a newer recording already.
+        return self._note(live, None, recording) or self._evidence(live).transcribed
 
     def _cover(self, admitted: AdmittedRecording, call: LiveState, *, reason: str, by: _Execution) -> Decision:
         self._claims.cover(
             admitted.recording_id,
             execution=by.arn,
             reason=reason,
-            live=transcript_key(call.clinic_id, call.day, call.call_id, CallKind.AGENT),
+            live=_key_of(call),
             now=self._clock(),
         )
         return Decision(verdict=Verdict.COVERED, reason=reason, recording=admitted.to_payload())
@@ -429,16 +416,21 @@ class Admission:
         )
 
 
-def _put_again(recording: Provenance) -> dict[str, str]:
+def _key_of(call: CallRecording | LiveState) -> ItemKey:
+    kind = CallKind.AGENT if isinstance(call, LiveState) else call.kind
+    return transcript_key(call.clinic_id, call.day, call.call_id, kind)
+
+
+def _note_of(recording: Provenance) -> dict[str, str]:
     """Return what is noted of a recording that the shown transcript stands for, in the item's own form."""
-    return {_AGAIN: encode(recording.last_modified), "same_content_sequencer": recording.sequencer or ""}
+    return {stands_for.TIME: encode(recording.last_modified), stands_for.SEQUENCER: recording.sequencer or ""}
 
 
 def _put_at(item: Mapping[str, str]) -> tuple[str, str]:
     """Return when the content of a transcript was put last, in the order in which recordings replace each other."""
     return max(
         (item.get("recording_last_modified", ""), item.get("recording_sequencer", "")),
-        (item.get(_AGAIN, ""), item.get("same_content_sequencer", "")),
+        (item.get(stands_for.TIME, ""), item.get(stands_for.SEQUENCER, "")),
     )
 
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from boto3.dynamodb.conditions import Key
 from botocore.exceptions import ClientError
 
+from callscribe.contract import stands_for
 from callscribe.contract.call_kind import CallKind
 from callscribe.contract.messages import RebuildAnswer
 from callscribe.contract.object_keys import live_document_key
@@ -43,7 +44,6 @@ if TYPE_CHECKING:
 
 # A lost conditional write means somebody else made progress, so a few rounds always suffice.
 _MAX_ROUNDS = 5
-_NOTES = ("same_content_last_modified", "same_content_sequencer")
 
 
 class Transcriptions(Protocol):
@@ -223,30 +223,34 @@ class LiveTranscriptStore:
         """
         for _ in range(_MAX_ROUNDS):
             noted = self._noted(item)
-            if self._put_once(item | noted, noted):
+            if self._put_once(item | noted):
                 return True
             if self._noted(item) == noted:
                 return False
         raise TransientError("Transcript.Contention", "the call's transcript was changed by others all the time")
 
     def _noted(self, item: Mapping[str, Any]) -> dict[str, Any]:
-        """Return which recording the shown transcript stands for (`lambdas.admit_recording.admission`)."""
+        """Return which recording the shown transcript stands for."""
         key = {name: item[name] for name in ("PK", "SK")}
-        found = self._table.get_item(Key=key, ConsistentRead=True, ProjectionExpression=", ".join(_NOTES))
+        found = self._table.get_item(
+            Key=key, ConsistentRead=True, ProjectionExpression=f"{stands_for.TIME}, {stands_for.SEQUENCER}"
+        )
         return dict(found.get("Item", {}))
 
-    def _put_once(self, item: dict[str, Any], noted: Mapping[str, Any]) -> bool:
-        unchanged = "#time = :time AND #sequencer = :sequencer" if noted else "attribute_not_exists(#time)"
-        names = dict(zip(("#time", "#sequencer") if noted else ("#time",), _NOTES, strict=False))
-        values = {":time": noted[_NOTES[0]], ":sequencer": noted[_NOTES[1]]} if noted else {}
+    def _put_once(self, item: dict[str, Any]) -> bool:
         try:
             self._table.put_item(
                 Item=item,
                 # A call that went on after its first end has more words after its second.
                 ConditionExpression="attribute_not_exists(PK)"
-                f" OR (#source = :live AND #live.#utterances <= :utterances AND {unchanged})",
-                ExpressionAttributeNames={"#source": "source", "#live": "live", "#utterances": "utterances", **names},
-                ExpressionAttributeValues={":live": LIVE, ":utterances": item["live"]["utterances"], **values},
+                f" OR (#source = :live AND #live.#utterances <= :utterances AND {stands_for.NO_NEWER})",
+                ExpressionAttributeNames={"#source": "source", "#live": "live", "#utterances": "utterances"},
+                ExpressionAttributeValues={
+                    ":live": LIVE,
+                    ":utterances": item["live"]["utterances"],
+                    ":time": item.get(stands_for.TIME, ""),
+                    ":sequencer": item.get(stands_for.SEQUENCER, ""),
+                },
             )
         except ClientError as error:
             if error_code(error) == "ConditionalCheckFailedException":

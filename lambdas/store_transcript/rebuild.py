@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
+from callscribe.contract import stands_for
 from callscribe.contract.object_keys import TRANSCRIPTS, reply_key
 from callscribe.contract.schema import SCHEMA_VERSION
 from callscribe.contract.table_keys import EXPIRY, transcript_key
@@ -38,7 +39,7 @@ if TYPE_CHECKING:
     from lambdas.common.transcript_builder import BuiltTranscript, TranscriptBuilder
 
 # What stands on an item beside its transcript and its score.
-_STAYING = ("live", "analysis", "same_content_last_modified", "same_content_sequencer", EXPIRY)
+_STAYING = ("live", "analysis", stands_for.TIME, stands_for.SEQUENCER, EXPIRY)
 
 
 class Outcome(StrEnum):

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import ClientError
 
 from callscribe.aws_refusals import cancellation_codes
+from callscribe.contract import stands_for
 from callscribe.contract.table_keys import EXPIRY, ItemKey, claim_key, transcript_key
 from callscribe.documents import ArchivePointers
 from callscribe.serialization import encode
@@ -49,15 +50,12 @@ _MOST_ROUNDS = 3
 # Failed belongs to them: an execution that is redriven from this step finds the claim as its failure left it.
 _STORABLE = (ClaimStatus.CLAIMED, ClaimStatus.TRANSCRIBED, ClaimStatus.STORED, ClaimStatus.FAILED)
 
-# S3 tells the time to the second; within one, its sequencer tells which write was later (Amazon S3 User Guide, "Event
-# message structure"). A content that was put again and stored once, and a live transcript that stands for a recording
-# (`lambdas.admit_recording.admission`), are as new as the newest recording they are for.
+# A transcript is as new as the newest recording that it stands for (`callscribe.contract.stands_for`).
 _NEWEST = (
     "attribute_not_exists(PK) OR recording_id = :recording"
     " OR ((#source = :live OR recording_last_modified < :time"
     " OR (recording_last_modified = :time AND recording_sequencer <= :sequencer))"
-    " AND (attribute_not_exists(same_content_last_modified) OR same_content_last_modified < :time"
-    " OR (same_content_last_modified = :time AND same_content_sequencer <= :sequencer)))"
+    f" AND {stands_for.NO_NEWER})"
 )
 
 

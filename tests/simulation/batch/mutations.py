@@ -113,7 +113,7 @@ MUTATIONS: Final = (
     Mutation(
         "that a content was put again is not noted",
         "lambdas.admit_recording.admission",
-        "or self._note(call, item, ours)",
+        "or self._note(call, shown, stored.provenance)",
         "or True",
     ),
     Mutation(
