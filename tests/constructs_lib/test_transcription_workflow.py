@@ -318,7 +318,7 @@ RUN = {"logs:CreateLogStream", "logs:PutLogEvents", "xray:PutTelemetryRecords", 
             "store_function",
             {
                 *("s3:GetObject", "s3:ListBucket", "s3:PutObject", "kms:Decrypt", "kms:GenerateDataKey"),
-                *("dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem"),
+                *("dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:Query"),
             },
         ),
         (
