@@ -9,10 +9,10 @@ from tests.emulator.deployment import Deployment, new_call, recording
 
 pytestmark = pytest.mark.emulator
 
-CALLS = 100
+CALLS = 4 * PARALLEL_LIMIT
 
 
-def test_a_hundred_recordings_at_once_keep_the_limit_and_are_all_transcribed(deployment: Deployment) -> None:
+def test_recordings_far_above_the_limit_keep_it_and_are_all_transcribed(deployment: Deployment) -> None:
     deployment.forget_requests()
     calls = [new_call("burst") for _ in range(CALLS)]
     # However slowly requests come, the first ones stay until the limit is reached, and then for long enough that one

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 
 import boto3
 import pytest
-from moto import mock_aws
 
 # Powertools reads these when the handlers' modules are imported.
 os.environ.setdefault("POWERTOOLS_SERVICE_NAME", "callscribe-tests")
@@ -18,6 +17,7 @@ os.environ.setdefault("POWERTOOLS_METRICS_NAMESPACE", "CallScribe")
 
 from tests.fakes.bedrock import FakeBedrock
 from tests.fakes.deepgram import FakeDeepgram
+from tests.fakes.lean_moto import lean_aws
 from tests.lambdas.cloud import AUDIO_ROLE, PRESIGNER_ROLE, READER_ROLE, REGION, WRITER_ROLE, Cloud
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ def _aws_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def cloud(_aws_environment: None) -> Iterator[Cloud]:
-    with mock_aws():
+    with lean_aws():
         boto3.DEFAULT_SESSION = _SESSION  # moto has each test make a new one
         yield Cloud()
 

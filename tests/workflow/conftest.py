@@ -16,7 +16,6 @@ from aws_cdk import aws_kms as kms
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_stepfunctions as sfn
 from aws_cdk import aws_stepfunctions_tasks as tasks
-from moto import mock_aws
 from moto.core.config import DefaultConfig
 
 from app import EnvironmentStage
@@ -37,6 +36,7 @@ from stacks import environments
 from tests.conftest import ROOT, new_app
 from tests.fakes.bedrock import FakeBedrock
 from tests.fakes.deepgram import FakeDeepgram
+from tests.fakes.lean_moto import lean_aws
 from tests.fakes.thrifty_session import ThriftySession
 from tests.workflow.cloudformation import ACCOUNT, REGION
 from tests.workflow.harness import Calls, Workflow
@@ -205,7 +205,7 @@ def deploy(
         workflow.set_key(API_KEY)
         return workflow
 
-    with mock_aws(config=MOTO):
+    with lean_aws(MOTO):
         # moto drops the default session when it starts.
         monkeypatch.setattr(boto3, "DEFAULT_SESSION", session)
         # Powertools makes a session for each of its clients.

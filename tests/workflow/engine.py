@@ -3,12 +3,12 @@
 moto carries an interpreter of the Amazon States Language. What is put in here, each time at a private seam of one
 version of moto:
 
-* a JSONata evaluator, which moto ships without;
+* a JSONata evaluator, which moto ships without: that of the simulation, which gets variables as values instead of text
+  before the expression (moto's text leaves quotes and backslashes unescaped) and so parses each expression once;
 * our own functions behind `lambda:invoke`, where moto would echo the payload;
 * task tokens as on AWS (API reference, SendTaskSuccess and SendTaskHeartbeat): a token whose task is over is
   `TaskTimedOut`, a text that never was a token is `InvalidToken`, a heartbeat is taken whether or not the state has a
   `HeartbeatSeconds`, and the cause of a failure, which moto drops, arrives;
-* variables that hold quotes or backslashes, which moto pastes into expressions unescaped;
 * errors of `events:putEvents` under a name that `States.TaskFailed` matches, where moto says `States.Runtime`;
 * a definition that is parsed once, because that takes longer than executing it;
 * waits between retries and in states of type Wait, which are noted instead of slept through;
@@ -19,31 +19,37 @@ from __future__ import annotations
 
 import json
 import threading
+import time
 from functools import cache, wraps
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import moto
 from botocore.exceptions import ClientError
-from jsonata.jsonata import Jsonata
 from moto.awslambda_simple.models import LambdaSimpleBackend
 from moto.core.responses import EmptyResult
 from moto.dynamodb.models import DynamoDBBackend
 from moto.stepfunctions.parser.api import HistoryEventType, InvalidToken, TaskTimedOut
 from moto.stepfunctions.parser.asl.component.common.error_name.custom_error_name import CustomErrorName
-from moto.stepfunctions.parser.asl.component.common.error_name.failure_event import FailureEvent
+from moto.stepfunctions.parser.asl.component.common.error_name.failure_event import (
+    FailureEvent,
+    FailureEventException,
+)
+from moto.stepfunctions.parser.asl.component.common.error_name.states_error_name import StatesErrorName
+from moto.stepfunctions.parser.asl.component.common.error_name.states_error_name_type import StatesErrorNameType
 from moto.stepfunctions.parser.asl.component.common.retry import retrier_decl
+from moto.stepfunctions.parser.asl.component.common.string.string_expression import StringJSONata
 from moto.stepfunctions.parser.asl.component.state.exec.state_task.service.state_task_service_events import (
     StateTaskServiceEvents,
 )
 from moto.stepfunctions.parser.asl.component.state.wait.wait_function.wait_function import WaitFunction
-from moto.stepfunctions.parser.asl.eval import states, variable_store
 from moto.stepfunctions.parser.asl.eval.callback.callback import CallbackOutcomeFailure, CallbackOutcomeSuccess
 from moto.stepfunctions.parser.asl.eval.environment import Environment
-from moto.stepfunctions.parser.asl.jsonata import jsonata as evaluator
 from moto.stepfunctions.parser.asl.parse.asl_parser import AmazonStateLanguageParser
 from moto.stepfunctions.parser.models import StepFunctionsParserBackend
 from moto.stepfunctions.responses import StepFunctionResponse
+
+from tests.simulation.batch.expressions import QueryFailed, evaluated
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -79,9 +85,7 @@ def install(
             "list at the top of tests/workflow/engine.py, then change SUPPORTED_MOTO"
         )
     monkeypatch.setattr(AmazonStateLanguageParser, "parse", staticmethod(_parse))
-    monkeypatch.setattr(evaluator, "_eval_jsonata", _evaluate)
-    for module in (states, variable_store):
-        monkeypatch.setattr(module, "encode_jsonata_variable_declarations", _declare)
+    monkeypatch.setattr(StringJSONata, "_eval_body", _evaluate)
     monkeypatch.setattr(retrier_decl, "time", SimpleNamespace(sleep=waits.append))
     monkeypatch.setattr(WaitFunction, "_wait_interval", lambda _self, env, wait_seconds: pause(wait_seconds))  # noqa: ARG005
     monkeypatch.setattr(
@@ -104,13 +108,21 @@ def install(
 _parse = cache(AmazonStateLanguageParser.parse)
 
 
-def _evaluate(expression: str) -> Any:
-    # Through JSON, because the evaluator's lists and numbers are of types of its own.
-    return json.loads(json.dumps(Jsonata(expression).evaluate(None)))
+_evaluating = threading.Lock()  # expressions that are parsed once are shared by the executions, which are threads
 
 
-def _declare(bindings: dict[str, Any]) -> str:
-    return "".join(f"{name}:={json.dumps(value, default=str)};" for name, value in bindings.items())
+def _evaluate(self: StringJSONata, env: Environment) -> None:
+    store = env.variable_store
+    named = {**store._outer_scope, **store._inner_scope, "states": env.states._states_data}
+    variables = json.loads(json.dumps(named, default=str))  # moto has times as such, expressions have texts
+    try:
+        with _evaluating:
+            value = evaluated(f"{{% {self.expression} %}}", variables, epoch=time.time)
+    except QueryFailed as failed:
+        name = StatesErrorName(StatesErrorNameType.StatesQueryEvaluationError)
+        details: Any = {"evaluationFailedEventDetails": {"error": name.error_name, "cause": str(failed)}}
+        raise FailureEventException(FailureEvent(env, name, HistoryEventType.EvaluationFailed, details)) from failed
+    env.stack.append(value)
 
 
 def _waiting(response: StepFunctionResponse) -> Any:
