@@ -151,6 +151,13 @@ AIMED: Final[Mapping[str, History]] = {
     "a live transcript that is waited for": History(
         seed=1, deployment="sparing", puts=_puts(5.0, content=3, call=1), lives=(_LIVE,)
     ),
+    "an older recording, stored when the live transcript stands for a newer one": History(
+        seed=1,
+        deployment="sparing",
+        puts=(*_puts(0.0, content=4, call=1), *_puts(120.0, content=3, call=1)),
+        lives=(Live(call=1, begins=60.0, ends=75.0, outcome="complete", stored=1.0),),
+        outages=(Outage(kind="503", begin=0.0, seconds=600.0),),
+    ),
     "a new recording of a call that had a recording before its live transcript": History(
         seed=1,
         deployment="sparing",

@@ -167,6 +167,12 @@ MUTATIONS: Final = (
         "transcribed=source is not None, replaced=False",
     ),
     Mutation(
+        "that a live transcript stands for a recording is not noted",
+        "lambdas.admit_recording.admission",
+        "return self._note(live, None, recording) or self._evidence(live).transcribed",
+        "return True",
+    ),
+    Mutation(
         "a live transcript that does not cover all stands for a recording",
         "lambdas.admit_recording.live_policy",
         "if not covers(state.coverage.intervals, recorded):",

@@ -115,5 +115,71 @@ AIMED: Final[Mapping[str, History]] = {
         _history(lease=4.0, faults=_faults("repeat", 8.2, 10.2, 12.2, 14.2)),
         Trouble(service="dynamodb", kind="unheard", since=3.0, until=16.0, operation="update_item"),
     ),
+    # Found by chance.
+    "a token is refused, and streaming was stopped behind it and started again": History(
+        seed=2851,
+        calls=(
+            Call(
+                index=0,
+                clinic="lakeside",
+                other_clinic="lakeside",
+                begins=1.0,
+                pieces=(
+                    Piece(
+                        turns=(((94, 4), (101, 160)), ((113, 4), (81, 9), (16, 9), (72, 4))),
+                        stream="one",
+                        told=(5.406,),
+                        stopped=(7.501,),
+                    ),
+                    Piece(
+                        turns=(((59, 4), (8, 80), (37, 9), (96, 30)), ((30, 4),)),
+                        stream="one",
+                        pause=12.0,
+                        told=(0.19,),
+                    ),
+                ),
+                hung_up=(0.53,),
+                upload=2.0,
+            ),
+        ),
+        skews=(0.0,),
+        slots=20,
+        lease=30.0,
+        faults=(
+            Fault(at=13.64, kind="freeze", seconds=38.0),
+            Fault(at=14.21, kind="stream", order={"action": "error", "code": "FRAGMENT_NOT_FOUND", "id": "4000"}),
+        ),
+    ),
+    "a streamer is given the message that it gives back before it knows that it has": History(
+        seed=3341,
+        calls=(
+            Call(
+                index=0,
+                clinic="harbour",
+                other_clinic="harbour",
+                begins=1.0,
+                pieces=(
+                    Piece(
+                        turns=(((20, 30), (72, 30)), ((56, 4), (109, 160), (108, 4), (98, 80), (115, 9))),
+                        stream="one",
+                        told=(6.429,),
+                        stopped=(0.587,),
+                    ),
+                    Piece(
+                        turns=(((112, 30),), ((111, 4), (75, 80), (39, 80))),
+                        stream="one",
+                        pause=12.0,
+                        told=(0.644,),
+                    ),
+                ),
+                hung_up=(5.461,),
+                upload=0.0,
+            ),
+        ),
+        skews=(0.0,),
+        slots=20,
+        lease=4.0,
+        faults=(Fault(at=5.54, kind="vendor", order={"action": "stall", "seconds": None, "after": 3.3}),),
+    ),
 }
 """By what happens."""

@@ -120,6 +120,18 @@ MUTATIONS: Final = (
         "if evidence.heard and asked_again:",
     ),
     Mutation(
+        "what was streamed before a pause is not read where the token is refused",
+        _CALL,
+        "return checkpoint.origin_ms",
+        "return began_at_ms",
+    ),
+    Mutation(
+        "a message that is given back, and delivered to who gave it back, is left until its lease is over",
+        _INTAKE,
+        "            while await self._follow(work) is not work.message:\n                pass",
+        "            await self._follow(work)",
+    ),
+    Mutation(
         "Connect's word of the end is not waited for",
         "streamer.calls.ending",
         "word: float = 15.0",
