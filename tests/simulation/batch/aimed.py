@@ -158,6 +158,14 @@ AIMED: Final[Mapping[str, History]] = {
         lives=(Live(call=1, begins=60.0, ends=75.0, outcome="complete", stored=1.0),),
         outages=(Outage(kind="503", begin=0.0, seconds=600.0),),
     ),
+    "a reply that is not to be kept": History(seed=1, deployment="deleting", puts=_puts(0.0)),
+    "a reply that is not to be kept, and cannot be deleted": History(
+        seed=1,
+        deployment="deleting",
+        puts=_puts(0.0),
+        faults=(_refused("machine", "s3.DeleteObject", "AccessDenied", seconds=HOUR),),
+    ),
+    "the same bytes after their reply was deleted": History(seed=1, deployment="deleting", puts=_puts(0.0, 600.0)),
     "a new recording of a call that had a recording before its live transcript": History(
         seed=1,
         deployment="sparing",

@@ -18,6 +18,7 @@ from tests.workflow.cloudformation import REGION, Deployed, Resource
 
 if TYPE_CHECKING:  # the CDK takes seconds to load, and most processes find the templates made
     from constructs_lib.enrichment_step import OnFailure
+    from constructs_lib.recording_limits import Replies
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,11 +28,13 @@ class Setup:
     Attributes:
         on_new_version: What a new version of a recording does.
         live_transcripts: When the recording of a live call is transcribed.
+        replies: What becomes of the speech service's replies.
         enrichment: What the failure of a step of one's own does; `None` for no such step.
     """
 
     on_new_version: OnNewVersion = "supersede"
     live_transcripts: LiveTranscripts = "always"
+    replies: Replies = "keep"
     enrichment: OnFailure | None = None
 
 
@@ -42,8 +45,9 @@ SETUPS: Final[Mapping[str, Setup]] = {
     "sparing": Setup(live_transcripts="when-incomplete", enrichment="continue"),
     "enriched": Setup(enrichment="fail"),
     "never": Setup(live_transcripts="never"),
+    "deleting": Setup(replies="delete"),
 }
-"""The deployments in which histories happen, by their stacks' names; in the last one aimed ones only."""
+"""The deployments in which histories happen, by their stacks' names; in the last two aimed ones only."""
 
 
 @dataclass(frozen=True, kw_only=True)

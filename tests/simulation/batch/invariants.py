@@ -152,7 +152,8 @@ class Check:
         """What was paid for and stored stays, and what stands for another recording is there."""
         for announced in world.announced:
             name = named(world, announced)
-            usable = [*map(_usable, world.storage.versions(world.plan.archive, reply_key(name)))]
+            written = world.storage.versions(world.plan.archive, reply_key(name))
+            usable = [_usable(version) for version in written if version.content is not None]
             if usable != sorted(usable):
                 self.add("reply-lost", f"the reply of {name[:8]} was written over")
         statuses = {claim["recording_id"]: claim["status"] for claim in claims(world)}
@@ -306,8 +307,10 @@ class Check:
             self.add("disagree", f"an item shows {name[:8]}, which is {claim and claim['status']}")
         if document["provenance"]["recording_id"] != name:
             self.add("disagree", f"item and document of {name[:8]} differ")
-        if not _kept(world, name):
+        if world.plan.setup.replies == "keep" and not _kept(world, name):
             self.add("disagree", f"the reply of {name[:8]} is missing")
+        if world.plan.setup.replies == "delete" and _kept(world, name):
+            self.add("not-deleted", f"the reply of {name[:8]} is still there")
         if "quality" not in item:
             self.add("disagree", f"{name[:8]} has no score")
 

@@ -120,6 +120,10 @@ class Storage:
             head |= {"ChecksumCRC64NVME": version.checksum, "ChecksumType": "FULL_OBJECT"}
         return head
 
+    def _delete_object(self, request: Mapping[str, Any]) -> dict[str, Any]:
+        self.delete(request["Bucket"], request["Key"])
+        return {"DeleteMarker": True}
+
     def _list_objects(self, request: Mapping[str, Any]) -> dict[str, Any]:
         keys = sorted(self.keys(request["Bucket"], request.get("Prefix", "")))
         return {"IsTruncated": False, "Contents": [{"Key": key} for key in keys]}
@@ -167,4 +171,5 @@ _OPERATIONS: Final = {
     "GetObject": Storage._get_object,
     "HeadObject": Storage._head_object,
     "ListObjectsV2": Storage._list_objects,
+    "DeleteObject": Storage._delete_object,
 }

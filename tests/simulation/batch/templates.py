@@ -89,7 +89,9 @@ def _stack(app: App, name: str, setup: Setup) -> None:
         vocabulary={"clinic-7": ("Abernathy",)},
         key=key,
         clinics=ClinicRules(clinic_by_prefix={"connect/lakeside": "lakeside"}),
-        policy=RecordingPolicy(on_new_version=setup.on_new_version, live_transcripts=setup.live_transcripts),
+        policy=RecordingPolicy(
+            on_new_version=setup.on_new_version, live_transcripts=setup.live_transcripts, replies=setup.replies
+        ),
         enrichment=None if setup.enrichment is None else _enrichment(stack, setup.enrichment),
     )
 

@@ -41,6 +41,9 @@ _ENDS = {
     "a recording that somebody wants after all, of a live call that failed": (0, 1),
     "a live transcript that is waited for": (0, 0),
     "an older recording, stored when the live transcript stands for a newer one": (0, 1),
+    "a reply that is not to be kept": (0, 1),
+    "a reply that is not to be kept, and cannot be deleted": (1, 1),
+    "the same bytes after their reply was deleted": (0, 1),
     "a new recording of a call that had a recording before its live transcript": (0, 2),
 }
 

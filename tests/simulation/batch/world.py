@@ -68,12 +68,13 @@ _RULE_PAUSE_SECONDS: Final = 600.0
 _FAULTS: Final = frozenset({"InternalServerError", "InternalError", "InternalFailure", "InternalServiceError"})
 _UNAVAILABLE: Final = frozenset({"ServiceUnavailable", "SlowDown", "ServiceException"})
 # The names that Step Functions gives errors of services: their own, and that of a call without an answer.
-_SERVICES: Final = {"lambda": "Lambda", "dynamodb": "DynamoDB", "sqs": "SQS", "events": "EventBridge"}
+_SERVICES: Final = {"lambda": "Lambda", "dynamodb": "DynamoDB", "sqs": "SQS", "events": "EventBridge", "s3": "S3"}
 _OPERATIONS: Final = {
     "lambda:invoke": "lambda.Invoke",
     "dynamodb:updateItem": "dynamodb.UpdateItem",
     "sqs:sendMessage": "sqs.SendMessage",
     "events:putEvents": "events.PutEvents",
+    "aws-sdk:s3:deleteObject": "s3.DeleteObject",
 }
 
 
