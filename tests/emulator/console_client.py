@@ -48,10 +48,16 @@ _OPENER = urllib.request.build_opener(_Stay)
 
 
 def request(
-    url: str, *, method: str = "GET", headers: dict[str, str] | None = None, form: dict[str, str] | None = None
+    url: str,
+    *,
+    method: str = "GET",
+    headers: dict[str, str] | None = None,
+    form: dict[str, str] | None = None,
+    sent: Any = None,
 ) -> Answer:
-    """Send a request without a signature, as a browser does."""
+    """Send a request without a signature, as a browser does: a form, or something as JSON."""
     data = None if form is None else urlencode(form).encode()
+    data = data if sent is None else json.dumps(sent).encode()
     asked = urllib.request.Request(url, data=data, headers=headers or {}, method=method)
     try:
         with _OPENER.open(asked, timeout=PATIENCE_SECONDS) as response:
@@ -111,9 +117,22 @@ class ConsoleClient:
             path: Path below the console's address.
             token: A token instead of one's own; "" for none.
         """
+        return request(f"{self.url}{path}", headers=self._headers(token))
+
+    def put(self, path: str, sent: Any, *, token: str | None = None) -> Answer:
+        """Tell the API something, as JSON.
+
+        Args:
+            path: Path below the console's address.
+            sent: What is told.
+            token: As with `get`.
+        """
+        headers = {**self._headers(token), "Content-Type": "application/json"}
+        return request(f"{self.url}{path}", method="PUT", headers=headers, sent=sent)
+
+    def _headers(self, token: str | None) -> dict[str, str]:
         token = self.tokens["access_token"] if token is None else token
-        headers = {"Accept-Encoding": "gzip", **({"Authorization": f"Bearer {token}"} if token else {})}
-        return request(f"{self.url}{path}", headers=headers)
+        return {"Accept-Encoding": "gzip", **({"Authorization": f"Bearer {token}"} if token else {})}
 
     def _exchange(self, grant: dict[str, str]) -> None:
         form = {"client_id": self._sign_in["client_id"], "redirect_uri": self.url, **grant}
