@@ -12,7 +12,6 @@ from typing import Any, Final
 from aiobotocore.session import AioSession
 
 from callscribe.contract.table_keys import call_partition, live_call_key, utterance_range
-from callscribe.deepgram.options import TranscriptionOptions
 from callscribe.environments.streamer import StreamerEnvironment
 from local.access.keys import AccessKey
 from local.emulator.process import Emulator
@@ -29,7 +28,7 @@ from tests.fakes.serving import serving
 from tests.fakes.table import table_definition
 from tests.live.feed import Feed
 from tests.live.stage import Stage
-from tests.simulation.live.surroundings import KEYS
+from tests.simulation.live.surroundings import KEYS, streamer_environment
 
 ACCESS_KEY: Final = AccessKey.generate()
 """The emulator's."""
@@ -151,29 +150,17 @@ class WallStage(Stage):
 
     def environment(self, **settings: Any) -> StreamerEnvironment:
         """Return what a streamer is told."""
-        usual: dict[str, Any] = {
+        here = {
             "aws_region": _REGION,
             "table_name": self.emulated.table,
             "calls_queue_url": self.emulated.queue_url,
             "failed_calls_queue_url": self.emulated.failed_queue_url,
             "deepgram_secret_arn": self.emulated.secret_arn,
-            "deepgram_options": TranscriptionOptions(),
             "deepgram_stream_url": self.deepgram_url,
             "feed_url": self.feed_url,
-            "vocabulary_path": "/vocabulary/",
             "event_bus_name": "default",
-            "flags": "eye-clinic-v1",
-            "service_name": "live",
-            "slots": 20,
-            "lease_seconds": 30,
-            "max_call_seconds": 3600,
-            "idle_limit_seconds": 120,
-            "start_wait_seconds": 60,
-            "buffer_seconds": 60,
-            "log_level": "DEBUG",
-            "health_port": 0,
         }
-        return StreamerEnvironment(**usual | settings)
+        return streamer_environment(**here | settings)
 
 
 @asynccontextmanager

@@ -154,7 +154,7 @@ class Surroundings:
         process = Process(f"streamer-{len(self.streamers) + 1}")
         network, metrics = network or Network(), io.StringIO()
         service = Service(
-            _environment(self.account, **settings),
+            streamer_environment(**_simulated(self.account) | settings),
             ecs_agent_uri=ECS_URL,
             session=Session(self.account, self.conditions, network, process.name),  # type: ignore[arg-type]
             http=_Http(self, network, process.name),  # type: ignore[arg-type]
@@ -226,18 +226,11 @@ class Surroundings:
             root.handlers[:], root.level, own.level = before
 
 
-def _environment(account: Account, **settings: Any) -> StreamerEnvironment:
+def streamer_environment(**settings: Any) -> StreamerEnvironment:
+    """What a streamer is told: where everything is, and whatever is to differ from the usual."""
     usual: dict[str, Any] = {
-        "aws_region": "eu-central-1",
-        "table_name": "transcripts",
-        "calls_queue_url": account.calls.name,
-        "failed_calls_queue_url": account.failed.name,
-        "deepgram_secret_arn": "arn:aws:secretsmanager:eu-central-1:000000000000:secret:deepgram",
         "deepgram_options": TranscriptionOptions(),
-        "deepgram_stream_url": "wss://deepgram.invalid",
         "vocabulary_path": "/vocabulary/",
-        "feed_url": FEED_URL,
-        "event_bus_name": "calls",
         "flags": "eye-clinic-v1",
         "service_name": "live",
         "slots": 20,
@@ -250,6 +243,19 @@ def _environment(account: Account, **settings: Any) -> StreamerEnvironment:
         "health_port": 0,
     }
     return StreamerEnvironment(**usual | settings)
+
+
+def _simulated(account: Account) -> dict[str, str]:
+    return {
+        "aws_region": "eu-central-1",
+        "table_name": "transcripts",
+        "calls_queue_url": account.calls.name,
+        "failed_calls_queue_url": account.failed.name,
+        "deepgram_secret_arn": "arn:aws:secretsmanager:eu-central-1:000000000000:secret:deepgram",
+        "deepgram_stream_url": "wss://deepgram.invalid",
+        "feed_url": FEED_URL,
+        "event_bus_name": "calls",
+    }
 
 
 class _Answer:

@@ -10,9 +10,8 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError, CredentialRetrievalError, ReadTimeoutError
 
-from callscribe.conversation.utterances import Role
 from callscribe.failures import SafeError
-from callscribe.live.call import EndReason, Gap, GapReason, LiveCall, LiveUtterance
+from callscribe.live.call import EndReason, Gap, GapReason, LiveCall
 from callscribe.live.coverage import Bound, Interval, Streaming
 from callscribe.live.state import LiveState
 from streamer.calls.state import Checkpoint, Completion, EndHints, Lease
@@ -29,6 +28,7 @@ from streamer.calls.store import (
 from streamer.deepgram.result_tracker import MAX_TEXT, MAX_WORDS
 from streamer.deepgram.session import MAX_COMMIT
 from tests.live.stage import Cloud
+from tests.streamer.calls.utterances import utterance
 
 START_MS = 1_795_000_000_000
 CALL = LiveCall(
@@ -83,20 +83,6 @@ async def taken(store: CallStore, call: LiveCall = CALL, message_id: str = "mess
     result = await store.take(call, message_id)
     assert isinstance(result, Taken)
     return result
-
-
-def utterance(seq: int) -> LiveUtterance:
-    return LiveUtterance(
-        seq=seq,
-        channel=seq % 2,
-        role=Role.CUSTOMER,
-        text=f"word {seq}",
-        start=0.25 * seq,
-        end=0.25 * seq + 0.1,
-        confidence=0.98765,
-        word_count=2,
-        speech_final=True,
-    )
 
 
 CHECKPOINT = Checkpoint(

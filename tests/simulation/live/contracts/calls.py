@@ -16,13 +16,13 @@ from typing import Any, Final
 import pytest
 from botocore.exceptions import ClientError
 
-from callscribe.conversation.utterances import Role
-from callscribe.live.call import EndReason, LiveCall, LiveUtterance
+from callscribe.live.call import EndReason, LiveCall
 from callscribe.live.coverage import Bound, Interval
 from streamer.calls.queue import CallQueue, Message
 from streamer.calls.state import Checkpoint, Completion
 from streamer.calls.store import CallStore, Finished, LeaseLost, NotYet, Taken
 from streamer.deepgram.session import MAX_COMMIT
+from tests.streamer.calls.utterances import utterance
 
 _LEASE: Final = timedelta(seconds=30)
 _START_MS: Final = 1_795_000_000_000
@@ -85,20 +85,6 @@ def _call() -> LiveCall:
     )
 
 
-def _utterance(seq: int) -> LiveUtterance:
-    return LiveUtterance(
-        seq=seq,
-        channel=seq % 2,
-        role=Role.CUSTOMER,
-        text=f"word {seq}",
-        start=0.25 * seq,
-        end=0.25 * seq + 0.1,
-        confidence=0.98765,
-        word_count=2,
-        speech_final=True,
-    )
-
-
 _CHECKPOINT: Final = Checkpoint(origin_ms=_START_MS, watermarks=(8000, 16000), next_seq=3, word_count=4)
 _COMPLETION: Final = Completion(
     end_reason=EndReason.DISCONNECTED,
@@ -121,8 +107,8 @@ async def a_call_is_taken_stored_and_completed(calls: Calls) -> None:
     """Amazon DynamoDB API reference, "UpdateItem" and "TransactWriteItems"."""
     store, call = calls.store("one"), _call()
     mine = await _taken(store, call)
-    await store.commit(mine.lease, [_utterance(1), _utterance(2)], _CHECKPOINT)
-    assert await store.utterances(call.call_id, after=0, before=3) == [_utterance(1), _utterance(2)]
+    await store.commit(mine.lease, [utterance(1), utterance(2)], _CHECKPOINT)
+    assert await store.utterances(call.call_id, after=0, before=3) == [utterance(1), utterance(2)]
     item = await store.complete(mine.lease, _CHECKPOINT, _COMPLETION)
     assert (item["status"], item["complete"], item["word_count"]) == ("completed", True, 4)
     assert await store.take(call, "message-1") == Finished(to_announce=item)
@@ -142,7 +128,7 @@ async def who_has_lost_the_lease_writes_nothing(calls: Calls) -> None:
     theirs = await _taken(calls.store("next", later=31), call)
     assert theirs.lease.epoch == 2
     writes: tuple[Callable[[], Awaitable[object]], ...] = (
-        lambda: late.commit(mine.lease, [_utterance(1)], _CHECKPOINT),
+        lambda: late.commit(mine.lease, [utterance(1)], _CHECKPOINT),
         lambda: late.release(mine.lease, _CHECKPOINT),
         lambda: late.complete(mine.lease, _CHECKPOINT, _COMPLETION),
     )
@@ -158,7 +144,7 @@ async def as_many_utterances_are_stored_at_once_as_a_commit_may_have(calls: Call
     """Amazon DynamoDB API reference, "TransactWriteItems": up to 100 items; "Query": pages."""
     store, call = calls.store("one"), _call()
     mine = await _taken(store, call)
-    said = [_utterance(seq) for seq in range(1, MAX_COMMIT + 1)]
+    said = [utterance(seq) for seq in range(1, MAX_COMMIT + 1)]
     await store.commit(mine.lease, said, replace(_CHECKPOINT, next_seq=MAX_COMMIT + 1))
     assert await store.utterances(call.call_id, after=0, before=MAX_COMMIT + 1) == said
 
