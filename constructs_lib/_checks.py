@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
-from typing import Any, Final, get_args
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache, wraps
+from types import NoneType
+from typing import Any, Final, ParamSpec, get_args, get_type_hints
 
 from aws_cdk import Annotations, Duration, FeatureFlags, Stack, Token
 from aws_cdk import aws_cloudwatch as cloudwatch
@@ -34,8 +36,61 @@ ARCHITECTURES: Final = ("arm64", "x86_64")
 _CHANNELS: Final = (0, 1)
 _NAMED_ROLES: Final = tuple(role.value for role in Role if role is not Role.UNKNOWN)
 _LONGEST_NAME: Final = 30
+_LONGEST_SHOWN: Final = 60
+_PLAIN: Final = (str, bytes, bool, int, float, list, tuple, set, dict)
+_NO_OBJECTS: Final = (*_PLAIN, Duration)
+_Options = ParamSpec("_Options")
 _SAME_ACCOUNT: Final = "@aws-cdk/aws-events:eventsTargetQueueSameAccount"
 _ALARM_PERMISSIONS: Final = "@aws-cdk/aws-cloudwatch-actions:changeLambdaPermissionLogicalIdForLambdaAction"
+
+
+def takes_objects(initialise: Callable[_Options, None]) -> Callable[_Options, None]:
+    """Have an initialiser refuse the name, ARN or settings of an object where it takes the object.
+
+    Python would find out late, in words that do not tell the option, and an empty text would count as no value.
+    """
+    hints = cache(get_type_hints)
+
+    @wraps(initialise)
+    def checked(*args: _Options.args, **kwargs: _Options.kwargs) -> None:
+        check_objects(hints(initialise), kwargs)
+        initialise(*args, **kwargs)
+
+    return checked
+
+
+def check_fields(settings: object) -> None:
+    """Check the fields of value object *settings* as :func:`check_objects` does.
+
+    Raises:
+        ValueError: If one of them is not of its class.
+    """
+    check_objects(get_type_hints(type(settings)), vars(settings))
+
+
+def check_objects(hints: Mapping[str, Any], options: Mapping[str, Any]) -> None:
+    """Check those *options* whose types are classes of the CDK or of ours, and no texts, numbers or collections.
+
+    Args:
+        hints: Types, by the name of the option.
+        options: Values, by the same names.
+
+    Raises:
+        ValueError: If one of them is something else.
+    """
+    for name, value in options.items():
+        kinds = [kind for kind in get_args(hints.get(name)) or (hints.get(name),) if kind is not NoneType]
+        # A time has a check of its own, with an example.
+        if value is None or not all(isinstance(kind, type) and kind not in _NO_OBJECTS for kind in kinds):
+            continue
+        # What an object has to have that only plays a part of the CDK's, such as an IBucket, jsii tells.
+        plays = any(getattr(kind, "_is_protocol", False) for kind in kinds)
+        if isinstance(value, _PLAIN) if plays else not isinstance(value, tuple(kinds)):
+            wanted = " or ".join(kind.__name__ for kind in kinds)
+            raise ValueError(
+                f"{name} of {str(value)[:_LONGEST_SHOWN]!r} is not of the class {wanted}: pass such an object, not its "
+                "name, ARN or settings"
+            )
 
 
 def text(name: str, value: Any) -> str:
@@ -332,9 +387,10 @@ def check_instance(scope: Construct, arn: str) -> str:
     Raises:
         ValueError: If it is not the ARN of an instance, or of one in another region.
     """
-    if Token.is_unresolved(arn):
+    is_text = isinstance(arn, str)
+    if is_text and Token.is_unresolved(arn):
         return arn
-    found = _INSTANCE_ARN.fullmatch(arn)
+    found = _INSTANCE_ARN.fullmatch(arn) if is_text else None
     if not found:
         raise ValueError(
             f"instance_arn {arn!r} is not the ARN of an Amazon Connect instance: "

@@ -12,7 +12,7 @@ from aws_cdk import aws_iam as iam
 
 from callscribe.analysis.prices import ModelPrices
 from callscribe.analysis.settings import AnalystSettings
-from constructs_lib._checks import integer, quoted, seconds_within, text, texts
+from constructs_lib._checks import check_fields, integer, quoted, seconds_within, text, texts
 
 # botocore, service model of `bedrock-runtime`, "ConversationalModelId", without routers, prompts and endpoints.
 _FOUNDATION_MODEL: Final = re.compile(r"[a-z0-9-]{1,63}\.[a-z0-9-]{1,63}(?:[.:][a-z0-9-]{1,63})*")
@@ -74,6 +74,7 @@ class BedrockAnalyst:
 
     def __post_init__(self) -> None:
         """Check everything that can be without a stack."""
+        check_fields(self)
         text("model", self.model)
         texts("regions", self.regions)
         for arn in texts("foundation_models", self.foundation_models):

@@ -100,6 +100,7 @@ class CallConsole(Construct):
     key: kms.IKey
     """Encrypts the logs."""
 
+    @_checks.takes_objects
     def __init__(
         self,
         scope: Construct,

@@ -78,6 +78,7 @@ class LiveCalls:
 
     def __post_init__(self) -> None:
         """Check that the options go together."""
+        _checks.check_fields(self)
         _checks.flag("wire", self.wire)
         if self.feed is not None and (self.user_pool is not None or self.clinic_claim is not None):
             raise ValueError("user_pool and clinic_claim are for the new feed: drop them or feed")
@@ -173,6 +174,7 @@ class CallTranscription(Construct):
     wiring: ConnectWiring | None
     """The Connect instance, wired; None without *live* or *instance_arn*, or if it is wired by hand."""
 
+    @_checks.takes_objects
     def __init__(
         self,
         scope: Construct,

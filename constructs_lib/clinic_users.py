@@ -52,6 +52,7 @@ class ClinicUsers(Construct):
     calls_scope: str
     """OAuth scope of a token by which calls can be followed."""
 
+    @_checks.takes_objects
     def __init__(
         self,
         scope: Construct,

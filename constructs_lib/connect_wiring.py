@@ -47,6 +47,7 @@ class MediaStreamStorage:
 
     def __post_init__(self) -> None:
         """Check prefix and retention."""
+        _checks.check_fields(self)
         _checks.flag("configure of media_streams", self.configure)
         if not _STREAM_PREFIX.fullmatch(_checks.text("prefix of media_streams", self.prefix)):
             raise ValueError(
@@ -83,6 +84,7 @@ class RecordingStorage:
 
     def __post_init__(self) -> None:
         """Check prefix and key."""
+        _checks.check_fields(self)
         if not _FOLDERS.fullmatch(_checks.text("prefix of recordings", self.prefix)):
             raise ValueError(
                 f"prefix {self.prefix!r} of recordings is no folder: use letters, digits, '.', '_' and '-', with '/' "
@@ -137,6 +139,7 @@ class ConnectWiring(Construct):
     stop_module: connect.CfnContactFlowModule
     """Stops to transcribe a call, as before a card number is spoken. The start module may follow."""
 
+    @_checks.takes_objects
     def __init__(
         self,
         scope: Construct,

@@ -150,7 +150,11 @@ class DeepgramOptions(TranscriptionOptions, frozen=True, kw_only=True):
             if name in catalogue.SET_BY_OPTIONS:
                 raise ValueError(f"{option} sets {name!r}, which is set by the other options: change those")
             values = [value] if isinstance(value, str | bool | int | float) else value
-            if not values or not all(isinstance(part, str | bool | int | float) and part != "" for part in values):
+            if (
+                not values
+                or isinstance(values, Mapping)
+                or not all(isinstance(part, str | bool | int | float) and part != "" for part in values)
+            ):
                 raise ValueError(f"{option} gives {name!r} no value: pass a text, a number, a bool or several of them")
 
     @property

@@ -10,7 +10,7 @@ from aws_cdk import aws_kms as kms
 from aws_cdk import aws_secretsmanager as secretsmanager
 from constructs import Construct
 
-from constructs_lib import _grants, _keys, _nag
+from constructs_lib import _checks, _grants, _keys, _nag
 
 
 class DeepgramSecret(Construct):
@@ -32,6 +32,7 @@ class DeepgramSecret(Construct):
     key: kms.IKey
     """Encrypts :attr:`secret`."""
 
+    @_checks.takes_objects
     def __init__(
         self,
         scope: Construct,

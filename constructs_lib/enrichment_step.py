@@ -9,7 +9,7 @@ from aws_cdk import Duration
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_stepfunctions as sfn
 
-from constructs_lib._checks import integer, one_of, seconds_within
+from constructs_lib._checks import check_fields, integer, one_of, seconds_within
 
 OnFailure = Literal["continue", "fail"]
 """What a failed enrichment does to its call."""
@@ -50,6 +50,7 @@ class EnrichmentStep:
 
     def __post_init__(self) -> None:
         """Check the options."""
+        check_fields(self)
         if (self.function is None) == (self.states is None):
             raise ValueError("function or states: give an enrichment one of them")
         one_of("on_failure", self.on_failure, get_args(OnFailure))

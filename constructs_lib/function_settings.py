@@ -12,7 +12,15 @@ from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
 
 from callscribe.environments.functions import FunctionEnvironment
-from constructs_lib._checks import check_architecture, check_runtime, integer, one_of, seconds_within, text
+from constructs_lib._checks import (
+    check_architecture,
+    check_fields,
+    check_runtime,
+    integer,
+    one_of,
+    seconds_within,
+    text,
+)
 from constructs_lib._python_code import DEFAULT_ARCHITECTURE, DEFAULT_RUNTIME
 
 # MiB and time (AWS: "Lambda quotas").
@@ -45,6 +53,7 @@ class FunctionSize:
 
     def __post_init__(self) -> None:
         """Check each number."""
+        check_fields(self)
         if self.memory_mib is not None and not _LEAST_MEMORY <= integer("memory_mib", self.memory_mib) <= _MOST_MEMORY:
             raise ValueError(
                 f"memory_mib of {self.memory_mib} is out of range: choose {_LEAST_MEMORY} to {_MOST_MEMORY}"
@@ -85,6 +94,7 @@ class FunctionSettings:
 
     def __post_init__(self) -> None:
         """Check each option, and that they go together."""
+        check_fields(self)
         check_runtime(self.runtime)
         check_architecture(self.architecture)
         if self.bundling_platform is not None:

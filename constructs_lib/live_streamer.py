@@ -160,6 +160,7 @@ class LiveStreamer(Construct):
     key: kms.IKey
     """Encrypts queues, logs and events."""
 
+    @_checks.takes_objects
     def __init__(
         self,
         scope: Construct,
@@ -416,7 +417,7 @@ def _check_options(options: DeepgramOptions) -> None:
 
 
 def _check_stream_prefix(prefix: str) -> None:
-    if not Token.is_unresolved(prefix) and not _STREAM_PREFIX.fullmatch(prefix):
+    if not isinstance(prefix, str) or not (Token.is_unresolved(prefix) or _STREAM_PREFIX.fullmatch(prefix)):
         raise ValueError(
             f"stream_prefix {prefix!r} is not the beginning of a stream's name: use letters, digits, '-', '_' and '.', "
             "and no '*'"

@@ -73,6 +73,7 @@ class LiveTranscriptFeed(Construct):
     key: kms.IKey
     """Encrypts the logs."""
 
+    @_checks.takes_objects
     def __init__(
         self,
         scope: Construct,

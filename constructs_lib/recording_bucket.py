@@ -37,6 +37,7 @@ class RecordingBucket(Construct):
     access_logs: s3.IBucket
     """Receives the server access logs of :attr:`bucket`."""
 
+    @_checks.takes_objects
     def __init__(
         self,
         scope: Construct,

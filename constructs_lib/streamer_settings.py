@@ -10,7 +10,7 @@ from aws_cdk import aws_ecs as ecs
 from aws_cdk import aws_lambda as lambda_
 
 from callscribe.contract import limits
-from constructs_lib._checks import check_architecture, integer, seconds_within, text
+from constructs_lib._checks import check_architecture, check_fields, integer, seconds_within, text
 from constructs_lib._python_code import DEFAULT_ARCHITECTURE
 
 # So many were measured to be more than one processor should have.
@@ -39,6 +39,7 @@ class Capacity:
 
     def __post_init__(self) -> None:
         """Check that the numbers go together."""
+        check_fields(self)
         integer("min_tasks", self.min_tasks)
         if self.max_tasks is not None:
             integer("max_tasks", self.max_tasks)
@@ -83,6 +84,7 @@ class CallLimits:
 
     def __post_init__(self) -> None:
         """Check every time."""
+        check_fields(self)
         second = Duration.seconds(1)
         seconds_within("max_call_duration", self.max_call_duration, at_least=second, at_most=_LONGEST_CALL)
         seconds_within("idle_limit", self.idle_limit, at_least=second, at_most=_LONGEST_SILENCE)
@@ -116,6 +118,7 @@ class TaskSettings:
 
     def __post_init__(self) -> None:
         """Check each option, and that they go together."""
+        check_fields(self)
         check_architecture(self.architecture)
         if self.base_image is not None:
             text("base_image", self.base_image)

@@ -35,6 +35,7 @@ class TranscriptArchive(Construct):
     key: kms.IKey
     """Encrypts :attr:`bucket`."""
 
+    @_checks.takes_objects
     def __init__(
         self,
         scope: Construct,

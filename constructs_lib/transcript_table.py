@@ -33,6 +33,7 @@ class TranscriptTable(Construct):
     key: kms.IKey
     """Encrypts :attr:`table`."""
 
+    @_checks.takes_objects
     def __init__(
         self,
         scope: Construct,

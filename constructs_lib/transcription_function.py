@@ -89,6 +89,7 @@ class TranscriptionFunction(Construct):
     """Parameter Store path of the vocabularies, one parameter per clinic id, a JSON array of terms. An operator may
     change them there without a deployment."""
 
+    @_checks.takes_objects
     def __init__(
         self,
         scope: Construct,

@@ -162,6 +162,7 @@ class TranscriptionWorkflow(Construct):
     key: kms.IKey
     """Encrypts queues, logs and events."""
 
+    @_checks.takes_objects
     def __init__(
         self,
         scope: Construct,

@@ -55,6 +55,8 @@ _NO_QUOTAS: Final = ("no quotas on this machine",)
 _ON_THIS_MACHINE: Final[Mapping[str, tuple[str, ...]]] = {
     "Image": ("streamers are processes of this machine, without an image",),
     "Streamers": ("streamers are processes of this machine", "`make local` runs one, and starts it again if it dies"),
+    # Those that `local.ring` plays keep five minutes, as they would on an instance without a retention.
+    "Streams": ("the simulator on this machine plays into its own streams",),
     "Storage": _NO_INSTANCE,
     "Functions": _NO_INSTANCE,
     "Flow modules": _NO_INSTANCE,

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from dataclasses import is_dataclass
+from types import NoneType
+from typing import Any, get_args, get_type_hints
 
 import pytest
 from aws_cdk import App, CfnParameter, Duration, Environment, Stack
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_secretsmanager as secretsmanager
 from aws_cdk import aws_sqs as sqs
+from constructs import Construct
 
+import constructs_lib
 from constructs_lib import (
     BedrockAnalyst,
     Capacity,
@@ -160,3 +164,55 @@ def test_an_instance_that_is_deployed_with_the_stack_is_believed(stack: Stack) -
         start_function=streamer.start_function,
         end_function=streamer.end_function,
     )
+
+
+PUBLIC = {name: getattr(constructs_lib, name) for name in constructs_lib.__all__}
+CONSTRUCTS = {name: one for name, one in PUBLIC.items() if isinstance(one, type) and issubclass(one, Construct)}
+SETTINGS = {name: one for name, one in PUBLIC.items() if is_dataclass(one) and isinstance(one, type)}
+
+
+def takes_an_object(hint: Any) -> bool:
+    kinds = [kind for kind in get_args(hint) or (hint,) if kind is not NoneType]
+    return all(isinstance(kind, type) and kind.__module__ not in ("builtins", "datetime") for kind in kinds)
+
+
+def objects_of(hints: dict[str, Any]) -> list[str]:
+    names = set(hints) - {"self", "scope", "construct_id", "return", "former"}
+    return [name for name in sorted(names) if takes_an_object(hints[name]) and Duration not in get_args(hints[name])]
+
+
+@pytest.mark.parametrize("value", ["", "its-name", 5, ["its-name"], {"name": "its-name"}])
+def test_what_takes_an_object_refuses_its_name_number_or_settings(stack: Stack, value: Any) -> None:
+    tried = 0
+    for name, construct in CONSTRUCTS.items():
+        for option in objects_of(get_type_hints(construct.__init__)):
+            with pytest.raises(ValueError, match=rf"^{option} of .* is not of the class \w+"):
+                construct(stack, f"{name}-{option}", **{option: value})
+            tried += 1
+    assert tried > 50
+    assert not stack.node.children  # before anything is made
+
+
+def test_settings_refuse_what_is_no_object_of_theirs() -> None:
+    tried = 0
+    for settings in SETTINGS.values():
+        hints = {name: hint for name, hint in get_type_hints(settings).items() if hint is not Duration}
+        for option in objects_of(hints):
+            # What it needs beside, it misses only where the option itself is taken.
+            needed = {} if settings is not BedrockAnalyst else {"model": "amazon.nova-lite-v1:0"}
+            with pytest.raises(ValueError, match=rf"^{option} of 'its-name' is not of the class \w+"):
+                settings(**needed, **{option: "its-name"})
+            tried += 1
+    assert tried > 10
+
+
+def test_texts_of_other_kinds_are_refused_by_name(stack: Stack) -> None:
+    for wrong in (5, ["arn"], object()):
+        with pytest.raises(ValueError, match="instance_arn"):
+            ConnectWiring(
+                stack,
+                f"Wiring{type(wrong).__name__}",
+                instance_arn=wrong,  # type: ignore[arg-type]
+                start_function=lambda_.Function.from_function_name(stack, f"Start{type(wrong).__name__}", "start"),
+                end_function=lambda_.Function.from_function_name(stack, f"End{type(wrong).__name__}", "end"),
+            )

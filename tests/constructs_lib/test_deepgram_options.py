@@ -135,6 +135,7 @@ def test_known_parameters_are_those_that_the_sdk_has_and_more() -> None:
         ({"extra_stream_parameters": {"encoding": "opus"}}, r"extra_stream_parameters sets 'encoding'"),
         ({"extra_parameters": {"Numerals": True}}, r"no query parameter 'Numerals': write it like"),
         ({"extra_parameters": {"search": ()}}, r"gives 'search' no value"),
+        ({"extra_parameters": {"search": {"drug": 1}}}, r"gives 'search' no value"),
         ({"extra_parameters": [("numerals", True)]}, r"must be a mapping of names and values"),
         ({"model": "flux-general-en"}, r"'flux-general-en' only streams: choose a nova-3 model"),
         ({"language": "english"}, r"language 'english' is not a language tag: write it like 'en'"),
