@@ -64,10 +64,10 @@ class MediaBody(asyncio.Protocol):
             ClientError: The service refuses.
             BotoCoreError: It does not answer.
         """
-        while not self._head_is_here and self._failure is None:
+        while not self._head_is_here:
+            if self._failure is not None:
+                raise self._failure
             await self._wait()
-        if self._failure is not None:
-            raise self._failure
         status = self._parser.get_status_code()
         if status == 200:
             return
@@ -125,6 +125,7 @@ class MediaBody(asyncio.Protocol):
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserError:
+            self._hand_over()
             self._fail(ConnectionClosedError(endpoint_url=self._url))
             return
         if self._parts:

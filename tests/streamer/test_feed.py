@@ -148,6 +148,20 @@ async def test_interim_words_take_turns_and_final_ones_do_not_wait(feed: CallFee
     ]
 
 
+async def test_interim_words_wait_their_turn_after_final_ones_as_well(feed: CallFeed, subscribers: Subscribers) -> None:
+    subscribers.let_through.set()
+    running = asyncio.create_task(feed.run())
+    feed.finals([utterance(1)])
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        while not subscribers.requests:
+            await asyncio.sleep(0)
+    feed.interim(interim("good"))
+    for _ in range(50):
+        await asyncio.sleep(0)
+    running.cancel()
+    assert len(subscribers.requests) == 1
+
+
 async def test_final_words_replace_the_interim_ones(feed: CallFeed, subscribers: Subscribers) -> None:
     subscribers.let_through.set()
     feed.interim(interim("word"))

@@ -3,7 +3,7 @@
 import asyncio
 import json
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import cache
 from itertools import islice, pairwise
@@ -700,6 +700,34 @@ def test_interim_words_are_handed_on_for_new_audio_only() -> None:
         numbers = [int(word[1:]) for word in interim.text.split()]
         assert interim.start == pytest.approx(numbers[0] / 50)
         assert interim.end == pytest.approx((numbers[-1] + 1) / 50)
+
+
+def test_words_of_both_channels_that_come_together_are_stored_together() -> None:
+    outcome = simulate(transcribe(CALL, FakeDeepgram()))
+    spoken = [final for final in outcome.sink.finals if final.text]
+    assert outcome.sink.commits < len(spoken) < len(outcome.sink.finals)
+
+
+def test_words_are_stored_within_a_fifth_of_a_second() -> None:
+    """After a result that comes with them, which the server sends at the end of a stretch of 20 ms to 0.3 s."""
+
+    class Timed(ListSink):
+        async def commit(self, finals: Sequence[FinalResult], gaps: Sequence[Gap]) -> None:
+            await super().commit(finals, gaps)
+            now = asyncio.get_running_loop().time() - began
+            late.extend(now - final.end / 8000 for final in finals if final.text)
+
+    late: list[float] = []
+    began = 0.0
+
+    async def play_it() -> Outcome:
+        nonlocal began
+        began = asyncio.get_running_loop().time()
+        return await transcribe(CALL, FakeDeepgram(), sink=Timed())
+
+    simulate(play_it())
+    assert late
+    assert max(late) < 0.5
 
 
 def test_no_word_and_no_key_is_logged(caplog: pytest.LogCaptureFixture) -> None:
