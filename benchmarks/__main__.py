@@ -26,13 +26,14 @@ _DOCUMENT = assembly.ROOT / "docs" / "benchmarks.md"
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("--write", action="store_true", help=f"put the figures into {_DOCUMENT.name}")
+    parser.add_argument("--live", action="store_true", help="measure a streamer's live calls alone")
     options = parser.parse_args()
 
     console = Console()
     started = time.perf_counter()
     results = []
     with tempfile.TemporaryDirectory() as scratch:
-        for figures in measure(Path(scratch)):
+        for figures in (measure_live if options.live else measure)(Path(scratch)):
             console.print(figures.for_terminal())
             results.append(figures)
     console.print(f"{time.perf_counter() - started:.0f} s in all")
@@ -49,11 +50,7 @@ def measure(scratch: Path) -> Iterator[Figures]:
     yield assembly.import_figures(application, install_runtime(DIRECTORY), STAGE)
 
     yield judgement.figures()
-    yield live.demuxer_figures()
-    loads = live.measurements(scratch)
-    yield live.cost_figures(loads)
-    yield live.latency_figures(loads)
-    yield from size.figures(live.typical(loads))
+    yield from measure_live(scratch)
 
     os.environ["LAMBDA_ASYNC_RETRY_BASE_SECONDS"] = str(plain.RETRY_SECONDS)  # read by the emulator
     variants = plain.variants()
@@ -78,6 +75,16 @@ def measure(scratch: Path) -> Iterator[Figures]:
     yield cost.aws_figures(lines)
     yield analyst.figures()
     yield cost.monthly_figures(application.resources(assembly.PRODUCT_STAGE).values())
+
+
+def measure_live(scratch: Path) -> Iterator[Figures]:
+    """Take the figures of live calls through one streamer."""
+    yield machine.describe(name="live-machine", title="Live calls: machine")
+    yield live.demuxer_figures()
+    loads = live.measurements(scratch)
+    yield live.cost_figures(loads)
+    yield live.latency_figures(loads)
+    yield from size.figures(live.typical(loads))
 
 
 if __name__ == "__main__":

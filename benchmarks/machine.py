@@ -12,7 +12,7 @@ from benchmarks.report import Figures
 _GIB = 2**30
 
 
-def describe() -> Figures:
+def describe(*, name: str = "machine", title: str = "Machine") -> Figures:
     rows = (
         ("processor", f"{_processor()}, {os.cpu_count()} cores"),
         ("memory", f"{memory_bytes() / _GIB:.0f} GiB"),
@@ -20,7 +20,7 @@ def describe() -> Figures:
         ("Python", f"{platform.python_version()}, {_build()}"),
         ("load before the run", f"{os.getloadavg()[0]:.1f}"),
     )
-    return Figures(name="machine", title="Machine", columns=("", ""), rows=rows)
+    return Figures(name=name, title=title, columns=("", ""), rows=rows)
 
 
 def _build() -> str:

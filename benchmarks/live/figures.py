@@ -71,7 +71,7 @@ def measurements(scratch: Path) -> dict[Key, Result | None]:
         for calls, pacing in ((1, Pacing.BLOCKS), *_LOADS):
             try:
                 result = measure(system, calls=calls, pacing=pacing, seconds=_SECONDS, certificate=certificate)
-            except DidNotStart:
+            except (DidNotStart, OSError):  # the services, too, can be too busy to answer
                 result = None
             found[system.name, calls, pacing] = result
     return found
