@@ -397,8 +397,6 @@ class CallTranscription(Construct):
 def _check_live(live: LiveCalls | None, instance_arn: str | None) -> None:
     if live is None:
         return
-    if not isinstance(live, LiveCalls):
-        raise ValueError(f"live of {live!r} does not say how calls are followed: pass LiveCalls(…)")
     if live.recordings_prefix is not None and instance_arn is None:
         raise ValueError(
             "recordings_prefix without instance_arn: name the Amazon Connect instance that is told to store recordings"
