@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from aws_cdk import Duration, RemovalPolicy
+from aws_cdk import ArnFormat, Duration, RemovalPolicy, Stack
 from aws_cdk import aws_apigatewayv2 as apigateway
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_cognito as cognito
@@ -22,10 +22,11 @@ from constructs import Construct
 from callscribe.console.noted import NOTED_ATTRIBUTES
 from callscribe.contract import metrics
 from callscribe.contract.object_keys import TRANSCRIPTS
-from callscribe.contract.table_keys import CALL_INDEX, CALLS, CLINICS, LISTING_INDEX, LIVE_CALLS
+from callscribe.contract.table_keys import CALL_INDEX, CALLS, CLINICS, FAILED_PARTITION, LISTING_INDEX, LIVE_CALLS
 from callscribe.conversation.flags import DEFAULT_FLAG_SET, FlagSetSource
 from callscribe.environments.functions import CallConsoleEnvironment
 from callscribe.judgement.quality import DEFAULT_RUBRIC
+from callscribe.recordings.redrive import execution_name
 from constructs_lib import _checks, _grants, _keys, _nag
 from constructs_lib._functions import RuntimeFunction, SharedByFunctions
 from constructs_lib._judgement import Judgement
@@ -63,8 +64,8 @@ class CallConsole(Construct):
             (``Bucket.from_bucket_attributes(encryption_key=…)``).
         table: Table of the transcripts.
         archive: Bucket of the transcripts.
-        workflow: What judges the transcripts of recordings anew once their roles are corrected. Default: roles of those
-            cannot be corrected.
+        workflow: What judges the transcripts of recordings anew once their roles are corrected, and repeats a failed
+            recording when somebody of the role ``admin`` asks for it. Default: neither is done.
         streamer: What judges live transcripts anew. Default: roles of those cannot be corrected.
         feed: Where the words of running calls can be followed, by the same *users*. Default: nowhere.
         users: Where people sign in. Default: new :class:`ClinicUsers`, without groups of clinics.
@@ -176,10 +177,13 @@ class CallConsole(Construct):
                 flags=judgement.flag_set.file.name,
                 time_zones=_checks.time_zones(time_zones) or {},
                 role_names=_checks.role_names(role_names) or {},
+                state_machine_arn=None if workflow is None else workflow.state_machine.state_machine_arn,
                 feed_http_url=None if feed is None else feed.http_url,
                 feed_realtime_url=None if feed is None else feed.realtime_url,
             )
         )
+        if workflow is not None:
+            self._grant_redrive(workflow)
         self._service = runtime_function.service
         self._add_routes()
 
@@ -259,6 +263,21 @@ class CallConsole(Construct):
         _nag.acknowledge(role, _nag.INLINE_POLICY)
         return role
 
+    def _grant_redrive(self, workflow: TranscriptionWorkflow) -> None:
+        workflow.state_machine.grant_start_execution(self._function_role)
+        executions = Stack.of(self).format_arn(
+            service="states",
+            resource="execution",
+            resource_name=f"{workflow.state_machine.state_machine_name}:{execution_name('*')}",
+            arn_format=ArnFormat.COLON_RESOURCE_NAME,
+        )
+        iam.Grant.add_to_principal(
+            grantee=self._function_role, actions=["states:DescribeExecution"], resource_arns=[executions]
+        )
+        _nag.acknowledge_wildcards(
+            self._function_role, {executions: "repetitions are named after the recordings that they repeat"}
+        )
+
     def _add_routes(self) -> None:
         integration = HttpLambdaIntegration("Integration", self.function)
         authorizer = HttpUserPoolAuthorizer("Authorizer", self.users.user_pool, user_pool_clients=[self.client])
@@ -267,7 +286,7 @@ class CallConsole(Construct):
             public += self.api.add_routes(path=path, methods=[apigateway.HttpMethod.GET], integration=integration)
         self.api.add_routes(
             path="/api/{proxy+}",
-            methods=[apigateway.HttpMethod.GET, apigateway.HttpMethod.PUT],
+            methods=[apigateway.HttpMethod.GET, apigateway.HttpMethod.POST, apigateway.HttpMethod.PUT],
             integration=integration,
             authorizer=authorizer,
         )
@@ -295,7 +314,9 @@ _WRITTEN: Final[Mapping[str, Mapping[str, object]]] = {
 """Corrections and reviews have no other attributes, and no transcript has so few."""
 
 _LEADING_KEYS: Final[Mapping[str, Mapping[str, object]]] = {
-    "ForAllValues:StringLike": {"dynamodb:LeadingKeys": [f"{CLINICS}*", f"{CALLS}*", f"{LIVE_CALLS}*"]},
+    "ForAllValues:StringLike": {
+        "dynamodb:LeadingKeys": [f"{CLINICS}*", f"{CALLS}*", f"{LIVE_CALLS}*", FAILED_PARTITION, "RECORDING#*"]
+    },
     "Null": {"dynamodb:LeadingKeys": "false"},
 }
-"""Whatever a session names, no list of all clinics' is read."""
+"""What a session may name at most. Of all clinics together only what failed is listed, without a word of it."""

@@ -19,6 +19,7 @@ from msgspec import UNSET, Meta
 
 from callscribe.recordings.keys import NotACall, UnknownExtension, UnknownLayout, parse_key
 from callscribe.recordings.recording import recording_id
+from callscribe.recordings.redrive import announcement_of, redrive_message_id
 from callscribe.serialization import InvalidData, decode, decode_json
 
 from .rendering import object_name
@@ -150,26 +151,13 @@ def read_message(message: MessageTypeDef) -> FailedCall[Repeat]:
 
 
 def read_claim(claim: Mapping[str, Any]) -> FailedCall[Repeat]:
-    """Read the claim on a recording as a call to be started again, by whatever execution had it last.
-
-    Of the event that announced the recording a claim keeps what names the object.
-    """
-    announced = {"key": claim["s3_key"], "etag": claim["etag"]}
-    if "version_id" in claim:
-        announced["version-id"] = claim["version_id"]
-    if "sequencer" in claim:
-        announced["sequencer"] = claim["sequencer"]
+    """Read the claim on a recording as a call to be started again, by whatever execution had it last."""
     return FailedCall(
-        # Of each time the recording was claimed.
-        message_id=f"{claim['recording_id']}-{claim['attempts']}",
+        message_id=redrive_message_id(claim),
         receipt="",
         sent_at=datetime.fromisoformat(claim["updated_at"]),
         repeat=StartAgain(
-            event={
-                "source": "aws.s3",
-                "detail-type": "Object Created",
-                "detail": {"bucket": {"name": claim["bucket"]}, "object": announced},
-            },
+            event=announcement_of(claim),
             subject=claim["recording_id"],
             ended_execution=claim["execution"],
         ),

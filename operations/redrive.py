@@ -25,6 +25,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from rich.console import Console
 
 from callscribe.contract.outputs import DeploymentOutput
+from callscribe.recordings.redrive import execution_name
 
 from . import environment
 from .call_store import FAILED_ADMISSION, CallStore
@@ -319,11 +320,11 @@ class _BatchRepeater:
             self._sqs.send_message(QueueUrl=self._work_queue_url, MessageBody=repeat.body)
             return
         # Named after the message: if an earlier run started it and died before the delete, it is not started twice.
-        name = f"redrive-{call.message_id}"
+        name = execution_name(call.message_id)
         if self._start(name, repeat) or call.receipt:
             return
         # Without a message nothing else tells of an earlier try that ended before it changed anything in the table.
-        tries = (f"{name}-{number}" for number in count(2))
+        tries = (execution_name(call.message_id, number) for number in count(2))
         while self._over(f"{self._state_machine_arn.replace(':stateMachine:', ':execution:')}:{name}"):
             name = next(tries)
             if self._start(name, repeat):

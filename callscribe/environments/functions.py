@@ -236,6 +236,7 @@ class CallConsoleEnvironment(FunctionEnvironment, frozen=True, kw_only=True):
         role_names: What parties of a call are called, by role.
         feed_http_url: Where the words of running calls are published; None where there is no feed.
         feed_realtime_url: Where they can be followed.
+        state_machine_arn: What repeats a failed recording; None where nothing may.
     """
 
     MODULE = "call_console"
@@ -255,6 +256,7 @@ class CallConsoleEnvironment(FunctionEnvironment, frozen=True, kw_only=True):
     role_names: dict[str, str]
     feed_http_url: str | None = None
     feed_realtime_url: str | None = None
+    state_machine_arn: str | None = None
 
 
 def powertools_variables(service: str) -> dict[str, str]:

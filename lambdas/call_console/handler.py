@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from http import HTTPStatus
@@ -15,10 +15,11 @@ from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
 from aws_lambda_powertools.metrics import MetricUnit
 from botocore.exceptions import BotoCoreError, ClientError
 
-from callscribe.console.access import NoUser, User, user_of
+from callscribe.console.access import ConsoleRole, NoUser, User, user_of
 from callscribe.console.comparison import MOST_WORDS, TooManyWords, compare
 from callscribe.console.corrections import RolesAsked
-from callscribe.console.listing import InvalidQuery, ListQuery, is_day
+from callscribe.console.listing import MOST_ROWS, CallRow, InvalidQuery, ListQuery, Position, is_day
+from callscribe.console.overview import by_day
 from callscribe.console.reviews import LEAST_PAIRS, NEAR, ReviewAsked
 from callscribe.contract.call_kind import CallKind
 from callscribe.contract.metrics import FunctionMetric
@@ -26,7 +27,8 @@ from callscribe.conversation.flags import load_flag_set
 from callscribe.environments.functions import CallConsoleEnvironment
 from callscribe.serialization import encode
 from lambdas.call_console.calls import CallAddress, ClinicCalls, WholeCall
-from lambdas.call_console.errors import ApiError, BadRequest, NotFound, TooLarge, Unavailable
+from lambdas.call_console.errors import ApiError, BadRequest, Forbidden, NotFound, TooLarge, Unavailable
+from lambdas.call_console.failures import ClinicFailures
 from lambdas.call_console.live import ClinicLiveCalls
 from lambdas.call_console.noting import JUDGE_SECONDS, Judges, Noting
 from lambdas.call_console.page_files import PageFiles
@@ -45,6 +47,8 @@ AUDIO_LIFETIME: Final = timedelta(minutes=5)
 """How long the URL of a recording is good for."""
 # A function's answer may have 6 MB (AWS Lambda Developer Guide, "Lambda quotas"), and is text: packed bytes in base64.
 _MOST_ANSWER_BYTES: Final = 5_900_000
+_MOST_COUNTED: Final = 1000
+"""Most calls that a request for figures looks at: the next one goes on where it ended."""
 _PACKED_FROM: Final = 2_000
 # A review of twenty criteria with notes as long as they may be has a fifth of it.
 _MOST_ASKED_CHARACTERS: Final = 200_000
@@ -253,6 +257,22 @@ def _audio(clinic: str, day: str, call: str) -> Response[Any]:
     return _json(encode(link))
 
 
+@app.get("/api/clinics/<clinic>/overview")
+def _overview(clinic: str) -> Response[Any]:
+    asked = {"limit": str(MOST_ROWS), **(app.current_event.query_string_parameters or {})}
+    query, calls = ListQuery.of(asked), _calls_of(clinic)
+    rows: list[CallRow] = []
+    cursor: str | None = None
+    while True:
+        page = calls.page(query)
+        rows += page.calls
+        cursor = page.cursor
+        if cursor is None or len(rows) >= _MOST_COUNTED:
+            break
+        query = replace(query, after=Position.of_cursor(cursor))
+    return _json({"days": encode(by_day(rows)), "calls": len(rows), "cursor": cursor})
+
+
 @app.get("/api/clinics/<clinic>/live")
 def _running(clinic: str) -> Response[Any]:
     return _json(encode(_live_calls_of(clinic).running()))
@@ -266,6 +286,21 @@ def _live_call(clinic: str, call: str) -> Response[Any]:
     if _parameter("after") is None:
         _note_view("live words viewed", clinic, call_id)
     return _json(encode(words))
+
+
+@app.get("/api/clinics/<clinic>/failed")
+def _failed(clinic: str) -> Response[Any]:
+    return _json(encode(_failures_of(clinic).latest()))
+
+
+@app.post("/api/clinics/<clinic>/failed/<recording>/redrive")
+def _redrive(clinic: str, recording: str) -> Response[Any]:
+    failures, user = _failures_of(clinic), _user()
+    if ConsoleRole.ADMIN not in user.roles:
+        raise Forbidden("only an admin of the clinic repeats calls")
+    call_id = failures.redrive(recording, aws.step_functions())
+    logger.info("call repeated", user=user.name, clinic_id=clinic, call_id=call_id, recording_id=recording)
+    return _json({"started": True}, status=HTTPStatus.ACCEPTED)
 
 
 @app.not_found
@@ -328,6 +363,11 @@ def _day(name: str) -> str | None:
     if day is not None and not is_day(day):
         raise BadRequest(f"{name} is no day (yyyy-mm-dd)")
     return day
+
+
+def _failures_of(clinic: str) -> ClinicFailures:
+    sessions, told = _console().sessions, _console().environment
+    return ClinicFailures(sessions.of(_user(), clinic), sessions, state_machine_arn=told.state_machine_arn)
 
 
 def _address(day: str, call: str) -> CallAddress:

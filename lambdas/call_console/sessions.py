@@ -36,6 +36,8 @@ _SESSION_SECONDS: Final = 900
 _SPARE_SECONDS: Final = 60
 """A session is not used any more when it has less left: longer than any request takes."""
 _MOST_SESSIONS: Final = 32
+LIVE_DAYS: Final = 7
+"""How many days before today (UTC) a clinic's live calls can be read by their day."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -106,6 +108,17 @@ class ClinicSessions:
         """
         return self._kept_or_new(clinic.clinic_id, call_id)
 
+    def of_partitions(self, clinic: ClinicSession, partitions: Sequence[str]) -> ClinicSession:
+        """Return a session that reads what stands below no clinic, by its partitions, and nothing else.
+
+        What is found tells its clinic, and must be asked.
+
+        Args:
+            clinic: Whose calls are looked for.
+            partitions: Partition keys of the table or an index.
+        """
+        return self._open(clinic.clinic_id, partitions)
+
     def _kept_or_new(self, clinic_id: str, call_id: str | None) -> ClinicSession:
         kept = self._kept.get((clinic_id, call_id))
         if kept is None or kept[0] <= time.monotonic():
@@ -168,7 +181,7 @@ class ClinicSessions:
 def _clinics_partitions(clinic_id: str) -> list[str]:
     """A clinic's transcripts, and its live calls of the days that a session can see: it may last over midnight."""
     today = datetime.now(UTC).date()
-    days = [today + timedelta(days=number) for number in (-1, 0, 1)]
+    days = [today + timedelta(days=number) for number in range(-LIVE_DAYS, 2)]
     return [clinic_partition(clinic_id), *(live_calls_partition(clinic_id, day.isoformat()) for day in days)]
 
 

@@ -32,7 +32,7 @@ def test_nothing_but_the_page_and_the_sign_in_is_for_everybody(stack: Stack) -> 
         route["Properties"]["RouteKey"] for route in routes if route["Properties"]["AuthorizationType"] == "JWT"
     }
     assert open_to_all == {"GET /", "GET /config.json", "GET /page/{proxy+}"}
-    assert signed_in == {"GET /api/{proxy+}", "PUT /api/{proxy+}"}
+    assert signed_in == {"GET /api/{proxy+}", "POST /api/{proxy+}", "PUT /api/{proxy+}"}
 
 
 def test_a_token_is_of_this_pool_and_for_this_page(stack: Stack) -> None:
@@ -69,7 +69,7 @@ def test_the_reader_reads_transcripts_and_lists_no_other_items(stack: Stack) -> 
     assert items
     for permission in items:
         assert json.loads(permission.condition)["ForAllValues:StringLike"] == {
-            "dynamodb:LeadingKeys": ["CLINIC#*", "CALL#*", "LIVE#*"]
+            "dynamodb:LeadingKeys": ["CLINIC#*", "CALL#*", "LIVE#*", "FAILED", "RECORDING#*"]
         }
     assert not [action for permission in granted for action in permission.actions if "Put" in action or "*" in action]
     for permission in granted:

@@ -110,6 +110,7 @@ def function_environment(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> Itera
         "SIGN_IN_URL": "https://sign-in.example.com",
         "TIME_ZONES": json.dumps({"harbour": "Europe/Berlin"}),
         "ROLE_NAMES": json.dumps({"customer": "patient"}),
+        "STATE_MACHINE_ARN": "arn:aws:states:eu-central-1:123456789012:stateMachine:workflow",
         "FEED_HTTP_URL": "https://feed.example.com/event",
         "FEED_REALTIME_URL": "wss://feed.example.com/event/realtime",
     }.items():

@@ -62,4 +62,7 @@ export class Api {
   audio = (of, options) => this.#ask(`${this.#call(of)}/audio${query({ kind: of.kind })}`, options)
   running = (clinic, options) => this.#ask(`${this.#clinic(clinic)}/live`, options)
   liveCall = (clinic, call, after, options) => this.#ask(`${this.#clinic(clinic)}/live/${encodeURIComponent(call)}${query(after)}`, options)
+  failed = (clinic, options) => this.#ask(`${this.#clinic(clinic)}/failed`, options)
+  redrive = (clinic, recording, options) => this.#ask(`${this.#clinic(clinic)}/failed/${encodeURIComponent(recording)}/redrive`, { ...options, method: 'POST' })
+  overview = (clinic, filters, options) => this.#ask(`${this.#clinic(clinic)}/overview${query(filters)}`, options)
 }

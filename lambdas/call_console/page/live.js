@@ -72,7 +72,6 @@ function useLiveCall({ api, session, clinic, token, callId }) {
     const abort = new AbortController()
     const words = new LiveWords((after) => api.liveCall(clinic, callId, { after: after || undefined }, { signal: abort.signal }))
     let feed = null
-    let channel = null
     let feedState = session.feed ? 'lost' : 'none'
     let timer
     const show = (error) => {
@@ -85,8 +84,7 @@ function useLiveCall({ api, session, clinic, token, callId }) {
       show(error)
       if (over()) return feed?.close()
       if (words.call && session.feed && !feed) {
-        channel = `/calls/${clinic}/${callId}`
-        feed = new Feed(session.feed, channel, {
+        feed = new Feed(session.feed, words.channel, {
           token,
           onEvent: (event) => words.take(event).then(() => show(), show),
           // What was said while nobody listened stands in the table.
@@ -108,11 +106,11 @@ function Lines({ call, utterances, saying }) {
   const lines = [...utterances, ...gaps].sort((one, other) => one.start - other.start)
   const line = (one, interim) => html`<li class=${`turn ${one.role}${interim ? ' interim' : ''}`}><div class="said-by"><b>${role(one.role)}</b> <span class="at">${clock(one.start)}</span></div>
     <p>${one.text}${interim ? html` <span class="hidden">${text.live.saying}</span>` : ''}</p></li>`
-  return html`<ol class="turns" role="log" aria-label=${text.live.words} aria-live="polite" tabindex="0">
+  return html`<div role="log" aria-label=${text.live.words}><ol class="turns">
     ${lines.map((one) => one.gap
       ? html`<li key=${`gap ${one.start}`} class="turn gap"><div class="said-by"><b>${text.live.gap}</b> <span class="at">${clock(one.start)}</span></div><p>${text.live.gapIs(clock(one.gap.end - one.gap.start), plain(one.gap.reason))}</p></li>`
       : html`<${Line} key=${one.seq} line=${line} one=${one} />`)}
-    </ol>
+    </ol></div>
     <ol class="turns" aria-hidden="true">${saying.map((one) => line(one, true))}</ol>`
 }
 const Line = ({ line, one }) => line(one, false)

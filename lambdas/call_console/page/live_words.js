@@ -1,7 +1,7 @@
 // The words of a call that runs: the feed's events and the table's utterances as one, each once, in order. No DOM here.
 
 export class LiveWords {
-  // `stored(after)`: promises {call, utterances, more}, what the table has behind a number.
+  // `stored(after)`: promises {call, channel, utterances, more}, what the table has behind a number.
   constructor(stored) {
     this.stored = stored
     this.utterances = []
@@ -38,8 +38,8 @@ export class LiveWords {
   async #read() {
     do {
       this.again = false
-      const { call, utterances, more } = await this.stored(this.last)
-      this.call = call
+      const { call, channel, utterances, more } = await this.stored(this.last)
+      Object.assign(this, { call, channel })
       for (const utterance of utterances) if (utterance.seq === this.last + 1) this.#accept(utterance)
       this.again ||= more
     } while (this.again)

@@ -7,6 +7,8 @@ import { CallView } from './call.js'
 import { CallsView } from './calls.js'
 import { viewerZone } from './format.js'
 import { LiveCallView, LiveView } from './live.js'
+import { OperateView } from './operate.js'
+import { OverviewView } from './overview.js'
 import { explained, html, Session, Title, useLoaded, Waiting } from './parts.js'
 import { address, go, useRoute } from './routes.js'
 import { SignIn } from './sign_in.js'
@@ -19,6 +21,8 @@ const ZONE = 'callscribe.zone'
 const VIEWS = {
   calls: { whole: CallsView, open: CallView },
   live: { whole: LiveView, open: LiveCallView },
+  overview: { whole: OverviewView },
+  operate: { whole: OperateView },
 }
 const viewsOf = (session) => Object.keys(VIEWS).filter((view) => VIEWS[view].to?.(session) ?? true)
 

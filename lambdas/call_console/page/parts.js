@@ -16,6 +16,7 @@ export function useNames() {
   const { flags, role_names: names } = useContext(Session)
   const known = new Map(flags.map((flag) => [flag.name, flag]))
   return {
+    flags,
     flag: (name) => plain(name),
     flagMeans: (name) => known.get(name)?.title,
     alerts: (name) => known.get(name)?.alerts === true,

@@ -246,4 +246,49 @@ export const text = {
     withdrawn: 'taken back',
   },
 
+  operate: {
+    title: 'Failed calls',
+    caption: 'Failed calls, the latest first',
+    when: 'Failed',
+    call: 'Call',
+    why: 'Reason',
+    what: 'What to do',
+    kind: { batch: 'recording', live: 'live call' },
+    unknownCall: 'not known which',
+    step: (name) => `in step ${name}`,
+    shown: (count, complete) => {
+      if (!count) return complete ? 'No failed call is known.' : 'None of the latest failures is of this clinic; older ones were not looked at.'
+      return `${complete ? '' : 'At least '}${many(count, 'call', 'calls')} failed${complete ? '' : '; there may be others'}.`
+    },
+    scope: (day) => `Live calls are those since ${day} (UTC). Recordings of which no clinic is known are told to operators only, by callscribe calls --failed.`,
+    todo: {
+      failed: 'Repeat it once the reason is gone. It goes on from its last finished step; nothing is paid for twice.',
+      rejected: 'It cannot be transcribed as it is. Repeat it once the recording, or what the deployment is told of it, was changed.',
+      live: 'An operator repeats it with callscribe redrive --live, as long as its audio is kept. Its recording is transcribed in any case.',
+    },
+    redrive: 'Repeat',
+    redriveOf: (call) => `Repeat call ${call}`,
+    started: 'It is being repeated. Look at the calls in some minutes.',
+    adminOnly: 'Somebody with the role admin can repeat it.',
+  },
+
+  overview: {
+    title: 'Overview',
+    range: 'Days',
+    last: (days) => `the last ${days} days`,
+    looked: (calls, more) => `${more ? 'The newest ' : ''}${many(calls, 'call was', 'calls were')} counted${more ? '; there are older ones that were not looked at yet' : ''}. Days are those of UTC.`,
+    more: 'Count older calls, too',
+    none: 'There are no calls in these days.',
+    table: 'As a table',
+    day: 'Day',
+    calls: 'Calls',
+    flags: 'Calls with a flag that cannot wait',
+    score: 'Mean score',
+    reliable: 'Reliable calls',
+    cost: 'Cost in US dollars',
+    of: (known, calls) => (known === calls ? '' : ` (known of ${known} of ${calls})`),
+    atLeast: (value) => `at least ${value}`,
+    sum: (name, value) => `${name}: ${value}`,
+    chart: (name, days) => `${name} on ${many(days, 'day', 'days')}; the table below has each.`,
+  },
 }

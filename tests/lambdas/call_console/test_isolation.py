@@ -20,6 +20,8 @@ ROUTES = (
     "/api/clinics/harbour/live",
     "/api/clinics/harbour/live/live-1",
     "/api/clinics/harbour/calibration",
+    "/api/clinics/harbour/failed",
+    "/api/clinics/harbour/overview",
 )
 NOBODYS = tuple(route.replace("harbour", "nobodys") for route in ROUTES)
 

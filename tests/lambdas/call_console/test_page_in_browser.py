@@ -18,6 +18,8 @@ from tests.browser import Looks, needed_browser
 from tests.callscribe.replies import AGENT, APPOINTMENT, BILLING, CUSTOMER, URGENT, stereo, talk
 from tests.conftest import ROOT
 from tests.lambdas.call_console.conftest import BEGIN, Console
+from tests.lambdas.call_console.failed_calls import Executions, reject
+from tests.lambdas.call_console.live_items import put_live_call, say
 from tests.lambdas.call_console.site import CLIENT, Site, assembled_page
 from tests.lambdas.cloud import Cloud, Context
 from tests.patience import PATIENCE_SECONDS, eventually
@@ -33,6 +35,7 @@ HOSTILE: Final = talk(
 )
 SWAPPED: Final = [replace(turn, speaker=1 - turn.speaker) for turn in APPOINTMENT]
 """The agent is on the customer's channel."""
+HOSTILE_WORDS: Final = "<img src=x onerror=document.title='broken'> I cannot see."
 SAMPLE: Final = ROOT / "local" / "samples" / "call3_urgent_symptoms.wav"
 WIDTHS: Final = {"wide": (1280, 800), "200 % of it": (640, 400), "a telephone": (360, 740)}
 """Windows in CSS pixels: a browser that shows twice as large has half as many."""
@@ -63,6 +66,11 @@ def site(console: Console, page_folder: Path, function_environment: pytest.Monke
     with Site(invoke=lambda event: handler.handle(event, context), groups=groups).served() as served:
         function_environment.setenv("SIGN_IN_URL", served.url.removesuffix("/"))
         yield served
+
+
+@pytest.fixture
+def executions(monkeypatch: pytest.MonkeyPatch) -> Executions:
+    return Executions.of(monkeypatch)
 
 
 @pytest.fixture
@@ -459,3 +467,50 @@ def test_a_script_that_gets_into_the_page_is_not_run(visitor: Visitor, stored: C
     # The browser notes each of them.
     policy = ("Content Security Policy", "TrustedHTML", "TrustedScript")
     visitor.complaints[:] = [one for one in visitor.complaints if not any(name in one for name in policy)]
+
+
+def test_running_calls_failed_calls_and_figures_can_be_used_by_everybody(
+    console: Console, stored: Console, visitor: Visitor
+) -> None:
+    """With a keyboard, a screen reader, on a telephone: each of the views, and a call that goes on while it is seen."""
+    table, page = console.cloud.table, visitor.page
+    put_live_call(table, next_seq=2, alerted=["urgent"], handovers=1)
+    say(table, 1, HOSTILE_WORDS)
+    reject(console, "call-9")
+    visitor.sign_in()
+    for view, heading in (("Overview", "Overview"), ("Operate", "Failed calls"), ("Live", "Calls that run")):
+        page.set_viewport_size({"width": 1280, "height": 800})
+        page.get_by_role("navigation", name="Views").get_by_role("link", name=view).press("Enter")
+        page.get_by_role("heading", name=heading, level=1).wait_for()
+        page.get_by_role("table").wait_for()
+        assert page.evaluate("document.activeElement.tagName") == "H1"
+        assert not visitor.violations(), view
+        for name, (width, height) in WIDTHS.items():
+            page.set_viewport_size({"width": width, "height": height})
+            assert visitor.overflow() <= 0, (view, name)
+    page.get_by_role("table").get_by_role("link").press("Enter")
+    page.get_by_text("I cannot see").wait_for()
+    assert page.get_by_role("alert").get_by_text("urgent").is_visible()
+    assert page.get_by_text("1 hand-over", exact=True).is_visible()
+    gap = {"start": 8000, "end": 20000, "reason": "missing", "channel": None}
+    put_live_call(table, next_seq=3, alerted=["urgent"], handovers=2, gaps=[gap])
+    say(table, 2, "Since this morning.", channel=1)
+    page.get_by_text("Since this morning.").wait_for()
+    page.get_by_text("2 hand-overs", exact=True).wait_for()
+    assert page.locator(".turn.gap").count() == 1
+    assert page.locator(".turns > .turn:not(.gap)").count() == 2
+    assert not visitor.violations()
+    assert not visitor.complaints
+
+
+def test_an_admin_repeats_a_failed_call_with_the_keyboard(
+    console: Console, visitor: Visitor, executions: Executions
+) -> None:
+    reject(console, "call-9")
+    visitor.site.groups["ann"] = "[harbour admin]"
+    visitor.sign_in()
+    visitor.page.get_by_role("link", name="Operate").press("Enter")
+    visitor.page.get_by_role("button", name="Repeat call call-9").press("Enter")
+    visitor.page.get_by_text("It is being repeated.").wait_for()
+    assert len(executions.started) == 1
+    assert not visitor.complaints
