@@ -28,11 +28,11 @@ def sign_in(page: Page, url: str, person: Person) -> None:
 
 
 def take_pictures(url: str, person: Person, folder: Path) -> list[Path]:
-    """Take pictures of the list of calls and of the newest call, on a desk and on a telephone.
+    """Take pictures of the list of calls, the newest call, and what a reviewer says of it, on a desk and a telephone.
 
     Args:
         url: The console's address.
-        person: Who looks.
+        person: Who looks: somebody who may review.
         folder: Where the pictures go.
 
     Raises:
@@ -55,12 +55,21 @@ def take_pictures(url: str, person: Person, folder: Path) -> list[Path]:
                 newest.click()
                 page.get_by_role("heading", name="Transcript", exact=True).wait_for()
                 taken.append(_picture(page, folder / f"call-{name}.png"))
+                taken.append(_opened(page, "Correct the roles", "Who is who", folder / f"roles-{name}.png"))
+                taken.append(_opened(page, "Review the score", "Score", folder / f"review-{name}.png"))
                 context.close()
     except NoBrowser as error:
         raise NoPictures(str(error)) from None
     except Error as error:
         raise NoPictures(f"the browser says: {error.message.splitlines()[0]}") from error
     return taken
+
+
+def _opened(page: Page, button: str, heading: str, path: Path) -> Path:
+    """Take a picture of what a button opens; who looks is a reviewer."""
+    page.get_by_role("button", name=button).click()
+    page.get_by_role("heading", name=heading, exact=True).evaluate("heading => heading.scrollIntoView()")
+    return _picture(page, path)
 
 
 def _picture(page: Page, path: Path) -> Path:

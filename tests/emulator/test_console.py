@@ -14,7 +14,7 @@ from boto3.dynamodb.conditions import Key
 from botocore.exceptions import ClientError
 
 from callscribe.contract.outputs import DeploymentOutput
-from lambdas.call_console.sessions import session_policy
+from lambdas.call_console.sessions import session_policy, writer_policy
 from local.console import Person, add_people
 from local.pictures import sign_in, take_pictures
 from local.server_process import ROOT
@@ -86,6 +86,24 @@ def test_the_list_and_the_call_have_what_was_stored(users: People, call: str) ->
     whole = users["ann"].get(call).json
     assert whole["document"]["utterances"]
     assert whole["audio"] is True
+
+
+def test_a_reviewers_correction_and_review_count_at_once_and_nobody_elses(users: People, call: str) -> None:
+    whole = users["ann"].get(call).json
+    version, computed = whole["document"]["provenance"]["recording_id"], whole["document"]["roles"]["speakers"]
+    other = {"agent": "customer", "customer": "agent"}
+    speakers = {one["speaker"]: other.get(one["role"], "agent") for one in computed}
+    said: dict[str, dict[str, Any]] = {"roles": {"speakers": speakers}, "review": {"scores": {}}}
+    for route, content in said.items():
+        sent = {"version": version, "replaces": 0, **content}
+        assert users["bob"].put(f"{call}/{route}", sent).status == 404
+        assert users["bob"].put(f"{call.replace(CLINIC, 'main')}/{route}", sent).status == 403
+        assert users["ann"].put(f"{call}/{route}", sent, token="").status == 401
+        answer = users["ann"].put(f"{call}/{route}", sent)
+        assert answer.status == 200, answer.body
+    corrected = users["carol"].get(call).json
+    assert {one["speaker"]: one["role"] for one in corrected["document"]["roles"]["speakers"]} == speakers
+    assert [one["author"] for one in (*corrected["corrections"], *corrected["reviews"])] == ["ann", "ann"]
 
 
 def test_a_recording_plays_from_where_it_is_asked(users: People, call: str) -> None:
@@ -172,7 +190,7 @@ def test_a_forgotten_check_would_still_fail(deployment: Deployment, call: str) -
     """In the session of another clinic, by the policies that are deployed, nothing of this one can be read."""
     environment = deployment.environment
     archive = environment.output(DeploymentOutput.ARCHIVE)
-    role = _copy_of_reader(environment.client("iam"))
+    role = _copy_of(environment.client("iam"), "ConsoleReader")
 
     def readable(clinic: str) -> set[str]:
         policy = session_policy(clinic, (f"CLINIC#{clinic}",), partition="aws", archive_bucket=archive)
@@ -202,14 +220,36 @@ def test_a_forgotten_check_would_still_fail(deployment: Deployment, call: str) -
     assert readable(CLINIC) == {"item", "items", "partition", "list", "document", "folder"}
 
 
-def _copy_of_reader(iam: Any) -> str:
-    """A role that may what the console's reader may, and that the test can take."""
-    [name] = [one["RoleName"] for one in iam.list_roles()["Roles"] if "ConsoleReader" in one["RoleName"]]
+def test_the_writer_writes_below_its_own_clinic_and_neither_reads_nor_deletes(deployment: Deployment) -> None:
+    environment = deployment.environment
+    role = _copy_of(environment.client("iam"), "ConsoleWriter")
+
+    def writable(clinic: str) -> set[str]:
+        keys = environment.client("sts").assume_role(
+            RoleArn=role, RoleSessionName="test", Policy=writer_policy(clinic)
+        )["Credentials"]
+        session = boto3.Session(keys["AccessKeyId"], keys["SecretAccessKey"], keys["SessionToken"], "us-east-1")
+        table = session.resource("dynamodb", endpoint_url=environment.endpoint_url).Table(environment.table().name)
+        key = {"PK": f"CLINIC#{CLINIC}", "SK": "TRIAL"}
+        writes: dict[str, Callable[[], Any]] = {
+            "item": lambda: table.put_item(Item={**key, "author": "ann"}),
+            "deletion": lambda: table.delete_item(Key=key),
+            "read": lambda: table.get_item(Key=key),
+        }
+        return {name for name, write in writes.items() if _is_allowed(write)}
+
+    assert writable("main") == set()
+    assert writable(CLINIC) == {"item"}
+
+
+def _copy_of(iam: Any, part: str) -> str:
+    """A role that may what one of the console's may, and that the test can take."""
+    [name] = [one["RoleName"] for one in iam.list_roles()["Roles"] if part in one["RoleName"]]
     trust = {"Statement": [{"Effect": "Allow", "Principal": {"AWS": "*"}, "Action": "sts:AssumeRole"}]}
-    role: str = iam.create_role(RoleName="reader", AssumeRolePolicyDocument=json.dumps(trust))["Role"]["Arn"]
+    role: str = iam.create_role(RoleName=f"copy-of-{part}", AssumeRolePolicyDocument=json.dumps(trust))["Role"]["Arn"]
     for policy in iam.list_role_policies(RoleName=name)["PolicyNames"]:
         document = iam.get_role_policy(RoleName=name, PolicyName=policy)["PolicyDocument"]
-        iam.put_role_policy(RoleName="reader", PolicyName=policy, PolicyDocument=json.dumps(document))
+        iam.put_role_policy(RoleName=f"copy-of-{part}", PolicyName=policy, PolicyDocument=json.dumps(document))
     return role
 
 
@@ -246,4 +286,4 @@ def test_somebody_signs_in_reads_and_listens_in_a_browser(
         eventually(lambda: page.evaluate(_PLAYS_FOR_MORE_THAN_40_SECONDS))
         assert not looks.complaints
         assert not looks.violations()
-    assert len(take_pictures(url, people["ann"], tmp_path)) == 4
+    assert len(take_pictures(url, people["ann"], tmp_path)) == 8
