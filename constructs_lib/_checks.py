@@ -315,24 +315,36 @@ def check_private_subnets(vpc: ec2.IVpc) -> None:
         )
 
 
+def check_public_subnets(vpc: ec2.IVpc, subnets: ec2.SubnetSelection) -> None:
+    """Check that the *subnets* of tasks with public addresses are public, as far as that can be known.
+
+    Raises:
+        ValueError: If there are none, or one of them is not public: a public address is no way out there.
+    """
+    if not vpc.public_subnets:
+        raise ValueError(
+            'vpc has no public subnets, which egress="public-addresses" is for: pass one that has, or drop egress'
+        )
+    others = {subnet.subnet_id for subnet in (*vpc.private_subnets, *vpc.isolated_subnets)}
+    if not others.isdisjoint(_selected(vpc, subnets).subnet_ids):
+        raise ValueError(
+            'vpc_subnets are private, where egress="public-addresses" is no way out: choose public ones '
+            "(SubnetType.PUBLIC), or drop egress"
+        )
+
+
 def check_subnets(scope: Construct, vpc: ec2.IVpc, subnets: ec2.SubnetSelection) -> None:
     """Check that what *scope* runs in *subnets* reaches Deepgram, and warn where only a network of one's own can tell.
 
     Raises:
-        ValueError: If one of them is public: functions and tasks have no public address, and so no way out there.
+        ValueError: If one of them is public: what has no public address has no way out there.
     """
-    selected = vpc.select_subnets(
-        availability_zones=subnets.availability_zones,
-        one_per_az=subnets.one_per_az,
-        subnet_filters=subnets.subnet_filters,
-        subnet_group_name=subnets.subnet_group_name,
-        subnet_type=subnets.subnet_type,
-        subnets=subnets.subnets,
-    )
+    selected = _selected(vpc, subnets)
     if selected.has_public:
         raise ValueError(
-            "vpc_subnets are public: neither functions nor tasks have a public address, and so no way out there; "
-            "choose private subnets with a NAT gateway (SubnetType.PRIVATE_WITH_EGRESS)"
+            "vpc_subnets are public: functions have no public address, tasks only with "
+            'TaskSettings(egress="public-addresses"), and without one there is no way out there; choose private '
+            "subnets with a NAT gateway (SubnetType.PRIVATE_WITH_EGRESS)"
         )
     isolated = {subnet.subnet_id for subnet in vpc.isolated_subnets}
     if not isolated.isdisjoint(selected.subnet_ids):
@@ -341,6 +353,17 @@ def check_subnets(scope: Construct, vpc: ec2.IVpc, subnets: ec2.SubnetSelection)
             "vpc_subnets are isolated: make sure that they reach Deepgram and every AWS service, by a proxy, endpoints "
             "or a deployment of Deepgram's in the network, or choose SubnetType.PRIVATE_WITH_EGRESS",
         )
+
+
+def _selected(vpc: ec2.IVpc, subnets: ec2.SubnetSelection) -> ec2.SelectedSubnets:
+    return vpc.select_subnets(
+        availability_zones=subnets.availability_zones,
+        one_per_az=subnets.one_per_az,
+        subnet_filters=subnets.subnet_filters,
+        subnet_group_name=subnets.subnet_group_name,
+        subnet_type=subnets.subnet_type,
+        subnets=subnets.subnets,
+    )
 
 
 def check_secret(scope: Construct, secret: secretsmanager.ISecret) -> None:

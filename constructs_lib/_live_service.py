@@ -15,14 +15,14 @@ from constructs import Construct
 
 from callscribe.environments.streamer import StreamerEnvironment
 from constructs_lib import _grants, _nag, _vocabulary
-from constructs_lib._checks import check_private_subnets, check_subnets
+from constructs_lib._checks import check_private_subnets, check_public_subnets, check_subnets
 from constructs_lib._judgement import Judgement
 from constructs_lib._live_grants import MediaStreams, allow_events, allow_live_items
 from constructs_lib._live_intake import LiveCallQueues
 from constructs_lib._logs import LogSettings
 from constructs_lib._names import account_wide_name
 from constructs_lib._streamer_image import streamer_image
-from constructs_lib._streamer_network import streamer_security_group, streamer_vpc
+from constructs_lib._streamer_network import MOST_PUBLIC_TASKS, streamer_security_group, streamer_vpc
 from constructs_lib._streamer_service import StreamerService, streamer_cluster
 from constructs_lib.deepgram_options import DeepgramOptions
 from constructs_lib.live_transcript_feed import LiveTranscriptFeed
@@ -79,8 +79,14 @@ class LiveService:
         role_names: dict[str, str] | None,
     ) -> None:
         self.name = account_wide_name(scope, max_length=80)
-        self.vpc = tasks.vpc or streamer_vpc(scope, nat_gateways=tasks.nat_gateways, logs=logs)
-        if tasks.vpc is not None and tasks.vpc_subnets is not None:
+        _check_addresses(capacity, tasks)
+        self.vpc = tasks.vpc or streamer_vpc(
+            scope, public_addresses=tasks.public_addresses, nat_gateways=tasks.nat_gateways, logs=logs
+        )
+        subnets = tasks.vpc_subnets or _subnets_of(tasks)
+        if tasks.vpc is not None and tasks.public_addresses:
+            check_public_subnets(tasks.vpc, subnets)
+        elif tasks.vpc is not None and tasks.vpc_subnets is not None:
             check_subnets(scope, tasks.vpc, tasks.vpc_subnets)
         elif tasks.vpc is not None:
             check_private_subnets(tasks.vpc)
@@ -118,12 +124,13 @@ class LiveService:
                 health_port=_HEALTH_PORT,
             ),
             security_group=streamer_security_group(scope, self.vpc, stream_url=options.stream_url),
-            subnets=tasks.vpc_subnets or ec2.SubnetSelection(subnet_type=ec2.SubnetType.PRIVATE_WITH_EGRESS),
+            subnets=subnets,
+            public_addresses=tasks.public_addresses,
             logs=logs,
             tasks=None if capacity.scales else capacity.min_tasks,
         )
         if tasks.vpc is None:
-            self._await_way_out()
+            self._await_way_out(subnets)
         role = self.tasks.role
         streams.allow_reading(role)
         allow_live_items(
@@ -145,10 +152,29 @@ class LiveService:
         self.scaling = self.tasks.scale_on_calls(queues.calls, capacity) if capacity.scales else None
         _warn_of_refusals(scope, capacity, options)
 
-    def _await_way_out(self) -> None:
+    def _await_way_out(self, subnets: ec2.SubnetSelection) -> None:
         """Start tasks once there is a way to their image, lest the circuit breaker give up."""
-        for subnet in self.vpc.private_subnets:
-            self.tasks.service.node.add_dependency(subnet.internet_connectivity_established)
+        selected = self.vpc.select_subnets(subnet_type=subnets.subnet_type)
+        self.tasks.service.node.add_dependency(selected.internet_connectivity_established)
+
+
+def _subnets_of(tasks: TaskSettings) -> ec2.SubnetSelection:
+    """Return the subnets in which tasks run unless others are named."""
+    kind = ec2.SubnetType.PUBLIC if tasks.public_addresses else ec2.SubnetType.PRIVATE_WITH_EGRESS
+    return ec2.SubnetSelection(subnet_type=kind)
+
+
+def _check_addresses(capacity: Capacity, tasks: TaskSettings) -> None:
+    """Check that all tasks find an address in the new network.
+
+    Raises:
+        ValueError: If there may be more of them than addresses.
+    """
+    if tasks.vpc is None and tasks.public_addresses and capacity.most_tasks > MOST_PUBLIC_TASKS:
+        raise ValueError(
+            f"{capacity.most_tasks} tasks are more than the {MOST_PUBLIC_TASKS} that the new network has public "
+            "addresses for: lower max_tasks, pass a vpc with larger public subnets, or drop egress"
+        )
 
 
 def _check_insights(scope: Construct, cluster: ecs.ICluster) -> None:

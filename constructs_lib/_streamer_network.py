@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from typing import Final
 from urllib.parse import urlsplit
 
 from aws_cdk import aws_ec2 as ec2
@@ -11,28 +12,38 @@ from constructs import Construct
 from constructs_lib import _keys, _nag
 from constructs_lib._logs import LogSettings
 
+MOST_PUBLIC_TASKS: Final = 250
+"""Tasks for which the new network's public subnets have addresses, also while a deployment doubles them: AWS keeps 5 of
+the 256 of each (VPC user guide, "Subnet CIDR blocks")."""
+
 _ZONES = 2
 
 
-def streamer_vpc(scope: Construct, *, nat_gateways: int | None, logs: LogSettings) -> ec2.Vpc:
-    """Create a network with private subnets in two zones, a way out, and flow logs.
+def streamer_vpc(scope: Construct, *, public_addresses: bool, nat_gateways: int | None, logs: LogSettings) -> ec2.Vpc:
+    """Create a network in two zones with a way out, private unless tasks have public addresses, and flow logs.
 
     S3 (the layers of the image) and DynamoDB are reached through gateway endpoints, which cost nothing. The rest, most
     of it audio, takes the NAT gateways: an interface endpoint is paid by the hour, the zone and the service, which pays
     off only for what is bought in bulk, and Deepgram, half of the traffic, is behind none.
+
+    The public subnets are the same either way, so that a network changes from one to the other without replacing what
+    tasks run in.
     """
+    public = ec2.SubnetConfiguration(
+        name="Public", subnet_type=ec2.SubnetType.PUBLIC, cidr_mask=24, map_public_ip_on_launch=False
+    )
+    private = ec2.SubnetConfiguration(name="Streamers", subnet_type=ec2.SubnetType.PRIVATE_WITH_EGRESS, cidr_mask=20)
+    if public_addresses:
+        nat_gateways = 0
+    elif nat_gateways is None:
+        # One in each zone: the loss of a zone must not silence the calls in the other.
+        nat_gateways = _ZONES
     vpc = ec2.Vpc(
         scope,
         "Vpc",
         max_azs=_ZONES,
-        # One in each zone: the loss of a zone must not silence the calls in the other.
-        nat_gateways=_ZONES if nat_gateways is None else nat_gateways,
-        subnet_configuration=[
-            ec2.SubnetConfiguration(
-                name="Public", subnet_type=ec2.SubnetType.PUBLIC, cidr_mask=24, map_public_ip_on_launch=False
-            ),
-            ec2.SubnetConfiguration(name="Streamers", subnet_type=ec2.SubnetType.PRIVATE_WITH_EGRESS, cidr_mask=20),
-        ],
+        nat_gateways=nat_gateways,
+        subnet_configuration=[public] if public_addresses else [public, private],
         gateway_endpoints={
             "S3": ec2.GatewayVpcEndpointOptions(service=ec2.GatewayVpcEndpointAwsService.S3),
             "DynamoDb": ec2.GatewayVpcEndpointOptions(service=ec2.GatewayVpcEndpointAwsService.DYNAMODB),
@@ -46,8 +57,10 @@ def streamer_vpc(scope: Construct, *, nat_gateways: int | None, logs: LogSetting
         {
             "HIPAA.Security-VPCDefaultSecurityGroupClosed": "nothing is put into the default security group: streamers "
             "have one of their own, and the subnets hold nothing else",
-            "HIPAA.Security-VPCNoUnrestrictedRouteToIGW": "only the NAT gateways' subnets lead there; streamers run in "
-            "the private ones",
+            "HIPAA.Security-VPCNoUnrestrictedRouteToIGW": "egress of streamers was chosen to be by public addresses: "
+            "their security group lets nothing in"
+            if public_addresses
+            else "only the NAT gateways' subnets lead there; streamers run in the private ones",
         },
     )
     return vpc

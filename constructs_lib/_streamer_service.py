@@ -54,6 +54,7 @@ class StreamerService(Construct):
         environment: What they are told.
         security_group: What they reach.
         subnets: Where they are placed.
+        public_addresses: Whether each task has a public address, its way out of public subnets.
         logs: How their logs are kept.
         tasks: Fewest tasks; how many run where nothing scales them.
     """
@@ -73,6 +74,7 @@ class StreamerService(Construct):
         environment: StreamerEnvironment,
         security_group: ec2.ISecurityGroup,
         subnets: ec2.SubnetSelection,
+        public_addresses: bool,
         logs: LogSettings,
         tasks: int | None,
     ) -> None:
@@ -102,7 +104,7 @@ class StreamerService(Construct):
             desired_count=tasks,
             # On demand and never Spot: a reclaimed task stops within two minutes, in mid-call, whatever protects it.
             platform_version=ecs.FargatePlatformVersion.VERSION1_4,
-            assign_public_ip=False,
+            assign_public_ip=public_addresses,
             security_groups=[security_group],
             vpc_subnets=subnets,
             availability_zone_rebalancing=ecs.AvailabilityZoneRebalancing.ENABLED,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Literal, get_args
 
 from aws_cdk import Duration, Token
 from aws_cdk import aws_ec2 as ec2
@@ -10,8 +11,10 @@ from aws_cdk import aws_ecs as ecs
 from aws_cdk import aws_lambda as lambda_
 
 from callscribe.contract import limits
-from constructs_lib._checks import check_architecture, check_fields, integer, seconds_within, text
+from constructs_lib._checks import check_architecture, check_fields, integer, one_of, seconds_within, text
 from constructs_lib._python_code import DEFAULT_ARCHITECTURE
+
+Egress = Literal["private-subnets", "public-addresses"]
 
 # So many were measured to be more than one processor should have.
 _MOST_SLOTS = 300
@@ -108,9 +111,17 @@ class TaskSettings:
     """Image with Python that the default image is built on, best named by its digest. Default: the one that its
     Dockerfile names by a tag."""
     vpc: ec2.IVpc | None = None
-    """Network to run in. Default: a new one with private subnets in two zones."""
+    """Network to run in. Default: a new one in two zones."""
     vpc_subnets: ec2.SubnetSelection | None = None
-    """Subnets of *vpc*. Default: the private ones with a way out."""
+    """Subnets of *vpc*. Default: the private ones with a way out, or the public ones, as *egress* says."""
+    egress: Egress = "private-subnets"
+    """How tasks reach AWS and Deepgram. ``"private-subnets"``: tasks have no public address; the new network has NAT
+    gateways, which are paid by the hour and the GB. ``"public-addresses"``: tasks run in public subnets, each with a
+    public IPv4 address of its own, and there is no NAT gateway. Nobody gets in either way: the security group lets
+    nothing in, and no port is served but the health check's, on loopback. What is given up is the second wall, should
+    someone open the security group, and fixed addresses that a firewall at the other end could go by; and policies such
+    as Security Hub's ECS.2 forbid it. There is no choice by IPv6: Deepgram publishes no address for it. Default:
+    private subnets."""
     nat_gateways: int | None = None
     """NAT gateways of the new network, 1 or more. Default: one in each zone."""
     cluster: ecs.ICluster | None = None
@@ -122,6 +133,7 @@ class TaskSettings:
         check_architecture(self.architecture)
         if self.base_image is not None:
             text("base_image", self.base_image)
+        one_of("egress", self.egress, get_args(Egress))
         if self.nat_gateways is not None and integer("nat_gateways", self.nat_gateways) < 1:
             raise ValueError(
                 f"nat_gateways of {self.nat_gateways} leave the new network without a way to Deepgram: choose 1 or "
@@ -144,11 +156,20 @@ class TaskSettings:
                 self.vpc is not None and self.nat_gateways is not None,
                 "nat_gateways are for the new network: drop them or vpc",
             ),
+            (
+                self.public_addresses and self.nat_gateways is not None,
+                "nat_gateways are for egress from private subnets: drop them or egress",
+            ),
         ):
             if clash:
                 raise ValueError(fix)
         if self.vpc is not None and self.cluster is not None:
             _check_cluster(self.cluster, self.vpc)
+
+    @property
+    def public_addresses(self) -> bool:
+        """Whether each task has a public address."""
+        return self.egress == "public-addresses"
 
 
 def _check_cluster(cluster: ecs.ICluster, vpc: ec2.IVpc) -> None:

@@ -26,6 +26,7 @@ from constructs_lib import (
     RecordingPolicy,
     RequestLimits,
 )
+from constructs_lib.streamer_settings import Egress
 
 LOCAL_SPEECH_URL: Final = "http://127.0.0.1:8787"
 """Where the local speech server listens unless told otherwise."""
@@ -126,6 +127,9 @@ class Live:
     """Whether that instance is told to store its recordings here, too: for one that stores none yet."""
     nat_gateways: int | None = None
     """NAT gateways of the streamers' network. Default: one in each zone."""
+    egress: Egress = "private-subnets"
+    """How streamers reach AWS and Deepgram; by ``"public-addresses"`` there is no NAT gateway. Default: from private
+    subnets."""
     image: str | None = None
     """Name of the streamer's image, where nothing runs it. Default: the image built from the sources."""
 

@@ -73,6 +73,7 @@ class LiveStack(Stack):
                 if network is None
                 else ec2.SubnetSelection(subnet_type=ec2.SubnetType.PRIVATE_ISOLATED),
                 nat_gateways=live.nat_gateways,
+                egress=live.egress,
             ),
             functions=settings.functions,
         )

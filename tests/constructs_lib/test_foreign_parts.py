@@ -28,7 +28,7 @@ from constructs_lib import (
 )
 from tests.conftest import REGION, new_app
 from tests.constructs_lib.live_parts import STREAM_PREFIX, new_streamer
-from tests.constructs_lib.parts import new_function, new_workflow
+from tests.constructs_lib.parts import logical_id, new_function, new_workflow, properties
 
 INSTANCE = "arn:aws:connect:eu-central-1:111122223333:instance/12345678-1234-1234-1234-123456789012"
 PUBLIC = ec2.SubnetSelection(subnet_type=ec2.SubnetType.PUBLIC)
@@ -65,6 +65,34 @@ def test_public_subnets_are_no_way_out(stack: Stack) -> None:
 def test_public_subnets_are_no_way_out_for_streamers_either(stack: Stack) -> None:
     with pytest.raises(ValueError, match="vpc_subnets are public"):
         new_streamer(stack, tasks=TaskSettings(vpc=network(stack), vpc_subnets=PUBLIC))
+
+
+def test_streamers_with_public_addresses_run_in_the_public_subnets_of_a_network(stack: Stack) -> None:
+    vpc = network(stack)
+    streamer = new_streamer(stack, tasks=TaskSettings(vpc=vpc, egress="public-addresses"))
+    found = properties(Template.from_stack(stack), streamer.service)["NetworkConfiguration"]["AwsvpcConfiguration"]
+    assert found["AssignPublicIp"] == "ENABLED"
+    assert found["Subnets"] == [{"Ref": logical_id(subnet)} for subnet in vpc.public_subnets]
+
+
+@pytest.mark.parametrize("kind", [ec2.SubnetType.PRIVATE_WITH_EGRESS, ec2.SubnetType.PRIVATE_ISOLATED])
+def test_public_addresses_are_no_way_out_of_other_subnets(stack: Stack, kind: ec2.SubnetType) -> None:
+    subnets = ec2.SubnetSelection(subnet_type=kind)
+    with pytest.raises(ValueError, match=r"vpc_subnets are private, where egress=.*\(SubnetType.PUBLIC\)"):
+        new_streamer(stack, tasks=TaskSettings(vpc=network(stack), vpc_subnets=subnets, egress="public-addresses"))
+
+
+def test_public_addresses_need_public_subnets(stack: Stack) -> None:
+    isolated = ec2.SubnetConfiguration(name="Isolated", subnet_type=ec2.SubnetType.PRIVATE_ISOLATED)
+    vpc = ec2.Vpc(stack, "Isolated", nat_gateways=0, subnet_configuration=[isolated])
+    with pytest.raises(ValueError, match="vpc has no public subnets"):
+        new_streamer(stack, tasks=TaskSettings(vpc=vpc, egress="public-addresses"))
+
+
+def test_public_addresses_suffice_for_all_tasks_while_a_deployment_doubles_them(stack: Stack) -> None:
+    many = Capacity(max_tasks=251)
+    with pytest.raises(ValueError, match=r"251 tasks are more than the 250 .* lower max_tasks, pass a vpc"):
+        new_streamer(stack, capacity=many, tasks=TaskSettings(egress="public-addresses"))
 
 
 def test_a_network_without_private_subnets_needs_subnets_named(stack: Stack) -> None:

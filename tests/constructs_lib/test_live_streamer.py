@@ -3,7 +3,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
-from aws_cdk import Duration, Stack
+from aws_cdk import Duration, Environment, Stack
 from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_ecs as ecs
 from aws_cdk import aws_events as events
@@ -25,6 +25,8 @@ from constructs_lib import (
     LiveTranscriptFeed,
     TaskSettings,
 )
+from constructs_lib.policies import Report, enforce
+from tests.conftest import REGION, new_app
 from tests.constructs_lib.live_parts import container, new_streamer, task, variables
 from tests.constructs_lib.parts import (
     Permission,
@@ -339,8 +341,51 @@ def test_its_own_network_survives_the_loss_of_a_zone_and_keeps_flow_logs(default
     assert [endpoint["Properties"]["VpcEndpointType"] for endpoint in endpoints] == ["Gateway", "Gateway"]
 
 
-def test_no_task_starts_before_there_is_a_way_to_its_image(default: Default) -> None:
-    streamer, template = default
+@pytest.fixture(scope="module")
+def public() -> Default:
+    """A streamer whose tasks have public addresses; nobody changes it."""
+    stack = new_stack()
+    streamer = new_streamer(stack, tasks=TaskSettings(egress="public-addresses"))
+    return streamer, Template.from_stack(stack)
+
+
+def test_tasks_with_public_addresses_need_no_nat_gateway_and_stay_out_of_reach(public: Default) -> None:
+    streamer, template = public
+    template.resource_count_is("AWS::EC2::NatGateway", 0)
+    template.resource_count_is("AWS::EC2::EIP", 0)
+    network = properties(template, streamer.service)["NetworkConfiguration"]["AwsvpcConfiguration"]
+    assert network["AssignPublicIp"] == "ENABLED"
+    assert network["Subnets"] == [{"Ref": logical_id(subnet)} for subnet in streamer.vpc.public_subnets]
+    [group] = template.find_resources("AWS::EC2::SecurityGroup").values()
+    assert "SecurityGroupIngress" not in group["Properties"]
+    assert [(rule["FromPort"], rule["ToPort"]) for rule in group["Properties"]["SecurityGroupEgress"]] == [(443, 443)]
+    template.resource_count_is("AWS::EC2::SecurityGroupIngress", 0)
+    template.all_resources_properties("AWS::EC2::Subnet", {"MapPublicIpOnLaunch": False})
+
+
+def test_a_network_changes_to_public_addresses_without_replacing_a_subnet(default: Default, public: Default) -> None:
+    private_subnets, public_subnets = (
+        {name: found["Properties"] for name, found in template.find_resources("AWS::EC2::Subnet").items()}
+        for _, template in (default, public)
+    )
+    assert len(public_subnets) == 2
+    assert public_subnets.items() <= private_subnets.items()
+
+
+def test_policies_find_nothing_open_where_tasks_have_public_addresses() -> None:
+    app = new_app()
+    enforce(app)
+    new_streamer(Stack(app, "Test", env=Environment(region=REGION)), tasks=TaskSettings(egress="public-addresses"))
+    report = Report.of(app)
+    assert report.open == []
+    assert report.stale == []
+    [reason] = [why for finding, why in report.acknowledged.items() if "UnrestrictedRouteToIGW" in finding]
+    assert "public addresses" in reason
+
+
+@pytest.mark.parametrize("egress", ["default", "public"])
+def test_no_task_starts_before_there_is_a_way_to_its_image(egress: str, request: pytest.FixtureRequest) -> None:
+    streamer, template = request.getfixturevalue(egress)
     resources = template.to_json()["Resources"]
     awaited = resources[logical_id(streamer.service)]["DependsOn"]
     assert [name for name in awaited if resources[name]["Type"] == "AWS::EC2::Route"]

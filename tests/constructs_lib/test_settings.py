@@ -83,6 +83,8 @@ def test_a_network_of_ones_own_excludes_what_is_for_a_new_one(stack: Stack) -> N
     mine = ec2.Vpc(stack, "Mine", max_azs=2, nat_gateways=1, restrict_default_security_group=False)
     with pytest.raises(ValueError, match=r"nat_gateways are for the new network: drop them or vpc"):
         TaskSettings(vpc=mine, nat_gateways=1)
+    with pytest.raises(ValueError, match=r"nat_gateways are for egress from private subnets: drop them or egress"):
+        TaskSettings(egress="public-addresses", nat_gateways=1)
     with pytest.raises(ValueError, match=r"cluster without a vpc: pass the vpc it belongs to"):
         TaskSettings(cluster=ecs.Cluster(stack, "Cluster", vpc=mine))
 

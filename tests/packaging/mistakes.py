@@ -63,6 +63,7 @@ MISTAKES: dict[str, Callable[[Stack], object]] = {
         stack, secret=secretsmanager.Secret.from_secret_complete_arn(stack, "Secret", ELSEWHERE)
     ),
     "nat_gateways": lambda _: TaskSettings(nat_gateways=0),
+    "egress": lambda _: TaskSettings(egress="nat"),  # type: ignore[arg-type]
     "vpc": lambda stack: calls(stack, functions=FunctionSettings(vpc=isolated(stack))),
     "runtime": lambda _: FunctionSettings(runtime=lambda_.Runtime.NODEJS_22_X),
     "visibility_timeout": lambda stack: calls(stack).workflow.transcription.consume(sqs.Queue(stack, "Queue")),
