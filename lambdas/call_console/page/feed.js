@@ -45,17 +45,17 @@ export class Feed {
         // The event's text, or a list of it alone: descriptions of the protocol differ.
         for (const event of [message.event].flat()) this.onEvent(JSON.parse(event))
       } else if (message.type.endsWith('error')) {
-        this.onState('refused')
-        this.#lost(socket)
+        this.#lost(socket, message.type === 'broadcast_error' ? 'lost' : 'refused')
       }
     }
   }
 
-  #lost(socket) {
+  // `why` is what the user is told until it is open again, or lost for another reason.
+  #lost(socket, why = 'lost') {
     if (this.socket !== socket) return
     this.#drop()
     if (!this.closed) {
-      this.onState('lost')
+      this.onState(why)
       this.#again()
     }
   }

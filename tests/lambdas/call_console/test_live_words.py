@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
-from pathlib import Path
 from typing import Any
 
-from lambdas.call_console.page_files import FOLDER
-from tests.patience import PATIENCE_SECONDS
+from tests.lambdas.call_console.page_module import run_with
 
 _RUN = """
 import { LiveWords } from %s
@@ -32,19 +27,7 @@ console.log(JSON.stringify({ said: texts(words.utterances), saying: texts(words.
 
 def heard(table: list[dict[str, Any]], *events: dict[str, Any]) -> dict[str, Any]:
     """What the page shows after these events, and how often it asked the table, which told two utterances at a time."""
-    module = json.dumps((FOLDER / "live_words.js").as_uri())
-    done = subprocess.run(
-        [
-            Path(sys.executable).with_name("node"),
-            *("--input-type=module", "--no-warnings"),
-            *("--eval", _RUN % module, json.dumps({"table": table, "events": events})),
-        ],
-        capture_output=True,
-        text=True,
-        timeout=PATIENCE_SECONDS,
-    )
-    assert done.returncode == 0, done.stderr
-    shown: dict[str, Any] = json.loads(done.stdout)
+    shown: dict[str, Any] = run_with("live_words.js", _RUN, {"table": table, "events": events})
     return shown
 
 
