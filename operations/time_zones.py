@@ -7,10 +7,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, tzinfo
 from typing import Final
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from zoneinfo import ZoneInfo
 
 from callscribe.contract.outputs import DeploymentOutput
 from callscribe.serialization import InvalidData, decode_json
+from callscribe.time_zones import time_zone
 
 from .environment import Environment, UnusableEnvironment
 
@@ -42,18 +43,21 @@ UNKNOWN: Final = TimeZones()
 """No time zone is known: everything is in UTC."""
 
 
-def time_zone(text: str) -> ZoneInfo:
+def time_zone_argument(text: str) -> ZoneInfo:
     """Argument type for a time zone."""
     try:
-        return ZoneInfo(text)
-    except (ZoneInfoNotFoundError, ValueError, OSError):
+        return time_zone(text)
+    except ValueError:
         raise argparse.ArgumentTypeError(f"must be a name like Europe/Berlin or UTC, not {text!r}") from None
 
 
 def add_argument(parser: argparse.ArgumentParser) -> None:
     """Add the argument that names a time zone."""
     parser.add_argument(
-        "--time-zone", type=time_zone, metavar="NAME", help="show times so; default: the clinic's, or UTC if not known"
+        "--time-zone",
+        type=time_zone_argument,
+        metavar="NAME",
+        help="show times so; default: the clinic's, or UTC if not known",
     )
 
 
@@ -74,8 +78,8 @@ def time_zones(target: Environment, chosen: ZoneInfo | None = None) -> TimeZones
         return UNKNOWN
     try:
         names = decode_json(dict[str, str], written, OUTPUT)
-        return TimeZones(by_clinic={clinic: ZoneInfo(name) for clinic, name in names.items()})
-    except (InvalidData, ZoneInfoNotFoundError, ValueError, OSError) as error:
+        return TimeZones(by_clinic={clinic: time_zone(name) for clinic, name in names.items()})
+    except (InvalidData, ValueError) as error:
         raise UnusableEnvironment(
             f"the output {OUTPUT} cannot be used here ({error}); choose with --time-zone"
         ) from None

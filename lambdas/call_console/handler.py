@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 from functools import cache
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
@@ -26,6 +26,7 @@ from callscribe.contract.metrics import FunctionMetric
 from callscribe.conversation.flags import load_flag_set
 from callscribe.environments.functions import CallConsoleEnvironment
 from callscribe.serialization import encode
+from callscribe.time_zones import time_zone
 from lambdas.call_console.calls import CallAddress, ClinicCalls, WholeCall
 from lambdas.call_console.errors import ApiError, BadRequest, Forbidden, NotFound, TooLarge, Unavailable
 from lambdas.call_console.failures import ClinicFailures
@@ -260,6 +261,7 @@ def _audio(clinic: str, day: str, call: str) -> Response[Any]:
 @app.get("/api/clinics/<clinic>/overview")
 def _overview(clinic: str) -> Response[Any]:
     asked = {"limit": str(MOST_ROWS), **(app.current_event.query_string_parameters or {})}
+    zone = _zone(asked.pop("zone", None))
     query, calls = ListQuery.of(asked), _calls_of(clinic)
     rows: list[CallRow] = []
     cursor: str | None = None
@@ -270,7 +272,9 @@ def _overview(clinic: str) -> Response[Any]:
         if cursor is None or len(rows) >= _MOST_COUNTED:
             break
         query = replace(query, after=Position.of_cursor(cursor))
-    return _json({"days": encode(by_day(rows)), "calls": len(rows), "cursor": cursor})
+    flags = load_flag_set(_console().environment.flags).file.flags
+    alerts = {name for name, rules in flags.items() if rules.alerts}
+    return _json({"days": encode(by_day(rows, zone=zone, alerts=alerts)), "calls": len(rows), "cursor": cursor})
 
 
 @app.get("/api/clinics/<clinic>/live")
@@ -363,6 +367,13 @@ def _day(name: str) -> str | None:
     if day is not None and not is_day(day):
         raise BadRequest(f"{name} is no day (yyyy-mm-dd)")
     return day
+
+
+def _zone(name: str | None) -> tzinfo:
+    try:
+        return UTC if name is None else time_zone(name)
+    except ValueError:
+        raise BadRequest("zone is no name of a time zone, such as Europe/Berlin") from None
 
 
 def _failures_of(clinic: str) -> ClinicFailures:

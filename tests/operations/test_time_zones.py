@@ -9,7 +9,7 @@ import pytest
 
 from operations.environment import Environment, UnusableEnvironment
 from operations.rendering import calls_table, live_calls_table, transcript_view
-from operations.time_zones import OUTPUT, time_zone, time_zones
+from operations.time_zones import OUTPUT, time_zone_argument, time_zones
 from tests.operations.test_rendering import SHOWN, printed
 
 MOMENT = datetime(2026, 11, 20, 23, 30, tzinfo=UTC)
@@ -53,7 +53,7 @@ def test_what_was_deployed_and_cannot_be_used_is_named_with_the_remedy(written: 
 @pytest.mark.parametrize("name", ["Nowhere/Else", "", "/etc/passwd", "../x"])
 def test_an_argument_that_is_no_time_zone_is_refused(name: str) -> None:
     with pytest.raises(ArgumentTypeError, match="must be a name like Europe/Berlin"):
-        time_zone(name)
+        time_zone_argument(name)
 
 
 def test_every_view_shows_the_start_in_the_clinics_time_zone() -> None:

@@ -57,5 +57,8 @@ const startOfDay = (day, zone, later = 0) => {
 // The filters of an address as the API takes them: days are whole ones in the zone that is shown.
 export const asked = ({ from, to, ...others }, zone) => ({ ...others, from: from && startOfDay(from, zone), to: to && startOfDay(to, zone, 1) })
 
-// A day, yyyy-mm-dd, so many days before today in UTC.
-export const daysAgo = (days) => new Date(Date.now() - days * 86_400_000).toISOString().slice(0, 10)
+// A day, yyyy-mm-dd, so many days before today in a zone.
+export const daysAgo = (days, zone) => {
+  const now = Date.now()
+  return new Date(now + ahead(now, zone) - days * 86_400_000).toISOString().slice(0, 10)
+}

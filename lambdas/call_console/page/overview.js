@@ -1,8 +1,8 @@
 // A clinic's calls over time: a chart for each figure, one table that has them all, and the way to a day's calls.
 
 import { useState } from 'preact/hooks'
-import { daysAgo, usd } from './format.js'
-import { Failure, html, Title, useLoaded, useNames, Waiting } from './parts.js'
+import { asked, daysAgo, usd } from './format.js'
+import { Failure, html, Title, useLoaded, Waiting } from './parts.js'
 import { address, go } from './routes.js'
 import { text } from './strings.js'
 
@@ -33,15 +33,12 @@ const everyDay = (days) => {
 }
 
 // Of each figure: its value on a day, null where it is not known; of how many calls; how it is written.
-const figuresOf = (alerts) => {
-  const urgent = (day) => Math.max(0, ...alerts.map((name) => day.flags[name] ?? 0))
-  return {
-    calls: { value: (day) => day.calls, known: (day) => day.calls, written: String },
-    flags: { value: (day) => (day.flags_known ? urgent(day) : null), known: (day) => day.flags_known, written: String, least: true },
-    score: { value: (day) => (day.scored ? day.score_sum / day.scored : null), known: (day) => day.scored, written: (value) => value.toFixed(0) },
-    reliable: { value: (day) => (day.calls > day.reliability.unknown ? day.reliability.high : null), known: (day) => day.calls - day.reliability.unknown, written: String, least: true },
-    cost: { value: (day) => (day.cost_known || day.cost_usd > 0 ? day.cost_usd : null), known: (day) => day.cost_known, written: usd, least: true },
-  }
+const FIGURES = {
+  calls: { value: (day) => day.calls, known: (day) => day.calls, written: String },
+  flags: { value: (day) => (day.flags_known ? day.alerted : null), known: (day) => day.flags_known, written: String, least: true },
+  score: { value: (day) => (day.scored ? day.score_sum / day.scored : null), known: (day) => day.scored, written: (value) => value.toFixed(0) },
+  reliable: { value: (day) => (day.calls > day.reliability.unknown ? day.reliability.high : null), known: (day) => day.calls - day.reliability.unknown, written: String, least: true },
+  cost: { value: (day) => (day.cost_known || day.cost_usd > 0 ? day.cost_usd : null), known: (day) => day.cost_known, written: usd, least: true },
 }
 
 function told(figure, day) {
@@ -64,22 +61,21 @@ function Chart({ name, figure, days }) {
 }
 
 function Figures({ clinic, days }) {
-  const { flags } = useNames()
-  const figures = figuresOf(flags.filter(({ alerts }) => alerts).map(({ name }) => name))
-  const names = Object.keys(figures)
+  const names = Object.keys(FIGURES)
   if (!days.length) return html`<p>${text.overview.none}</p>`
-  return html`<div class="charts">${names.map((name) => html`<${Chart} key=${name} name=${name} figure=${figures[name]} days=${everyDay(days)} />`)}</div>
+  return html`<div class="charts">${names.map((name) => html`<${Chart} key=${name} name=${name} figure=${FIGURES[name]} days=${everyDay(days)} />`)}</div>
     <h2>${text.overview.table}</h2>
     <table role="table" class="list"><thead role="rowgroup"><tr role="row">${[text.overview.day, ...names.map((name) => text.overview[name])].map((name) => html`<th key=${name} role="columnheader" scope="col">${name}</th>`)}</tr></thead>
       <tbody role="rowgroup">${[...days].reverse().map((day) => html`<tr role="row" key=${day.day}>
         <th role="rowheader" scope="row"><a href=${address({ clinic, view: 'calls', filters: { from: day.day, to: day.day } })}>${day.day}</a></th>
-        ${names.map((name) => cell(text.overview[name], told(figures[name], day)))}</tr>`)}</tbody></table>`
+        ${names.map((name) => cell(text.overview[name], told(FIGURES[name], day)))}</tr>`)}</tbody></table>`
 }
 
-export function OverviewView({ api, clinic, route }) {
+export function OverviewView({ api, clinic, route, zone }) {
   const range = RANGES.find((days) => String(days) === route.filters.days) ?? RANGES[1]
-  const filters = { from: daysAgo(range - 1) }
-  const on = `${clinic} ${range}`
+  // The day's list, to which the table leads, has the same bounds.
+  const filters = { ...asked({ from: daysAgo(range - 1, zone) }, zone), zone }
+  const on = `${clinic} ${range} ${zone}`
   const loaded = useLoaded((signal) => api.overview(clinic, filters, { signal }), [on])
   const [older, setOlder] = useState({})
   const later = older.on === on ? older : { parts: [] }
@@ -96,7 +92,7 @@ export function OverviewView({ api, clinic, route }) {
           (error) => setOlder({ on, parts: later.parts, error }),
         )
       }
-      return html`<p role="status" class="quiet">${text.overview.looked(parts.reduce((sum, part) => sum + part.calls, 0), cursor !== null)}</p>
+      return html`<p role="status" class="quiet">${text.overview.looked(parts.reduce((sum, part) => sum + part.calls, 0), cursor !== null, zone)}</p>
         <${Figures} clinic=${clinic} days=${parts.map((part) => part.days).reduce(joined)} />
         <${Failure} error=${later.error} />
         ${cursor !== null && html`<button type="button" disabled=${later.waiting} onClick=${more}>${later.waiting ? text.loading : text.overview.more}</button>`}`

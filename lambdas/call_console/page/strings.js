@@ -276,7 +276,7 @@ export const text = {
     title: 'Overview',
     range: 'Days',
     last: (days) => `the last ${days} days`,
-    looked: (calls, more) => `${more ? 'The newest ' : ''}${many(calls, 'call was', 'calls were')} counted${more ? '; there are older ones that were not looked at yet' : ''}. Days are those of UTC.`,
+    looked: (calls, more, zone) => `${more ? 'The newest ' : ''}${many(calls, 'call was', 'calls were')} counted${more ? '; there are older ones that were not looked at yet' : ''}. Days are those of ${zone}.`,
     more: 'Count older calls, too',
     none: 'There are no calls in these days.',
     table: 'As a table',
