@@ -10,6 +10,7 @@ from botocore.client import BaseClient
 
 from lambdas.call_console.sessions import session_policy
 from tests.lambdas.call_console.conftest import Console
+from tests.lambdas.call_console.failed_calls import Executions, reject
 from tests.lambdas.call_console.live_items import put_live_call
 from tests.lambdas.cloud import AUDIO_ROLE, READER_ROLE
 
@@ -51,6 +52,46 @@ def test_nobody_else_learns_whether_there_is_such_a_clinic_or_call(
     refused, absent = console.ask(route, groups=groups), console.ask(nobodys, groups=groups)
     assert refused.status == 404
     assert (refused.text, refused.headers) == (absent.text, absent.headers)
+
+
+def requests_of_every_route(recording: str, failed: str) -> list[tuple[str, dict[str, Any]]]:
+    """A path and what is sent there for each route of a clinic, as it is answered to whoever may."""
+    said = {"version": recording, "replaces": 0}
+    call = ROUTES[1]
+    return [
+        *((route, {}) for route in ROUTES),
+        (f"{call}/comparison", {"query": {"before": recording, "after": recording}}),
+        (f"{call}/roles", {"method": "PUT", "body": {**said, "speakers": {"channel-0": "customer"}}}),
+        (f"{call}/review", {"method": "PUT", "body": {**said, "scores": {}}}),
+        (f"/api/clinics/harbour/failed/{failed}/redrive", {"method": "POST"}),
+    ]
+
+
+def test_whoever_has_left_a_clinic_gets_nothing_of_it_by_any_route(
+    console: Console, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The clinic's session is open already: it is the token of the request that counts."""
+    executions = Executions.of(monkeypatch)
+    asked = requests_of_every_route(console.store(), reject(console, "call-9"))
+    for path, request in asked:
+        assert console.ask(path, groups="[harbour qa admin]", **request).status in (200, 202), path
+    done = len(console.cloud.items()), len(executions.started)
+    for path, request in asked:
+        for groups in ("[lakeside qa admin]", "[qa admin]", None):
+            refused = console.ask(path, groups=groups, **request)
+            absent = console.ask(path.replace("harbour", "nobodys"), groups=groups, **request)
+            assert refused.status == 404, (path, groups)
+            assert (refused.text, refused.headers) == (absent.text, absent.headers), (path, groups)
+    assert (len(console.cloud.items()), len(executions.started)) == done
+
+
+def test_no_route_of_a_clinic_is_left_out_here() -> None:
+    from lambdas.call_console.handler import app
+
+    asked = [(request.get("method", "GET"), path) for path, request in requests_of_every_route("r", "f")]
+    for route in app._dynamic_routes:
+        if "clinics" in route.path:
+            assert any(route.method == method and route.rule.match(path) for method, path in asked), route.path
 
 
 @pytest.mark.parametrize("route", ROUTES)
