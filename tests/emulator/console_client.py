@@ -77,12 +77,13 @@ class ConsoleClient:
 
     Args:
         url: The console's address.
+        sign_in: Where people sign in, as the page is told it; by default as this one is.
     """
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, sign_in: dict[str, Any] | None = None) -> None:
         self.url = url
         self.tokens: dict[str, Any] = {}
-        self._sign_in = request(f"{url}config.json").json["sign_in"]
+        self._sign_in = sign_in or request(f"{url}config.json").json["sign_in"]
 
     def sign_in(self, name: str, password: str) -> None:
         """Go through the sign-in pages."""
@@ -117,7 +118,11 @@ class ConsoleClient:
             path: Path below the console's address.
             token: A token instead of one's own; "" for none.
         """
-        return request(f"{self.url}{path}", headers=self._headers(token))
+        return self.ask("GET", path, token=token)
+
+    def ask(self, method: str, path: str, *, token: str | None = None) -> Answer:
+        """Send the API a request without a body, as `get` does."""
+        return request(f"{self.url}{path}", method=method, headers=self._headers(token))
 
     def put(self, path: str, sent: Any, *, token: str | None = None) -> Answer:
         """Tell the API something, as JSON.

@@ -20,6 +20,7 @@ from local.emulator.patches import (
     live_feed,
     ranges,
     recorded,
+    sign_in,
     workflows,
 )
 
@@ -54,4 +55,5 @@ def apply(
     live_feed.apply(secret_of)
     ranges.apply()
     recorded.apply()
+    sign_in.apply()
     workflows.apply()
