@@ -11,6 +11,8 @@ from local.console import Person
 _WIDE: Final = ViewportSize(width=1120, height=760)
 _NARROW: Final = ViewportSize(width=390, height=844)
 _TIMEOUT_MS: Final = 60_000
+_OTHER_VIEWS: Final = {"Live": "now.", "Overview": "counted", "Operate": "fail"}
+"""Views beside the calls, in their order, and what each says once it has been answered."""
 
 
 class NoPictures(RuntimeError):
@@ -28,7 +30,7 @@ def sign_in(page: Page, url: str, person: Person) -> None:
 
 
 def take_pictures(url: str, person: Person, folder: Path) -> list[Path]:
-    """Take pictures of the list of calls, the newest call, and what a reviewer says of it, on a desk and a telephone.
+    """Take pictures of each view, the newest call, and what a reviewer says of it, on a desk and a telephone.
 
     Args:
         url: The console's address.
@@ -57,12 +59,21 @@ def take_pictures(url: str, person: Person, folder: Path) -> list[Path]:
                 taken.append(_picture(page, folder / f"call-{name}.png"))
                 taken.append(_opened(page, "Correct the roles", "Who is who", folder / f"roles-{name}.png"))
                 taken.append(_opened(page, "Review the score", "Score", folder / f"review-{name}.png"))
+                taken += [_view(page, view, folder / f"{view.lower()}-{name}.png") for view in _OTHER_VIEWS]
                 context.close()
     except NoBrowser as error:
         raise NoPictures(str(error)) from None
     except Error as error:
         raise NoPictures(f"the browser says: {error.message.splitlines()[0]}") from error
     return taken
+
+
+def _view(page: Page, name: str, path: Path) -> Path:
+    """Take a picture of a view, once it says how many calls it has."""
+    page.get_by_role("navigation", name="Views").get_by_role("link", name=name, exact=True).click()
+    page.locator("main [role=status]", has_text=_OTHER_VIEWS[name]).wait_for()
+    page.evaluate("scrollTo(0, 0)")
+    return _picture(page, path)
 
 
 def _opened(page: Page, button: str, heading: str, path: Path) -> Path:

@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NoReturn
 
 import pytest
 from playwright.sync_api import Browser, Page
@@ -32,9 +32,14 @@ def needed_browser() -> Iterator[Browser]:
         with browser() as started:
             yield started
     except NoBrowser as error:
-        if os.environ.get(NEEDED):
-            pytest.fail(str(error))
-        pytest.skip(str(error))
+        without_browser(str(error))
+
+
+def without_browser(why: str = "there is no browser") -> NoReturn:
+    """Skip the test, or fail it where a browser is needed."""
+    if os.environ.get(NEEDED):
+        pytest.fail(why)
+    pytest.skip(why)
 
 
 class Looks:

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from local.console import Person, add_people
 from local.session import LocalSession
 from tests.emulator.deployment import Deployment
 from tests.fakes.bedrock import FakeBedrock
@@ -43,6 +44,12 @@ def deployment(bedrock_server: FakeBedrock) -> Iterator[Deployment]:
         analyst_url=bedrock_server.url,
     ) as session:
         yield Deployment(session, _announcements(session))
+
+
+@pytest.fixture(scope="session")
+def people(deployment: Deployment) -> dict[str, Person]:
+    """Everybody who can sign in to the console, by name."""
+    return {person.name: person for person in add_people(deployment.environment)}
 
 
 def _announcements(session: LocalSession) -> str:

@@ -15,7 +15,7 @@ from botocore.exceptions import ClientError
 
 from callscribe.contract.outputs import DeploymentOutput
 from lambdas.call_console.sessions import session_policy, writer_policy
-from local.console import Person, add_people
+from local.console import Person
 from local.pictures import sign_in, take_pictures
 from local.server_process import ROOT
 from tests.browser import Looks, needed_browser
@@ -31,11 +31,6 @@ People = dict[str, ConsoleClient]
 @pytest.fixture(scope="module")
 def url(deployment: Deployment) -> str:
     return deployment.environment.output(DeploymentOutput.CONSOLE_URL)
-
-
-@pytest.fixture(scope="module")
-def people(deployment: Deployment) -> dict[str, Person]:
-    return {person.name: person for person in add_people(deployment.environment)}
 
 
 @pytest.fixture(scope="module")
@@ -165,6 +160,7 @@ def test_whoever_loses_a_group_has_lost_it_with_the_next_token(
 ) -> None:
     leaver = ConsoleClient(url)
     leaver.sign_in("carol", people["carol"].password)
+    leaver.renew()
     assert leaver.get(call).status == 200
     group = {
         "UserPoolId": deployment.environment.output(DeploymentOutput.CONSOLE_USER_POOL),
@@ -178,6 +174,37 @@ def test_whoever_loses_a_group_has_lost_it_with_the_next_token(
         assert leaver.get(call).status == 404
     finally:
         cognito.admin_add_user_to_group(**group)
+
+
+def test_an_expired_token_gets_nothing_by_any_route(
+    deployment: Deployment, url: str, people: dict[str, Person], call: str
+) -> None:
+    clinic = f"api/clinics/{CLINIC}"
+    asked = [
+        *(("GET", route) for route in ("api/session", *routes(call), f"{call}/comparison", f"{clinic}/calibration")),
+        *(("GET", f"{clinic}/{route}") for route in ("overview", "live", "live/x", "failed")),
+        *(("PUT", f"{call}/{route}") for route in ("roles", "review")),
+        ("POST", f"{clinic}/failed/x/redrive"),
+    ]
+    cognito = deployment.environment.client("cognito-idp")
+    client = {
+        "UserPoolId": deployment.environment.output(DeploymentOutput.CONSOLE_USER_POOL),
+        "ClientId": request(f"{url}config.json").json["sign_in"]["client_id"],
+    }
+    known = cognito.describe_user_pool_client(**client)["UserPoolClient"]
+    lasts = {name: known[name] for name in ("AccessTokenValidity", "TokenValidityUnits")}
+    brief = {"AccessTokenValidity": 1, "TokenValidityUnits": {**lasts["TokenValidityUnits"], "AccessToken": "seconds"}}
+    cognito.update_user_pool_client(**client, **brief)
+    try:
+        late = ConsoleClient(url)
+        late.sign_in("carol", people["carol"].password)
+    finally:
+        cognito.update_user_pool_client(**client, **lasts)
+    eventually(lambda: late.get("api/session").status == 401)
+    for method, route in asked:
+        assert late.ask(method, route).status == 401, route
+    late.renew()
+    assert late.get(call).status == 200
 
 
 def test_an_access_token_lasts_for_five_minutes(users: People) -> None:
@@ -286,4 +313,4 @@ def test_somebody_signs_in_reads_and_listens_in_a_browser(
         eventually(lambda: page.evaluate(_PLAYS_FOR_MORE_THAN_40_SECONDS))
         assert not looks.complaints
         assert not looks.violations()
-    assert len(take_pictures(url, people["ann"], tmp_path)) == 8
+    assert len(take_pictures(url, people["ann"], tmp_path)) == 14

@@ -3,17 +3,26 @@
 Who speaks says numbers, each once. So an undisturbed run is known exactly, and every other run must be like it.
 """
 
+import contextlib
+import json
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
+from playwright.sync_api import Page
 
 from callscribe.contract.identifiers import feed_channel
+from callscribe.contract.outputs import DeploymentOutput
 from callscribe.contract.table_keys import clinic_key
-from local.connect import CALLER_NUMBER
+from local.browser import NoBrowser, browser
+from local.connect import CALLER_NUMBER, PhoneCall
+from local.console import Person
+from local.pictures import sign_in
 from local.streamers import Streamer
 from operations.command_line import main as callscribe
 from operations.live_feed import listen
+from tests.browser import Looks, without_browser
 from tests.emulator.deployment import CLINIC, Deployment
 from tests.emulator.live_calls import LiveCalls, frames_of, numbers, write_call
 from tests.emulator.test_privacy import phrases_of, traces
@@ -133,20 +142,112 @@ def is_about(event: dict[str, Any], call_id: str) -> bool:
     return bool(event["detail-type"] == "Live Call Transcribed" and event["detail"]["call_id"] == call_id)
 
 
-def test_a_streamer_that_is_killed_in_mid_call_costs_and_repeats_nothing(
-    live: LiveCalls, undisturbed: Utterances, first: Streamer, second: Streamer
-) -> None:
+@dataclass(kw_only=True)
+class Watched:
+    """What somebody saw who watched a call in the console.
+
+    Attributes:
+        saying: Words that were just being said, which the feed alone has.
+        said: The lines that the page had in the end, in its order.
+        events: Types of the events that the feed brought after the hand-over.
+        told: What it told of the call in the end.
+        complaints: What the browser complained of.
+    """
+
+    saying: str = ""
+    said: list[str] = field(default_factory=list)
+    told: str = ""
+    events: list[str] = field(default_factory=list)
+    complaints: list[str] = field(default_factory=list)
+
+
+class Fed:
+    """Types of the events that a page gets from the feed."""
+
+    def __init__(self, page: Page) -> None:
+        self.events: list[str] = []
+        page.on("websocket", lambda socket: socket.on("framereceived", self._note))
+
+    def _note(self, frame: str | bytes) -> None:
+        message = json.loads(frame)
+        if message["type"] == "data":
+            self.events.append(json.loads(message["event"])["type"])
+
+
+@dataclass(frozen=True, kw_only=True)
+class TakenOver:
+    """A call whose streamer was killed while it ran.
+
+    Attributes:
+        call: The call.
+        state: What became of it.
+        watched: What was seen of it; None where there is no browser.
+    """
+
+    call: PhoneCall
+    state: Mapping[str, Any]
+    watched: Watched | None
+
+
+@pytest.fixture(scope="module")
+def taken_over(
+    live: LiveCalls, undisturbed: Utterances, first: Streamer, second: Streamer, people: dict[str, Person]
+) -> TakenOver:
     # Both are idle: whoever takes the call, the other one is to finish it.
-    call = live.ring()
-    live.spoken(call, utterances=3)
-    holder = next(s for s in (first, second) if f"-{s.pid}/" in live.state(call)["lease_owner"])
+    with contextlib.ExitStack() as stack:
+        page = watched = None
+        with contextlib.suppress(NoBrowser):
+            page = stack.enter_context(browser()).new_page(locale="en-US")
+            page.set_default_timeout(PATIENCE_SECONDS * 1000)
+            url = live.deployment.environment.output(DeploymentOutput.CONSOLE_URL)
+            sign_in(page, url, people["ann"])
+            looks, watched, fed = Looks(page), Watched(), Fed(page)
+        call = live.ring()
+        live.spoken(call, utterances=1)
+        if page and watched:
+            page.get_by_role("link", name="Live", exact=True).click()
+            page.get_by_role("table").get_by_role("link").click()
+            watched.saying = page.locator(".interim p").first.inner_text()
+        live.spoken(call, utterances=3)
+        holder = next(s for s in (first, second) if f"-{s.pid}/" in live.state(call)["lease_owner"])
 
-    holder.kill()
+        holder.kill()
 
-    (state,) = live.finished(call)
+        if page and watched:
+            page.get_by_text("1 hand-over", exact=True).wait_for()
+            fed.events.clear()
+        (state,) = live.finished(call)
+        if page and watched:
+            page.get_by_role("link", name="Open the call").wait_for()
+            watched.said = page.get_by_role("log").locator(".turn p").all_text_contents()
+            watched.told = page.get_by_role("status").inner_text()
+            watched.events, watched.complaints = fed.events, looks.complaints
     holder.start()
+    return TakenOver(call=call, state=state, watched=watched)
+
+
+def test_a_streamer_that_is_killed_in_mid_call_costs_and_repeats_nothing(
+    live: LiveCalls, undisturbed: Utterances, taken_over: TakenOver
+) -> None:
+    state = taken_over.state
     assert (state["status"], state["complete"], state["handovers"]) == ("completed", True, 1)
-    assert live.utterances(call) == undisturbed
+    assert live.utterances(taken_over.call) == undisturbed
+
+
+def test_who_watches_a_call_reads_it_as_it_is_said_and_each_word_once_though_its_streamer_is_killed(
+    live: LiveCalls, taken_over: TakenOver
+) -> None:
+    watched = taken_over.watched
+    if watched is None:
+        without_browser()
+    stored = sorted(live.store.utterances(taken_over.call.contact_id), key=lambda item: (item["start"], item["seq"]))
+    assert watched.said == [item["text"] for item in stored]
+    assert watched.saying
+    assert {"interim", "final"} <= set(watched.events)
+    for fact in ("has ended", "1 hand-over", "no gap noted"):
+        assert fact in watched.told
+    # Among them would be every breach of the page's policy, and each address that it does not admit.
+    assert not watched.complaints
 
 
 def test_a_streamer_that_is_stopped_hands_all_its_calls_over(
