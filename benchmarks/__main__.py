@@ -11,7 +11,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from benchmarks import analyst, assembly, burst, cost, judgement, latency, machine, plain, usage
+from benchmarks import analyst, assembly, burst, cost, growth, judgement, latency, machine, plain, usage
 from benchmarks.live import figures as live
 from benchmarks.live import handover, size
 from benchmarks.report import Figures, refresh
@@ -73,6 +73,7 @@ def measure(scratch: Path) -> Iterator[Figures]:
     lines = cost.bill(call)
     yield cost.comparison_figures(lines, call.deepgram_usd)
     yield cost.aws_figures(lines)
+    yield growth.batch_figures(lines)
     yield analyst.figures()
     yield cost.monthly_figures(application.resources(assembly.PRODUCT_STAGE).values())
 
@@ -84,7 +85,9 @@ def measure_live(scratch: Path) -> Iterator[Figures]:
     loads = live.measurements(scratch)
     yield live.cost_figures(loads)
     yield live.latency_figures(loads)
-    yield from size.figures(live.typical(loads))
+    typical = live.typical(loads)
+    yield from size.figures(typical)
+    yield growth.live_figures(typical.requests)
 
 
 if __name__ == "__main__":

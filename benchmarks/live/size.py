@@ -14,11 +14,13 @@ from callscribe.deepgram.prices import load_prices
 _SLOTS, _TASK_VCPU, _TASK_GB = 100, 1, 2
 _FILLED = Decimal("0.7")
 """Share of the slots in use: where scaling aims."""
+CALLS_PER_TASK = _SLOTS * _FILLED
+"""Calls of a task where scaling aims."""
 _HOUR = 3600
 _CHANNEL_MINUTES = 120
-_STREAM_GB = Decimal("33.7") * _HOUR / 10**6
+STREAM_GB = Decimal("33.7") * _HOUR / 10**6
 """Both tracks with the container around them, 33.7 kB/s."""
-_AUDIO_GB = Decimal(32) * _HOUR / 10**6
+AUDIO_GB = Decimal(32) * _HOUR / 10**6
 """What goes to Deepgram: two channels of 8,000 samples of 16 bits."""
 _RETENTION_MONTHS = Decimal(1) / 30
 _STATE_BYTES = 1_000
@@ -43,31 +45,39 @@ def _size(result: Result) -> Figures:
             ("slots per task", f"{_SLOTS}"),
             ("processor busy with all slots taken", f"{busy:.0%}"),
             (f"memory with {result.calls} calls, MB", f"{result.rss_bytes / 2**20:.0f}"),
-            ("slots in use where scaling aims", f"{_SLOTS * _FILLED:.0f}"),
+            ("slots in use where scaling aims", f"{CALLS_PER_TASK:.0f}"),
         ),
     )
 
 
-def _bill(result: Result) -> Figures:
-    calls = _SLOTS * _FILLED
-    per_hour = {operation: Decimal(str(rate)) * _HOUR for operation, rate in result.requests.items()}
-    rows = [
-        ("Fargate", "vCPU-hours", _TASK_VCPU / calls, "fargate_vcpu_hour_arm64"),
-        ("Fargate", "GB-hours", _TASK_GB / calls, "fargate_gb_hour_arm64"),
-        ("Kinesis Video Streams", "GB ingested", _STREAM_GB, "kinesis_video_gb_in"),
-        ("Kinesis Video Streams", "GB read", _STREAM_GB, "kinesis_video_gb_out"),
+def call_hour(requests: Mapping[str, float]) -> list[tuple[str, str, Decimal, str]]:
+    """Return what AWS bills for an hour of a call: service, what is counted, how much of it, and its price.
+
+    Args:
+        requests: Requests per second of a call, by operation.
+    """
+    per_hour = {operation: Decimal(str(rate)) * _HOUR for operation, rate in requests.items()}
+    return [
+        ("Fargate", "vCPU-hours", _TASK_VCPU / CALLS_PER_TASK, "fargate_vcpu_hour_arm64"),
+        ("Fargate", "GB-hours", _TASK_GB / CALLS_PER_TASK, "fargate_gb_hour_arm64"),
+        ("Kinesis Video Streams", "GB ingested", STREAM_GB, "kinesis_video_gb_in"),
+        ("Kinesis Video Streams", "GB read", STREAM_GB, "kinesis_video_gb_out"),
         (
             "Kinesis Video Streams",
             "GB-months, kept for a day",
-            _STREAM_GB * _RETENTION_MONTHS,
+            STREAM_GB * _RETENTION_MONTHS,
             "kinesis_video_gb_month",
         ),
-        ("NAT gateway", "GB, stream and audio", _STREAM_GB + _AUDIO_GB, "nat_gb"),
-        ("Data transfer", "GB to Deepgram", _AUDIO_GB, "internet_gb"),
+        ("NAT gateway", "GB, stream and audio", STREAM_GB + AUDIO_GB, "nat_gb"),
+        ("Data transfer", "GB to Deepgram", AUDIO_GB, "internet_gb"),
         ("DynamoDB", "write units", _units(per_hour), "dynamodb_write_unit"),
         ("SQS", "requests", per_hour.get("ChangeMessageVisibilityBatch", Decimal()), "sqs_request"),
         ("AppSync Events", "operations", per_hour.get("Publish", Decimal()), "appsync_event"),
     ]
+
+
+def _bill(result: Result) -> Figures:
+    rows = call_hour(result.requests)
     aws = sum((quantity * price(name) for _, _, quantity, name in rows), Decimal())
     deepgram = _deepgram_usd()
     return Figures(
