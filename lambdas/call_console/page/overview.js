@@ -22,10 +22,10 @@ export function joined(newer, older) {
 }
 
 // All days between the first and the last, those without calls, too.
-const everyDay = (days) => {
+const everyDay = (days, first, last) => {
   const known = new Map(days.map((day) => [day.day, day]))
   const all = []
-  for (let at = Date.parse(days[0].day); at <= Date.parse(days.at(-1).day); at += 86_400_000) {
+  for (let at = Date.parse(first); at <= Date.parse(last); at += 86_400_000) {
     const day = new Date(at).toISOString().slice(0, 10)
     all.push({ day, figures: known.get(day) ?? null })
   }
@@ -60,10 +60,10 @@ function Chart({ name, figure, days }) {
       <line class="axis" x1="0" x2="100" y1=${HEIGHT} y2=${HEIGHT} /></svg></figure>`
 }
 
-function Figures({ clinic, days }) {
+function Figures({ clinic, days, first, last }) {
   const names = Object.keys(FIGURES)
   if (!days.length) return html`<p>${text.overview.none}</p>`
-  return html`<div class="charts">${names.map((name) => html`<${Chart} key=${name} name=${name} figure=${FIGURES[name]} days=${everyDay(days)} />`)}</div>
+  return html`<div class="charts">${names.map((name) => html`<${Chart} key=${name} name=${name} figure=${FIGURES[name]} days=${everyDay(days, first, last)} />`)}</div>
     <h2>${text.overview.table}</h2>
     <table role="table" class="list"><thead role="rowgroup"><tr role="row">${[text.overview.day, ...names.map((name) => text.overview[name])].map((name) => html`<th key=${name} role="columnheader" scope="col">${name}</th>`)}</tr></thead>
       <tbody role="rowgroup">${[...days].reverse().map((day) => html`<tr role="row" key=${day.day}>
@@ -74,7 +74,8 @@ function Figures({ clinic, days }) {
 export function OverviewView({ api, clinic, route, zone }) {
   const range = RANGES.find((days) => String(days) === route.filters.days) ?? RANGES[1]
   // The day's list, to which the table leads, has the same bounds.
-  const filters = { ...asked({ from: daysAgo(range - 1, zone) }, zone), zone }
+  const [from, today] = [daysAgo(range - 1, zone), daysAgo(0, zone)]
+  const filters = { ...asked({ from }, zone), zone }
   const on = `${clinic} ${range} ${zone}`
   const loaded = useLoaded((signal) => api.overview(clinic, filters, { signal }), [on])
   const [older, setOlder] = useState({})
@@ -92,8 +93,9 @@ export function OverviewView({ api, clinic, route, zone }) {
           (error) => setOlder({ on, parts: later.parts, error }),
         )
       }
+      const days = parts.map((part) => part.days).reduce(joined)
       return html`<p role="status" class="quiet">${text.overview.looked(parts.reduce((sum, part) => sum + part.calls, 0), cursor !== null, zone)}</p>
-        <${Figures} clinic=${clinic} days=${parts.map((part) => part.days).reduce(joined)} />
+        <${Figures} ...${{ clinic, days, first: cursor === null ? from : days[0]?.day, last: today }} />
         <${Failure} error=${later.error} />
         ${cursor !== null && html`<button type="button" disabled=${later.waiting} onClick=${more}>${later.waiting ? text.loading : text.overview.more}</button>`}`
     }}<//>`

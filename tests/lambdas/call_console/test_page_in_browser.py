@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import timedelta
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, cast
@@ -477,6 +478,7 @@ def test_running_calls_failed_calls_and_figures_can_be_used_by_everybody(
     put_live_call(table, next_seq=2, alerted=["urgent"], handovers=1)
     say(table, 1, HOSTILE_WORDS)
     reject(console, "call-9")
+    page.clock.set_fixed_time(BEGIN + timedelta(days=2))  # the overview's days end with today
     visitor.sign_in()
     for view, heading in (("Overview", "Overview"), ("Operate", "Failed calls"), ("Live", "Calls that run")):
         page.set_viewport_size({"width": 1280, "height": 800})
@@ -484,6 +486,8 @@ def test_running_calls_failed_calls_and_figures_can_be_used_by_everybody(
         page.get_by_role("heading", name=heading, level=1).wait_for()
         page.get_by_role("table").wait_for()
         assert page.evaluate("document.activeElement.tagName") == "H1"
+        if view == "Overview":
+            assert page.locator("figure").first.locator("rect").count() == 30, "days without calls are left out"
         assert not visitor.violations(), view
         for name, (width, height) in WIDTHS.items():
             page.set_viewport_size({"width": width, "height": height})
