@@ -243,6 +243,7 @@ def monthly_figures(resources: Iterable[Mapping[str, Any]]) -> Figures:
         ("dashboards", counts["AWS::CloudWatch::Dashboard"], "dashboard_month"),
         ("polls of the empty queue", _IDLE_POLLS_PER_MONTH, "sqs_request"),
         ("hours of NAT gateways, for live calls", counts["AWS::EC2::NatGateway"] * _HOURS, "nat_hour"),
+        ("hours of the gateways' public addresses", counts["AWS::EC2::EIP"] * _HOURS, "public_ipv4_hour"),
         ("vCPU-hours of the fewest streamers", tasks * _HOURS, "fargate_vcpu_hour_arm64"),
         ("GB-hours of the fewest streamers", 2 * tasks * _HOURS, "fargate_gb_hour_arm64"),
     )
