@@ -15,6 +15,7 @@ import uvloop
 from callscribe.environments.streamer import StreamerEnvironment
 from callscribe.environments.variables import InvalidEnvironment
 from streamer import logs
+from streamer.network import check_network
 from streamer.service import Service
 
 # Objects of a call live as long as the call: looking through them for rubbish all the time costs latency for nothing.
@@ -51,6 +52,7 @@ def main() -> int:
     """Serve until SIGTERM or SIGINT; return the exit code."""
     try:
         environment = StreamerEnvironment.from_variables(os.environ)
+        check_network(environment)
     except InvalidEnvironment as error:
         logs.configure(service=os.environ.get("SERVICE_NAME", ""), level="INFO")
         _log.critical("the environment is not usable: %s", error)

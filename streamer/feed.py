@@ -13,7 +13,7 @@ import logging
 import random
 from collections import deque
 from collections.abc import Callable, Iterable
-from typing import Any, Final, Protocol
+from typing import Final, Protocol
 
 import aiohttp
 import orjson
@@ -24,7 +24,7 @@ from callscribe.conversation.reliability import Reliability
 from callscribe.live.call import CHANNEL_ROLES, LiveStatus, LiveText, LiveUtterance
 from callscribe.live.feed import FeedMessage, FinalMessage, InterimMessage, StateMessage
 from callscribe.serialization import encode_json, shared
-from streamer.aws import signed
+from streamer.aws import Signer
 from streamer.logs import failure
 from streamer.metrics import Metrics
 from streamer.speech import InterimResult
@@ -64,15 +64,13 @@ class AppSyncPublisher:
 
     Args:
         url: The API's HTTP endpoint, `https://…/event`.
-        session: aiobotocore's session, for the credentials.
-        region: AWS region of the API.
+        signer: Signs the requests.
         http: Sends the requests.
     """
 
-    def __init__(self, *, url: str, session: Any, region: str, http: aiohttp.ClientSession) -> None:
+    def __init__(self, *, url: str, signer: Signer, http: aiohttp.ClientSession) -> None:
         self._url = url
-        self._session = session
-        self._region = region
+        self._signer = signer
         self._http = http
 
     async def publish(self, channel: str, events: list[str]) -> None:
@@ -82,6 +80,8 @@ class AppSyncPublisher:
             self._url, data=body, headers=await self._signed(body), timeout=_TIMEOUT
         ) as response:
             if response.status != 200:
+                if response.status < 500:
+                    self._signer.refused(response.headers.get("Date"))
                 raise NotPublished(str(response.status))
             try:
                 answer = await response.json(content_type=None)
@@ -92,13 +92,8 @@ class AppSyncPublisher:
 
     async def _signed(self, body: bytes) -> dict[str, str]:
         try:
-            return await signed(
-                self._session,
-                service="appsync",
-                region=self._region,
-                url=self._url,
-                headers={"Content-Type": "application/json"},
-                body=body,
+            return await self._signer.sign(
+                service="appsync", url=self._url, headers={"Content-Type": "application/json"}, body=body
             )
         except BotoCoreError as error:
             raise NotPublished(type(error).__name__) from None

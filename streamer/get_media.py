@@ -20,7 +20,7 @@ import httptools
 import orjson
 from botocore.exceptions import ClientError, ConnectionClosedError, EndpointConnectionError, ReadTimeoutError
 
-from streamer.aws import signed
+from streamer.aws import Signer
 
 _CONNECT_SECONDS: Final = 3.0
 _READ_SECONDS: Final = 10.0
@@ -39,6 +39,9 @@ class MediaBody(asyncio.Protocol):
     Args:
         request: What is sent once the connection stands.
         url: Where to, for errors.
+
+    Attributes:
+        date: When the service answered, in its words; `None` before, and where it does not say.
     """
 
     def __init__(self, request: bytes, *, url: str) -> None:
@@ -48,6 +51,7 @@ class MediaBody(asyncio.Protocol):
         self._parser = httptools.HttpResponseParser(self)
         self._transport: Any = None
         self._error_type = ""
+        self.date: str | None = None
         self._head_is_here = self._is_over = False
         self._failure: Exception | None = None
         self._parts: list[bytes] = []
@@ -142,9 +146,12 @@ class MediaBody(asyncio.Protocol):
     # What the parser tells.
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """Keep the one that names an error."""
-        if name.lower() == b"x-amzn-errortype":
-            self._error_type = value.decode("latin-1")
+        """Keep the one that names an error, and the date."""
+        match name.lower():
+            case b"x-amzn-errortype":
+                self._error_type = value.decode("latin-1")
+            case b"date":
+                self.date = value.decode("latin-1")
 
     def on_headers_complete(self) -> None:
         """Tell `begin`."""
@@ -189,12 +196,11 @@ class MediaBody(asyncio.Protocol):
         await self._news.wait()
 
 
-async def get_media(*, session: Any, region: str, endpoint: str, request: dict[str, Any]) -> MediaBody:
+async def get_media(*, signer: Signer, endpoint: str, request: dict[str, Any]) -> MediaBody:
     """Open a body.
 
     Args:
-        session: aiobotocore's session, for the credentials.
-        region: AWS region of the stream.
+        signer: Signs the request.
         endpoint: Where the stream is read (`GetDataEndpoint`).
         request: Of the API: `StreamARN`, and `StartSelector` with its time in seconds since 1970.
 
@@ -204,10 +210,8 @@ async def get_media(*, session: Any, region: str, endpoint: str, request: dict[s
     """
     url = f"{endpoint.rstrip('/')}/getMedia"
     place, content = urlsplit(url), orjson.dumps(request)
-    headers = await signed(
-        session,
+    headers = await signer.sign(
         service="kinesisvideo",
-        region=region,
         url=url,
         headers={"Content-Type": "application/json", "User-Agent": _USER_AGENT},
         body=content,
@@ -227,6 +231,10 @@ async def get_media(*, session: Any, region: str, endpoint: str, request: dict[s
                 ssl=_tls() if secure else None,
             )
         await body.begin()
+    except ClientError:
+        signer.refused(body.date)
+        body.close()
+        raise
     except (OSError, TimeoutError) as error:
         body.close()
         raise EndpointConnectionError(endpoint_url=url, error=type(error).__name__) from None

@@ -17,7 +17,7 @@ from typing import Any, Final, Protocol, Self
 from botocore.exceptions import BotoCoreError, ClientError
 
 from callscribe.failures import SafeError
-from streamer.aws import config, error_code
+from streamer.aws import Signer, config, error_code
 from streamer.get_media import MediaBody, Take, get_media
 
 _MAX_ENDPOINTS: Final = 10_000
@@ -116,11 +116,13 @@ class KinesisVideo:
     Args:
         session: aiobotocore's session.
         region: AWS region of the streams.
+        signer: Signs the requests for bodies.
     """
 
-    def __init__(self, *, session: Any, region: str) -> None:
+    def __init__(self, *, session: Any, region: str, signer: Signer) -> None:
         self._session = session
         self._region = region
+        self._signer = signer
         self._endpoints: dict[str, str] = {}
         self._stack = AsyncExitStack()
         self._control: Any = None
@@ -152,8 +154,7 @@ class KinesisVideo:
         """
         try:
             body = await get_media(
-                session=self._session,
-                region=self._region,
+                signer=self._signer,
                 endpoint=await self._endpoint(stream_arn),
                 request={"StreamARN": stream_arn, "StartSelector": _selector(start)},
             )

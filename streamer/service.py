@@ -19,7 +19,7 @@ from aiobotocore.session import AioSession
 from callscribe.conversation.flags import read_flag_set
 from callscribe.environments.streamer import StreamerEnvironment
 from streamer.announcer import Announcer
-from streamer.aws import config
+from streamer.aws import Signer, config
 from streamer.calls.call import Services
 from streamer.calls.ending import EndLimits
 from streamer.calls.intake import Intake
@@ -134,6 +134,7 @@ class Service:
     async def _intake(self, stack: AsyncExitStack, http: aiohttp.ClientSession, protection: TaskProtection) -> Intake:
         environment = self._environment
 
+        signer = Signer(self._session, region=environment.aws_region)
         lease, days = timedelta(seconds=environment.lease_seconds), environment.retention_days
 
         async def client(name: str, **options: Any) -> Any:
@@ -144,8 +145,7 @@ class Service:
         store = CallStore(
             dynamodb=TableRequests(
                 await client("dynamodb"),
-                session=self._session,
-                region=environment.aws_region,
+                signer=signer,
                 http=await stack.enter_async_context(_http(connections=_TABLE_CONNECTIONS)),
             ),
             table=environment.table_name,
@@ -154,7 +154,9 @@ class Service:
             retention=None if days is None else timedelta(days=days),
             clock=lambda: datetime.fromtimestamp(self._clock(), UTC),
         )
-        streams = await stack.enter_async_context(KinesisVideo(session=self._session, region=environment.aws_region))
+        streams = await stack.enter_async_context(
+            KinesisVideo(session=self._session, region=environment.aws_region, signer=signer)
+        )
         announcer = Announcer(
             events=await client("events"), bus_name=environment.event_bus_name, role_names=environment.role_names
         )
@@ -165,9 +167,7 @@ class Service:
             vocabulary=Vocabulary(
                 ssm=await client("ssm"), path=environment.vocabulary_path, clock=asyncio.get_running_loop().time
             ),
-            publisher=AppSyncPublisher(
-                url=environment.feed_url, session=self._session, region=environment.aws_region, http=http
-            )
+            publisher=AppSyncPublisher(url=environment.feed_url, signer=signer, http=http)
             if environment.feed_url
             else None,
             metrics=self._metrics,

@@ -13,7 +13,7 @@ import aiohttp
 import orjson
 from botocore.exceptions import ClientError, HTTPClientError, ReadTimeoutError
 
-from streamer.aws import signed
+from streamer.aws import Signer
 
 _TIMEOUT: Final = aiohttp.ClientTimeout(total=13, connect=3)
 
@@ -23,15 +23,13 @@ class TableRequests:
 
     Args:
         client: aiobotocore's client of DynamoDB, which knows the endpoint.
-        session: aiobotocore's session, for the credentials.
-        region: AWS region of the table.
+        signer: Signs them.
         http: Sends the requests.
     """
 
-    def __init__(self, client: Any, *, session: Any, region: str, http: aiohttp.ClientSession) -> None:
+    def __init__(self, client: Any, *, signer: Signer, http: aiohttp.ClientSession) -> None:
         self._url = str(client.meta.endpoint_url)
-        self._session = session
-        self._region = region
+        self._signer = signer
         self._http = http
 
     async def transact_write_items(self, **request: Any) -> dict[str, Any]:
@@ -51,28 +49,16 @@ class TableRequests:
         return await self._ask("Query", request)
 
     async def _ask(self, operation: str, request: dict[str, Any]) -> dict[str, Any]:
-        """Ask once.
+        """Ask once, and once more where only the time of the signature was wrong.
 
         Raises:
             ClientError: DynamoDB refuses.
             BotoCoreError: It is out of reach, or there are no credentials.
         """
         body = orjson.dumps(request)
-        headers = await signed(
-            self._session,
-            service="dynamodb",
-            region=self._region,
-            url=self._url,
-            headers={"Content-Type": "application/x-amz-json-1.0", "X-Amz-Target": f"DynamoDB_20120810.{operation}"},
-            body=body,
-        )
-        try:
-            async with self._http.post(self._url, data=body, headers=headers, timeout=_TIMEOUT) as response:
-                status, content = response.status, await response.read()
-        except TimeoutError:
-            raise ReadTimeoutError(endpoint_url=self._url) from None
-        except (aiohttp.ClientError, OSError) as error:
-            raise HTTPClientError(error=type(error).__name__) from None
+        status, content, date = await self._send(operation, body)
+        if 400 <= status < 500 and self._signer.refused(date):
+            status, content, _ = await self._send(operation, body)
         try:
             answer = orjson.loads(content)
         except orjson.JSONDecodeError:
@@ -82,6 +68,22 @@ class TableRequests:
         if not isinstance(answer, dict):
             raise HTTPClientError(error="the answer cannot be read")
         return answer
+
+    async def _send(self, operation: str, body: bytes) -> tuple[int, bytes, str | None]:
+        """Return the status of an answer, its body and its date."""
+        headers = await self._signer.sign(
+            service="dynamodb",
+            url=self._url,
+            headers={"Content-Type": "application/x-amz-json-1.0", "X-Amz-Target": f"DynamoDB_20120810.{operation}"},
+            body=body,
+        )
+        try:
+            async with self._http.post(self._url, data=body, headers=headers, timeout=_TIMEOUT) as response:
+                return response.status, await response.read(), response.headers.get("Date")
+        except TimeoutError:
+            raise ReadTimeoutError(endpoint_url=self._url) from None
+        except (aiohttp.ClientError, OSError) as error:
+            raise HTTPClientError(error=type(error).__name__) from None
 
 
 def _refusal(operation: str, status: int, answer: dict[str, Any]) -> ClientError:

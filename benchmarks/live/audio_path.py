@@ -19,6 +19,7 @@ from aiobotocore.session import AioSession
 from callscribe.deepgram.options import TranscriptionOptions
 from callscribe.live.call import LiveCall, LiveUtterance
 from streamer.__main__ import settle_garbage_collector
+from streamer.aws import Signer
 from streamer.calls.call import CallRun, Services
 from streamer.calls.ending import EndLimits
 from streamer.calls.state import CallState, Checkpoint, EndHints, Lease
@@ -52,7 +53,7 @@ class _Vocabulary:
 
 async def _serve(speech: str, calls: int) -> None:
     session: Any = AioSession()  # type: ignore[no-untyped-call]
-    async with KinesisVideo(session=session, region=_REGION) as streams:
+    async with KinesisVideo(session=session, region=_REGION, signer=Signer(session, region=_REGION)) as streams:
         stubs: dict[str, Any] = {"store": _Table(), "vocabulary": _Vocabulary()}
         services = Services(
             **stubs,

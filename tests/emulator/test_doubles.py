@@ -12,7 +12,7 @@ import aiohttp
 import pytest
 from aiobotocore.session import AioSession
 
-from streamer.aws import config
+from streamer.aws import Signer, config
 from streamer.table import TableRequests
 from tests.emulator.deployment import Deployment, new_call, recording
 from tests.fakes.table import table_definition
@@ -137,7 +137,7 @@ async def _live_calls(deployment: Deployment) -> None:
         aiohttp.ClientSession() as http,
     ):
         await dynamodb.create_table(**table_definition("live-doubles"))
-        table = TableRequests(dynamodb, session=session, region=str(reach["region_name"]), http=http)
+        table = TableRequests(dynamodb, signer=Signer(session, region=str(reach["region_name"])), http=http)
 
         async def play(scenario: Callable[[Calls], Awaitable[None]]) -> None:
             names = [f"{scenario.__name__}-{suffix}"[-80:] for suffix in ("calls", "failed")]

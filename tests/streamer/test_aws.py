@@ -1,17 +1,20 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from datetime import UTC, datetime
+from email.utils import formatdate
 from typing import Any
 from unittest.mock import patch
 
+import pytest
 from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import ReadOnlyCredentials
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streamer.aws import signed
+from streamer.aws import Signer
 
 _WORD = st.text("abcdefghijklmnopqrstuvwxyzABCXYZ0123456789-_.", min_size=1, max_size=20)
 _VALUE = st.text("abcXYZ019-_./;=, ", min_size=1, max_size=30).filter(str.strip)
@@ -21,13 +24,13 @@ class Session:
     """aiobotocore's, as far as it is asked for credentials."""
 
     def __init__(self, credentials: Any) -> None:
-        self._credentials = credentials
+        self.credentials = credentials
 
     async def get_credentials(self) -> Session:
         return self
 
     async def get_frozen_credentials(self) -> Any:
-        return self._credentials
+        return self.credentials
 
 
 @given(
@@ -54,10 +57,45 @@ def test_a_request_is_signed_as_botocore_signs_it(
     url = url.replace(":443", "")  # botocore leaves the usual port out, and so do we ask
     session = Session(ReadOnlyCredentials(*keys))
     headers = {"Content-Type": values[0].strip(), "X-Amz-Target": values[1], "User-Agent": "streamer"}
-    ours = asyncio.run(signed(session, service=service, region=region, url=url, headers=headers, body=body))
+    signer = Signer(session, region=region)
+    ours = asyncio.run(signer.sign(service=service, url=url, headers=headers, body=body))
     now = datetime.strptime(ours["X-Amz-Date"], "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
     request = AWSRequest("POST", url, headers=headers, data=body)
     with patch("botocore.auth.get_current_datetime", lambda: now):
         SigV4Auth(ReadOnlyCredentials(*keys), service, region).add_auth(request)
     assert ours["Authorization"] == request.headers["Authorization"]
     assert ours.get("X-Amz-Security-Token") == request.headers.get("X-Amz-Security-Token")
+
+
+async def signed_at(signer: Signer) -> float:
+    headers = await signer.sign(service="dynamodb", url="https://aws", headers={}, body=b"")
+    return datetime.strptime(headers["X-Amz-Date"], "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC).timestamp()
+
+
+async def test_a_host_whose_clock_is_wrong_signs_by_the_clock_of_who_refused_until_its_own_is_set() -> None:
+    now, ahead = time.time(), 3600.0
+    signer = Signer(Session(ReadOnlyCredentials("AKID", "secret", None)), region="r", clock=lambda: now + ahead)
+    assert signer.refused(formatdate(now, usegmt=True))
+    assert await signed_at(signer) == pytest.approx(now, abs=1)
+    assert not signer.refused(formatdate(now, usegmt=True))  # time is not why it refuses again
+    ahead = 0.0
+    assert signer.refused(formatdate(now, usegmt=True))
+    assert await signed_at(signer) == pytest.approx(now, abs=1)
+
+
+@pytest.mark.parametrize("date", [None, "", "yesterday", formatdate(1_800_000_030, usegmt=True)])
+async def test_a_refusal_that_tells_no_other_time_changes_nothing(date: str | None) -> None:
+    credentials = ReadOnlyCredentials("AKID", "secret", None)
+    signer = Signer(Session(credentials), region="r", clock=lambda: 1_800_000_000)
+    assert not signer.refused(date)
+    assert await signed_at(signer) == 1_800_000_000
+
+
+async def test_each_request_is_signed_with_the_credentials_of_its_moment() -> None:
+    session = Session(ReadOnlyCredentials("AKIDONE", "secret", "token of one"))
+    signer = Signer(session, region="r")
+    for name in ("ONE", "TWO"):
+        session.credentials = ReadOnlyCredentials(f"AKID{name}", f"secret of {name}", f"token of {name}")
+        headers = await signer.sign(service="dynamodb", url="https://aws", headers={}, body=b"")
+        assert f"Credential=AKID{name}/" in headers["Authorization"]
+        assert headers["X-Amz-Security-Token"] == f"token of {name}"

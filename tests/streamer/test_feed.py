@@ -19,6 +19,7 @@ from callscribe.contract.schema import SCHEMA_VERSION
 from callscribe.conversation.reliability import Reason, Reliability, ReliabilityLevel
 from callscribe.conversation.utterances import Role
 from callscribe.live.call import LiveStatus, LiveUtterance
+from streamer.aws import Signer
 from streamer.feed import MAX_WAITING, AppSyncPublisher, CallFeed, NotPublished
 from streamer.metrics import Metrics
 from streamer.speech import InterimResult
@@ -232,7 +233,7 @@ async def publisher(api: Api) -> AsyncIterator[AppSyncPublisher]:
     session.set_credentials("AKIDEXAMPLE", "secret")
     app = Starlette(routes=[Route("/event", api.event, methods=["POST"])])
     async with serving(app) as url, aiohttp.ClientSession() as http:
-        yield AppSyncPublisher(url=f"{url}/event", session=session, region="eu-central-1", http=http)
+        yield AppSyncPublisher(url=f"{url}/event", signer=Signer(session, region="eu-central-1"), http=http)
 
 
 async def test_events_are_signed_for_appsync(api: Api, publisher: AppSyncPublisher) -> None:
@@ -264,6 +265,6 @@ class Identity:
 @pytest.mark.parametrize("failure", [None, CredentialRetrievalError(provider="container-role", error_msg="timed out")])
 async def test_credentials_that_are_away_for_a_moment_are_as_a_refusal(failure: Exception | None) -> None:
     async with aiohttp.ClientSession() as http:
-        publisher = AppSyncPublisher(url="http://127.0.0.1:9", session=Identity(failure), region="r", http=http)
+        publisher = AppSyncPublisher(url="http://127.0.0.1:9", signer=Signer(Identity(failure), region="r"), http=http)
         with pytest.raises(NotPublished):
             await publisher.publish("/calls/harbour/call-7", ["{}"])

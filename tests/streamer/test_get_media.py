@@ -11,6 +11,7 @@ import pytest
 from aiobotocore.session import AioSession
 from botocore.exceptions import BotoCoreError, ConnectionClosedError
 
+from streamer.aws import Signer
 from streamer.get_media import MediaBody, get_media
 from tests.patience import PATIENCE_SECONDS
 
@@ -36,7 +37,8 @@ async def opened(serve: Callable[[asyncio.StreamWriter], Awaitable[None]]) -> As
     server = await asyncio.start_server(answer, "127.0.0.1", 0)
     async with server, asyncio.timeout(PATIENCE_SECONDS):
         endpoint = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
-        body = await get_media(session=session, region="eu-central-1", endpoint=endpoint, request={})
+        signer = Signer(session, region="eu-central-1")
+        body = await get_media(signer=signer, endpoint=endpoint, request={})
         try:
             yield body
         finally:

@@ -9,6 +9,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
+from streamer.aws import Signer
 from streamer.get_media import Take
 from streamer.kinesis_video import (
     FromTime,
@@ -70,7 +71,9 @@ async def streams(service: Service, monkeypatch: pytest.MonkeyPatch) -> AsyncIte
     )
     async with serving(app) as url:
         monkeypatch.setenv("AWS_ENDPOINT_URL_KINESIS_VIDEO", url)
-        async with KinesisVideo(session=session, region="eu-central-1") as opened:
+        async with KinesisVideo(
+            session=session, region="eu-central-1", signer=Signer(session, region="eu-central-1")
+        ) as opened:
             yield opened
 
 
@@ -163,6 +166,8 @@ async def test_a_service_that_is_not_there_is_a_passing_failure(monkeypatch: pyt
     session: Any = AioSession()  # type: ignore[no-untyped-call]
     session.set_credentials("AKIDEXAMPLE", "secret")
     monkeypatch.setenv("AWS_ENDPOINT_URL_KINESIS_VIDEO", "http://127.0.0.1:1")
-    async with KinesisVideo(session=session, region="eu-central-1") as opened:
+    async with KinesisVideo(
+        session=session, region="eu-central-1", signer=Signer(session, region="eu-central-1")
+    ) as opened:
         with pytest.raises(StreamUnavailable):
             await read(opened, FromToken("42"))

@@ -1,9 +1,11 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import aiohttp
@@ -15,7 +17,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from streamer.aws import cancellation_codes, config, is_transient
+from streamer.aws import Signer, cancellation_codes, config, is_transient
 from streamer.table import TableRequests
 from tests.fakes.serving import serving
 
@@ -24,16 +26,24 @@ _KEY = {"PK": {"S": "call#7"}}
 _PUTS = [{"Put": {"TableName": "t", "Item": _ITEM}}]
 
 
+_EXPIRED = b'{"__type": "com.amazon.coral.service#InvalidSignatureException", "message": "Signature expired"}'
+
+
 @dataclass
 class DynamoDb:
     """Answers as it is told, and remembers what it was asked."""
 
     status: int = 200
     body: bytes = b"{}"
+    checks_time: bool = False
     asked: list[tuple[str, str, Any]] = field(default_factory=list)
 
     async def answer(self, request: Request) -> Response:
         headers = request.headers
+        if self.checks_time:
+            signed = datetime.strptime(headers["x-amz-date"], "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
+            if abs(signed - datetime.now(UTC)) > timedelta(minutes=5):
+                return Response(_EXPIRED, 400, media_type="application/x-amz-json-1.0")
         self.asked.append((headers["x-amz-target"], headers["authorization"], await request.json()))
         return Response(self.body, self.status, media_type="application/x-amz-json-1.0")
 
@@ -59,7 +69,7 @@ async def clients() -> AsyncIterator[Clients]:
         client = await stack.enter_async_context(
             session.create_client("dynamodb", region_name="eu-central-1", endpoint_url=url, config=config(attempts=1))
         )
-        yield Clients(service, TableRequests(client, session=session, region="eu-central-1", http=http), client)
+        yield Clients(service, TableRequests(client, signer=Signer(session, region="eu-central-1"), http=http), client)
 
 
 @pytest.mark.parametrize(
@@ -118,6 +128,23 @@ async def test_a_refusal_is_the_error_that_botocore_raises(clients: Clients, sta
             (is_transient(error), cancellation_codes(error), error.response["ResponseMetadata"]["HTTPStatusCode"])
         )
     assert told[0] == told[1]
+
+
+async def test_what_is_refused_for_a_wrong_clock_is_asked_again_by_the_services(clients: Clients) -> None:
+    clients.service.checks_time = True
+    clients.ours._signer._clock = lambda: time.time() - 86_400
+    for asked in (1, 2):
+        await clients.ours.get_item(TableName="t", Key=_KEY)
+        assert len(clients.service.asked) == asked
+
+
+async def test_what_is_refused_whatever_the_time_is_asked_twice_at_most(clients: Clients) -> None:
+    clients.service.status, clients.service.body = 400, _EXPIRED
+    clients.ours._signer._clock = lambda: time.time() - 86_400
+    for asked in (2, 3):
+        with pytest.raises(ClientError):
+            await clients.ours.get_item(TableName="t", Key=_KEY)
+        assert len(clients.service.asked) == asked
 
 
 async def test_what_cannot_be_reached_or_understood_may_be_asked_again(clients: Clients) -> None:

@@ -429,10 +429,10 @@ class _Body:
             self._news.set()
 
 
-async def get_media(*, session: Session, region: str, endpoint: str, request: dict[str, Any]) -> _Body:
+async def get_media(*, signer: Session, endpoint: str, request: dict[str, Any]) -> _Body:
     """Open a body, as `streamer.get_media.get_media` does."""
     settings = config(attempts=1, read_timeout=10)
-    async with session.create_client("kinesis-video-media", config=settings) as client:
+    async with signer.create_client("kinesis-video-media", config=settings) as client:
         body: _Body = await client.get_media(**request)
         return body
 

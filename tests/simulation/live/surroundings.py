@@ -215,6 +215,7 @@ class Surroundings:
             with (
                 patch("streamer.deepgram.connection.ws_connect", sockets.connect),
                 patch("streamer.service.TableRequests", lambda client, **_: client),
+                patch("streamer.service.Signer", lambda session, **_: session),
                 patch("streamer.kinesis_video.get_media", get_media),
                 patch("streamer.calls.store.uuid4", lambda: UUID(int=names.getrandbits(128), version=4)),
                 patch("streamer.liveness.Health.serve", _listening),
