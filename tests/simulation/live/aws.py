@@ -29,6 +29,7 @@ from tests.simulation.table import refused
 if TYPE_CHECKING:
     from local.kinesis_video.get_media import Delivery, Sessions
     from local.kinesis_video.streams import Streams
+    from streamer.aws import Signer
     from streamer.get_media import Take
     from tests.simulation.live.network import Conditions, Network
     from tests.simulation.queues import Queue
@@ -429,10 +430,10 @@ class _Body:
             self._news.set()
 
 
-async def get_media(*, signer: Session, endpoint: str, request: dict[str, Any]) -> _Body:
+async def get_media(*, signer: Signer, endpoint: str, request: dict[str, Any]) -> _Body:
     """Open a body, as `streamer.get_media.get_media` does."""
     settings = config(attempts=1, read_timeout=10)
-    async with signer.create_client("kinesis-video-media", config=settings) as client:
+    async with signer._session.create_client("kinesis-video-media", config=settings) as client:
         body: _Body = await client.get_media(**request)
         return body
 

@@ -215,7 +215,6 @@ class Surroundings:
             with (
                 patch("streamer.deepgram.connection.ws_connect", sockets.connect),
                 patch("streamer.service.TableRequests", lambda client, **_: client),
-                patch("streamer.service.Signer", lambda session, **_: session),
                 patch("streamer.kinesis_video.get_media", get_media),
                 patch("streamer.calls.store.uuid4", lambda: UUID(int=names.getrandbits(128), version=4)),
                 patch("streamer.liveness.Health.serve", _listening),
@@ -262,6 +261,7 @@ def _simulated(account: Account) -> dict[str, str]:
 class _Answer:
     def __init__(self, status: int, body: Any) -> None:
         self.status = status
+        self.headers: dict[str, str] = {}
         self._body = body
 
     async def json(self, *, content_type: str | None) -> Any:

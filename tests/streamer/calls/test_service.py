@@ -4,6 +4,7 @@ import asyncio
 import json
 from collections.abc import Iterable
 from dataclasses import replace
+from itertools import pairwise
 from typing import Any, NoReturn
 
 import pytest
@@ -14,7 +15,7 @@ from callscribe.live_reliability import LATEST_RESULTS
 from streamer.calls.attributes import to_attributes
 from streamer.calls.ending import EndLimits
 from streamer.calls.queue import CallQueue, Message
-from streamer.calls.state import Lease
+from streamer.calls.state import EndHints, Lease
 from streamer.calls.store import CallStore
 from streamer.service import Service
 from tests.live.stage import SimulatedStage
@@ -299,6 +300,35 @@ class TestHandOver:
             item = await stage.until(CALL, status="completed")
         assert (item["epoch"], item["handovers"]) == (1, 0)
         assert await frames(stage, CALL) == numbers(0, 3)
+
+    async def test_leases_are_renewed_one_by_one_over_a_sixth_of_their_time_and_still_every_third_of_it(
+        self, stage: SimulatedStage, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        calls = [f"call-{number}" for number in range(6)]
+        asked: dict[str, list[float]] = {call: [] for call in calls}
+        renew, clock = CallStore.renew, asyncio.get_running_loop().time
+        rounds = 4
+
+        async def noted(store: CallStore, lease: Lease) -> EndHints:
+            asked[lease.call_id].append(clock())
+            return await renew(store, lease)
+
+        monkeypatch.setattr(CallStore, "renew", noted)
+        for call in calls:
+            await stage.announce(call, stream=call)
+        async with stage.streamer(lease_seconds=LEASE) as streamer:
+            await streamer.intake.wait_until(lambda: len(streamer.intake.runs) == len(calls))
+            for times in asked.values():
+                times.clear()
+            async with asyncio.timeout(rounds * LEASE):
+                while min(map(len, asked.values())) < rounds:
+                    await asyncio.sleep(LEASE / 100)
+        step = LEASE / 6 / len(calls)
+        for together in list(zip(*asked.values(), strict=False))[1:rounds]:
+            between = [later - earlier for earlier, later in pairwise(sorted(together))]
+            assert between == pytest.approx([step] * (len(calls) - 1), abs=step / 10)
+        for times in asked.values():
+            assert max(later - earlier for earlier, later in pairwise(times)) == pytest.approx(LEASE / 3, abs=step)
 
     async def test_messages_are_renewed_while_the_table_is_out_of_reach(
         self, stage: SimulatedStage, monkeypatch: pytest.MonkeyPatch
