@@ -7,6 +7,7 @@ import hmac
 import logging
 import random
 import time
+from calendar import timegm
 from collections.abc import Awaitable, Callable, Mapping
 from email.utils import parsedate_to_datetime
 from functools import lru_cache
@@ -22,6 +23,7 @@ from callscribe import aws_refusals
 from streamer.logs import failure
 
 _ALGORITHM: Final = "AWS4-HMAC-SHA256"
+_STAMP: Final = "%Y%m%dT%H%M%SZ"
 _UNSIGNED: Final = ("User-Agent",)
 _FAR_OFF_SECONDS: Final = 240.0
 """How far a clock may be off: less than what is refused, as a request takes its time and `Date` has whole seconds."""
@@ -87,7 +89,7 @@ class Signer:
             raise NoCredentialsError
         frozen = await credentials.get_frozen_credentials()
         place = urlsplit(url)
-        stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(self._clock() + self._ahead))
+        stamp = time.strftime(_STAMP, time.gmtime(self._clock() + self._ahead))
         own = {**headers, "Host": place.netloc.lower(), "X-Amz-Date": stamp}
         if frozen.token:
             own["X-Amz-Security-Token"] = frozen.token
@@ -103,22 +105,24 @@ class Signer:
         )
         return own
 
-    def refused(self, date: str | None) -> bool:
-        """Take the time from a service that has refused a request, where this host's is far off.
+    def refused(self, headers: Mapping[str, str], *, date: str | None) -> bool:
+        """Take the time from a service that has refused a request, where the one that was signed is far off.
 
         Args:
+            headers: What `sign` has returned for the request.
             date: The answer's `Date` (RFC 9110, 6.6.1); `None` where it has none.
 
         Returns:
-            Whether requests are signed with another time from now on, so that this one may be asked again.
+            Whether the request was signed with another time than the next one, so that it may be asked again.
         """
         try:
-            ahead = parsedate_to_datetime(date or "").timestamp() - self._clock()
+            told = parsedate_to_datetime(date or "").timestamp()
         except (ValueError, OverflowError):
             return False
-        if abs(ahead - self._ahead) < _FAR_OFF_SECONDS:
+        signed = timegm(time.strptime(headers["X-Amz-Date"], _STAMP))
+        if abs(told - signed) < _FAR_OFF_SECONDS:
             return False
-        self._ahead = ahead
+        self._ahead = ahead = told - self._clock()
         _log.warning("the host's clock is wrong: requests are signed by the service's", extra={"seconds": round(ahead)})
         return True
 

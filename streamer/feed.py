@@ -76,12 +76,11 @@ class AppSyncPublisher:
     async def publish(self, channel: str, events: list[str]) -> None:
         """Send at most `MAX_EVENTS` events."""
         body = orjson.dumps({"channel": channel, "events": events})
-        async with self._http.post(
-            self._url, data=body, headers=await self._signed(body), timeout=_TIMEOUT
-        ) as response:
+        headers = await self._signed(body)
+        async with self._http.post(self._url, data=body, headers=headers, timeout=_TIMEOUT) as response:
             if response.status != 200:
                 if response.status < 500:
-                    self._signer.refused(response.headers.get("Date"))
+                    self._signer.refused(headers, date=response.headers.get("Date"))
                 raise NotPublished(str(response.status))
             try:
                 answer = await response.json(content_type=None)

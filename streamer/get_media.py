@@ -27,6 +27,7 @@ _READ_SECONDS: Final = 10.0
 """Longest wait for bytes; the service itself ends a silent body sooner."""
 
 _MAX_REFUSAL_BYTES: Final = 65_536
+_TELLING: Final = ("x-amzn-errortype", "date")
 _USER_AGENT: Final = "callscribe-streamer"
 
 Take = Callable[[bytes], bool]
@@ -39,9 +40,6 @@ class MediaBody(asyncio.Protocol):
     Args:
         request: What is sent once the connection stands.
         url: Where to, for errors.
-
-    Attributes:
-        date: When the service answered, in its words; `None` before, and where it does not say.
     """
 
     def __init__(self, request: bytes, *, url: str) -> None:
@@ -50,8 +48,7 @@ class MediaBody(asyncio.Protocol):
         self._loop = asyncio.get_running_loop()
         self._parser = httptools.HttpResponseParser(self)
         self._transport: Any = None
-        self._error_type = ""
-        self.date: str | None = None
+        self._headers: dict[str, str] = {}
         self._head_is_here = self._is_over = False
         self._failure: Exception | None = None
         self._parts: list[bytes] = []
@@ -82,7 +79,7 @@ class MediaBody(asyncio.Protocol):
             return len(content) <= _MAX_REFUSAL_BYTES
 
         await self.read(keep)
-        raise _refusal(status, self._error_type, bytes(content))
+        raise _refusal(status, self._headers, bytes(content))
 
     async def read(self, take: Take) -> bool:
         """Hand over what arrives until that is enough.
@@ -146,12 +143,9 @@ class MediaBody(asyncio.Protocol):
     # What the parser tells.
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """Keep the one that names an error, and the date."""
-        match name.lower():
-            case b"x-amzn-errortype":
-                self._error_type = value.decode("latin-1")
-            case b"date":
-                self.date = value.decode("latin-1")
+        """Keep those that a refusal is understood by."""
+        if (lower := name.lower().decode("latin-1")) in _TELLING:
+            self._headers[lower] = value.decode("latin-1")
 
     def on_headers_complete(self) -> None:
         """Tell `begin`."""
@@ -208,14 +202,23 @@ async def get_media(*, signer: Signer, endpoint: str, request: dict[str, Any]) -
         ClientError: The service refuses.
         BotoCoreError: It is out of reach, or there are no credentials.
     """
-    url = f"{endpoint.rstrip('/')}/getMedia"
-    place, content = urlsplit(url), orjson.dumps(request)
-    headers = await signer.sign(
-        service="kinesisvideo",
-        url=url,
-        headers={"Content-Type": "application/json", "User-Agent": _USER_AGENT},
-        body=content,
-    )
+    url, content = f"{endpoint.rstrip('/')}/getMedia", orjson.dumps(request)
+
+    async def sign() -> dict[str, str]:
+        own = {"Content-Type": "application/json", "User-Agent": _USER_AGENT}
+        return await signer.sign(service="kinesisvideo", url=url, headers=own, body=content)
+
+    headers = await sign()
+    try:
+        return await _open(url, headers, content)
+    except ClientError as error:
+        if not signer.refused(headers, date=error.response["ResponseMetadata"]["HTTPHeaders"].get("date")):
+            raise
+    return await _open(url, await sign(), content)
+
+
+async def _open(url: str, headers: dict[str, str], content: bytes) -> MediaBody:
+    place = urlsplit(url)
     lines = {**headers, "Content-Length": str(len(content))}
     head = "".join(f"{name}: {value}\r\n" for name, value in lines.items())
     asked = f"POST {place.path} HTTP/1.1\r\n{head}\r\n".encode() + content
@@ -231,10 +234,6 @@ async def get_media(*, signer: Signer, endpoint: str, request: dict[str, Any]) -
                 ssl=_tls() if secure else None,
             )
         await body.begin()
-    except ClientError:
-        signer.refused(body.date)
-        body.close()
-        raise
     except (OSError, TimeoutError) as error:
         body.close()
         raise EndpointConnectionError(endpoint_url=url, error=type(error).__name__) from None
@@ -250,13 +249,18 @@ def _tls() -> ssl.SSLContext:
     return ssl.create_default_context(cafile=environ.get("AWS_CA_BUNDLE"))
 
 
-def _refusal(status: int, error_type: str, content: bytes) -> ClientError:
+def _refusal(status: int, headers: dict[str, str], content: bytes) -> ClientError:
     """Return the error that botocore would raise."""
     try:
         told = orjson.loads(content)
     except orjson.JSONDecodeError:
         told = {}
-    named = error_type or str(told.get("__type") or told.get("code") or "" if isinstance(told, dict) else "")
+    named = headers.get("x-amzn-errortype") or str(
+        told.get("__type") or told.get("code") or "" if isinstance(told, dict) else ""
+    )
     code = named.partition(":")[0].rpartition("#")[2] or str(status)
-    response: Any = {"Error": {"Code": code, "Message": ""}, "ResponseMetadata": {"HTTPStatusCode": status}}
+    response: Any = {
+        "Error": {"Code": code, "Message": ""},
+        "ResponseMetadata": {"HTTPStatusCode": status, "HTTPHeaders": headers},
+    }
     return ClientError(response, "GetMedia")

@@ -56,8 +56,8 @@ class TableRequests:
             BotoCoreError: It is out of reach, or there are no credentials.
         """
         body = orjson.dumps(request)
-        status, content, date = await self._send(operation, body)
-        if 400 <= status < 500 and self._signer.refused(date):
+        status, content, mistimed = await self._send(operation, body)
+        if mistimed:
             status, content, _ = await self._send(operation, body)
         try:
             answer = orjson.loads(content)
@@ -69,8 +69,8 @@ class TableRequests:
             raise HTTPClientError(error="the answer cannot be read")
         return answer
 
-    async def _send(self, operation: str, body: bytes) -> tuple[int, bytes, str | None]:
-        """Return the status of an answer, its body and its date."""
+    async def _send(self, operation: str, body: bytes) -> tuple[int, bytes, bool]:
+        """Return the status of an answer, its body, and whether it was refused for its time alone."""
         headers = await self._signer.sign(
             service="dynamodb",
             url=self._url,
@@ -79,7 +79,9 @@ class TableRequests:
         )
         try:
             async with self._http.post(self._url, data=body, headers=headers, timeout=_TIMEOUT) as response:
-                return response.status, await response.read(), response.headers.get("Date")
+                content, date = await response.read(), response.headers.get("Date")
+                mistimed = 400 <= response.status < 500 and self._signer.refused(headers, date=date)
+                return response.status, content, mistimed
         except TimeoutError:
             raise ReadTimeoutError(endpoint_url=self._url) from None
         except (aiohttp.ClientError, OSError) as error:

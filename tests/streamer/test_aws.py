@@ -67,28 +67,36 @@ def test_a_request_is_signed_as_botocore_signs_it(
     assert ours.get("X-Amz-Security-Token") == request.headers.get("X-Amz-Security-Token")
 
 
-async def signed_at(signer: Signer) -> float:
+async def signed_by(signer: Signer) -> tuple[dict[str, str], float]:
+    """Sign a request; returns its headers, and the time in them."""
     headers = await signer.sign(service="dynamodb", url="https://aws", headers={}, body=b"")
-    return datetime.strptime(headers["X-Amz-Date"], "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC).timestamp()
+    at = datetime.strptime(headers["X-Amz-Date"], "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
+    return headers, at.timestamp()
 
 
 async def test_a_host_whose_clock_is_wrong_signs_by_the_clock_of_who_refused_until_its_own_is_set() -> None:
     now, ahead = time.time(), 3600.0
+    date = formatdate(now, usegmt=True)
     signer = Signer(Session(ReadOnlyCredentials("AKID", "secret", None)), region="r", clock=lambda: now + ahead)
-    assert signer.refused(formatdate(now, usegmt=True))
-    assert await signed_at(signer) == pytest.approx(now, abs=1)
-    assert not signer.refused(formatdate(now, usegmt=True))  # time is not why it refuses again
+    first, second = (await signed_by(signer))[0], (await signed_by(signer))[0]
+    assert signer.refused(first, date=date)
+    headers, at = await signed_by(signer)
+    assert at == pytest.approx(now, abs=1)
+    assert signer.refused(second, date=date)  # it was under way when the first one was refused
+    assert not signer.refused(headers, date=date)  # time is not why it refuses again
     ahead = 0.0
-    assert signer.refused(formatdate(now, usegmt=True))
-    assert await signed_at(signer) == pytest.approx(now, abs=1)
+    headers, _ = await signed_by(signer)
+    assert signer.refused(headers, date=date)
+    assert (await signed_by(signer))[1] == pytest.approx(now, abs=1)
 
 
 @pytest.mark.parametrize("date", [None, "", "yesterday", formatdate(1_800_000_030, usegmt=True)])
 async def test_a_refusal_that_tells_no_other_time_changes_nothing(date: str | None) -> None:
     credentials = ReadOnlyCredentials("AKID", "secret", None)
     signer = Signer(Session(credentials), region="r", clock=lambda: 1_800_000_000)
-    assert not signer.refused(date)
-    assert await signed_at(signer) == 1_800_000_000
+    headers, at = await signed_by(signer)
+    assert not signer.refused(headers, date=date)
+    assert (await signed_by(signer))[1] == at == 1_800_000_000
 
 
 async def test_each_request_is_signed_with_the_credentials_of_its_moment() -> None:

@@ -1,5 +1,7 @@
 import asyncio
+import time
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -41,6 +43,9 @@ class Service:
         return JSONResponse({"DataEndpoint": str(request.base_url)})
 
     async def get_media(self, request: Request) -> Response:
+        signed = datetime.strptime(request.headers["x-amz-date"], "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
+        if abs(signed - datetime.now(UTC)) > timedelta(minutes=5):
+            return JSONResponse({"message": "no"}, 401, headers={"x-amzn-ErrorType": "NotAuthorizedException"})
         self.asked.append(await request.json())
         if self.refusal:
             return JSONResponse({"message": "no"}, 400, headers={"x-amzn-ErrorType": self.refusal})
@@ -171,3 +176,11 @@ async def test_a_service_that_is_not_there_is_a_passing_failure(monkeypatch: pyt
     ) as opened:
         with pytest.raises(StreamUnavailable):
             await read(opened, FromToken("42"))
+
+
+async def test_a_host_whose_clock_is_wrong_reads_all_the_same(streams: KinesisVideo, service: Service) -> None:
+    streams._signer._clock = lambda: time.time() + 3600
+    service.second_piece.set()
+    for told in await asyncio.gather(*(read(streams, FromToken("42")) for _ in range(5))):
+        assert b"".join(told) == b"firstsecond"
+    assert len(service.asked) == 5
