@@ -350,8 +350,8 @@ def check_subnets(scope: Construct, vpc: ec2.IVpc, subnets: ec2.SubnetSelection)
     if not isolated.isdisjoint(selected.subnet_ids):
         Annotations.of(scope).add_warning_v2(
             "callscribe:isolatedSubnets",
-            "vpc_subnets are isolated: make sure that they reach Deepgram and every AWS service, by endpoints, a transparent "
-            "proxy or a deployment of Deepgram's in the network, or choose SubnetType.PRIVATE_WITH_EGRESS",
+            "vpc_subnets are isolated: make sure that they reach Deepgram and every AWS service, by endpoints, a "
+            "transparent proxy or a deployment of Deepgram's in the network, or choose SubnetType.PRIVATE_WITH_EGRESS",
         )
 
 
