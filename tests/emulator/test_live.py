@@ -206,7 +206,7 @@ def taken_over(
         live.spoken(call, utterances=1)
         if page and watched:
             page.get_by_role("link", name="Live", exact=True).click()
-            page.get_by_role("table").get_by_role("link").click()
+            page.get_by_role("table").locator(f"a[href*='{call.contact_id}']").click()
             watched.saying = page.locator(".interim p").first.inner_text()
         live.spoken(call, utterances=3)
         holder = next(s for s in (first, second) if f"-{s.pid}/" in live.state(call)["lease_owner"])
