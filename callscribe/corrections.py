@@ -35,4 +35,9 @@ class CorrectionItem(RoleCorrection):
     def attributes(self) -> dict[str, Any]:
         """The item, in the types of DynamoDB."""
         key = correction_key(self.clinic_id, self.day, self.call_id, self.kind, self.number)
-        return {**key.attributes(), "type": "correction", **attribute(encode(self))}
+        return {
+            **key.attributes(),
+            **attribute(encode(self)),
+            "type": "correction",
+            "schema_version": self.schema_version,
+        }

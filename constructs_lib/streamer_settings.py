@@ -120,8 +120,8 @@ class TaskSettings:
     public IPv4 address of its own, and there is no NAT gateway. Nobody gets in either way: the security group lets
     nothing in, and no port is served but the health check's, on loopback. What is given up is the second wall, should
     someone open the security group, and fixed addresses that a firewall at the other end could go by; and policies such
-    as Security Hub's ECS.2 forbid it. There is no choice by IPv6: Deepgram publishes no address for it. Default:
-    private subnets."""
+    as Security Hub's ECS.2 forbid it. There is no choice by IPv6, which nothing is known to reach
+    Deepgram by. Default: private subnets."""
     nat_gateways: int | None = None
     """NAT gateways of the new network, 1 or more. Default: one in each zone."""
     cluster: ecs.ICluster | None = None

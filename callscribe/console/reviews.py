@@ -101,7 +101,12 @@ class ReviewItem(Review):
     def attributes(self) -> dict[str, Any]:
         """The item, in the types of DynamoDB."""
         key = review_key(self.clinic_id, self.day, self.call_id, self.kind, self.number)
-        return {**key.attributes(), "type": "review", **attribute(encode(self))}
+        return {
+            **key.attributes(),
+            **attribute(encode(self)),
+            "type": "review",
+            "schema_version": self.schema_version,
+        }
 
 
 class _Score(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

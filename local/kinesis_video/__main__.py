@@ -44,6 +44,7 @@ def main() -> None:
             create_app(Streams(Settings()), Admission(AccessKey.of_this_process(), emulator_url=options.emulator_url)),
             host=HOST,
             port=options.port,
+            http="h11",  # not whichever is installed: httptools takes HTTP/1.1 without a Host
             ws="none",
             log_level="warning",
             access_log=False,

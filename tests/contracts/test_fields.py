@@ -15,12 +15,15 @@ from msgspec import structs
 from callscribe.analysis.opinion import Opinion
 from callscribe.analysis.prices import Usage
 from callscribe.analysis.stored import Analysis, AnalysisItem
+from callscribe.console.live import LiveWords
 from callscribe.console.reviews import ReviewItem
+from callscribe.contract.messages import RebuildAnswer
 from callscribe.contract.schema import SCHEMA_VERSION
 from callscribe.corrections import CorrectionItem
 from callscribe.cost import Cost
 from callscribe.deepgram.options import TranscriptionOptions, live_query_parameters, query_parameters
 from callscribe.documents import ArchivePointers, analysis_attributes, from_document, to_document, to_item
+from callscribe.judgement.quality import QualityScore
 from callscribe.live.call import LiveCall, LiveUtterance
 from callscribe.live.state import LiveCoverage, LiveState
 from callscribe.recordings.calls import CallRecording
@@ -80,6 +83,22 @@ def test_what_people_say_of_a_call_is_kept_whole(kind: type[CorrectionItem | Rev
     item = said.attributes()
     assert decode(kind, plain(item), "item") == said
     assert {"PK", "SK", "GSI1PK", "GSI1SK"} <= item.keys()
+
+
+def test_a_score_keeps_every_field_in_the_item() -> None:
+    score = filled(QualityScore)
+    assert decode(QualityScore, plain(attribute(score.to_dict())), "score") == score
+
+
+def test_an_answer_to_a_rebuild_keeps_every_field() -> None:
+    answer = filled(RebuildAnswer)
+    assert decode_json(RebuildAnswer, encode_json(answer), "answer") == answer
+
+
+def test_what_the_console_shows_of_a_live_utterance_is_what_was_stored() -> None:
+    said = filled(LiveUtterance)
+    shown = encode(decode(LiveWords, plain(attribute(encode(said))), "utterance"))
+    assert shown.items() <= encode(said).items()
 
 
 def test_an_item_has_no_single_words() -> None:
@@ -263,7 +282,7 @@ COVERED = {
     "Reliability",  # a part of `LiveItem`
     *("_Channel", "Acknowledgement"),  # what AWS answers a probe of `operations.verification`
     *("RebuildMessage", "LiveRebuildMessage"),  # an operator's, and the console's: tests/lambdas/store_*
-    *("CorrectionItem", "RoleCorrection", "ReviewItem"),
+    *("CorrectionItem", "RoleCorrection", "ReviewItem", "QualityScore", "RebuildAnswer", "LiveWords"),
     "_FeedMessage",  # the feed's own frames, only read: tests/operations/test_watch.py
     "_Answer",  # a model's, of which nothing is taken on trust: tests/callscribe/analysis
 }

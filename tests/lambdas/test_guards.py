@@ -88,6 +88,9 @@ def test_an_event_of_another_kind_is_not_quoted(
     assert SECRETS.findall(told + output() + caplog.text) == []
 
 
+_CONSOLE_PATHS = ("/config.json", "/api/session", "/api/clinics/harbour/failed")
+
+
 @pytest.mark.parametrize("function", FUNCTIONS)
 def test_every_variable_that_a_function_is_told_is_read(
     stage: Stage, monkeypatch: pytest.MonkeyPatch, function: str
@@ -97,7 +100,7 @@ def test_every_variable_that_a_function_is_told_is_read(
     events = [
         SCENES[function](stage),
         {"rebuild": {"key": "transcripts/none", "dry_run": True}},
-        *(console_request(path, groups="[harbour]") for path in ("/config.json", "/api/session")),
+        *(console_request(path, groups="[harbour]") for path in _CONSOLE_PATHS),
         *HOSTILE,
     ]
     stage.deepgram.answer(then=refusal(503, "UNAVAILABLE"))
