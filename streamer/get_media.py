@@ -245,7 +245,7 @@ async def _open(url: str, headers: dict[str, str], content: bytes) -> MediaBody:
 
 @cache
 def _tls() -> ssl.SSLContext:
-    # One for all calls; the authorities are those of aiobotocore's clients.
+    # One for all calls: making one reads the system's authorities from disk.
     return ssl.create_default_context(cafile=environ.get("AWS_CA_BUNDLE"))
 
 
