@@ -133,8 +133,7 @@ class Service:
 
     async def _intake(self, stack: AsyncExitStack, http: aiohttp.ClientSession, protection: TaskProtection) -> Intake:
         environment = self._environment
-
-        signer = Signer(self._session, region=environment.aws_region)
+        signer = Signer(self._session, region=environment.aws_region, clock=self._clock)
         lease, days = timedelta(seconds=environment.lease_seconds), environment.retention_days
 
         async def client(name: str, **options: Any) -> Any:

@@ -25,7 +25,7 @@ from local.speech.app import SERVER_OPTIONS, create_frames_app
 from local.speech.engines.frames import FramesEngine
 from local.speech.live.journal import StreamJournal
 from local.speech.live.service import LiveService
-from streamer.aws import config
+from streamer.aws import Signer, config
 from streamer.get_media import get_media
 from tests.fakes.serving import serving
 from tests.fakes.signing import SigV4
@@ -81,7 +81,8 @@ async def _calls_in_process() -> AsyncIterator[Calls]:
 
 
 def _opener(opens: Any, session: Any, endpoint: str) -> Callable[[dict[str, Any]], Awaitable[Any]]:
-    return lambda request: opens(session=session, region=_REGION, endpoint=endpoint, request=request)
+    signer = Signer(session, region=_REGION)
+    return lambda request: opens(signer=signer, endpoint=endpoint, request=request)
 
 
 @asynccontextmanager
