@@ -9,7 +9,6 @@ import msgspec
 from callscribe.console.listing import InvalidQuery
 from callscribe.conversation.role_correction import RoleCorrection, TurnRole
 from callscribe.conversation.utterances import Role
-from callscribe.serialization import InvalidData, decode_json
 from callscribe.transcript import Transcript
 
 MOST_TURNS: Final = 500
@@ -38,18 +37,6 @@ class RolesAsked(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     replaces: _Number
     speakers: Annotated[Mapping[str, str], msgspec.Meta(max_length=64)]
     turns: Annotated[tuple[_Turn, ...], msgspec.Meta(max_length=MOST_TURNS)] = ()
-
-    @classmethod
-    def of(cls, body: str) -> "RolesAsked":
-        """Read what was sent.
-
-        Raises:
-            InvalidQuery: it cannot be read; the message names the place.
-        """
-        try:
-            return decode_json(cls, body, "the body")
-        except InvalidData as error:
-            raise InvalidQuery(str(error)) from None
 
     def correction_of(
         self, transcript: Transcript, known: Sequence[RoleCorrection], *, author: str, now: datetime

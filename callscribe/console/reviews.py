@@ -15,7 +15,7 @@ from callscribe.contract.schema import SCHEMA_VERSION
 from callscribe.contract.table_keys import review_key
 from callscribe.conversation.reliability import ReliabilityLevel
 from callscribe.judgement.quality import CriterionScore, QualityScore
-from callscribe.serialization import InvalidData, decode_json, encode
+from callscribe.serialization import encode
 from callscribe.table_values import attribute
 
 LONGEST_NOTE: Final = 2_000
@@ -126,18 +126,6 @@ class ReviewAsked(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     version: Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
     replaces: Annotated[int, msgspec.Meta(ge=0)]
     scores: Annotated[Mapping[str, _Score], msgspec.Meta(max_length=_MOST_CRITERIA)]
-
-    @classmethod
-    def of(cls, body: str) -> "ReviewAsked":
-        """Read what was sent.
-
-        Raises:
-            InvalidQuery: it cannot be read; the message names the place.
-        """
-        try:
-            return decode_json(cls, body, "the body")
-        except InvalidData as error:
-            raise InvalidQuery(str(error)) from None
 
     def beside(self, quality: QualityScore) -> tuple[ReviewedCriterion, ...]:
         """What is said of each criterion beside what was computed, in the order of the rubric.

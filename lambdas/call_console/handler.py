@@ -25,7 +25,7 @@ from callscribe.contract.call_kind import CallKind
 from callscribe.contract.metrics import FunctionMetric
 from callscribe.conversation.flags import load_flag_set
 from callscribe.environments.functions import CallConsoleEnvironment
-from callscribe.serialization import encode
+from callscribe.serialization import InvalidData, decode_json, encode
 from callscribe.time_zones import time_zone
 from lambdas.call_console.calls import CallAddress, ClinicCalls, WholeCall
 from lambdas.call_console.errors import ApiError, BadRequest, Forbidden, NotFound, TooLarge, Unavailable
@@ -206,23 +206,21 @@ def _whole(clinic: str, address: CallAddress, *, version: str | None = None) -> 
 
 @app.put("/api/clinics/<clinic>/calls/<day>/<call>/roles")
 def _roles(clinic: str, day: str, call: str) -> Response[Any]:
-    return _noted(clinic, _address(day, call), RolesAsked.of, Noting.correct, "roles corrected")
+    return _noted(clinic, _address(day, call), RolesAsked, Noting.correct, "roles corrected")
 
 
 @app.put("/api/clinics/<clinic>/calls/<day>/<call>/review")
 def _review(clinic: str, day: str, call: str) -> Response[Any]:
-    return _noted(clinic, _address(day, call), ReviewAsked.of, Noting.review, "call reviewed")
+    return _noted(clinic, _address(day, call), ReviewAsked, Noting.review, "call reviewed")
 
 
-def _noted(
-    clinic: str, address: CallAddress, read: Callable[[str], Any], write: Callable[..., None], what: str
-) -> Response[Any]:
+def _noted(clinic: str, address: CallAddress, kind: type[Any], write: Callable[..., None], what: str) -> Response[Any]:
     """Write down what is said of a call, and answer with the call as it is then."""
     sessions, user = _console().sessions, _user()
     session = sessions.of(user, clinic)
     # Asked for before anything is read, so that who may not write learns nothing of what could be written.
     writer = sessions.writer(user, clinic)
-    asked = read(_body())
+    asked = _asked(kind)
     write(Noting(session, _console().judges), address, asked, writer=writer, author=user.name, now=datetime.now(UTC))
     logger.info(what, user=user.name, clinic_id=clinic, call_id=address.call_id, kind=address.kind)
     return _whole(clinic, address)
@@ -355,11 +353,15 @@ def _noting(clinic: str) -> Noting:
     return Noting(_console().sessions.of(_user(), clinic), _console().judges)
 
 
-def _body() -> str:
+def _asked(kind: type[Any]) -> Any:
+    """Read what was sent; the message of a refusal names the place and no words."""
     body = app.current_event.decoded_body or ""
     if len(body) > _MOST_ASKED_CHARACTERS:
         raise BadRequest(f"the body has more than {_MOST_ASKED_CHARACTERS} characters")
-    return body
+    try:
+        return decode_json(kind, body, "the body")
+    except InvalidData as error:
+        raise BadRequest(str(error)) from None
 
 
 def _day(name: str) -> str | None:
