@@ -13,7 +13,9 @@ from callscribe.data_files import load, names
 
 DEFAULT_PRICE_LIST: Final = "bedrock-2026-11"
 
-UNANSWERED: Final = "analysis (requests without an answer)"
+_ANALYSIS: Final = "analysis "
+
+UNANSWERED: Final = f"{_ANALYSIS}(requests without an answer)"
 """What of an analysis has no price because nobody knows whether it was billed."""
 
 _FOLDER: Final = "analyst_prices"
@@ -111,7 +113,7 @@ class ModelPrices(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
             ("input", usage.input_tokens, own_input, None if listed is None else listed.input),
             ("output", usage.output_tokens, own_output, None if listed is None else listed.output),
         ):
-            item, known = f"analysis {model} {direction}", own if own is not None else rate
+            item, known = f"{_ANALYSIS}{model} {direction}", own if own is not None else rate
             if tokens:
                 quantity = Decimal(tokens) / 1000
                 yield item, None if known is None else cost_line(item, quantity, "1000 tokens", known)
@@ -122,8 +124,23 @@ class ModelPrices(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
 def with_analysis(cost: Cost, model: str, usage: Usage, prices: ModelPrices) -> Cost:
     """Add what an analysis costs to what the transcription of its call did."""
     items = list(prices.lines(model, usage))
-    lines = tuple(line for _, line in items if line is not None)
-    unpriced = tuple(name for name, line in items if line is None)
+    return _with(
+        cost,
+        tuple(line for _, line in items if line is not None),
+        tuple(name for name, line in items if line is None),
+    )
+
+
+def with_analyses_of(cost: Cost, earlier: Cost) -> Cost:
+    """Add what analyses added to *earlier*, another bill of the same call, to what its transcription cost."""
+    return _with(
+        cost,
+        tuple(line for line in earlier.lines if line.item.startswith(_ANALYSIS)),
+        tuple(name for name in earlier.unpriced if name.startswith(_ANALYSIS)),
+    )
+
+
+def _with(cost: Cost, lines: tuple[CostLine, ...], unpriced: tuple[str, ...]) -> Cost:
     added = sum((line.amount_usd for line in lines), Decimal(0))
     known = cost.total_usd if cost.at_least_usd is None else cost.at_least_usd
     return replace(

@@ -22,6 +22,7 @@ from callscribe.contract.table_keys import EXPIRY, transcript_key
 from callscribe.conversation.role_correction import newest_of
 from callscribe.documents import InvalidDocument, from_document, quality_attribute, schema_version_of
 from callscribe.judgement.quality import score
+from lambdas.common.analyses import analysis_of
 from lambdas.common.corrections import corrections_of
 from lambdas.common.errors import error_code
 from lambdas.common.transcript_builder import UnusableReply
@@ -39,7 +40,7 @@ if TYPE_CHECKING:
     from lambdas.common.transcript_builder import BuiltTranscript, TranscriptBuilder
 
 # What stands on an item beside its transcript and its score.
-_STAYING = ("live", "analysis", stands_for.TIME, stands_for.SEQUENCER, EXPIRY)
+_STAYING = ("live", stands_for.TIME, stands_for.SEQUENCER, EXPIRY)
 
 
 class Outcome(StrEnum):
@@ -161,15 +162,17 @@ class Rebuilder:
     def _put(self, built: BuiltTranscript, item: Mapping[str, Any]) -> bool:
         """Write the item anew, unless it has changed since it was read."""
         staying = {name: item[name] for name in _STAYING if name in item}
-        if "analysis" in item:
-            # What it cost is among what the call did.
-            staying["cost"] = item["cost"]
         quality = quality_attribute(score(built.transcript, self._rubric))
         correction = item.get("role_correction")
         unchanged = "role_correction = :correction" if correction else "attribute_not_exists(role_correction)"
         try:
             self._table.put_item(
-                Item={**built.form.item, **staying, "quality": quality},
+                Item={
+                    **built.form.item,
+                    **staying,
+                    **analysis_of(item, built.transcript.cost),
+                    "quality": quality,
+                },
                 ConditionExpression=f"transcript_key = :key AND schema_version = :version AND {unchanged}",
                 ExpressionAttributeValues={
                     ":key": item["transcript_key"],

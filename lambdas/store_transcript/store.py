@@ -23,6 +23,7 @@ from callscribe.documents import ArchivePointers
 from callscribe.serialization import encode
 from callscribe.table_values import attribute
 from callscribe.transcript import LIVE, Transcript
+from lambdas.common.analyses import analysis_of
 from lambdas.common.claims import ClaimLost, ClaimStatus
 from lambdas.common.corrections import corrections_of
 from lambdas.common.live_calls import live_state_of
@@ -38,7 +39,7 @@ if TYPE_CHECKING:
     from callscribe.recordings.recording import AdmittedRecording
     from callscribe.transcript import Role
     from lambdas.common.archive import Archive
-    from lambdas.common.claims import Claims
+from lambdas.common.claims import Claims
 
 _CONDITION_FAILED = "ConditionalCheckFailed"
 _CONFLICT = "TransactionConflict"
@@ -164,6 +165,11 @@ class TranscriptStore:
             item["live"] = attribute(encode(live.coverage))
         if self._retention is not None:
             item[EXPIRY] = int((built.transcript.created_at + self._retention).timestamp())
+        # What was paid for analyses of this very document is paid, also when a redrive stores it again.
+        primary = {name: item[name] for name in ("PK", "SK")}
+        shown = self._table.get_item(Key=primary, ConsistentRead=True).get("Item", {})
+        if shown.get("transcript_key") == item["transcript_key"]:
+            item |= analysis_of(shown, built.transcript.cost)
         return item
 
     def _put(self, recording: AdmittedRecording, item: dict[str, Any], *, now: datetime) -> bool:

@@ -75,6 +75,7 @@ def test_an_item_keeps_every_field_of_an_analysis() -> None:
     shown = filled(AnalysisItem)
     written = analysis_attributes(shown, filled(Cost))
     assert decode(AnalysisItem, plain(written["analysis"]), "analysis") == shown
+    assert decode(Cost, plain(written["cost"]), "cost") == filled(Cost)
 
 
 @pytest.mark.parametrize("kind", [CorrectionItem, ReviewItem])
@@ -278,7 +279,7 @@ COVERED = {
     *("Rubric", "WrittenCall", "_PriceFile", "_Secret"),  # written by people, not by code
     *("cls", "kind"),  # `LiveCall` and `AdmittedRecording` read themselves; a data file is no message
     "_Versioned",
-    *("Analysis", "AnalysisItem"),
+    *("Analysis", "AnalysisItem", "Cost"),
     "Reliability",  # a part of `LiveItem`
     *("_Channel", "Acknowledgement"),  # what AWS answers a probe of `operations.verification`
     *("RebuildMessage", "LiveRebuildMessage"),  # an operator's, and the console's: tests/lambdas/store_*

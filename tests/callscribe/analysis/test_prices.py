@@ -1,8 +1,16 @@
+from dataclasses import replace
 from decimal import Decimal
 
 import pytest
 
-from callscribe.analysis.prices import UNANSWERED, InvalidModelPrices, ModelPrices, Usage, with_analysis
+from callscribe.analysis.prices import (
+    UNANSWERED,
+    InvalidModelPrices,
+    ModelPrices,
+    Usage,
+    with_analyses_of,
+    with_analysis,
+)
 from callscribe.cost import Cost
 
 MODEL = "amazon.nova-lite-v1:0"
@@ -41,6 +49,15 @@ def test_a_model_without_a_price_makes_the_cost_a_least_one() -> None:
 def test_a_request_without_an_answer_may_have_been_billed() -> None:
     cost = with_analysis(TRANSCRIPTION, MODEL, USAGE + Usage(requests=1, unanswered=1), ModelPrices())
     assert (cost.total_usd, cost.at_least_usd, cost.unpriced) == (None, Decimal("0.010240"), (UNANSWERED,))
+
+
+@pytest.mark.parametrize("model", [MODEL, "somebody.else-v1:0"])
+def test_what_analyses_cost_goes_over_to_another_bill_of_the_call(model: str) -> None:
+    usage = USAGE + Usage(requests=1, unanswered=1)
+    another = replace(TRANSCRIPTION, requests=2, total_usd=Decimal("0.03"), at_least_usd=Decimal("0.03"))
+    earlier = with_analysis(TRANSCRIPTION, model, usage, ModelPrices())
+    assert with_analyses_of(another, earlier) == with_analysis(another, model, usage, ModelPrices())
+    assert with_analyses_of(another, TRANSCRIPTION) == another
 
 
 def test_nobody_asked_costs_nothing() -> None:

@@ -40,7 +40,7 @@ from tests.fakes.bedrock import (
 )
 from tests.fakes.scripted_api import Answer
 from tests.lambdas.cloud import NOW, Cloud, recording
-from tests.lambdas.store_transcript.test_store import TRANSCRIPT_KEY, Shelf
+from tests.lambdas.store_transcript.test_store import TRANSCRIPT_KEY, Shelf, reply_key
 
 PROFILE = "arn:aws:bedrock:eu-central-1:123456789012:inference-profile/eu.amazon.nova-lite-v1:0"
 MODEL = "amazon.nova-lite-v1:0"
@@ -160,6 +160,37 @@ def test_what_a_failed_analysis_took_is_paid_for_when_a_later_one_succeeds(desk:
     assert desk.analyse().cost == succeeded.cost
     desk.cloud.table.update_item(Key=TRANSCRIPT_KEY, UpdateExpression="REMOVE analysis")
     assert desk.analyse().cost == succeeded.cost
+
+
+def test_what_analyses_took_stays_on_the_bill_when_a_redrive_stores_the_document_again(desk: Desk) -> None:
+    desk.bedrock.answer(TRUNCATED)
+    desk.analyse()
+    before = desk.item()
+    assert len(before["cost"]["lines"]) > len(desk.cost.lines)
+    Shelf(desk.cloud).put(recording())
+    assert desk.item() == before
+    desk.analyse()
+    assert desk.item()["analysis"]["spent"][MODEL]["requests"] == 2
+
+
+def test_a_redriven_call_that_was_asked_for_again_has_a_bill_of_both(desk: Desk) -> None:
+    desk.analyse()
+    added = desk.item()["cost"]["lines"][len(desk.cost.lines) :]
+    shelf = Shelf(desk.cloud)
+    stored = shelf.store.store(recording(), reply_key=reply_key(recording()), requests=2, now=NOW)
+    cost = desk.item()["cost"]
+    assert (stored.transcript.cost.requests, cost["requests"]) == (2, 2)
+    assert cost["lines"][-len(added) :] == added
+
+
+def test_an_unreadable_bill_keeps_no_call_from_being_stored(desk: Desk) -> None:
+    desk.analyse()
+    desk.cloud.table.update_item(
+        Key=TRANSCRIPT_KEY, UpdateExpression="SET cost.requests = :text", ExpressionAttributeValues={":text": "many"}
+    )
+    Shelf(desk.cloud).put(recording())
+    assert desk.item()["cost"]["requests"] == 1
+    assert desk.item()["analysis"]["spent"][MODEL]["requests"] == 1
 
 
 def test_what_another_model_took_stays_on_the_bill(desk: Desk) -> None:

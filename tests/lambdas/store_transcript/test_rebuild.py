@@ -10,18 +10,23 @@ from typing import TYPE_CHECKING, Any, cast
 import pytest
 from botocore.exceptions import ClientError
 
+from callscribe.analysis.prices import ModelPrices, Usage, with_analysis
+from callscribe.analysis.stored import AnalysisItem, AnalysisStatus
 from callscribe.contract.schema import SCHEMA_VERSION
+from callscribe.cost import Cost
 from callscribe.deepgram.options import TranscriptionOptions
 from callscribe.deepgram.transcription import DeepgramTranscriptions
-from callscribe.documents import from_document
+from callscribe.documents import analysis_attributes, from_document
 from callscribe.judgement.quality import load_rubric
+from callscribe.serialization import decode
+from callscribe.table_values import plain
 from callscribe.transcript import Role
 from lambdas.common.archive import Archive
 from lambdas.common.transcript_builder import TranscriptBuilder
 from lambdas.store_transcript import handler
 from lambdas.store_transcript.rebuild import Outcome, Rebuilder, Rebuilt
 from tests.contracts.golden import Golden, golden
-from tests.lambdas.cloud import Cloud, Context
+from tests.lambdas.cloud import NOW, Cloud, Context
 from tests.lambdas.corrections import correction_item
 
 if TYPE_CHECKING:
@@ -110,6 +115,20 @@ def test_a_live_calls_coverage_stays_on_the_item_of_its_recording(shelf: Shelf) 
     shelf.cloud.table.put_item(Item={**shelf.item, "live": live})
     shelf.rebuild()
     assert shelf.shown()["live"] == live
+
+
+def test_an_analysis_stays_on_the_item_with_what_it_cost(shelf: Shelf) -> None:
+    usage, prices = Usage(requests=1, input_tokens=2_000, output_tokens=500), ModelPrices()
+    shown = AnalysisItem(
+        status=AnalysisStatus.SUCCEEDED, source="bedrock", model="m", created_at=NOW, spent={"m": usage}
+    )
+    earlier = with_analysis(decode(Cost, plain(shelf.item["cost"]), "cost"), "amazon.nova-lite-v1:0", usage, prices)
+    attributes = analysis_attributes(shown, earlier)
+    shelf.cloud.table.put_item(Item={**shelf.item, **attributes})
+    shelf.rebuild()
+    assert shelf.shown()["analysis"] == attributes["analysis"]
+    assert shelf.shown()["cost"]["lines"][-2:] == attributes["cost"]["lines"][-2:]
+    assert shelf.shown()["cost"]["at_least_usd"] == attributes["cost"]["at_least_usd"]
 
 
 def test_what_had_no_price_makes_the_total_unknown_as_it_does_today(shelf: Shelf) -> None:
