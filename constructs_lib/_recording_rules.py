@@ -21,7 +21,7 @@ from constructs import Construct
 from callscribe.recordings.keys import AUDIO_EXTENSIONS, CONNECT_FOLDER, OWN_FOLDER
 from constructs_lib import _keys, _nag
 from constructs_lib._checks import quoted, texts
-from constructs_lib._state_machine import UNREACHABLE
+from constructs_lib._state_machine.failures import UNREACHABLE
 
 _OWN_LAYOUT: Final = f"{OWN_FOLDER}/"
 _CONNECTS_LAYOUT: Final = f"{CONNECT_FOLDER}/"

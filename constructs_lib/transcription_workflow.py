@@ -55,7 +55,7 @@ from constructs_lib._live_grants import leading_keys
 from constructs_lib._logs import LogSettings
 from constructs_lib._names import account_wide_name
 from constructs_lib._recording_rules import collect_silent_ends, start_on_recordings
-from constructs_lib._state_machine import Definition
+from constructs_lib._state_machine.definition import Definition
 from constructs_lib._urgent_calls import on_urgent_call
 from constructs_lib.alarm_settings import AlarmSettings
 from constructs_lib.bedrock_analyst import BedrockAnalyst
@@ -501,9 +501,9 @@ class TranscriptionWorkflow(Construct):
     ) -> Definition:
         return Definition(
             Construct(self, "States"),
-            admit=self._admit,
-            store=self._store,
-            score=self._score,
+            admit_function=self._admit,
+            store_function=self._store,
+            score_function=self._score,
             queue=self.queue,
             failed_calls=self.failed_calls,
             bus=self.bus,
@@ -511,7 +511,7 @@ class TranscriptionWorkflow(Construct):
             max_wait=limits.max_wait,
             retain_for=retain_for,
             delete_replies_in=self._archive if policy.replies == "delete" else None,
-            analyse=self._analyse,
+            analyse_function=self._analyse,
             enrichment=enrichment,
             failed_enrichments=self.failed_enrichments,
             role_names=role_names,

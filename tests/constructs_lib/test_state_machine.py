@@ -14,7 +14,7 @@ from jsonata.jsonata import Jsonata
 from callscribe.contract.table_keys import failed_admission_key
 from constructs_lib import RecordingLimits, RecordingPolicy
 from constructs_lib._nag import flat
-from constructs_lib._state_machine import UNREACHABLE
+from constructs_lib._state_machine.failures import UNREACHABLE
 from lambdas.admit_recording.object_created import ObjectCreated
 from lambdas.admit_recording.waiting import pause_seconds
 from lambdas.common.errors import TransientError
