@@ -200,7 +200,7 @@ def intervals_of(heard: Heard, *, gaps: Iterable[Gap], pauses: Iterable[Interval
 
     Args:
         heard: the audio.
-        gaps: what of it was not transcribed, of either channel.
+        gaps: what of it was not transcribed, of either channel; also what lies within half a second of a pause.
         pauses: when nothing was streamed.
     """
     holes = [*pauses, *(_on_the_clock(gap, heard.origin_ms) for gap in gaps)]

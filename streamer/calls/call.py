@@ -476,14 +476,17 @@ class CallRun:
 
     def _current(self, gaps: Sequence[Gap] = ()) -> Checkpoint:
         """Return the stored checkpoint with what has come to be known beside the words."""
-        origin_ms = self._media.origin_ms
+        holes = merged((*self._checkpoint.gaps, *self._checkpoint.paused, *gaps))
+        told = self._without_pauses(holes)
+        known = frozenset(told)
         return replace(
             self._checkpoint,
-            origin_ms=origin_ms,
+            origin_ms=self._media.origin_ms,
             first_fragment=self._media.first_fragment or self._checkpoint.first_fragment,
             published_seq=self._feed.published_seq,
             alerted=self._checkpoint.alerted if self._alerts is None else self._alerts.told,
-            gaps=self._without_pauses(merged((*self._checkpoint.gaps, *gaps))),
+            gaps=told,
+            paused=tuple(hole for hole in holes if hole not in known),
             reconnects=self._first_reconnects + (0 if self._session is None else self._session.counts.reconnects),
             model=(self._session.model if self._session is not None else "") or self._checkpoint.model,
         )

@@ -26,7 +26,7 @@ from streamer.media.clock import ClockStep
 
 _SAMPLES_PER_MS: Final = SAMPLE_RATE // 1000
 _WITH_WORDS: Final = frozenset(
-    {"watermarks", "next_seq", "resume_token", "resume", "clock_steps", "gaps", "word_count"}
+    {"watermarks", "next_seq", "resume_token", "resume", "clock_steps", "gaps", "paused", "word_count"}
 )
 """Attributes of a checkpoint that only the write which stores words may change."""
 
@@ -62,6 +62,8 @@ class Checkpoint:
         resume: Where to go on reading, and the call's clock there; `None` where that is not known.
         clock_steps: Where the producer's clock was found to have been set; the first ones.
         gaps: Pieces without words.
+        paused: Pieces without audio of which a pause is a part, as the stream has them: Connect's times and the
+            producer's clock differ. What of them lies beside the pause is in `gaps` as well, from half a second on.
         word_count: Words stored.
         reconnects: Connections to the speech service that were lost.
         failures: Failures that nobody foresaw, in a row: since words were stored last.
@@ -82,6 +84,7 @@ class Checkpoint:
     resume: ResumePoint | None = None
     clock_steps: tuple[ClockStep, ...] = ()
     gaps: tuple[Gap, ...] = ()
+    paused: tuple[Gap, ...] = ()
     word_count: int = 0
     reconnects: int = 0
     failures: int = 0
@@ -192,6 +195,7 @@ def completion(
     if origin_ms is not None:
         heard = Heard(origin_ms=origin_ms, end_ms=origin_ms + length_ms, first_fragment=checkpoint.first_fragment)
     beginning, end = beginning_of(streaming, heard), end_of(streaming, heard)
+    holes = (*checkpoint.gaps, *checkpoint.paused)
     reasons = sorted({f"gap-{gap.reason}" for gap in checkpoint.gaps})
     if end_reason is EndReason.LIMIT:
         reasons += [*reasons_of(beginning, Bound(missing=False)), "over-limit"]
@@ -203,7 +207,7 @@ def completion(
         ended_at_ms=began_at_ms if heard is None else max(heard.end_ms, began_at_ms),
         duration_seconds=position / SAMPLE_RATE,
         incomplete_reasons=tuple(reasons),
-        intervals=() if heard is None else intervals_of(heard, gaps=checkpoint.gaps, pauses=streaming.pauses),
+        intervals=() if heard is None else intervals_of(heard, gaps=holes, pauses=streaming.pauses),
         beginning=beginning,
         end=end,
     )

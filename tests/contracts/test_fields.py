@@ -127,7 +127,7 @@ def test_a_checkpoint_keeps_every_field() -> None:
 
 def test_a_release_notes_whatever_does_not_belong_to_the_words() -> None:
     checkpoint = filled(Checkpoint)
-    words = {"watermarks", "next_seq", "resume_token", "resume", "clock_steps", "gaps", "word_count"}
+    words = {"watermarks", "next_seq", "resume_token", "resume", "clock_steps", "gaps", "paused", "word_count"}
     assert checkpoint.notes().keys() == {field.name for field in fields(Checkpoint)} - words
 
 

@@ -63,6 +63,13 @@ AIMED: Final[Mapping[str, History]] = {
             Piece(turns=_TALK, stream="two", pause=3.0),
         )
     ),
+    "the last fragment before a stop never arrives, and is shorter than half a second": _history(
+        _call(
+            Piece(turns=(((120, 9), (80, 15)), ((20, 160), (40, 4))), stream="one", stopped=(0.2,)),
+            Piece(turns=_TALK, stream="one", pause=12.0),
+            lost=(4,),
+        )
+    ),
     "the message of a call comes again and again": _history(faults=_faults("repeat", 5.5, 8.0, 10.5, 14.0, 17.5, 21.0)),
     "streamers that are killed one after the other": _history(faults=_faults("kill", 4.3, 12.1, 20.7, seconds=1.0)),
     "streamers that hand over in turn": _history(faults=_faults("drain", 3.9, 7.2, 11.1, 16.6, 21.3)),
@@ -116,6 +123,37 @@ AIMED: Final[Mapping[str, History]] = {
         Trouble(service="dynamodb", kind="unheard", since=3.0, until=16.0, operation="update_item"),
     ),
     # Found by chance.
+    "what is lost on both sides of a pause, and the producer's clock is ahead of Connect's": History(
+        seed=7495,
+        calls=(
+            Call(
+                index=0,
+                clinic="harbour",
+                other_clinic="harbour",
+                begins=7.0,
+                pieces=(
+                    Piece(
+                        turns=(((39, 160), (108, 30), (63, 160)), ((34, 160), (117, 4), (36, 160), (5, 4))),
+                        stream="one",
+                        told=(0.474,),
+                        stopped=(0.124,),
+                    ),
+                    Piece(
+                        turns=(((128, 30),), ((28, 4), (85, 80), (96, 30), (44, 160))),
+                        stream="two",
+                        pause=12.0,
+                        told=(0.67,),
+                    ),
+                ),
+                hung_up=(0.88,),
+                clock_ms=900,
+                lost=(10, 11),
+            ),
+        ),
+        skews=(0.0,),
+        slots=20,
+        lease=30.0,
+    ),
     "a token is refused, and streaming was stopped behind it and started again": History(
         seed=2851,
         calls=(

@@ -78,6 +78,12 @@ MUTATIONS: Final = (
         "self._current(),",
     ),
     Mutation(
+        "what was not heard beside a pause is told to be transcribed",
+        "streamer.calls.state",
+        "holes = (*checkpoint.gaps, *checkpoint.paused)",
+        "holes = checkpoint.gaps",
+    ),
+    Mutation(
         "the words of a replay are heard again on the channel that is ahead",
         "streamer.deepgram.conversation",
         "self._buffer.read(self.position, _MAX_SAMPLES, silent_until=self._tracker.silent_until)",

@@ -21,6 +21,15 @@ MISSING = Gap(start=8_000, end=16_000, reason=GapReason.MISSING)
 UNREADABLE = Gap(start=20_000, end=24_000, reason=GapReason.UNREADABLE)
 
 POSITIONS = st.integers(0, 2**40)
+GAPS = st.lists(
+    st.builds(
+        Gap,
+        start=POSITIONS,
+        end=POSITIONS,
+        reason=st.sampled_from(GapReason),
+        channel=st.none() | st.sampled_from((0, 1)),
+    )
+).map(tuple)
 CHECKPOINTS = st.builds(
     Checkpoint,
     origin_ms=st.none() | st.integers(1, 2**45),
@@ -29,15 +38,8 @@ CHECKPOINTS = st.builds(
     next_seq=st.integers(1, 10**6),
     published_seq=st.integers(0, 10**6),
     resume_token=st.none() | st.text("0123456789", min_size=1),
-    gaps=st.lists(
-        st.builds(
-            Gap,
-            start=POSITIONS,
-            end=POSITIONS,
-            reason=st.sampled_from(GapReason),
-            channel=st.none() | st.sampled_from((0, 1)),
-        )
-    ).map(tuple),
+    gaps=GAPS,
+    paused=GAPS,
     word_count=st.integers(0, 10**6),
     reconnects=st.integers(0, 100),
     vocabulary_terms=st.none() | st.integers(0, 100),
@@ -130,6 +132,18 @@ def test_what_was_heard_and_told_is_kept() -> None:
     assert ended.end == Bound(
         heard_at_ms=START_MS + 10_500, told_at_ms=START_MS + 10_000, source="disconnect-timestamp", missing=False
     )
+
+
+def test_what_was_not_heard_beside_a_pause_is_not_told_to_be_transcribed() -> None:
+    # By its own clock the stream has nothing from 3.9 to 6.4 s; Connect tells of a pause from 4 to 6 s.
+    streaming = Streaming(
+        starts_ms=(START_MS, START_MS + 6_000), stops_ms=(START_MS + 4_000,), disconnected_at_ms=START_MS + 10_000
+    )
+    hole = Gap(start=8 * 3_400, end=8 * 5_900, reason=GapReason.MISSING)
+    ended = completed(streaming=streaming, paused=(hole,))
+    assert ended.complete
+    pieces = ((500, 3_900), (6_400, 10_500))
+    assert ended.intervals == tuple(Interval(start_ms=START_MS + a, end_ms=START_MS + b) for a, b in pieces)
 
 
 def test_a_call_without_audio_ends_where_it_began() -> None:
