@@ -8,10 +8,7 @@ the connection is paused then, and the audio stays with the service. Source: Ama
 from __future__ import annotations
 
 import asyncio
-import ssl
 from collections.abc import Callable
-from functools import cache
-from os import environ
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -20,7 +17,7 @@ import httptools
 import orjson
 from botocore.exceptions import ClientError, ConnectionClosedError, EndpointConnectionError, ReadTimeoutError
 
-from streamer.aws import Signer
+from streamer.aws import Signer, tls
 
 _CONNECT_SECONDS: Final = 3.0
 _READ_SECONDS: Final = 10.0
@@ -231,7 +228,7 @@ async def _open(url: str, headers: dict[str, str], content: bytes) -> MediaBody:
                 lambda: body,
                 place.hostname,
                 place.port or (443 if secure else 80),
-                ssl=_tls() if secure else None,
+                ssl=tls() if secure else None,
             )
         await body.begin()
     except (OSError, TimeoutError) as error:
@@ -241,12 +238,6 @@ async def _open(url: str, headers: dict[str, str], content: bytes) -> MediaBody:
         body.close()
         raise
     return body
-
-
-@cache
-def _tls() -> ssl.SSLContext:
-    # One for all calls: making one reads the system's authorities from disk.
-    return ssl.create_default_context(cafile=environ.get("AWS_CA_BUNDLE"))
 
 
 def _refusal(status: int, headers: dict[str, str], content: bytes) -> ClientError:

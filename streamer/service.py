@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 import socket
-import ssl
 import sys
 import time
 from contextlib import AsyncExitStack
@@ -19,7 +18,7 @@ from aiobotocore.session import AioSession
 from callscribe.conversation.flags import read_flag_set
 from callscribe.environments.streamer import StreamerEnvironment
 from streamer.announcer import Announcer
-from streamer.aws import Signer, config
+from streamer.aws import Signer, config, tls
 from streamer.calls.call import Services
 from streamer.calls.ending import EndLimits
 from streamer.calls.intake import Intake
@@ -206,6 +205,4 @@ class Service:
 
 
 def _http(*, connections: int) -> aiohttp.ClientSession:
-    # The authorities of certificates are those of aiobotocore's clients.
-    tls = ssl.create_default_context(cafile=os.environ.get("AWS_CA_BUNDLE"))
-    return aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=connections, ssl=tls))
+    return aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=connections, ssl=tls()))
