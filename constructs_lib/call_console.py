@@ -22,7 +22,15 @@ from constructs import Construct
 from callscribe.console.noted import NOTED_ATTRIBUTES
 from callscribe.contract import metrics
 from callscribe.contract.object_keys import TRANSCRIPTS
-from callscribe.contract.table_keys import CALL_INDEX, CALLS, CLINICS, FAILED_PARTITION, LISTING_INDEX, LIVE_CALLS
+from callscribe.contract.table_keys import (
+    CALL_INDEX,
+    CALLS,
+    CLINICS,
+    FAILED_PARTITION,
+    LISTING_INDEX,
+    LIVE_CALLS,
+    RECORDINGS,
+)
 from callscribe.conversation.flags import DEFAULT_FLAG_SET, FlagSetSource
 from callscribe.environments.functions import CallConsoleEnvironment
 from callscribe.judgement.quality import DEFAULT_RUBRIC
@@ -32,6 +40,7 @@ from constructs_lib._functions import RuntimeFunction, SharedByFunctions
 from constructs_lib._judgement import Judgement
 from constructs_lib._logs import LogSettings
 from constructs_lib._names import account_wide_name
+from constructs_lib._waveforms import Waveforms
 from constructs_lib.clinic_users import ClinicUsers
 from constructs_lib.function_settings import FunctionSettings
 from constructs_lib.live_streamer import LiveStreamer
@@ -92,6 +101,8 @@ class CallConsole(Construct):
     """The page, as the pool knows it."""
     function: lambda_.Function
     """Serves page and API."""
+    waveform_function: lambda_.Function
+    """Draws the waveforms of recordings."""
     reader_role: iam.Role
     """Reads calls; each session of it those of one clinic."""
     writer_role: iam.Role
@@ -137,12 +148,13 @@ class CallConsole(Construct):
         self._add_stage(log_settings)
         self.users = users or ClinicUsers(self, "Users")
         self.client = self.users.add_page(self, "Client", url=self.url, lifetime=_WORKING_DAY)
+        shared = SharedByFunctions(
+            table=table, settings=functions or FunctionSettings(), logs=log_settings, files=judgement.files
+        )
         runtime_function = RuntimeFunction(
             self,
             "Function",
-            SharedByFunctions(
-                table=table, settings=functions or FunctionSettings(), logs=log_settings, files=judgement.files
-            ),
+            shared,
             reads=CallConsoleEnvironment,
             description="Serves the console's page and API",
             timeout=Duration.seconds(29),  # an HTTP API waits for 30 (API Gateway, "Quotas for HTTP APIs")
@@ -154,6 +166,13 @@ class CallConsole(Construct):
         self.reader_role = self._add_reader(table, archive)
         self.writer_role = self._add_writer(table)
         self.audio_role = self._add_audio_role(recordings)
+        waveforms = Waveforms(self, shared=shared, recordings=recordings, archive=archive)
+        self.waveform_function = waveforms.function
+        iam.Grant.add_to_principal(
+            grantee=self._function_role,
+            actions=["lambda:InvokeFunction"],
+            resource_arns=[self.waveform_function.function_arn],
+        )
         judges = [one.store_function for one in (workflow, streamer) if one is not None]
         if judges:
             iam.Grant.add_to_principal(
@@ -180,10 +199,12 @@ class CallConsole(Construct):
                 state_machine_arn=None if workflow is None else workflow.state_machine.state_machine_arn,
                 feed_http_url=None if feed is None else feed.http_url,
                 feed_realtime_url=None if feed is None else feed.realtime_url,
+                waveform_function=self.waveform_function.function_name,
             )
         )
         if workflow is not None:
             self._grant_redrive(workflow)
+            waveforms.draw_for(workflow)
         self._service = runtime_function.service
         self._add_routes()
 
@@ -315,7 +336,7 @@ _WRITTEN: Final[Mapping[str, Mapping[str, object]]] = {
 
 _LEADING_KEYS: Final[Mapping[str, Mapping[str, object]]] = {
     "ForAllValues:StringLike": {
-        "dynamodb:LeadingKeys": [f"{CLINICS}*", f"{CALLS}*", f"{LIVE_CALLS}*", FAILED_PARTITION, "RECORDING#*"]
+        "dynamodb:LeadingKeys": [f"{CLINICS}*", f"{CALLS}*", f"{LIVE_CALLS}*", FAILED_PARTITION, f"{RECORDINGS}*"]
     },
     "Null": {"dynamodb:LeadingKeys": "false"},
 }

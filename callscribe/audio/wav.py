@@ -58,6 +58,10 @@ _CHUNK_NAMES: Final = frozenset(
 )
 
 
+# Decoded to 16 bits, these are as loud as they were; libsndfile does not scale floating-point samples.
+_OF_INTEGERS: Final = frozenset({"PCM_U8", "PCM_16", "PCM_24", "PCM_32", "ALAW", "ULAW"})
+
+
 @dataclass(frozen=True, slots=True)
 class _Format:
     """The `fmt ` chunk."""
@@ -106,6 +110,42 @@ def probe_wav(stream: BinaryIO, size_bytes: int, max_duration_seconds: float) ->
         sample_rate=coding.sample_rate,
         duration_seconds=round(data_size // coding.block_align / coding.sample_rate, 3),
         warnings=warnings,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class WavSamples:
+    """Where the samples of a WAV file are.
+
+    Attributes:
+        view: the audio as a file of its own, for libsndfile.
+        channels: how many.
+        frames: samples of each channel.
+        sample_rate: frames per second.
+    """
+
+    view: View
+    channels: int
+    frames: int
+    sample_rate: int
+
+
+def wav_samples(stream: BinaryIO, size_bytes: int) -> WavSamples | None:
+    """Find the samples of a WAV file; None where they are coded otherwise than as integers of one size.
+
+    Raises:
+        UnusableAudio: the header cannot be believed, or audio is missing.
+    """
+    layout = _read_layout(stream, size_bytes)
+    coding = layout.format
+    if _FIXED_SIZE.get((coding.tag, coding.bits)) not in _OF_INTEGERS or 0 in (coding.block_align, coding.sample_rate):
+        return None
+    data_size, _ = _data_size(stream, layout, size_bytes)
+    return WavSamples(
+        view=_view(stream, layout, data_size),
+        channels=coding.channels,
+        frames=data_size // coding.block_align,
+        sample_rate=coding.sample_rate,
     )
 
 
@@ -207,13 +247,17 @@ def _decode(
     stream: BinaryIO, layout: _Layout, data_size: int, warnings: tuple[str, ...], max_duration_seconds: float
 ) -> AudioFacts:
     """Decode coded audio behind a header with the sizes that were found."""
-    chunk = layout.format.chunk
-    head = struct.pack("<4sI4s4sI", b"RIFF", min(20 + len(chunk) + data_size, 0xFFFFFFFF), b"WAVE", b"fmt ", len(chunk))
-    head += chunk + struct.pack("<4sI", b"data", data_size)
-    view = View(stream, start=layout.data_start, end=layout.data_start + data_size, head=head)
     return decode(
-        view,
+        _view(stream, layout, data_size),
         max_duration_seconds=max_duration_seconds,
         unreadable=unsupported(f"WAV with format 0x{layout.format.tag:04x}"),
         warnings=warnings,
     )
+
+
+def _view(stream: BinaryIO, layout: _Layout, data_size: int) -> View:
+    """The audio behind a header with the sizes that were found."""
+    chunk = layout.format.chunk
+    head = struct.pack("<4sI4s4sI", b"RIFF", min(20 + len(chunk) + data_size, 0xFFFFFFFF), b"WAVE", b"fmt ", len(chunk))
+    head += chunk + struct.pack("<4sI", b"data", data_size)
+    return View(stream, start=layout.data_start, end=layout.data_start + data_size, head=head)

@@ -177,6 +177,19 @@ class AnalyseAnswer:
     figures: TranscriptFigures
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DrawMessage:
+    """Asks for the waveform of a recording.
+
+    Attributes:
+        recording_id: Identity of the recording's content.
+        document: Key of the document, in the archive, of the transcript that the recording has or would have.
+    """
+
+    recording_id: Name
+    document: Name
+
+
 def written(message: type, **values: Any) -> dict[str, Any]:
     """Return a message with an expression of the state machine, or a plain value, for every field.
 

@@ -13,6 +13,8 @@ TRANSCRIPTS: Final = "transcripts/"
 
 _GZIP: Final = ".json.gz"
 _ANALYSIS: Final = ".analysis."
+WAVEFORM_ENDING: Final = ".waveform.json.gz"
+"""Ending of the keys of waveforms, and of no other object of the archive."""
 
 
 def reply_key(recording_id: str) -> str:
@@ -41,9 +43,14 @@ def analysis_key(document: str, question: str) -> str:
     return f"{document.removesuffix(_GZIP)}{_ANALYSIS}{question}{_GZIP}"
 
 
+def waveform_key(document: str) -> str:
+    """Key of the waveform of a recording, beside the document of its transcript."""
+    return f"{document.removesuffix(_GZIP)}{WAVEFORM_ENDING}"
+
+
 def is_document(key: str) -> bool:
-    """Whether a key below `TRANSCRIPTS` is that of a transcript document, and not of an analysis of one."""
-    return _ANALYSIS not in key.rpartition("/")[2]
+    """Whether a key below `TRANSCRIPTS` is that of a transcript document, and not of what is kept beside one."""
+    return _ANALYSIS not in key.rpartition("/")[2] and not key.endswith(WAVEFORM_ENDING)
 
 
 def live_document_key(clinic_id: str, day: str, call_id: str) -> str:

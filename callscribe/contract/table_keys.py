@@ -32,6 +32,9 @@ EXPIRY: Final = "expires_at"
 CALLS: Final = "CALL#"
 """Beginning of the partitions of calls: PK of a live call and its utterances, GSI1PK of all that belongs to a call."""
 
+RECORDINGS: Final = "RECORDING#"
+"""Beginning of the partitions of recordings: PK of the claim on one."""
+
 CLINICS: Final = "CLINIC#"
 """Beginning of the partitions of clinics: PK and GSI2PK of their transcripts."""
 
@@ -141,8 +144,10 @@ def listed_moment(moment: datetime) -> str:
 def claim_key(recording_id: str, call_id: str | None, kind: CallKind | None) -> ItemKey:
     """Key of the claim on a recording; a recording whose call is unknown is not listed by call."""
     if call_id is None or kind is None:
-        return ItemKey(f"RECORDING#{recording_id}", "CLAIM")
-    return ItemKey(f"RECORDING#{recording_id}", "CLAIM", call_partition(call_id), f"{claim_range(kind)}{recording_id}")
+        return ItemKey(f"{RECORDINGS}{recording_id}", "CLAIM")
+    return ItemKey(
+        f"{RECORDINGS}{recording_id}", "CLAIM", call_partition(call_id), f"{claim_range(kind)}{recording_id}"
+    )
 
 
 def claim_range(kind: CallKind) -> str:

@@ -237,6 +237,7 @@ class CallConsoleEnvironment(FunctionEnvironment, frozen=True, kw_only=True):
         feed_http_url: Where the words of running calls are published; None where there is no feed.
         feed_realtime_url: Where they can be followed.
         state_machine_arn: What repeats a failed recording; None where nothing may.
+        waveform_function: Function that draws the waveform of a recording.
     """
 
     MODULE = "call_console"
@@ -257,6 +258,19 @@ class CallConsoleEnvironment(FunctionEnvironment, frozen=True, kw_only=True):
     feed_http_url: str | None = None
     feed_realtime_url: str | None = None
     state_machine_arn: str | None = None
+    waveform_function: str
+
+
+class DrawWaveformEnvironment(FunctionEnvironment, frozen=True, kw_only=True):
+    """What the function is told that draws the waveforms of recordings.
+
+    Attributes:
+        archive_bucket: Bucket of transcripts, which waveforms lie beside.
+    """
+
+    MODULE = "draw_waveform"
+
+    archive_bucket: str
 
 
 def powertools_variables(service: str) -> dict[str, str]:

@@ -13,8 +13,8 @@ from botocore.exceptions import ClientError
 from callscribe.audio import UnusableAudio, probe
 from callscribe.recordings.recording import Provenance, RecordingObject, recording_id
 from lambdas.admit_recording.decision import Rejected
-from lambdas.admit_recording.object_stream import ObjectChanged, ObjectStream
 from lambdas.common.errors import error_code
+from lambdas.common.object_stream import ObjectChanged, ObjectStream
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

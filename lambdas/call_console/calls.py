@@ -14,10 +14,12 @@ from boto3.dynamodb.conditions import Key
 
 from callscribe.console.listing import MOST_ROWS, UNLISTED, CallRow, Position, row_of
 from callscribe.contract.call_kind import CallKind
-from callscribe.contract.object_keys import document_key, is_document
+from callscribe.contract.messages import DrawMessage
+from callscribe.contract.object_keys import document_key, is_document, waveform_key
 from callscribe.contract.table_keys import (
     CALL_INDEX,
     LISTING_INDEX,
+    RECORDINGS,
     call_partition,
     claim_range,
     clinic_partition,
@@ -26,7 +28,9 @@ from callscribe.contract.table_keys import (
 from callscribe.documents import from_document
 from callscribe.recordings.keys import MAX_ID_BYTES
 from callscribe.recordings.recording import RecordingObject
+from callscribe.serialization import decode_json
 from callscribe.table_values import plain
+from callscribe.waveform import Waveform
 from lambdas.call_console.errors import BadRequest, Conflict, NotFound, Unavailable
 from lambdas.common.claims import ClaimStatus
 from lambdas.common.presigning import RecordingUnavailable
@@ -301,6 +305,22 @@ class ClinicCalls:
                 raise NotFound from None
             raise Conflict(unavailable.message) from None
 
+    def waveform(self, address: CallAddress) -> tuple[DrawMessage | None, Waveform | None]:
+        """Return what has the waveform of a call's recording drawn, None without a recording, and the waveform.
+
+        Raises:
+            NotFound: There is no such call.
+        """
+        recording = self._recording(address, item_of(self._session, address))
+        if recording is None:
+            return None, None
+        document = self._version_key(address, recording.recording_id)
+        kept = self._session.archive.read(waveform_key(document))
+        return (
+            DrawMessage(recording_id=recording.recording_id, document=document),
+            None if kept is None else decode_json(Waveform, kept.content, "the waveform"),
+        )
+
     def _folder(self, address: CallAddress) -> str:
         name = document_key(self._session.clinic_id, address.day, address.call_id, address.kind, "")
         return name.removesuffix(_SUFFIX)
@@ -354,7 +374,7 @@ def item_of(session: ClinicSession, address: CallAddress) -> dict[str, Any]:
 def _recording_of(item: Mapping[str, Any]) -> RecordingObject:
     """The object that a transcript's item or a claim names."""
     return RecordingObject(
-        recording_id=str(item.get("recording_id") or item["PK"]).removeprefix("RECORDING#"),
+        recording_id=str(item.get("recording_id") or item["PK"]).removeprefix(RECORDINGS),
         bucket=item["bucket"],
         key=item["s3_key"],
         version_id=item.get("version_id"),

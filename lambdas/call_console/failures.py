@@ -20,6 +20,7 @@ from callscribe.contract.table_keys import (
     CALL_INDEX,
     FAILED_PARTITION,
     LISTING_INDEX,
+    RECORDINGS,
     claim_key,
     live_calls_partition,
 )
@@ -103,7 +104,7 @@ class ClinicFailures:
                 if item.get("clinic_id") == self._session.clinic_id:
                     if len(found) == _MOST_RECORDINGS:
                         return found, False
-                    found.append(str(item["PK"]).removeprefix("RECORDING#"))
+                    found.append(str(item["PK"]).removeprefix(RECORDINGS))
             examined += len(answer["Items"])
             if "LastEvaluatedKey" not in answer:
                 return found, True

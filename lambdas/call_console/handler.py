@@ -28,6 +28,7 @@ from callscribe.environments.functions import CallConsoleEnvironment
 from callscribe.serialization import InvalidData, decode_json, encode
 from callscribe.time_zones import time_zone
 from lambdas.call_console.calls import CallAddress, ClinicCalls, WholeCall
+from lambdas.call_console.drawing import START_SECONDS, Drawing
 from lambdas.call_console.errors import ApiError, BadRequest, Forbidden, NotFound, TooLarge, Unavailable
 from lambdas.call_console.failures import ClinicFailures
 from lambdas.call_console.live import ClinicLiveCalls
@@ -51,6 +52,7 @@ _MOST_ANSWER_BYTES: Final = 5_900_000
 _MOST_COUNTED: Final = 1000
 """Most calls that a request for figures looks at: the next one goes on where it ended."""
 _PACKED_FROM: Final = 2_000
+_OF_WAVEFORMS: Final = ("duration_seconds", "channels", "reason")
 # A review of twenty criteria with notes as long as they may be has a fifth of it.
 _MOST_ASKED_CHARACTERS: Final = 200_000
 
@@ -66,6 +68,7 @@ class _Console:
         sessions: By which calls are read.
         presigner: Signs the URLs of recordings.
         judges: Judge transcripts anew.
+        drawing: Has waveforms drawn.
         page: The page.
     """
 
@@ -73,6 +76,7 @@ class _Console:
     sessions: ClinicSessions
     presigner: Presigner
     judges: Judges
+    drawing: Drawing
     page: PageFiles
 
 
@@ -96,6 +100,7 @@ def _console() -> _Console:
             recordings=environment.store_function,
             live=environment.live_store_function,
         ),
+        drawing=Drawing(client=aws.functions(read_timeout=START_SECONDS), function=environment.waveform_function),
         page=PageFiles(
             connect=sorted({_origin(url) for url in asked if url}), media=[_media_origin(environment.recording_bucket)]
         ),
@@ -254,6 +259,23 @@ def _audio(clinic: str, day: str, call: str) -> Response[Any]:
     link = _calls_of(clinic).audio(address, _console().presigner, lifetime=AUDIO_LIFETIME, now=now)
     _note_view("audio requested", clinic, address.call_id, address.kind)
     return _json(encode(link))
+
+
+@app.get("/api/clinics/<clinic>/calls/<day>/<call>/waveform")
+def _waveform(clinic: str, day: str, call: str) -> Response[Any]:
+    message, kept = _calls_of(clinic).waveform(_address(day, call))
+    known = {"recording": message is not None, "drawn": kept is not None}
+    return _json(known | {name: None if kept is None else encode(kept)[name] for name in _OF_WAVEFORMS})
+
+
+@app.post("/api/clinics/<clinic>/calls/<day>/<call>/waveform")
+def _draw_waveform(clinic: str, day: str, call: str) -> Response[Any]:
+    message, kept = _calls_of(clinic).waveform(_address(day, call))
+    if message is None:
+        raise NotFound
+    if kept is None:
+        _console().drawing.ask(message)
+    return _json({"started": kept is None}, status=HTTPStatus.ACCEPTED)
 
 
 @app.get("/api/clinics/<clinic>/overview")

@@ -100,10 +100,47 @@ def test_calls_are_judged_anew_by_the_functions_that_stored_them(stack: Stack) -
     template = Template.from_stack(stack)
     assert console.function.role is not None
     [invoke] = [one for one in permissions(template, console.function.role) if "lambda:InvokeFunction" in one.actions]
-    assert len(invoke.resources) == 1
+    drawing = f"<{logical_id(console.waveform_function)}.Arn>"
+    assert len(invoke.resources - {drawing}) == 1
     told = environment(template, console.function)
     assert logical_id(workflow.store_function) in json.dumps(told["STORE_FUNCTION"])
     assert told["LIVE_STORE_FUNCTION"] == ""
+
+
+def test_what_draws_waveforms_reads_recordings_and_can_touch_no_transcript(stack: Stack) -> None:
+    console = new_console(stack)
+    role = console.waveform_function.role
+    assert role is not None
+    granted = permissions(Template.from_stack(stack), role)
+    for permission in granted:
+        if "s3:PutObject" in permission.actions:
+            assert all(resource.endswith("/transcripts/*.waveform.json.gz") for resource in permission.resources)
+        if "dynamodb:GetItem" in permission.actions:
+            assert "RECORDING#*" in permission.condition
+    assert not [
+        action
+        for permission in granted
+        for action in permission.actions
+        if action.startswith("dynamodb:") and action != "dynamodb:GetItem"
+    ]
+
+
+def test_every_transcribed_recording_is_drawn_once_it_is_announced(stack: Stack) -> None:
+    workflow = new_workflow(Stack(cast(App, stack.node.root), "Other", env=Environment(region=REGION)))
+    console = new_console(stack, workflow=workflow)
+    message = '{"recording_id":<detail-recording_id>,"document":<detail-transcript-key>}'
+    Template.from_stack(stack).has_resource_properties(
+        "AWS::Events::Rule",
+        {
+            "EventPattern": {"detail-type": ["Call Transcribed"], "detail": {"source": ["batch"]}},
+            "Targets": [
+                {
+                    "Arn": {"Fn::GetAtt": [logical_id(console.waveform_function), "Arn"]},
+                    "InputTransformer": {"InputTemplate": message},
+                }
+            ],
+        },
+    )
 
 
 def test_only_the_function_may_take_the_roles(stack: Stack) -> None:

@@ -17,7 +17,7 @@ from callscribe.analysis.prices import Usage
 from callscribe.analysis.stored import Analysis, AnalysisItem
 from callscribe.console.live import LiveWords
 from callscribe.console.reviews import ReviewItem
-from callscribe.contract.messages import RebuildAnswer
+from callscribe.contract.messages import DrawMessage, RebuildAnswer
 from callscribe.contract.schema import SCHEMA_VERSION
 from callscribe.corrections import CorrectionItem
 from callscribe.cost import Cost
@@ -31,6 +31,7 @@ from callscribe.recordings.recording import AdmittedRecording, RecordingObject
 from callscribe.serialization import OpenEnum, decode, decode_json, encode, encode_json
 from callscribe.table_values import attribute, plain
 from callscribe.transcript import Transcript
+from callscribe.waveform import NoWaveform, Waveform
 from constructs_lib import DeepgramOptions, DeepgramPrices
 from lambdas.common.claims import Claims
 from lambdas.transcribe_call.work import Work
@@ -69,6 +70,23 @@ def test_an_analysis_keeps_every_field() -> None:
         usage=filled(Usage),
     )
     assert decode_json(Analysis, encode_json(analysis), "analysis") == analysis
+
+
+def test_a_waveform_keeps_every_field() -> None:
+    waveform = Waveform(
+        schema_version=SCHEMA_VERSION + 1,
+        created_at=datetime(2026, 11, 20, tzinfo=UTC),
+        recording_id="r",
+        duration_seconds=1.5,
+        channels=((1, 2), (3, 4)),
+        reason=NoWaveform.GONE,
+    )
+    assert decode_json(Waveform, encode_json(waveform), "waveform") == waveform
+
+
+def test_what_asks_for_a_waveform_keeps_every_field() -> None:
+    message = filled(DrawMessage)
+    assert decode(DrawMessage, through_json(encode(message)), "message") == message
 
 
 def test_an_item_keeps_every_field_of_an_analysis() -> None:
@@ -284,6 +302,7 @@ COVERED = {
     *("_Channel", "Acknowledgement"),  # what AWS answers a probe of `operations.verification`
     *("RebuildMessage", "LiveRebuildMessage"),  # an operator's, and the console's: tests/lambdas/store_*
     *("CorrectionItem", "RoleCorrection", "ReviewItem", "QualityScore", "RebuildAnswer", "LiveWords"),
+    *("Waveform", "DrawMessage"),
     "_FeedMessage",  # the feed's own frames, only read: tests/operations/test_watch.py
     "_Answer",  # a model's, of which nothing is taken on trust: tests/callscribe/analysis
 }

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import timedelta
 from fnmatch import fnmatch
 from pathlib import Path
@@ -13,7 +14,9 @@ from typing import Any
 import pytest
 
 from callscribe.analysis.stored import Analysis, in_short
+from callscribe.console.reviews import ReviewItem, agreements
 from callscribe.contract.schema import SCHEMA_VERSION
+from callscribe.corrections import CorrectionItem
 from callscribe.deepgram.reply import parse_reply
 from callscribe.documents import ArchivePointers, from_document, stored_form
 from callscribe.judgement.quality import load_rubric, score
@@ -21,6 +24,7 @@ from callscribe.live.call import LiveCall, LiveUtterance
 from callscribe.live.state import LiveState
 from callscribe.serialization import decode, decode_json
 from callscribe.table_values import plain
+from callscribe.waveform import Waveform
 from operations.live_transcript import LiveTranscript
 from streamer.announcer import detail
 from streamer.calls.attributes import from_attributes
@@ -93,6 +97,37 @@ def test_an_analysis_of_before_or_yet_to_come_is_read(file: Golden) -> None:
     analyst = {name: value for name, value in file.json()["analyst"].items() if name not in ("urgency", "dropped")}
     older = decode_json(Analysis, json.dumps({**file.json(), "analyst": analyst}), "analysis")
     assert (older.analyst.urgency, older.analyst.dropped) == (None, 0)
+
+
+@pytest.mark.parametrize("file", golden("waveform"), ids=str)
+def test_a_waveform_of_before_or_yet_to_come_is_read(file: Golden) -> None:
+    known = decode_json(Waveform, file.text, "waveform")
+    assert known.channels is not None
+    assert [list(levels) for levels in known.channels] == file.json()["channels"]
+    newer = {**file.json(), "schema_version": SCHEMA_VERSION + 1, "loudness_lufs": -23.0}
+    assert replace(decode_json(Waveform, json.dumps(newer), "waveform"), schema_version=known.schema_version) == known
+    newest = decode_json(Waveform, json.dumps(newer | {"channels": None, "reason": "too-quiet"}), "waveform")
+    assert (newest.channels, newest.reason) == (None, "too-quiet")
+
+
+@pytest.mark.parametrize("file", golden("correction-item"), ids=str)
+def test_a_correction_is_read_and_written_again_as_it_was(file: Golden) -> None:
+    item = plain(file.item())
+    correction = decode(CorrectionItem, item, "correction")
+    assert plain(correction.attributes()) == item
+    newer = decode(CorrectionItem, {**item, "schema_version": SCHEMA_VERSION + 1, "mood": "sure"}, "correction")
+    assert replace(newer, schema_version=correction.schema_version) == correction
+
+
+@pytest.mark.parametrize("file", golden("review-item"), ids=str)
+def test_a_review_is_read_counted_and_written_again_as_it_was(file: Golden) -> None:
+    item = plain(file.item())
+    review = decode(ReviewItem, item, "review")
+    assert plain(review.attributes()) == item
+    counted = {one.criterion: (one.reviews, one.pairs) for one in agreements([review])}
+    assert counted == {"greeting": (1, 1), "empathy": (1, 0)}
+    newer = decode(ReviewItem, {**item, "schema_version": SCHEMA_VERSION + 1, "mood": "sure"}, "review")
+    assert replace(newer, schema_version=review.schema_version) == review
 
 
 def analysis_text(written: Mapping[str, Any]) -> str:

@@ -12,6 +12,7 @@ import boto3
 import pytest
 
 from callscribe.contract.schema import SCHEMA_VERSION
+from callscribe.conversation.role_correction import newest_of
 from callscribe.deepgram.options import TranscriptionOptions
 from callscribe.deepgram.transcription import DeepgramTranscriptions
 from callscribe.documents import from_document
@@ -22,6 +23,7 @@ from lambdas.admit_recording.objects import StoredObject
 from lambdas.common.archive import Archive
 from lambdas.common.claims import Claims, Duplicate, Taken
 from lambdas.common.clinics import Clinics
+from lambdas.common.corrections import corrections_at
 from lambdas.common.transcript_builder import TranscriptBuilder, document_key
 from lambdas.score_quality import handler as score
 from lambdas.start_live_call import handler as start
@@ -199,3 +201,13 @@ def test_a_call_that_was_over_before_it_was_noted_is_noted_as_over(
     state = cloud.table.get_item(Key={"PK": f"CALL#{call_id}", "SK": "LIVE"})["Item"]
     assert state["disconnected_at"] == file.item()["disconnected_at"]
     start._announcer.cache_clear()
+
+
+@pytest.mark.parametrize("file", golden("correction-item"), ids=str)
+def test_a_correction_that_was_kept_is_found_and_holds(cloud: Cloud, file: Golden) -> None:
+    fill(cloud, file)
+    item = file.item()
+    [found] = corrections_at(cloud.table, *(item[name] for name in ("clinic_id", "day", "call_id", "kind")))
+    assert newest_of([found], recording_id=item["recording_id"], request_id=item["request_id"]) == found
+    assert {name: role.value for name, role in found.speakers.items()} == item["speakers"]
+    assert [turn.role.value for turn in found.turns] == [turn["role"] for turn in item["turns"]]

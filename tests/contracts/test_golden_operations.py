@@ -81,6 +81,9 @@ def test_an_item_is_shown(deployed: Deployed, capsys: pytest.CaptureFixture[str]
     if item["type"] == "live-utterance":
         assert item["text"] in utterance_line(item).plain
         return
+    if item["type"] in ("correction", "review"):  # of a call that is there; the console shows them
+        assert main(["calls", *deployed.arguments, "--call", item["call_id"]]) == 0
+        return
     if item["type"] in ("disconnection", "failed-admission", "content"):
         call_id = item["PK"].split("#")[2 if item["type"] == "content" else 1]
         shown = ["--failed"] if item["type"] == "failed-admission" else ["--call", call_id]

@@ -73,6 +73,7 @@ def function_environment(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> Itera
     """The functions' environment variables, and handlers that have read none of them yet."""
     from lambdas.admit_recording import handler as admit
     from lambdas.call_console import handler as console
+    from lambdas.draw_waveform import handler as draw
     from lambdas.score_quality import handler as score
     from lambdas.store_transcript import handler as store
     from lambdas.transcribe_call import handler as transcribe
@@ -110,6 +111,7 @@ def function_environment(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> Itera
         "SIGN_IN_URL": "https://sign-in.example.com",
         "TIME_ZONES": json.dumps({"harbour": "Europe/Berlin"}),
         "ROLE_NAMES": json.dumps({"customer": "patient"}),
+        "WAVEFORM_FUNCTION": "waveforms",
         "STATE_MACHINE_ARN": "arn:aws:states:eu-central-1:123456789012:stateMachine:workflow",
         "FEED_HTTP_URL": "https://feed.example.com/event",
         "FEED_REALTIME_URL": "wss://feed.example.com/event/realtime",
@@ -124,6 +126,7 @@ def function_environment(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> Itera
         store._rebuilder,
         score._scoring,
         console._console,
+        draw._drawing,
     )
     for cache in caches:
         cache.cache_clear()

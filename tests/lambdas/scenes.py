@@ -167,6 +167,12 @@ def _call_console(stage: Stage) -> dict[str, Any]:
     return console_request("/api/clinics/harbour/calls", groups="[harbour]")
 
 
+def _draw_waveform(stage: Stage) -> dict[str, Any]:
+    event = _store_transcript(stage)
+    transcript = stage.invoke("store_transcript", event)["transcript"]
+    return {"recording_id": event["recording"]["recording_id"], "document": transcript["key"]}
+
+
 def _analyse_call(stage: Stage) -> dict[str, Any]:
     event = _store_transcript(stage)
     settings = {"model": MODEL, "price_model": MODEL, "endpoint": stage.bedrock.url}
@@ -204,6 +210,7 @@ SCENES: Final[dict[str, Scene]] = {
     "admit_recording": _admit_recording,
     "analyse_call": _analyse_call,
     "call_console": _call_console,
+    "draw_waveform": _draw_waveform,
     "end_live_call": _end_live_call,
     "score_quality": _score_quality,
     "start_live_call": _start_live_call,

@@ -59,6 +59,8 @@ export class Api {
   comparison = (of, versions, options) => this.#ask(`${this.#call(of)}/comparison${query({ kind: of.kind, ...versions })}`, options)
   correct = (of, sent) => this.#ask(`${this.#call(of)}/roles${query({ kind: of.kind })}`, { method: 'PUT', sent })
   review = (of, sent) => this.#ask(`${this.#call(of)}/review${query({ kind: of.kind })}`, { method: 'PUT', sent })
+  waveform = (of, options) => this.#ask(`${this.#call(of)}/waveform${query({ kind: of.kind })}`, options)
+  drawWaveform = (of, options) => this.#ask(`${this.#call(of)}/waveform${query({ kind: of.kind })}`, { ...options, method: 'POST' })
   audio = (of, options) => this.#ask(`${this.#call(of)}/audio${query({ kind: of.kind })}`, options)
   running = (clinic, options) => this.#ask(`${this.#clinic(clinic)}/live`, options)
   liveCall = (clinic, call, after, options) => this.#ask(`${this.#clinic(clinic)}/live/${encodeURIComponent(call)}${query(after)}`, options)

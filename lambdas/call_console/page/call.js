@@ -12,6 +12,7 @@ import { Roles, useRoles } from './roles.js'
 import { address } from './routes.js'
 import { text } from './strings.js'
 import { Transcript } from './transcript.js'
+import { useWaveform } from './waveform.js'
 import { readTurns, WordTimes } from './words.js'
 
 function usePlayback(api, of, there) {
@@ -44,6 +45,7 @@ function Opened({ api, of, view, zone, saved }) {
   const { flags, criteria } = useMemo(() => judged(turns, document, quality, names), [turns, document, quality])
   const places = useMemo(() => [...flags.flatMap(({ evidence }) => evidence.flatMap(({ place }) => place ?? [])), ...criteria.flatMap((one) => one.places)], [flags, criteria])
   const playback = usePlayback(api, of, view.audio)
+  const drawn = useWaveform(api, of, view.audio)
   const listen = useMemo(() => playback && ((time) => { playback.seek(time); playback.play() }), [playback])
   useKeys(playback, times)
   const show = ({ turn, start }) => {
@@ -55,7 +57,7 @@ function Opened({ api, of, view, zone, saved }) {
   return html`<${Facts} call=${view.call} />
     <div class="call">
       <div>
-        ${playback ? html`<section class="player" aria-label=${text.call.recording}><${Player} ...${{ playback, turns, marks: places.filter(({ kind }) => kind === 'flag'), length: document.duration_seconds }} /></section>`
+        ${playback ? html`<section class="player" aria-label=${text.call.recording}><${Player} ...${{ playback, turns, marks: places.filter(({ kind }) => kind === 'flag'), length: document.duration_seconds, drawn }} /></section>`
           : html`<p class="note">${text.call.noRecording}</p>`}
         <${Transcript} ...${{ turns, times, places, playback, listen, roles }} />
       </div>

@@ -1,7 +1,8 @@
-// Controls of the recording, and a picture of who speaks when.
+// Controls of the recording, and a picture of who speaks when, and how loud.
 
 import { useEffect, useRef, useState } from 'preact/hooks'
 import { clock } from './format.js'
+import { columns } from './levels.js'
 import { html } from './parts.js'
 import { text } from './strings.js'
 
@@ -19,8 +20,35 @@ function useShown(playback) {
   return shown
 }
 
-// Each turn in the row of its speaker.
-function draw(canvas, { turns, marks, length }) {
+const NAMES = { agent: '--agent', customer: '--customer' }
+
+// How loud each channel is, in the colour of who speaks there.
+function drawWaveform(context, { waveform, turns, length, width, height, colour }) {
+  const rows = columns(waveform, { width: Math.max(1, Math.floor(width)), length })
+  const row = height / rows.length
+  for (const [channel, levels] of rows.entries()) {
+    const own = rows.length === 1 ? turns : turns.filter((turn) => turn.channel === channel)
+    const roles = new Array(levels.length).fill(null)
+    for (const { role, start, end } of own) roles.fill(role, Math.floor((start / length) * levels.length), Math.ceil((end / length) * levels.length))
+    for (const [x, level] of levels.entries()) {
+      const tall = Math.max(1, level * (row - 4))
+      context.fillStyle = colour(NAMES[roles[x]] ?? '--other')
+      context.fillRect(x, row * channel + (row - tall) / 2, 1, tall)
+    }
+  }
+}
+
+// Each turn in the row of its speaker, as long as nothing is known of how loud it is.
+function drawTurns(context, { turns, length, width, height, colour }) {
+  const rows = 1 + Math.max(0, ...turns.map(({ row }) => row))
+  const at = (seconds) => (seconds / length) * width
+  for (const { row, role, start, end } of turns) {
+    context.fillStyle = colour(NAMES[role] ?? '--other')
+    context.fillRect(at(start), (height / rows) * row + 3, Math.max(1, at(end) - at(start)), height / rows - 6)
+  }
+}
+
+function draw(canvas, { turns, marks, length, waveform }) {
   const scale = devicePixelRatio
   const { clientWidth, clientHeight } = canvas
   canvas.width = clientWidth * scale
@@ -30,28 +58,25 @@ function draw(canvas, { turns, marks, length }) {
   const style = getComputedStyle(canvas)
   const colour = (name) => style.getPropertyValue(name)
   const at = (seconds) => (seconds / length) * clientWidth
-  const rows = 1 + Math.max(0, ...turns.map(({ row }) => row))
-  const height = clientHeight / rows
-  for (const { row, role, start, end } of turns) {
-    context.fillStyle = colour(role === 'agent' ? '--agent' : role === 'customer' ? '--customer' : '--other')
-    context.fillRect(at(start), height * row + 3, Math.max(1, at(end) - at(start)), height - 6)
-  }
+  const on = { waveform, turns, length, width: clientWidth, height: clientHeight, colour }
+  if (waveform) drawWaveform(context, on)
+  else drawTurns(context, on)
   context.fillStyle = colour('--evidence-edge')
   for (const { start, end } of marks) context.fillRect(at(start), clientHeight - 4, Math.max(3, at(end) - at(start)), 4)
 }
 
-function Timeline({ playback, turns, marks, length, second }) {
+function Timeline({ playback, turns, marks, length, second, waveform }) {
   const canvas = useRef()
   const head = useRef()
   useEffect(() => {
     const drawn = canvas.current // what is removed is told so before its effects end
-    const again = () => draw(drawn, { turns, marks, length })
+    const again = () => draw(drawn, { turns, marks, length, waveform })
     const size = new ResizeObserver(again)
     size.observe(drawn)
     const scheme = matchMedia('(prefers-color-scheme: dark)')
     scheme.addEventListener('change', again)
     return () => { size.disconnect(); scheme.removeEventListener('change', again) }
-  }, [turns, marks, length])
+  }, [turns, marks, length, waveform])
   useEffect(() => {
     const { style } = head.current
     return playback.watch(({ time }) => { style.left = `${Math.min(100, (100 * time) / length)}%` })
@@ -71,7 +96,7 @@ function Timeline({ playback, turns, marks, length, second }) {
     <canvas ref=${canvas}></canvas><span class="head" ref=${head}></span></div>`
 }
 
-export function Player({ playback, turns, marks, length }) {
+export function Player({ playback, turns, marks, length, drawn: { waveform, note } }) {
   const { second, playing, rate, failed } = useShown(playback)
   if (failed) return html`<p class="failure" role="alert">${text.call.recordingFailed}</p>`
   return html`<div class="controls">
@@ -82,7 +107,8 @@ export function Player({ playback, turns, marks, length }) {
       <label>${text.call.speed} <select value=${rate} onChange=${(event) => { playback.rate = Number(event.target.value) }}>
         ${SPEEDS.map((speed) => html`<option key=${speed} value=${speed}>${speed}×</option>`)}</select></label>
     </div>
-    <${Timeline} ...${{ playback, turns, marks, length, second }} />`
+    <${Timeline} ...${{ playback, turns, marks, length, second, waveform }} />
+    <p class="quiet small" role="status">${note ?? ''}</p>`
 }
 
 // Where keys have a meaning of their own, they keep it.

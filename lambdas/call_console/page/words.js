@@ -5,7 +5,7 @@ export const LOW_CONFIDENCE = 0.7
 const OF_A_WORD = 0.01 // seconds by which rounding may move an end
 const JUST_BEFORE = 0.05 // seconds within which a word counts as the one that is being heard
 
-// `turns`: [{role, row, start, end, confidence, words: [{text, start, end, confidence, utterance}], timed}].
+// `turns`: [{role, channel, row, start, end, confidence, words: [{text, start, end, confidence, utterance}], timed}].
 export function readTurns(document) {
   const { utterances } = document
   const turns = document.turns ?? utterances.map((utterance, index) => ({ ...utterance, pieces: [[index, null, null]] }))
@@ -16,7 +16,7 @@ export function readTurns(document) {
     const words = timed
       ? rows.flatMap(({ utterance, rows }) => rows.map(([text, start, end, confidence]) => ({ text, start, end, confidence: confidence ?? null, utterance })))
       : [{ text: turn.text, start: turn.start, end: turn.end, confidence: turn.confidence ?? null, utterance: turn.pieces[0]?.[0] ?? null }]
-    return { role: turn.role, speaker: turn.speaker, row: speakers.indexOf(`${turn.channel} ${turn.speaker}`), start: turn.start, end: turn.end, timed, words }
+    return { role: turn.role, speaker: turn.speaker, channel: turn.channel ?? null, row: speakers.indexOf(`${turn.channel} ${turn.speaker}`), start: turn.start, end: turn.end, timed, words }
   })
 }
 

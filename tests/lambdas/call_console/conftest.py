@@ -147,7 +147,14 @@ class Functions:
         self.asked: list[dict[str, Any]] = []
         self.answers: list[dict[str, Any] | Exception] = []
 
-    def invoke(self, *, FunctionName: str, Payload: bytes) -> dict[str, Any]:  # noqa: N803 - as boto3 calls them
+    def invoke(
+        self,
+        *,
+        FunctionName: str,  # noqa: N803 - as boto3 calls them
+        Payload: bytes,  # noqa: N803
+        InvocationType: str = "RequestResponse",  # noqa: N803
+    ) -> dict[str, Any]:
+        from lambdas.draw_waveform import handler as draw
         from lambdas.store_live_transcript import handler as live
         from lambdas.store_transcript import handler as store
 
@@ -158,6 +165,10 @@ class Functions:
             if isinstance(answer, Exception):
                 raise answer
             return {"Payload": io.BytesIO(json.dumps(answer).encode())}
+        if InvocationType == "Event":
+            assert FunctionName == "waveforms"
+            draw.handle(message, cast("LambdaContext", Context()))
+            return {"StatusCode": 202}
         handle = {"store": store.handle, "live-store": live.handle}[FunctionName]
         return {"Payload": io.BytesIO(json.dumps(handle(message, cast("LambdaContext", Context()))).encode())}
 

@@ -17,6 +17,7 @@ import pytest
 from lambdas.call_console.page_files import PageFiles
 from tests.browser import Looks, needed_browser
 from tests.callscribe.replies import AGENT, APPOINTMENT, BILLING, CUSTOMER, URGENT, stereo, talk
+from tests.callscribe.test_peaks import recording as pcm
 from tests.conftest import ROOT
 from tests.lambdas.call_console.conftest import BEGIN, Console
 from tests.lambdas.call_console.failed_calls import Executions, reject
@@ -254,9 +255,61 @@ def test_a_word_is_heard_by_clicking_it_and_words_go_in_step_with_the_recording(
         assert times[index]["start"] - IN_STEP_SECONDS <= now <= times[index]["end"] + IN_STEP_SECONDS
 
 
-def spoken(console: Console) -> list[dict[str, float]]:
-    """The words of the newest call in the order in which they are read."""
-    document = json.loads(console.ask(f"/api/clinics/harbour/calls/{BEGIN:%Y-%m-%d}/call-0").text)["document"]
+# How much of the timeline's picture has the colour of a party, in the column of a moment and a channel's row.
+_COLOURED: Final = """([seconds, length, row]) => {
+  const canvas = document.querySelector('.timeline canvas')
+  const { width, height } = canvas
+  const x = Math.min(width - 1, Math.floor((seconds / length) * width))
+  const pixels = canvas.getContext('2d').getImageData(x, (row * height) / 2, 1, height / 2).data
+  let opaque = 0
+  for (let at = 3; at < pixels.length; at += 4) opaque += pixels[at] > 0
+  return opaque / (pixels.length / 4)
+}"""
+
+
+def test_the_waveform_is_drawn_in_step_with_the_recording_and_a_click_on_it_is_heard(
+    visitor: Visitor, console: Console
+) -> None:
+    """The customer is loud in the first half, the agent in the second; nobody has drawn it before."""
+    half = [12_000, -12_000] * 120_000
+    silence = [0] * len(half)
+    console.store(content=pcm(half + silence, silence + half), heard=stereo(APPOINTMENT))
+    visitor.sign_in()
+    visitor.open_call()
+    visitor.ready()
+    visitor.page.get_by_text("The waveform is being drawn.").wait_for(state="detached")
+    of = console.ask(f"/api/clinics/harbour/calls/{BEGIN:%Y-%m-%d}/call-7").json["document"]["duration_seconds"]
+    for seconds, loud in ((5.0, 0), (25.0, 0), (35.0, 1), (50.0, 1)):
+        coloured = [visitor.page.evaluate(_COLOURED, [seconds, of, row]) for row in (0, 1)]
+        assert coloured[loud] > 0.6, seconds
+        assert coloured[1 - loud] < 0.2, seconds
+    box = visitor.page.locator(".timeline").bounding_box()
+    assert box is not None
+    for number in range(20):
+        share = (number + 0.5) / 20
+        visitor.page.mouse.click(box["x"] + share * box["width"], box["y"] + box["height"] / 2)
+        assert visitor.audio("audio.currentTime") == pytest.approx(share * of, abs=IN_STEP_SECONDS)
+    visitor.page.get_by_role("slider", name="Position in the recording").press("Home")
+    assert visitor.audio("audio.currentTime") == 0
+    visitor.look_at_everything()
+    visitor.complaints[:] = [one for one in visitor.complaints if "getImageData" not in one]  # it is the test that asks
+
+
+def test_a_recording_that_can_have_no_waveform_says_so_and_shows_who_speaks_when(
+    visitor: Visitor, console: Console
+) -> None:
+    console.store(content=b"fLaC" + bytes(100), heard=stereo(APPOINTMENT))
+    visitor.page.route("https://recordings.s3.*/**", lambda route: route.fulfill(body=SAMPLE.read_bytes()))
+    visitor.sign_in()
+    visitor.open_call()
+    visitor.page.get_by_text("There is no waveform: it is not available for this recording’s audio format.").wait_for()
+    assert visitor.page.evaluate(_COLOURED, [1.0, 60.0, 1]) > 0
+    assert not visitor.violations()
+
+
+def spoken(console: Console, call: str = "call-0") -> list[dict[str, float]]:
+    """The words of a call in the order in which they are read."""
+    document = json.loads(console.ask(f"/api/clinics/harbour/calls/{BEGIN:%Y-%m-%d}/{call}").text)["document"]
     rows = [
         document["utterances"][utterance]["words"][first:after]
         for turn in document["turns"]

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from lambdas.admit_recording import object_stream
 from lambdas.admit_recording.object_created import ObjectCreated
-from lambdas.admit_recording.object_stream import ObjectChanged, ObjectStream
+from lambdas.common import object_stream
+from lambdas.common.object_stream import ObjectChanged, ObjectStream
 from tests.lambdas.cloud import announced
 
 if TYPE_CHECKING:
