@@ -4,6 +4,7 @@ import { useState } from 'preact/hooks'
 import { asked, daysAgo, usd } from './format.js'
 import { Failure, html, Title, useLoaded, Waiting } from './parts.js'
 import { address, go } from './routes.js'
+import { bar, ticks } from './scale.js'
 import { text } from './strings.js'
 
 const RANGES = [7, 30, 90]
@@ -32,12 +33,13 @@ const everyDay = (days, first, last) => {
   return all
 }
 
-// Of each figure: its value on a day, null where it is not known; of how many calls; how it is written.
+// Of each figure: its value on a day, null where it is not known; of how many calls; how it is written; whether it is a
+// whole number, has a greatest value, or is at least so much where not all calls tell.
 const FIGURES = {
-  calls: { value: (day) => day.calls, known: (day) => day.calls, written: String },
-  flags: { value: (day) => (day.flags_known ? day.alerted : null), known: (day) => day.flags_known, written: String, least: true },
-  score: { value: (day) => (day.scored ? day.score_sum / day.scored : null), known: (day) => day.scored, written: (value) => value.toFixed(0) },
-  reliable: { value: (day) => (day.calls > day.reliability.unknown ? day.reliability.high : null), known: (day) => day.calls - day.reliability.unknown, written: String, least: true },
+  calls: { value: (day) => day.calls, known: (day) => day.calls, written: String, whole: true },
+  flags: { value: (day) => (day.flags_known ? day.alerted : null), known: (day) => day.flags_known, written: String, whole: true, least: true },
+  score: { value: (day) => (day.scored ? day.score_sum / day.scored : null), known: (day) => day.scored, written: (value) => value.toFixed(0), top: 100 },
+  reliable: { value: (day) => (day.calls > day.reliability.unknown ? day.reliability.high : null), known: (day) => day.calls - day.reliability.unknown, written: String, whole: true, least: true },
   cost: { value: (day) => (day.cost_known || day.cost_usd > 0 ? day.cost_usd : null), known: (day) => day.cost_known, written: usd, least: true },
 }
 
@@ -48,27 +50,44 @@ function told(figure, day) {
   return `${partly && figure.least ? text.overview.atLeast(figure.written(value)) : figure.written(value)}${text.overview.of(figure.known(day), day.calls)}`
 }
 
+// How high a mark is that stands for no height.
+const MARK = 3
+
+// A bar, or what stands for none: so that a day without calls, one of which nothing is known, and a zero look different.
+function Bar({ is, share, x, width }) {
+  const thin = is === 'none' ? width / 3 : width
+  const height = is === 'none' || is === 'zero' ? MARK : Math.max(HEIGHT * share, MARK)
+  return html`<rect class=${is} x=${x + (width - thin) / 2} width=${thin} y=${HEIGHT - height} height=${height} />`
+}
+
 function Chart({ name, figure, days }) {
   const title = text.overview[name]
-  const values = days.map(({ figures }) => (figures ? figure.value(figures) : 0))
-  const most = Math.max(1e-9, ...values.map((value) => value ?? 0))
+  const scale = ticks(days.map(({ figures }) => figures && figure.value(figures)), figure)
   const width = 100 / days.length
   return html`<figure><figcaption>${title}</figcaption>
-    <svg viewBox="0 0 100 ${HEIGHT}" preserveAspectRatio="none" role="img" aria-label=${text.overview.chart(title, days.length)}>
-      ${values.map((value, index) => html`<rect key=${days[index].day} class=${value === null ? 'unknown' : ''} x=${index * width + width / 10} width=${0.8 * width}
-        y=${value === null ? 0 : HEIGHT * (1 - value / most)} height=${value === null ? HEIGHT : (HEIGHT * value) / most} />`)}
-      <line class="axis" x1="0" x2="100" y1=${HEIGHT} y2=${HEIGHT} /></svg></figure>`
+    <div class="chart">
+      <ol class="scale" aria-hidden="true">${[...scale].reverse().map((value) => html`<li key=${value}>${figure.written(value)}</li>`)}</ol>
+      <svg viewBox="0 0 100 ${HEIGHT}" preserveAspectRatio="none" role="img" aria-label=${text.overview.chart(title, days.length, figure.written(scale[2]))}>
+        ${[0, 0.5, 1].map((share) => html`<line key=${share} class="axis" x1="0" x2="100" y1=${HEIGHT * share} y2=${HEIGHT * share} />`)}
+        ${days.map(({ day, figures }, index) => html`<${Bar} key=${day} x=${index * width + width / 10} width=${0.8 * width} ...${bar(figure, figures, scale[2])} />`)}</svg>
+      <p class="span" aria-hidden="true"><span>${days[0].day}</span><span>${days.at(-1).day}</span></p>
+    </div></figure>`
 }
+
+const legend = () => html`<ul class="legend">${['known', 'part', 'zero', 'none', 'unknown'].map((is) => html`<li key=${is}>
+  <svg viewBox="0 0 20 ${HEIGHT}" preserveAspectRatio="none" aria-hidden="true"><${Bar} is=${is} share=${0.8} x=${0} width=${20} /></svg>${text.overview.is[is]}</li>`)}</ul>`
 
 function Figures({ clinic, days, first, last }) {
   const names = Object.keys(FIGURES)
   if (!days.length) return html`<p>${text.overview.none}</p>`
-  return html`<div class="charts">${names.map((name) => html`<${Chart} key=${name} name=${name} figure=${FIGURES[name]} days=${everyDay(days, first, last)} />`)}</div>
+  const every = everyDay(days, first, last)
+  return html`<div class="charts">${names.map((name) => html`<${Chart} key=${name} name=${name} figure=${FIGURES[name]} days=${every} />`)}</div>
+    ${legend()}
     <h2>${text.overview.table}</h2>
     <table role="table" class="list"><thead role="rowgroup"><tr role="row">${[text.overview.day, ...names.map((name) => text.overview[name])].map((name) => html`<th key=${name} role="columnheader" scope="col">${name}</th>`)}</tr></thead>
-      <tbody role="rowgroup">${[...days].reverse().map((day) => html`<tr role="row" key=${day.day}>
-        <th role="rowheader" scope="row"><a href=${address({ clinic, view: 'calls', filters: { from: day.day, to: day.day } })}>${day.day}</a></th>
-        ${names.map((name) => cell(text.overview[name], told(FIGURES[name], day)))}</tr>`)}</tbody></table>`
+      <tbody role="rowgroup">${[...every].reverse().map(({ day, figures }) => html`<tr role="row" key=${day}>
+        <th role="rowheader" scope="row"><a href=${address({ clinic, view: 'calls', filters: { from: day, to: day } })}>${day}</a></th>
+        ${names.map((name) => cell(text.overview[name], figures ? told(FIGURES[name], figures) : text.overview.is.none))}</tr>`)}</tbody></table>`
 }
 
 export function OverviewView({ api, clinic, route, zone }) {

@@ -298,6 +298,7 @@ export const text = {
     of: (known, calls) => (known === calls ? '' : ` (known of ${known} of ${calls})`),
     atLeast: (value) => `at least ${value}`,
     sum: (name, value) => `${name}: ${value}`,
-    chart: (name, days) => `${name} on ${many(days, 'day', 'days')}; the table below has each.`,
+    chart: (name, days, top) => `${name} on ${many(days, 'day', 'days')}, from 0 to ${top}; the table below has each.`,
+    is: { known: 'known', part: 'at least', zero: 'zero', none: 'no calls', unknown: 'not known' },
   },
 }

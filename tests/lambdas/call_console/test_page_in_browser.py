@@ -540,7 +540,13 @@ def test_running_calls_failed_calls_and_figures_can_be_used_by_everybody(
         page.get_by_role("table").wait_for()
         assert page.evaluate("document.activeElement.tagName") == "H1"
         if view == "Overview":
-            assert page.locator("figure").first.locator("rect").count() == 30, "days without calls are left out"
+            days = page.locator("figure").first.locator("rect")
+            assert days.count() == 30, "days without calls are left out"
+            assert days.and_(page.locator(".none")).count() == 29
+            heights = [days.and_(page.locator(one)).first.bounding_box() for one in (".none", ".known")]
+            assert all(box is not None and box["height"] >= 2 for box in heights)
+            assert page.get_by_role("table").get_by_text("no calls").count() == 29 * 5
+            assert page.locator("figure").first.locator(".scale li").all_inner_texts() == ["4", "2", "0"]
         assert not visitor.violations(), view
         for name, (width, height) in WIDTHS.items():
             page.set_viewport_size({"width": width, "height": height})
