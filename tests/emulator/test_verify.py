@@ -8,6 +8,7 @@ be seen, and the live call's are.
 import argparse
 import json
 import os
+import shutil
 import subprocess
 import sys
 import uuid
@@ -88,8 +89,8 @@ def where(deployment: Deployment, callscribe: Path, tmp_path_factory: pytest.Tem
     [code] = [one for one in of_assets["files"].values() if one["source"]["packaging"] == "zip"]
     [place] = code["destinations"].values()
     bucket, s3 = place["bucketName"].replace("${AWS::AccountId}", ACCOUNT_ID), deployment.environment.s3()
-    # The code in the wheel is that of the stacks here: it has been bundled and uploaded with them.
-    s3.head_object(Bucket=bucket, Key=place["objectKey"])
+    bundle = shutil.make_archive(str(folder / "code"), "zip", folder / code["source"]["path"])
+    s3.upload_file(bundle, bucket, place["objectKey"])
     s3.put_object(Bucket=bucket, Key=STACK, Body=(folder / f"{STACK}.template.json").read_bytes())
     cloudformation = deployment.environment.client("cloudformation", read_timeout_seconds=PATIENCE_SECONDS)
     cloudformation.create_stack(
@@ -196,6 +197,11 @@ def test_the_commands_of_the_wheel_work_on_the_stack_by_its_name(
     )
     calls = CallStore(table=target.table(), s3=target.s3())
     eventually(lambda: any(item["type"] == "transcript" for item in calls.of_call(call_id)))
+
+    [transcript] = [item for item in calls.of_call(call_id) if item["type"] == "transcript"]
+    assert (transcript["flag_set"], transcript["flags"]) == ("shop-v3", {"wants_to_come": True})
+    quality = transcript["quality"]
+    assert (quality["rubric"], quality["score"]) == ("shop-calls-v2", 75)
 
     printed = _run(callscribe, "calls", *where, "--call", call_id, COLUMNS="160")
 
