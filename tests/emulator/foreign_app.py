@@ -17,6 +17,7 @@ FLAGS = {
     "name": "shop",
     "version": 3,
     "acts": "acts-eye-clinic-en-v1",
+    "least_label_confidence": 0.5,
     "flags": {"wants_to_come": {"title": "somebody wants to come", "acts": ["request-appointment"]}},
 }
 RUBRIC = {
