@@ -7,12 +7,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any, Final
+from unittest.mock import patch
 
 import boto3
 from moto import mock_aws
 from moto.events.models import EventPattern
 
 from callscribe.environments.functions import LiveTranscripts, OnNewVersion
+from tests.fakes.thrifty_session import ThriftySession
 from tests.simulation.batch.templates import templates
 from tests.workflow.cloudformation import REGION, Deployed, Resource
 
@@ -101,6 +103,12 @@ class Plan:
 
 
 @cache
+def session() -> boto3.Session:
+    """Return the session of every process, and of whoever deploys."""
+    return ThriftySession(aws_access_key_id="testing", aws_secret_access_key="testing", region_name=REGION)
+
+
+@cache
 def deployed(name: str = USUAL) -> Plan:
     """Synthesise and resolve a stack with a workflow.
 
@@ -116,14 +124,8 @@ def _templates() -> Mapping[str, Any]:
 
 
 def _resolved(setup: Setup, templates: Mapping[str, Any]) -> Plan:
-    session = boto3.Session(aws_access_key_id="testing", aws_secret_access_key="testing", region_name=REGION)
-    usual = boto3.DEFAULT_SESSION
-    with mock_aws():
-        boto3.DEFAULT_SESSION = session
-        try:
-            made = Deployed(templates)
-        finally:
-            boto3.DEFAULT_SESSION = usual
+    with mock_aws(), patch.object(boto3, "DEFAULT_SESSION", session()):
+        made = Deployed(templates)
     functions = {plan.step: plan for plan in map(_function, made.all("AWS::Lambda::Function"))}
     rules = {rule.properties["EventPattern"]["source"][0]: rule for rule in made.all("AWS::Events::Rule")}
     announcements, ends = rules["aws.s3"], rules["aws.states"]

@@ -9,11 +9,11 @@ import pytest
 from tests.simulation.batch import runner
 from tests.simulation.batch.containers import DOOR, Containers
 from tests.simulation.batch.contracts import PATHS, SCENARIOS, WHOLE, Place, Stage
-from tests.simulation.batch.deployment import deployed
+from tests.simulation.batch.deployment import deployed, session
 from tests.simulation.batch.faults import Outage
 from tests.simulation.batch.histories import History, Put
 from tests.simulation.batch.invariants import claims, details, named, transcripts
-from tests.simulation.batch.world import World, opened, session
+from tests.simulation.batch.world import World, opened
 
 MOST_RECEIVES = 3
 

@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, redirect_stdout
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cache, partial
+from functools import partial
 from typing import Any, Final, cast
 from unittest.mock import patch
 from uuid import UUID
@@ -40,11 +40,10 @@ from operations.environment import Environment
 from operations.redrive import redrive, redrive_claims, redrive_covered
 from tests.callscribe import live_calls
 from tests.fakes.s3_event import object_created
-from tests.fakes.thrifty_session import ThriftySession
 from tests.simulation.batch import faults as f
 from tests.simulation.batch.containers import DOOR, Containers, Context
 from tests.simulation.batch.contents import NOT_AUDIO, contents
-from tests.simulation.batch.deployment import Plan
+from tests.simulation.batch.deployment import Plan, session
 from tests.simulation.batch.faults import Fault, Faults
 from tests.simulation.batch.histories import History, Live, Put
 from tests.simulation.batch.machine import Execution, Machine, Result, written
@@ -704,12 +703,6 @@ class _OneByOne:
 
     def __exit__(self, *_: object) -> None:
         """Nothing is left to be done."""
-
-
-@cache
-def session() -> boto3.Session:
-    """Return the session of every process."""
-    return ThriftySession(aws_access_key_id="testing", aws_secret_access_key="testing", region_name=REGION)
 
 
 @contextmanager
