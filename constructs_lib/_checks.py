@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import cache, wraps
 from types import NoneType
 from typing import Any, Final, ParamSpec, get_args, get_type_hints
+from urllib.parse import urlsplit
 
 from aws_cdk import Annotations, Duration, FeatureFlags, Stack, Token
 from aws_cdk import aws_cloudwatch as cloudwatch
@@ -76,21 +77,49 @@ def check_objects(hints: Mapping[str, Any], options: Mapping[str, Any]) -> None:
         options: Values, by the same names.
 
     Raises:
-        ValueError: If one of them is something else.
+        ValueError: If one of them is something else, or an empty text, which would count as no value.
     """
     for name, value in options.items():
-        kinds = [kind for kind in get_args(hints.get(name)) or (hints.get(name),) if kind is not NoneType]
+        known = get_args(hints.get(name)) or (hints.get(name),)
+        kinds = [kind for kind in known if kind is not NoneType]
+        if kinds == [str] and isinstance(value, str) and not value.strip():
+            raise ValueError(f"{name} is empty: pass a text, or drop it")
         # A time has a check of its own, with an example.
-        if value is None or not all(isinstance(kind, type) and kind not in _NO_OBJECTS for kind in kinds):
+        if not all(isinstance(kind, type) and kind not in _NO_OBJECTS for kind in kinds):
             continue
-        # What an object has to have that only plays a part of the CDK's, such as an IBucket, jsii tells.
-        plays = any(getattr(kind, "_is_protocol", False) for kind in kinds)
-        if isinstance(value, _PLAIN) if plays else not isinstance(value, tuple(kinds)):
-            wanted = " or ".join(kind.__name__ for kind in kinds)
-            raise ValueError(
-                f"{name} of {str(value)[:_LONGEST_SHOWN]!r} is not of the class {wanted}: pass such an object, not its "
-                "name, ARN or settings"
-            )
+        if (value is None and NoneType in known) or any(_is_a(kind, value) for kind in kinds):
+            continue
+        wanted = " or ".join(kind.__name__ for kind in kinds)
+        given = repr(value)[:_LONGEST_SHOWN] if value is None or isinstance(value, _PLAIN) else _class_of(value)
+        inside = _attribute_of(value, kinds)
+        fix = "such an object, not its name, ARN or settings" if inside is None else f"its attribute {inside}"
+        raise ValueError(f"{name} of {given} is not of the class {wanted}: pass {fix}")
+
+
+def _is_a(kind: type, value: Any) -> bool:
+    """Tell whether *value* is of the class *kind*, or has all that this asks for as an interface of the CDK's."""
+    if not getattr(kind, "_is_protocol", False):
+        return isinstance(value, kind)
+    # What CDK made itself and handed out by an interface, such as an imported bucket, is believed.
+    if type(value).__module__.startswith("jsii."):
+        return True
+    wanted = (name for name in vars(kind) if not name.startswith("_"))
+    return not isinstance(value, type) and all(hasattr(type(value), name) for name in wanted)
+
+
+def _attribute_of(value: Any, kinds: Sequence[type]) -> str | None:
+    """Return the attribute of a construct that holds what is wanted and is called so, if there is one."""
+    if not isinstance(value, Construct):
+        return None
+    for kind in kinds:
+        for name, one in vars(value).items():
+            if name in kind.__name__.lower() and _is_a(kind, one):
+                return name
+    return None
+
+
+def _class_of(value: Any) -> str:
+    return f"the class {value.__name__}" if isinstance(value, type) else f"class {type(value).__name__}"
 
 
 def text(name: str, value: Any) -> str:
@@ -109,6 +138,17 @@ def text(name: str, value: Any) -> str:
     return value
 
 
+def word(name: str, value: Any) -> str:
+    """Return the option *value*, a text without spaces that is known when the app is synthesised.
+
+    Raises:
+        ValueError: If it is something else; an empty text would count as no value.
+    """
+    if not (found := text(name, value)) or not found.isprintable() or " " in found:
+        raise ValueError(f"{name} of {value!r} is empty or has a space in it: pass the name alone, or drop it")
+    return found
+
+
 def texts(name: str, value: Any) -> tuple[str, ...]:
     """Return the option *value*, several texts that are known when the app is synthesised.
 
@@ -118,7 +158,27 @@ def texts(name: str, value: Any) -> tuple[str, ...]:
     if isinstance(value, str) or not isinstance(value, Sequence):
         example = f"[{value!r}]" if isinstance(value, str) and not Token.is_unresolved(value) else "a list of them"
         raise ValueError(f"{name} of {value!r} is not a sequence of texts: pass {example}")
-    return tuple(text(name, part) for part in value)
+    found = tuple(text(name, part) for part in value)
+    if Token.is_unresolved([*found]):
+        raise ValueError(f"{name} is known only once something is deployed: pass the texts themselves")
+    if not all(part.strip() for part in found):
+        raise ValueError(f"{name} holds an empty text: drop it")
+    return found
+
+
+def base_url(name: str, value: Any) -> str:
+    """Return the option *value*, where a service is asked: a URL without a path, encrypted unless it is this machine.
+
+    Raises:
+        ValueError: If it is something else.
+    """
+    url = urlsplit(text(name, value))
+    loopback = url.hostname in ("127.0.0.1", "::1", "localhost")
+    if not url.hostname or url.path.strip("/") or url.query or url.scheme not in ("https", "http"):
+        raise ValueError(f"{name} {value!r} is not a base URL: write it like 'https://host:port'")
+    if url.scheme == "http" and not loopback:
+        raise ValueError(f"{name} {value!r} would send calls in the clear: use https")
+    return url.geturl()
 
 
 def flag(name: str, value: Any) -> bool:
@@ -453,6 +513,8 @@ def duration(name: str, value: Any) -> Duration:
         raise ValueError(f"{name} of {value!r} is not a Duration: pass one such as Duration.minutes(5)")
     if value.is_unresolved():
         raise ValueError(f"{name} is known only once something is deployed: pass the time itself, not a parameter")
+    if value.to_milliseconds() % 1000:
+        raise ValueError(f"{name} of {value.to_human_string()} is no whole number of seconds: choose one")
     return value
 
 

@@ -11,12 +11,11 @@ from constructs import Construct
 
 from constructs_lib import _keys, _nag
 from constructs_lib._logs import LogSettings
+from constructs_lib.streamer_settings import ZONES
 
 MOST_PUBLIC_TASKS: Final = 250
 """Tasks for which the new network's public subnets have addresses, also while a deployment doubles them: AWS keeps 5 of
 the 256 of each (VPC user guide, "Subnet CIDR blocks")."""
-
-_ZONES = 2
 
 
 def streamer_vpc(scope: Construct, *, public_addresses: bool, nat_gateways: int | None, logs: LogSettings) -> ec2.Vpc:
@@ -37,11 +36,11 @@ def streamer_vpc(scope: Construct, *, public_addresses: bool, nat_gateways: int 
         nat_gateways = 0
     elif nat_gateways is None:
         # One in each zone: the loss of a zone must not silence the calls in the other.
-        nat_gateways = _ZONES
+        nat_gateways = ZONES
     vpc = ec2.Vpc(
         scope,
         "Vpc",
-        max_azs=_ZONES,
+        max_azs=ZONES,
         nat_gateways=nat_gateways,
         subnet_configuration=[public] if public_addresses else [public, private],
         gateway_endpoints={

@@ -12,7 +12,7 @@ from aws_cdk import aws_iam as iam
 
 from callscribe.analysis.prices import ModelPrices
 from callscribe.analysis.settings import AnalystSettings
-from constructs_lib._checks import check_fields, integer, quoted, seconds_within, text, texts
+from constructs_lib._checks import base_url, check_fields, integer, quoted, seconds_within, text, texts
 
 # botocore, service model of `bedrock-runtime`, "ConversationalModelId", without routers, prompts and endpoints.
 _FOUNDATION_MODEL: Final = re.compile(r"[a-z0-9-]{1,63}\.[a-z0-9-]{1,63}(?:[.:][a-z0-9-]{1,63})*")
@@ -77,6 +77,8 @@ class BedrockAnalyst:
         check_fields(self)
         text("model", self.model)
         texts("regions", self.regions)
+        if self.endpoint is not None:
+            base_url("endpoint", self.endpoint)
         for arn in texts("foundation_models", self.foundation_models):
             if not _FOUNDATION_MODEL_ARN.fullmatch(arn):
                 raise ValueError(

@@ -26,7 +26,7 @@ from callscribe.recordings.clinics import ClinicRules
 from constructs_lib import _checks, _keys
 from constructs_lib.alarm_settings import AlarmSettings
 from constructs_lib.bedrock_analyst import BedrockAnalyst
-from constructs_lib.connect_wiring import ConnectWiring, MediaStreamStorage, RecordingStorage
+from constructs_lib.connect_wiring import ConnectWiring, MediaStreamStorage, RecordingStorage, check_folder
 from constructs_lib.deepgram_options import DeepgramOptions
 from constructs_lib.deepgram_secret import DeepgramSecret
 from constructs_lib.enrichment_step import EnrichmentStep
@@ -82,6 +82,10 @@ class LiveCalls:
         _checks.flag("wire", self.wire)
         if self.feed is not None and (self.user_pool is not None or self.clinic_claim is not None):
             raise ValueError("user_pool and clinic_claim are for the new feed: drop them or feed")
+        if self.clinic_claim is not None:
+            _checks.word("clinic_claim", self.clinic_claim)
+        if self.recordings_prefix is not None:
+            check_folder("recordings_prefix", self.recordings_prefix)
         if self.recordings_prefix is not None and not self.wire:
             raise ValueError(
                 "recordings_prefix is for an instance that is wired: drop it, or wire=False, and tell the instance by "

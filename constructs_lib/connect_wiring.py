@@ -67,6 +67,19 @@ class MediaStreamStorage:
         return int(self.retention.to_seconds()) // 3600
 
 
+def check_folder(name: str, value: str) -> None:
+    """Check the option *value*, a folder for recordings.
+
+    Raises:
+        ValueError: If it is none.
+    """
+    if not _FOLDERS.fullmatch(_checks.text(name, value)):
+        raise ValueError(
+            f"{name} {value!r} is no folder: use letters, digits, '.', '_' and '-', with '/' between folders and none "
+            "at either end"
+        )
+
+
 @dataclass(frozen=True, kw_only=True)
 class RecordingStorage:
     """Where an Amazon Connect instance puts recordings.
@@ -85,11 +98,7 @@ class RecordingStorage:
     def __post_init__(self) -> None:
         """Check prefix and key."""
         _checks.check_fields(self)
-        if not _FOLDERS.fullmatch(_checks.text("prefix of recordings", self.prefix)):
-            raise ValueError(
-                f"prefix {self.prefix!r} of recordings is no folder: use letters, digits, '.', '_' and '-', with '/' "
-                "between folders and none at either end"
-            )
+        check_folder("prefix of recordings", self.prefix)
         if self.bucket.encryption_key is None:
             raise ValueError(
                 "the key of the bucket for recordings is not known here: import the bucket with it, as "

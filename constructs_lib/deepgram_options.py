@@ -8,7 +8,6 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from typing import Literal, get_args
-from urllib.parse import urlsplit
 
 import msgspec
 from aws_cdk import Annotations
@@ -17,7 +16,7 @@ from constructs import IConstruct
 from callscribe.deepgram import catalogue
 from callscribe.deepgram.options import ParameterValue, Speakers, TranscriptionOptions, estimated_tokens
 from callscribe.deepgram.prices import DeepgramPrices
-from constructs_lib._checks import flag, integer, one_of, quoted, text, texts
+from constructs_lib._checks import base_url, flag, integer, one_of, quoted, text, texts
 
 Region = Literal["us", "eu", "au", "in"]
 """Where Deepgram processes the audio."""
@@ -189,12 +188,7 @@ class DeepgramOptions(TranscriptionOptions, frozen=True, kw_only=True):
             return
         if self.region != "us":
             raise ValueError(f"endpoint {self.endpoint!r} and region {self.region!r} exclude each other: drop one")
-        url = urlsplit(self.endpoint)
-        loopback = url.hostname in ("127.0.0.1", "::1", "localhost")
-        if not url.hostname or url.path.strip("/") or url.query or url.scheme not in ("https", "http"):
-            raise ValueError(f"endpoint {self.endpoint!r} is not a base URL: write it like 'https://host:port'")
-        if url.scheme == "http" and not loopback:
-            raise ValueError(f"endpoint {self.endpoint!r} would send calls in the clear: use https")
+        base_url("endpoint", self.endpoint)
 
     @property
     def base_url(self) -> str:

@@ -19,7 +19,7 @@ from constructs_lib._checks import (
     integer,
     one_of,
     seconds_within,
-    text,
+    word,
 )
 from constructs_lib._python_code import DEFAULT_ARCHITECTURE, DEFAULT_RUNTIME
 
@@ -98,7 +98,7 @@ class FunctionSettings:
         check_runtime(self.runtime)
         check_architecture(self.architecture)
         if self.bundling_platform is not None:
-            text("bundling_platform", self.bundling_platform)
+            word("bundling_platform", self.bundling_platform)
         if self.vpc is None and self.vpc_subnets is not None:
             raise ValueError("vpc_subnets without a vpc: pass the vpc they belong to as well")
         if not isinstance(self.sizes, Mapping):

@@ -86,6 +86,8 @@ class LiveTranscriptFeed(Construct):
         log_retention: logs.RetentionDays = logs.RetentionDays.ONE_YEAR,
     ) -> None:
         super().__init__(scope, construct_id)
+        if clinic_claim is not None:
+            _checks.word("clinic_claim", clinic_claim)
         if clinic_claim is not None and user_pool is None:
             raise ValueError(f"clinic_claim {clinic_claim!r} without a user_pool: pass the pool whose tokens carry it")
         if users is not None and user_pool is not None:

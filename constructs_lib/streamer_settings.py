@@ -11,11 +11,13 @@ from aws_cdk import aws_ecs as ecs
 from aws_cdk import aws_lambda as lambda_
 
 from callscribe.contract import limits
-from constructs_lib._checks import check_architecture, check_fields, integer, one_of, seconds_within, text
+from constructs_lib._checks import check_architecture, check_fields, integer, one_of, seconds_within, word
 from constructs_lib._python_code import DEFAULT_ARCHITECTURE
 
 Egress = Literal["private-subnets", "public-addresses"]
 
+ZONES = 2
+"""Availability zones of the new network."""
 # So many were measured to be more than one processor should have.
 _MOST_SLOTS = 300
 _MOST_TASKS = 1000
@@ -123,7 +125,7 @@ class TaskSettings:
     as Security Hub's ECS.2 forbid it. There is no choice by IPv6, which nothing is known to reach
     Deepgram by. Default: private subnets."""
     nat_gateways: int | None = None
-    """NAT gateways of the new network, 1 or more. Default: one in each zone."""
+    """NAT gateways of the new network, 1 or 2. Default: one in each zone."""
     cluster: ecs.ICluster | None = None
     """Cluster to run in, in *vpc*. Scaling reads its Container Insights. Default: a new one."""
 
@@ -132,12 +134,17 @@ class TaskSettings:
         check_fields(self)
         check_architecture(self.architecture)
         if self.base_image is not None:
-            text("base_image", self.base_image)
+            word("base_image", self.base_image)
         one_of("egress", self.egress, get_args(Egress))
         if self.nat_gateways is not None and integer("nat_gateways", self.nat_gateways) < 1:
             raise ValueError(
                 f"nat_gateways of {self.nat_gateways} leave the new network without a way to Deepgram: choose 1 or "
                 "more, or pass a vpc with a way out of its own"
+            )
+        if self.nat_gateways is not None and self.nat_gateways > ZONES:
+            raise ValueError(
+                f"nat_gateways of {self.nat_gateways} are more than the new network has zones: choose 1 to {ZONES}, or "
+                "pass a vpc of your own"
             )
         for clash, fix in (
             (

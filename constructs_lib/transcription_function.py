@@ -132,7 +132,7 @@ class TranscriptionFunction(Construct):
         )
         self.function, self.timeout = self._runtime_function.function, self._runtime_function.timeout
         self._open_way_to_deepgram(functions.vpc)
-        add_vocabulary(self, self.vocabulary_path, vocabulary or {}, options=self.options)
+        add_vocabulary(self, self.vocabulary_path, {} if vocabulary is None else vocabulary, options=self.options)
         self.presigning_role = self._presigning_role(recordings)
         retry_delay = requests.max_retry_delay
         self._environment = TranscribeCallEnvironment(

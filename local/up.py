@@ -37,7 +37,9 @@ access key of this session. In another terminal, in this folder:
                               export AWS_ENDPOINT_URL={endpoint} AWS_DEFAULT_REGION={region} \\
                                 AWS_ACCESS_KEY_ID={access_key_id} \\
                                 AWS_SECRET_ACCESS_KEY={secret_access_key}
-  … the key from a file       AWS_SHARED_CREDENTIALS_FILE={credentials}
+  … the key from a file       unset AWS_PROFILE AWS_SESSION_TOKEN AWS_ACCESS_KEY_ID AWS_SECRET_ACCESS_KEY
+                              export AWS_ENDPOINT_URL={endpoint} AWS_DEFAULT_REGION={region} \\
+                                AWS_SHARED_CREDENTIALS_FILE='{credentials}'
   ports                       {emulator_port}, or what {emulator_variable} says
                               {speech_port}, or what {speech_variable} says
                               {media_port}, or what {media_variable} says

@@ -21,12 +21,11 @@ from callscribe.contract.events import TranscriptPlace
 from callscribe.contract.messages import AnalyseAnswer, AnalyseMessage
 from callscribe.contract.outputs import DeploymentOutput
 
-from . import environment
+from . import environment, selection
 from .call_store import CallStore
 from .environment import Environment
-from .exit_status import ExitStatus
 from .functions import InvocationFailed, invoke
-from .terminal import add_json_argument, complain, output, print_json, reports_errors
+from .terminal import add_json_argument, output, print_json, reports_errors
 
 # The function may take three times four minutes and one more (constructs_lib, `BedrockAnalyst`).
 _LONGEST_SECONDS = 800.0
@@ -92,10 +91,7 @@ class Analyse:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
     environment.add_arguments(parser, DeploymentOutput.TABLE, DeploymentOutput.ANALYSE_FUNCTION)
-    which = parser.add_mutually_exclusive_group(required=True)
-    which.add_argument("--clinic", metavar="ID", help="the calls of a clinic")
-    which.add_argument("--call", metavar="ID", help="one call")
-    parser.add_argument("--day", type=environment.day, metavar="yyyy-mm-dd", help="with --clinic: only this day (UTC)")
+    selection.add_arguments(parser, of_clinic="the calls of a clinic", of_call="one call")
     parser.add_argument("--again", action="store_true", help="ask, and pay, although the same was asked before")
     add_json_argument(parser)
 
@@ -103,16 +99,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 @reports_errors
 def run(arguments: argparse.Namespace) -> int:
     """Run the command."""
-    if arguments.day and not arguments.clinic:
-        raise argparse.ArgumentError(None, "--day goes with --clinic")
+    selection.check(arguments)
     target = environment.connect(arguments)
-    items = _items(target, arguments)
-    results = Analyse(target, again=arguments.again).run(items)
+    results = Analyse(target, again=arguments.again).run(_items(target, arguments))
     counts = _print_json(results) if arguments.json else _show(output(), results)
-    if not items and not arguments.day:
-        complain(f"there is no transcript of {'such a call' if arguments.call else f'clinic {arguments.clinic}'}")
-        return ExitStatus.NOT_FOUND
-    return ExitStatus.INCOMPLETE if any(status not in _DONE for status in counts) else ExitStatus.DONE
+    return selection.ended(arguments, counts, what="transcript", done=_DONE)
 
 
 def _items(target: Environment, arguments: argparse.Namespace) -> list[dict[str, Any]]:

@@ -25,12 +25,11 @@ from callscribe.contract.messages import RebuildAnswer, RebuildMessage, RebuildR
 from callscribe.contract.object_keys import TRANSCRIPTS, clinic_transcripts, is_document
 from callscribe.contract.outputs import DeploymentOutput
 
-from . import environment
+from . import environment, selection
 from .call_store import CallStore
 from .environment import Environment
-from .exit_status import ExitStatus
 from .functions import InvocationFailed, invoke
-from .terminal import add_json_argument, complain, output, print_json, reports_errors
+from .terminal import add_json_argument, output, print_json, reports_errors
 
 if TYPE_CHECKING:
     from mypy_boto3_s3.client import S3Client
@@ -113,11 +112,12 @@ def prefixes_of_call(target: Environment, call_id: str) -> list[str]:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
     environment.add_arguments(parser, DeploymentOutput.TABLE, DeploymentOutput.ARCHIVE, DeploymentOutput.STORE_FUNCTION)
-    which = parser.add_mutually_exclusive_group(required=True)
-    which.add_argument("--clinic", metavar="ID", help="the documents of a clinic")
-    which.add_argument("--call", metavar="ID", help="the documents of one call")
-    which.add_argument("--all", action="store_true", help="all documents of the archive")
-    parser.add_argument("--day", type=environment.day, metavar="yyyy-mm-dd", help="with --clinic: only this day (UTC)")
+    selection.add_arguments(
+        parser,
+        of_clinic="the documents of a clinic",
+        of_call="the documents of one call",
+        of_all="all documents of the archive",
+    )
     parser.add_argument("--dry-run", action="store_true", help="only say what would be done")
     add_json_argument(parser)
 
@@ -125,15 +125,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 @reports_errors
 def run(arguments: argparse.Namespace) -> int:
     """Run the command."""
-    if arguments.day and not arguments.clinic:
-        raise argparse.ArgumentError(None, "--day goes with --clinic")
+    selection.check(arguments)
     target = environment.connect(arguments)
     results = Rebuild(target, dry_run=arguments.dry_run).run(_prefixes(target, arguments))
     counts = _print_json(results, arguments) if arguments.json else _show(output(), results, dry_run=arguments.dry_run)
-    if not counts and not arguments.all and not arguments.day:
-        complain(f"there is no document of {'such a call' if arguments.call else f'clinic {arguments.clinic}'}")
-        return ExitStatus.NOT_FOUND
-    return ExitStatus.INCOMPLETE if any(outcome not in _DONE for outcome in counts) else ExitStatus.DONE
+    return selection.ended(arguments, counts, what="document", done=_DONE)
 
 
 def _prefixes(target: Environment, arguments: argparse.Namespace) -> list[str]:

@@ -187,3 +187,33 @@ def test_workflows_use_actions_by_their_commits_with_the_versions_beside_them() 
     ]
     assert used
     assert [line for line in used if not re.search(r"@[0-9a-f]{40} # v\d+\.\d+\.\d+$", line)] == []
+
+
+def test_every_recipe_calls_programs_by_their_path() -> None:
+    """GNU make 3.81, which macOS has, finds the program of a simple command by the PATH that it was started with."""
+    lines = (ROOT / "Makefile").read_text().replace("\\\n", " ").splitlines()
+    recipes = [line.removeprefix("\t").lstrip("@-+") for line in lines if line.startswith("\t")]
+    assert len(recipes) > 20
+    of_the_system = {"$(PYTHON)", "awk", "echo", "grep", "rm", "test", "touch"}
+    called = {recipe.split()[0] for recipe in recipes}
+    assert [
+        program for program in called - of_the_system if not re.match(r"\$\((BIN|CDK|LINT|UV_COMPILE)\)", program)
+    ] == []
+    variables = dict(re.findall(r"^([A-Z_]+) :?= (.*)$", "\n".join(lines), re.MULTILINE))
+    assert variables["CDK"].startswith("node_modules/.bin/")
+    assert variables["BIN"] == "$(VENV)/bin"
+    assert variables["UV_COMPILE"].startswith("$(BIN)/")
+
+
+def test_what_workflows_run_is_there() -> None:
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    texts = [path.read_text() for path in (ROOT / ".github" / "workflows").glob("*.yml")]
+    runs = [line for text in texts for line in text.splitlines() if re.search(r"\brun: |^ {10}\S", line)]
+    made = {target for line in runs for target in re.findall(r"run: make ([a-z-]+)", line)}
+    assert made
+    assert made <= targets
+    paths = {path for line in runs for path in re.findall(r"\btests(?:/[a-z_]+)+", line)}
+    assert paths
+    assert [path for path in paths if not (ROOT / path).is_dir()] == []
+    modules = {module for line in runs for module in re.findall(r"\.venv/bin/python -m ([a-z]+)", line)}
+    assert [module for module in modules if importlib.util.find_spec(module) is None] == []

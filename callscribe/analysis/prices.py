@@ -95,10 +95,19 @@ class ModelPrices(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
 
     def __post_init__(self) -> None:
         """Check list and rates."""
+        if not isinstance(self.price_list, str):
+            raise InvalidModelPrices(f"price_list of {self.price_list!r} is not a text: pass its name")
         _price_list(self.price_list)
-        for amount in (self.input_usd_per_1000_tokens, self.output_usd_per_1000_tokens):
-            if amount is not None and (not amount.is_finite() or amount < 0):
-                raise InvalidModelPrices("a rate is below zero or without end: name what the model charges in USD")
+        for option in ("input_usd_per_1000_tokens", "output_usd_per_1000_tokens"):
+            amount: object = getattr(self, option)
+            if amount is None:
+                continue
+            if not isinstance(amount, Decimal):
+                raise InvalidModelPrices(f"{option} of {amount!r} is not a Decimal: pass Decimal('0.00006'), of a text")
+            if not amount.is_finite() or amount < 0:
+                raise InvalidModelPrices(
+                    f"{option} of {amount} is below zero or without end: name what the model charges in USD"
+                )
 
     def lines(self, model: str, usage: Usage) -> Iterator[tuple[str, CostLine | None]]:
         """Yield what an analysis used by name, with the line of its bill; None for what has no price.

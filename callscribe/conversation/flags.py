@@ -23,13 +23,12 @@ from callscribe.conversation.phrases import phrase, spoken
 from callscribe.conversation.quotes import quote
 from callscribe.conversation.turns import Turn
 from callscribe.conversation.utterances import Role
-from callscribe.data_files import InvalidOwnData, OwnSource, is_own, load, load_own, names, unknown
+from callscribe.data_files import NamedData, OwnSource, is_own, load, names, unknown
 from callscribe.recognition import Mention, Recognition
 from callscribe.serialization import InvalidData
 
 DEFAULT_FLAG_SET: Final = "eye-clinic-v1"
 
-_NAME: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
 _FLAG: Final = re.compile(r"[a-z][a-z0-9_]{0,63}")
 # How many turns later a withdrawal still speaks of what was asked for, and a new appointment of one that is not kept.
 _TAKEN_BACK_WITHIN: Final = 8
@@ -160,6 +159,9 @@ FlagSetSource: TypeAlias = OwnSource | FlagSetFile
 stands in one, or read."""
 
 
+_FLAG_SETS: Final = NamedData(what="flag set", folder="flag_sets", kind=FlagSetFile, error=InvalidFlagSet)
+
+
 @cache
 def load_flag_set(name: str = DEFAULT_FLAG_SET) -> FlagSet:
     """Read `flag_sets/{name}.json`, and the lexicon that it names.
@@ -167,18 +169,7 @@ def load_flag_set(name: str = DEFAULT_FLAG_SET) -> FlagSet:
     Raises:
         InvalidFlagSet: no such set, or it does not fit the schema.
     """
-    # The name comes from configuration and must not lead out of the folder.
-    if not _NAME.fullmatch(name):
-        raise InvalidFlagSet("a flag set's name has small letters, digits and hyphens only")
-    try:
-        file = load(FlagSetFile, "flag_sets", name)
-    except FileNotFoundError:
-        raise InvalidFlagSet(unknown("flag set", name, names("flag_sets"))) from None
-    except InvalidData as error:
-        raise InvalidFlagSet(str(error)) from None
-    if file.name != name:
-        raise InvalidFlagSet(f"{name}: the name inside is {file.name}")
-    return _with_acts(file)
+    return _with_acts(_FLAG_SETS.shipped(name))
 
 
 def read_flag_set(source: FlagSetSource) -> FlagSet:
@@ -189,17 +180,8 @@ def read_flag_set(source: FlagSetSource) -> FlagSet:
     """
     if isinstance(source, str) and not is_own(source):
         return load_flag_set(source)
-    if isinstance(source, FlagSetFile):
-        file = source
-    else:
-        try:
-            file = load_own(FlagSetFile, source, "the flag set")
-        except InvalidOwnData as error:
-            raise InvalidFlagSet(str(error)) from None
-    if not _NAME.fullmatch(file.name):
-        raise InvalidFlagSet("a flag set's name has small letters, digits and hyphens only")
-    if file.name in names("flag_sets") and file != load_flag_set(file.name).file:
-        raise InvalidFlagSet(f"the name {file.name} is that of a flag set that ships: give yours one of its own")
+    file = _FLAG_SETS.own(source)
+    _FLAG_SETS.check_own_name(file)
     return _with_acts(file)
 
 

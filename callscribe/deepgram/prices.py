@@ -132,6 +132,9 @@ class DeepgramPrices(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
 
     def __post_init__(self) -> None:
         """Check that the rates can be read."""
+        for option, value in (("price_list", self.price_list), ("plan", self.plan)):
+            if not isinstance(value, str):
+                raise InvalidPriceList(f"{option} of {value!r} is not a text: pass its name")
         self.load()
         if self.rates is not None and len(msgspec.json.encode(self.rates)) > MAX_RATES_BYTES:
             raise InvalidPriceList(

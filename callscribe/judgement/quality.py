@@ -1,7 +1,6 @@
 """How well a call was handled, by a versioned rubric, with the evidence for every point."""
 
 import math
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -13,7 +12,7 @@ from callscribe.contract.call_kind import CallKind
 from callscribe.conversation.quotes import Quote, quote
 from callscribe.conversation.reliability import Reliability
 from callscribe.conversation.utterances import Role
-from callscribe.data_files import InvalidOwnData, OwnSource, is_own, load, load_own, names, unknown
+from callscribe.data_files import NamedData, OwnSource, is_own
 from callscribe.judgement.criteria import Criterion, CriterionKind, Finding
 from callscribe.judgement.cues import cues_of
 from callscribe.judgement.heard import Call, Place
@@ -24,7 +23,6 @@ from callscribe.transcript import Transcript
 
 DEFAULT_RUBRIC: Final = "clinic-call-v1"
 
-_NAME: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
 _MOST_QUOTES: Final = 5
 _MOST_QUOTED_WORDS: Final = 25
 
@@ -121,6 +119,9 @@ class QualityScore:
         return document
 
 
+_RUBRICS: Final = NamedData(what="rubric", folder="rubrics", kind=Rubric, error=InvalidRubric)
+
+
 @cache
 def load_rubric(name: str = DEFAULT_RUBRIC) -> Rubric:
     """Read `rubrics/{name}.json`.
@@ -128,18 +129,8 @@ def load_rubric(name: str = DEFAULT_RUBRIC) -> Rubric:
     Raises:
         InvalidRubric: no such rubric, or it does not fit the schema.
     """
-    # The name comes from configuration and must not lead out of the folder.
-    if not _NAME.fullmatch(name):
-        raise InvalidRubric("a rubric's name has small letters, digits and hyphens only")
-    try:
-        rubric = load(Rubric, "rubrics", name)
-    except FileNotFoundError:
-        raise InvalidRubric(unknown("rubric", name, names("rubrics"))) from None
-    except InvalidData as error:
-        raise InvalidRubric(str(error)) from None
+    rubric = _RUBRICS.shipped(name)
     _check(rubric)
-    if rubric.name != name:
-        raise InvalidRubric(f"{name}: the name inside is {rubric.name}")
     return rubric
 
 
@@ -151,17 +142,10 @@ def read_rubric(source: RubricSource) -> Rubric:
     """
     if isinstance(source, str) and not is_own(source):
         return load_rubric(source)
-    if isinstance(source, Rubric):
-        rubric = source
-    else:
-        try:
-            rubric = load_own(Rubric, source, "the rubric")
-        except InvalidOwnData as error:
-            raise InvalidRubric(str(error)) from None
+    rubric = _RUBRICS.own(source)
     _check(rubric)
     for one in (rubric, rubric.of(CallDirection.OUTGOING)):
-        if one.name in names("rubrics") and one != load_rubric(one.name):
-            raise InvalidRubric(f"the name {one.name} is that of a rubric that ships: give yours one of its own")
+        _RUBRICS.check_own_name(one)
     return rubric
 
 
@@ -184,8 +168,7 @@ def parse_rubric(data: Any) -> Rubric:
 
 
 def _check(rubric: Rubric) -> None:
-    if not _NAME.fullmatch(rubric.name):
-        raise InvalidRubric("a rubric's name has small letters, digits and hyphens only")
+    _RUBRICS.check_name(rubric.name)
     try:
         cues = cues_of(rubric.language)
     except FileNotFoundError:

@@ -204,7 +204,10 @@ def _check_clinic(option: str, clinic: object) -> None:
     if not isinstance(clinic, str):
         raise ValueError(f"{option}: {clinic!r} is a {type(clinic).__name__}: a clinic id is a text")
     if not CLINIC_ID.fullmatch(clinic):
-        raise ValueError(f"{option}: clinic id {clinic!r} cannot be part of a key: use {CLINIC_ID_RULE}")
+        raise ValueError(
+            f"{option}: clinic id {clinic!r} cannot be part of a key: use {CLINIC_ID_RULE}, and the id itself, not a "
+            "parameter or a reference, which is known only once something is deployed"
+        )
 
 
 def _evidence(*found: tuple[ClinicSource, str | None]) -> tuple[ClinicEvidence, ...]:

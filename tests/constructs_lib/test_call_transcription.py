@@ -417,7 +417,7 @@ def test_what_names_nothing_tells_nothing() -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"live": True}, r"live of .True. is not of the class LiveCalls"),
+        ({"live": True}, r"live of True is not of the class LiveCalls"),
         ({"live": lambda: LiveCalls(recordings_prefix="connect")}, "recordings_prefix without instance_arn"),
         ({"live": lambda: LiveCalls(recordings_prefix="connect", wire=False)}, "recordings_prefix .* drop it"),
         ({"live": lambda: LiveCalls(clinic_claim="custom:clinic")}, "clinic_claim .* without a user_pool"),

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import is_dataclass
+from decimal import Decimal
 from types import NoneType
 from typing import Any, get_args, get_type_hints
 
 import pytest
 from aws_cdk import App, CfnParameter, Duration, Environment, Stack
+from aws_cdk import aws_kms as kms
 from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_secretsmanager as secretsmanager
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
@@ -17,15 +20,22 @@ from constructs import Construct
 import constructs_lib
 from constructs_lib import (
     BedrockAnalyst,
+    CallLimits,
     Capacity,
+    ClinicRules,
     ConnectWiring,
     DeepgramOptions,
+    DeepgramPrices,
     DeepgramSecret,
     EnrichmentStep,
     FunctionSettings,
+    LiveCalls,
+    LiveTranscriptFeed,
     MediaStreamStorage,
+    ModelPrices,
     RecordingBucket,
     RecordingLimits,
+    RecordingStorage,
     RequestLimits,
     TaskSettings,
     TranscriptArchive,
@@ -36,9 +46,14 @@ from tests.constructs_lib.parts import new_function, new_workflow
 
 TOKEN = CfnParameter(Stack(), "Given").value_as_string
 NUMBER = CfnParameter(Stack(), "Number", type="Number").value_as_number
+TEXTS = CfnParameter(Stack(), "Texts", type="CommaDelimitedList").value_as_list
 TIME = Duration.seconds(NUMBER)
 NODE = lambda_.Runtime.NODEJS_22_X
 FUNCTION = lambda_.Function.from_function_name(Stack(), "Mine", "mine")
+
+
+def new_feed(stack: Stack, **options: Any) -> LiveTranscriptFeed:
+    return LiveTranscriptFeed(stack, "Feed", **options)
 
 
 @pytest.mark.parametrize(
@@ -47,6 +62,8 @@ FUNCTION = lambda_.Function.from_function_name(Stack(), "Mine", "mine")
         (DeepgramOptions, {"keyterms": "drug"}, r"keyterms of 'drug' is not a sequence of texts: pass \['drug'\]"),
         (DeepgramOptions, {"keyterms": TOKEN}, r"keyterms of .* is not a sequence of texts: pass a list of them"),
         (DeepgramOptions, {"keyterms": (1,)}, r"keyterms of 1 is not a text"),
+        (DeepgramOptions, {"keyterms": TEXTS}, r"keyterms is known only once something is deployed: pass the texts"),
+        (DeepgramOptions, {"tags": ("dev", " ")}, r"tags holds an empty text: drop it"),
         (DeepgramOptions, {"tags": "dev"}, r"tags of 'dev' is not a sequence"),
         (DeepgramOptions, {"redact": "pci"}, r"redact of 'pci' is not a sequence"),
         (DeepgramOptions, {"language": "multi", "language_hint": "en"}, r"language_hint of 'en' is not a sequence"),
@@ -63,12 +80,55 @@ FUNCTION = lambda_.Function.from_function_name(Stack(), "Mine", "mine")
         ),
         (DeepgramOptions, {"prices": "list"}, r"prices of 'list' are none: pass DeepgramPrices"),
         (BedrockAnalyst, {"model": TOKEN}, r"model is known only once something is deployed"),
+        (BedrockAnalyst, {"model": "a.b", "endpoint": ""}, r"endpoint is empty: pass a text, or drop it"),
+        (
+            BedrockAnalyst,
+            {"model": "a.b", "endpoint": "http://vpce.example.org"},
+            r"endpoint .* in the clear",
+        ),
+        (BedrockAnalyst, {"model": "a.b", "endpoint": TOKEN}, r"endpoint is known only once something is deployed"),
+        (BedrockAnalyst, {"model": "a.b", "regions": TEXTS}, r"regions is known only once something is deployed"),
         (BedrockAnalyst, {"model": "a.b", "regions": "eu-west-1"}, r"regions of 'eu-west-1' is not a sequence"),
         (BedrockAnalyst, {"model": "a.b", "foundation_models": "arn"}, r"foundation_models of 'arn' is not a sequence"),
         (BedrockAnalyst, {"model": "a.b", "max_attempts": "3"}, r"max_attempts of '3' is not an integer"),
         (RequestLimits, {"max_attempts": True}, r"max_attempts of True is not an integer"),
         (RequestLimits, {"request_timeout": 600}, r"request_timeout of 600 is not a Duration"),
         (RequestLimits, {"request_timeout": TIME}, r"request_timeout is known only once something is deployed"),
+        (
+            RequestLimits,
+            {"request_timeout": Duration.millis(90_500)},
+            r"request_timeout of .* no whole number",
+        ),
+        (CallLimits, {"lease": Duration.millis(7_500)}, r"lease of .* is no whole number of seconds: choose one"),
+        (
+            MediaStreamStorage,
+            {"retention": Duration.millis(3_600_500)},
+            r"retention of .* no whole number",
+        ),
+        (ClinicRules, {"default_clinic_id": TOKEN}, r"default_clinic_id: .* known only once something is deployed"),
+        (
+            ClinicRules,
+            {"clinic_by_prefix": {"a/": TOKEN}},
+            r"clinic_by_prefix: .* known only once",
+        ),
+        (DeepgramPrices, {"price_list": ["mine"]}, r"price_list of \['mine'\] is not a text: pass its name"),
+        (DeepgramPrices, {"plan": {}}, r"plan of {} is not a text"),
+        (ModelPrices, {"price_list": ["mine"]}, r"price_list of \['mine'\] is not a text"),
+        (
+            ModelPrices,
+            {"input_usd_per_1000_tokens": 0.1},
+            r"input_usd_per_1000_tokens of 0.1 is not a Decimal",
+        ),
+        (ModelPrices, {"output_usd_per_1000_tokens": Decimal(-1)}, r"output_usd_per_1000_tokens of -1 is below zero"),
+        (LiveCalls, {"recordings_prefix": ""}, r"recordings_prefix is empty"),
+        (LiveCalls, {"recordings_prefix": "/calls/"}, r"recordings_prefix '/calls/' is no folder: use letters"),
+        (LiveCalls, {"recordings_prefix": TOKEN}, r"recordings_prefix is known only once something is deployed"),
+        (
+            LiveCalls,
+            {"clinic_claim": "clinic id"},
+            r"clinic_claim of .* is empty or has a space in it: pass the name alone",
+        ),
+        (LiveCalls, {"clinic_claim": ["cognito:groups"]}, r"clinic_claim of .* is not a text"),
         (RecordingLimits, {"waiting_alarm_after": Duration.seconds(0)}, r"waiting_alarm_after of 0 .* out of range"),
         (EnrichmentStep, {"function": FUNCTION, "max_attempts": 1.5}, r"max_attempts of 1.5 is not an integer"),
         (Capacity, {"slots_per_task": "100"}, r"slots_per_task of '100' is not an integer"),
@@ -84,6 +144,13 @@ FUNCTION = lambda_.Function.from_function_name(Stack(), "Mine", "mine")
         (FunctionSettings, {"architecture": lambda_.Architecture.custom("mips")}, r"architecture 'mips' is unknown"),
         (TaskSettings, {"architecture": lambda_.Architecture.custom("mips")}, r"architecture 'mips' is unknown"),
         (TaskSettings, {"base_image": TOKEN}, r"base_image is known only once something is deployed"),
+        (TaskSettings, {"base_image": "an image"}, r"base_image of .* is empty or has a space in it"),
+        (
+            TaskSettings,
+            {"nat_gateways": 3},
+            r"nat_gateways of 3 are more than the new network has zones",
+        ),
+        (FunctionSettings, {"bundling_platform": ""}, r"bundling_platform is empty"),
     ],
 )
 def test_a_value_object_refuses_a_value_of_another_kind(
@@ -104,8 +171,12 @@ def test_a_value_object_refuses_a_value_of_another_kind(
         (new_function, {"channel_roles": {5: "agent"}}, r"channel_roles has no channel 5: choose 0, the left one"),
         (new_function, {"channel_roles": {}}, r"channel_roles of {} is not a mapping"),
         (new_function, {"vocabulary": {"main": "glaucoma"}}, r"vocabulary\['main'\] of 'glaucoma' is not a sequence"),
+        (new_function, {"vocabulary": ""}, r"vocabulary of '' is not a mapping of clinic ids and words"),
+        (new_streamer, {"instance_arn": ""}, r"instance_arn is empty: pass a text, or drop it"),
+        (new_streamer, {"vocabulary_path": " "}, r"vocabulary_path is empty"),
         (new_function, {"vocabulary": {TOKEN: ["word"]}}, r"clinic id of vocabulary is known only once"),
         (new_streamer, {"vocabulary": ["glaucoma"]}, r"vocabulary of \['glaucoma'\] is not a mapping"),
+        (new_feed, {"clinic_claim": ""}, r"clinic_claim is empty"),
         (new_streamer, {"retain_for": 30}, r"retain_for of 30 is not a Duration"),
     ],
 )
@@ -179,6 +250,40 @@ def takes_an_object(hint: Any) -> bool:
 def objects_of(hints: dict[str, Any]) -> list[str]:
     names = set(hints) - {"self", "scope", "construct_id", "return", "former"}
     return [name for name in sorted(names) if takes_an_object(hints[name]) and Duration not in get_args(hints[name])]
+
+
+@pytest.mark.parametrize("wrong", [TIME, object(), Stack(), dict])
+def test_an_interface_is_taken_of_what_has_all_that_it_asks_for(wrong: Any) -> None:
+    for settings, option in ((FunctionSettings, "vpc"), (EnrichmentStep, "function"), (RecordingStorage, "bucket")):
+        with pytest.raises(ValueError, match=rf"^{option} of .* is not of the class I\w+: pass such an object"):
+            settings(**{option: wrong})
+
+
+def test_a_part_of_another_kind_is_refused(stack: Stack) -> None:
+    with pytest.raises(ValueError, match=r"^recordings of class .* is not of the class IBucket: pass such an"):
+        new_function(stack, recordings=kms.Key(stack, "Key"))
+
+
+def test_what_is_imported_made_or_made_by_a_part_is_taken(stack: Stack) -> None:
+    key = kms.Key(stack, "Key")
+    for number, bucket in enumerate(
+        (
+            s3.Bucket(stack, "Made", encryption_key=key),
+            s3.Bucket.from_bucket_attributes(stack, "Imported", bucket_name="imported", encryption_key=key),
+            RecordingBucket(stack, "Ours").bucket,
+        )
+    ):
+        assert RecordingStorage(bucket=bucket, prefix=f"folder-{number}").bucket is bucket
+
+
+def test_whoever_passes_a_construct_for_what_it_holds_is_told_its_attribute(stack: Stack) -> None:
+    with pytest.raises(ValueError, match=r"^bucket of .* is not of the class IBucket: pass its attribute bucket$"):
+        RecordingStorage(bucket=RecordingBucket(stack, "Recordings"))  # type: ignore[arg-type]
+
+
+def test_what_is_needed_is_not_none() -> None:
+    with pytest.raises(ValueError, match=r"^bucket of None is not of the class IBucket"):
+        RecordingStorage(bucket=None)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("value", ["", "its-name", 5, ["its-name"], {"name": "its-name"}])

@@ -168,7 +168,7 @@ def test_known_parameters_are_those_that_the_sdk_has_and_more() -> None:
             r"101 keyterms are too many: Deepgram takes 100",
         ),
         ({"keyterms": LONG_WORDS}, r"about 560 tokens: Deepgram takes 500; drop or shorten some"),
-        ({"keyterms": ("glaucoma", "")}, r"keyterm '' is not a word or phrase"),
+        ({"keyterms": ("glaucoma", "")}, r"keyterms holds an empty text: drop it"),
         ({"keyterms": (" glaucoma",)}, r"keyterm ' glaucoma' is not a word or phrase: drop it or trim it"),
         ({"keyterms": ("a\nb",)}, r"is not a word or phrase"),
         ({"keyterms": ("drops", "drops")}, r"keyterms 'drops' are listed twice"),

@@ -1,13 +1,16 @@
 """``make demo``, ``make local`` and the drop-in say plainly why they cannot do what they were asked."""
 
+import os
 import re
+import shlex
 import socket
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-import boto3
 import pytest
 
 from local import demo, drop, prepare, ring, up, wer
@@ -16,8 +19,13 @@ from local.console import Person
 from local.ports import MEDIA_PORT, SPEECH_PORT, require_free_ports
 from local.server_process import ROOT, ServerDidNotStart, free_port
 from operations.environment import EMULATOR_PORT
+from tests.patience import PATIENCE_SECONDS
 
 SERVERS = ("EMULATOR", "SPEECH", "MEDIA")
+_CLIENT = (
+    "import boto3; session = boto3.Session(); "
+    "print(session.client('sqs').meta.endpoint_url, session.get_credentials().secret_key)"
+)
 SAMPLE = ROOT / "local" / "samples" / "call1_glaucoma_appointment.wav"
 
 
@@ -94,7 +102,9 @@ def test_without_a_running_environment_a_command_says_so(
     assert "start the environment with `make local`" in capsys.readouterr().err
 
 
-def test_what_make_local_prints_is_all_that_a_client_of_aws_needs(monkeypatch: pytest.MonkeyPatch) -> None:
+# What is printed, up to the next heading, in a shell with a profile of its user's own: keys by themselves, or by file.
+@pytest.mark.parametrize(("since", "until"), [("AWS SDKs and tools", "… the key"), ("from a file", "  ports ")])
+def test_what_make_local_prints_is_all_that_a_client_of_aws_needs(tmp_path: Path, since: str, until: str) -> None:
     key, log = AccessKey.generate(), ROOT / ".local" / "log"
     server = SimpleNamespace(url="http://127.0.0.1:4999", port=4999, log=log)
     session: Any = SimpleNamespace(
@@ -102,20 +112,23 @@ def test_what_make_local_prints_is_all_that_a_client_of_aws_needs(monkeypatch: p
         speech=server,
         media=server,
         access_key=key,
-        credentials=ROOT / ".local" / "credentials-4999",
+        credentials=tmp_path / "my files" / "credentials-4999",
         environment=SimpleNamespace(output=lambda name: f"http://127.0.0.1:4999/{name}/"),
     )
+    session.credentials.parent.mkdir()
+    key.write(session.credentials)
     ann = Person(name="ann", password="of-this-session", groups=["demo-clinic"])
-    for name in ("AWS_PROFILE", "AWS_REGION", "AWS_DEFAULT_REGION", "AWS_CONFIG_FILE"):
-        monkeypatch.delenv(name, raising=False)
 
     printed = up._help(session, Path(log), [ann])
 
-    command = printed[printed.index("export ") : printed.index("… the key")]
-    for name, value in re.findall(r"(AWS_\w+)=(\S+)", command):
-        monkeypatch.setenv(name, value)
-    client = boto3.Session().client("sqs")
-    credentials = boto3.Session().get_credentials()
-    assert client.meta.endpoint_url == "http://127.0.0.1:4999"
-    assert credentials is not None
-    assert credentials.secret_key == key.secret_access_key
+    commands = printed[printed.index(since) + len(since) : printed.index(until)]
+    told = subprocess.run(
+        ["bash", "-euc", f"{commands}\n{shlex.quote(sys.executable)} -c {shlex.quote(_CLIENT)}"],
+        env={"PATH": os.defpath, "AWS_PROFILE": "of-the-user", "AWS_SESSION_TOKEN": "of-the-user"},
+        cwd=ROOT,
+        check=True,
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE_SECONDS,
+    ).stdout.split()
+    assert told == ["http://127.0.0.1:4999", key.secret_access_key]
