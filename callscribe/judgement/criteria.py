@@ -577,7 +577,17 @@ class Closing(_Kind, frozen=True, kw_only=True, tag="closing"):
         """Look for both."""
         cues = call.cues
         end = [turn for turn in call.agent if not call.turns[turn].backchannel][-self.last :]
-        farewell = next(call.find(end, cues["farewell"], unless=cues["not-farewell"]), None)
+        # "Thank you for calling" greets where the call begins, which in a short one is its end as well.
+        begins = {turn for turns in openings(call) for turn in turns}
+        greetings = list(call.find((turn for turn in end if turn in begins), cues["salutation"]))
+        farewell = next(
+            (
+                place
+                for place in call.find(end, cues["farewell"], unless=cues["not-farewell"])
+                if not any(place.within(greeting) for greeting in greetings)
+            ),
+            None,
+        )
         asked = next(
             (
                 place

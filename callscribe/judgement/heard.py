@@ -23,6 +23,12 @@ class Place:
     turn: int
     words: Words | None = None
 
+    def within(self, other: "Place") -> bool:
+        """Whether all of it is part of another place."""
+        if self.turn != other.turn or other.words is None:
+            return self.turn == other.turn
+        return self.words is not None and other.words.first <= self.words.first and self.words.last <= other.words.last
+
 
 @dataclass(frozen=True, slots=True)
 class Stretch:

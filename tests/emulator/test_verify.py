@@ -86,11 +86,13 @@ def where(deployment: Deployment, callscribe: Path, tmp_path_factory: pytest.Tem
     speech, emulator = deployment.session.speech.url, deployment.session.emulator
     _run(callscribe.with_name("python"), FOREIGN_APP, folder, REGION, speech)
     of_assets = json.loads((folder / f"{STACK}.assets.json").read_text(encoding="utf-8"))
-    [code] = [one for one in of_assets["files"].values() if one["source"]["packaging"] == "zip"]
-    [place] = code["destinations"].values()
-    bucket, s3 = place["bucketName"].replace("${AWS::AccountId}", ACCOUNT_ID), deployment.environment.s3()
-    bundle = shutil.make_archive(str(folder / "code"), "zip", folder / code["source"]["path"])
-    s3.upload_file(bundle, bucket, place["objectKey"])
+    s3 = deployment.environment.s3()
+    for file in of_assets["files"].values():
+        source, [place] = file["source"], file["destinations"].values()
+        bucket = place["bucketName"].replace("${AWS::AccountId}", ACCOUNT_ID)
+        if source["packaging"] == "zip":
+            packed = shutil.make_archive(str(folder / "code"), "zip", folder / source["path"])
+            s3.upload_file(packed, bucket, place["objectKey"])
     s3.put_object(Bucket=bucket, Key=STACK, Body=(folder / f"{STACK}.template.json").read_bytes())
     cloudformation = deployment.environment.client("cloudformation", read_timeout_seconds=PATIENCE_SECONDS)
     cloudformation.create_stack(
@@ -199,9 +201,9 @@ def test_the_commands_of_the_wheel_work_on_the_stack_by_its_name(
     eventually(lambda: any(item["type"] == "transcript" for item in calls.of_call(call_id)))
 
     [transcript] = [item for item in calls.of_call(call_id) if item["type"] == "transcript"]
-    assert (transcript["flag_set"], transcript["flags"]) == ("shop-v3", {"wants_to_come": True})
+    assert (transcript["flag_set"], transcript["flags"]) == ({"name": "shop", "version": 3}, {"wants_to_come": True})
     quality = transcript["quality"]
-    assert (quality["rubric"], quality["score"]) == ("shop-calls-v2", 75)
+    assert (quality["rubric"], quality["version"], quality["score"]) == ("shop-calls", 2, 75)
 
     printed = _run(callscribe, "calls", *where, "--call", call_id, COLUMNS="160")
 

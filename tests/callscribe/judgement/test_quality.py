@@ -251,6 +251,35 @@ def test_a_farewell_closes_the_call() -> None:
     assert judged("closing", (AGENT, "We have an opening."), (CUSTOMER, "Goodbye.")).points == 0
 
 
+@pytest.mark.parametrize(
+    "lines",
+    [
+        ((AGENT, "Thank you for calling Lakeside Eye Care."), (CUSTOMER, "I need new contact lenses, please.")),
+        ((CUSTOMER, "Hello?"), (AGENT, "Thanks for your call, how can I help?"), (CUSTOMER, "I need new lenses.")),
+        (
+            (AGENT, "Lakeside Eye Care."),
+            (CUSTOMER, "I have a question about a bill of last month."),
+            (AGENT, "I will put you through to billing."),
+            (CUSTOMER, "All right."),
+            (AGENT, "Thank you for calling billing, this is Noor."),
+        ),
+    ],
+)
+def test_thanks_that_greet_close_no_call(lines: tuple[tuple[int, str], ...]) -> None:
+    assert judged("closing", *lines).points == 0
+
+
+@pytest.mark.parametrize("said", ["Thank you for calling, goodbye.", "Thank you for calling.", "Have a good evening."])
+def test_a_short_call_can_be_closed_as_well(said: str) -> None:
+    lines = (
+        (AGENT, "Thanks for calling, this is Noor."),
+        (CUSTOMER, "I just wanted to say I found it."),
+        (AGENT, said),
+    )
+    found = judged("closing", *lines)
+    assert (found.points, found.evidence) == (7, (2,))
+
+
 def test_without_a_known_agent_nothing_is_judged() -> None:
     for transcript, reason in (
         (transcript_of(silent()), "no-speech"),
