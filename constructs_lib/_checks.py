@@ -77,13 +77,11 @@ def check_objects(hints: Mapping[str, Any], options: Mapping[str, Any]) -> None:
         options: Values, by the same names.
 
     Raises:
-        ValueError: If one of them is something else, or an empty text, which would count as no value.
+        ValueError: If one of them is something else.
     """
     for name, value in options.items():
         known = get_args(hints.get(name)) or (hints.get(name),)
         kinds = [kind for kind in known if kind is not NoneType]
-        if kinds == [str] and isinstance(value, str) and not value.strip():
-            raise ValueError(f"{name} is empty: pass a text, or drop it")
         # A time has a check of its own, with an example.
         if not all(isinstance(kind, type) and kind not in _NO_OBJECTS for kind in kinds):
             continue

@@ -179,7 +179,7 @@ class ConnectWiring(Construct):
             self._store_media_streams(self.stream_key, streams.retention_hours)
         if recordings is not None:
             self._store_recordings(_recording_storage(recordings, formerly))
-        name = module_name or Stack.of(self).stack_name
+        name = Stack.of(self).stack_name if module_name is None else _checks.text("module_name", module_name)
         self.start_module = self._module(
             "Start",
             start_function,

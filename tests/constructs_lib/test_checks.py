@@ -80,7 +80,7 @@ def new_feed(stack: Stack, **options: Any) -> LiveTranscriptFeed:
         ),
         (DeepgramOptions, {"prices": "list"}, r"prices of 'list' are none: pass DeepgramPrices"),
         (BedrockAnalyst, {"model": TOKEN}, r"model is known only once something is deployed"),
-        (BedrockAnalyst, {"model": "a.b", "endpoint": ""}, r"endpoint is empty: pass a text, or drop it"),
+        (BedrockAnalyst, {"model": "a.b", "endpoint": ""}, r"endpoint '' is not a base URL"),
         (
             BedrockAnalyst,
             {"model": "a.b", "endpoint": "http://vpce.example.org"},
@@ -120,7 +120,7 @@ def new_feed(stack: Stack, **options: Any) -> LiveTranscriptFeed:
             r"input_usd_per_1000_tokens of 0.1 is not a Decimal",
         ),
         (ModelPrices, {"output_usd_per_1000_tokens": Decimal(-1)}, r"output_usd_per_1000_tokens of -1 is below zero"),
-        (LiveCalls, {"recordings_prefix": ""}, r"recordings_prefix is empty"),
+        (LiveCalls, {"recordings_prefix": ""}, r"recordings_prefix '' is no folder"),
         (LiveCalls, {"recordings_prefix": "/calls/"}, r"recordings_prefix '/calls/' is no folder: use letters"),
         (LiveCalls, {"recordings_prefix": TOKEN}, r"recordings_prefix is known only once something is deployed"),
         (
@@ -150,7 +150,7 @@ def new_feed(stack: Stack, **options: Any) -> LiveTranscriptFeed:
             {"nat_gateways": 3},
             r"nat_gateways of 3 are more than the new network has zones",
         ),
-        (FunctionSettings, {"bundling_platform": ""}, r"bundling_platform is empty"),
+        (FunctionSettings, {"bundling_platform": ""}, r"bundling_platform of .* is empty or has a space in it"),
     ],
 )
 def test_a_value_object_refuses_a_value_of_another_kind(
@@ -172,11 +172,11 @@ def test_a_value_object_refuses_a_value_of_another_kind(
         (new_function, {"channel_roles": {}}, r"channel_roles of {} is not a mapping"),
         (new_function, {"vocabulary": {"main": "glaucoma"}}, r"vocabulary\['main'\] of 'glaucoma' is not a sequence"),
         (new_function, {"vocabulary": ""}, r"vocabulary of '' is not a mapping of clinic ids and words"),
-        (new_streamer, {"instance_arn": ""}, r"instance_arn is empty: pass a text, or drop it"),
-        (new_streamer, {"vocabulary_path": " "}, r"vocabulary_path is empty"),
+        (new_streamer, {"instance_arn": ""}, r"instance_arn '' is not the ARN of an Amazon Connect instance"),
+        (new_streamer, {"vocabulary_path": " "}, r"vocabulary_path .* is not a path of parameters"),
         (new_function, {"vocabulary": {TOKEN: ["word"]}}, r"clinic id of vocabulary is known only once"),
         (new_streamer, {"vocabulary": ["glaucoma"]}, r"vocabulary of \['glaucoma'\] is not a mapping"),
-        (new_feed, {"clinic_claim": ""}, r"clinic_claim is empty"),
+        (new_feed, {"clinic_claim": ""}, r"clinic_claim of .* is empty or has a space in it"),
         (new_streamer, {"retain_for": 30}, r"retain_for of 30 is not a Duration"),
     ],
 )
