@@ -20,6 +20,7 @@ from constructs_lib.recording_bucket import RecordingBucket
 from constructs_lib.recording_limits import RecordingLimits, RecordingPolicy, RequestLimits
 from constructs_lib.streamer_settings import CallLimits, Capacity, TaskSettings
 from constructs_lib.transcript_archive import TranscriptArchive
+from constructs_lib.transcript_search import TranscriptSearch
 from constructs_lib.transcript_table import TranscriptTable
 from constructs_lib.transcription_function import TranscriptionFunction
 from constructs_lib.transcription_workflow import TranscriptionWorkflow
@@ -52,6 +53,7 @@ __all__ = [
     "RequestLimits",
     "TaskSettings",
     "TranscriptArchive",
+    "TranscriptSearch",
     "TranscriptTable",
     "TranscriptionFunction",
     "TranscriptionWorkflow",

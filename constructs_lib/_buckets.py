@@ -25,8 +25,11 @@ def private_bucket(
     expire_after: Duration | None,
     removal_policy: RemovalPolicy,
     lifecycle_rules: Sequence[s3.LifecycleRule] = (),
+    versioned: bool = True,
 ) -> s3.Bucket:
-    """Create an encrypted, versioned, logged bucket that only TLS reaches.
+    """Create an encrypted, logged bucket that only TLS reaches, and that keeps former versions for a month.
+
+    Without versions, what is deleted or written over is gone at once.
 
     Raises:
         ValueError: If *expire_after* is no whole days.
@@ -40,12 +43,12 @@ def private_bucket(
         encryption_key=key,
         enforce_ssl=True,
         minimum_tls_version=1.2,
-        versioned=True,
+        versioned=versioned,
         lifecycle_rules=[
             s3.LifecycleRule(
                 abort_incomplete_multipart_upload_after=Duration.days(1),
                 expiration=None if days is None else Duration.days(days),
-                noncurrent_version_expiration=Duration.days(30),
+                noncurrent_version_expiration=Duration.days(30) if versioned else None,
             ),
             *lifecycle_rules,
         ],

@@ -21,7 +21,7 @@ from constructs import Construct
 
 from callscribe.console.noted import NOTED_ATTRIBUTES
 from callscribe.contract import metrics
-from callscribe.contract.object_keys import TRANSCRIPTS
+from callscribe.contract.object_keys import SEARCH, TRANSCRIPTS
 from callscribe.contract.table_keys import (
     CALL_INDEX,
     CALLS,
@@ -45,6 +45,7 @@ from constructs_lib.clinic_users import ClinicUsers
 from constructs_lib.function_settings import FunctionSettings
 from constructs_lib.live_streamer import LiveStreamer
 from constructs_lib.live_transcript_feed import LiveTranscriptFeed
+from constructs_lib.transcript_search import TranscriptSearch
 from constructs_lib.transcription_workflow import TranscriptionWorkflow
 
 _WORKING_DAY: Final = Duration.hours(10)
@@ -77,6 +78,7 @@ class CallConsole(Construct):
             recording when somebody of the role ``admin`` asks for it. Default: neither is done.
         streamer: What judges live transcripts anew. Default: roles of those cannot be corrected.
         feed: Where the words of running calls can be followed, by the same *users*. Default: nowhere.
+        search: By what words of calls are found. Default: nobody can search.
         users: Where people sign in. Default: new :class:`ClinicUsers`, without groups of clinics.
         flags: What was noted of the calls, for the titles of flags. Default: ``"eye-clinic-v1"``.
         time_zones: Time zones in which times are shown, by clinic id, ``*`` for all others. Default: the viewer's.
@@ -124,6 +126,7 @@ class CallConsole(Construct):
         workflow: TranscriptionWorkflow | None = None,
         streamer: LiveStreamer | None = None,
         feed: LiveTranscriptFeed | None = None,
+        search: TranscriptSearch | None = None,
         users: ClinicUsers | None = None,
         flags: FlagSetSource = DEFAULT_FLAG_SET,
         time_zones: Mapping[str, str] | None = None,
@@ -164,6 +167,8 @@ class CallConsole(Construct):
         self.function = runtime_function.function
         self._function_role = runtime_function.role
         self.reader_role = self._add_reader(table, archive)
+        if search is not None:
+            self._allow_search(search)
         self.writer_role = self._add_writer(table)
         self.audio_role = self._add_audio_role(recordings)
         waveforms = Waveforms(self, shared=shared, recordings=recordings, archive=archive)
@@ -197,6 +202,7 @@ class CallConsole(Construct):
                 time_zones=_checks.time_zones(time_zones) or {},
                 role_names=_checks.role_names(role_names) or {},
                 state_machine_arn=None if workflow is None else workflow.state_machine.state_machine_arn,
+                search_bucket=None if search is None else search.bucket.bucket_name,
                 feed_http_url=None if feed is None else feed.http_url,
                 feed_realtime_url=None if feed is None else feed.realtime_url,
                 waveform_function=self.waveform_function.function_name,
@@ -256,6 +262,17 @@ class CallConsole(Construct):
             },
         )
         return role
+
+    def _allow_search(self, search: TranscriptSearch) -> None:
+        search.grant_search(self.reader_role)
+        _nag.acknowledge_wildcards(
+            self.reader_role,
+            {
+                search.bucket.arn_for_objects(
+                    f"{SEARCH}*"
+                ): "shards are named by clinic and month; each session is narrowed to one clinic"
+            },
+        )
 
     def _add_writer(self, table: dynamodb.ITable) -> iam.Role:
         role = self._assumed_role("Writer", "Writes what people say of calls, of those of one clinic in each session")

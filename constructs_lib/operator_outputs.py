@@ -16,6 +16,7 @@ from constructs_lib import _checks
 from constructs_lib.connect_wiring import ConnectWiring
 from constructs_lib.live_streamer import LiveStreamer
 from constructs_lib.live_transcript_feed import LiveTranscriptFeed
+from constructs_lib.transcript_search import TranscriptSearch
 from constructs_lib.transcription_workflow import TranscriptionWorkflow
 
 
@@ -30,6 +31,7 @@ def export_for_operators(
     streamer: LiveStreamer | None = None,
     feed: LiveTranscriptFeed | None = None,
     wiring: ConnectWiring | None = None,
+    search: TranscriptSearch | None = None,
     default_clinic_id: str | None = None,
     time_zones: Mapping[str, str] | None = None,
     role_names: Mapping[str, str] | None = None,
@@ -50,6 +52,7 @@ def export_for_operators(
         streamer: What transcribes calls while they run.
         feed: Where their words can be followed.
         wiring: The Amazon Connect instance.
+        search: What makes words of calls searchable.
         default_clinic_id: Whose calls are shown where the operator names no clinic.
         time_zones: Time zones in which operators are shown times, by clinic id, ``*`` for all others, as in
             ``{"*": "America/Chicago"}``. Default: UTC.
@@ -77,7 +80,12 @@ def export_for_operators(
         named[DeploymentOutput.TIME_ZONES] = json.dumps(zones)
     if names := _checks.role_names(role_names):
         named[DeploymentOutput.ROLE_NAMES] = json.dumps(names)
-    named |= {**dict(_workflow(workflow)), **dict(_streamer(streamer)), **dict(_wiring(wiring))}
+    named |= {
+        **dict(_workflow(workflow)),
+        **dict(_streamer(streamer)),
+        **dict(_wiring(wiring)),
+        **dict(_search(search)),
+    }
     for name, value in named.items():
         CfnOutput(below, name, value=value, description="Read by the command callscribe")
 
@@ -106,6 +114,12 @@ def _streamer(streamer: LiveStreamer | None) -> Iterator[tuple[DeploymentOutput,
     yield DeploymentOutput.STREAMER_CLUSTER, streamer.cluster.cluster_name
     yield DeploymentOutput.STREAMER_SERVICE, streamer.service.service_name
     yield DeploymentOutput.MEDIA_STREAM_PREFIX, streamer.stream_prefix
+
+
+def _search(search: TranscriptSearch | None) -> Iterator[tuple[DeploymentOutput, str]]:
+    if search is not None:
+        yield DeploymentOutput.SEARCH_FUNCTION, search.function.function_name
+        yield DeploymentOutput.SEARCH_BUCKET, search.bucket.bucket_name
 
 
 def _wiring(wiring: ConnectWiring | None) -> Iterator[tuple[DeploymentOutput, str]]:

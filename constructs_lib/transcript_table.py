@@ -15,6 +15,8 @@ from constructs_lib import _checks, _grants, _keys
 class TranscriptTable(Construct):
     """Define the on-demand table of transcripts, with an index by call and one that lists without words.
 
+    Its stream tells which items change, without what is in them.
+
     Deletion protection follows *removal_policy*: a table that outlives its stack cannot be deleted by hand either.
 
     Args:
@@ -61,6 +63,8 @@ class TranscriptTable(Construct):
             partition_key=string("PK"),
             sort_key=string("SK"),
             billing=dynamodb.Billing.on_demand(),
+            # Which items change, and nothing of them: whoever follows it reads them by their keys.
+            dynamo_stream=dynamodb.StreamViewType.KEYS_ONLY,
             deletion_protection=removal_policy != RemovalPolicy.DESTROY,
             encryption=dynamodb.TableEncryptionV2.customer_managed_key(self.key),
             global_secondary_indexes=[

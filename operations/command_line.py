@@ -56,6 +56,7 @@ COMMANDS: Final[Mapping[str, Command]] = {
     "rebuild": Command(".rebuild", "write documents of older versions anew"),
     "analyse": Command(".analyse", "have stored calls read by the analyst"),
     "backfill": Command(".backfill", "list calls that were stored before there was a list"),
+    "index": Command(".index", "bring what is searched to what is stored"),
     "completion": Command(".completion", "print what completes commands and options in your shell"),
     "judge": Command("callscribe.judge", "say what is concluded from replies or written calls, without AWS"),
 }

@@ -20,11 +20,13 @@ from boto3.dynamodb.conditions import Key
 from callscribe.contract.object_keys import REPLIES, TRANSCRIPTS, clinic_transcripts
 from callscribe.contract.outputs import DeploymentOutput
 from callscribe.contract.table_keys import (
+    CLINICS,
     FAILED_PARTITION,
     LISTING_INDEX,
     ItemKey,
     call_partition,
     failed_admission_key,
+    transcript_range,
 )
 from callscribe.recordings.keys import NotACall, UnknownExtension, UnknownLayout, parse_key
 
@@ -32,6 +34,8 @@ from . import environment
 from .call_store import FAILED_ADMISSION, CallStore, items_of
 from .environment import Environment
 from .exit_status import ExitStatus
+from .functions import InvocationFailed
+from .index import Index
 from .terminal import add_json_argument, complain, output, print_json, reports_errors
 
 if TYPE_CHECKING:
@@ -84,16 +88,24 @@ def find_traces(target: Environment, call_id: str, *, clinic_id: str | None = No
 
 
 def erase(target: Environment, traces: CallTraces) -> None:
-    """Delete what was found, in that order.
+    """Delete what was found, in that order, and have its words leave what is searched.
 
     Raises:
         ClientError: Something could not be deleted; what stands before it is gone.
+        InvocationFailed: Everything was deleted, but the words may be searched still, for seconds or until
+            ``callscribe index`` is run.
     """
     s3, table = target.s3(), target.table()
     for bucket, key, version in traces.objects:
         s3.delete_object(Bucket=bucket, Key=key, VersionId=version)
     for item in traces.items:
         table.delete_item(Key=item.primary())
+    if DeploymentOutput.SEARCH_FUNCTION not in target.outputs:
+        return
+    # The function follows deletions by itself, moments later: who erases is to know that it is done.
+    index, gone = Index(target), [item for item in traces.items if item.sk.startswith(transcript_range())]
+    for item in gone:
+        index.update(item.pk.removeprefix(CLINICS), (item.sk,))
 
 
 def _versions(s3: S3Client, bucket: str, prefix: str, wanted: Callable[[str], bool]) -> Iterator[tuple[str, str, str]]:
@@ -148,7 +160,11 @@ def run(arguments: argparse.Namespace) -> int:
     if not arguments.yes and console.input(f"Erase {what} for good? [yes/no] ", markup=False) != "yes":
         console.print("Nothing was erased.")
         return ExitStatus.INCOMPLETE
-    erase(target, traces)
+    try:
+        erase(target, traces)
+    except InvocationFailed as failed:
+        complain(f"All of it was erased, but its words may be searched still: {failed}. Run callscribe index.")
+        return ExitStatus.INCOMPLETE
     if arguments.json:
         print_json({"call_id": arguments.call, "objects": len(traces.objects), "items": len(traces.items)})
     else:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from aws_cdk import CfnOutput, Stack
+from aws_cdk.aws_cloudwatch_actions import SnsAction
 from constructs import Construct
 
-from constructs_lib import CallConsole
+from constructs_lib import CallConsole, TranscriptSearch
 from constructs_lib.policies import acknowledge
 from stacks.batch_stack import BatchStack
 from stacks.environments import Settings
@@ -18,6 +19,7 @@ from stacks.storage_stack import StorageStack
 class ConsoleStack(Stack):
     """Show the calls of the storage stack, and those that run, to the people of their clinics."""
 
+    search: TranscriptSearch
     console: CallConsole
 
     def __init__(
@@ -32,6 +34,14 @@ class ConsoleStack(Stack):
         **kwargs: Any,
     ) -> None:
         super().__init__(scope, construct_id, **kwargs)
+        self.search = TranscriptSearch(
+            self,
+            "Search",
+            table=storage.table.table,
+            archive=storage.archive.bucket,
+            functions=settings.functions,
+        )
+        self.search.on_alarm(SnsAction(batch.workflow.alarm_topic))
         self.console = CallConsole(
             self,
             "Console",
@@ -41,11 +51,14 @@ class ConsoleStack(Stack):
             workflow=batch.workflow,
             streamer=live.streamer,
             feed=live.feed,
+            search=self.search,
             users=storage.users,
             time_zones=settings.time_zones,
             functions=settings.functions,
         )
         if settings.older_runtime:
             acknowledge(self, {"AwsSolutions-L1": "the emulator runs functions on this machine's own Python"})
+        CfnOutput(self, "SearchFunctionName", value=self.search.function.function_name)
+        CfnOutput(self, "SearchBucketName", value=self.search.bucket.bucket_name)
         CfnOutput(self, "ConsoleUrl", value=self.console.url)
         CfnOutput(self, "ConsoleClientId", value=self.console.client.user_pool_client_id)

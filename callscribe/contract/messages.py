@@ -135,6 +135,51 @@ class RebuildAnswer:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class IndexRequest:
+    """Which calls are looked at anew by whoever keeps what is searched.
+
+    Attributes:
+        clinic_id: Their clinic.
+        month: All calls of a month, yyyy-mm, a few hundred at once.
+        after: Where in the month to go on, as the answer before has it.
+        sort_keys: Or the SKs of some calls' transcripts, whether they are there or not.
+    """
+
+    clinic_id: Name
+    month: Annotated[str, Meta(pattern=r"^\d{4}-\d{2}$")] | None = None
+    after: str | None = None
+    sort_keys: tuple[Name, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IndexMessage:
+    """An operator asks for calls to be looked at anew, or says that all of them have been.
+
+    Attributes:
+        index: Which calls.
+        whole: That no call is left that was stored before changes were followed.
+    """
+
+    index: IndexRequest | None = None
+    whole: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IndexAnswer:
+    """What became of an `IndexMessage`.
+
+    Attributes:
+        calls: Calls that were looked at.
+        without_words: Those of them whose document is not there or cannot be read.
+        after: Where the month goes on; None at its end.
+    """
+
+    calls: int = 0
+    without_words: int = 0
+    after: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ScoreMessage:
     """Asks for a stored transcript to be scored.
 

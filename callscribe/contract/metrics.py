@@ -20,8 +20,9 @@ class FunctionMetric(StrEnum):
     for each. `ANALYST_REQUESTS`: requests sent to a language model. `ANALYSES_FAILED`: calls of which it has no
     opinion. `ANSWERS_DROPPED`: answers and citations of it that were left out because what they cite was not said, or
     they fit no question. `CONSOLE_REQUESTS`: requests to the console. `CALLS_VIEWED`: calls whose words, or recording,
-    somebody asked the console for. `WAVEFORMS_DRAWN`: waveforms of recordings. `WAVEFORMS_IMPOSSIBLE`: recordings that
-    can have none.
+    somebody asked the console for. `CALLS_INDEXED`: calls that were looked at anew for the search.
+    `CALLS_WITHOUT_WORDS`: those of them whose document is not there or cannot be read. `WAVEFORMS_DRAWN`: waveforms of
+    recordings. `WAVEFORMS_IMPOSSIBLE`: recordings that can have none.
     """
 
     RATE_LIMITED = "DeepgramRateLimited"
@@ -40,6 +41,8 @@ class FunctionMetric(StrEnum):
     ANSWERS_DROPPED = "AnswersDropped"
     CONSOLE_REQUESTS = "ConsoleRequests"
     CALLS_VIEWED = "CallsViewed"
+    CALLS_INDEXED = "CallsIndexed"
+    CALLS_WITHOUT_WORDS = "CallsWithoutWords"
     WAVEFORMS_DRAWN = "WaveformsDrawn"
     WAVEFORMS_IMPOSSIBLE = "WaveformsImpossible"
 

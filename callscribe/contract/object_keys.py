@@ -56,3 +56,26 @@ def is_document(key: str) -> bool:
 def live_document_key(clinic_id: str, day: str, call_id: str) -> str:
     """Key of the transcript document of a live call, beside those of its recordings."""
     return f"{clinic_transcripts(clinic_id)}{day}/{call_id}/live.json.gz"
+
+
+SEARCH: Final = "search/"
+"""Key prefix of the shards that are searched, gzip, in a bucket of their own."""
+
+SEARCH_STATE: Final = "state.json.gz"
+"""Key of what is known of all shards together."""
+
+
+def clinic_shards(clinic_id: str) -> str:
+    """Key prefix of the shards of one clinic."""
+    return f"{SEARCH}{clinic_id}/"
+
+
+def shard_part_key(clinic_id: str, month: str, name: str) -> str:
+    """Key of a part of the shard of a clinic and a month (yyyy-mm)."""
+    return f"{clinic_shards(clinic_id)}{month}/{name}{_GZIP}"
+
+
+def shard_part_of(key: str) -> tuple[str, str]:
+    """The month of a part, and its name, by its key."""
+    _, _, month, name = key.split("/")
+    return month, name.removesuffix(_GZIP)

@@ -38,6 +38,8 @@ class DeploymentOutput(StrEnum):
     CONSOLE_URL = "ConsoleUrl"
     CONSOLE_USER_POOL = "ConsoleUserPoolId"
     CONSOLE_CLIENT = "ConsoleClientId"
+    SEARCH_FUNCTION = "SearchFunctionName"
+    SEARCH_BUCKET = "SearchBucketName"
 
 
 SCOPE: Final = "CallScribe"

@@ -215,6 +215,20 @@ class StoreLiveTranscriptEnvironment(FunctionEnvironment, frozen=True, kw_only=T
     role_names: dict[str, str] | None = None
 
 
+class UpdateSearchEnvironment(FunctionEnvironment, frozen=True, kw_only=True):
+    """What the function is told that keeps what is searched.
+
+    Attributes:
+        archive_bucket: Bucket of transcripts.
+        search_bucket: Bucket of the shards.
+    """
+
+    MODULE = "update_search"
+
+    archive_bucket: str
+    search_bucket: str
+
+
 class CallConsoleEnvironment(FunctionEnvironment, frozen=True, kw_only=True):
     """What the function is told that serves the console.
 
@@ -237,6 +251,7 @@ class CallConsoleEnvironment(FunctionEnvironment, frozen=True, kw_only=True):
         feed_http_url: Where the words of running calls are published; None where there is no feed.
         feed_realtime_url: Where they can be followed.
         state_machine_arn: What repeats a failed recording; None where nothing may.
+        search_bucket: Bucket of the shards that are searched; None where nothing is.
         waveform_function: Function that draws the waveform of a recording.
     """
 
@@ -258,6 +273,7 @@ class CallConsoleEnvironment(FunctionEnvironment, frozen=True, kw_only=True):
     feed_http_url: str | None = None
     feed_realtime_url: str | None = None
     state_machine_arn: str | None = None
+    search_bucket: str | None = None
     waveform_function: str
 
 

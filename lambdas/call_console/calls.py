@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import random
 import re
-import time
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
@@ -33,10 +31,14 @@ from callscribe.table_values import plain
 from callscribe.waveform import Waveform
 from lambdas.call_console.errors import BadRequest, Conflict, NotFound, Unavailable
 from lambdas.common.claims import ClaimStatus
+from lambdas.common.errors import TransientError
+from lambdas.common.items import items_by_key
 from lambdas.common.presigning import RecordingUnavailable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Collection, Iterator, Mapping, Sequence
+
+    from mypy_boto3_dynamodb.service_resource import Table
 
     from callscribe.console.listing import ListQuery
     from callscribe.transcript import Transcript
@@ -45,8 +47,6 @@ if TYPE_CHECKING:
 
 _MOST_EXAMINED: Final = 1000
 """Most calls that one request looks at, however few of them are wanted."""
-_MOST_ROUNDS: Final = 5
-_BASE_DELAY_SECONDS: Final = 0.05
 _DAY: Final = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 _VERSION: Final = re.compile(r"live|[0-9a-f]{64}")
 _LIVE: Final = "live"
@@ -223,27 +223,7 @@ class ClinicCalls:
 
     def _rest_of(self, listed: list[dict[str, Any]]) -> dict[tuple[str, str], dict[str, Any]]:
         """What the list has no room for, by keys."""
-        if not listed:
-            return {}
-        names = {f"#{number}": name for number, name in enumerate(("PK", "SK", *UNLISTED))}
-        request: Any = {
-            "Keys": [{"PK": item["PK"], "SK": item["SK"]} for item in listed],
-            "ProjectionExpression": ", ".join(names),
-            "ExpressionAttributeNames": names,
-        }
-        found: dict[tuple[str, str], dict[str, Any]] = {}
-        for attempt in range(_MOST_ROUNDS):
-            if attempt:
-                time.sleep(random.uniform(0, _BASE_DELAY_SECONDS * 2**attempt))  # noqa: S311
-            answer = self._table.meta.client.batch_get_item(RequestItems={self._table.name: request})
-            found |= {
-                (str(item["PK"]), str(item["SK"])): item for item in answer["Responses"].get(self._table.name, [])
-            }
-            unread = answer["UnprocessedKeys"].get(self._table.name)
-            if unread is None:
-                return found
-            request = unread
-        raise Unavailable
+        return read_items(self._table, [(item["PK"], item["SK"]) for item in listed], UNLISTED)
 
     def whole(self, address: CallAddress, *, version: str | None = None) -> WholeCall:
         """Return a call with one of its transcripts.
@@ -356,6 +336,20 @@ class ClinicCalls:
         covered = [claim for claim in own if claim.get("status") == ClaimStatus.COVERED]
         newest = max(covered, key=lambda claim: str(claim["created_at"]), default=None)
         return None if newest is None else _recording_of(newest)
+
+
+def read_items(
+    table: Table, keys: Sequence[tuple[str, str]], attributes: Collection[str]
+) -> dict[tuple[str, str], dict[str, Any]]:
+    """Return items by their PK and SK, without those that are not there.
+
+    Raises:
+        Unavailable: DynamoDB throttles.
+    """
+    try:
+        return items_by_key(table, keys, attributes)
+    except TransientError:
+        raise Unavailable from None
 
 
 def item_of(session: ClinicSession, address: CallAddress) -> dict[str, Any]:

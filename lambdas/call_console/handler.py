@@ -34,6 +34,7 @@ from lambdas.call_console.failures import ClinicFailures
 from lambdas.call_console.live import ClinicLiveCalls
 from lambdas.call_console.noting import JUDGE_SECONDS, Judges, Noting
 from lambdas.call_console.page_files import PageFiles
+from lambdas.call_console.search import ClinicSearch, SearchAsked
 from lambdas.call_console.sessions import ClinicSessions
 from lambdas.common import aws
 from lambdas.common.errors import describe, is_transient
@@ -93,6 +94,7 @@ def _console() -> _Console:
             region=region,
             table_name=environment.table_name,
             archive_bucket=environment.archive_bucket,
+            search_bucket=environment.search_bucket,
         ),
         presigner=Presigner(sts=aws.sts(), role_arn=environment.audio_role_arn, region=region, lifetime=AUDIO_LIFETIME),
         judges=Judges(
@@ -186,6 +188,7 @@ def _session() -> Response[Any]:
             "role_names": told.role_names,
             "flags": [{"name": name, "title": rules.title, "alerts": rules.alerts} for name, rules in flags.items()],
             "feed": feed if told.feed_http_url else None,
+            "search": told.search_bucket is not None,
         }
     )
 
@@ -295,6 +298,18 @@ def _overview(clinic: str) -> Response[Any]:
     flags = load_flag_set(_console().environment.flags).file.flags
     alerts = {name for name, rules in flags.items() if rules.alerts}
     return _json({"days": encode(by_day(rows, zone=zone, alerts=alerts)), "calls": len(rows), "cursor": cursor})
+
+
+# What is looked for stands in the body: addresses are kept in many places.
+@app.post("/api/clinics/<clinic>/search")
+def _search(clinic: str) -> Response[Any]:
+    sessions, user = _console().sessions, _user()
+    session = sessions.of(user, clinic)
+    page = ClinicSearch(session, sessions.search(session)).page(_asked(SearchAsked))
+    shown = [found.call.call_id for found in page.calls]
+    logger.info("words searched", user=user.name, clinic_id=clinic, calls=shown, searched=page.searched)
+    metrics.add_metric(name=FunctionMetric.CALLS_VIEWED, unit=MetricUnit.Count, value=len(shown))
+    return _json(encode(page))
 
 
 @app.get("/api/clinics/<clinic>/live")

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import boto3
 
-from callscribe.contract.object_keys import clinic_transcripts
+from callscribe.contract.object_keys import SEARCH_STATE, clinic_shards, clinic_transcripts
 from callscribe.contract.table_keys import call_partition, clinic_partition, live_calls_partition
 from lambdas.call_console.errors import Forbidden, NotFound
 from lambdas.common.archive import Archive
@@ -57,6 +57,21 @@ class ClinicSession:
     archive: Archive
 
 
+@dataclass(frozen=True, kw_only=True)
+class SearchSession:
+    """What one clinic's words can be searched with, and nothing else.
+
+    Attributes:
+        clinic_id: The clinic.
+        s3: Lists the clinic's shards.
+        shards: Reads them; those of other clinics are refused.
+    """
+
+    clinic_id: str
+    s3: S3Client
+    shards: Archive
+
+
 class ClinicSessions:
     """Opens sessions, and keeps those of the latest clinics while they last.
 
@@ -67,6 +82,7 @@ class ClinicSessions:
         region: Where they are.
         table_name: The table.
         archive_bucket: The archive.
+        search_bucket: Where the shards are that are searched; None where nothing is.
     """
 
     def __init__(
@@ -78,6 +94,7 @@ class ClinicSessions:
         region: str,
         table_name: str,
         archive_bucket: str,
+        search_bucket: str | None = None,
     ) -> None:
         self._sts = sts
         self._role_arn = role_arn
@@ -85,6 +102,8 @@ class ClinicSessions:
         self._region = region
         self._table_name = table_name
         self._archive_bucket = archive_bucket
+        self._search_bucket = search_bucket
+        self._kept_searches: OrderedDict[str, tuple[float, SearchSession]] = OrderedDict()
         self._kept: OrderedDict[tuple[str, str | None], tuple[float, ClinicSession]] = OrderedDict()
 
     def of(self, user: User, clinic_id: str) -> ClinicSession:
@@ -118,6 +137,34 @@ class ClinicSessions:
             partitions: Partition keys of the table or an index.
         """
         return self._open(clinic.clinic_id, partitions)
+
+    def search(self, clinic: ClinicSession) -> SearchSession:
+        """Return what the words of a clinic are searched with.
+
+        Args:
+            clinic: The clinic's session, which only its people get.
+
+        Raises:
+            NotFound: Nothing is searched here.
+        """
+        if self._search_bucket is None:
+            raise NotFound
+        kept = self._kept_searches.get(clinic.clinic_id)
+        if kept is None or kept[0] <= time.monotonic():
+            policy = search_policy(
+                clinic.clinic_id, partition=self._role_arn.split(":")[1], search_bucket=self._search_bucket
+            )
+            keys = self._keys(self._role_arn, clinic.clinic_id, policy)
+            s3: S3Client = boto3.client("s3", config=S3_CONFIG, **keys)  # type: ignore[call-overload]
+            session = SearchSession(
+                clinic_id=clinic.clinic_id, s3=s3, shards=Archive(s3=s3, bucket=self._search_bucket)
+            )
+            kept = (time.monotonic() + _SESSION_SECONDS - _SPARE_SECONDS, session)
+            self._kept_searches[clinic.clinic_id] = kept
+        self._kept_searches.move_to_end(clinic.clinic_id)
+        while len(self._kept_searches) > _MOST_SESSIONS:
+            self._kept_searches.popitem(last=False)
+        return kept[1]
 
     def _kept_or_new(self, clinic_id: str, call_id: str | None) -> ClinicSession:
         kept = self._kept.get((clinic_id, call_id))
@@ -210,6 +257,24 @@ def session_policy(clinic_id: str, partitions: Sequence[str], *, partition: str,
     }
     decrypt = {"Effect": "Allow", "Action": "kms:Decrypt", "Resource": "*"}
     return json.dumps({"Version": "2012-10-17", "Statement": [items, objects, listing, decrypt]}, separators=(",", ":"))
+
+
+def search_policy(clinic_id: str, *, partition: str, search_bucket: str) -> str:
+    """Return the policy that leaves of the role only one clinic's shards, and what is known of all of them together."""
+    folder, bucket = clinic_shards(clinic_id), f"arn:{partition}:s3:::{search_bucket}"
+    objects = {
+        "Effect": "Allow",
+        "Action": "s3:GetObject",
+        "Resource": [f"{bucket}/{folder}*", f"{bucket}/{SEARCH_STATE}"],
+    }
+    listing = {
+        "Effect": "Allow",
+        "Action": "s3:ListBucket",
+        "Resource": bucket,
+        "Condition": {"StringEquals": {"s3:prefix": [folder, SEARCH_STATE]}},
+    }
+    decrypt = {"Effect": "Allow", "Action": "kms:Decrypt", "Resource": "*"}
+    return json.dumps({"Version": "2012-10-17", "Statement": [objects, listing, decrypt]}, separators=(",", ":"))
 
 
 def writer_policy(clinic_id: str) -> str:

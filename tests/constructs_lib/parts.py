@@ -19,6 +19,7 @@ from constructs_lib import (
     TranscriptArchive,
     TranscriptionFunction,
     TranscriptionWorkflow,
+    TranscriptSearch,
     TranscriptTable,
 )
 from constructs_lib._nag import flat
@@ -66,9 +67,17 @@ def new_workflow(stack: Stack, **options: Any) -> TranscriptionWorkflow:
     )
 
 
-def new_console(stack: Stack, **options: Any) -> CallConsole:
+def new_search(stack: Stack, **options: Any) -> TranscriptSearch:
+    around = Surroundings.of(stack)
+    arguments = {"table": around.table.table, "archive": around.archive.bucket, **options}
+    return TranscriptSearch(stack, "Search", **arguments)
+
+
+def new_console(stack: Stack, *, searched: bool = False, **options: Any) -> CallConsole:
     around = Surroundings.of(stack)
     arguments = {"recordings": around.recordings.bucket, **options}
+    if searched:
+        arguments["search"] = TranscriptSearch(stack, "Search", table=around.table.table, archive=around.archive.bucket)
     return CallConsole(stack, "Console", table=around.table.table, archive=around.archive.bucket, **arguments)
 
 

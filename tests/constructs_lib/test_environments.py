@@ -38,7 +38,9 @@ class Deployed:
         new_workflow(stack, clinics=CLINICS, options=OPTIONS, analyst=BedrockAnalyst(model="amazon.nova-lite-v1:0"))
         live = new_streamer(live_stack, feed=LiveTranscriptFeed(live_stack, "Feed"), options=OPTIONS)
         users = ClinicUsers(console_stack, "Users")
-        new_console(console_stack, users=users, feed=LiveTranscriptFeed(console_stack, "Feed", users=users))
+        new_console(
+            console_stack, searched=True, users=users, feed=LiveTranscriptFeed(console_stack, "Feed", users=users)
+        )
         live_template = Template.from_stack(live_stack)
         self.functions: dict[str, dict[str, str]] = {}
         for template in (Template.from_stack(stack), live_template, Template.from_stack(console_stack)):

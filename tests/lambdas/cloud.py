@@ -62,7 +62,7 @@ class Cloud:
         self.s3 = _s3()
         # Not through the API: hundreds of tests would pay for four requests before they begin.
         buckets = s3_backends[ACCOUNT]["aws"]
-        for bucket in ("recordings", "unversioned", "archive"):
+        for bucket in ("recordings", "unversioned", "archive", "search"):
             buckets.create_bucket(bucket, REGION)
         buckets.put_bucket_versioning("recordings", "Enabled")
         self.table: Table = create_transcript_table(_dynamodb())

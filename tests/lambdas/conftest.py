@@ -77,6 +77,7 @@ def function_environment(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> Itera
     from lambdas.score_quality import handler as score
     from lambdas.store_transcript import handler as store
     from lambdas.transcribe_call import handler as transcribe
+    from lambdas.update_search import handler as update_search
 
     for name, value in {
         "TABLE_NAME": "transcripts",
@@ -111,6 +112,7 @@ def function_environment(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> Itera
         "SIGN_IN_URL": "https://sign-in.example.com",
         "TIME_ZONES": json.dumps({"harbour": "Europe/Berlin"}),
         "ROLE_NAMES": json.dumps({"customer": "patient"}),
+        "SEARCH_BUCKET": "search",
         "WAVEFORM_FUNCTION": "waveforms",
         "STATE_MACHINE_ARN": "arn:aws:states:eu-central-1:123456789012:stateMachine:workflow",
         "FEED_HTTP_URL": "https://feed.example.com/event",
@@ -126,6 +128,7 @@ def function_environment(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> Itera
         store._rebuilder,
         score._scoring,
         console._console,
+        update_search._shards,
         draw._drawing,
     )
     for cache in caches:

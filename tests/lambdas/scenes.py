@@ -24,6 +24,7 @@ from tests.fakes.bedrock import FakeBedrock
 from tests.fakes.console_request import console_request
 from tests.fakes.contact_flow import CONTACT_ID, contact_event, contact_flow_event
 from tests.fakes.deepgram import Answer, FakeDeepgram, transcription
+from tests.fakes.table_changes import table_changes
 from tests.lambdas.cloud import EXECUTION, REGION, Cloud, Context, Tasks, recording, take_claim
 
 FUNCTIONS: Final = sorted(path.parent.name for path in (ROOT / "lambdas").glob("*/handler.py"))
@@ -206,6 +207,11 @@ def _store_live_transcript(stage: Stage) -> dict[str, Any]:
     }
 
 
+def _update_search(stage: Stage) -> dict[str, Any]:
+    stage.invoke("store_transcript", _store_transcript(stage))
+    return table_changes(*((item["PK"], item["SK"]) for item in stage.cloud.items()))
+
+
 SCENES: Final[dict[str, Scene]] = {
     "admit_recording": _admit_recording,
     "analyse_call": _analyse_call,
@@ -217,4 +223,5 @@ SCENES: Final[dict[str, Scene]] = {
     "store_live_transcript": _store_live_transcript,
     "store_transcript": _store_transcript,
     "transcribe_call": _transcribe_call,
+    "update_search": _update_search,
 }

@@ -18,6 +18,7 @@ NEEDED: dict[str, set[str]] = {
     "admit_recording": {"pydantic", "soundfile"},
     "analyse_call": set(),
     "call_console": set(),
+    "update_search": set(),
     "draw_waveform": {"soundfile"},
     "transcribe_call": {"deepgram", "httpx", "pydantic"},
     "store_transcript": set(),

@@ -19,6 +19,7 @@ from lambdas.common.archive import VOCABULARY_TERMS, Archive
 from lambdas.common.claims import Claims
 from tests.fakes.console_request import console_request
 from tests.fakes.deepgram import transcription
+from tests.fakes.table_changes import table_changes
 from tests.lambdas.cloud import Cloud, Context, recording, take_claim
 
 if TYPE_CHECKING:
@@ -120,6 +121,19 @@ class Console:
                         "quality": {"score": index % 100 if score is None else score},
                     }
                 )
+
+    def follow(self, *sort_keys: str, clinic: str = "harbour") -> dict[str, Any]:
+        """Have changes followed by what keeps what is searched: of all transcripts, and of some that may be gone."""
+        from lambdas.update_search import handler
+
+        keys = [(item["PK"], item["SK"]) for item in self.cloud.items()]
+        keys += [(f"CLINIC#{clinic}", sort_key) for sort_key in sort_keys]
+        return handler.handle(table_changes(*keys), cast("LambdaContext", Context()))
+
+    def search(self, query: str, *, clinic: str = "harbour", groups: str = "[harbour]", **asked: Any) -> Answer:
+        """Look for words."""
+        path = f"/api/clinics/{clinic}/search"
+        return self.ask(path, groups=groups, method="POST", body={"query": query, **asked})
 
     def ask(self, path: str, *, groups: str | None = "[harbour]", **request: Any) -> Answer:
         """Send a request."""

@@ -24,6 +24,10 @@ ROUTES = (
     "/api/clinics/harbour/failed",
     "/api/clinics/harbour/overview",
 )
+SEARCH: tuple[str, dict[str, Any]] = (
+    "/api/clinics/harbour/search",
+    {"method": "POST", "body": {"query": "doctor"}},
+)
 NOBODYS = tuple(route.replace("harbour", "nobodys") for route in ROUTES)
 
 
@@ -60,6 +64,7 @@ def requests_of_every_route(recording: str, failed: str) -> list[tuple[str, dict
     call = ROUTES[1]
     return [
         *((route, {}) for route in ROUTES),
+        SEARCH,
         (f"{call}/comparison", {"query": {"before": recording, "after": recording}}),
         (f"{call}/roles", {"method": "PUT", "body": {**said, "speakers": {"channel-0": "customer"}}}),
         (f"{call}/review", {"method": "PUT", "body": {**said, "scores": {}}}),

@@ -1,0 +1,1 @@
+"""Keeps what is searched: the shards of words, as the table has the calls."""
