@@ -41,7 +41,7 @@ OUTPUTS = {
     },
 }
 STACKS = tuple(OUTPUTS)
-CONSOLE_OUTPUTS = {"ConsoleUrl", "ConsoleClientId"}
+CONSOLE_OUTPUTS = {"ConsoleUrl", "ConsoleClientId", "SearchFunctionName", "SearchBucketName"}
 # Renaming one of these replaces it, and what it holds is gone or out of reach.
 STATEFUL = {
     "AWS::S3::Bucket": {

@@ -62,6 +62,7 @@ export class Api {
   waveform = (of, options) => this.#ask(`${this.#call(of)}/waveform${query({ kind: of.kind })}`, options)
   drawWaveform = (of, options) => this.#ask(`${this.#call(of)}/waveform${query({ kind: of.kind })}`, { ...options, method: 'POST' })
   audio = (of, options) => this.#ask(`${this.#call(of)}/audio${query({ kind: of.kind })}`, options)
+  search = (clinic, sent) => this.#ask(`${this.#clinic(clinic)}/search`, { method: 'POST', sent })
   running = (clinic, options) => this.#ask(`${this.#clinic(clinic)}/live`, options)
   liveCall = (clinic, call, after, options) => this.#ask(`${this.#clinic(clinic)}/live/${encodeURIComponent(call)}${query(after)}`, options)
   failed = (clinic, options) => this.#ask(`${this.#clinic(clinic)}/failed`, options)

@@ -33,7 +33,7 @@ function Facts({ call }) {
     <span>${call.confidence === null || call.confidence === undefined ? `${text.calls.words} ${text.unknown}` : text.call.confidenceOf(percent(call.confidence))}</span></p>`
 }
 
-function Opened({ api, of, view, zone, saved }) {
+function Opened({ api, of, view, zone, saved, place }) {
   const names = useNames()
   const session = useContext(Session)
   const [reviewing, setReviewing] = useState(false)
@@ -54,6 +54,9 @@ function Opened({ api, of, view, zone, saved }) {
     element?.scrollIntoView({ block: 'center' })
     element?.querySelector('button')?.focus({ preventScroll: true })
   }
+  useEffect(() => {
+    if (place.turn !== undefined) show({ turn: Number(place.turn), start: Number(place.at) || 0 })
+  }, [place.turn, place.at])
   return html`<${Facts} call=${view.call} />
     <div class="call">
       <div>
@@ -79,5 +82,5 @@ export function CallView({ api, clinic, route, zone }) {
   const title = known ? text.call.title(begin(known.call, zone)) : text.views.calls
   return html`<p><a href=${address({ clinic, view: 'calls' })}>${text.call.back}</a></p>
     <${Title}>${title}<//>
-    <${Waiting} ...${loaded} value=${known}>${(view) => html`<${Opened} ...${{ api, of, view, zone, saved: setSince }} />`}<//>`
+    <${Waiting} ...${loaded} value=${known}>${(view) => html`<${Opened} ...${{ api, of, view, zone, saved: setSince, place: route.filters }} />`}<//>`
 }

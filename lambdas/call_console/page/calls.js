@@ -10,31 +10,36 @@ const LEVELS = ['high', 'doubtful', 'unusable']
 const ENOUGH = 25 // calls
 const MOST_ROUNDS = 8
 
-const field = (label, control) => html`<label><span>${label}</span>${control}</label>`
-const choice = (name, value, options) => html`<select name=${name} value=${value ?? ''}><option value="">${text.calls.any}</option>
+export const field = (label, control) => html`<label><span>${label}</span>${control}</label>`
+export const choice = (name, value, options) => html`<select name=${name} value=${value ?? ''}><option value="">${text.calls.any}</option>
   ${options.map(([key, title]) => html`<option key=${key} value=${key}>${title}</option>`)}</select>`
+
+// What calls can be picked by, wherever they are.
+export function FilterFields({ session, filters }) {
+  const { flag } = useNames()
+  const names = session.flags.map(({ name }) => [name, flag(name)])
+  return html`${field(text.calls.from, html`<input type="date" name="from" value=${filters.from ?? ''} />`)}
+    ${field(text.calls.to, html`<input type="date" name="to" value=${filters.to ?? ''} />`)}
+    ${field(text.calls.flag, choice('flag', filters.flag, names))}
+    ${field(text.calls.scoreBelow, html`<input type="number" name="score_below" min="0" max="100" inputmode="numeric" value=${filters.score_below ?? ''} />`)}
+    ${field(text.calls.reliability, choice('reliability', filters.reliability, LEVELS.map((level) => [level, text.reliability[level]])))}
+    ${field(text.calls.direction, choice('direction', filters.direction, Object.entries(text.direction)))}
+    ${field(text.calls.kind, choice('source', filters.source, Object.entries(text.source)))}`
+}
 
 function Filters({ session, clinic, filters }) {
   const show = (event) => {
     event.preventDefault()
     go({ clinic, view: 'calls', filters: Object.fromEntries(new FormData(event.target)) })
   }
-  const { flag } = useNames()
-  const names = session.flags.map(({ name }) => [name, flag(name)])
   return html`<form class="filters" aria-label=${text.calls.filters} onSubmit=${show}>
-    ${field(text.calls.from, html`<input type="date" name="from" value=${filters.from ?? ''} />`)}
-    ${field(text.calls.to, html`<input type="date" name="to" value=${filters.to ?? ''} />`)}
-    ${field(text.calls.flag, choice('flag', filters.flag, names))}
-    ${field(text.calls.scoreBelow, html`<input type="number" name="score_below" min="0" max="100" inputmode="numeric" value=${filters.score_below ?? ''} />`)}
-    ${field(text.calls.reliability, choice('reliability', filters.reliability, LEVELS.map((level) => [level, text.reliability[level]])))}
-    ${field(text.calls.direction, choice('direction', filters.direction, Object.entries(text.direction)))}
-    ${field(text.calls.kind, choice('source', filters.source, Object.entries(text.source)))}
+    <${FilterFields} ...${{ session, filters }} />
     <div class="actions"><button type="submit" class="first">${text.calls.show}</button><a href=${address({ clinic, view: 'calls' })}>${text.calls.reset}</a></div>
   </form>`
 }
 
-const callAddress = (clinic, call) =>
-  address({ clinic, view: 'calls', day: call.day, call: call.call_id, filters: { kind: call.kind === 'ivr' ? 'ivr' : undefined } })
+export const callAddress = (clinic, call, place = {}) =>
+  address({ clinic, view: 'calls', day: call.day, call: call.call_id, filters: { kind: call.kind === 'ivr' ? 'ivr' : undefined, ...place } })
 
 const cell = (label, content) => html`<td role="cell" data-label=${label}>${content}</td>`
 

@@ -11,6 +11,7 @@ import { OperateView } from './operate.js'
 import { OverviewView } from './overview.js'
 import { explained, html, Session, Title, useLoaded, Waiting } from './parts.js'
 import { address, go, useRoute } from './routes.js'
+import { SearchView } from './search.js'
 import { SignIn } from './sign_in.js'
 import { text } from './strings.js'
 
@@ -21,6 +22,7 @@ const ZONE = 'callscribe.zone'
 const VIEWS = {
   calls: { whole: CallsView, open: CallView },
   live: { whole: LiveView, open: LiveCallView },
+  search: { whole: SearchView, to: (session) => session.search },
   overview: { whole: OverviewView },
   operate: { whole: OperateView },
 }

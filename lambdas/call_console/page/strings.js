@@ -208,6 +208,25 @@ export const text = {
     nothingSaid: 'Nobody has said anything yet.',
   },
 
+  search: {
+    title: 'Search',
+    query: 'Words, and phrases in quotes',
+    saidBy: 'Said by',
+    search: 'Search',
+    help: 'A call must have all of them. A word also finds longer ones that begin with it; “in quotes” finds exactly these words one after the other. Upper and lower case, accents and punctuation make no difference.',
+    refused: 'That cannot be searched for. Give at least one word of three letters, at most eight words and phrases, and 200 characters.',
+    otherPlaces: (count) => `${many(count, 'more place', 'more places')} in this call.`,
+    shown: (count, searched, from) => {
+      const looked = from ? `${many(searched, 'call', 'calls')} searched, back to ${from.replace('T', ' ').replace('Z', '')} (UTC); older ones were not searched yet` : `${many(searched, 'call', 'calls')} searched`
+      if (!count) return from ? `Nothing found so far: ${looked}.` : `Nothing found: ${looked}.`
+      return `${from ? 'At least ' : ''}${many(count, 'call', 'calls')} found: ${looked}.`
+    },
+    withoutWords: (count) => `The words of ${many(count, 'more call', 'more calls')} cannot be read: they may have it, too.`,
+    changed: (count) => `${many(count, 'call has', 'calls have')} just changed and will be found again in a moment if the words are still there.`,
+    since: (when) => `Calls that were stored before ${when} may be missing until an operator has run callscribe index --all.`,
+    older: 'Search older calls',
+  },
+
   roles: {
     title: 'Who is who',
     channel: (number) => `Channel ${number}`,
