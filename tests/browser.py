@@ -61,7 +61,8 @@ class Looks:
 
     def violations(self) -> list[str]:
         """What axe finds: rules and the elements that break them."""
-        self.page.evaluate(_AXE.read_text(encoding="utf-8"))
+        if not self.page.evaluate("'axe' in window"):  # it stays until another page is loaded
+            self.page.evaluate(_AXE.read_text(encoding="utf-8"))
         found = self.page.evaluate("rules => axe.run(rules)", _RULES)
         return [
             f"{violation['id']}: {node['html'][:160]}"
