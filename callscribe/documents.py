@@ -87,6 +87,8 @@ class TranscriptItem:
         started_at: begin of the call, UTC.
         started_at_source: where that is known from; None in what was stored before it was noted.
         direction: who called whom, where the call itself told; None where it did not.
+        agent_id: Connect's id of the agent; None where nobody told.
+        queue_id: Connect's id of the queue; None where nobody told, or the call was in none.
         day: the call's date, UTC, as yyyy-mm-dd.
         layout: `callscribe` or `connect`, the layout of the recording's key; `live` where no recording named the call.
         recording_id: identity of the recording's content; None for a live transcript, as are the next six.
@@ -161,6 +163,8 @@ class TranscriptItem:
     started_at: datetime
     started_at_source: StartSource | None = None
     direction: CallDirection | None = None
+    agent_id: str | None = None
+    queue_id: str | None = None
     day: str
     layout: str
     recording_id: str | None = None

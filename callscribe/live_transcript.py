@@ -92,6 +92,7 @@ def call_of(state: LiveState) -> CallRecording:
         clinic_id=state.clinic_id,
         clinic_source=state.clinic_source,
         direction=state.direction,
+        queue_id=state.queue_id,
         call_id=state.call_id,
         kind=CallKind.AGENT,
         started_at=state.started_at,

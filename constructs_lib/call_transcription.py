@@ -125,6 +125,8 @@ class CallTranscription(Construct):
         live: How calls are transcribed while they run. Default: recordings only.
         instance_arn: Amazon Connect instance. It is asked for clinic, queue and number of a recording's contact; with
             *live*, its flows alone may start calls, and it is wired. Default: none.
+        contact_details: Whether *instance_arn* is also asked for agent, queue and direction of each recording's
+            contact; see :class:`TranscriptionWorkflow`. Default: it is not.
         options: What Deepgram is asked for. Default: ``DeepgramOptions()``.
         vocabulary: Words Deepgram should expect, by clinic id, beside ``options.keyterms``. Default: none.
         clinics: Whose a call is where neither key nor flow say so. Rules by queue and dialled number are for live calls
@@ -194,6 +196,7 @@ class CallTranscription(Construct):
         alarms: AlarmSettings | None = None,
         live: LiveCalls | None = None,
         instance_arn: str | None = None,
+        contact_details: bool = False,
         options: DeepgramOptions | None = None,
         vocabulary: Mapping[str, Sequence[str]] | None = None,
         clinics: ClinicRules | None = None,
@@ -250,6 +253,7 @@ class CallTranscription(Construct):
             vocabulary=vocabulary,
             clinics=clinics if live is None or instance_arn is not None else _without_contacts(clinics),
             instance_arn=instance_arn,
+            contact_details=contact_details,
             channel_roles=channel_roles,
             key_prefixes=key_prefixes,
             policy=policy or (RecordingPolicy(live_transcripts="when-incomplete") if live else None),

@@ -101,6 +101,10 @@ class TranscriptionWorkflow(Construct):
         instance_arn: Amazon Connect instance that is asked for the attribute ``clinic_id``, the queue and the number of
             a recording's contact, unless the contact has a clinic already, as by its live call. Recordings of other
             instances are not affected. Default: none is asked.
+        contact_details: Whether *instance_arn* is also asked for agent, queue and direction of each contact, which the
+            console can filter by: one request for each recording, of which Amazon Connect allows few a second. What it
+            does not tell within half a minute is not known, and the call is transcribed all the same. An agent's id is
+            personal data. Default: it is not; of a live call the queue and the direction are known anyway.
         channel_roles: Who speaks on which channel. Default: Amazon Connect's order, customer left and agent right.
         key_prefixes: Prefixes of the keys of recordings, for a bucket with other objects in it. Default: any key.
         key: Key that encrypts queues, logs and events. Its policy must admit the services that use it, which CDK sees
@@ -176,6 +180,7 @@ class TranscriptionWorkflow(Construct):
         vocabulary: Mapping[str, Sequence[str]] | None = None,
         clinics: ClinicRules | None = None,
         instance_arn: str | None = None,
+        contact_details: bool = False,
         channel_roles: Mapping[int, ChannelRole] | None = None,
         key_prefixes: Sequence[str] = (),
         policy: RecordingPolicy | None = None,
@@ -210,6 +215,11 @@ class TranscriptionWorkflow(Construct):
         policy, limits, requests = policy or RecordingPolicy(), limits or RecordingLimits(), requests or RequestLimits()
         functions = functions or FunctionSettings()
         self._check_instance(instance_arn, clinics)
+        _checks.flag("contact_details", contact_details)
+        if contact_details and instance_arn is None:
+            raise ValueError(
+                "contact_details without instance_arn: name the Amazon Connect instance that is asked for them"
+            )
         clinics = _clinics.checked_rules(clinics, instance_arn=instance_arn, check=_checks.check_clinic_id)
         names, retention_days = _checks.role_names(role_names), _checks.retention_days(retain_for)
         self.node.add_validation(self)
@@ -263,6 +273,7 @@ class TranscriptionWorkflow(Construct):
                 table_name=table.table_name,
                 clinics=clinics,
                 connect_instance_arn=instance_arn,
+                contact_details=contact_details,
                 max_duration_seconds=int(limits.max_duration.to_seconds()),
                 claim_lease_seconds=int(longest_execution.plus(_CLAIM_MARGIN).to_seconds()),
                 on_new_version=policy.on_new_version,

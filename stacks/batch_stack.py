@@ -42,6 +42,7 @@ class BatchStack(Stack):
             # Queue and number are the instance's to tell; without one, the live half alone decides by them.
             clinics=rules if instance_arn else structs.replace(rules, clinic_by_queue={}, clinic_by_dialled_number={}),
             instance_arn=instance_arn,
+            contact_details=settings.live.contact_details,
             policy=settings.policy,
             limits=settings.limits,
             requests=settings.requests,

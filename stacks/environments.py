@@ -125,6 +125,9 @@ class Live:
     """The Amazon Connect instance to wire up: storage of audio, functions, flow modules. Default: wired by hand."""
     connect_recordings: bool = False
     """Whether that instance is told to store its recordings here, too: for one that stores none yet."""
+    contact_details: bool = False
+    """Whether that instance is asked for agent, queue and direction of each recording's contact, which the console
+    filters by."""
     nat_gateways: int | None = None
     """NAT gateways of the streamers' network. Default: one in each zone."""
     egress: Egress = "private-subnets"

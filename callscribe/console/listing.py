@@ -16,7 +16,8 @@ from callscribe.conversation.reliability import Reliability, ReliabilityLevel
 from callscribe.recordings.calls import CallDirection
 from callscribe.serialization import InvalidData, decode, decode_json, decode_texts, encode_json
 
-UNLISTED: Final = tuple(sorted({"flags", "reliability", "direction", *flag_names()} - {*LISTED_ATTRIBUTES}))
+_OF_ITEMS: Final = {"flags", "reliability", "direction", "agent_id", "queue_id", *flag_names()}
+UNLISTED: Final = tuple(sorted(_OF_ITEMS - {*LISTED_ATTRIBUTES}))
 """Attributes of a row that the index of the list has no room for; they stand on the items."""
 
 MOST_ROWS: Final = 100
@@ -55,6 +56,8 @@ class CallRow:
         started_at_source: Where that is known from.
         duration_seconds: Length of the audio.
         direction: `incoming` or `outgoing`, as known or as it is said.
+        agent_id: Connect's id of the agent.
+        queue_id: Connect's id of the queue.
         source: `batch` or `live`.
         reliability: How far flags and score can be relied on.
         flags: Whether each flag is raised.
@@ -72,6 +75,8 @@ class CallRow:
     started_at_source: str | None
     duration_seconds: float
     direction: CallDirection | None
+    agent_id: str | None
+    queue_id: str | None
     source: str
     reliability: Reliability | None
     flags: Mapping[str, bool] | None
@@ -100,6 +105,8 @@ def row_of(item: Mapping[str, Any]) -> CallRow:
         started_at_source=item.get("started_at_source"),
         duration_seconds=item["duration_seconds"],
         direction=None if direction is None else CallDirection(direction),
+        agent_id=item.get("agent_id"),
+        queue_id=item.get("queue_id"),
         source=item["source"],
         reliability=None if reliability is None else decode(Reliability, reliability, "reliability"),
         flags=flags,
@@ -158,6 +165,8 @@ class _Asked(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     score_below: Annotated[int, msgspec.Meta(ge=0, le=101)] | None = None
     reliability: str | None = None
     direction: str | None = None
+    agent: Annotated[str, msgspec.Meta(min_length=1, max_length=256)] | None = None
+    queue: Annotated[str, msgspec.Meta(min_length=1, max_length=256)] | None = None
     source: str | None = None
     limit: Annotated[int, msgspec.Meta(ge=1, le=MOST_ROWS)] = 50
     cursor: Annotated[str, msgspec.Meta(max_length=_LONGEST_CURSOR)] | None = None
@@ -174,6 +183,8 @@ class ListQuery:
         score_below: What the score is below of.
         reliability: The level.
         direction: Who called whom.
+        agent: Connect's id of the agent.
+        queue: Connect's id of the queue.
         source: `batch` or `live`.
         limit: Most rows.
         after: Where to go on; None at the newest call.
@@ -185,6 +196,8 @@ class ListQuery:
     score_below: int | None = None
     reliability: ReliabilityLevel | None = None
     direction: CallDirection | None = None
+    agent: str | None = None
+    queue: str | None = None
     source: str | None = None
     limit: int = 50
     after: Position | None = None
@@ -207,6 +220,8 @@ class ListQuery:
             score_below=asked.score_below,
             reliability=_one_of("reliability", asked.reliability, ReliabilityLevel),
             direction=_one_of("direction", asked.direction, CallDirection),
+            agent=asked.agent,
+            queue=asked.queue,
             source=_one_of("source", asked.source, _SOURCES),
             limit=asked.limit,
             after=None if asked.cursor is None else Position.of_cursor(asked.cursor),
@@ -215,7 +230,8 @@ class ListQuery:
     @property
     def picks(self) -> bool:
         """Whether some calls are left out."""
-        return any((self.flag, self.score_below is not None, self.reliability, self.direction, self.source))
+        picked = (self.flag, self.reliability, self.direction, self.agent, self.queue, self.source)
+        return any(picked) or self.score_below is not None
 
     def admits_figures(self, row: CallRow) -> bool:
         """Whether a call is wanted, as far as the index tells."""
@@ -231,6 +247,8 @@ class ListQuery:
         return (
             self.admits_figures(row)
             and (self.direction is None or row.direction is self.direction)
+            and (self.agent is None or row.agent_id == self.agent)
+            and (self.queue is None or row.queue_id == self.queue)
             and (self.reliability is None or level is self.reliability)
             and (self.flag is None or bool((row.flags or {}).get(self.flag)))
         )

@@ -17,12 +17,13 @@ class FunctionMetric(StrEnum):
     `RATE_LIMITED`: the service's refusals for too many requests. `REQUESTS`: requests sent to it, refused and failed
     ones included. `AUDIO_SECONDS`: audio transcribed, whatever its channels. `TROUBLED_CALL_AGE`: how long a call has
     waited that could not be transcribed once more. `CLINIC_CONFLICTS`: what named another clinic than the call's, once
-    for each. `ANALYST_REQUESTS`: requests sent to a language model. `ANALYSES_FAILED`: calls of which it has no
-    opinion. `ANSWERS_DROPPED`: answers and citations of it that were left out because what they cite was not said, or
-    they fit no question. `CONSOLE_REQUESTS`: requests to the console. `CALLS_VIEWED`: calls whose words, or recording,
-    somebody asked the console for. `CALLS_INDEXED`: calls that were looked at anew for the search.
-    `CALLS_WITHOUT_WORDS`: those of them whose document is not there or cannot be read. `WAVEFORMS_DRAWN`: waveforms of
-    recordings. `WAVEFORMS_IMPOSSIBLE`: recordings that can have none.
+    for each. `CONTACTS_UNKNOWN`: calls of which Amazon Connect told neither agent nor queue. `ANALYST_REQUESTS`:
+    requests sent to a language model. `ANALYSES_FAILED`: calls of which it has no opinion. `ANSWERS_DROPPED`: answers
+    and citations of it that were left out because what they cite was not said, or they fit no question.
+    `CONSOLE_REQUESTS`: requests to the console. `CALLS_VIEWED`: calls whose words, or recording, somebody asked the
+    console for. `CALLS_INDEXED`: calls that were looked at anew for the search. `CALLS_WITHOUT_WORDS`: those of them
+    whose document is not there or cannot be read. `WAVEFORMS_DRAWN`: waveforms of recordings. `WAVEFORMS_IMPOSSIBLE`:
+    recordings that can have none.
     """
 
     RATE_LIMITED = "DeepgramRateLimited"
@@ -36,6 +37,7 @@ class FunctionMetric(StrEnum):
     MESSAGES_REFUSED = "MessagesRefused"
     MESSAGES_RETURNED = "MessagesReturned"
     CLINIC_CONFLICTS = "ClinicConflicts"
+    CONTACTS_UNKNOWN = "ContactsUnknown"
     ANALYST_REQUESTS = "AnalystRequests"
     ANALYSES_FAILED = "AnalysesFailed"
     ANSWERS_DROPPED = "AnswersDropped"

@@ -53,6 +53,7 @@ class AdmitRecordingEnvironment(FunctionEnvironment, frozen=True, kw_only=True):
     Attributes:
         clinics: Whose calls they are.
         connect_instance_arn: Amazon Connect instance that is asked about contacts; None asks none.
+        contact_details: Whether that instance is asked for agent, queue and direction of each contact.
         max_duration_seconds: Longest recording that is transcribed.
         claim_lease_seconds: How long a claim holds; longer than any execution.
         on_new_version: What a new version of a recording does.
@@ -65,6 +66,7 @@ class AdmitRecordingEnvironment(FunctionEnvironment, frozen=True, kw_only=True):
 
     clinics: ClinicRules
     connect_instance_arn: str | None = None
+    contact_details: bool = False
     max_duration_seconds: Annotated[int, Meta(ge=1, le=LONGEST_RECORDING_SECONDS)]
     claim_lease_seconds: Seconds
     on_new_version: OnNewVersion

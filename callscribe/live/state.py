@@ -87,6 +87,7 @@ class LiveState:
         disconnected_at: when the contact was over, by Connect, UTC; None where that is not known.
         clinic_source: what the clinic was decided by; None where that is not known.
         direction: who called whom, by Connect; None where it does not tell.
+        queue_id: Connect's id of the queue that the call was in when it was announced; None where it was in none.
     """
 
     call_id: str
@@ -104,6 +105,7 @@ class LiveState:
     disconnected_at: datetime | None = None
     clinic_source: ClinicSource | None = None
     direction: CallDirection | None = None
+    queue_id: str | None = None
 
     @classmethod
     def from_item(cls, item: Mapping[str, Any]) -> "LiveState":
@@ -132,6 +134,7 @@ class LiveState:
             disconnected_at=_utc(read.disconnected_at),
             clinic_source=read.clinic_source,
             direction=read.direction,
+            queue_id=read.queue_id,
         )
 
     @property
@@ -161,6 +164,7 @@ class LiveItem:
         disconnected_at: when the contact was over, by Connect.
         clinic_source: what the clinic was decided by.
         direction: who called whom, by Connect.
+        queue_id: Connect's id of the queue that the call was in when it was announced.
         next_seq: number of the next utterance; one more than are stored.
         complete: whether it is proven that nothing that was streamed is missing.
         incomplete_reasons: codes of what is missing or not proven; empty for a complete call.
@@ -191,6 +195,7 @@ class LiveItem:
     disconnected_at: datetime | None = None
     clinic_source: ClinicSource | None = None
     direction: CallDirection | None = None
+    queue_id: str | None = None
     next_seq: int = 1
     complete: bool | None = None
     incomplete_reasons: tuple[str, ...] | None = None

@@ -1,5 +1,6 @@
 """The call that a recording is of, and when it began."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -11,6 +12,10 @@ from callscribe.serialization import OpenEnum
 
 START_METADATA: Final = "started-at"
 """User-defined metadata of an object (`x-amz-meta-started-at`) that tells when its call began."""
+
+
+# Ids are UUIDs; an agent's own queue is "agent/" and the agent's (Amazon Connect API Reference, "QueueInfo").
+_CONNECT_ID: Final = re.compile(r"[A-Za-z0-9/_-]{1,256}")
 
 
 class StartSource(OpenEnum):
@@ -48,6 +53,8 @@ class CallRecording:
         started_at_source: Where that is known from; None in what was stored before it was noted.
         clinic_source: What the clinic was decided by; None where that is not known.
         direction: Who called whom; None where nobody told, as in all that was stored before it was noted.
+        agent_id: Connect's id of the agent; None where nobody told.
+        queue_id: Connect's id of the queue; None where nobody told, or the call was in none.
     """
 
     clinic_id: str
@@ -58,11 +65,58 @@ class CallRecording:
     started_at_source: StartSource | None = None
     clinic_source: ClinicSource | None = None
     direction: CallDirection | None = None
+    agent_id: str | None = None
+    queue_id: str | None = None
 
     @property
     def day(self) -> str:
         """The call's date, UTC, as yyyy-mm-dd."""
         return self.started_at.date().isoformat()
+
+
+# Amazon Connect API reference, "Contact", `InitiationMethod`. In a queued callback it is Connect that calls.
+_DIRECTIONS: Final = {
+    "INBOUND": CallDirection.INCOMING,
+    "WEBRTC_API": CallDirection.INCOMING,
+    "OUTBOUND": CallDirection.OUTGOING,
+    "EXTERNAL_OUTBOUND": CallDirection.OUTGOING,
+    "CALLBACK": CallDirection.OUTGOING,
+}
+
+
+def direction_of(initiation_method: object) -> CallDirection | None:
+    """Return who called whom; None for a contact that comes from another one, and for what is not known here."""
+    return _DIRECTIONS.get(initiation_method) if isinstance(initiation_method, str) else None
+
+
+def connect_id(value: object) -> str | None:
+    """Return Connect's id of an agent or a queue; None for what cannot be one."""
+    return value if isinstance(value, str) and _CONNECT_ID.fullmatch(value) else None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ContactDetails:
+    """What a contact tells of a call beside whose it is. What is None is not known.
+
+    Attributes:
+        direction: Who called whom.
+        agent_id: Connect's id of the agent who was last in it.
+        queue_id: Connect's id of the queue that it was last in.
+    """
+
+    direction: CallDirection | None = None
+    agent_id: str | None = None
+    queue_id: str | None = None
+
+
+def with_details(call: CallRecording, details: ContactDetails) -> CallRecording:
+    """Return a call with what its contact tells; what that does not tell stays as it is."""
+    return replace(
+        call,
+        direction=details.direction or call.direction,
+        agent_id=details.agent_id or call.agent_id,
+        queue_id=details.queue_id or call.queue_id,
+    )
 
 
 def with_start(

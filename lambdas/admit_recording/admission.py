@@ -25,7 +25,7 @@ from callscribe.contract.call_kind import CallKind
 from callscribe.contract.table_keys import failed_admission_key, transcript_key
 from callscribe.live.recorded_time import possible_time
 from callscribe.live.state import LiveState
-from callscribe.recordings.calls import CallRecording, StartSource, with_start
+from callscribe.recordings.calls import CallRecording, ContactDetails, StartSource, with_details, with_start
 from callscribe.recordings.keys import NotACall, RecordingKey, UnknownExtension, UnknownLayout, parse_key
 from callscribe.recordings.recording import AdmittedRecording, RecordingObject
 from callscribe.serialization import encode
@@ -255,7 +255,7 @@ class Admission:
         admitted = AdmittedRecording(
             provenance=recording,
             size_bytes=stored.size_bytes,
-            call=with_its_start(call),
+            call=self._calls.with_details(with_its_start(call)),
             audio=audio,
             same_content_as=same,
         )
@@ -445,8 +445,11 @@ def _parsed(key: str) -> tuple[RecordingKey, Rejected | None]:
 
 
 def _filed_with(call: CallRecording, live: LiveState | None) -> CallRecording:
-    """File the recording under the day of its live call, which may have begun before midnight."""
-    if live is None or live.day == call.day:
+    """File the recording under the day of its live call, which may have begun before midnight, with what that told."""
+    if live is None:
+        return call
+    call = with_details(call, ContactDetails(direction=live.direction, queue_id=live.queue_id))
+    if live.day == call.day:
         return call
     return replace(call, started_at=live.started_at, started_at_source=StartSource.LIVE)
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from callscribe.recordings.calls import CallRecording
+from callscribe.contract.call_kind import CallKind
+from callscribe.recordings.calls import CallRecording, with_details
 from callscribe.recordings.clinics import ClinicDecision, ClinicRules, InvalidClinic, decide
 from callscribe.recordings.keys import CONNECT, RecordingKey
 from lambdas.admit_recording.decision import Rejected
@@ -23,12 +24,16 @@ class Calls:
         clinics: Whose calls they are.
         rules: Whose a call is that nobody has decided about.
         contacts: What Amazon Connect knows of the contacts; `None` where it is not asked.
+        described: The same, to be asked for agent and queue of each; `None` where these are not wanted.
     """
 
-    def __init__(self, *, clinics: Clinics, rules: ClinicRules, contacts: Contacts | None) -> None:
+    def __init__(
+        self, *, clinics: Clinics, rules: ClinicRules, contacts: Contacts | None, described: Contacts | None = None
+    ) -> None:
         self._clinics = clinics
         self._rules = rules
         self._contacts = contacts
+        self._described = described
 
     def of(self, key: RecordingKey, *, now: datetime) -> CallRecording:
         """Return the call that a key speaks of, filed with the clinic that its contact has, or has from now on.
@@ -45,6 +50,12 @@ class Calls:
                 "UnknownLayout", "nothing names a clinic for this contact, prefix or instance, and there is no default"
             )
         return key.of(clinic)
+
+    def with_details(self, call: CallRecording) -> CallRecording:
+        """Return a call with direction, agent and queue of its contact, as far as they are wanted and known."""
+        if self._described is None or call.layout != CONNECT or call.kind is not CallKind.AGENT:
+            return call
+        return with_details(call, self._described.details(call.call_id))
 
     def _clinic(self, key: RecordingKey, *, now: datetime) -> ClinicDecision | None:
         evidence = key.evidence(self._rules)

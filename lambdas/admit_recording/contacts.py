@@ -3,17 +3,21 @@
 Its recordings say no more than the contact's id. Source: Amazon Connect API Reference, "DescribeContact" (a contact is
 known for 24 months) and "GetContactAttributes". Both are limited to few requests a second for the whole account
 (Amazon Connect Administrator Guide, "Amazon Connect service quotas"), so that only contacts are asked about whose
-clinic is not decided.
+clinic is not decided, unless somebody wants to know agent and queue of all.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from botocore.exceptions import ClientError
+from aws_lambda_powertools.metrics import MetricUnit
+from botocore.exceptions import BotoCoreError, ClientError
 
+from callscribe.contract.metrics import FunctionMetric
+from callscribe.recordings.calls import ContactDetails, connect_id, direction_of
 from callscribe.recordings.clinics import ATTRIBUTE, ContactFacts
-from lambdas.common.errors import SafeError, error_code
+from lambdas.common.errors import SafeError, describe, error_code
+from lambdas.common.observability import logger, metrics
 
 if TYPE_CHECKING:
     from mypy_boto3_connect import ConnectClient
@@ -66,6 +70,23 @@ class Contacts:
             attribute=attributes.get(ATTRIBUTE),
             queue=contact.get("QueueInfo", {}).get("Id"),
             dialled_number=system.get("Address") if system.get("Type") == _TELEPHONE else None,
+        )
+
+    def details(self, contact_id: str) -> ContactDetails:
+        """Return what a contact tells beside whose it is; nothing, where Connect does not tell now.
+
+        A call is transcribed all the same, so that what is in the way is noted and counted, and raises nothing.
+        """
+        try:
+            contact = self._connect.describe_contact(InstanceId=self._instance_id, ContactId=contact_id)["Contact"]
+        except (ClientError, BotoCoreError) as error:
+            logger.warning("the contact is not described", error=describe(error))
+            metrics.add_metric(name=FunctionMetric.CONTACTS_UNKNOWN, unit=MetricUnit.Count, value=1)
+            return ContactDetails()
+        return ContactDetails(
+            direction=direction_of(contact.get("InitiationMethod")),
+            agent_id=connect_id(contact.get("AgentInfo", {}).get("Id")),
+            queue_id=connect_id(contact.get("QueueInfo", {}).get("Id")),
         )
 
     def _attributes(self, contact: ContactTypeDef) -> dict[str, str]:

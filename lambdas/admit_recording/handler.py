@@ -43,6 +43,9 @@ def _admission() -> Admission:
             clinics=Clinics(table=table, retention=retention),
             rules=environment.clinics,
             contacts=None if instance is None else Contacts(connect=aws.connect(), instance_arn=instance),
+            described=Contacts(connect=aws.connect(aws.BRIEF_CONFIG), instance_arn=instance)
+            if environment.contact_details and instance is not None
+            else None,
         ),
         table=table,
         claims=claims,

@@ -31,6 +31,10 @@ CONFIG = Config(connect_timeout=3, read_timeout=10, retries={"mode": "standard",
 PROMPT_CONFIG = CONFIG.merge(
     Config(connect_timeout=0.5, read_timeout=1, retries={"mode": "standard", "total_max_attempts": 2})
 )
+# For what a call can do without: half a minute at most, of which a limit of requests per second takes most.
+BRIEF_CONFIG = CONFIG.merge(
+    Config(connect_timeout=1, read_timeout=3, retries={"mode": "standard", "total_max_attempts": 5})
+)
 # For presigned URLs: KMS-encrypted objects and newer regions take signature version 4 only, and without "virtual" a URL
 # names S3's global host, which redirects, or refuses, requests for buckets of other regions than us-east-1.
 S3_CONFIG = CONFIG.merge(
@@ -52,9 +56,9 @@ def s3() -> S3Client:
 
 
 @cache
-def connect() -> ConnectClient:
+def connect(config: Config = CONFIG) -> ConnectClient:
     """Return the client of Amazon Connect."""
-    return boto3.client("connect", config=CONFIG)
+    return boto3.client("connect", config=config)
 
 
 @cache

@@ -12,17 +12,8 @@ from aws_lambda_powertools.utilities.parser import BaseModel, Field
 from pydantic import ConfigDict
 
 from callscribe.live.call import LATEST_MS, LONGEST_FRAGMENT
-from callscribe.recordings.calls import CallDirection
-from callscribe.recordings.clinics import ATTRIBUTE, ContactFacts
-
-# Amazon Connect API reference, "Contact", `InitiationMethod`. In a queued callback it is Connect that calls.
-_DIRECTIONS: Final = {
-    "INBOUND": CallDirection.INCOMING,
-    "WEBRTC_API": CallDirection.INCOMING,
-    "OUTBOUND": CallDirection.OUTGOING,
-    "EXTERNAL_OUTBOUND": CallDirection.OUTGOING,
-    "CALLBACK": CallDirection.OUTGOING,
-}
+from callscribe.recordings.calls import CallDirection, connect_id, direction_of
+from callscribe.recordings.clinics import ATTRIBUTE, ContactFacts, queue_id
 
 _TELEPHONE: Final = "TELEPHONE_NUMBER"
 """Type of an endpoint that is a telephone number."""
@@ -105,8 +96,13 @@ class ContactFlowEvent(_Model):
     @property
     def direction(self) -> CallDirection | None:
         """Who called whom; None for a contact that comes from another one, and for what is not known here."""
-        method = self.details.contact.initiation_method
-        return _DIRECTIONS.get(method) if isinstance(method, str) else None
+        return direction_of(self.details.contact.initiation_method)
+
+    @property
+    def queue_id(self) -> str | None:
+        """Connect's id of the queue that the contact is in; None where it is in none yet."""
+        queue = _text(self.details.contact.queue, "ARN")
+        return None if queue is None else connect_id(queue_id(queue))
 
     @property
     def facts(self) -> ContactFacts:

@@ -142,6 +142,7 @@ class Announcer:
             "clinic_id": call.clinic_id,
             **({} if source is None else {"clinic_source": source}),
             **({} if event.direction is None else {"direction": event.direction}),
+            **({} if event.queue_id is None else {"queue_id": event.queue_id}),
             "day": day,
             "stream_arn": call.stream_arn,
             "start_fragment": call.start_fragment,

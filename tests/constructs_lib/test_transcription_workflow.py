@@ -385,6 +385,23 @@ def test_settings_reach_the_functions(stack: Stack) -> None:
     assert json.loads(store["DEEPGRAM_OPTIONS"])["summarize"] is False
 
 
+def test_agents_are_asked_for_where_somebody_wants_that_and_an_instance_is_named(stack: Stack) -> None:
+    instance = f"arn:aws:connect:{REGION}:123456789012:instance/8f0b4ad6-2f0e-4b16-9b8b-0d6b2f1f6f39"
+    workflow = new_workflow(stack, instance_arn=instance, contact_details=True)
+    template = Template.from_stack(stack)
+    assert environment(template, workflow.admit_function)["CONTACT_DETAILS"] == "true"
+    assert workflow.admit_function.role is not None
+    asked = [
+        one for one in permissions(template, workflow.admit_function.role) if "connect:DescribeContact" in one.actions
+    ]
+    assert [one.resources for one in asked] == [{f"{instance}/contact/*"}]
+
+
+def test_agents_without_an_instance_to_ask_are_refused(stack: Stack) -> None:
+    with pytest.raises(ValueError, match="contact_details without instance_arn: name the Amazon Connect instance"):
+        new_workflow(stack, contact_details=True)
+
+
 def test_without_settings_everything_is_kept_and_unknown_clinics_are_rejected(default: Default) -> None:
     workflow, template = default
     admit = environment(template, workflow.admit_function)

@@ -176,6 +176,7 @@ OVER = live_item(
     clinic_id="another-clinic",
     clinic_source="queue",
     direction="outgoing",
+    queue_id="2f1a7c8e-0001-4000-8000-00000000000a",
     day="2026-12-01",
     started_at_ms=1_796_000_000_000,
     status="completed",

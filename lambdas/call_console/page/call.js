@@ -25,11 +25,15 @@ function usePlayback(api, of, there) {
   return playback
 }
 
-function Facts({ call }) {
+const callsOf = (clinic, name, id) => html`<span>${text.calls[name]} <a href=${address({ clinic, view: 'calls', filters: { [name]: id } })}>${id}</a></span>`
+
+function Facts({ call, clinic }) {
   return html`<p class="facts"><span>${clock(call.duration_seconds)}</span>
     <span>${text.source[call.source] ?? call.source}</span>
     ${call.direction && html`<span>${text.direction[call.direction] ?? call.direction}</span>`}
     ${call.kind === 'ivr' && html`<span>${text.calls.ivr}</span>`}
+    ${call.agent_id && callsOf(clinic, 'agent', call.agent_id)}
+    ${call.queue_id && callsOf(clinic, 'queue', call.queue_id)}
     <span>${call.confidence === null || call.confidence === undefined ? `${text.calls.words} ${text.unknown}` : text.call.confidenceOf(percent(call.confidence))}</span></p>`
 }
 
@@ -57,7 +61,7 @@ function Opened({ api, of, view, zone, saved, place }) {
   useEffect(() => {
     if (place.turn !== undefined) show({ turn: Number(place.turn), start: Number(place.at) || 0 })
   }, [place.turn, place.at])
-  return html`<${Facts} call=${view.call} />
+  return html`<${Facts} call=${view.call} clinic=${of.clinic} />
     <div class="call">
       <div>
         ${playback ? html`<section class="player" aria-label=${text.call.recording}><${Player} ...${{ playback, turns, marks: places.filter(({ kind }) => kind === 'flag'), length: document.duration_seconds, drawn }} /></section>`

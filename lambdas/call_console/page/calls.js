@@ -24,6 +24,8 @@ export function FilterFields({ session, filters }) {
     ${field(text.calls.scoreBelow, html`<input type="number" name="score_below" min="0" max="100" inputmode="numeric" value=${filters.score_below ?? ''} />`)}
     ${field(text.calls.reliability, choice('reliability', filters.reliability, LEVELS.map((level) => [level, text.reliability[level]])))}
     ${field(text.calls.direction, choice('direction', filters.direction, Object.entries(text.direction)))}
+    ${field(text.calls.agent, html`<input name="agent" maxlength="256" autocomplete="off" value=${filters.agent ?? ''} />`)}
+    ${field(text.calls.queue, html`<input name="queue" maxlength="256" autocomplete="off" value=${filters.queue ?? ''} />`)}
     ${field(text.calls.kind, choice('source', filters.source, Object.entries(text.source)))}`
 }
 

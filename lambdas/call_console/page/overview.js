@@ -75,7 +75,7 @@ function Chart({ name, figure, days }) {
 }
 
 const legend = () => html`<ul class="legend">${['known', 'part', 'zero', 'none', 'unknown'].map((is) => html`<li key=${is}>
-  <svg viewBox="0 0 20 ${HEIGHT}" preserveAspectRatio="none" aria-hidden="true"><${Bar} is=${is} share=${0.8} x=${0} width=${20} /></svg>${text.overview.is[is]}</li>`)}</ul>`
+  <svg viewBox="0 ${HEIGHT - 4 * MARK} 20 ${4 * MARK}" preserveAspectRatio="none" aria-hidden="true"><${Bar} is=${is} share=${1} x=${0} width=${20} /></svg>${text.overview.is[is]}</li>`)}</ul>`
 
 function Figures({ clinic, days, first, last }) {
   const names = Object.keys(FIGURES)

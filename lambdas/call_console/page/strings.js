@@ -57,6 +57,8 @@ export const text = {
     flags: 'Flags',
     score: 'Score',
     words: 'Heard with',
+    agent: 'Agent (id)',
+    queue: 'Queue (id)',
     kind: 'Source',
     older: 'Show older calls',
     shown: (count, examined, more) => {

@@ -15,6 +15,8 @@ ITEM: dict[str, Any] = {
     "call_id": "call-7",
     "kind": "agent",
     "source": "batch",
+    "agent_id": "agent-1",
+    "queue_id": "queue-1",
     "started_at": "2026-11-20T09:00:00+00:00",
     "duration_seconds": 31,
     "word_count": 80,
@@ -71,11 +73,23 @@ def test_a_reliability_of_later_versions_is_kept() -> None:
         ({"direction": "incoming"}, True),
         ({"direction": "outgoing"}, False),
         ({"source": "live"}, False),
+        ({"agent": "agent-1"}, True),
+        ({"agent": "agent-10"}, False),
+        ({"queue": "queue-1", "agent": "agent-1"}, True),
+        ({"queue": "queue-2", "agent": "agent-1"}, False),
         ({"flag": "complaint", "score_below": "50"}, False),
     ],
 )
 def test_filters_go_together(parameters: dict[str, str], wanted: bool) -> None:
     assert ListQuery.of(parameters).admits(row_of(ITEM)) is wanted
+
+
+@pytest.mark.parametrize(("name", "attribute"), [("agent", "agent_id"), ("queue", "queue_id")])
+def test_a_call_of_whose_agent_or_queue_nothing_is_known_is_nobodys(name: str, attribute: str) -> None:
+    row = row_of({**ITEM, attribute: None})
+    assert getattr(row, attribute) is None
+    assert not ListQuery.of({name: "None"}).admits(row)
+    assert ListQuery.of({name: "None"}).picks
 
 
 def test_a_call_without_a_score_has_none_below_anything() -> None:
@@ -108,6 +122,8 @@ def test_times_are_read_as_the_index_writes_them(text: str, moment: str) -> None
         ({"limit": "101"}, "limit"),
         ({"reliability": "splendid"}, "reliability"),
         ({"direction": "Karen"}, "direction"),
+        ({"agent": ""}, "agent"),
+        ({"queue": "Karen" * 100}, "queue"),
         ({"cursor": "Karen"}, "cursor"),
         ({"cursor": "é"}, "cursor"),
         ({"cursor": base64.urlsafe_b64encode(b'["a","CLINIC"]').decode()}, "cursor"),

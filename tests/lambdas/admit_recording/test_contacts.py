@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import boto3
 import pytest
-from botocore.exceptions import ClientError
+from botocore.exceptions import ClientError, ConnectTimeoutError
 from botocore.stub import Stubber
 
+from callscribe.recordings.calls import CallDirection, ContactDetails
 from callscribe.recordings.clinics import ContactFacts
 from lambdas.admit_recording.contacts import Contacts, ContactsClosed
 from lambdas.common.errors import is_transient
+from lambdas.common.observability import metrics
 from tests.fakes.contact_flow import CONTACT_ID, CUSTOMER_NUMBER, DIALLED_NUMBER, INSTANCE_ARN
 from tests.lambdas.cloud import REGION
 
@@ -54,6 +56,9 @@ class Connect:
 
     def facts(self) -> ContactFacts:
         return Contacts(connect=self.client, instance_arn=INSTANCE_ARN).facts(CONTACT_ID)
+
+    def details(self) -> ContactDetails:
+        return Contacts(connect=self.client, instance_arn=INSTANCE_ARN).details(CONTACT_ID)
 
     def asked_everything(self) -> None:
         self._stub.assert_no_pending_responses()
@@ -114,3 +119,45 @@ def test_trouble_of_connects_passes(connect: Connect, code: str, status: int, op
     with pytest.raises(ClientError) as refused:
         connect.facts()
     assert is_transient(refused.value)
+
+
+AGENT = "5c2a1f70-0002-4000-8000-00000000000b"
+
+
+def test_direction_agent_and_queue_are_told_by_their_ids(connect: Connect) -> None:
+    connect.describes(InitiationMethod="OUTBOUND", AgentInfo={"Id": AGENT})
+    assert connect.details() == ContactDetails(direction=CallDirection.OUTGOING, agent_id=AGENT, queue_id=QUEUE)
+
+
+@pytest.mark.parametrize("method", [None, "TRANSFER", "QUEUE_TRANSFER", "DISCONNECT"])
+def test_what_a_contact_does_not_tell_is_not_known(connect: Connect, method: str | None) -> None:
+    connect.describes(InitiationMethod=method, QueueInfo=None)
+    assert connect.details() == ContactDetails()
+
+
+def test_an_agents_own_queue_has_an_id_too(connect: Connect) -> None:
+    connect.describes(QueueInfo={"Id": f"agent/{AGENT}"}, AgentInfo={"Id": "x" * 256})
+    assert connect.details() == ContactDetails(agent_id="x" * 256, queue_id=f"agent/{AGENT}")
+
+
+@pytest.mark.parametrize(
+    ("code", "status"),
+    [("ThrottlingException", 429), ("ResourceNotFoundException", 404), ("AccessDeniedException", 403)],
+)
+def test_where_connect_does_not_tell_nothing_is_known_and_that_is_counted(
+    connect: Connect, output: Callable[[], str], code: str, status: int
+) -> None:
+    connect.refuses(code, status=status)
+    assert connect.details() == ContactDetails()
+    assert "the contact is not described" in (told := output())
+    assert code in told
+    assert CUSTOMER_NUMBER not in told
+    assert metrics.metric_set["ContactsUnknown"]["Value"] == [1.0]
+
+
+def test_a_connect_that_is_out_of_reach_costs_no_call(connect: Connect, monkeypatch: pytest.MonkeyPatch) -> None:
+    def unreachable(**_: Any) -> Any:
+        raise ConnectTimeoutError(endpoint_url="https://connect.example.com")
+
+    monkeypatch.setattr(connect.client, "describe_contact", unreachable)
+    assert connect.details() == ContactDetails()

@@ -196,6 +196,22 @@ def test_filters_narrow_the_list_and_stay_in_its_address(visitor: Visitor, store
     visitor.page.get_by_text("4 calls shown.").wait_for()
 
 
+def test_the_calls_of_an_agent_are_a_click_away_from_one_of_them(visitor: Visitor, stored: Console) -> None:
+    for item in stored.cloud.items():
+        if item["SK"].startswith("TRANSCRIPT#") and item["call_id"] in ("call-0", "call-2"):
+            of = {"agent_id": "agent-7", "queue_id": f"queue-{item['call_id']}"}
+            stored.cloud.table.put_item(Item={**item, **of})
+    visitor.sign_in()
+    visitor.open_call()
+    visitor.page.get_by_role("link", name="agent-7").press("Enter")
+    visitor.page.get_by_text("2 calls shown.").wait_for()
+    assert visitor.page.get_by_label("Agent (id)").input_value() == "agent-7"
+    visitor.page.get_by_label("Queue (id)").fill("queue-call-2")
+    visitor.page.get_by_role("button", name="Show", exact=True).click()
+    visitor.page.get_by_text("1 call shown.").wait_for()
+    visitor.look_at_everything()
+
+
 def test_a_long_list_comes_page_by_page(visitor: Visitor, stored: Console) -> None:
     stored.list_calls(130)
     visitor.sign_in()

@@ -170,6 +170,21 @@ def test_an_end_that_the_call_has_already_stays(calls: Calls) -> None:
 
 
 @pytest.mark.parametrize(
+    ("queue", "noted"),
+    [
+        ({"ARN": f"{INSTANCE_ARN}/queue/2f1a7c8e-0001", "Name": "Front desk"}, "2f1a7c8e-0001"),
+        ({"ARN": f"{INSTANCE_ARN}/queue/agent/5c2a1f70-0002", "Name": None}, "agent/5c2a1f70-0002"),
+        ({"ARN": "Front desk!"}, None),
+        (None, None),
+    ],
+)
+def test_the_queue_is_noted_by_its_id(calls: Calls, queue: object, noted: str | None) -> None:
+    start(Queue=queue)
+    (state,) = calls.states()
+    assert state.get("queue_id") == noted
+
+
+@pytest.mark.parametrize(
     ("method", "direction"),
     [
         ("INBOUND", "incoming"),
