@@ -51,13 +51,18 @@ class MediaStreams:
         self._allow(role, "kinesisvideo:GetDataEndpoint", "kinesisvideo:GetMedia")
         if self._key:
             _grants.allow_key(role, self._key, "kinesisvideo", write=False)
-        _nag.acknowledge_wildcards(
-            role, {self._arn: "Amazon Connect makes streams as it needs them and names them with this prefix"}
-        )
+        self._acknowledge(role)
 
     def allow_describing(self, grantee: iam.IGrantable) -> iam.Grant:
         """Allow *grantee* to ask what the streams keep, not to read it."""
+        if isinstance(grantee, iam.Role):
+            self._acknowledge(grantee)
         return self._allow(grantee, "kinesisvideo:DescribeStream")
+
+    def _acknowledge(self, role: iam.Role) -> None:
+        _nag.acknowledge_wildcards(
+            role, {self._arn: "Amazon Connect makes streams as it needs them and names them with this prefix"}
+        )
 
     def _allow(self, grantee: iam.IGrantable, *actions: str) -> iam.Grant:
         return iam.Grant.add_to_principal(grantee=grantee, actions=[*actions], resource_arns=[self._arn])

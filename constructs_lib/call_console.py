@@ -76,7 +76,8 @@ class CallConsole(Construct):
         archive: Bucket of the transcripts.
         workflow: What judges the transcripts of recordings anew once their roles are corrected, and repeats a failed
             recording when somebody of the role ``admin`` asks for it. Default: neither is done.
-        streamer: What judges live transcripts anew. Default: roles of those cannot be corrected.
+        streamer: What judges live transcripts anew once their roles are corrected, and follows a failed live call again
+            when somebody of the role ``admin`` asks for it. Default: neither is done.
         feed: Where the words of running calls can be followed, by the same *users*. Default: nowhere.
         search: By what words of calls are found. Default: nobody can search.
         users: Where people sign in. Default: new :class:`ClinicUsers`, without groups of clinics.
@@ -194,6 +195,7 @@ class CallConsole(Construct):
                 writer_role_arn=self.writer_role.role_arn,
                 store_function=None if workflow is None else workflow.store_function.function_name,
                 live_store_function=None if streamer is None else streamer.store_function.function_name,
+                live_calls_queue_url=None if streamer is None else streamer.queue.queue_url,
                 audio_role_arn=self.audio_role.role_arn,
                 client_id=self.client.user_pool_client_id,
                 sign_in_url=self.users.sign_in_url,
@@ -208,6 +210,8 @@ class CallConsole(Construct):
                 waveform_function=self.waveform_function.function_name,
             )
         )
+        if streamer is not None:
+            streamer.grant_follow_again(self._function_role)
         if workflow is not None:
             self._grant_redrive(workflow)
             waveforms.draw_for(workflow)

@@ -360,10 +360,15 @@ class LiveStreamer(Construct):
             _grants.allow_messages(
                 grantee, self.failed_calls, "sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:ChangeMessageVisibility"
             )
-            .combine(_grants.allow_messages(grantee, self.queue, "sqs:SendMessage"))
+            .combine(self.grant_follow_again(grantee))
             .combine(_live_grants.allow_live_items(grantee, self._table, "dynamodb:GetItem", write=False))
-            .combine(self._streams.allow_describing(grantee))
             .combine(_live_grants.allow_events(grantee, self.bus))
+        )
+
+    def grant_follow_again(self, grantee: iam.IGrantable) -> iam.Grant:
+        """Allow *grantee* to send calls back to the queue, and to look what their streams keep."""
+        return _grants.allow_messages(grantee, self.queue, "sqs:SendMessage").combine(
+            self._streams.allow_describing(grantee)
         )
 
     def metric_clinic_conflicts(self) -> cloudwatch.Metric:

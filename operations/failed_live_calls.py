@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 from botocore.exceptions import ClientError
 
 from callscribe.contract.events import LIVE_CALL_TRANSCRIBED
-from callscribe.live.call import SAMPLE_RATE, InvalidLiveCall, LiveCall
+from callscribe.live.audio_kept import is_kept, left_at
+from callscribe.live.call import InvalidLiveCall, LiveCall
 from callscribe.serialization import decode_json
 
 from .failed_calls import FailedCall
@@ -120,7 +121,9 @@ class LiveRepeater:
         retention = self._retention(repeat.call.stream_arn)
         if retention is None:
             return "its stream is gone"
-        if self._position(repeat.call) + retention < datetime.now(UTC):
+        state = self._calls.call(repeat.call.call_id) or {}
+        left = left_at(state, started_at_ms=repeat.call.started_at_ms)
+        if not is_kept(left, retention=retention, now=datetime.now(UTC)):
             hours = retention // timedelta(hours=1)
             return f"its stream keeps audio for {hours} h, and where the call was left is longer ago (--force sends it)"
         return ""
@@ -140,12 +143,6 @@ class LiveRepeater:
         # A refused entry is no error of the call (Amazon EventBridge API Reference, PutEvents).
         if answer["FailedEntryCount"]:
             raise ClientError({"Error": {"Code": answer["Entries"][0]["ErrorCode"]}}, "PutEvents")
-
-    def _position(self, call: LiveCall) -> datetime:
-        """When the first audio was that is not transcribed."""
-        state: dict[str, Any] = self._calls.call(call.call_id) or {}
-        origin = int(state.get("origin_ms", call.started_at_ms)) / 1000
-        return datetime.fromtimestamp(origin + int(min(state.get("watermarks") or [0])) / SAMPLE_RATE, UTC)
 
     def _ask_for_retention(self, stream_arn: str) -> timedelta | None:
         try:

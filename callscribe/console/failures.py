@@ -50,7 +50,7 @@ def failed_recording(claim: Mapping[str, Any], *, repeatable: bool) -> FailedRow
     )
 
 
-def failed_live_call(item: Mapping[str, Any]) -> FailedRow:
+def failed_live_call(item: Mapping[str, Any], *, repeatable: bool) -> FailedRow:
     """Return the row of a live call's item, in the types of JSON."""
     return FailedRow(
         source="live",
@@ -62,5 +62,5 @@ def failed_live_call(item: Mapping[str, Any]) -> FailedRow:
         error_message=item.get("error_message"),
         step=None,
         attempts=None,
-        repeatable=False,
+        repeatable=repeatable,
     )

@@ -242,6 +242,8 @@ class CallConsoleEnvironment(FunctionEnvironment, frozen=True, kw_only=True):
         store_function: Function that judges the transcripts of recordings anew; None where roles of those cannot be
             corrected.
         live_store_function: The same for live transcripts.
+        live_calls_queue_url: Queue of the streamers, from which a failed live call is followed again; None where it
+            cannot be.
         audio_role_arn: Role that signs the URLs of recordings.
         client_id: The page's client of the user pool.
         sign_in_url: Base URL of the pages on which people sign in, without a slash at its end; "" is that of the
@@ -265,6 +267,7 @@ class CallConsoleEnvironment(FunctionEnvironment, frozen=True, kw_only=True):
     writer_role_arn: str
     store_function: str | None = None
     live_store_function: str | None = None
+    live_calls_queue_url: str | None = None
     audio_role_arn: str
     client_id: str
     sign_in_url: str = ""

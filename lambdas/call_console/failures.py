@@ -22,16 +22,21 @@ from callscribe.contract.table_keys import (
     LISTING_INDEX,
     RECORDINGS,
     claim_key,
+    live_call_key,
     live_calls_partition,
 )
-from callscribe.live.call import LiveStatus
+from callscribe.live.audio_kept import is_kept, left_at
+from callscribe.live.call import InvalidLiveCall, LiveCall, LiveStatus
 from callscribe.recordings.redrive import announcement_of, execution_name, redrive_message_id
+from callscribe.serialization import InvalidData, decode
 from callscribe.table_values import plain
 from lambdas.call_console.errors import Conflict, NotFound
 from lambdas.call_console.sessions import LIVE_DAYS
 from lambdas.common.claims import REPEATABLE, ClaimStatus
 
 if TYPE_CHECKING:
+    from mypy_boto3_kinesisvideo import KinesisVideoClient
+    from mypy_boto3_sqs import SQSClient
     from mypy_boto3_stepfunctions import SFNClient
 
     from lambdas.call_console.sessions import ClinicSession, ClinicSessions
@@ -42,6 +47,7 @@ _MOST_RECORDINGS: Final = 15
 """Most recordings that a session's policy has room to name."""
 _MOST_LIVE: Final = 200
 _MOST_ATTEMPTS: Final = 20
+_NOT_KEPT: Final = "the audio of the call is not kept in full any more: what there is of it is its recording"
 _RECORDING: Final = re.compile(r"[0-9a-f]{64}")
 
 
@@ -67,12 +73,21 @@ class ClinicFailures:
         session: What is the clinic's.
         sessions: Opens sessions for what stands elsewhere.
         state_machine_arn: What repeats recordings; None where nothing may.
+        live_calls_queue_url: From where live calls are followed again; None where they cannot be.
     """
 
-    def __init__(self, session: ClinicSession, sessions: ClinicSessions, *, state_machine_arn: str | None) -> None:
+    def __init__(
+        self,
+        session: ClinicSession,
+        sessions: ClinicSessions,
+        *,
+        state_machine_arn: str | None,
+        live_calls_queue_url: str | None,
+    ) -> None:
         self._session = session
         self._sessions = sessions
         self._state_machine_arn = state_machine_arn
+        self._live_calls_queue_url = live_calls_queue_url
 
     def latest(self) -> FailedCalls:
         """The latest failures."""
@@ -80,7 +95,8 @@ class ClinicFailures:
         can = self._state_machine_arn is not None
         rows = [failed_recording(claim, repeatable=can) for claim in self._claims(recordings)]
         live, all_live = self._failed_live_calls()
-        rows += [failed_live_call(item) for item in live]
+        can_live = self._live_calls_queue_url is not None
+        rows += [failed_live_call(item, repeatable=can_live) for item in live]
         rows.sort(key=lambda row: row.failed_at, reverse=True)
         since = datetime.now(UTC).date() - timedelta(days=LIVE_DAYS)
         return FailedCalls(calls=tuple(rows), complete=all_recordings and all_live, live_since=since.isoformat())
@@ -162,3 +178,38 @@ class ClinicFailures:
                 if step_functions.describe_execution(executionArn=execution)["status"] == "RUNNING":
                     raise Conflict("it is being repeated already: look again in a minute") from None
         raise Conflict("it was repeated too often: ask who runs CallScribe")
+
+    def follow_again(self, call_id: str, *, sqs: SQSClient, kinesis_video: KinesisVideoClient) -> None:
+        """Give a live call back to the streamers, which go on where it was left, as `callscribe redrive --live` does.
+
+        Raises:
+            NotFound: There is no such failed live call of the clinic, or nobody may follow it.
+            Conflict: Its audio is not kept any more.
+        """
+        if self._live_calls_queue_url is None:
+            raise NotFound
+        table = self._sessions.of_call(self._session, call_id).table
+        item = table.get_item(Key=live_call_key(call_id).primary(), ConsistentRead=True).get("Item")
+        if item is None or item.get("clinic_id") != self._session.clinic_id or item["status"] != LiveStatus.FAILED:
+            raise NotFound
+        call = _announced(plain(item))
+        try:
+            stream = kinesis_video.describe_stream(StreamARN=call.stream_arn)["StreamInfo"]
+        except kinesis_video.exceptions.ResourceNotFoundException:
+            raise Conflict(_NOT_KEPT) from None
+        left = left_at(item, started_at_ms=call.started_at_ms)
+        if not is_kept(left, retention=timedelta(hours=stream["DataRetentionInHours"]), now=datetime.now(UTC)):
+            raise Conflict(_NOT_KEPT)
+        sqs.send_message(QueueUrl=self._live_calls_queue_url, MessageBody=call.to_json())
+
+
+def _announced(item: dict[str, Any]) -> LiveCall:
+    """The announcement of a live call, as its item keeps it.
+
+    Raises:
+        NotFound: It keeps none that could be followed.
+    """
+    try:
+        return decode(LiveCall, item, "the live call")
+    except (InvalidData, InvalidLiveCall):
+        raise NotFound from None

@@ -334,11 +334,18 @@ def _failed(clinic: str) -> Response[Any]:
 
 @app.post("/api/clinics/<clinic>/failed/<recording>/redrive")
 def _redrive(clinic: str, recording: str) -> Response[Any]:
-    failures, user = _failures_of(clinic), _user()
-    if ConsoleRole.ADMIN not in user.roles:
-        raise Forbidden("only an admin of the clinic repeats calls")
+    failures, user = _failures_for_admin(clinic)
     call_id = failures.redrive(recording, aws.step_functions())
     logger.info("call repeated", user=user.name, clinic_id=clinic, call_id=call_id, recording_id=recording)
+    return _json({"started": True}, status=HTTPStatus.ACCEPTED)
+
+
+@app.post("/api/clinics/<clinic>/live/<call>/redrive")
+def _follow_again(clinic: str, call: str) -> Response[Any]:
+    failures, user = _failures_for_admin(clinic)
+    call_id = unquote(call)
+    failures.follow_again(call_id, sqs=aws.sqs(), kinesis_video=aws.kinesis_video())
+    logger.info("live call repeated", user=user.name, clinic_id=clinic, call_id=call_id)
     return _json({"started": True}, status=HTTPStatus.ACCEPTED)
 
 
@@ -417,7 +424,19 @@ def _zone(name: str | None) -> tzinfo:
 
 def _failures_of(clinic: str) -> ClinicFailures:
     sessions, told = _console().sessions, _console().environment
-    return ClinicFailures(sessions.of(_user(), clinic), sessions, state_machine_arn=told.state_machine_arn)
+    return ClinicFailures(
+        sessions.of(_user(), clinic),
+        sessions,
+        state_machine_arn=told.state_machine_arn,
+        live_calls_queue_url=told.live_calls_queue_url,
+    )
+
+
+def _failures_for_admin(clinic: str) -> tuple[ClinicFailures, User]:
+    failures, user = _failures_of(clinic), _user()
+    if ConsoleRole.ADMIN not in user.roles:
+        raise Forbidden("only an admin of the clinic repeats calls")
+    return failures, user
 
 
 def _address(day: str, call: str) -> CallAddress:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from mypy_boto3_connect import ConnectClient
     from mypy_boto3_dynamodb.service_resource import Table
     from mypy_boto3_events import EventBridgeClient
+    from mypy_boto3_kinesisvideo import KinesisVideoClient
     from mypy_boto3_lambda import LambdaClient
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_sqs import SQSClient
@@ -59,6 +60,12 @@ def s3() -> S3Client:
 def connect(config: Config = CONFIG) -> ConnectClient:
     """Return the client of Amazon Connect."""
     return boto3.client("connect", config=config)
+
+
+@cache
+def kinesis_video() -> KinesisVideoClient:
+    """Return the client of Kinesis Video Streams."""
+    return boto3.client("kinesisvideo", config=CONFIG)
 
 
 @cache

@@ -11,6 +11,7 @@ from aws_cdk.assertions import Template
 
 from constructs_lib import ClinicUsers, LiveTranscriptFeed
 from tests.conftest import REGION
+from tests.constructs_lib.live_parts import STREAM_PREFIX, new_streamer
 from tests.constructs_lib.parts import (
     actions,
     environment,
@@ -141,6 +142,20 @@ def test_every_transcribed_recording_is_drawn_once_it_is_announced(stack: Stack)
             ],
         },
     )
+
+
+def test_with_streamers_a_live_call_can_be_given_back_to_them_and_nothing_else_sent(stack: Stack) -> None:
+    streamer = new_streamer(stack)
+    console = new_console(Stack(cast(App, stack.node.root), "Other", env=Environment(region=REGION)), streamer=streamer)
+    template = Template.from_stack(Stack.of(console))
+    assert console.function.role is not None
+    granted = permissions(template, console.function.role)
+    [sending] = [one for one in granted if "sqs:SendMessage" in one.actions]
+    assert len(sending.resources) == 1
+    assert logical_id(streamer.queue) in next(iter(sending.resources))
+    [looking] = [one for one in granted if "kinesisvideo:DescribeStream" in one.actions]
+    assert all(f"stream/{STREAM_PREFIX}" in resource for resource in looking.resources)
+    assert not [action for one in granted for action in one.actions if action.startswith("kinesisvideo:Get")]
 
 
 def test_only_the_function_may_take_the_roles(stack: Stack) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from callscribe.live.audio_kept import left_at
 from callscribe.table_values import plain
 from lambdas.admit_recording.object_created import ObjectCreated
 from operations.command_line import main
@@ -125,7 +126,7 @@ def test_where_a_call_was_left_is_known(deployed: Deployed, file: Golden) -> Non
     repeater = LiveRepeater(Environment(name="Dev", outputs=deployed.outputs, session=SESSION), force=False)
     assert repeater.obstacle(repeat) == "its stream is gone"
     began = datetime.fromtimestamp(int(item["started_at_ms"]) / 1000, UTC)
-    assert timedelta() <= repeater._position(repeat.call) - began < timedelta(minutes=1)
+    assert timedelta() <= left_at(item, started_at_ms=repeat.call.started_at_ms) - began < timedelta(minutes=1)
 
 
 @pytest.mark.parametrize("file", golden("failed-call-message"), ids=str)

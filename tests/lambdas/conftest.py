@@ -113,6 +113,7 @@ def function_environment(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> Itera
         "TIME_ZONES": json.dumps({"harbour": "Europe/Berlin"}),
         "ROLE_NAMES": json.dumps({"customer": "patient"}),
         "SEARCH_BUCKET": "search",
+        "LIVE_CALLS_QUEUE_URL": "https://sqs.eu-central-1.amazonaws.com/123456789012/live-calls",
         "WAVEFORM_FUNCTION": "waveforms",
         "STATE_MACHINE_ARN": "arn:aws:states:eu-central-1:123456789012:stateMachine:workflow",
         "FEED_HTTP_URL": "https://feed.example.com/event",

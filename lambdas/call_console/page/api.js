@@ -67,5 +67,6 @@ export class Api {
   liveCall = (clinic, call, after, options) => this.#ask(`${this.#clinic(clinic)}/live/${encodeURIComponent(call)}${query(after)}`, options)
   failed = (clinic, options) => this.#ask(`${this.#clinic(clinic)}/failed`, options)
   redrive = (clinic, recording, options) => this.#ask(`${this.#clinic(clinic)}/failed/${encodeURIComponent(recording)}/redrive`, { ...options, method: 'POST' })
+  followAgain = (clinic, call, options) => this.#ask(`${this.#clinic(clinic)}/live/${encodeURIComponent(call)}/redrive`, { ...options, method: 'POST' })
   overview = (clinic, filters, options) => this.#ask(`${this.#clinic(clinic)}/overview${query(filters)}`, options)
 }

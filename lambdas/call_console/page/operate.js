@@ -15,9 +15,10 @@ function Redrive({ api, clinic, call, admin }) {
   if (state.started) return html`<p role="status">${text.operate.started}</p>`
   const redrive = () => {
     setState({ waiting: true })
-    api.redrive(clinic, call.recording_id).then(() => setState({ started: true }), (error) => setState({ error }))
+    const asked = call.source === 'live' ? api.followAgain(clinic, call.call_id) : api.redrive(clinic, call.recording_id)
+    asked.then(() => setState({ started: true }), (error) => setState({ error }))
   }
-  return html`<${Failure} error=${state.error} /><button type="button" disabled=${state.waiting} aria-label=${text.operate.redriveOf(call.call_id ?? text.operate.unknownCall)} onClick=${redrive}>${text.operate.redrive}</button>`
+  return html`${state.error?.status === 409 && call.source === 'live' ? html`<p role="alert" class="failure">${text.operate.notKept}</p>` : html`<${Failure} error=${state.error} />`}<button type="button" disabled=${state.waiting} aria-label=${text.operate.redriveOf(call.call_id ?? text.operate.unknownCall)} onClick=${redrive}>${text.operate.redrive}</button>`
 }
 
 export function OperateView({ api, session, clinic, zone }) {

@@ -294,8 +294,9 @@ export const text = {
     todo: {
       failed: 'Repeat it once the reason is gone. It goes on from its last finished step; nothing is paid for twice.',
       rejected: 'It cannot be transcribed as it is. Repeat it once the recording, or what the deployment is told of it, was changed.',
-      live: 'An operator repeats it with callscribe redrive --live, as long as its audio is kept. Its recording is transcribed in any case.',
+      live: 'Repeat it once the reason is gone, as long as its audio is kept: a streamer goes on where the call was left. Its recording, where there is one, has a row of its own if it failed.',
     },
+    notKept: 'The audio of the live call is not kept in full any more. What there is of it is its recording.',
     redrive: 'Repeat',
     redriveOf: (call) => `Repeat call ${call}`,
     started: 'It is being repeated. Look at the calls in some minutes.',

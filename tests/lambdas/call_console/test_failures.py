@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from datetime import timedelta
+from typing import Any
 
 import pytest
 
+from callscribe.live.call import LiveCall
+from lambdas.common import aws
 from tests.lambdas.call_console.conftest import Console
 from tests.lambdas.call_console.failed_calls import Executions, reject
 from tests.lambdas.call_console.live_items import put_live_call
 from tests.lambdas.cloud import EXECUTION
-
-if TYPE_CHECKING:
-    pass
 
 FAILED = "/api/clinics/harbour/failed"
 
@@ -36,7 +36,7 @@ def test_a_clinic_sees_its_own_failures_with_their_reasons_and_no_others(console
     batch, live = by_source["batch"], by_source["live"]
     assert (batch["call_id"], batch["recording_id"], batch["status"]) == ("call-1", own, "rejected")
     assert (batch["error_code"], batch["repeatable"]) == ("Audio.TooLong", True)
-    assert (live["call_id"], live["error_code"], live["repeatable"]) == ("live-1", "StreamGone", False)
+    assert (live["call_id"], live["error_code"], live["repeatable"]) == ("live-1", "StreamGone", True)
 
 
 def test_of_many_failures_it_is_said_that_there_may_be_others(console: Console) -> None:
@@ -90,3 +90,109 @@ def test_who_repeated_what_is_logged(
     line = next(line for line in capsys.readouterr().out.splitlines() if "call repeated" in line)
     told = json.loads(line)
     assert (told["user"], told["clinic_id"], told["call_id"]) == ("ann", "harbour", "call-1")
+
+
+STREAM = "arn:aws:kinesisvideo:eu-central-1:123456789012:stream/callscribe-1/1795000000000"
+ADMIN = "[harbour admin]"
+
+
+class Streamers:
+    """The streamers' queue, and Kinesis Video Streams as far as it is asked what it keeps.
+
+    Attributes:
+        sent: Bodies of messages.
+        hours: How long streams keep audio; None where there is no such stream.
+    """
+
+    class exceptions:  # noqa: N801 - boto3's name
+        class ResourceNotFoundException(Exception):
+            pass
+
+    def __init__(self) -> None:
+        self.sent: list[str] = []
+        self.hours: int | None = 24
+
+    def send_message(self, *, QueueUrl: str, MessageBody: str) -> None:  # noqa: N803
+        assert QueueUrl.endswith("/live-calls")
+        self.sent.append(MessageBody)
+
+    def describe_stream(self, *, StreamARN: str) -> Any:  # noqa: N803
+        assert StreamARN == STREAM
+        if self.hours is None:
+            raise self.exceptions.ResourceNotFoundException
+        return {"StreamInfo": {"DataRetentionInHours": self.hours}}
+
+
+@pytest.fixture
+def streamers(monkeypatch: pytest.MonkeyPatch) -> Streamers:
+    streamers = Streamers()
+    monkeypatch.setattr(aws, "sqs", lambda: streamers)
+    monkeypatch.setattr(aws, "kinesis_video", lambda: streamers)
+    return streamers
+
+
+def fail_live(console: Console, **more: Any) -> None:
+    put_live_call(
+        console.cloud.table,
+        **{"status": "failed", "error_code": "Deepgram.HTTP402", "stream_arn": STREAM, "start_fragment": "7", **more},
+    )
+
+
+def follow(console: Console, *, call: str = "live-1", clinic: str = "harbour", groups: str = ADMIN) -> int:
+    return console.ask(f"/api/clinics/{clinic}/live/{call}/redrive", method="POST", groups=groups).status
+
+
+def test_a_failed_live_call_goes_back_to_the_streamers_as_it_was_announced(
+    console: Console, streamers: Streamers
+) -> None:
+    fail_live(console)
+    [row] = console.ask(FAILED).json["calls"]
+    assert (row["source"], row["repeatable"]) == ("live", True)
+    assert follow(console) == 202
+    [call] = [LiveCall.from_json(body) for body in streamers.sent]
+    assert (call.call_id, call.clinic_id, call.stream_arn, call.start_fragment) == ("live-1", "harbour", STREAM, "7")
+
+
+@pytest.mark.parametrize(("hours", "ago"), [(24, 25), (None, 0)])
+def test_one_whose_audio_is_not_kept_any_more_is_not_promised(
+    console: Console, streamers: Streamers, hours: int | None, ago: int
+) -> None:
+    fail_live(console, ago=timedelta(hours=ago))
+    streamers.hours = hours
+    assert follow(console) == 409
+    assert streamers.sent == []
+
+
+def test_what_counts_is_the_audio_from_where_the_call_was_left(console: Console, streamers: Streamers) -> None:
+    fail_live(console, ago=timedelta(hours=25), watermarks=[2 * 3600 * 8000, 2 * 3600 * 8000])
+    assert follow(console) == 202
+
+
+@pytest.mark.parametrize(
+    ("groups", "status"), [("[harbour]", 403), ("[harbour qa]", 403), ("[lakeside admin]", 404), ("[admin]", 404)]
+)
+def test_nobody_else_has_a_live_call_followed(console: Console, streamers: Streamers, groups: str, status: int) -> None:
+    fail_live(console)
+    assert follow(console, groups=groups) == status
+    assert streamers.sent == []
+
+
+@pytest.mark.parametrize(
+    "more", [{"clinic": "lakeside"}, {"status": "streaming"}, {"status": "completed"}, {"stream_arn": "x"}]
+)
+def test_what_is_no_failed_live_call_of_the_clinic_is_not_there(
+    console: Console, streamers: Streamers, more: dict[str, Any]
+) -> None:
+    fail_live(console, **more)
+    assert (follow(console), follow(console, call="nowhere")) == (404, 404)
+    assert streamers.sent == []
+
+
+def test_who_had_a_live_call_followed_is_logged(
+    console: Console, streamers: Streamers, capsys: pytest.CaptureFixture[str]
+) -> None:
+    fail_live(console)
+    follow(console)
+    line = next(line for line in capsys.readouterr().out.splitlines() if "live call repeated" in line)
+    told = json.loads(line)
+    assert (told["user"], told["clinic_id"], told["call_id"]) == ("ann", "harbour", "live-1")
