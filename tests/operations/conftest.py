@@ -5,9 +5,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 import boto3
 import pytest
-from moto import mock_aws
 
 from operations import redrive
+from tests.fakes.lean_moto import lean_aws
 from tests.fakes.table import create_transcript_table
 from tests.fakes.thrifty_session import ThriftySession
 
@@ -87,7 +87,7 @@ def deployed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Deploy
     monkeypatch.setattr(boto3, "Session", lambda **_: SESSION)
     monkeypatch.setenv("COLUMNS", "160")
     monkeypatch.setattr(redrive, "_RECEIVE_WAIT_SECONDS", 0)
-    with mock_aws():
+    with lean_aws():
         yield Deployed(tmp_path)
 
 
