@@ -4,28 +4,37 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import is_dataclass
 from functools import cache, wraps
+from inspect import signature
 from types import NoneType
-from typing import Any, Final, ParamSpec, get_args, get_type_hints
+from typing import Any, Final, ParamSpec, TypeVar, get_args, get_type_hints
 from urllib.parse import urlsplit
 
 from aws_cdk import Annotations, Duration, FeatureFlags, Stack, Token
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_cloudwatch_actions as cloudwatch_actions
+from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_ec2 as ec2
+from aws_cdk import aws_ecs as ecs
 from aws_cdk import aws_events as events
 from aws_cdk import aws_events_targets as targets
+from aws_cdk import aws_kms as kms
 from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_logs as logs
 from aws_cdk import aws_secretsmanager as secretsmanager
+from aws_cdk import aws_sns as sns
 from aws_cdk import aws_sqs as sqs
-from constructs import Construct
+from aws_cdk.region_info import RegionInfo
+from constructs import Construct, IConstruct
 
 from callscribe.contract.identifiers import CHANNEL_SEGMENT, CHANNEL_SEGMENT_RULE, CLINIC_ID, CLINIC_ID_RULE
+from callscribe.contract.table_keys import CALL_INDEX, LISTING_INDEX
 from callscribe.conversation.utterances import Role
 from callscribe.environments.functions import ChannelRole
 from callscribe.time_zones import checked_time_zone
 
-_INSTANCE_ARN = re.compile(r"arn:[\w-]+:connect:(?P<region>[\w-]+):\d{12}:instance/[\w-]+")
+_INSTANCE_ARN = re.compile(r"arn:(?P<partition>[\w-]+):connect:(?P<region>[\w-]+):(?P<account>\d{12}):instance/[\w-]+")
 _SECRET_ARN = re.compile(r"arn:[\w-]+:secretsmanager:(?P<region>[\w-]+):.*")
 _PYTHON = re.compile(r"python3\.(?P<minor>\d+)")
 _OLDEST_PYTHON: Final = 11
@@ -40,24 +49,66 @@ _LONGEST_NAME: Final = 30
 _LONGEST_SHOWN: Final = 60
 _PLAIN: Final = (str, bytes, bool, int, float, list, tuple, set, dict)
 _NO_OBJECTS: Final = (*_PLAIN, Duration)
+_OF_ONE_REGION: Final = (
+    dynamodb.ITable,
+    ec2.IVpc,
+    ecs.ICluster,
+    events.IEventBus,
+    kms.IKey,
+    logs.ILogGroup,
+    sns.ITopic,
+)
 _Options = ParamSpec("_Options")
+_Result = TypeVar("_Result")
 _SAME_ACCOUNT: Final = "@aws-cdk/aws-events:eventsTargetQueueSameAccount"
 _ALARM_PERMISSIONS: Final = "@aws-cdk/aws-cloudwatch-actions:changeLambdaPermissionLogicalIdForLambdaAction"
 
 
-def takes_objects(initialise: Callable[_Options, None]) -> Callable[_Options, None]:
-    """Have an initialiser refuse the name, ARN or settings of an object where it takes the object.
+def takes_objects(call: Callable[_Options, _Result]) -> Callable[_Options, _Result]:
+    """Have an initialiser or a method refuse the name, ARN or settings of an object where it takes the object.
 
-    Python would find out late, in words that do not tell the option, and an empty text would count as no value.
+    Python would find out late, in words that do not tell the option, and an empty text would count as no value. An
+    initialiser also refuses what is in another region than its scope (:func:`check_regions`).
     """
     hints = cache(get_type_hints)
+    names = [*signature(call).parameters]
 
-    @wraps(initialise)
-    def checked(*args: _Options.args, **kwargs: _Options.kwargs) -> None:
-        check_objects(hints(initialise), kwargs)
-        initialise(*args, **kwargs)
+    @wraps(call)
+    def checked(*args: _Options.args, **kwargs: _Options.kwargs) -> _Result:
+        options = {**dict(zip(names, args, strict=False)), **kwargs}
+        check_objects(hints(call), options)
+        if isinstance(scope := options.get("scope"), Construct) and call.__name__ == "__init__":
+            check_regions(scope, hints(call), options)
+        return call(*args, **kwargs)
 
     return checked
+
+
+def check_regions(scope: Construct, hints: Mapping[str, Any], options: Mapping[str, Any]) -> None:
+    """Check that what functions, tasks and alarms reach in their own region only is in that of *scope*, where known.
+
+    Args:
+        scope: Construct of a stack.
+        hints: Types, by the name of the option.
+        options: Values, by the same names; the fields of settings are checked as well.
+
+    Raises:
+        ValueError: If something is in another one.
+    """
+    here = Stack.of(scope).region
+    if Token.is_unresolved(here):
+        return
+    for name, value in options.items():
+        hint = hints.get(name)
+        if is_dataclass(value) and not isinstance(value, type):
+            check_regions(scope, get_type_hints(type(value)), vars(value))
+        elif value is not None and any(kind in _OF_ONE_REGION for kind in (hint, *get_args(hint))):
+            there = value.env.region
+            if not Token.is_unresolved(there) and there != here:
+                raise ValueError(
+                    f"{name} is in {there} and this stack in {here}: what is made here reaches nothing of its kind in "
+                    f"another region; pass one of {here}, or deploy the stack there"
+                )
 
 
 def check_fields(settings: object) -> None:
@@ -323,6 +374,14 @@ def check_visibility(queue: sqs.IQueue, *, longer_than: Duration) -> None:
         )
 
 
+def template_of(construct: IConstruct) -> str:
+    """Return the address of the stack that *construct* is deployed with: the outermost, where stacks are nested."""
+    stack = Stack.of(construct)
+    while stack.nested_stack_parent is not None:
+        stack = stack.nested_stack_parent
+    return stack.node.addr
+
+
 def check_target(scope: Construct, target: events.IRuleTarget) -> None:
     """Check that a rule in *scope* can send to *target*, as far as that is known.
 
@@ -424,6 +483,41 @@ def _selected(vpc: ec2.IVpc, subnets: ec2.SubnetSelection) -> ec2.SelectedSubnet
     )
 
 
+def check_table(table: dynamodb.ITable) -> None:
+    """Check that *table* is keyed as :class:`~constructs_lib.TranscriptTable` is, as far as that is known.
+
+    Raises:
+        ValueError: If it has other keys, and nothing could be stored in it.
+    """
+    schema = _of_table(table, "key_schema")
+    keys = {str(key.get("attributeName")): key.get("keyType") for key in schema or ()}
+    if schema is not None and keys != {"PK": "HASH", "SK": "RANGE"}:
+        raise ValueError(
+            f"table {table.node.path} is keyed by {quoted([*keys])}: key it as TranscriptTable is, by PK and SK"
+        )
+
+
+def warn_of_missing_indexes(scope: Construct, table: dynamodb.ITable) -> None:
+    """Warn, once the app is complete, of a *table* of it without the indexes by which calls are found."""
+    if _of_table(table, "key_schema") is None:
+        return
+    there = {index.get("indexName") for index in _of_table(table, "global_secondary_indexes") or ()}
+    if missing := [name for name in (CALL_INDEX, LISTING_INDEX) if name not in there]:
+        Annotations.of(scope).add_warning_v2(
+            "callscribe:tableIndexes",
+            f"{table.node.path} has no index {quoted(missing)}, by which calls are found: add it as in TranscriptTable",
+        )
+
+
+def _of_table(table: dynamodb.ITable, name: str) -> Sequence[Mapping[str, Any]] | None:
+    """Return a list of the resource behind *table*; None where the app does not have it, or tells no list."""
+    resource = table.node.default_child
+    if not isinstance(resource, dynamodb.CfnTable | dynamodb.CfnGlobalTable):
+        return None
+    found = Stack.of(resource).resolve(getattr(resource, name))
+    return found if isinstance(found, list) else None
+
+
 def check_secret(scope: Construct, secret: secretsmanager.ISecret) -> None:
     """Check that *secret* is in the region of *scope*: functions ask the Secrets Manager of their own region.
 
@@ -482,6 +576,17 @@ def check_instance(scope: Construct, arn: str) -> str:
         raise ValueError(
             f"instance_arn is in {found['region']} and this stack in {region}: Connect takes streams, keys and "
             "functions of its own region only; deploy the stack there"
+        )
+    account, partition = Stack.of(scope).account, RegionInfo.get(found["region"]).partition
+    if not Token.is_unresolved(account) and found["account"] != account:
+        raise ValueError(
+            f"instance_arn is of the account {found['account']} and this stack of {account}: an instance is wired, and "
+            "asked for its contacts, from its own account only; deploy the stack there"
+        )
+    if partition is not None and found["partition"] != partition:
+        raise ValueError(
+            f"instance_arn is of the partition {found['partition']}, and {found['region']} is in {partition}: write "
+            f"arn:{partition}:connect:…"
         )
     return arn
 

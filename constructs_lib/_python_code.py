@@ -77,21 +77,28 @@ class _UvBundling:
                 *("--no-compile-bytecode", "--link-mode", "copy"),
                 *("-r", str(_sources.LOCK)),
             ]
-            try:
-                done = subprocess.run(
-                    command,
-                    cwd=folder,
-                    env=_uv_settings.environment(os.environ),
-                    stdout=subprocess.DEVNULL,
-                    stderr=subprocess.PIPE,
-                    encoding="utf-8",
-                    errors="replace",
-                    timeout=_INSTALL_TIMEOUT_SECONDS,
-                )
-            except subprocess.TimeoutExpired:
-                raise RuntimeError(_explained(f"it took longer than {_INSTALL_TIMEOUT_SECONDS} s")) from None
-            if done.returncode:
-                raise RuntimeError(_explained(done.stderr.strip() or f"it ended with {done.returncode}"))
+            # What the lock names is the same wherever it comes from: the cache needs no network, and is asked first.
+            failure = _failure_of([*command, "--offline"], folder) and _failure_of(command, folder)
+            if failure is not None:
+                raise RuntimeError(_explained(failure))
+
+
+def _failure_of(command: list[str], folder: str) -> str | None:
+    """Run uv, and return what it says where it fails."""
+    try:
+        done = subprocess.run(
+            command,
+            cwd=folder,
+            env=_uv_settings.environment(os.environ),
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            encoding="utf-8",
+            errors="replace",
+            timeout=_INSTALL_TIMEOUT_SECONDS,
+        )
+    except subprocess.TimeoutExpired:
+        return f"it took longer than {_INSTALL_TIMEOUT_SECONDS} s"
+    return (done.stderr.strip() or f"it ended with {done.returncode}") if done.returncode else None
 
 
 def _explained(reason: str) -> str:

@@ -357,6 +357,7 @@ class CallTranscription(Construct):
         """Where alarms go."""
         return self.workflow.alarm_topic
 
+    @_checks.takes_objects
     def on_call_transcribed(
         self,
         construct_id: str,
@@ -377,6 +378,7 @@ class CallTranscription(Construct):
         """
         return self.workflow.on_call_transcribed(construct_id, target=target, of=of, scope=scope or self)
 
+    @_checks.takes_objects
     def on_urgent_call(
         self, construct_id: str, *, target: events.IRuleTarget, scope: Construct | None = None
     ) -> events.Rule:
@@ -386,6 +388,7 @@ class CallTranscription(Construct):
         """
         return self.workflow.on_urgent_call(construct_id, target=target, scope=scope or self)
 
+    @_checks.takes_objects
     def on_alarm(self, action: cloudwatch.IAlarmAction) -> None:
         """Take *action* whenever an alarm of any part goes off, beside the message to :attr:`alarm_topic`."""
         self.workflow.on_alarm(action)

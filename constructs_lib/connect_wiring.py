@@ -180,6 +180,7 @@ class ConnectWiring(Construct):
         if recordings is not None:
             self._store_recordings(_recording_storage(recordings, formerly))
         name = Stack.of(self).stack_name if module_name is None else _checks.text("module_name", module_name)
+        self._module_name, self._configures_streams = name, streams.configure
         self.start_module = self._module(
             "Start",
             start_function,
@@ -196,7 +197,7 @@ class ConnectWiring(Construct):
         )
 
     def validate(self) -> list[str]:
-        """Warn of a streamer that is not known to be able to decrypt the streams."""
+        """Warn of a streamer that may not be able to decrypt the streams, and refuse two wirings that clash."""
         streamer = self._streamer
         if (
             streamer is not None
@@ -210,7 +211,24 @@ class ConnectWiring(Construct):
                 "grant_read_streams(streamer.task_role), or pass the same key as its stream_key and as key of "
                 "media_streams",
             )
-        return []
+        others = (one for one in self.node.root.node.find_all() if isinstance(one, ConnectWiring) and one is not self)
+        return [clash for other in others if (clash := self._clash_with(other)) is not None]
+
+    def _clash_with(self, other: ConnectWiring) -> str | None:
+        """Say why Connect takes only one of two wirings of an instance; None where it takes both."""
+        if other.instance_arn != self.instance_arn:
+            return None
+        if self._configures_streams and other._configures_streams:
+            return (
+                f"{other.node.path} wires the same instance, which streams to one place: leave media_streams of one of "
+                "them to the other, by MediaStreamStorage(configure=False) with the same prefix"
+            )
+        if self._module_name == other._module_name:
+            return (
+                f"{other.node.path} wires the same instance, whose flow modules have names of their own: pass a "
+                "module_name to one of them"
+            )
+        return None
 
     def grant_read_streams(self, grantee: iam.IGrantable, *, scope: Construct | None = None) -> iam.Grant:
         """Allow *grantee* to read and decrypt the audio of live calls.

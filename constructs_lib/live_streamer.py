@@ -201,6 +201,7 @@ class LiveStreamer(Construct):
         functions = formerly.into("functions", functions, FunctionSettings, OfRuntime)
         options, limits = options or DeepgramOptions(), limits or CallLimits()
         judgement = Judgement.checked(flags=flags, rubric=rubric)
+        _checks.check_table(table)
         _check_options(options)
         options.annotate(self)
         _check_stream_prefix(stream_prefix)
@@ -302,6 +303,7 @@ class LiveStreamer(Construct):
         _vocabulary.add_vocabulary(self, path, vocabulary or {}, options=options)
         return path
 
+    @_checks.takes_objects
     def on_live_call_transcribed(
         self, construct_id: str, *, target: events.IRuleTarget, scope: Construct | None = None
     ) -> events.Rule:
@@ -311,6 +313,7 @@ class LiveStreamer(Construct):
         """
         return _live_store.on_live_call_transcribed(scope or self, construct_id, bus=self.bus, target=target)
 
+    @_checks.takes_objects
     def on_urgent_call(
         self, construct_id: str, *, target: events.IRuleTarget, scope: Construct | None = None
     ) -> events.Rule:
@@ -320,6 +323,7 @@ class LiveStreamer(Construct):
         """
         return on_urgent_call(scope or self, construct_id, bus=self.bus, target=target)
 
+    @_checks.takes_objects
     def on_alarm(self, action: cloudwatch.IAlarmAction) -> None:
         """Take *action* whenever one of :attr:`alarms` goes off, beside the message to :attr:`alarm_topic`."""
         _checks.check_alarm_action(self.alarms, action)

@@ -153,8 +153,14 @@ class LiveTranscriptFeed(Construct):
         role's name is in the handler too.
 
         Raises:
-            ValueError: If *clinic_id* cannot be part of a channel.
+            ValueError: If *clinic_id* cannot be part of a channel, or *role* is made in another stack, which would need
+                this one first, as this one it.
         """
+        if isinstance(role, iam.Role) and _checks.template_of(role) != _checks.template_of(self):
+            raise ValueError(
+                f"role {role.node.path} is of another stack than the feed, {Stack.of(self).node.path}, and each would "
+                "refer to the other: give it a role_name, and pass Role.from_role_name(…) of the feed's stack"
+            )
         self._roles.append({"role": role.role_name, "clinic": _checks.check_live_clinic_id(clinic_id)})
         return self.namespace.grant_subscribe(role).combine(self.api.grant_connect(role))
 

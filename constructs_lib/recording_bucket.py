@@ -72,6 +72,7 @@ class RecordingBucket(Construct):
         """Allow *grantee* to add recordings whose key begins with *prefix*."""
         return _grants.allow_objects(grantee, self.bucket, "s3:PutObject", prefix=prefix, write=True)
 
+    @_checks.takes_objects
     def on_recording(
         self,
         construct_id: str,

@@ -190,6 +190,7 @@ class TranscriptionFunction(Construct):
             {archive.arn_for_objects(f"{REPLIES}*"): "replies are named by the recording's hash, made at run time"},
         )
 
+    @_checks.takes_objects
     def consume(self, queue: sqs.IQueue, *, failed_calls: sqs.IQueue | None = None) -> None:
         """Work off the messages of *queue*, as many at once as Deepgram allows.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Literal, Unpack
+from typing import Literal, Unpack, get_args
 
 import jsii
 from aws_cdk import Annotations, Duration, RemovalPolicy, Stack
@@ -214,6 +214,7 @@ class TranscriptionWorkflow(Construct):
         options, clinics = options or DeepgramOptions(), clinics or ClinicRules()
         policy, limits, requests = policy or RecordingPolicy(), limits or RecordingLimits(), requests or RequestLimits()
         functions = functions or FunctionSettings()
+        _checks.check_table(table)
         self._check_instance(instance_arn, clinics)
         _checks.flag("contact_details", contact_details)
         if contact_details and instance_arn is None:
@@ -305,7 +306,7 @@ class TranscriptionWorkflow(Construct):
         self.dashboard = _monitoring.create_dashboard(self, graphs=self._graphs(), alarms=self.alarms)
 
     def validate(self) -> list[str]:
-        """Warn of a bucket of this app that is not known to send its events: nothing would ever be transcribed."""
+        """Warn of a bucket of this app that is not known to send its events, and of a table without its indexes."""
         bucket = self._recordings
         resource = bucket.node.default_child
         if (
@@ -319,6 +320,7 @@ class TranscriptionWorkflow(Construct):
                 f"{bucket.node.path} is not known to send its events to EventBridge, and so no recording would be "
                 "transcribed: make it with event_bridge_enabled=True, or use RecordingBucket",
             )
+        _checks.warn_of_missing_indexes(self, self._table)
         return []
 
     def _check_instance(self, instance_arn: str | None, clinics: ClinicRules) -> None:
@@ -651,6 +653,7 @@ class TranscriptionWorkflow(Construct):
             "Failed calls": [self.metric_failed_calls()],
         }
 
+    @_checks.takes_objects
     def on_call_transcribed(
         self,
         construct_id: str,
@@ -672,6 +675,8 @@ class TranscriptionWorkflow(Construct):
         Raises:
             ValueError: If the target is a queue of another stack than the rule.
         """
+        if of is not None:
+            _checks.one_of("of", of, get_args(TranscriptSource))
         _checks.check_target(scope or self, target)
         return events.Rule(
             scope or self,
@@ -685,6 +690,7 @@ class TranscriptionWorkflow(Construct):
             targets=[target],
         )
 
+    @_checks.takes_objects
     def on_urgent_call(
         self, construct_id: str, *, target: events.IRuleTarget, scope: Construct | None = None
     ) -> events.Rule:
@@ -702,6 +708,7 @@ class TranscriptionWorkflow(Construct):
         """
         return on_urgent_call(scope or self, construct_id, bus=self.bus, target=target)
 
+    @_checks.takes_objects
     def on_alarm(self, action: cloudwatch.IAlarmAction) -> None:
         """Take *action* whenever one of :attr:`alarms` goes off, beside the message to :attr:`alarm_topic`."""
         _checks.check_alarm_action(self.alarms, action)

@@ -2,25 +2,34 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import is_dataclass
 from decimal import Decimal
 from types import NoneType
-from typing import Any, get_args, get_type_hints
+from typing import Any, Final, cast, get_args, get_type_hints
 
 import pytest
 from aws_cdk import App, CfnParameter, Duration, Environment, Stack
+from aws_cdk import aws_dynamodb as dynamodb
+from aws_cdk import aws_ec2 as ec2
+from aws_cdk import aws_events as events
+from aws_cdk import aws_events_targets as targets
+from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_secretsmanager as secretsmanager
+from aws_cdk import aws_sns as sns
 from aws_cdk import aws_sqs as sqs
+from aws_cdk.assertions import Annotations, Match
 from constructs import Construct
 
 import constructs_lib
 from constructs_lib import (
     BedrockAnalyst,
     CallLimits,
+    CallTranscription,
     Capacity,
     ClinicRules,
     ConnectWiring,
@@ -30,6 +39,7 @@ from constructs_lib import (
     EnrichmentStep,
     FunctionSettings,
     LiveCalls,
+    LiveStreamer,
     LiveTranscriptFeed,
     MediaStreamStorage,
     ModelPrices,
@@ -44,6 +54,7 @@ from constructs_lib import (
 from tests.constructs_lib.live_parts import new_streamer
 from tests.constructs_lib.parts import new_function, new_workflow
 
+STRING: Final = dynamodb.AttributeType.STRING
 TOKEN = CfnParameter(Stack(), "Given").value_as_string
 NUMBER = CfnParameter(Stack(), "Number", type="Number").value_as_number
 TEXTS = CfnParameter(Stack(), "Texts", type="CommaDelimitedList").value_as_list
@@ -321,3 +332,131 @@ def test_texts_of_other_kinds_are_refused_by_name(stack: Stack) -> None:
                 start_function=lambda_.Function.from_function_name(stack, f"Start{type(wrong).__name__}", "start"),
                 end_function=lambda_.Function.from_function_name(stack, f"End{type(wrong).__name__}", "end"),
             )
+
+
+ELSEWHERE: dict[str, Callable[[Stack], Any]] = {
+    "table": lambda stack: dynamodb.TableV2.from_table_arn(
+        stack, "X", "arn:aws:dynamodb:us-east-1:111122223333:table/t"
+    ),
+    "key": lambda stack: kms.Key.from_key_arn(stack, "X", f"arn:aws:kms:us-east-1:111122223333:key/{'1' * 36}"),
+    "bus": lambda stack: events.EventBus.from_event_bus_arn(
+        stack, "X", "arn:aws:events:us-east-1:111122223333:event-bus/x"
+    ),
+    "alarm_topic": lambda stack: sns.Topic.from_topic_arn(stack, "X", "arn:aws:sns:us-east-1:111122223333:t"),
+}
+
+
+@pytest.mark.parametrize("option", ELSEWHERE)
+def test_what_is_reached_in_its_own_region_only_is_refused_in_another(stack: Stack, option: str) -> None:
+    with pytest.raises(ValueError, match=f"^{option} is in us-east-1 and this stack in eu-central-1: .* pass one of"):
+        CallTranscription(stack, "Calls", **{option: ELSEWHERE[option](stack)})
+
+
+def test_what_settings_hold_is_refused_in_another_region() -> None:
+    app = App()
+    here, there = (Stack(app, region, env=Environment(region=region)) for region in ("eu-central-1", "us-east-1"))
+    with pytest.raises(ValueError, match=r"^vpc is in us-east-1 and this stack in eu-central-1"):
+        CallTranscription(here, "Calls", functions=FunctionSettings(vpc=ec2.Vpc(there, "Vpc")))
+
+
+def test_a_table_with_other_keys_is_refused(stack: Stack) -> None:
+    table = dynamodb.TableV2(stack, "Mine", partition_key=dynamodb.Attribute(name="id", type=STRING))
+    with pytest.raises(ValueError, match=r"^table Test/Mine is keyed by 'id': key it as TranscriptTable is"):
+        CallTranscription(stack, "Calls", table=table)
+
+
+@pytest.mark.parametrize("made", [dynamodb.Table, dynamodb.TableV2])
+def test_a_table_without_its_indexes_is_warned_of_unless_they_come_later(stack: Stack, made: Any) -> None:
+    keys = {"partition_key": dynamodb.Attribute(name="PK", type=STRING)}
+    table = made(stack, "Mine", **keys, sort_key=dynamodb.Attribute(name="SK", type=STRING))
+    CallTranscription(stack, "Calls", table=table)
+    table.add_global_secondary_index(index_name="GSI1", **keys)
+    [found] = Annotations.from_stack(stack).find_warning("*", Match.string_like_regexp("by which calls are found"))
+    assert "Test/Mine has no index 'GSI2', by which" in str(found.entry.data)
+
+
+@pytest.mark.parametrize(
+    ("partition", "account", "message"),
+    [
+        (
+            "aws-us-gov",
+            "999999999999",
+            "is of the account 999999999999 and this stack of 111122223333: .*deploy the stack",
+        ),
+        ("aws", "111122223333", "is of the partition aws, and us-gov-west-1 is in aws-us-gov: write arn:aws-us-gov:"),
+    ],
+)
+def test_an_instance_of_another_account_or_partition_is_refused(partition: str, account: str, message: str) -> None:
+    stack = Stack(env=Environment(region="us-gov-west-1", account="111122223333"))
+    arn = f"arn:{partition}:connect:us-gov-west-1:{account}:instance/12345678-1234-1234-1234-123456789012"
+    with pytest.raises(ValueError, match=f"^instance_arn {message}"):
+        CallTranscription(stack, "Calls", instance_arn=arn)
+
+
+def test_transcripts_are_of_recordings_or_live_and_nothing_else(stack: Stack) -> None:
+    calls = CallTranscription(stack, "Calls")
+    target = targets.SqsQueue(sqs.Queue(stack, "Mine"))
+    with pytest.raises(ValueError, match=r"^of 'recordings' is unknown: choose one of 'batch', 'live'"):
+        calls.on_call_transcribed("ToMine", target=target, of="recordings")  # type: ignore[arg-type]
+
+
+def test_a_target_or_an_action_is_no_queue_or_topic(stack: Stack) -> None:
+    calls = CallTranscription(stack, "Calls", live=LiveCalls())
+    queue, topic = sqs.Queue(stack, "Mine"), sns.Topic(stack, "Topic")
+    streamer = cast(LiveStreamer, calls.streamer)
+    tellers: tuple[Callable[..., Any], ...] = (
+        calls.on_call_transcribed,
+        calls.on_urgent_call,
+        calls.workflow.on_urgent_call,
+        streamer.on_urgent_call,
+        streamer.on_live_call_transcribed,
+        RecordingBucket(stack, "Recordings").on_recording,
+    )
+    for tell in tellers:
+        with pytest.raises(ValueError, match=r"^target of class Queue is not of the class IRuleTarget: pass such"):
+            tell("ToMine", target=queue)
+    for take in (calls.on_alarm, calls.workflow.on_alarm, streamer.on_alarm):
+        with pytest.raises(ValueError, match=r"^action of class Topic is not of the class IAlarmAction"):
+            take(topic)  # type: ignore[arg-type]
+
+
+def test_the_feeds_subscriber_is_no_role_that_another_stack_makes(stack: Stack) -> None:
+    feed = LiveTranscriptFeed(stack, "Feed")
+    role = iam.Role(Stack(cast(App, stack.node.root), "Other"), "Role", assumed_by=iam.AccountRootPrincipal())
+    with pytest.raises(ValueError, match=r"^role Other/Role is of another stack than the feed, Test, .*from_role_name"):
+        feed.grant_subscribe(role, clinic_id="main")
+    named = iam.Role.from_role_name(stack, "Named", "subscriber")
+    assert feed.grant_subscribe(named, clinic_id="main").success
+
+
+WIRED = "arn:aws:connect:eu-central-1:111122223333:instance/12345678-1234-1234-1234-123456789012"
+
+
+@pytest.mark.parametrize(
+    ("other", "message"),
+    [
+        (
+            {},
+            r"Test/First wires the same instance, which streams to one place: .*MediaStreamStorage\(configure=False\)",
+        ),
+        (
+            {"media_streams": MediaStreamStorage(configure=False)},
+            "Test/First wires the same instance, whose flow modules have names of their own: pass a module_name",
+        ),
+        ({"media_streams": MediaStreamStorage(configure=False), "module_name": "second"}, None),
+        ({"instance_arn": WIRED.replace("instance/1", "instance/9")}, None),
+    ],
+)
+def test_two_wirings_of_an_instance_that_clash_are_refused(
+    stack: Stack, other: dict[str, Any], message: str | None
+) -> None:
+    functions: dict[str, Any] = {
+        name: lambda_.Function.from_function_attributes(
+            stack, name, function_arn=f"arn:aws:lambda:eu-central-1:111122223333:function:{name}", same_environment=True
+        )
+        for name in ("start_function", "end_function")
+    }
+    ConnectWiring(stack, "First", instance_arn=WIRED, **functions)
+    second = ConnectWiring(stack, "Second", **{"instance_arn": WIRED, **functions, **other})
+    told = second.validate()
+    assert [bool(re.search(message or "nothing", one)) for one in told] == ([] if message is None else [True])

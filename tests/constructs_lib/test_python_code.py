@@ -7,7 +7,7 @@ from aws_cdk import App, Environment, Stack
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk.assertions import Template
 
-from constructs_lib import FunctionSettings, _sources
+from constructs_lib import FunctionSettings, _python_code, _sources
 from tests.conftest import FLAGS, REGION
 from tests.constructs_lib.parts import new_function, new_stack, properties
 
@@ -179,6 +179,23 @@ def test_a_bundle_that_cannot_be_installed_fails_the_synthesis_with_what_uv_says
     assert re.match(r"the functions' packages could not be installed: uv says: .*anyio", message)
     assert message.isprintable()  # in one line, and without colours
     assert failed.value.__suppress_context__
+
+
+@pytest.mark.parametrize(("cached", "asked"), [(True, ["offline"]), (False, ["offline", "online"])])
+def test_the_network_is_asked_for_what_the_cache_has_not(
+    checkout: Path, monkeypatch: pytest.MonkeyPatch, cached: bool, asked: list[str]
+) -> None:
+    calls, program = checkout / "calls", checkout / "uv"
+    program.write_text(
+        "#!/bin/sh\n"
+        f'case "$*" in *--offline*) echo offline >> {calls}; exit {0 if cached else 1};; esac\necho online >> {calls}\n'
+    )
+    program.chmod(0o755)
+    monkeypatch.setattr(_python_code, "find_uv_bin", lambda: str(program))
+    new_function(
+        Stack(App(context=FLAGS, builtin_cloud_formation_validation=False), "Test", env=Environment(region=REGION))
+    )
+    assert calls.read_text().split() == asked
 
 
 def test_an_error_of_the_cdk_stays_as_it_is() -> None:
