@@ -165,7 +165,7 @@ class _FailedCalls:
 
 
 def _key_patterns(key_prefixes: Sequence[str]) -> list[dict[str, str]]:
-    if wild := [prefix for prefix in texts("key_prefixes", key_prefixes) if "*" in prefix or not prefix]:
+    if wild := [prefix for prefix in texts("key_prefixes", key_prefixes) if "*" in prefix]:
         raise ValueError(f"key_prefixes {quoted(wild)} are not prefixes: name them without '*'")
     keys = [key for prefix in key_prefixes or [""] for key in _keys_of_recordings(prefix)]
     if len(json.dumps(keys)) > _LONGEST_PATTERN - 300:

@@ -633,7 +633,7 @@ def test_two_in_one_stack_share_no_name() -> None:
         ({"retain_for": Duration.hours(36)}, r"retain_for of 1 day 12 hours is out of range: choose whole days"),
         ({"retain_for": Duration.days(0)}, r"retain_for of .* is out of range: choose whole days, 1 or more"),
         ({"key_prefixes": ["calls/*"]}, r"key_prefixes 'calls/\*' are not prefixes: name them without '\*'"),
-        ({"key_prefixes": [""]}, r"key_prefixes '' are not prefixes"),
+        ({"key_prefixes": [""]}, r"key_prefixes holds an empty text"),
         (
             {"key_prefixes": [f"connect/clinic-number-{n}/telephone-calls/" for n in range(9)]},
             r"9 key_prefixes make an event pattern longer than EventBridge takes",
