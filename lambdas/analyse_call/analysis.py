@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from botocore.exceptions import ClientError
+from botocore.exceptions import BotoCoreError, ClientError
 
 from callscribe.analysis.analyst import AnalystFailed, Rules, unfit
 from callscribe.analysis.prices import Usage, with_analysis
@@ -21,7 +21,7 @@ from callscribe.recordings.calls import CallDirection
 from callscribe.serialization import InvalidData, decode, decode_json, encode_json
 from callscribe.table_values import plain
 from lambdas.common.archive import document_in
-from lambdas.common.errors import error_code
+from lambdas.common.errors import error_code, error_name
 from lambdas.common.observability import logger
 
 if TYPE_CHECKING:
@@ -179,7 +179,13 @@ class Analysing:
             analyst=judged.opinion,
             usage=earlier + judged.usage,
         )
-        self._archive.write(key, encode_json(analysis))
+        try:
+            self._archive.write(key, encode_json(analysis))
+        except (ClientError, BotoCoreError) as error:
+            # Raised, it would have the step repeated: asked, and paid for, again, with this answer on no bill.
+            code = f"Archive.{error_name(error)}"
+            logger.error("the archive does not take the analysis", error_code=code)
+            return self._without(transcript, AnalysisStatus.FAILED, code, {**spent, self._model: analysis.usage})
         return self._analysed(transcript, in_short(analysis, key=key), {**spent, self._model: analysis.usage})
 
     def _without(

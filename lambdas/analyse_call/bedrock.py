@@ -19,7 +19,7 @@ from callscribe.analysis.answer import InvalidAnswer, read_answer
 from callscribe.analysis.prices import Usage
 from callscribe.analysis.question import TOOL, ask
 from callscribe.contract.metrics import FunctionMetric
-from lambdas.common.errors import error_code, is_transient
+from lambdas.common.errors import error_code, error_name, is_transient
 from lambdas.common.observability import logger, metrics
 
 if TYPE_CHECKING:
@@ -89,7 +89,7 @@ class BedrockAnalyst:
                 response = self._client.converse(**self._request(question))
             except (ClientError, BotoCoreError) as error:
                 usage += Usage(requests=1, unanswered=_may_be_billed(error))
-                failure = f"Bedrock.{_name(error)}"
+                failure = f"Bedrock.{error_name(error)}"
                 if not _passes(error):
                     raise AnalystFailed(failure, usage) from None
                 logger.warning("the analyst is asked again", error_code=failure, attempt=attempt + 1)
@@ -161,7 +161,3 @@ def _passes(error: Exception) -> bool:
 def _may_be_billed(error: Exception) -> bool:
     """Whether the model may have worked on a request that failed: what was refused or never got there is free."""
     return not isinstance(error, ClientError | ConnectTimeoutError | EndpointConnectionError)
-
-
-def _name(error: Exception) -> str:
-    return error_code(error) if isinstance(error, ClientError) else type(error).__name__

@@ -8,7 +8,7 @@ from botocore.exceptions import ConnectionError as AwsConnectionError
 from callscribe import aws_refusals
 from callscribe.failures import SafeError, UnexpectedError, describe
 
-__all__ = ["SafeError", "TransientError", "UnexpectedError", "describe", "error_code", "is_transient"]
+__all__ = ["SafeError", "TransientError", "UnexpectedError", "describe", "error_code", "error_name", "is_transient"]
 
 
 class TransientError(SafeError):
@@ -22,6 +22,11 @@ class TransientError(SafeError):
 def error_code(error: ClientError) -> str:
     """Return AWS's own code of a refused call, such as `ConditionalCheckFailedException`."""
     return str(error.response.get("Error", {}).get("Code", "Unknown"))
+
+
+def error_name(error: Exception) -> str:
+    """Return AWS's own code of a refused call, and of one without an answer what kept it away."""
+    return error_code(error) if isinstance(error, ClientError) else type(error).__name__
 
 
 def is_transient(error: BaseException) -> bool:

@@ -11,7 +11,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from callscribe.contract.object_keys import reply_key
 from lambdas.common.archive import refused
-from lambdas.common.errors import SafeError, TransientError, error_code
+from lambdas.common.errors import SafeError, TransientError, error_code, error_name
 from lambdas.common.observability import logger
 
 if TYPE_CHECKING:
@@ -137,7 +137,7 @@ class KeptReplies:
             try:
                 self.keep(recording_id, content, metadata=metadata)
             except (ClientError, BotoCoreError) as error:
-                logger.warning("the reply is held: the archive does not take it", error=_name(error), tries=tries)
+                logger.warning("the reply is held: the archive does not take it", error=error_name(error), tries=tries)
             else:
                 return
 
@@ -165,7 +165,3 @@ def _told_apart(error: ClientError, what: str) -> Exception:
         f"the archive cannot be {what} ({error_code(error)}); no further request is sent. Fix the bucket, its key"
         " or the function's permissions, then redrive",
     )
-
-
-def _name(error: ClientError | BotoCoreError) -> str:
-    return error_code(error) if isinstance(error, ClientError) else type(error).__name__

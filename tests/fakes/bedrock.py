@@ -6,7 +6,7 @@ It is no model and does not pretend to be one: an answer is what a test wrote, o
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import unquote
 
@@ -20,11 +20,16 @@ SAYING = "The caller asked for something."
 """What the usual script writes for a summary."""
 
 
-def call_in(request: Request) -> dict[str, Any]:
-    """Return what a request asks about: turns, flags and criteria."""
-    (block,) = request.body["messages"][0]["content"]
+def asked_of(body: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what the parameters of a request ask about: turns, flags and criteria."""
+    (block,) = body["messages"][0]["content"]
     data: dict[str, Any] = json.loads(block["text"].removeprefix("<data>").removesuffix("</data>"))
     return data
+
+
+def call_in(request: Request) -> dict[str, Any]:
+    """Return what a request asks about."""
+    return asked_of(request.body)
 
 
 def model_of(request: Request) -> str:

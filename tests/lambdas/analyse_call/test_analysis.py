@@ -6,9 +6,10 @@ import gzip
 import threading
 from decimal import Decimal
 from typing import Any
+from unittest.mock import patch
 
 import pytest
-from botocore.exceptions import ClientError
+from botocore.exceptions import ClientError, ReadTimeoutError
 
 from callscribe.analysis.settings import AnalystSettings
 from callscribe.analysis.stored import Analysis
@@ -41,6 +42,7 @@ from tests.fakes.bedrock import (
 from tests.fakes.scripted_api import Answer
 from tests.lambdas.cloud import NOW, Cloud, recording
 from tests.lambdas.store_transcript.test_store import TRANSCRIPT_KEY, Shelf, reply_key
+from tests.simulation.table import refused
 
 PROFILE = "arn:aws:bedrock:eu-central-1:123456789012:inference-profile/eu.amazon.nova-lite-v1:0"
 MODEL = "amazon.nova-lite-v1:0"
@@ -270,6 +272,26 @@ def test_an_answer_that_was_thrown_away_is_paid_for(desk: Desk) -> None:
     desk.bedrock.answer(then=saying("No."))
     lines = desk.analyse().cost.lines[len(desk.cost.lines) :]
     assert [line.quantity for line in lines] == [3 * INPUT_TOKENS / 1000, 3 * OUTPUT_TOKENS / 1000]
+
+
+@pytest.mark.parametrize(
+    ("trouble", "reason"),
+    [
+        (refused("AccessDenied", "PutObject"), "Archive.AccessDenied"),
+        (ReadTimeoutError(endpoint_url="s3"), "Archive.ReadTimeoutError"),
+    ],
+)
+def test_an_answer_that_the_archive_does_not_take_is_paid_for_and_not_asked_for_again(
+    desk: Desk, trouble: Exception, reason: str
+) -> None:
+    with patch.object(Archive, "write", side_effect=trouble):
+        failed = desk.analyse()
+    assert (failed.shown.status, failed.shown.reason, failed.shown.key) == ("failed", reason, None)
+    assert (len(desk.bedrock.requests), desk.analyses()) == (1, [])
+    once = paid(failed, desk)
+    assert once == {f"analysis {MODEL} input": INPUT_TOKENS / 1000, f"analysis {MODEL} output": OUTPUT_TOKENS / 1000}
+    # Repeated on purpose, both are on the bill.
+    assert paid(desk.analyse(), desk) == {line: 2 * quantity for line, quantity in once.items()}
 
 
 def test_a_request_that_is_never_answered_ends_and_may_have_been_billed(desk: Desk) -> None:

@@ -31,6 +31,7 @@ _MADE_BY: Final = {
     "transcribe_call": "_worker",
     "store_transcript": "_store",
     "score_quality": "_scoring",
+    "analyse_call": "_analysing",
 }
 
 
@@ -168,6 +169,7 @@ class Container:
         self._put_in("Admission", clock=DOOR.time)
         self._put_in("Worker", clock=DOOR.time, process_clock=DOOR, jitter=DOOR.random)
         self._put_in("DeepgramApi", clock=DOOR.time)
+        self._put_in("BedrockAnalyst", sleep=DOOR.sleep, jitter=DOOR.random)
         self._put_in("TranscriptStore", sleep=DOOR.sleep, jitter=DOOR.random)
         if hasattr(self._handler, "datetime"):
             self._handler.datetime = SimpleNamespace(now=_now)  # type: ignore[attr-defined]

@@ -32,12 +32,14 @@ class Setup:
         live_transcripts: When the recording of a live call is transcribed.
         replies: What becomes of the speech service's replies.
         enrichment: What the failure of a step of one's own does; `None` for no such step.
+        analyst: Whether a language model reads each call.
     """
 
     on_new_version: OnNewVersion = "supersede"
     live_transcripts: LiveTranscripts = "always"
     replies: Replies = "keep"
     enrichment: OnFailure | None = None
+    analyst: bool = False
 
 
 USUAL: Final = "supersede"
@@ -48,8 +50,10 @@ SETUPS: Final[Mapping[str, Setup]] = {
     "enriched": Setup(enrichment="fail"),
     "never": Setup(live_transcripts="never"),
     "deleting": Setup(replies="delete"),
+    "analysed": Setup(analyst=True),
+    "all": Setup(replies="delete", enrichment="continue", analyst=True),
 }
-"""The deployments in which histories happen, by their stacks' names; in the last two aimed ones only."""
+"""The deployments in which histories happen, by their stacks' names; in `never` aimed ones only."""
 
 
 @dataclass(frozen=True, kw_only=True)

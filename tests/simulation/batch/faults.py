@@ -61,11 +61,12 @@ class Fault:
 
 @dataclass(frozen=True, kw_only=True)
 class Outage:
-    """Requests to the speech service that go wrong.
+    """Requests to the speech service, or to the language model, that go wrong.
 
     Attributes:
         kind: An HTTP status, `cut` (not heard), `lost` (done and billed, the answer gets lost), `slow` (the same, later
-            than anybody waits), `garbage` (an answer that holds no transcription).
+            than anybody waits), `garbage` (an answer that holds no transcription); of the model, one of
+            `analyst.USELESS`.
         begin: From when, in seconds since the begin.
         seconds: For how long.
         share: How many of them.

@@ -8,6 +8,7 @@ from dataclasses import dataclass, fields, replace
 from typing import Any, Final
 
 from tests.simulation.batch import faults as f
+from tests.simulation.batch.analyst import USELESS
 from tests.simulation.batch.deployment import SETUPS, USUAL
 from tests.simulation.batch.faults import Fault, Outage
 from tests.simulation.batch.templates import ENRICH
@@ -29,6 +30,10 @@ _CODES: Final = {
     "sts.": ("Throttling",),
     "events.": ("ThrottlingException", "InternalFailure"),
     "lambda.": ("TooManyRequestsException", "ServiceException"),
+    "bedrock-runtime.": (
+        *("ThrottlingException", "ThrottlingException", "ModelNotReadyException", "ModelErrorException"),
+        *("ServiceUnavailableException", "AccessDeniedException"),
+    ),
 }
 _REACHED_BY: Final = {
     "machine": ("lambda.", "dynamodb.", "sqs.", "events."),
@@ -39,6 +44,7 @@ _REACHED_BY: Final = {
     ),
     "store_transcript": ("dynamodb.", "dynamodb.TransactWriteItems", "s3.PutObject", "s3.GetObject"),
     "score_quality": ("dynamodb.", "s3.GetObject"),
+    "analyse_call": ("bedrock-runtime.", "bedrock-runtime.", "dynamodb.", "s3.PutObject", "s3.GetObject"),
     "rule": ("stepfunctions.", "sqs."),
 }
 
@@ -154,11 +160,12 @@ class History:
     rebuilds: tuple[Rebuild, ...] = ()
     faults: tuple[Fault, ...] = ()
     outages: tuple[Outage, ...] = ()
+    analyst: tuple[Outage, ...] = ()
 
     @property
     def calm(self) -> float:
         """When nothing more goes wrong."""
-        ends = [0.0, *(fault.end for fault in self.faults), *(outage.end for outage in self.outages)]
+        ends = [0.0, *(fault.end for fault in self.faults), *(outage.end for outage in (*self.outages, *self.analyst))]
         for events in (self.puts, self.deletes, self.redrives, self.stops, self.again, self.rebuilds):
             ends += [event.at for event in events]
         ends += [live.begins if live.ends is None else live.ends + live.stored for live in self.lives]
@@ -224,7 +231,32 @@ def generate(seed: int) -> History:
         for live in history.lives
         if other.random() < 0.3
     )
-    return replace(history, redrives=(*history.redrives, *uncovered))
+    return _with_the_rest(replace(history, redrives=(*history.redrives, *uncovered)), span, troubled=troubled > 0.1)
+
+
+def _with_the_rest(history: History, span: float, *, troubled: bool) -> History:
+    """Deploy some of the usual histories with an analyst, without replies that are kept, or with all there is."""
+    chance = random.Random(f"batch {history.seed}, with the rest")
+    if history.deployment != USUAL or chance.random() < 0.4:
+        return history
+    deployment = chance.choice(("analysed", "analysed", "deleting", "all"))
+    if not (troubled and SETUPS[deployment].analyst):
+        return replace(history, deployment=deployment)
+    faults = [_fault_of_analysis(chance, span) for _ in range(chance.choice((0, 1, 1, 2)))]
+    return replace(
+        history,
+        deployment=deployment,
+        faults=(*history.faults, *faults),
+        analyst=tuple(
+            Outage(
+                kind=chance.choice(USELESS),
+                begin=chance.uniform(0, span),
+                seconds=chance.choice((30.0, 300.0, HOUR)),
+                share=chance.choice((1.0, 0.5)),
+            )
+            for _ in range(chance.choice((0, 0, 1, 2)))
+        ),
+    )
 
 
 def _puts(chance: random.Random, span: float) -> tuple[Put, ...]:
@@ -276,6 +308,24 @@ def _fault_of_enrichment(chance: random.Random, span: float) -> Fault:
     code = "AccessDenied" if kind == f.REFUSE else ""
     return Fault(
         kind=kind, by=ENRICH, begin=chance.uniform(0, span), seconds=seconds, times=times, code=code, delay=9.0
+    )
+
+
+def _fault_of_analysis(chance: random.Random, span: float) -> Fault:
+    kind = chance.choice((f.KILL, f.KILL_AFTER, f.LOSE, f.LOSE, f.CUT, f.REFUSE, f.REFUSE, f.SLOW))
+    by, times = "analyse_call", chance.choice((1, 1, 2, 10))
+    if kind in (f.KILL, f.KILL_AFTER):
+        return Fault(kind=kind, by=by, seconds=4 * span, at_call=chance.randint(1, 8), times=times)
+    of = chance.choice(_REACHED_BY[by])
+    return Fault(
+        kind=kind,
+        by=by,
+        of=of,
+        begin=chance.uniform(0, span),
+        seconds=chance.choice((60.0, 600.0, HOUR)),
+        times=times,
+        code=chance.choice(_CODES[of]) if kind == f.REFUSE else "",
+        delay=chance.choice((9.0, 90.0)),
     )
 
 

@@ -10,9 +10,10 @@ from typing import Any, Final
 
 from boto3.dynamodb.types import TypeDeserializer
 
-from callscribe.contract.object_keys import reply_key
+from callscribe.contract.object_keys import TRANSCRIPTS, analysis_key, is_document, reply_key
 from callscribe.contract.schema import SCHEMA_VERSION
 from callscribe.recordings.recording import recording_id
+from tests.simulation.batch.analyst import MODEL, Question
 from tests.simulation.batch.contents import NOT_AUDIO, contents, telling_words
 from tests.simulation.batch.storage import Version
 from tests.simulation.batch.vendor import API_KEY, Asked
@@ -48,7 +49,7 @@ class Check:
         mine = recording_id(asked.bucket, asked.key, asked.version.version_id, asked.version.etag)
         same = self._same(world, asked)
         for other in same:
-            if any(map(_usable, world.storage.versions(world.plan.archive, reply_key(other)))):
+            if any(map(_usable, _replies(world, other))):
                 self.add("paid-twice", f"{asked.by.name} asks for {mine[:8]}; the reply of {other[:8]} is stored")
         versions = [a.version for a in world.announced if named(world, a) in same]
         under_way = [
@@ -58,6 +59,11 @@ class Check:
         ]
         if under_way:
             self.add("two-under-way", f"{asked.by.name} asks for {mine[:8]} beside {under_way[0].by.name}")
+
+    def before_question(self, world: World, asked: Question) -> None:
+        """Look at a request to the language model that is about to be answered, and billed."""
+        if _analyses(world, asked.document):
+            self.add("paid-twice", f"{asked.by.name} asks about a document whose analysis is stored")
 
     @staticmethod
     def _same(world: World, asked: Asked) -> list[str]:
@@ -166,7 +172,8 @@ class Check:
         done = Counter(
             execution.variables["recording"]["recording_id"]
             for execution in world.machine.executions.values()
-            if execution.states[-1:] == ["Transcribed"]
+            # Where replies are deleted, whoever repeats a completed recording comes to that step again.
+            if execution.states[-1:] == ["Transcribed"] and "Complete" in execution.states
         )
         statuses = {claim["recording_id"]: claim["status"] for claim in claims(world)}
         for name, times in done.items():
@@ -224,6 +231,7 @@ class Check:
                 add("lease", f"{name[:8]} is leased")
         self._agree(world, by_recording)
         self._enriched(world)
+        self._analysed(world)
         self._holders(world, by_recording)
         for _, body in world.failed_messages():
             if "redrive" not in body and not world.deleted and not any(a.content == NOT_AUDIO for a in world.announced):
@@ -231,16 +239,19 @@ class Check:
 
     def rebuilt(self, world: World) -> None:
         """Look at what is left when all that was stored by an earlier version is written anew."""
+        # Of a reply that is gone nothing can be made anew.
+        whole = world.plan.setup.replies == "keep" and not world.deleted
         for result in world.rebuilt:
             live = "/live" in result.key or "live transcript" in result.reason
-            if result.outcome not in ("rebuilt", "current") and not live and not world.deleted:
+            if result.outcome not in ("rebuilt", "current") and not live and whole:
                 self.add("rebuild", f"{result.key[-40:]}: {result.outcome}: {result.reason}")
         for item in transcripts(world):
             document = _document(world, item["transcript_key"]) or {}
             versions = {int(item["schema_version"]), document.get("schema_version")}
-            if "recording_id" in item and versions != {SCHEMA_VERSION}:
+            if world.plan.setup.replies == "keep" and "recording_id" in item and versions != {SCHEMA_VERSION}:
                 self.add("rebuild", f"{item['call_id']} is of versions {versions}")
         self._agree(world, {claim["recording_id"]: claim for claim in claims(world)})
+        self._analysed(world)
 
     def _enriched(self, world: World) -> None:
         """Every announced call went through the step of one's own, or its failure is kept."""
@@ -259,6 +270,68 @@ class Check:
                 self.add("enrichment", f"{name[:8]} was announced, and is not enriched")
             elif told is not None and name not in kept and not unsent:
                 self.add("enrichment", f"nothing is kept of the failed step of {name[:8]}")
+
+    def _analysed(self, world: World) -> None:
+        """Every announced call tells what became of its analysis, and whoever pays is told of each answer once."""
+        history = world.history
+        troubled = history.analyst or any(fault.by in ("analyse_call", "machine") for fault in history.faults)
+        for event in details(world):
+            told, place = event["Detail"].get("analysis"), event["Detail"]["transcript"]
+            name = event["Detail"]["recording_id"][:8]
+            if (told is None) == world.plan.setup.analyst:
+                self.add("analysis", f"the event of {name} says {told}")
+            elif told is None:
+                continue
+            elif told["status"] == "succeeded" and not _analyses(world, place["key"]):
+                self.add("analysis", f"{name} was told as analysed, and is not")
+            elif told["status"] == "succeeded":
+                continue
+            elif not told.get("reason"):
+                self.add("analysis", f"the event of {name} says {told['status']}, and not why")
+            elif not troubled:
+                self.add("needless", f"the analysis of {name} is {told['status']} by {told['reason']}")
+        self._bills(world)
+
+    def _bills(self, world: World) -> None:
+        for item in transcripts(world):
+            if "analysis" in item:
+                self._analysis(world, item)
+            elif answers := self._unbilled(world, item["transcript_key"]):
+                self.add("bill", f"{item['call_id']} has none for {answers} answers")
+
+    @staticmethod
+    def _unbilled(world: World, document: str) -> int:
+        """How many answers a reader had that was neither killed nor kept from the table."""
+        if any(fault.by == "analyse_call" and "dynamodb.".startswith(fault.of[:9]) for fault in world.history.faults):
+            return 0
+        of_it = (question for question in world.model.asked if question.document == document)
+        return sum(question.reached and not question.by.killed for question in of_it)
+
+    def _analysis(self, world: World, item: Mapping[str, Any]) -> None:
+        """An item shows an analysis of its own document, and a bill with each answer in it once."""
+        shown, document = item["analysis"], item["transcript_key"]
+        if shown["status"] == "succeeded" and shown["key"] not in _analyses(world, document):
+            self.add("dangling", f"the item of {item['call_id']} points to no analysis of its document")
+        if shown["status"] != "succeeded" and not shown.get("reason"):
+            self.add("analysis", f"the item of {item['call_id']} says {shown['status']}, and not why")
+        asked = [question for question in world.model.asked if question.document == document]
+        # Of two readers at once each knows what was noted before both, and of one that was killed nobody knows.
+        at_once = any(one.by is not other.by and one.at <= other.at < one.until for one in asked for other in asked)
+        reached = [question for question in asked if question.reached]
+        noted = [question for question in reached if not question.by.killed and not at_once]
+        spent = (shown.get("spent") or {}).get(MODEL, {})
+        for direction in ("input", "output"):
+            of = f"{direction}_tokens"
+            told = int(spent.get(of, 0))
+            least, most = (sum(int(getattr(question, of)) for question in some) for some in (noted, reached))
+            if not least <= told <= most:
+                self.add("bill", f"{item['call_id']} says {told} of {least} to {most} {direction} tokens")
+            billed = [line for line in item["cost"]["lines"] if line["item"] == f"analysis {MODEL} {direction}"]
+            if sum(round(1000 * float(line["quantity"])) for line in billed) != told or len(billed) > 1:
+                self.add("bill", f"{item['call_id']} has {len(billed)} lines for {told} {direction} tokens")
+        unanswered = sum(not question.reached or not question.input_tokens for question in asked)
+        if int(spent.get("unanswered", 0)) > unanswered:
+            self.add("bill", f"{item['call_id']} says that {spent['unanswered']} of {unanswered} were not answered")
 
     def _done(self, world: World, announced: Announced, claim: Mapping[str, Any] | None) -> None:
         if claim is None:
@@ -421,8 +494,23 @@ def _kept(world: World, recording: str) -> bool:
     return version is not None and _usable(version)
 
 
+def _replies(world: World, recording: str) -> list[Version]:
+    """What was written of a reply and can be read; where replies are deleted, only what is there now."""
+    if world.plan.setup.replies == "keep":
+        return world.storage.versions(world.plan.archive, reply_key(recording))
+    current = world.storage.current(world.plan.archive, reply_key(recording))
+    return [] if current is None else [current]
+
+
 def _usable(version: Version) -> bool:
     return b'"words"' in gzip.decompress(version.content or b"")
+
+
+def _analyses(world: World, document: str) -> list[str]:
+    """Keys of the analyses of a document that are in the archive."""
+    beside = analysis_key(document, "").removesuffix(".json.gz")
+    keys = world.storage.keys(world.plan.archive, TRANSCRIPTS)
+    return [key for key in keys if key.startswith(beside) and not is_document(key)]
 
 
 def _document(world: World, key: str) -> dict[str, Any] | None:

@@ -184,6 +184,36 @@ MUTATIONS: Final = (
         'if self._on_new_version == "keep" and',
         "if False and",
     ),
+    Mutation(
+        "what earlier analyses took is forgotten",
+        "lambdas.analyse_call.analysis",
+        "earlier = spent.get(self._model, Usage())",
+        "earlier = Usage()",
+    ),
+    Mutation(
+        "an analysis that is stored is not looked for",
+        "lambdas.analyse_call.analysis",
+        "if kept is not None and not again:",
+        "if False:",
+    ),
+    Mutation(
+        "an analysis that the archive does not take is asked for again",
+        "lambdas.analyse_call.analysis",
+        'logger.error("the archive does not take the analysis", error_code=code)',
+        "raise",
+    ),
+    Mutation(
+        "an item shows an analysis of another document",
+        "lambdas.analyse_call.analysis",
+        'ConditionExpression="transcript_key = :key",',
+        'ConditionExpression="transcript_key = :key OR attribute_exists(PK)",',
+    ),
+    Mutation(
+        "a call whose analysis failed is told as analysed",
+        DEFINITION,
+        '{"status": "failed", "reason": "{% $substring($states.errorOutput.Error, 0, 200) %}"}',
+        '{"status": "succeeded", "reason": "{% $substring($states.errorOutput.Error, 0, 200) %}"}',
+    ),
     Mutation("a failed step leads nowhere", DEFINITION, '"Next": "RecordFailure"', '"Next": "Transcribed"'),
     Mutation(
         "a failure is noted over a completed call", DEFINITION, " AND #status <> :unless", " OR #status = :unless"

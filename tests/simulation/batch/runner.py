@@ -27,11 +27,13 @@ class BatchOutcome(Outcome[History]):
 
     Attributes:
         requests: Requests that the speech service heard.
+        questions: Requests that the language model heard.
         paths: The states that each execution entered, before anybody repeated one.
         failed: How many of these executions failed.
     """
 
     requests: int = 0
+    questions: int = 0
     paths: tuple[tuple[str, ...], ...] = ()
     failed: int = 0
 
@@ -53,7 +55,14 @@ def run(history: History, *, log: bool = False) -> BatchOutcome:
     began = time.perf_counter()
     with opened():
         processes.renew(plan.functions)
-        world = World(plan, processes, history, before_request=check.before_request, after_write=check.after_write)
+        world = World(
+            plan,
+            processes,
+            history,
+            before_request=check.before_request,
+            before_question=check.before_question,
+            after_write=check.after_write,
+        )
         world.lines = [] if log else None
         DOOR.inside = world
         paths: tuple[tuple[str, ...], ...] = ()
@@ -77,10 +86,11 @@ def run(history: History, *, log: bool = False) -> BatchOutcome:
         history=history,
         violations=check.violations,
         digest=world.digest,
-        met=world.faults.hits + world.vendor.hits,
+        met=world.faults.hits + world.vendor.hits + world.model.hits,
         simulated=world.scheduler.now,
         seconds=time.perf_counter() - began,
         requests=len(world.vendor.asked),
+        questions=len(world.model.asked),
         paths=paths,
         failed=failed,
         log="\n".join(world.lines or ()),

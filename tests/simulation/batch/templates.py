@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 from local.cdk import assembly_for
 from local.programs import finished, make_once
 from local.server_process import ROOT
+from tests.simulation.batch.analyst import MODEL
 from tests.workflow.cloudformation import ACCOUNT, REGION
 
 if TYPE_CHECKING:
@@ -68,6 +69,7 @@ def _stack(app: App, name: str, setup: Setup) -> None:
     from aws_cdk import aws_kms as kms
 
     from constructs_lib import (
+        BedrockAnalyst,
         ClinicRules,
         DeepgramOptions,
         RecordingBucket,
@@ -93,6 +95,7 @@ def _stack(app: App, name: str, setup: Setup) -> None:
             on_new_version=setup.on_new_version, live_transcripts=setup.live_transcripts, replies=setup.replies
         ),
         enrichment=None if setup.enrichment is None else _enrichment(stack, setup.enrichment),
+        analyst=BedrockAnalyst(model=MODEL) if setup.analyst else None,
     )
 
 

@@ -44,8 +44,33 @@ _ENDS = {
     "a reply that is not to be kept": (0, 1),
     "a reply that is not to be kept, and cannot be deleted": (1, 1),
     "the same bytes after their reply was deleted": (0, 1),
+    **dict.fromkeys(
+        (
+            "an analysis whose function ends before the answer is stored",
+            "an analysis that the archive does not take",
+            "an analysis whose function ends when it is shown",
+            "an analysis that two functions make at once",
+            "an analysis that cannot be shown, and is then",
+            "a model whose first answers are of no use, and one of them gets lost",
+            "a function of analyses that always ends",
+        ),
+        (0, 1),
+    ),
+    "a model that declines, and a repetition that it answers": (1, 1),
+    "a newer recording, stored while the older one is analysed": (0, 2),
     "a new recording of a call that had a recording before its live transcript": (0, 2),
 }
+_QUESTIONS = {
+    "an analysis whose function ends before the answer is stored": 2,
+    "an analysis that the archive does not take": 1,
+    "an analysis whose function ends when it is shown": 1,
+    "an analysis that two functions make at once": 2,
+    "an analysis that cannot be shown, and is then": 1,
+    "a model whose first answers are of no use, and one of them gets lost": 3,
+    "a model that declines, and a repetition that it answers": 2,
+    "a newer recording, stored while the older one is analysed": 2,
+}
+"""Questions to the language model, where there are any."""
 
 
 @pytest.mark.parametrize("name", AIMED)
@@ -53,4 +78,5 @@ def test_it_ends_well(name: str) -> None:
     outcome = runner.run(AIMED[name])
 
     assert (outcome.violations, (outcome.failed, outcome.requests)) == ([], _ENDS[name])
-    assert bool(outcome.met) == bool(AIMED[name].faults or AIMED[name].outages)
+    assert outcome.questions == _QUESTIONS.get(name, 0)
+    assert bool(outcome.met) == bool(AIMED[name].faults or AIMED[name].outages or AIMED[name].analyst)

@@ -21,7 +21,14 @@ MOST_RECEIVES = 3
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.__name__)
 def test_a_double_does_what_aws_does(scenario: Callable[[Place], None]) -> None:
     plan = deployed()
-    world = World(plan, Containers(), History(seed=0), before_request=lambda *_: None, after_write=lambda _world: None)
+    world = World(
+        plan,
+        Containers(),
+        History(seed=0),
+        before_request=lambda *_: None,
+        before_question=lambda *_: None,
+        after_write=lambda _world: None,
+    )
     for url, dead_letters in (("letters", None), ("messages", "arn:aws:sqs:us-east-1:1:letters")):
         policy = {"deadLetterTargetArn": dead_letters, "maxReceiveCount": MOST_RECEIVES}
         properties = {} if dead_letters is None else {"RedrivePolicy": policy}
@@ -54,7 +61,12 @@ class Simulated:
 
     def __init__(self) -> None:
         self._world = World(
-            deployed(), runner.containers(), History(seed=1), before_request=lambda *_: None, after_write=lambda _: None
+            deployed(),
+            runner.containers(),
+            History(seed=1),
+            before_request=lambda *_: None,
+            before_question=lambda *_: None,
+            after_write=lambda _: None,
         )
         DOOR.inside = self._world
 

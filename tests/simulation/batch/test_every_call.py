@@ -11,13 +11,14 @@ from tests.simulation.batch import runner
 from tests.simulation.batch.faults import Fault, Outage
 from tests.simulation.batch.histories import DAY, HOUR, Again, History, Put
 
-FUNCTIONS = ("admit_recording", "transcribe_call", "store_transcript", "score_quality")
+FUNCTIONS = ("admit_recording", "transcribe_call", "store_transcript", "score_quality", "analyse_call")
 CALLS_OF_THE_MACHINE = ("lambda.Invoke", "sqs.SendMessage", "events.PutEvents", "dynamodb.UpdateItem")
 _MOST_CALLS = 40
 
 
 def one_recording(*, faults: tuple[Fault, ...] = (), outages: tuple[Outage, ...] = ()) -> History:
-    return History(seed=1, puts=(Put(at=0, call=0, content=0),), faults=faults, outages=outages)
+    put = Put(at=0, call=0, content=0)
+    return History(seed=1, deployment="analysed", puts=(put,), faults=faults, outages=outages)
 
 
 def at_every_call(kind: str, step: str, *, times: int = 1, delay: float = 0.0) -> Iterator[runner.BatchOutcome]:

@@ -26,6 +26,7 @@ class Scene:
             runner.containers(),
             History(seed=1, puts=(Put(at=0, call=0, content=0),)),
             before_request=self._check.before_request,
+            before_question=self._check.before_question,
             after_write=self._check.after_write,
         )
         DOOR.inside = self._world

@@ -17,7 +17,7 @@ from contextlib import ExitStack, contextmanager, redirect_stdout
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
-from typing import Any, Final, cast
+from typing import Any, Final, Protocol, cast
 from unittest.mock import patch
 from uuid import UUID
 
@@ -28,7 +28,7 @@ from botocore.client import BaseClient
 from botocore.exceptions import ClientError, EndpointConnectionError, ReadTimeoutError
 
 from callscribe.aws_refusals import is_transient
-from callscribe.contract.object_keys import TRANSCRIPTS
+from callscribe.contract.object_keys import TRANSCRIPTS, is_document
 from callscribe.contract.schema import SCHEMA_VERSION
 from callscribe.deepgram.options import TranscriptionOptions
 from callscribe.deepgram.transcription import DeepgramTranscriptions
@@ -41,6 +41,7 @@ from operations.redrive import redrive, redrive_claims, redrive_covered
 from tests.callscribe import live_calls
 from tests.fakes.s3_event import object_created
 from tests.simulation.batch import faults as f
+from tests.simulation.batch.analyst import Model, Question
 from tests.simulation.batch.containers import DOOR, Containers, Context
 from tests.simulation.batch.contents import NOT_AUDIO, contents
 from tests.simulation.batch.deployment import Plan, session
@@ -94,6 +95,13 @@ class Announced:
     content: bytes
 
 
+class _Double(Protocol):
+    """A service of AWS's."""
+
+    def call(self, operation: str, request: Mapping[str, Any]) -> dict[str, Any]:
+        """Answer a request."""
+
+
 class World:
     """One deployment and one history.
 
@@ -102,6 +110,7 @@ class World:
         containers: The functions' processes.
         history: What happens.
         before_request: Called with each request to the speech service that is heard, before it is answered.
+        before_question: Called with each request to the language model that is heard, before it is answered.
         after_write: Called after each transaction.
     """
 
@@ -112,6 +121,7 @@ class World:
         history: History,
         *,
         before_request: Callable[[World, Asked], None],
+        before_question: Callable[[World, Question], None],
         after_write: Callable[[World], None],
     ) -> None:
         self.plan = plan
@@ -137,6 +147,12 @@ class World:
             chance=random.Random(f"vendor {history.seed}"),
             before=partial(before_request, self),
         )
+        self.model = Model(
+            scheduler=self.scheduler,
+            outages=history.analyst,
+            chance=random.Random(f"model {history.seed}"),
+            before=partial(before_question, self),
+        )
         self.machine = Machine(
             plan.definition,
             arn=plan.machine,
@@ -145,6 +161,13 @@ class World:
             chance=self._chance,
             ended=self._ended,
         )
+        self._doubles: Mapping[str, _Double] = {
+            "dynamodb": self.tables,
+            "s3": self.storage,
+            "sqs": self.queues,
+            "stepfunctions": self.machine,
+            "bedrock-runtime": self.model,
+        }
         self.announced: list[Announced] = []
         self.deleted: set[int] = set()
         self.events: list[dict[str, Any]] = []
@@ -332,7 +355,7 @@ class World:
 
     def _update(self) -> None:
         """Let everything that is stored be as an earlier version has left it; an operator rebuilds it."""
-        for key in self.storage.keys(self.plan.archive, TRANSCRIPTS):
+        for key in filter(is_document, self.storage.keys(self.plan.archive, TRANSCRIPTS)):
             version = self.storage.current(self.plan.archive, key)
             assert version is not None
             document = json.loads(gzip.decompress(version.content or b""))
@@ -465,6 +488,8 @@ class World:
             self.scheduler.kill(task)
 
         task = self.scheduler.spawn(name, step, work)
+        if step == "analyse_call":
+            self.model.documents[task] = event["transcript"]["key"]
         limit = self.scheduler.after(plan.timeout, end)
 
     def _enrich(self, detail: Mapping[str, Any]) -> None:
@@ -567,15 +592,9 @@ class World:
         Raises:
             ClientError: The service refuses it.
         """
+        if service in self._doubles:
+            return self._doubles[service].call(operation, request)
         match service:
-            case "dynamodb":
-                return self.tables.call(operation, request)
-            case "s3":
-                return self.storage.call(operation, request)
-            case "sqs":
-                return self.queues.call(operation, request)
-            case "stepfunctions":
-                return self.machine.call(operation, request)
             case "lambda":
                 return self._invoked(request)
             case "sts":
@@ -714,6 +733,8 @@ def opened() -> Iterator[None]:
         model, context = client.meta.service_model.operation_model(operation), {"client_config": client.meta.config}
         request = client._emit_api_params(api_params=parameters, operation_model=model, context=context)
         answer = world.call(client, operation, request)
+        if operation == "Converse":
+            world.model.note_reached(world.scheduler.running)
         answer["ResponseMetadata"] = {"HTTPStatusCode": 200}
         service = client.meta.service_model.service_id.hyphenize()
         client.meta.events.emit(
