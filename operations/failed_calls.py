@@ -54,6 +54,8 @@ class StartAgain:
     """Identity of the recording."""
     ended_execution: str | None = None
     """The execution that failed, as far as the message names it."""
+    others: tuple[str, ...] = ()
+    """Executions of other messages about the recording, which failed as well. One of them may have its claim."""
 
     done: ClassVar[str] = "started again"
 
@@ -64,10 +66,15 @@ class StartAgain:
         """
         if not self.ended_execution:
             return {**self.event}
-        if (repeated := self.event.get("redrive_of")) is None:
-            return {**self.event, "redrive_of": self.ended_execution}
-        before = [*self.event.get("redrives_before", ()), repeated][-_MOST_REDRIVES_BEFORE:]
-        return {**self.event, "redrive_of": self.ended_execution, "redrives_before": before}
+        told = {**self.event, "redrive_of": self.ended_execution}
+        before = (*self.executions[:-1], *self.others)[-_MOST_REDRIVES_BEFORE:]
+        return {**told, "redrives_before": [*before]} if before else told
+
+    @property
+    def executions(self) -> tuple[str, ...]:
+        """What failed, by this message alone: each execution was to repeat those before it."""
+        repeated = (*self.event.get("redrives_before", ()), self.event.get("redrive_of"), self.ended_execution)
+        return tuple(execution for execution in repeated if execution)
 
 
 @dataclass(frozen=True)

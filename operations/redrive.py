@@ -16,7 +16,7 @@ from __future__ import annotations
 import argparse
 import json
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from itertools import chain, count, islice
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
@@ -277,8 +277,13 @@ class _Queue:
 
 
 def _in_turn(calls: Iterable[FailedCall[Repeat]]) -> list[FailedCall[Repeat]]:
-    """Sort by age, but of several messages about one recording take the one that knows who held its claim last."""
+    """Sort by age, but of several messages about one recording take one that knows who failed, and tell it of all."""
     by_age = sorted(calls, key=lambda call: call.sent_at)
+    failed: dict[str, list[str]] = {}
+    for call in by_age:
+        if isinstance(call.repeat, StartAgain):
+            failed.setdefault(call.repeat.subject, []).extend(call.repeat.executions)
+    by_age = [_knowing(call, failed) for call in by_age]
     best: dict[str, FailedCall[Repeat]] = {}
     for call in by_age:
         if call.repeat is None:
@@ -287,6 +292,15 @@ def _in_turn(calls: Iterable[FailedCall[Repeat]]) -> list[FailedCall[Repeat]]:
         if knows or call.repeat.subject not in best:
             best[call.repeat.subject] = call
     return sorted(by_age, key=lambda call: call.repeat is not None and best[call.repeat.subject] is not call)
+
+
+def _knowing(call: FailedCall[Repeat], failed: Mapping[str, Sequence[str]]) -> FailedCall[Repeat]:
+    """Return a message that knows of the others about its recording."""
+    if not isinstance(call.repeat, StartAgain):
+        return call
+    own = call.repeat.executions
+    others = tuple(dict.fromkeys(one for one in failed[call.repeat.subject] if one not in own))
+    return replace(call, repeat=replace(call.repeat, others=others)) if others else call
 
 
 class _BatchRepeater:

@@ -55,6 +55,15 @@ def test_the_message_that_names_the_failed_execution_is_the_one_repeated(deploye
     assert [event.get("redrive_of") for event in deployed.started()] == ["arn:failed"]
 
 
+def test_one_start_names_each_execution_that_failed_on_the_recording(deployed: Deployed) -> None:
+    # Which of them has the recording's claim, no message tells.
+    for execution in ("arn:first", "arn:second", "arn:third"):
+        deployed.fail({**failure("call-1"), "execution": execution})
+    assert main(["redrive", *deployed.arguments]) == 0
+    (started,) = deployed.started()
+    assert {started["redrive_of"], *started["redrives_before"]} == {"arn:first", "arn:second", "arn:third"}
+
+
 def test_calls_that_could_not_be_put_with_the_failed_ones_are_repeated_too(deployed: Deployed) -> None:
     stranded = deployed.strand(failure("call-1"))
     deployed.fail({**failure("call-2"), "execution": "arn:failed"})

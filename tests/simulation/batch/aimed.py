@@ -82,6 +82,13 @@ AIMED: Final[Mapping[str, History]] = {
         redrives=(Redrive(at=20.0, claims=False),),
         faults=(Fault(kind=f.CUT, by="admit_recording", of="s3.", begin=10.0, seconds=3 * HOUR),),
     ),
+    "a recording that waits for its live transcript, told again, and neither can be admitted any more": History(
+        seed=1,
+        deployment="keep",
+        puts=(Put(at=145.0, call=1, content=3, told=(1.0, 120.0)),),
+        lives=(Live(call=1, begins=45.0, ends=1245.0, outcome="complete", stored=1800.0),),
+        faults=(_refused("admit_recording", "dynamodb.", "ThrottlingException", begin=153.0, seconds=600.0),),
+    ),
     "another version where the first is kept": _back("keep"),
     "a recording that failed, and is repeated when another one is to be kept": History(
         seed=1, deployment="keep", puts=(*_puts(0.0), *_puts(300.0, content=1)), faults=(_NOT_STORED,)

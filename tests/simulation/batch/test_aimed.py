@@ -23,6 +23,7 @@ _ENDS = {
     "a call of which nobody hears that it is completed, and the same bytes again": (1, 1),
     "a recording that is deleted when its transcript is stored, and not announced": (1, 1),
     "an execution that is stopped, and whose repetition fails before it can claim the recording": (2, 1),
+    "a recording that waits for its live transcript, told again, and neither can be admitted any more": (2, 1),
     "another version where the first is kept": (0, 1),
     "a recording that failed, and is repeated when another one is to be kept": (1, 2),
     "an archive that takes no reply for a minute": (0, 1),
