@@ -9,6 +9,7 @@ from constructs_lib.call_console import CallConsole
 from constructs_lib.call_transcription import CallTranscription, LiveCalls
 from constructs_lib.clinic_users import ClinicUsers
 from constructs_lib.connect_wiring import ConnectWiring, MediaStreamStorage, RecordingStorage
+from constructs_lib.console_domain import ConsoleDomain
 from constructs_lib.deepgram_options import DeepgramOptions
 from constructs_lib.deepgram_secret import DeepgramSecret
 from constructs_lib.enrichment_step import EnrichmentStep
@@ -35,6 +36,7 @@ __all__ = [
     "ClinicRules",
     "ClinicUsers",
     "ConnectWiring",
+    "ConsoleDomain",
     "DeepgramOptions",
     "DeepgramPrices",
     "DeepgramSecret",

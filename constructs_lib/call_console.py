@@ -7,6 +7,7 @@ from typing import Final
 
 from aws_cdk import ArnFormat, Duration, RemovalPolicy, Stack
 from aws_cdk import aws_apigatewayv2 as apigateway
+from aws_cdk import aws_cloudfront as cloudfront
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_cognito as cognito
 from aws_cdk import aws_dynamodb as dynamodb
@@ -36,12 +37,14 @@ from callscribe.environments.functions import CallConsoleEnvironment
 from callscribe.judgement.quality import DEFAULT_RUBRIC
 from callscribe.recordings.redrive import execution_name
 from constructs_lib import _checks, _grants, _keys, _nag
+from constructs_lib._console_front import ConsoleFront
 from constructs_lib._functions import RuntimeFunction, SharedByFunctions
 from constructs_lib._judgement import Judgement
 from constructs_lib._logs import LogSettings
 from constructs_lib._names import account_wide_name
 from constructs_lib._waveforms import Waveforms
 from constructs_lib.clinic_users import ClinicUsers
+from constructs_lib.console_domain import ConsoleDomain
 from constructs_lib.function_settings import FunctionSettings
 from constructs_lib.live_streamer import LiveStreamer
 from constructs_lib.live_transcript_feed import LiveTranscriptFeed
@@ -82,6 +85,8 @@ class CallConsole(Construct):
         search: By what words of calls are found. Default: nobody can search.
         users: Where people sign in. Default: new :class:`ClinicUsers`, without groups of clinics.
         flags: What was noted of the calls, for the titles of flags. Default: ``"eye-clinic-v1"``.
+        domain: A name under which people find it, by CloudFront and AWS WAF; the API then answers nobody who goes past
+            them. Default: the API's own address.
         time_zones: Time zones in which times are shown, by clinic id, ``*`` for all others. Default: the viewer's.
         role_names: What parties of a call are called, by role, as in ``{"customer": "patient"}``. Default: as the
             roles.
@@ -98,6 +103,8 @@ class CallConsole(Construct):
     """The HTTP API."""
     url: str
     """The console's address."""
+    distribution: cloudfront.Distribution | None
+    """Serves the console under the name of *domain*; None without one."""
     users: ClinicUsers
     """Where people sign in."""
     client: cognito.UserPoolClient
@@ -130,6 +137,7 @@ class CallConsole(Construct):
         search: TranscriptSearch | None = None,
         users: ClinicUsers | None = None,
         flags: FlagSetSource = DEFAULT_FLAG_SET,
+        domain: ConsoleDomain | None = None,
         time_zones: Mapping[str, str] | None = None,
         role_names: Mapping[str, str] | None = None,
         functions: FunctionSettings | None = None,
@@ -148,7 +156,9 @@ class CallConsole(Construct):
         self.api = apigateway.HttpApi(
             self, "Api", api_name=account_wide_name(self, max_length=128), create_default_stage=False
         )
-        self.url = f"{self.api.api_endpoint}/"
+        front = None if domain is None else ConsoleFront(self, "Front", domain=domain, api=self.api, key=self.key)
+        self.distribution = None if front is None else front.distribution
+        self.url = f"{self.api.api_endpoint}/" if domain is None else f"https://{domain.name}/"
         self._add_stage(log_settings)
         self.users = users or ClinicUsers(self, "Users")
         self.client = self.users.add_page(self, "Client", url=self.url, lifetime=_WORKING_DAY)
@@ -208,8 +218,11 @@ class CallConsole(Construct):
                 feed_http_url=None if feed is None else feed.http_url,
                 feed_realtime_url=None if feed is None else feed.realtime_url,
                 waveform_function=self.waveform_function.function_name,
+                origin_secret_arn=None if front is None else front.secret.secret_arn,
             )
         )
+        if front is not None:
+            _grants.allow_secret(self._function_role, front.secret)
         if streamer is not None:
             streamer.grant_follow_again(self._function_role)
         if workflow is not None:

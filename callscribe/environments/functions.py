@@ -257,6 +257,7 @@ class CallConsoleEnvironment(FunctionEnvironment, frozen=True, kw_only=True):
         state_machine_arn: What repeats a failed recording; None where nothing may.
         search_bucket: Bucket of the shards that are searched; None where nothing is.
         waveform_function: Function that draws the waveform of a recording.
+        origin_secret_arn: What requests must show; None where they need not come by a distribution.
     """
 
     MODULE = "call_console"
@@ -280,6 +281,7 @@ class CallConsoleEnvironment(FunctionEnvironment, frozen=True, kw_only=True):
     state_machine_arn: str | None = None
     search_bucket: str | None = None
     waveform_function: str
+    origin_secret_arn: str | None = None
 
 
 class DrawWaveformEnvironment(FunctionEnvironment, frozen=True, kw_only=True):

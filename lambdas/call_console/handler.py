@@ -13,6 +13,7 @@ from urllib.parse import unquote, urlsplit
 import msgspec
 from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
 from aws_lambda_powertools.metrics import MetricUnit
+from aws_lambda_powertools.utilities.parameters import SecretsProvider
 from botocore.exceptions import BotoCoreError, ClientError
 
 from callscribe.console.access import ConsoleRole, NoUser, User, user_of
@@ -33,6 +34,7 @@ from lambdas.call_console.errors import ApiError, BadRequest, Forbidden, NotFoun
 from lambdas.call_console.failures import ClinicFailures
 from lambdas.call_console.live import ClinicLiveCalls
 from lambdas.call_console.noting import JUDGE_SECONDS, Judges, Noting
+from lambdas.call_console.origin import Origin
 from lambdas.call_console.page_files import PageFiles
 from lambdas.call_console.search import ClinicSearch, SearchAsked
 from lambdas.call_console.sessions import ClinicSessions
@@ -70,6 +72,7 @@ class _Console:
         presigner: Signs the URLs of recordings.
         judges: Judge transcripts anew.
         drawing: Has waveforms drawn.
+        origin: What requests must show; None where they need not.
         page: The page.
     """
 
@@ -78,6 +81,7 @@ class _Console:
     presigner: Presigner
     judges: Judges
     drawing: Drawing
+    origin: Origin | None
     page: PageFiles
 
 
@@ -103,6 +107,9 @@ def _console() -> _Console:
             live=environment.live_store_function,
         ),
         drawing=Drawing(client=aws.functions(read_timeout=START_SECONDS), function=environment.waveform_function),
+        origin=None
+        if environment.origin_secret_arn is None
+        else Origin(secrets=SecretsProvider(boto_config=aws.CONFIG), secret_arn=environment.origin_secret_arn),
         page=PageFiles(
             connect=sorted({_origin(url) for url in asked if url}), media=[_media_origin(environment.recording_bucket)]
         ),
@@ -130,6 +137,10 @@ def handle(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     Returns:
         The answer.
     """
+    origin = _console().origin
+    if origin is not None and not origin.sent(event):
+        past = _refused(Forbidden("the console is at its own name"))
+        return {"statusCode": past.status_code, "body": past.body, "headers": past.headers, "isBase64Encoded": False}
     answer: dict[str, Any] = app.resolve(event, context)
     if len(answer.get("body") or "") > _MOST_ANSWER_BYTES:
         too_large = _refused(TooLarge("the call is too long to be shown: its document in the archive has it whole"))
