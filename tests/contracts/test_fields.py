@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from enum import Enum
 from typing import Any
 
+import msgspec
 import pytest
 from msgspec import structs
 
@@ -17,7 +18,8 @@ from callscribe.analysis.prices import Usage
 from callscribe.analysis.stored import Analysis, AnalysisItem
 from callscribe.console.live import LiveWords
 from callscribe.console.reviews import ReviewItem
-from callscribe.contract.messages import DrawMessage, RebuildAnswer
+from callscribe.contract.call_kind import CallKind
+from callscribe.contract.messages import DrawMessage, IndexAnswer, IndexMessage, IndexRequest, RebuildAnswer
 from callscribe.contract.schema import SCHEMA_VERSION
 from callscribe.corrections import CorrectionItem
 from callscribe.cost import Cost
@@ -28,6 +30,7 @@ from callscribe.live.call import LiveCall, LiveUtterance
 from callscribe.live.state import LiveCoverage, LiveState
 from callscribe.recordings.calls import CallRecording
 from callscribe.recordings.recording import AdmittedRecording, RecordingObject
+from callscribe.search.shards import CallKey, Entry, Part, SearchState, read_part, written_part
 from callscribe.serialization import OpenEnum, decode, decode_json, encode, encode_json
 from callscribe.table_values import attribute, plain
 from callscribe.transcript import Transcript
@@ -287,6 +290,26 @@ def test_every_option_is_noted_for_the_transcript_but_the_vocabulary(name: str) 
 
 # The guard over this list.
 
+
+def test_all_of_a_shard_survives() -> None:
+    key = CallKey(day="2026-11-20", call_id="c", kind=CallKind.IVR)
+    entry = Entry(
+        key=key, listed="l", version="v", figures=msgspec.Raw(b'{"a":1}'), text="t", starts=(1.5,), roles=("agent",)
+    )
+    part = Part(until="05", entries=(entry,), moving=(entry,), moving_until="09")
+    read = read_part(written_part(part))
+    assert written_part(read) == written_part(part)
+    assert structs.replace(read.entries[0], figures=entry.figures) == entry
+    state = SearchState(schema_version=SCHEMA_VERSION + 1, since="2026-11-20", whole=True)
+    assert decode_json(SearchState, encode_json(state), "state") == state
+
+
+def test_all_that_is_said_of_an_index_survives() -> None:
+    request = IndexRequest(clinic_id="c", month="2026-11", after="05", sort_keys=("s",))
+    for kind, said in ((IndexMessage, IndexMessage(index=request, whole=True)), (IndexAnswer, filled(IndexAnswer))):
+        assert decode(kind, through_json(encode(said)), "message") == said
+
+
 COVERED = {
     *("Transcript", "LiveUtterance", "LiveCoverage", "Checkpoint", "LiveItem", "LiveCallEnded"),
     *("TranscribeMessage", "_Addressed", "datetime", "_Seconds"),  # the parts of `Work`
@@ -304,6 +327,8 @@ COVERED = {
     *("RebuildMessage", "LiveRebuildMessage"),  # an operator's, and the console's: tests/lambdas/store_*
     *("CorrectionItem", "RoleCorrection", "ReviewItem", "QualityScore", "RebuildAnswer", "LiveWords"),
     *("Waveform", "DrawMessage"),
+    *("Part", "SearchState", "IndexMessage"),
+    "StreamEvent",  # DynamoDB's, only read: tests/lambdas/update_search
     "_FeedMessage",  # the feed's own frames, only read: tests/operations/test_watch.py
     "_Answer",  # a model's, of which nothing is taken on trust: tests/callscribe/analysis
 }

@@ -124,16 +124,17 @@ class ConsoleClient:
         """Send the API a request without a body, as `get` does."""
         return request(f"{self.url}{path}", method=method, headers=self._headers(token))
 
-    def put(self, path: str, sent: Any, *, token: str | None = None) -> Answer:
+    def put(self, path: str, sent: Any, *, token: str | None = None, method: str = "PUT") -> Answer:
         """Tell the API something, as JSON.
 
         Args:
             path: Path below the console's address.
             sent: What is told.
             token: As with `get`.
+            method: Method of HTTP.
         """
         headers = {**self._headers(token), "Content-Type": "application/json"}
-        return request(f"{self.url}{path}", method="PUT", headers=headers, sent=sent)
+        return request(f"{self.url}{path}", method=method, headers=headers, sent=sent)
 
     def _headers(self, token: str | None) -> dict[str, str]:
         token = self.tokens["access_token"] if token is None else token

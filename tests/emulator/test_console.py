@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import base64
+import gzip
 import json
+import re
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -14,10 +17,11 @@ from boto3.dynamodb.conditions import Key
 from botocore.exceptions import ClientError
 
 from callscribe.contract.outputs import DeploymentOutput
-from lambdas.call_console.sessions import session_policy, writer_policy
+from lambdas.call_console.sessions import search_policy, session_policy, writer_policy
 from local.console import Person
 from local.pictures import sign_in, take_pictures
 from local.server_process import ROOT
+from operations.erase import erase, find_traces
 from tests.browser import Looks, needed_browser
 from tests.emulator.console_client import ConsoleClient, request
 from tests.emulator.deployment import CLINIC, DAY, Deployment, new_call, recording
@@ -48,6 +52,12 @@ def call(deployment: Deployment) -> str:
     deployment.put(one, recording(seconds=2))
     deployment.transcribed(one)
     return f"api/clinics/{CLINIC}/calls/{DAY}/{one.call_id}"
+
+
+@pytest.fixture(scope="module")
+def reader_role(deployment: Deployment) -> str:
+    """A role that may what the console's reader may."""
+    return _copy_of(deployment.environment.client("iam"), "ConsoleReader")
 
 
 def routes(call: str) -> list[str]:
@@ -213,16 +223,14 @@ def test_an_access_token_lasts_for_five_minutes(users: People) -> None:
     assert claims["exp"] - claims["iat"] == 300
 
 
-def test_a_forgotten_check_would_still_fail(deployment: Deployment, call: str) -> None:
+def test_a_forgotten_check_would_still_fail(deployment: Deployment, call: str, reader_role: str) -> None:
     """In the session of another clinic, by the policies that are deployed, nothing of this one can be read."""
     environment = deployment.environment
     archive = environment.output(DeploymentOutput.ARCHIVE)
-    role = _copy_of(environment.client("iam"), "ConsoleReader")
 
     def readable(clinic: str) -> set[str]:
         policy = session_policy(clinic, (f"CLINIC#{clinic}",), partition="aws", archive_bucket=archive)
-        keys = environment.client("sts").assume_role(RoleArn=role, RoleSessionName="test", Policy=policy)["Credentials"]
-        session = boto3.Session(keys["AccessKeyId"], keys["SecretAccessKey"], keys["SessionToken"], "us-east-1")
+        session = _session(deployment, reader_role, policy)
         table = session.resource("dynamodb", endpoint_url=environment.endpoint_url).Table(environment.table().name)
         s3 = session.client("s3", endpoint_url=environment.endpoint_url)
         own = Key("PK").eq(f"CLINIC#{CLINIC}")
@@ -245,6 +253,60 @@ def test_a_forgotten_check_would_still_fail(deployment: Deployment, call: str) -
 
     assert readable("main") == set()
     assert readable(CLINIC) == {"item", "items", "partition", "list", "document", "folder"}
+
+
+def test_words_are_found_once_their_call_is_stored_and_never_again_once_it_is_erased(
+    deployment: Deployment, users: People, reader_role: str
+) -> None:
+    """The table's stream leads them to the shards, and an operator's command out of them."""
+    one = new_call("search")
+    deployment.put(one, SAMPLE.read_bytes())
+    deployment.transcribed(one)
+    path = f"api/clinics/{CLINIC}/calls/{DAY}/{one.call_id}"
+    said = users["ann"].get(path).json["document"]["utterances"]
+    query = max((word for one in said for word in re.findall(r"\w+", one["text"])), key=len)
+
+    def found(user: str, clinic: str = CLINIC) -> set[str]:
+        answer = users[user].put(f"api/clinics/{clinic}/search", {"query": query}, method="POST")
+        assert answer.status == 200, answer.body
+        return {found["call"]["call_id"] for found in answer.json["calls"]}
+
+    eventually(lambda: one.call_id in found("ann"))
+    refused = users["bob"].put(f"api/clinics/{CLINIC}/search", {"query": query}, method="POST")
+    absent = users["bob"].put("api/clinics/no-such-clinic/search", {"query": query}, method="POST")
+    assert (refused.status, refused.body) == (404, absent.body)
+    assert users["ann"].put(f"api/clinics/{CLINIC}/search", {"query": query}, method="POST", token="").status == 401
+    _session_of_another_clinic_reads_no_shard(deployment, reader_role)
+    erase(deployment.environment, find_traces(deployment.environment, one.call_id, clinic_id=CLINIC))
+    assert one.call_id not in found("ann")
+    shards = _shards(deployment)
+    assert shards
+    assert all(one.call_id.encode() not in content for content in shards.values())
+
+
+def _shards(deployment: Deployment) -> dict[str, bytes]:
+    """All that is searched of the demo clinic, by key."""
+    s3, bucket = deployment.environment.s3(), deployment.environment.output(DeploymentOutput.SEARCH_BUCKET)
+    listed = s3.list_objects_v2(Bucket=bucket, Prefix=f"search/{CLINIC}/").get("Contents", [])
+    return {one["Key"]: gzip.decompress(s3.get_object(Bucket=bucket, Key=one["Key"])["Body"].read()) for one in listed}
+
+
+def _session(deployment: Deployment, role: str, policy: str) -> boto3.Session:
+    sts = deployment.environment.client("sts")
+    keys = sts.assume_role(RoleArn=role, RoleSessionName="test", Policy=policy)["Credentials"]
+    return boto3.Session(keys["AccessKeyId"], keys["SecretAccessKey"], keys["SessionToken"], "us-east-1")
+
+
+def _session_of_another_clinic_reads_no_shard(deployment: Deployment, role: str) -> None:
+    environment = deployment.environment
+    bucket = environment.output(DeploymentOutput.SEARCH_BUCKET)
+    [key, *_] = _shards(deployment)
+    for clinic, allowed in ((CLINIC, True), ("main", False)):
+        policy = search_policy(clinic, partition="aws", search_bucket=bucket)
+        s3 = _session(deployment, role, policy).client("s3", endpoint_url=environment.endpoint_url)
+        assert _is_allowed(partial(s3.get_object, Bucket=bucket, Key=key)) is allowed, clinic
+        assert _is_allowed(partial(s3.list_objects_v2, Bucket=bucket, Prefix=f"search/{CLINIC}/")) is allowed, clinic
+        assert not _is_allowed(partial(s3.list_objects_v2, Bucket=bucket, Prefix="search/"))
 
 
 def test_the_writer_writes_below_its_own_clinic_and_neither_reads_nor_deletes(deployment: Deployment) -> None:

@@ -593,3 +593,40 @@ def test_an_admin_repeats_a_failed_call_with_the_keyboard(
     visitor.page.get_by_text("It is being repeated.").wait_for()
     assert len(executions.started) == 1
     assert not visitor.complaints
+
+
+def test_words_are_searched_for_with_the_keyboard_and_lead_to_where_they_were_said(
+    visitor: Visitor, stored: Console
+) -> None:
+    stored.follow()
+    visitor.sign_in()
+    page = visitor.page
+    page.get_by_role("link", name="Search", exact=True).click()
+    query = page.get_by_role("searchbox")
+    query.fill('"cancel my appointment"')
+    query.press("Enter")
+    page.get_by_text("1 call found: 4 calls searched.").wait_for()
+    [shown] = page.locator(".found").all()
+    assert shown.locator("mark").inner_text() == "cancel my appointment"
+    assert "<img src=x onerror=" in shown.inner_text()
+    assert "cancel" not in unquote(page.url)
+    visitor.look_at_everything()
+    page.get_by_text("may be missing until an operator has run callscribe index --all").wait_for()
+    place = shown.locator(".places").get_by_role("link")
+    place.focus()
+    page.keyboard.press("Enter")
+    page.get_by_role("heading", name="Transcript", exact=True).wait_for()
+    eventually(
+        lambda: page.evaluate("document.activeElement.closest('.turn')?.innerText ?? ''").count("cancel my") == 1
+    )
+    page.go_back()
+    page.get_by_text("1 call found: 4 calls searched.").wait_for()
+    assert query.input_value() == '"cancel my appointment"'
+    query.fill("of")
+    query.press("Enter")
+    page.get_by_text("That cannot be searched for.").wait_for()
+    visitor.complaints[:] = [one for one in visitor.complaints if "400" not in one]  # the browser's own, of the answer
+    query.fill("zeppelin")
+    query.press("Enter")
+    page.get_by_text("Nothing found: 4 calls searched.").wait_for()
+    assert not visitor.violations()
