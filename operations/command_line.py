@@ -57,6 +57,7 @@ COMMANDS: Final[Mapping[str, Command]] = {
     "analyse": Command(".analyse", "have stored calls read by the analyst"),
     "backfill": Command(".backfill", "list calls that were stored before there was a list"),
     "index": Command(".index", "bring what is searched to what is stored"),
+    "mcp": Command(".mcp", "let a language model read calls, as a user of the console"),
     "completion": Command(".completion", "print what completes commands and options in your shell"),
     "judge": Command("callscribe.judge", "say what is concluded from replies or written calls, without AWS"),
 }
