@@ -125,7 +125,7 @@ RUNTIME_BRINGS := boto3 botocore s3transfer jmespath urllib3 python-dateutil six
 NOT_NEEDED := numpy pycparser
 .PHONY: lock
 lock: packages ## Rewrite the locked requirements from the *.in files
-	$(UV_COMPILE) -o requirements.txt requirements.in
+	$(UV_COMPILE) --override overrides.in -o requirements.txt requirements.in
 	$(UV_COMPILE) -o lint/requirements.txt lint/requirements.in
 	$(UV_COMPILE) -c requirements.txt $(RUNTIME_BRINGS:%=--no-emit-package %) $(NOT_NEEDED:%=--no-emit-package %) -o lambdas/requirements.txt lambdas/requirements.in
 	$(UV_COMPILE) -c requirements.txt -o streamer/requirements.txt streamer/requirements.in

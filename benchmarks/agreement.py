@@ -18,6 +18,8 @@ from rich.console import Console
 
 from benchmarks.report import Figures, refresh
 from callscribe.conversation.utterances import Role
+from callscribe.conversation.wording import WordingEngine
+from callscribe.encoder.opening import open_encoder
 from callscribe.judge import verdict
 from callscribe.judgement.quality import load_rubric
 from callscribe.written_calls import WrittenCall, transcript_of
@@ -27,6 +29,7 @@ CORPUS = ROOT / "tests" / "judgement" / "corpus"
 DOCUMENT = ROOT / "docs" / "judgement.md"
 
 _MOST_MISSES = 40
+_HELD_OUT = "held_out"
 _KEPT_APART = "held out"
 _LEAST_LINES_FOR_ROLES = 4
 _KINDS = ("plain", "adversarial")
@@ -81,12 +84,12 @@ def corpus(files: Iterable[Path]) -> Iterator[Labelled]:
                 yield msgspec.json.decode(line, type=Labelled)
 
 
-def measure(calls: Iterable[Labelled]) -> Agreement:
-    """Judge every call and compare it with its labels."""
+def measure(calls: Iterable[Labelled], wording: WordingEngine | None = None) -> Agreement:
+    """Judge every call, by rules or together with an engine that knows wordings, and compare it with its labels."""
     found = Agreement()
     rubric = load_rubric()
     for call in calls:
-        judged = verdict(transcript_of(call), rubric)
+        judged = verdict(transcript_of(call, wording=wording), rubric)
         words = " / ".join(f"{line.role}: {line.text}" for line in call.spoken())[:300]
         if call.flags is not None:
             _count_flags(found, call.flags, judged, words)
@@ -135,15 +138,9 @@ def _roles(call: Labelled) -> Iterator[tuple[str, str]]:
 def tables(splits: Mapping[str, Agreement]) -> list[Figures]:
     """Put the counts of all splits into tables."""
     titles = tuple(splits)
-    flags = sorted({flag for found in splits.values() for flag in found.flags})
     criteria = sorted({criterion for found in splits.values() for criterion in found.labelled})
     return [
-        Figures(
-            name="flags",
-            title="Flags: precision / recall (of so many labelled)",
-            columns=("flag", *titles),
-            rows=tuple((f"`{flag}`", *(_flag_cell(found, flag) for found in splits.values())) for flag in flags),
-        ),
+        flags_table(splits, "flags", "Flags: precision / recall (of so many labelled)"),
         Figures(
             name="criteria",
             title="Criteria: share of verdicts that agree (of so many labelled)",
@@ -160,6 +157,17 @@ def tables(splits: Mapping[str, Agreement]) -> list[Figures]:
             rows=tuple((party, *(_role_cell(found, party) for found in splits.values())) for party in _PARTIES),
         ),
     ]
+
+
+def flags_table(splits: Mapping[str, Agreement], name: str, title: str) -> Figures:
+    """Put what was counted for flags into a table."""
+    flags = sorted({flag for found in splits.values() for flag in found.flags})
+    return Figures(
+        name=name,
+        title=title,
+        columns=("flag", *splits),
+        rows=tuple((f"`{flag}`", *(_flag_cell(found, flag) for found in splits.values())) for flag in flags),
+    )
 
 
 def _flag_cell(found: Agreement, flag: str) -> str:
@@ -195,13 +203,24 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("files", nargs="*", type=Path, help="labelled calls (default: the whole corpus)")
     parser.add_argument("--misses", type=int, default=_MOST_MISSES, metavar="N", help="misses to print of each split")
     parser.add_argument("--write", action="store_true", help=f"put the tables into {DOCUMENT.name}")
+    parser.add_argument(
+        "--weights",
+        type=Path,
+        metavar="FOLDER",
+        help="measure rules and encoder together, too, in what is held out",
+    )
     options = parser.parse_args(argv)
-    splits = {
-        f"{title}, {kind}": measure(call for call in corpus(chosen) if call.kind == kind)
-        for title, chosen in _parts(options.files or sorted(CORPUS.glob("*.jsonl"))).items()
-        for kind in _KINDS
-    }
+    files = options.files or sorted(CORPUS.glob("*.jsonl"))
+    splits = _measured(files)
     results = tables(splits)
+    if options.weights is not None:
+        kept_apart = [file for file in files if file.stem.startswith(_HELD_OUT)]
+        together = _measured(kept_apart, open_encoder(options.weights))
+        results.append(
+            flags_table(
+                together, "flags together", "Flags, rules and encoder together: precision / recall (of so many)"
+            )
+        )
     console = Console(width=160)
     for figures in results:
         console.print(figures.for_terminal())
@@ -215,6 +234,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     if options.write:
         DOCUMENT.write_text(refresh(DOCUMENT.read_text("utf-8"), results), "utf-8")
     return 0
+
+
+def _measured(files: Sequence[Path], wording: WordingEngine | None = None) -> dict[str, Agreement]:
+    parts = {
+        f"{title}, {kind}": [call for call in corpus(chosen) if call.kind == kind]
+        for title, chosen in _parts(files).items()
+        for kind in _KINDS
+    }
+    return {title: measure(calls, wording) for title, calls in parts.items() if calls}
 
 
 def _parts(files: Sequence[Path]) -> dict[str, list[Path]]:

@@ -2,6 +2,7 @@
 
     callscribe judge REPLY.json [REPLY.json …] [--language en] [--direction incoming|outgoing]
     callscribe judge --jsonl FILE|- [--language en] [--flags NAME|FILE.json] [--rubric NAME|FILE.json]
+    callscribe judge … --engine encoder --weights FOLDER
 
 It takes Deepgram's replies, or calls written down one to a line of JSON (`callscribe.written_calls.WrittenCall`):
 
@@ -13,6 +14,10 @@ and prints one line of JSON for each, in order:
     {"flags": ["appointment_requested"], "evidence": [{"for": "appointment_requested", "turn": 1, …}],
      "reliability": "high", "roles": ["agent", "customer"], "score": 62,
      "criteria": {"greeting": "11/15", "hold": "n/a"}}
+
+Flags are raised by rules alone, or, with `--engine encoder`, by rules and a sentence encoder together: evidence from
+`wording` is the encoder's, with the labelled sentences that are nearest. It needs the files of all-MiniLM-L6-v2 in a
+folder, and `pip install 'callscribe[encoder]'`.
 
 Of a call that is `unusable` no flag is claimed: the list is empty, which says nothing about the call. What cannot be
 read has a line `{"line": 3, "error": "…"}` in its place (`"file"` for a reply).
@@ -28,7 +33,10 @@ from typing import Any, Final, NamedTuple
 
 from callscribe.conversation.flags import DEFAULT_FLAG_SET, FlagSet, InvalidFlagSet, read_flag_set
 from callscribe.conversation.quotes import Quote
+from callscribe.conversation.wording import WordingEngine
 from callscribe.deepgram.reply import parse_reply
+from callscribe.encoder.opening import open_encoder
+from callscribe.encoder.unavailable import EncoderUnavailable
 from callscribe.judgement.quality import DEFAULT_RUBRIC, InvalidRubric, QualityScore, Rubric, read_rubric, score
 from callscribe.recognition import InvalidReply
 from callscribe.recordings.calls import CallDirection
@@ -37,6 +45,8 @@ from callscribe.transcript import Transcript
 from callscribe.written_calls import InvalidCall, read_call, transcript_from, transcript_of
 
 UNREADABLE: Final = 1
+_RULES: Final = "rules"
+_ENCODER: Final = "encoder"
 
 
 def verdict(transcript: Transcript, rubric: Rubric) -> dict[str, Any]:
@@ -58,7 +68,8 @@ def verdict(transcript: Transcript, rubric: Rubric) -> dict[str, Any]:
 def _flag_evidence(transcript: Transcript) -> Iterator[dict[str, Any]]:
     for flag in transcript.summary.flags:
         for found in flag.evidence:
-            yield {"for": flag.name, **_words(found.quote), "source": found.source, "rule": found.rule}
+            nearest = {"nearest": found.nearest} if found.nearest else {}
+            yield {"for": flag.name, **_words(found.quote), "source": found.source, "rule": found.rule, **nearest}
 
 
 def _criterion_evidence(quality: QualityScore) -> Iterator[dict[str, Any]]:
@@ -96,18 +107,32 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
             help=f"{what} by its name, or your own (default: {default})",
         )
 
+    parser.add_argument(
+        "--engine",
+        choices=(_RULES, _ENCODER),
+        default=_RULES,
+        help="what raises flags: rules alone, or rules and a sentence encoder together (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--weights",
+        type=Path,
+        metavar="FOLDER",
+        help="for --engine encoder: folder of all-MiniLM-L6-v2: model.safetensors, tokenizer.json, config.json",
+    )
+
 
 def run(arguments: argparse.Namespace) -> int:
     """Print the verdicts; the module says what the exit status means.
 
     Raises:
-        argparse.ArgumentError: Nothing was named to judge, or flag set or rubric do not fit.
+        argparse.ArgumentError: Nothing was named to judge, or flag set, rubric or engine do not fit.
     """
     if not arguments.replies and arguments.jsonl is None:
         raise argparse.ArgumentError(None, "name replies of Deepgram's, or --jsonl FILE")
     try:
-        rules = _Rules(read_flag_set(arguments.flags), read_rubric(arguments.rubric))
-    except (InvalidFlagSet, InvalidRubric) as error:
+        flag_set = read_flag_set(arguments.flags)
+        rules = _Rules(flag_set, read_rubric(arguments.rubric), _wording(arguments, flag_set))
+    except (InvalidFlagSet, InvalidRubric, EncoderUnavailable) as error:
         raise argparse.ArgumentError(None, str(error)) from None
     status = 0
     for result in _results(arguments, rules):
@@ -120,6 +145,22 @@ def run(arguments: argparse.Namespace) -> int:
 class _Rules(NamedTuple):
     flag_set: FlagSet
     rubric: Rubric
+    wording: WordingEngine | None
+
+
+def _wording(arguments: argparse.Namespace, flag_set: FlagSet) -> WordingEngine | None:
+    if arguments.engine == _RULES:
+        if arguments.weights is not None:
+            raise argparse.ArgumentError(None, "--weights is for --engine encoder")
+        return None
+    if arguments.weights is None:
+        raise argparse.ArgumentError(None, "--engine encoder needs --weights FOLDER, that of all-MiniLM-L6-v2")
+    engine = open_encoder(arguments.weights)
+    if flag_set.file.name != engine.flag_set:
+        raise argparse.ArgumentError(
+            None, f"--engine encoder knows the flag set {engine.flag_set} only, not {flag_set.file.name}"
+        )
+    return engine
 
 
 def _results(arguments: argparse.Namespace, rules: _Rules) -> Iterator[dict[str, Any]]:
@@ -148,6 +189,7 @@ def _of_lines(lines: Iterable[bytes], arguments: argparse.Namespace, rules: _Rul
                 language=arguments.language,
                 direction=arguments.direction,
                 flag_set=rules.flag_set,
+                wording=rules.wording,
             )
             yield verdict(transcript, rules.rubric)
         except (InvalidData, InvalidCall) as error:
@@ -162,6 +204,7 @@ def _of_reply(raw: bytes, arguments: argparse.Namespace, rules: _Rules) -> Trans
         seconds=recognition.duration_seconds or 0.0,
         direction=arguments.direction,
         flag_set=rules.flag_set,
+        wording=rules.wording,
     )
 
 

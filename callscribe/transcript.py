@@ -27,6 +27,7 @@ from callscribe.conversation.turns import (
     with_role,
 )
 from callscribe.conversation.utterances import Role, TimedWord, Utterance, mean_confidence
+from callscribe.conversation.wording import WordingEngine
 from callscribe.cost import Cost
 from callscribe.live.state import LiveCoverage
 from callscribe.recognition import (
@@ -184,6 +185,7 @@ def build_transcript(
     live: LiveCoverage | None = None,
     flag_set: FlagSet | None = None,
     corrections: Sequence[RoleCorrection] = (),
+    wording: WordingEngine | None = None,
 ) -> Transcript:
     """Normalise what a speech service heard.
 
@@ -197,6 +199,7 @@ def build_transcript(
         live: how much of the call was transcribed live; None for a recording.
         flag_set: the flags to look for; without one, those of `conversation.flags.DEFAULT_FLAG_SET`.
         corrections: what people have said about who is who in the call, whichever transcript of it they corrected.
+        wording: an engine that knows flags by wording, beside the rules; None for rules alone.
     """
     request, recognition = transcription.request, transcription.recognition
     flag_set = flag_set or load_flag_set()
@@ -247,7 +250,7 @@ def build_transcript(
         topics=_labels(recognition.topics),
         intents=_labels(recognition.intents),
         entities=recognition.entities,
-        summary=summarise(utterances, recognition, flags_of(tuple(turns), recognition, segments, flag_set)),
+        summary=summarise(utterances, recognition, flags_of(tuple(turns), recognition, segments, flag_set, wording)),
         flag_set=FlagSetVersion(name=flag_set.file.name, version=flag_set.file.version),
         role_correction=correction,
         cost=transcription.cost,

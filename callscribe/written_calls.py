@@ -15,6 +15,7 @@ from callscribe.audio_facts import AudioFacts
 from callscribe.contract.call_kind import CallKind
 from callscribe.conversation.flags import FlagSet
 from callscribe.conversation.utterances import Role
+from callscribe.conversation.wording import WordingEngine
 from callscribe.cost import Cost
 from callscribe.recognition import RecognisedUtterance, Recognition, Request, Sentiment, Transcription, Word
 from callscribe.recordings.calls import CallDirection, CallRecording
@@ -118,6 +119,7 @@ def transcript_of(
     language: str = "en",
     direction: CallDirection | None = None,
     flag_set: FlagSet | None = None,
+    wording: WordingEngine | None = None,
 ) -> Transcript:
     """Make the transcript that a recording of these words would have.
 
@@ -126,6 +128,7 @@ def transcript_of(
         language: language asked for where the call names none.
         direction: who called whom where the call does not say so; None where it has to be found out.
         flag_set: the flags to look for; None takes those of the default set.
+        wording: an engine that knows flags by wording, beside the rules; None for rules alone.
 
     Raises:
         InvalidCall: it is neither a sentence nor a dialogue, or a line ends before it begins.
@@ -145,6 +148,7 @@ def transcript_of(
         seconds=seconds,
         direction=call.direction or direction,
         flag_set=flag_set,
+        wording=wording,
     )
 
 
@@ -155,6 +159,7 @@ def transcript_from(
     seconds: float,
     direction: CallDirection | None,
     flag_set: FlagSet | None = None,
+    wording: WordingEngine | None = None,
 ) -> Transcript:
     """Make the transcript of what was recognised in a call of which nothing else is known.
 
@@ -164,6 +169,7 @@ def transcript_from(
         seconds: length of the audio.
         direction: who called whom; None where it has to be found out.
         flag_set: the flags to look for; None takes those of the default set.
+        wording: an engine that knows flags by wording, beside the rules; None for rules alone.
     """
     return build_transcript(
         recording=CallRecording(
@@ -200,6 +206,7 @@ def transcript_from(
         provenance=None,
         created_at=_MADE_AT,
         flag_set=flag_set,
+        wording=wording,
     )
 
 

@@ -15,6 +15,8 @@ ROOT = _ASSETS if _ASSETS.is_dir() else _HERE.parent
 PACKAGES = ("lambdas", "callscribe")
 """The top-level packages of the Lambda asset."""
 
+_NOT_DEPLOYED: Final = Path("callscribe", "encoder")  # needs packages that no function has
+
 LOCK = ROOT / "lambdas" / "requirements.txt"
 """The hash-locked dependencies of the Lambda functions."""
 
@@ -33,6 +35,8 @@ pyproject.toml puts it there."""
 def runtime_files() -> Iterator[Path]:
     """Yield every file of the asset, by its place there: those of :data:`PACKAGES`, and the page's modules; sorted.
 
+    The sentence encoder is left out, since no function uses it.
+
     Byte code and requirements files are left out: neither is read at run time, and the interpreter that installs a
     wheel writes byte code of its own beside the sources.
     """
@@ -41,7 +45,7 @@ def runtime_files() -> Iterator[Path]:
         for path in (ROOT / package).rglob("*"):
             if path.is_file() and "__pycache__" not in path.parts and not path.name.startswith("requirements."):
                 files.add(path.relative_to(ROOT))
-    yield from sorted(files)
+    yield from sorted(file for file in files if not file.is_relative_to(_NOT_DEPLOYED))
 
 
 def source(file: Path) -> Path:

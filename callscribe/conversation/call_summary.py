@@ -25,10 +25,12 @@ class FlagEvidence:
     Attributes:
         turn: index into the transcript's utterances; None in older documents for an intent or topic that fits none.
         source: `phrase` for what somebody says, `answer` for an offer or a question that the customer says yes to,
-            `intent` or `topic`.
-        rule: act and rule of the lexicon, or the label of the speech service's.
+            `intent` or `topic`, `wording` for what an engine that knows wordings raises.
+        rule: act and rule of the lexicon, the label of the speech service's, or the engine and its version.
         quote: the words; None for an intent or topic, and in what was stored before they were noted.
         certainty: 0 to 1, how sure it is, by rule, role and recognition of the words; None where that was not noted.
+        nearest: for a wording, labelled sentences that raise the flag and are nearest to the words, the nearest first;
+            else None.
     """
 
     turn: int | None
@@ -36,6 +38,7 @@ class FlagEvidence:
     rule: str
     quote: Quote | None = None
     certainty: float | None = None
+    nearest: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,7 +2,8 @@
 
 A flag set is data, `flag_sets`: it says which acts of a lexicon raise a flag, which offers do once they are accepted,
 and what takes it back. A label of the speech service's, an intent or a topic, counts on the customer's turns, from a
-confidence on, and where no rule found the contrary in the words.
+confidence on, and where no rule found the contrary in the words. An engine that knows wordings, where there is one, is
+weighed against the rules before anything is taken back.
 """
 
 import re
@@ -23,6 +24,7 @@ from callscribe.conversation.phrases import phrase, spoken
 from callscribe.conversation.quotes import quote
 from callscribe.conversation.turns import Turn
 from callscribe.conversation.utterances import Role
+from callscribe.conversation.wording import Leaning, Piece, WordingEngine, pieces_of
 from callscribe.data_files import NamedData, OwnSource, is_own, load, names, unknown
 from callscribe.recognition import Mention, Recognition
 from callscribe.serialization import InvalidData
@@ -205,6 +207,7 @@ class _Reason(NamedTuple):
 
     found: Found
     source: str
+    nearest: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,7 +218,11 @@ class _Call:
 
 
 def flags_of(
-    turns: tuple[Turn, ...], recognition: Recognition, segments: SegmentMap, flag_set: FlagSet
+    turns: tuple[Turn, ...],
+    recognition: Recognition,
+    segments: SegmentMap,
+    flag_set: FlagSet,
+    wording: WordingEngine | None = None,
 ) -> tuple[Flag, ...]:
     """Raise the flags of a call, one for each of the set, in its order.
 
@@ -224,9 +231,10 @@ def flags_of(
         recognition: where intents and topics come from.
         segments: which utterances they speak of.
         flag_set: the flags.
+        wording: an engine that knows wordings; None for rules alone.
     """
     call = _Call(turns, Conversation(turns, flag_set.acts), flag_set)
-    spoken_for = _reasons(call.said, flag_set)
+    spoken_for = _reasons(call.said, flag_set, wording)
     return tuple(
         Flag(
             name=name,
@@ -261,9 +269,11 @@ def alerts_of(
     return {name: reasons for name, reasons in found.items() if reasons}
 
 
-def _reasons(said: Conversation, flag_set: FlagSet) -> dict[str, list[_Reason]]:
+def _reasons(said: Conversation, flag_set: FlagSet, wording: WordingEngine | None) -> dict[str, list[_Reason]]:
     rules = flag_set.file.flags
     found = {name: [*_raised(said, flag), *_refused(said, flag)] for name, flag in rules.items()}
+    if wording is not None:
+        found = _weighed(said, rules, found, _Wordings(said, wording))
     accepted = {name: list(_accepted(said, flag)) for name, flag in rules.items()}
     for name, flag in rules.items():
         other = flag.not_accepted_in
@@ -295,6 +305,75 @@ def _refused(said: Conversation, flag: FlagRules) -> Iterator[_Reason]:
         for _, reply, meant in said.answered(offer):
             if meant is Answer.NO:
                 yield _Reason(reply, "answer")
+
+
+class _Wordings:
+    """What an engine says of all that customers say, piece by piece."""
+
+    def __init__(self, said: Conversation, engine: WordingEngine) -> None:
+        self.engine = engine.name
+        self._turns: Mapping[int, Sequence[tuple[Piece, Mapping[str, Leaning]]]] = {
+            index: [(piece, engine.read(piece.text)) for piece in pieces_of(turn.text)]
+            for index, turn in enumerate(said.turns)
+            if turn.role is Role.CUSTOMER
+        }
+
+    def of(self, flag: str) -> Iterator[tuple[int, Piece, Leaning]]:
+        """Turn, piece and what is said of a flag in it, in order."""
+        for turn, pieces in self._turns.items():
+            for piece, leanings in pieces:
+                if flag in leanings:
+                    yield turn, piece, leanings[flag]
+
+    def at(self, found: Found, flag: str) -> Leaning | None:
+        """What is said of a flag where an act was found."""
+        return next(
+            (
+                leanings.get(flag)
+                for piece, leanings in self._turns.get(found.turn, ())
+                if piece.first <= found.first_word <= piece.last
+            ),
+            None,
+        )
+
+
+def _weighed(
+    said: Conversation, rules: Mapping[str, FlagRules], found: Mapping[str, list[_Reason]], wordings: _Wordings
+) -> dict[str, list[_Reason]]:
+    """Leave out what the wording speaks against; where then nothing is left, add what it raises by itself.
+
+    Where a rule finds the act and something against it, such as a denial, the wording adds nothing: it knows less of
+    that.
+    """
+    weighed = {}
+    for name, reasons in found.items():
+        kept = [
+            reason
+            for reason in reasons
+            if reason.source == "answer" or (leaning := wordings.at(reason.found, name)) is None or not leaning.vetoes
+        ]
+        against = {one.turn for act in rules[name].acts for one in said.find(act) if not one.stands}
+        weighed[name] = kept or [
+            _Reason(_read(said, wordings.engine, turn, piece, leaning), "wording", leaning.nearest)
+            for turn, piece, leaning in wordings.of(name)
+            if leaning.adds and turn not in against
+        ]
+    return weighed
+
+
+def _read(said: Conversation, engine: str, turn: int, piece: Piece, leaning: Leaning) -> Found:
+    clause = sum(clause.origins[0] <= piece.first for clause in said.clauses[turn])
+    act, _, rule = engine.partition("/")
+    return Found(
+        act=act,
+        rule=rule,
+        turn=turn,
+        clause=max(clause - 1, 0),
+        first_word=piece.first,
+        last_word=piece.last,
+        standing=Standing.STANDS,
+        certainty=leaning.certainty,
+    )
 
 
 def _place(found: Found) -> tuple[int, int]:
@@ -347,6 +426,7 @@ def _evidence(call: _Call, reason: _Reason) -> FlagEvidence:
         rule=f"{found.act}/{found.rule}",
         quote=quote(call.turns, found.turn, found.first_word, found.last_word),
         certainty=round(sure, 2),
+        nearest=reason.nearest or None,
     )
 
 

@@ -59,7 +59,7 @@ def _items(name: str) -> list[dict[str, Any]]:
 
 
 def test_there_is_a_part_to_measure_with() -> None:
-    assert {name.partition("-")[0] for name in FILES} == {"development", "earlier", "held_out"}
+    assert {name.partition("-")[0] for name in FILES} == {"development", "earlier", "fresh", "held_out"}
 
 
 @pytest.mark.parametrize("name", FILES)

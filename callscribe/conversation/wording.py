@@ -1,0 +1,79 @@
+"""The port of an engine that knows flags by the wording of what is said, beside the rules that know acts.
+
+It is asked for pieces of what customers say, each by itself. What is denied, asked, supposed or only an answer is the
+rules' to know: `conversation.flags` weighs the two.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+_WORDS: Final = 40
+_ENDS: Final = (".", "?", "!")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Piece:
+    """Some sentences of a turn that are read as one.
+
+    Attributes:
+        text: the words.
+        first: index of the first word in the turn, as `str.split` counts them.
+        last: index of the last word.
+    """
+
+    text: str
+    first: int
+    last: int
+
+
+class Leaning(Protocol):
+    """What an engine says of one flag in one piece."""
+
+    @property
+    def adds(self) -> bool:
+        """Whether the wording alone raises the flag."""
+
+    @property
+    def vetoes(self) -> bool:
+        """Whether the wording speaks against a rule that raises the flag."""
+
+    @property
+    def certainty(self) -> float:
+        """0 to 1, how sure the engine is that the flag is meant."""
+
+    @property
+    def nearest(self) -> tuple[str, ...]:
+        """Labelled sentences that raise the flag and are nearest to the piece, the nearest first."""
+
+
+class WordingEngine(Protocol):
+    """Knows flags by wording."""
+
+    @property
+    def name(self) -> str:
+        """Model and version, as evidence names them."""
+
+    def read(self, text: str) -> Mapping[str, Leaning]:
+        """What a piece leans to, by flag; flags that it knows nothing of are left out."""
+
+
+def pieces_of(text: str) -> Iterator[Piece]:
+    """Cut what somebody says into pieces of whole sentences, of up to 40 words; a longer sentence is cut there, too."""
+    words = text.split()
+    first = 0
+    end = 0
+    for index, word in enumerate(words):
+        ends = word.endswith(_ENDS) or index + 1 == len(words)
+        if index - first >= _WORDS:
+            end = end if end > first else index
+            yield _piece(words, first, end)
+            first = end
+        if ends:
+            end = index + 1
+    if first < len(words):
+        yield _piece(words, first, len(words))
+
+
+def _piece(words: list[str], first: int, end: int) -> Piece:
+    return Piece(text=" ".join(words[first:end]), first=first, last=end - 1)

@@ -1,0 +1,96 @@
+"""The encoder and its heads as an engine of wordings."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from callscribe.encoder.heads import Heads, Threshold, load_heads
+from callscribe.encoder.model import MEANS, Figures, SentenceEncoder
+
+LEAST_WORDS: Final = 3
+"""Of fewer words nothing is known: they are answers, whose questions the encoder does not see."""
+
+_NEAREST: Final = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """What a head says of a piece.
+
+    Attributes:
+        score: log odds that the flag is meant.
+        threshold: from which score on it is believed.
+        nearest: labelled sentences that raise the flag and are nearest to it, the nearest first.
+    """
+
+    score: float
+    threshold: Threshold
+    nearest: tuple[str, ...]
+
+    @property
+    def adds(self) -> bool:
+        """Whether the wording alone raises the flag."""
+        return self.score > self.threshold.add
+
+    @property
+    def vetoes(self) -> bool:
+        """Whether the wording speaks against a rule that raises the flag."""
+        return self.score < self.threshold.veto
+
+    @property
+    def certainty(self) -> float:
+        """The odds as a share, 0 to 1."""
+        return 1 / (1 + math.exp(-self.score))
+
+
+class EncoderEngine:
+    """Knows flags by wording; see `callscribe.conversation.wording.WordingEngine`.
+
+    Attributes:
+        encoder: the model.
+
+    Args:
+        folder: the model's files, as `SentenceEncoder` takes them.
+
+    Raises:
+        EncoderUnavailable: a file is missing, or does not fit; the message says what to do.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._heads: Heads = load_heads()
+        self.encoder = SentenceEncoder(folder, self._heads.corrections)
+
+    @property
+    def name(self) -> str:
+        """Name and version of the heads."""
+        return f"{self._heads.about.name}/{self._heads.about.version}"
+
+    @property
+    def flag_set(self) -> str:
+        """Name of the flag set whose flags it knows."""
+        return self._heads.about.flag_set
+
+    def read(self, text: str) -> Mapping[str, Score]:
+        """Score a piece for each flag; of fewer than three words nothing is known."""
+        if len(text.split()) < LEAST_WORDS:
+            return {}
+        about = self._heads.about
+        figures = self.encoder.encode(text)
+        scores = self._heads.weights @ figures + self._heads.biases
+        return {
+            flag: Score(
+                float(score),
+                about.threshold,
+                self._nearest(flag, figures) if score > about.threshold.add else (),
+            )
+            for flag, score in zip(about.flags, scores, strict=True)
+        }
+
+    def _nearest(self, flag: str, figures: Figures) -> tuple[str, ...]:
+        likeness = self._heads.examples @ figures[MEANS]
+        examples = self._heads.about.examples
+        of_flag = (index for index, (raised, _) in enumerate(examples) if raised == flag)
+        nearest = sorted(of_flag, key=lambda index: (-float(likeness[index]), index))[:_NEAREST]
+        return tuple(examples[index][1] for index in nearest)
