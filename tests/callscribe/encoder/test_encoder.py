@@ -22,7 +22,7 @@ from operations.command_line import main
 
 _PACKAGE = "all_minilm_l6_v2"
 CORPUS = Path(__file__).parents[2] / "judgement" / "corpus"
-MISSED_BY_RULES = "I squeezed out the very last drop this morning, so please get me another bottle of the travoprost."
+MISSED_BY_RULES = "The little bottle for my pressure is down to nothing, what now?"
 
 
 @pytest.fixture(scope="module")
