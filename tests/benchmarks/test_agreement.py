@@ -43,7 +43,7 @@ def test_the_document_has_a_place_for_each_table(
     file = tmp_path / "calls.jsonl"
     file.write_text(json.dumps(ANSWERED))
     assert main([str(file), "--write"]) == 0
-    assert "| `answer` | 1.00 (1) | – |" in copied.read_text("utf-8")
+    assert "| `answer` | 1.00 (1) |\n" in copied.read_text("utf-8")
     assert "calls, plain" in capsys.readouterr().out
 
 
@@ -63,3 +63,29 @@ def test_what_is_held_out_is_measured_without_showing_its_words(
     assert "held out, plain: 1 misses" in by_default
     assert "A held out sentence." not in by_default
     assert "A held out sentence." in capsys.readouterr().out
+
+
+def test_rules_and_encoder_together_are_measured_in_what_is_held_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    class Vetoes:
+        name = "vetoes/1"
+        adds, vetoes, certainty, nearest = False, True, 0.1, ()
+
+        def read(self, text: str) -> dict[str, "Vetoes"]:
+            return {"appointment_requested": self}
+
+    monkeypatch.setattr("benchmarks.agreement.open_encoder", lambda _: Vetoes())
+    copied = tmp_path / DOCUMENT.name
+    copied.write_text(DOCUMENT.read_text("utf-8"), "utf-8")
+    monkeypatch.setattr("benchmarks.agreement.DOCUMENT", copied)
+    asked = {"role": "customer", "text": "I would like an appointment.", "flags": ["appointment_requested"]}
+    for part in ("development", "held_out"):
+        (tmp_path / f"{part}-plain.jsonl").write_text(json.dumps(asked))
+
+    main([str(file) for file in sorted(tmp_path.glob("*.jsonl"))] + ["--weights", str(tmp_path), "--write"])
+
+    assert capsys.readouterr().out
+    written = copied.read_text("utf-8")
+    assert "| `appointment_requested` | 1.00 / 1.00 (1) | 1.00 / 1.00 (1) |" in written
+    assert "| flag | held out, plain |\n| --- | ---: |\n| `appointment_requested` | – / 0.00 (1) |" in written
