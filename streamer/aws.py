@@ -5,14 +5,12 @@ from __future__ import annotations
 import asyncio
 import hmac
 import logging
-import os
 import random
-import ssl
 import time
 from calendar import timegm
 from collections.abc import Awaitable, Callable, Mapping
 from email.utils import parsedate_to_datetime
-from functools import cache, lru_cache
+from functools import lru_cache
 from hashlib import sha256
 from typing import Any, Final, TypeVar
 from urllib.parse import quote, urlsplit
@@ -54,15 +52,6 @@ def config(*, attempts: int = 4, read_timeout: float = 10, connections: int = 10
         max_pool_connections=connections,
         tcp_keepalive=True,
     )
-
-
-@cache
-def tls() -> ssl.SSLContext:
-    """Return what connections to AWS that are not botocore's are encrypted with, trusting whom botocore trusts.
-
-    One for all: making one reads the authorities' certificates, which takes 27 ms of CPU and 1 MB.
-    """
-    return ssl.create_default_context(cafile=os.environ.get("AWS_CA_BUNDLE"))
 
 
 class Signer:

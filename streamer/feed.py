@@ -15,7 +15,6 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from typing import Final, Protocol
 
-import aiohttp
 import orjson
 from botocore.exceptions import BotoCoreError
 
@@ -25,6 +24,7 @@ from callscribe.live.call import CHANNEL_ROLES, LiveStatus, LiveText, LiveUttera
 from callscribe.live.feed import FeedMessage, FinalMessage, InterimMessage, StateMessage
 from callscribe.serialization import encode_json, shared
 from streamer.aws import Signer
+from streamer.http import HttpClient
 from streamer.logs import failure
 from streamer.metrics import Metrics
 from streamer.speech import InterimResult
@@ -38,7 +38,8 @@ INTERIM_SECONDS: Final = 1.0
 
 _ATTEMPTS: Final = 4
 _FIRST_DELAY: Final = 0.5
-_TIMEOUT: Final = aiohttp.ClientTimeout(total=5, connect=3)
+_SECONDS: Final = 5.0
+"""Longest wait for an answer."""
 _log = logging.getLogger(__name__)
 
 
@@ -54,8 +55,7 @@ class Publisher(Protocol):
 
         Raises:
             NotPublished: AppSync refused them.
-            aiohttp.ClientError: It cannot be reached.
-            TimeoutError: It did not answer in time.
+            OSError: It cannot be reached, or did not answer in time.
         """
 
 
@@ -68,7 +68,7 @@ class AppSyncPublisher:
         http: Sends the requests.
     """
 
-    def __init__(self, *, url: str, signer: Signer, http: aiohttp.ClientSession) -> None:
+    def __init__(self, *, url: str, signer: Signer, http: HttpClient) -> None:
         self._url = url
         self._signer = signer
         self._http = http
@@ -77,17 +77,17 @@ class AppSyncPublisher:
         """Send at most `MAX_EVENTS` events."""
         body = orjson.dumps({"channel": channel, "events": events})
         headers = await self._signed(body)
-        async with self._http.post(self._url, data=body, headers=headers, timeout=_TIMEOUT) as response:
-            if response.status != 200:
-                if response.status < 500:
-                    self._signer.refused(headers, date=response.headers.get("Date"))
-                raise NotPublished(str(response.status))
-            try:
-                answer = await response.json(content_type=None)
-            except ValueError:
-                answer = None
-            if not isinstance(answer, dict) or answer.get("failed"):
-                raise NotPublished("some events failed")
+        answer = await self._http.send("POST", self._url, headers=headers, body=body, seconds=_SECONDS)
+        if answer.status != 200:
+            if answer.status < 500:
+                self._signer.refused(headers, date=answer.date)
+            raise NotPublished(str(answer.status))
+        try:
+            told = orjson.loads(answer.content)
+        except orjson.JSONDecodeError:
+            told = None
+        if not isinstance(told, dict) or told.get("failed"):
+            raise NotPublished("some events failed")
 
     async def _signed(self, body: bytes) -> dict[str, str]:
         try:
@@ -196,7 +196,7 @@ class CallFeed:
                 events = [event for _, event in lasting]
             try:
                 await publisher.publish(self._channel, events)
-            except (aiohttp.ClientError, TimeoutError, NotPublished) as error:
+            except (OSError, NotPublished) as error:
                 _log.debug("events are not published", extra=failure(error))
                 continue
             self.published_seq = max([self.published_seq, *(seq for seq, _ in lasting)])

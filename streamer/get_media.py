@@ -12,14 +12,13 @@ from collections.abc import Callable
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-import aiofastnet
 import httptools
 import orjson
 from botocore.exceptions import ClientError, ConnectionClosedError, EndpointConnectionError, ReadTimeoutError
 
-from streamer.aws import Signer, tls
+from streamer.aws import Signer
+from streamer.http import MAX_HEAD_BYTES, connect, request_bytes
 
-_CONNECT_SECONDS: Final = 3.0
 _READ_SECONDS: Final = 10.0
 """Longest wait for bytes; the service itself ends a silent body sooner."""
 
@@ -47,6 +46,7 @@ class MediaBody(asyncio.Protocol):
         self._transport: Any = None
         self._headers: dict[str, str] = {}
         self._head_is_here = self._is_over = False
+        self._head_bytes = 0
         self._failure: Exception | None = None
         self._parts: list[bytes] = []
         self._take: Take | None = None
@@ -126,6 +126,12 @@ class MediaBody(asyncio.Protocol):
             self._hand_over()
             self._fail(ConnectionClosedError(endpoint_url=self._url))
             return
+        if not self._head_is_here:
+            self._head_bytes += len(data)
+            if self._head_bytes > MAX_HEAD_BYTES:
+                self._fail(ConnectionClosedError(endpoint_url=self._url))
+                self._transport.abort()
+                return
         if self._parts:
             self._hand_over()
         if self._take is None and not self._paused and not self._is_over and self._head_is_here:
@@ -216,20 +222,9 @@ async def get_media(*, signer: Signer, endpoint: str, request: dict[str, Any]) -
 
 async def _open(url: str, headers: dict[str, str], content: bytes) -> MediaBody:
     place = urlsplit(url)
-    lines = {**headers, "Content-Length": str(len(content))}
-    head = "".join(f"{name}: {value}\r\n" for name, value in lines.items())
-    asked = f"POST {place.path} HTTP/1.1\r\n{head}\r\n".encode() + content
-    secure = place.scheme == "https"
-    body = MediaBody(asked, url=url)
+    body = MediaBody(request_bytes("POST", place, headers, content), url=url)
     try:
-        async with asyncio.timeout(_CONNECT_SECONDS):
-            await aiofastnet.create_connection(
-                asyncio.get_running_loop(),
-                lambda: body,
-                place.hostname,
-                place.port or (443 if secure else 80),
-                ssl=tls() if secure else None,
-            )
+        await connect(body, place)
         await body.begin()
     except (OSError, TimeoutError) as error:
         body.close()

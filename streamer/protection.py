@@ -11,8 +11,9 @@ import asyncio
 import logging
 from typing import Any, Final
 
-import aiohttp
+import orjson
 
+from streamer.http import HttpClient
 from streamer.logs import failure
 
 EXPIRES_MINUTES: Final = 60
@@ -20,7 +21,8 @@ RENEW_SECONDS: Final = 65.0 * 60
 """From one protection to the next; the minutes without any are ECS's chance."""
 
 _RETRY_SECONDS: Final = 30.0
-_TIMEOUT: Final = aiohttp.ClientTimeout(total=5)
+_SECONDS: Final = 5.0
+"""Longest wait for an answer."""
 _log = logging.getLogger(__name__)
 
 
@@ -38,7 +40,7 @@ class TaskProtection:
         self,
         *,
         agent_uri: str,
-        http: aiohttp.ClientSession,
+        http: HttpClient,
         renew_seconds: float = RENEW_SECONDS,
         retry_seconds: float = _RETRY_SECONDS,
     ) -> None:
@@ -80,9 +82,15 @@ class TaskProtection:
         if protect:
             state["ExpiresInMinutes"] = EXPIRES_MINUTES
         try:
-            async with self._http.put(self._url, json=state, timeout=_TIMEOUT) as response:
-                answer = await response.json(content_type=None)
-        except (aiohttp.ClientError, TimeoutError, ValueError) as error:
+            sent = await self._http.send(
+                "PUT",
+                self._url,
+                headers={"Content-Type": "application/json"},
+                body=orjson.dumps(state),
+                seconds=_SECONDS,
+            )
+            answer = orjson.loads(sent.content)
+        except (OSError, orjson.JSONDecodeError) as error:
             _log.warning("task protection is not set", extra=failure(error))
             return False
         if isinstance(answer, dict) and answer.get("protection") is not None:

@@ -10,15 +10,14 @@ import time
 from contextlib import AsyncExitStack
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any, Final, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
-import aiohttp
 from aiobotocore.session import AioSession
 
 from callscribe.conversation.flags import read_flag_set
 from callscribe.environments.streamer import StreamerEnvironment
 from streamer.announcer import Announcer
-from streamer.aws import Signer, config, tls
+from streamer.aws import Signer, config
 from streamer.calls.call import Services
 from streamer.calls.ending import EndLimits
 from streamer.calls.intake import Intake
@@ -28,6 +27,7 @@ from streamer.deepgram.key import DeepgramKey
 from streamer.deepgram.service import DeepgramStreams
 from streamer.deepgram.session import SessionLimits
 from streamer.feed import AppSyncPublisher
+from streamer.http import HttpClient
 from streamer.kinesis_video import KinesisVideo
 from streamer.liveness import DEAD_SECONDS, Health
 from streamer.metrics import Metrics
@@ -40,9 +40,6 @@ if TYPE_CHECKING:
 
     from streamer.speech import SpeechService
 
-_TABLE_CONNECTIONS: Final = 50
-_FEED_CONNECTIONS: Final = 50
-
 
 class Service:
     """A streamer; to be made while its event loop runs, by whose clock it waits.
@@ -51,7 +48,7 @@ class Service:
         environment: What it is told.
         ecs_agent_uri: ECS agent of the task; "" protects nothing.
         session: aiobotocore's session; by default one of its own.
-        http: Sends to the live feed and the ECS agent; by default one of its own, which ends with it.
+        http: Asks the table, the live feed and the ECS agent; by default one of its own, which ends with it.
         end_limits: When calls are over; by default as *environment* says.
         session_limits: How much audio may wait for Deepgram, and how long; by default as *environment* says.
         speech: What transcribes; by default Deepgram, as *environment* says.
@@ -74,7 +71,7 @@ class Service:
         *,
         ecs_agent_uri: str = "",
         session: AioSession | None = None,
-        http: aiohttp.ClientSession | None = None,
+        http: HttpClient | None = None,
         end_limits: EndLimits | None = None,
         session_limits: SessionLimits | None = None,
         speech: SpeechService | None = None,
@@ -116,7 +113,7 @@ class Service:
         async with AsyncExitStack() as stack:
             http = self._http
             if http is None:
-                http = await stack.enter_async_context(_http(connections=_FEED_CONNECTIONS))
+                http = await stack.enter_async_context(HttpClient())
             protection = TaskProtection(agent_uri=self._ecs_agent_uri, http=http)
             self.intake = await self._intake(stack, http, protection)
             answering = self.health.serve(environment.health_host, environment.health_port)
@@ -130,7 +127,7 @@ class Service:
                 for task in beside:
                     task.cancel()
 
-    async def _intake(self, stack: AsyncExitStack, http: aiohttp.ClientSession, protection: TaskProtection) -> Intake:
+    async def _intake(self, stack: AsyncExitStack, http: HttpClient, protection: TaskProtection) -> Intake:
         environment = self._environment
         signer = Signer(self._session, region=environment.aws_region, clock=self._clock)
         lease, days = timedelta(seconds=environment.lease_seconds), environment.retention_days
@@ -141,11 +138,7 @@ class Service:
             )
 
         store = CallStore(
-            dynamodb=TableRequests(
-                await client("dynamodb"),
-                signer=signer,
-                http=await stack.enter_async_context(_http(connections=_TABLE_CONNECTIONS)),
-            ),
+            dynamodb=TableRequests(await client("dynamodb"), signer=signer, http=http),
             table=environment.table_name,
             streamer=f"{socket.gethostname()}-{os.getpid()}",
             lease=lease,
@@ -202,7 +195,3 @@ class Service:
             limits=self._session_limits,
             clock=self._clock,
         )
-
-
-def _http(*, connections: int) -> aiohttp.ClientSession:
-    return aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=connections, ssl=tls()))

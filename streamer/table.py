@@ -9,13 +9,14 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-import aiohttp
 import orjson
 from botocore.exceptions import ClientError, HTTPClientError, ReadTimeoutError
 
 from streamer.aws import Signer
+from streamer.http import HttpClient
 
-_TIMEOUT: Final = aiohttp.ClientTimeout(total=13, connect=3)
+_SECONDS: Final = 13.0
+"""Longest wait for an answer."""
 
 
 class TableRequests:
@@ -27,7 +28,7 @@ class TableRequests:
         http: Sends the requests.
     """
 
-    def __init__(self, client: Any, *, signer: Signer, http: aiohttp.ClientSession) -> None:
+    def __init__(self, client: Any, *, signer: Signer, http: HttpClient) -> None:
         self._url = str(client.meta.endpoint_url)
         self._signer = signer
         self._http = http
@@ -78,14 +79,13 @@ class TableRequests:
             body=body,
         )
         try:
-            async with self._http.post(self._url, data=body, headers=headers, timeout=_TIMEOUT) as response:
-                content, date = await response.read(), response.headers.get("Date")
-                mistimed = 400 <= response.status < 500 and self._signer.refused(headers, date=date)
-                return response.status, content, mistimed
+            answer = await self._http.send("POST", self._url, headers=headers, body=body, seconds=_SECONDS)
         except TimeoutError:
             raise ReadTimeoutError(endpoint_url=self._url) from None
-        except (aiohttp.ClientError, OSError) as error:
+        except OSError as error:
             raise HTTPClientError(error=type(error).__name__) from None
+        mistimed = 400 <= answer.status < 500 and self._signer.refused(headers, date=answer.date)
+        return answer.status, answer.content, mistimed
 
 
 def _refusal(operation: str, status: int, answer: dict[str, Any]) -> ClientError:

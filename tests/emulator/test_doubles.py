@@ -8,11 +8,11 @@ from collections.abc import Awaitable, Callable
 from functools import cache
 from typing import Any
 
-import aiohttp
 import pytest
 from aiobotocore.session import AioSession
 
 from streamer.aws import Signer, config
+from streamer.http import HttpClient
 from streamer.table import TableRequests
 from tests.emulator.deployment import Deployment, new_call, recording
 from tests.fakes.table import table_definition
@@ -134,7 +134,7 @@ async def _live_calls(deployment: Deployment) -> None:
     async with (
         session.create_client("dynamodb", config=config(), **reach) as dynamodb,
         session.create_client("sqs", config=config(read_timeout=30, connections=30), **reach) as sqs,
-        aiohttp.ClientSession() as http,
+        HttpClient() as http,
     ):
         await dynamodb.create_table(**table_definition("live-doubles"))
         table = TableRequests(dynamodb, signer=Signer(session, region=str(reach["region_name"])), http=http)

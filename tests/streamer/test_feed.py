@@ -5,7 +5,6 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from typing import Any
 
-import aiohttp
 import pytest
 from aiobotocore.session import AioSession
 from botocore.exceptions import CredentialRetrievalError
@@ -21,6 +20,7 @@ from callscribe.conversation.utterances import Role
 from callscribe.live.call import LiveStatus, LiveUtterance
 from streamer.aws import Signer
 from streamer.feed import MAX_WAITING, AppSyncPublisher, CallFeed, NotPublished
+from streamer.http import HttpClient
 from streamer.metrics import Metrics
 from streamer.speech import InterimResult
 from tests.fakes.serving import serving
@@ -232,7 +232,7 @@ async def publisher(api: Api) -> AsyncIterator[AppSyncPublisher]:
     session: Any = AioSession()  # type: ignore[no-untyped-call]
     session.set_credentials("AKIDEXAMPLE", "secret")
     app = Starlette(routes=[Route("/event", api.event, methods=["POST"])])
-    async with serving(app) as url, aiohttp.ClientSession() as http:
+    async with serving(app) as url, HttpClient() as http:
         yield AppSyncPublisher(url=f"{url}/event", signer=Signer(session, region="eu-central-1"), http=http)
 
 
@@ -264,7 +264,7 @@ class Identity:
 
 @pytest.mark.parametrize("failure", [None, CredentialRetrievalError(provider="container-role", error_msg="timed out")])
 async def test_credentials_that_are_away_for_a_moment_are_as_a_refusal(failure: Exception | None) -> None:
-    async with aiohttp.ClientSession() as http:
+    async with HttpClient() as http:
         publisher = AppSyncPublisher(url="http://127.0.0.1:9", signer=Signer(Identity(failure), region="r"), http=http)
         with pytest.raises(NotPublished):
             await publisher.publish("/calls/harbour/call-7", ["{}"])

@@ -123,3 +123,20 @@ async def test_an_answer_that_is_none_is_an_error_of_the_network() -> None:
     with pytest.raises(BotoCoreError):
         async with opened(serve):
             pass
+
+
+async def test_a_head_without_end_is_not_collected() -> None:
+    sent = 0
+
+    async def serve(writer: asyncio.StreamWriter) -> None:
+        nonlocal sent
+        writer.write(b"HTTP/1.1 200 OK\r\n")
+        while sent < 16 << 20:
+            writer.write(b"X-Word: " + b"y" * 8_000 + b"\r\n")
+            await writer.drain()
+            sent += 8_000
+
+    with pytest.raises(ConnectionClosedError):
+        async with opened(serve):
+            pass
+    assert sent < 16 << 20

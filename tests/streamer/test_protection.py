@@ -3,13 +3,13 @@ import contextlib
 from collections.abc import AsyncIterator
 from typing import Any
 
-import aiohttp
 import pytest
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
+from streamer.http import HttpClient
 from streamer.protection import TaskProtection
 from tests.fakes.serving import serving
 from tests.patience import PATIENCE_SECONDS
@@ -35,7 +35,7 @@ async def protecting(
     agent: Agent, *, renew_seconds: float = 3600, retry_seconds: float = 0.01
 ) -> AsyncIterator[TaskProtection]:
     app = Starlette(routes=[Route("/task-protection/v1/state", agent.state, methods=["PUT"])])
-    async with serving(app) as url, aiohttp.ClientSession() as http:
+    async with serving(app) as url, HttpClient() as http:
         protection = TaskProtection(agent_uri=url, http=http, renew_seconds=renew_seconds, retry_seconds=retry_seconds)
         running = asyncio.create_task(protection.run())
         yield protection
@@ -81,7 +81,7 @@ async def test_a_refusal_is_borne_and_asked_for_again(answer: Any) -> None:
 
 
 async def test_outside_of_ecs_nothing_is_asked() -> None:
-    async with aiohttp.ClientSession() as http:
+    async with HttpClient() as http:
         protection = TaskProtection(agent_uri="", http=http)
         protection.set_busy(True)
         await protection.run()

@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import aiohttp
 import pytest
 from aiobotocore.session import AioSession
 from botocore.exceptions import BotoCoreError, ClientError
@@ -18,6 +17,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from streamer.aws import Signer, cancellation_codes, config, is_transient
+from streamer.http import HttpClient
 from streamer.table import TableRequests
 from tests.fakes.serving import serving
 
@@ -65,7 +65,7 @@ async def clients() -> AsyncIterator[Clients]:
     app = Starlette(routes=[Route("/", service.answer, methods=["POST"])])
     async with AsyncExitStack() as stack:
         url = await stack.enter_async_context(serving(app))
-        http = await stack.enter_async_context(aiohttp.ClientSession())
+        http = await stack.enter_async_context(HttpClient())
         client = await stack.enter_async_context(
             session.create_client("dynamodb", region_name="eu-central-1", endpoint_url=url, config=config(attempts=1))
         )
@@ -162,7 +162,7 @@ async def test_a_silent_table_is_given_up(clients: Clients, monkeypatch: pytest.
         writer.close()
 
     server = await asyncio.start_server(silent, "127.0.0.1", 0)
-    monkeypatch.setattr("streamer.table._TIMEOUT", aiohttp.ClientTimeout(total=0.05))
+    monkeypatch.setattr("streamer.table._SECONDS", 0.05)
     clients.ours._url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/"
     with pytest.raises(BotoCoreError) as failed:
         await clients.ours.get_item(TableName="t", Key=_KEY)

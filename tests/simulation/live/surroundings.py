@@ -14,8 +14,6 @@ from typing import TYPE_CHECKING, Any, Final
 from unittest.mock import patch
 from uuid import UUID
 
-import aiohttp
-
 from callscribe.deepgram.options import TranscriptionOptions
 from callscribe.environments.streamer import StreamerEnvironment
 from lambdas.common import observability
@@ -25,6 +23,7 @@ from local.kinesis_video.streams import Stream, Streams
 from local.speech.engines.frames import FramesEngine
 from local.speech.live.service import LiveService
 from streamer import logs
+from streamer.http import Answer
 from streamer.service import Service
 from tests.simulation.clock import EPOCH, PROCESS, Process, SimulatedTimeLoop
 from tests.simulation.live.aws import Account, Session, Signal, get_media
@@ -258,46 +257,33 @@ def _simulated(account: Account) -> dict[str, str]:
     }
 
 
-class _Answer:
-    def __init__(self, status: int, body: Any) -> None:
-        self.status = status
-        self.headers: dict[str, str] = {}
-        self._body = body
-
-    async def json(self, *, content_type: str | None) -> Any:
-        return self._body
-
-
 class _Http:
-    """aiohttp's session, as far as the feed and the protection of the task use it."""
+    """The streamer's client, as far as the feed and the protection of the task use it."""
 
     def __init__(self, around: Surroundings, network: Network, streamer: str) -> None:
         self._around = around
         self._network = network
         self._streamer = streamer
 
-    @asynccontextmanager
-    async def post(
-        self, url: str, *, data: bytes, headers: dict[str, str], timeout: aiohttp.ClientTimeout
-    ) -> AsyncIterator[_Answer]:
+    async def send(self, method: str, url: str, *, headers: dict[str, str], body: bytes, seconds: float) -> Answer:
+        async with asyncio.timeout(seconds):
+            status, answer = await (self._feed if method == "POST" else self._agent)(url, headers, json.loads(body))
+        return Answer(status, json.dumps(answer).encode(), None)
+
+    async def _feed(self, url: str, headers: dict[str, str], request: Any) -> tuple[int, Any]:
         assert url == FEED_URL
         assert headers["Authorization"].startswith("AWS4-HMAC-SHA256 ")
-        request = json.loads(data)
         assert len(request["events"]) <= 5
         if self._network.gone:
-            raise aiohttp.ClientConnectionError
-        async with asyncio.timeout(timeout.total):
-            await self._network.passable()
-            status, body = await self._around.publish(request, self._streamer)
-        yield _Answer(status, body)
+            raise ConnectionError
+        await self._network.passable()
+        return await self._around.publish(request, self._streamer)
 
-    @asynccontextmanager
-    async def put(self, url: str, *, json: Any, timeout: aiohttp.ClientTimeout) -> AsyncIterator[_Answer]:
+    async def _agent(self, url: str, _: dict[str, str], request: Any) -> tuple[int, Any]:
         assert url.startswith(ECS_URL)
-        async with asyncio.timeout(timeout.total):
-            await asyncio.sleep(self._around.conditions.latency())
-        self._around.protected[self._streamer] = json["ProtectionEnabled"]
-        yield _Answer(200, {"protection": json})
+        await asyncio.sleep(self._around.conditions.latency())
+        self._around.protected[self._streamer] = request["ProtectionEnabled"]
+        return 200, {"protection": request}
 
 
 @asynccontextmanager
