@@ -22,6 +22,8 @@ from callscribe.documents import ArchivePointers, from_document, stored_form
 from callscribe.judgement.quality import load_rubric, score
 from callscribe.live.call import LiveCall, LiveUtterance
 from callscribe.live.state import LiveState
+from callscribe.search.shards import read_part
+from callscribe.search.terms import Terms
 from callscribe.serialization import decode, decode_json
 from callscribe.table_values import plain
 from callscribe.waveform import Waveform
@@ -232,3 +234,18 @@ def test_a_state_of_a_version_that_is_yet_to_come_is_read(file: Golden) -> None:
     assert [gap.reason for gap in checkpoint.gaps] == ["whispered"]
     # A streamer that takes the call gives the reason on as it is.
     assert checkpoint.attributes()["gaps"][0]["reason"] == "whispered"
+
+
+@pytest.mark.parametrize("file", golden("search-part"), ids=str)
+def test_a_shard_of_before_or_yet_to_come_is_searched(file: Golden) -> None:
+    [entry] = read_part(file.text.encode()).entries
+    assert entry.text is not None
+    assert Terms.of("voucher").places(entry.text.split("\n"))
+    assert (entry.row().call_id, entry.row().score) == (entry.key.call_id, 35)
+    newer = {**file.json(), "schema_version": SCHEMA_VERSION + 1, "language": "en"}
+    newer["entries"] = [{**newer["entries"][0], "tones": [1]}]
+    [again] = read_part(json.dumps(newer).encode()).entries
+    assert (again.key, again.text, again.starts, again.roles) == (entry.key, entry.text, entry.starts, entry.roles)
+    # What had a default when it was written may be missing.
+    bare = {name: newer["entries"][0][name] for name in ("key", "listed", "version", "figures")}
+    assert read_part(json.dumps({"entries": [bare]}).encode()).entries[0].text is None
