@@ -9,12 +9,10 @@ import re
 import shutil
 import tempfile
 from collections.abc import Callable
-from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from botocore.loaders import JSONFileLoader
 from hypothesis import settings
 from syrupy.assertion import SnapshotAssertion
 from syrupy.extensions.json import JSONSnapshotExtension
@@ -62,19 +60,8 @@ def pytest_configure(config: pytest.Config) -> None:
     No garbage is collected while the tests are: what they import stays.
     """
     gc.disable()
-    _read_services_once()
     tempfile.gettempdir()  # from here on it is known
     config.stash[_LEFT_BEHIND] = os.environ["TMPDIR"] = tempfile.mkdtemp(prefix="callscribe-tests-")
-
-
-def _read_services_once() -> None:
-    """botocore reads what it knows of services and regions anew in each session, of which moto alone makes hundreds."""
-    read = cache(JSONFileLoader().load_file)
-
-    def load_file(_: JSONFileLoader, file_path: str) -> Any:
-        return read(file_path)
-
-    setattr(JSONFileLoader, "load_file", load_file)  # noqa: B010 - mypy knows no other name of the first argument
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
