@@ -137,6 +137,10 @@ def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return asset
 
 
+def test_the_sentence_encoder_whose_packages_no_function_has_is_not_shipped() -> None:
+    assert not [file for file in _sources.runtime_files() if "encoder" in file.parts]
+
+
 def test_the_bundle_holds_the_code_and_wheels_for_the_target(bundle: Path) -> None:
     files = [path.relative_to(bundle) for path in bundle.rglob("*") if path.is_file()]
     names = {path.as_posix() for path in files}
