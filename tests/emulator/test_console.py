@@ -61,7 +61,7 @@ def reader_role(deployment: Deployment) -> str:
 
 
 def routes(call: str) -> list[str]:
-    return [f"api/clinics/{CLINIC}/calls", call, f"{call}/audio"]
+    return [f"api/clinics/{CLINIC}/calls", call, f"{call}/audio", f"{call}/waveform"]
 
 
 def test_anybody_gets_the_page_and_nobody_gets_more_without_a_token(url: str, users: People, call: str) -> None:
@@ -115,6 +115,14 @@ def test_a_recording_plays_from_where_it_is_asked(users: People, call: str) -> N
     link = users["ann"].get(f"{call}/audio").json
     part = request(link["url"], headers={"Range": "bytes=0-43"})
     assert (part.status, part.body[:4]) == (206, b"RIFF")
+
+
+def test_the_waveform_is_drawn_once_the_transcript_is_announced(users: People, call: str) -> None:
+    eventually(lambda: users["ann"].get(f"{call}/waveform").json["drawn"])
+    waveform = users["ann"].get(f"{call}/waveform").json
+    assert waveform["reason"] is None
+    assert waveform["duration_seconds"] == pytest.approx(2, abs=0.1)
+    assert {len(levels) for levels in waveform["channels"]} == {1000}
 
 
 def test_the_address_of_a_recording_fits_no_other_object(users: People, call: str) -> None:

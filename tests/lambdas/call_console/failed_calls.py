@@ -1,4 +1,4 @@
-"""Recordings that failed, and what repeats them."""
+"""Calls that failed, and what repeats them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,10 @@ from callscribe.recordings.calls import CallRecording, StartSource
 from lambdas.common.claims import Claims
 from lambdas.common.errors import SafeError
 from tests.lambdas.call_console.conftest import BEGIN, Console
+from tests.lambdas.call_console.live_items import put_live_call
 from tests.lambdas.cloud import EXECUTION, recording, take_claim
+
+STREAM = "arn:aws:kinesisvideo:eu-central-1:123456789012:stream/callscribe-1/1795000000000"
 
 
 def reject(console: Console, call_id: str, *, clinic: str = "harbour") -> str:
@@ -71,3 +74,48 @@ class Executions:
     def describe_execution(self, *, executionArn: str) -> dict[str, str]:  # noqa: N803
         assert executionArn.rpartition(":")[2] in self.started
         return {"status": self.status}
+
+
+class Streamers:
+    """The streamers' queue, and Kinesis Video Streams as far as it is asked what it keeps.
+
+    Attributes:
+        sent: Bodies of messages.
+        hours: How long streams keep audio; None where there is no such stream.
+    """
+
+    class exceptions:  # noqa: N801 - boto3's name
+        class ResourceNotFoundException(Exception):
+            pass
+
+    def __init__(self) -> None:
+        self.sent: list[str] = []
+        self.hours: int | None = 24
+
+    @classmethod
+    def of(cls, monkeypatch: pytest.MonkeyPatch) -> Streamers:
+        """Have the functions send calls here."""
+        from lambdas.common import aws
+
+        fake = cls()
+        monkeypatch.setattr(aws, "sqs", lambda: fake)
+        monkeypatch.setattr(aws, "kinesis_video", lambda: fake)
+        return fake
+
+    def send_message(self, *, QueueUrl: str, MessageBody: str) -> None:  # noqa: N803
+        assert QueueUrl.endswith("/live-calls")
+        self.sent.append(MessageBody)
+
+    def describe_stream(self, *, StreamARN: str) -> Any:  # noqa: N803
+        assert StreamARN == STREAM
+        if self.hours is None:
+            raise self.exceptions.ResourceNotFoundException
+        return {"StreamInfo": {"DataRetentionInHours": self.hours}}
+
+
+def fail_live(console: Console, **more: Any) -> None:
+    """Store a live call that could not be followed."""
+    put_live_call(
+        console.cloud.table,
+        **{"status": "failed", "error_code": "Deepgram.HTTP402", "stream_arn": STREAM, "start_fragment": "7", **more},
+    )

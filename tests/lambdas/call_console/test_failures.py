@@ -9,9 +9,8 @@ from typing import Any
 import pytest
 
 from callscribe.live.call import LiveCall
-from lambdas.common import aws
 from tests.lambdas.call_console.conftest import Console
-from tests.lambdas.call_console.failed_calls import Executions, reject
+from tests.lambdas.call_console.failed_calls import STREAM, Executions, Streamers, fail_live, reject
 from tests.lambdas.call_console.live_items import put_live_call
 from tests.lambdas.cloud import EXECUTION
 
@@ -92,50 +91,12 @@ def test_who_repeated_what_is_logged(
     assert (told["user"], told["clinic_id"], told["call_id"]) == ("ann", "harbour", "call-1")
 
 
-STREAM = "arn:aws:kinesisvideo:eu-central-1:123456789012:stream/callscribe-1/1795000000000"
 ADMIN = "[harbour admin]"
-
-
-class Streamers:
-    """The streamers' queue, and Kinesis Video Streams as far as it is asked what it keeps.
-
-    Attributes:
-        sent: Bodies of messages.
-        hours: How long streams keep audio; None where there is no such stream.
-    """
-
-    class exceptions:  # noqa: N801 - boto3's name
-        class ResourceNotFoundException(Exception):
-            pass
-
-    def __init__(self) -> None:
-        self.sent: list[str] = []
-        self.hours: int | None = 24
-
-    def send_message(self, *, QueueUrl: str, MessageBody: str) -> None:  # noqa: N803
-        assert QueueUrl.endswith("/live-calls")
-        self.sent.append(MessageBody)
-
-    def describe_stream(self, *, StreamARN: str) -> Any:  # noqa: N803
-        assert StreamARN == STREAM
-        if self.hours is None:
-            raise self.exceptions.ResourceNotFoundException
-        return {"StreamInfo": {"DataRetentionInHours": self.hours}}
 
 
 @pytest.fixture
 def streamers(monkeypatch: pytest.MonkeyPatch) -> Streamers:
-    streamers = Streamers()
-    monkeypatch.setattr(aws, "sqs", lambda: streamers)
-    monkeypatch.setattr(aws, "kinesis_video", lambda: streamers)
-    return streamers
-
-
-def fail_live(console: Console, **more: Any) -> None:
-    put_live_call(
-        console.cloud.table,
-        **{"status": "failed", "error_code": "Deepgram.HTTP402", "stream_arn": STREAM, "start_fragment": "7", **more},
-    )
+    return Streamers.of(monkeypatch)
 
 
 def follow(console: Console, *, call: str = "live-1", clinic: str = "harbour", groups: str = ADMIN) -> int:

@@ -10,7 +10,7 @@ from botocore.client import BaseClient
 
 from lambdas.call_console.sessions import session_policy
 from tests.lambdas.call_console.conftest import Console
-from tests.lambdas.call_console.failed_calls import Executions, reject
+from tests.lambdas.call_console.failed_calls import Executions, Streamers, fail_live, reject
 from tests.lambdas.call_console.live_items import put_live_call
 from tests.lambdas.cloud import AUDIO_ROLE, READER_ROLE
 
@@ -68,6 +68,7 @@ def requests_of_every_route(recording: str, failed: str) -> list[tuple[str, dict
         (f"{call}/roles", {"method": "PUT", "body": {**said, "speakers": {"channel-0": "customer"}}}),
         (f"{call}/review", {"method": "PUT", "body": {**said, "scores": {}}}),
         (f"/api/clinics/harbour/failed/{failed}/redrive", {"method": "POST"}),
+        ("/api/clinics/harbour/live/live-9/redrive", {"method": "POST"}),
     ]
 
 
@@ -75,18 +76,19 @@ def test_whoever_has_left_a_clinic_gets_nothing_of_it_by_any_route(
     console: Console, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The clinic's session is open already: it is the token of the request that counts."""
-    executions = Executions.of(monkeypatch)
+    executions, streamers = Executions.of(monkeypatch), Streamers.of(monkeypatch)
+    fail_live(console, call_id="live-9")
     asked = requests_of_every_route(console.store(), reject(console, "call-9"))
     for path, request in asked:
         assert console.ask(path, groups="[harbour qa admin]", **request).status in (200, 202), path
-    done = len(console.cloud.items()), len(executions.started)
+    done = len(console.cloud.items()), len(executions.started), len(streamers.sent)
     for path, request in asked:
         for groups in ("[lakeside qa admin]", "[qa admin]", None):
             refused = console.ask(path, groups=groups, **request)
             absent = console.ask(path.replace("harbour", "nobodys"), groups=groups, **request)
             assert refused.status == 404, (path, groups)
             assert (refused.text, refused.headers) == (absent.text, absent.headers), (path, groups)
-    assert (len(console.cloud.items()), len(executions.started)) == done
+    assert (len(console.cloud.items()), len(executions.started), len(streamers.sent)) == done
 
 
 def test_no_route_of_a_clinic_is_left_out_here() -> None:
