@@ -14,7 +14,13 @@ from aws_cdk import Annotations
 from constructs import IConstruct
 
 from callscribe.deepgram import catalogue
-from callscribe.deepgram.options import ParameterValue, Speakers, TranscriptionOptions, estimated_tokens
+from callscribe.deepgram.options import (
+    ParameterValue,
+    Speakers,
+    StreamEncoding,
+    TranscriptionOptions,
+    estimated_tokens,
+)
 from callscribe.deepgram.prices import DeepgramPrices
 from constructs_lib._checks import base_url, flag, integer, one_of, quoted, text, texts
 
@@ -60,6 +66,7 @@ class DeepgramOptions(TranscriptionOptions, frozen=True, kw_only=True):
         self._check_extra("extra_stream_parameters")
         check_vocabulary(self.keyterms, model=self.model)
         one_of("speakers", self.speakers, get_args(Speakers))
+        one_of("stream_encoding", self.stream_encoding, get_args(StreamEncoding))
         self._check_where()
         limit = self.max_parallel_requests
         if limit is not None and not _FEWEST_PARALLEL <= limit <= _MOST_PARALLEL:

@@ -1,5 +1,5 @@
 /* The least that relaying calls can spend: for each piece one SSL_read of what GetMedia brings and one SSL_write of a
-   masked WebSocket frame with as much audio. Nothing is parsed, stored or sent again; results are read and dropped.
+   masked WebSocket frame with as much audio, a byte for a sample. Nothing is parsed, stored or sent again; results are read and dropped.
    relay SERVICES-PORT SPEECH-PORT CALLS blocks|fragments */
 #include <arpa/inet.h>
 #include <fcntl.h>
@@ -10,7 +10,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 
-enum { BLOCK = 2048, FRAGMENT = 32768, MESSAGE = 8000 };
+enum { BLOCK = 1024, FRAGMENT = 16384, MESSAGE = 4000 };
 
 typedef struct {
   SSL *media, *speech;
@@ -38,7 +38,8 @@ static void send_audio(Call *call, int size) {
   frame[0] = 0x82, frame[1] = 0x80 | 126, frame[2] = size >> 8, frame[3] = size;
   mask = mask * 1664525 + 1013904223;
   memcpy(frame + 4, &mask, 4);
-  unsigned sample = (call->number & 0xffff) | (unsigned)call->number << 16, masked = sample ^ mask;
+  unsigned sample = (0xFEu - call->number / 120) | (0xFEu - call->number % 120) << 8; /* `number_of` in traffic.py */
+  unsigned masked = (sample | sample << 16) ^ mask;
   for (int at = 0; at < size; at += 4) memcpy(frame + 8 + at, &masked, 4);
   if (SSL_write(call->speech, frame, size + 8) <= 0) exit(4);
 }
@@ -53,7 +54,7 @@ int main(int count, char **given) {
   for (int i = 0; i < calls; i++) {
     Call *call = &all[i];
     call->number = i + 1, call->speech = open_tls(speech_port), call->media = open_tls(media_port);
-    const char *upgrade = "GET /v1/listen HTTP/1.1\r\nHost: relay\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+    const char *upgrade = "GET /v1/listen?encoding=mulaw HTTP/1.1\r\nHost: relay\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
                           "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n";
     SSL_write(call->speech, upgrade, strlen(upgrade));
     SSL_read(call->speech, data, sizeof data);

@@ -29,7 +29,7 @@ from aiohttp import web
 from picows import WSFrame, WSListener, WSMsgType, WSTransport, WSUpgradeRequest, ws_create_server
 
 from benchmarks.live.recogniser import BYTES_PER_RESULT, Recogniser
-from benchmarks.live.traffic import STEREO_BYTES_PER_MS, Pacing, Traffic
+from benchmarks.live.traffic import STEREO_BYTES_PER_MS, Pacing, Traffic, number_of
 from callscribe.live.call import LiveCall
 
 HOST = "127.0.0.1"
@@ -203,10 +203,16 @@ class Services:
 
 
 class Stream(WSListener):
-    """Deepgram's side of one call."""
+    """Deepgram's side of one call.
 
-    def __init__(self, services: Services) -> None:
+    Args:
+        services: The run.
+        encoding: How the audio is sent.
+    """
+
+    def __init__(self, services: Services, encoding: str) -> None:
         self._services = services
+        self._encoding = encoding
         self._recogniser = Recogniser()
         self._results = 0
         self._call: Call | None = None
@@ -230,13 +236,15 @@ class Stream(WSListener):
 
     def _hear(self, transport: WSTransport, audio: bytes) -> None:
         if self._call is None:
-            self._call = self._services.calls[int.from_bytes(audio[:2], "little")]
-        self._recogniser.audio_bytes += len(audio)
-        self._services.audio_bytes += len(audio)
+            self._call = self._services.calls[number_of(audio, self._encoding)]
+        # Counted as the stream brought it, in 16 bits.
+        size = 2 * len(audio) if self._encoding == "mulaw" else len(audio)
+        self._recogniser.audio_bytes += size
+        self._services.audio_bytes += size
         while self._recogniser.audio_bytes >= (self._results + 1) * BYTES_PER_RESULT:
             self._results += 1
             transport.send(WSMsgType.TEXT, self._recogniser.result())
-        self._call.receive(len(audio))
+        self._call.receive(size)
 
 
 def _message(number: int) -> dict[str, Any]:
@@ -275,8 +283,8 @@ def application(services: Services) -> web.Application:
 async def _serve(port: int, context: ssl.SSLContext) -> None:
     services = Services(f"https://{HOST}:{port}")
 
-    def listener(_: WSUpgradeRequest) -> Stream:
-        return Stream(services)
+    def listener(request: WSUpgradeRequest) -> Stream:
+        return Stream(services, "mulaw" if b"encoding=mulaw" in request.path else "linear16")
 
     runner = web.AppRunner(application(services), access_log=None, handler_cancellation=True)
     await runner.setup()

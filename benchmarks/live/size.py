@@ -20,8 +20,8 @@ _HOUR = 3600
 _CHANNEL_MINUTES = 120
 STREAM_GB = Decimal("33.7") * _HOUR / 10**6
 """Both tracks with the container around them, 33.7 kB/s."""
-AUDIO_GB = Decimal(32) * _HOUR / 10**6
-"""What goes to Deepgram: two channels of 8,000 samples of 16 bits."""
+AUDIO_GB = Decimal(16) * _HOUR / 10**6
+"""What goes to Deepgram: two channels of 8,000 samples of a byte, as mu-law."""
 _RETENTION_MONTHS = Decimal(1) / 30
 _STATE_BYTES = 1_000
 _UTTERANCE_UNITS = 2

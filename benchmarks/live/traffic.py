@@ -17,10 +17,13 @@ from operations.verification.fragments import (
     fragment_number,
     from_pcm,
 )
+from streamer.deepgram.encoding import ENCODINGS
 
 FRAGMENT_MS = BLOCK_MS * BLOCKS_PER_FRAGMENT
 STEREO_BYTES_PER_MS = 32
 _SAMPLES = FRAGMENT_MS * 8
+_MULAW = ENCODINGS["mulaw"]
+_QUIETEST, _TONES = 0xFE, 120
 
 
 class Pacing(StrEnum):
@@ -30,16 +33,22 @@ class Pacing(StrEnum):
     FRAGMENTS = "fragments"
 
 
+def number_of(audio: bytes, encoding: str) -> int:
+    """Return the number of the call whose audio begins so, however it was sent."""
+    customer, agent = audio[:2] if encoding == "mulaw" else _MULAW.written(audio[:4])
+    return (_QUIETEST - customer) * _TONES + _QUIETEST - agent
+
+
 class Traffic:
-    """The audio of one contact, endless. Every sample is the call's number, by which Deepgram's side knows it."""
+    """The audio of one contact, endless. The level of its tracks is the call's number: see `number_of`."""
 
     def __init__(self, number: int) -> None:
         self._contact_id = contact_id = f"{number:012d}"
         self._start_ms = int(time.time() * 1000)
-        tone = number.to_bytes(2, "little") * _SAMPLES
+        customer, agent = (_MULAW.read(bytes([_QUIETEST - digit])) * _SAMPLES for digit in divmod(number, _TONES))
         sample = Contact(
             contact_id=contact_id,
-            sources={CUSTOMER_TRACK: from_pcm(tone), AGENT_TRACK: from_pcm(tone)},
+            sources={CUSTOMER_TRACK: from_pcm(customer), AGENT_TRACK: from_pcm(agent)},
             start_ms=self._start_ms,
         ).fragment(0)
         assert sample is not None

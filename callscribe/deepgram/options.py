@@ -20,6 +20,9 @@ ENDPOINTING_MILLISECONDS: Final = 300
 Speakers = Literal["auto", "multichannel", "diarize"]
 """How speakers are told apart: by channel, by voice, or by channel where the recording has two."""
 
+StreamEncoding = Literal["mulaw", "linear16"]
+"""How the audio of live calls is written for Deepgram, by its names (docs, "Encoding")."""
+
 ParameterValue = str | bool | int | float | Sequence[str]
 """Value of a query parameter; a sequence repeats it."""
 
@@ -53,6 +56,9 @@ class TranscriptionOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unk
     """Languages to expect with ``multi``. Default: any."""
     speakers: Speakers = "auto"
     """How speakers are told apart. Default: by channel where the recording has two channels, else by voice."""
+    stream_encoding: StreamEncoding = "mulaw"
+    """How the audio of live calls is sent: ``mulaw``, as telephones carry it, or ``linear16``, which is twice as
+    much to hold and to send. Default: ``mulaw``."""
     smart_format: bool = True
     """Whether dates, amounts and phone numbers are written as one would write them."""
     redact: tuple[Text, ...] = ()
@@ -193,7 +199,7 @@ def live_query_parameters(options: TranscriptionOptions, *, vocabulary: Sequence
     parameters: QueryParameters = {
         "model": options.model,
         "language": options.language,
-        "encoding": "linear16",
+        "encoding": options.stream_encoding,
         "sample_rate": str(SAMPLE_RATE),
         "channels": str(len(CHANNEL_ROLES)),
         "multichannel": True,

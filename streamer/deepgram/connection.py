@@ -32,9 +32,6 @@ if TYPE_CHECKING:
 
     from callscribe.deepgram.options import QueryParameters
 
-MAX_AUDIO_BYTES: Final = 8_000
-"""Largest audio message: a quarter of a second, so that one never holds up what must go out between two."""
-
 _PATH: Final = "/v1/listen"
 _USER_AGENT: Final = "callscribe-streamer"
 _OPEN_SECONDS: Final = 10.0
@@ -43,7 +40,7 @@ _PING_SECONDS: Final = 20.0
 # A result of a minute has 50 kB. What is longer than this breaks the connection, and would break the next one too.
 MAX_MESSAGE_BYTES: Final = 16 << 20
 _WAITING_BYTES: Final = 32_768
-"""What the network has not taken yet, from which on nothing more is sent: a second of audio."""
+"""What the network has not taken yet, from which on nothing more is sent: a second of audio or two."""
 _READ_BYTES: Final = 4_096
 """Memory of a connection for what arrives; more is taken while more is there."""
 

@@ -22,10 +22,9 @@ from callscribe.deepgram.messages import (
     decode,
 )
 from callscribe.live.call import SAMPLE_RATE
-from streamer.deepgram.connection import MAX_AUDIO_BYTES, ConnectionLost
+from streamer.deepgram.connection import ConnectionLost
 from streamer.deepgram.pacing import Pacer
 from streamer.deepgram.result_tracker import CHANNELS, ROUNDING, ResultMissing
-from streamer.media.stereo import FRAME_BYTES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -37,7 +36,8 @@ if TYPE_CHECKING:
     from streamer.speech import Counts, FinalResult, InterimResult
 
 _TICK_SECONDS: Final = 1.0
-_MAX_SAMPLES: Final = MAX_AUDIO_BYTES // FRAME_BYTES
+MAX_SAMPLES: Final = SAMPLE_RATE // 4
+"""Most audio in a message: a quarter of a second, so that one never holds up what must go out between two."""
 _MAX_FINALIZES: Final = 3
 _NORMAL_CLOSURE: Final = 1000
 
@@ -200,13 +200,13 @@ class Conversation:
 
     def _send_due(self) -> None:
         while self._writable() and (
-            pcm := self._buffer.read(self.position, _MAX_SAMPLES, silent_until=self._tracker.silent_until)
+            audio := self._buffer.read(self.position, MAX_SAMPLES, silent_until=self._tracker.silent_until)
         ):
-            delay = self._pacer.delay(len(pcm) // FRAME_BYTES / SAMPLE_RATE)
+            delay = self._pacer.delay(len(audio) // self._buffer.frame_bytes / SAMPLE_RATE)
             if delay:
-                self._paced = self._loop.call_later(delay, self._send_paced, pcm)
+                self._paced = self._loop.call_later(delay, self._send_paced, audio)
                 return
-            self._send_audio(pcm)
+            self._send_audio(audio)
         if not self._writable():
             return
         if self._finished() or self._buffer.next_audio(self.position) is not None:
@@ -217,14 +217,14 @@ class Conversation:
         elif self._loop.time() - self._last_sent >= self._patience.keep_alive:
             self._send(KEEP_ALIVE)
 
-    def _send_paced(self, pcm: bytes) -> None:
+    def _send_paced(self, audio: bytes) -> None:
         self._paced = None
-        self._do(self._send_audio, pcm)
+        self._do(self._send_audio, audio)
         self.send_due()
 
-    def _send_audio(self, pcm: bytes) -> None:
-        self.position += len(pcm) // FRAME_BYTES
-        self._send(pcm)
+    def _send_audio(self, audio: bytes) -> None:
+        self.position += len(audio) // self._buffer.frame_bytes
+        self._send(audio)
         if self._finalize_due:
             self._finalize()
 

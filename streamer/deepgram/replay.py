@@ -6,7 +6,7 @@ from array import array
 from bisect import bisect_right
 from collections import deque
 from operator import attrgetter
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from callscribe.live.call import CHANNEL_ROLES, SAMPLE_RATE
 from streamer.media.stereo import FRAME_BYTES
@@ -14,6 +14,7 @@ from streamer.media.stereo import FRAME_BYTES
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from streamer.deepgram.encoding import Encoding
     from streamer.media.stereo import StereoAudio
 
 _CHANNELS: Final = len(CHANNEL_ROLES)
@@ -26,23 +27,35 @@ _LOUD: Final = 328
 _start = attrgetter("start")
 
 
+class _Piece(NamedTuple):
+    """Audio as it is sent, with the positions of its first sample and after its last."""
+
+    start: int
+    end: int
+    data: bytes
+
+
 class ReplayBuffer:
-    """Stereo audio by its position on the call's clock, from the oldest that may be needed again.
+    """Stereo audio, as it is sent, by its position on the call's clock, from the oldest that may be needed again.
 
     Audio comes in *sections*: within one every piece begins where the one before ended, between two the stream had
     nothing.
 
     Args:
         capacity: samples from which on the buffer counts as full.
+        encoding: how audio is sent.
 
     Attributes:
+        frame_bytes: of the samples of both channels at one time, as they are sent.
         end: position after the newest audio; 0 before any.
         held: samples in the buffer.
     """
 
-    def __init__(self, capacity: int) -> None:
+    def __init__(self, capacity: int, encoding: Encoding) -> None:
         self._capacity = capacity
-        self._pieces: deque[StereoAudio] = deque()
+        self._encoding = encoding
+        self.frame_bytes = encoding.frame_bytes
+        self._pieces: deque[_Piece] = deque()
         self.end = 0
         self.held = 0
 
@@ -63,9 +76,10 @@ class ReplayBuffer:
             raise ValueError("audio must come in order")
         if not audio.pcm:
             return
-        self._pieces.append(audio)
-        self.end = audio.end
-        self.held += audio.end - audio.start
+        start, end = audio.start, audio.end
+        self._pieces.append(_Piece(start, end, self._encoding.written(audio.pcm)))
+        self.end = end
+        self.held += end - start
 
     def next_audio(self, position: int) -> int | None:
         """Return where the audio at or after a position begins; `None` when there is none yet."""
@@ -83,7 +97,7 @@ class ReplayBuffer:
             silent_until: position of each channel before which it is to be silent.
 
         Returns:
-            Interleaved samples; empty where there is no audio at the position yet.
+            Interleaved samples as they are sent; empty where there is no audio at the position yet.
         """
         if position >= self.end or not self._pieces:
             return b""
@@ -96,21 +110,23 @@ class ReplayBuffer:
                 break
             end = min(piece.end, last)
             whole = at == piece.start and end == piece.end
-            parts.append(piece.pcm if whole else piece.pcm[_bytes(at - piece.start) : _bytes(end - piece.start)])
+            parts.append(piece.data if whole else self._part(piece, at, end))
             at, index = end, index + 1
-        pcm = parts[0] if len(parts) == 1 else b"".join(parts)
+        data = parts[0] if len(parts) == 1 else b"".join(parts)
         if position < max(silent_until):
-            return _silenced(pcm, [until - position for until in silent_until])
-        return pcm
+            return self._silenced(data, [until - position for until in silent_until])
+        return data
 
     def sound(self, channel: int, start: int, end: int) -> int | None:
         """Return where a channel's first sample is that is not zero, between two positions; `None` where all are.
 
         What is not in the buffer is silent.
         """
+        sample, frame, silence = self._encoding.sample_bytes, self.frame_bytes, self._encoding.silence
         for first, stereo in self._between(start, end):
-            silent = min(_zeros(stereo[2 * channel + byte :: FRAME_BYTES]) for byte in (0, 1))
-            if silent < len(stereo) // FRAME_BYTES:
+            bytes_of_samples = (stereo[sample * channel + byte :: frame] for byte in range(sample))
+            silent = min(len(data) - len(data.lstrip(silence)) for data in bytes_of_samples)
+            if silent < len(stereo) // frame:
                 return first + silent
         return None
 
@@ -118,7 +134,7 @@ class ReplayBuffer:
         """Return where a channel is as loud as speech, between two positions: one for each 20 ms that are."""
         found: list[int] = []
         for first, stereo in self._between(start, end):
-            samples = array("h", stereo)[channel::_CHANNELS]
+            samples = array("h", self._encoding.read(stereo))[channel::_CHANNELS]
             for at in range(0, len(samples), _WINDOW):
                 if sum(map(abs, samples[at : at + _WINDOW])) >= _LOUD * _WINDOW:
                     found.append(first + at)
@@ -133,7 +149,7 @@ class ReplayBuffer:
             if piece.start >= end:
                 return
             first = max(start, piece.start)
-            yield first, piece.pcm[_bytes(first - piece.start) : _bytes(min(end, piece.end) - piece.start)]
+            yield first, self._part(piece, first, min(end, piece.end))
 
     def release(self, position: int) -> None:
         """Forget the pieces that end at or before a position."""
@@ -149,22 +165,17 @@ class ReplayBuffer:
         index = bisect_right(self._pieces, position, key=_start) - 1
         return index if index >= 0 and position < self._pieces[index].end else index + 1
 
+    def _part(self, piece: _Piece, start: int, end: int) -> bytes:
+        frame = self.frame_bytes
+        return piece.data[(start - piece.start) * frame : (end - piece.start) * frame]
 
-def _bytes(samples: int) -> int:
-    return samples * FRAME_BYTES
-
-
-def _zeros(data: bytes) -> int:
-    """Return how many zeros there are at the beginning."""
-    return len(data) - len(data.lstrip(b"\0"))
-
-
-def _silenced(pcm: bytes, samples: Sequence[int]) -> bytes:
-    """Return stereo audio with the first samples of each channel set to zero."""
-    audio = bytearray(pcm)
-    length = len(audio) // FRAME_BYTES
-    for channel, wanted in enumerate(samples):
-        count = min(max(wanted, 0), length)
-        for byte in (2 * channel, 2 * channel + 1):
-            audio[byte : _bytes(count) : FRAME_BYTES] = bytes(count)
-    return bytes(audio)
+    def _silenced(self, data: bytes, samples: Sequence[int]) -> bytes:
+        """Return stereo audio with the first samples of each channel set to zero."""
+        sample, frame = self._encoding.sample_bytes, self.frame_bytes
+        audio = bytearray(data)
+        length = len(audio) // frame
+        for channel, wanted in enumerate(samples):
+            count = min(max(wanted, 0), length)
+            for byte in range(sample * channel, sample * (channel + 1)):
+                audio[byte : count * frame : frame] = self._encoding.silence[:1] * count
+        return bytes(audio)

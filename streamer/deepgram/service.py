@@ -15,7 +15,7 @@ from streamer.redaction import ResultRedactor
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from callscribe.deepgram.options import TranscriptionOptions
+    from callscribe.deepgram.options import StreamEncoding, TranscriptionOptions
     from callscribe.recognition import OptionsRecord
     from callscribe.redaction import Redaction
     from streamer.deepgram.session import ApiKey
@@ -28,6 +28,7 @@ class DeepgramStream:
 
     Attributes:
         url: Of the stream, with its query.
+        encoding: How the audio is sent, as that says.
         key: Deepgram's API key.
         limits: How much audio may wait, and how long.
         options: What is asked, to be noted with the call.
@@ -37,6 +38,7 @@ class DeepgramStream:
     """
 
     url: str
+    encoding: StreamEncoding
     key: ApiKey
     limits: SessionLimits
     options: OptionsRecord
@@ -49,6 +51,7 @@ class DeepgramStream:
         redactor = None if self.redaction is None else ResultRedactor(self.redaction, resumed=any(watermarks))
         return DeepgramSession(
             url=self.url,
+            encoding=self.encoding,
             key=self.key,
             sink=sink,
             watermarks=watermarks,
@@ -88,6 +91,7 @@ class DeepgramStreams:
             raise SafeError("DeepgramOptions.Invalid", str(invalid)) from None
         return DeepgramStream(
             url=listen_url(self.url, parameters),
+            encoding=self.options.stream_encoding,
             key=self.key,
             limits=self.limits,
             options=self.options.record(),

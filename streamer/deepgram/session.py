@@ -24,6 +24,7 @@ from callscribe.deepgram.errors import AUDIO_REFUSED, ERROR_PREFIX, RATE_LIMITED
 from callscribe.live.call import SAMPLE_RATE
 from streamer.deepgram.connection import ConnectionLost, HandshakeFailed, KeyRefused, open_connection
 from streamer.deepgram.conversation import Conversation, Patience
+from streamer.deepgram.encoding import ENCODINGS
 from streamer.deepgram.failures import DeepgramRefused, DeepgramUnavailable
 from streamer.deepgram.replay import ReplayBuffer
 from streamer.deepgram.result_tracker import Evidence, ResultMissing, ResultTracker
@@ -32,6 +33,7 @@ from streamer.speech import Counts, SessionOver
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from callscribe.deepgram.options import StreamEncoding
     from callscribe.live.call import Gap
     from streamer.deepgram.connection import Connection
     from streamer.media.stereo import StereoAudio
@@ -95,6 +97,7 @@ class DeepgramSession:
 
     Args:
         url: of the stream, with its query (`streamer.deepgram.connection.listen_url`).
+        encoding: how the audio is sent, as that says.
         key: Deepgram's API key; asked for a fresh one when Deepgram refuses it.
         sink: where results go.
         watermarks: position of each channel before which its final words are stored already.
@@ -112,6 +115,7 @@ class DeepgramSession:
         self,
         *,
         url: str,
+        encoding: StreamEncoding,
         key: ApiKey,
         sink: Sink,
         watermarks: tuple[int, int] = (0, 0),
@@ -127,7 +131,7 @@ class DeepgramSession:
         self._redactor = redactor
         self._jitter = jitter
         self._clock = clock
-        self._buffer = ReplayBuffer(round(self._limits.buffer * SAMPLE_RATE))
+        self._buffer = ReplayBuffer(round(self._limits.buffer * SAMPLE_RATE), ENCODINGS[encoding])
         self._heard = list(watermarks)
         self._stored = list(watermarks)
         self._results: list[tuple[FinalResult, Gap | None]] = []

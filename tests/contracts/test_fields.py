@@ -239,6 +239,7 @@ VALID: dict[str, Any] = {
     "endpoint": "https://deepgram.example",
     "max_parallel_requests": 7,
     "speakers": "diarize",
+    "stream_encoding": "linear16",
     "extra_parameters": {"numerals": "true"},
     "extra_stream_parameters": {"search": ("refund", "pain")},
     "prices": DeepgramPrices(plan="growth"),
@@ -255,7 +256,7 @@ COMPANIONS: dict[str, dict[str, Any]] = {
 
 RECORDINGS_ONLY = {"speakers", "sentiment", "topics", "intents", "summarize", "detect_entities", "extra_parameters"}
 """Options that change nothing about a stream."""
-STREAMS_ONLY = {"extra_stream_parameters"}
+STREAMS_ONLY = {"extra_stream_parameters", "stream_encoding"}
 """Options that change nothing about a recording."""
 
 

@@ -1,8 +1,9 @@
 """Test equipment: audio whose frames carry numbers, so that a test can say exactly which of them arrived.
 
-A frame is 160 samples, 20 ms at 8 kHz: four samples that mark its beginning, two that carry a number from 0 to 65535,
-and a fixed tail by which a frame that has lost or gained a sample is told from a whole one. `FrameReader` finds frames
-at any sample. Digital silence between frames is silence; anything else is damage, and counted.
+A frame is 160 samples, 20 ms at 8 kHz: four samples that mark its beginning, four that carry a number from 0 to 65535,
+and a fixed tail by which a frame that has lost or gained a sample is told from a whole one. Each sample is one that
+mu-law has, so that a frame is the same however it was sent. `FrameReader` finds frames at any sample. Digital silence
+between frames is silence; anything else is damage, and counted.
 
 `FramesEngine` recognises frame 17 as the word ``f17``. Where its passages end follows from the audio alone and not from
 where a stream began or how it was cut into messages: after `PAUSE_SAMPLES` of silence, which also ends the utterance,
@@ -30,10 +31,14 @@ INTERIM_FRAMES = 25
 SILENCE_SAMPLES = 40_000
 
 # No other part of a frame comes near the extremes.
-_MARK = struct.pack("<4h", 32767, -32768, 32767, -32768)
-_NUMBER = struct.Struct("<2h")
+_MARK = struct.pack("<4h", 32124, -32124, 32124, -32124)
+_NUMBER = struct.Struct("<4h")
+# Of a number's hexadecimal digits; never 0, so that no sample of a frame is silent.
+_DIGITS = (*range(8, 121, 8), 132)
 _HEAD_BYTES = len(_MARK) + _NUMBER.size
-_TAIL = struct.pack(f"<{FRAME_SAMPLES - 6}h", *(400 + position for position in range(FRAME_SAMPLES - 6)))
+_TONES = (396, 428, 460, 492, 524, 556)
+_TAIL_SAMPLES = FRAME_SAMPLES - _HEAD_BYTES // 2
+_TAIL = struct.pack(f"<{_TAIL_SAMPLES}h", *(_TONES[at * at // 7 % len(_TONES)] for at in range(_TAIL_SAMPLES)))
 
 
 def encode_frame(number: int) -> bytes:
@@ -44,8 +49,7 @@ def encode_frame(number: int) -> bytes:
     """
     if not 0 <= number <= MAX_NUMBER:
         raise ValueError(f"a frame carries 0 to {MAX_NUMBER}")
-    # Never 0, so that no sample of a frame is silent.
-    return _MARK + _NUMBER.pack(1 + (number >> 8), 1 + (number & 0xFF)) + _TAIL
+    return _MARK + _NUMBER.pack(*(_DIGITS[int(digit, 16)] for digit in f"{number:04x}")) + _TAIL
 
 
 class FrameReader:
@@ -78,8 +82,11 @@ class FrameReader:
             if mark + FRAME_BYTES > len(data):
                 break
             if data.startswith(_TAIL, mark + _HEAD_BYTES):
-                high, low = _NUMBER.unpack_from(data, mark + len(_MARK))
-                found.append((((high - 1) << 8) | (low - 1), begin + mark // 2))
+                number = _number(_NUMBER.unpack_from(data, mark + len(_MARK)))
+                if number is None:
+                    self.damaged += 1
+                else:
+                    found.append((number, begin + mark // 2))
                 at = mark + FRAME_BYTES
             else:
                 self.damaged += 1
@@ -88,6 +95,13 @@ class FrameReader:
         self.position = begin + mark // 2
         self._pending = data[mark:]
         return found
+
+
+def _number(samples: Sequence[int]) -> int | None:
+    """Return the number that samples carry; `None` where they carry none."""
+    if not all(sample in _DIGITS for sample in samples):
+        return None
+    return int("".join(f"{_DIGITS.index(sample):x}" for sample in samples), 16)
 
 
 def _find_mark(data: bytes, start: int) -> int:

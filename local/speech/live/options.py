@@ -9,8 +9,8 @@ from typing import Any
 from local.speech.errors import bad_request, invalid_parameter
 from local.speech.parameters import ListenOptions, last_value, published, read_query
 
-# Deepgram's page "Encoding" has more; this is the one that CallScribe sends.
-ENCODING = "linear16"
+# Deepgram's page "Encoding" has more; these are the ones that CallScribe sends.
+ENCODINGS = ("linear16", "mulaw")
 # Deepgram's pages "Sample Rate", "Channels" and "Endpointing".
 SAMPLE_RATES = range(8_000, 48_001)
 CHANNELS = range(1, 21)
@@ -37,6 +37,7 @@ class StreamOptions:
 
     Attributes:
         listen: Those that a recording has too.
+        encoding: How the samples are written.
         sample_rate: Samples per second and channel.
         channels: In the audio; without `ListenOptions.multichannel` they are mixed down to one.
         interim_results: Whether words are sent before they are final.
@@ -44,6 +45,7 @@ class StreamOptions:
     """
 
     listen: ListenOptions
+    encoding: str
     sample_rate: int
     channels: int = 1
     interim_results: bool = False
@@ -63,8 +65,9 @@ def parse_stream_options(
         ListenError: 400, for what Deepgram refuses and for audio that this server cannot decode.
     """
     listen, values = read_query(query, streaming_parameters(), SUPPORTED, engine_languages)
-    if last_value(values, "encoding") != ENCODING:
-        raise bad_request(f"The local server needs an `encoding` of {ENCODING}.")
+    encoding = last_value(values, "encoding")
+    if encoding not in ENCODINGS:
+        raise bad_request(f"The local server needs an `encoding` of {' or '.join(ENCODINGS)}.")
     sample_rate = int(last_value(values, "sample_rate") or 0)
     if sample_rate not in SAMPLE_RATES:
         raise bad_request(
@@ -75,6 +78,7 @@ def parse_stream_options(
         raise invalid_parameter("Failed to deserialize query parameters: channels: expected 1 to 20")
     return StreamOptions(
         listen=listen,
+        encoding=encoding,
         sample_rate=sample_rate,
         channels=channels,
         interim_results=last_value(values, "interim_results") == "true",

@@ -189,7 +189,7 @@ def test_a_live_stream_is_described_in_full() -> None:
     assert live_query_parameters(TranscriptionOptions(), vocabulary=["glaucoma"]) == {
         "model": "nova-3",
         "language": "en",
-        "encoding": "linear16",
+        "encoding": "mulaw",
         "sample_rate": "8000",
         "channels": "2",
         "multichannel": True,

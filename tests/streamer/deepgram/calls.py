@@ -7,6 +7,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import lru_cache
 
+from callscribe.deepgram.options import StreamEncoding
 from callscribe.live.call import Gap
 from local.speech.engines.frames import FRAME_SAMPLES, encode_frame
 from streamer.deepgram.session import DeepgramSession, SessionLimits
@@ -191,6 +192,7 @@ async def transcribe(
     redactor: ResultRedactor | None = None,
     jitter: Callable[[], float] = lambda: 0.5,
     served: bool = False,
+    encoding: StreamEncoding = "mulaw",
 ) -> Outcome:
     """Play a call to its end; raises what the session raises.
 
@@ -201,7 +203,8 @@ async def transcribe(
     began = loop.time()
     async with server.served() if served else server.running():
         session = DeepgramSession(
-            url=server.url,
+            url=server.url.replace("=mulaw", f"={encoding}"),
+            encoding=encoding,
             key=keys or Keys(),
             sink=sink,
             limits=limits,

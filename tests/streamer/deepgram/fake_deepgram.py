@@ -28,6 +28,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 from local.speech.app import SERVER_OPTIONS
 from local.speech.engines.frames import FRAME_SAMPLES, FrameReader
 from local.speech.faulty_answers import transport_of
+from streamer.deepgram.encoding import ENCODINGS
 from tests.fakes.serving import serving
 from tests.simulation.live.deepgram import Sockets
 from tests.simulation.live.network import Conditions, Network
@@ -217,13 +218,14 @@ class Stream:
             with suppress(WebSocketDisconnect, RuntimeError):
                 await (self.socket.close(1000) if message is None else self.say(message))
 
-    async def _audio(self, pcm: bytes) -> None:
-        assert pcm
+    async def _audio(self, audio: bytes) -> None:
+        assert audio
+        pcm = ENCODINGS[dict(self.query)["encoding"]].read(audio)  # type: ignore[index]
         assert len(pcm) % 4 == 0
         self.received += len(pcm) // 4
         now = asyncio.get_running_loop().time()
         self.busy_until = max(now, self.busy_until) + len(pcm) / 4 / RATE / self.behaviour.pace
-        self.largest = max(self.largest, len(pcm))
+        self.largest = max(self.largest, len(audio))
         self.arrivals.append((asyncio.get_running_loop().time(), len(pcm) // 4))
         for channel in self.channels:
             await self._send(channel.feed(array("h", pcm)[channel.channel :: 2].tobytes()))
@@ -323,7 +325,7 @@ class FakeDeepgram:
             raise
 
     def _at(self, url: str) -> "FakeDeepgram":
-        self.url = f"{url}/v1/listen?model=nova-3&multichannel=true"
+        self.url = f"{url}/v1/listen?model=nova-3&multichannel=true&encoding=mulaw"
         return self
 
     def _abort(self) -> None:

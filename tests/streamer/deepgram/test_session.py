@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from callscribe.deepgram.options import StreamEncoding
 from callscribe.live.call import Gap, GapReason
 from callscribe.redaction import NUMBER, Redaction
 from local.speech.engines.frames import FRAME_SAMPLES
@@ -68,13 +69,16 @@ def test_an_undisturbed_call_takes_one_connection_and_no_longer_than_it_lasts() 
     assert any(final.speech_final for final in spoken)
 
 
+@pytest.mark.parametrize(("encoding", "most"), [("mulaw", 4_000), ("linear16", 8_000)])
 @pytest.mark.parametrize("burst", [0.0, 1.0])
 @pytest.mark.parametrize("piece", [512, 333, 8000])
-def test_pieces_of_any_size_are_sent_at_once_in_messages_of_at_most_8_kb(piece: int, burst: float) -> None:
-    outcome = simulate(transcribe(CALL, FakeDeepgram(), piece=piece, burst=burst))
+def test_pieces_of_any_size_are_sent_at_once_in_messages_of_at_most_a_quarter_of_a_second(
+    piece: int, burst: float, encoding: StreamEncoding, most: int
+) -> None:
+    outcome = simulate(transcribe(CALL, FakeDeepgram(), piece=piece, burst=burst, encoding=encoding))
     assert_whole(outcome, CALL)
     assert outcome.sink.spoken() == undisturbed()[0]
-    assert outcome.server.streams[0].largest <= 8000
+    assert outcome.server.streams[0].largest <= most
     assert outcome.took < CALL.seconds + 1.5
 
 
@@ -268,7 +272,7 @@ def test_a_pause_in_the_stream_is_bridged_with_keep_alives() -> None:
         server, sink = FakeDeepgram(), ListSink()
         pieces = list(CALL.audio())
         async with server.running():
-            session = DeepgramSession(url=server.url, key=Keys(), sink=sink)
+            session = DeepgramSession(encoding="mulaw", url=server.url, key=Keys(), sink=sink)
             running = asyncio.create_task(session.run())
             await play(session, pieces[:100])
             await asyncio.sleep(60)
@@ -290,7 +294,7 @@ def test_no_connection_is_opened_before_there_is_audio() -> None:
     async def run() -> None:
         server = FakeDeepgram(Behaviour(after=9000, then=close(1000)))
         async with server.running():
-            session = DeepgramSession(url=server.url, key=Keys(), sink=ListSink())
+            session = DeepgramSession(encoding="mulaw", url=server.url, key=Keys(), sink=ListSink())
             running = asyncio.create_task(session.run())
             await asyncio.sleep(100)
             assert server.handshakes == []
@@ -469,7 +473,9 @@ def test_a_connection_lost_in_a_pause_does_not_count_as_an_outage() -> None:
         server, sink, call = FakeDeepgram(Behaviour(), Behaviour(refuse=(503, {}))), ListSink(), Call(24, nobody)
         pieces = list(call.audio(piece=8000))
         async with server.running():
-            session = DeepgramSession(url=server.url, key=Keys(), sink=sink, limits=SessionLimits(outage=60.0))
+            session = DeepgramSession(
+                encoding="mulaw", url=server.url, key=Keys(), sink=sink, limits=SessionLimits(outage=60.0)
+            )
             running = asyncio.create_task(session.run())
             await play(session, pieces[:10])
             await asyncio.sleep(1)
@@ -536,7 +542,12 @@ def test_a_full_buffer_holds_the_sender_up_and_drops_nothing() -> None:
         most = 0.0
         async with server.running():
             session = DeepgramSession(
-                url=server.url, key=Keys(), sink=sink, limits=SessionLimits(buffer=10.0), jitter=lambda: 0.5
+                encoding="mulaw",
+                url=server.url,
+                key=Keys(),
+                sink=sink,
+                limits=SessionLimits(buffer=10.0),
+                jitter=lambda: 0.5,
             )
             running = asyncio.create_task(session.run())
             for piece in call.audio():
@@ -558,7 +569,7 @@ def test_a_full_buffer_that_waits_for_a_pause_gets_out_of_it() -> None:
         call = Call(10, everybody)
         limits = SessionLimits(buffer=0.3, patience=Patience(unfinalised=0.25, answer=1.0))
         async with server.running():
-            session = DeepgramSession(url=server.url, key=Keys(), sink=sink, limits=limits)
+            session = DeepgramSession(encoding="mulaw", url=server.url, key=Keys(), sink=sink, limits=limits)
             running = asyncio.create_task(session.run())
             for piece in call.audio():
                 await give(session, piece)
@@ -574,7 +585,7 @@ def test_a_call_that_is_handed_over_goes_on_elsewhere_word_for_word() -> None:
         server, sink = FakeDeepgram(), ListSink()
         loop = asyncio.get_running_loop()
         async with server.running():
-            session = DeepgramSession(url=server.url, key=Keys(), sink=sink)
+            session = DeepgramSession(encoding="mulaw", url=server.url, key=Keys(), sink=sink)
             running = asyncio.create_task(session.run())
             await play(session, (piece for piece in CALL.audio() if piece.end < 11 * 8000))
             began = loop.time()
@@ -583,7 +594,9 @@ def test_a_call_that_is_handed_over_goes_on_elsewhere_word_for_word() -> None:
             await running
             with pytest.raises(SessionOver):
                 session.send(next(CALL.audio(start=11 * 8000)))
-            successor = DeepgramSession(url=server.url, key=Keys(), sink=sink, watermarks=session.watermarks)
+            successor = DeepgramSession(
+                encoding="mulaw", url=server.url, key=Keys(), sink=sink, watermarks=session.watermarks
+            )
             running = asyncio.create_task(successor.run())
             await play(successor, CALL.audio(start=min(session.watermarks)))
             await successor.finish()
@@ -607,7 +620,9 @@ def test_a_word_that_is_cut_in_two_where_the_audio_breaks_off_is_heard_whole_lat
         async with server.running():
             watermarks = (0, 0)
             for audio, cut in ((call.audio(piece=at), True), (None, False)):
-                session = DeepgramSession(url=server.url, key=Keys(), sink=sink, watermarks=watermarks)
+                session = DeepgramSession(
+                    encoding="mulaw", url=server.url, key=Keys(), sink=sink, watermarks=watermarks
+                )
                 running = asyncio.create_task(session.run())
                 await play(session, islice(audio, 1) if audio else call.audio(start=min(watermarks)))
                 await session.finish(cut=cut)
@@ -630,7 +645,7 @@ def test_abandoning_takes_seconds_whoever_hangs(behaviour: Behaviour, delay: flo
         server, sink = FakeDeepgram(behaviour), ListSink(delay=delay)
         loop = asyncio.get_running_loop()
         async with server.running():
-            session = DeepgramSession(url=server.url, key=Keys(), sink=sink)
+            session = DeepgramSession(encoding="mulaw", url=server.url, key=Keys(), sink=sink)
             running = asyncio.create_task(session.run())
             await play(session, (piece for piece in CALL.audio() if piece.end < 6 * 8000))
             began = loop.time()
@@ -644,7 +659,7 @@ def test_abandoning_takes_seconds_whoever_hangs(behaviour: Behaviour, delay: flo
 
 def test_a_session_abandoned_before_it_runs_ends_at_once() -> None:
     async def run() -> None:
-        session = DeepgramSession(url="ws://127.0.0.1:9/", key=Keys(), sink=ListSink())
+        session = DeepgramSession(encoding="mulaw", url="ws://127.0.0.1:9/", key=Keys(), sink=ListSink())
         await session.abandon()
         await session.run()
 
@@ -660,7 +675,7 @@ def test_cancelling_hangs_nowhere(behaviour: Behaviour) -> None:
         loop = asyncio.get_running_loop()
         server = FakeDeepgram(behaviour)
         async with server.running():
-            session = DeepgramSession(url=server.url, key=Keys(), sink=ListSink(delay=50.0))
+            session = DeepgramSession(encoding="mulaw", url=server.url, key=Keys(), sink=ListSink(delay=50.0))
             running = asyncio.create_task(session.run())
             await play(session, (piece for piece in CALL.audio() if piece.end < 6 * 8000))
             finishing = asyncio.create_task(session.finish())
@@ -682,7 +697,7 @@ def test_a_sender_that_waits_learns_of_the_end() -> None:
         server = FakeDeepgram(*[Behaviour(refuse=(503, {}))] * 100)
         async with server.running():
             limits = SessionLimits(buffer=2.0, outage=30.0)
-            session = DeepgramSession(url=server.url, key=Keys(), sink=ListSink(), limits=limits)
+            session = DeepgramSession(encoding="mulaw", url=server.url, key=Keys(), sink=ListSink(), limits=limits)
             running = asyncio.create_task(session.run())
             with pytest.raises(DeepgramUnavailable):
                 await play(session, CALL.audio())

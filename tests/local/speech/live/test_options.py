@@ -26,7 +26,7 @@ def test_endpointing_is_milliseconds_or_off(value: str, seconds: float | None) -
         ("endpointing", "soon"),
         ("encoding", "mp3"),
         ("encoding", "opus"),
-        ("encoding", "mulaw"),
+        ("encoding", "alaw"),
         ("sample_rate", "4000"),
         ("channels", "21"),
         ("utterances", "true"),
