@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from streamer.speech import Counts, FinalResult, InterimResult
 
 _TICK_SECONDS: Final = 1.0
-MAX_SAMPLES: Final = SAMPLE_RATE // 4
+_MAX_SAMPLES: Final = SAMPLE_RATE // 4
 """Most audio in a message: a quarter of a second, so that one never holds up what must go out between two."""
 _MAX_FINALIZES: Final = 3
 _NORMAL_CLOSURE: Final = 1000
@@ -200,7 +200,7 @@ class Conversation:
 
     def _send_due(self) -> None:
         while self._writable() and (
-            audio := self._buffer.read(self.position, MAX_SAMPLES, silent_until=self._tracker.silent_until)
+            audio := self._buffer.read(self.position, _MAX_SAMPLES, silent_until=self._tracker.silent_until)
         ):
             delay = self._pacer.delay(len(audio) // self._buffer.frame_bytes / SAMPLE_RATE)
             if delay:

@@ -295,9 +295,10 @@ class CallMedia:
                 break
             if self._fragment.complete:
                 self._fragment = self._new_fragment()
+            if event.__class__ is Audio:  # nearly everything
+                self._audio(event)
+                continue
             match event:
-                case Audio():
-                    self._audio(event)
                 case Tags():
                     self._tags(event.values)
                 case Cluster():
@@ -396,11 +397,10 @@ class CallMedia:
         fragment.blocks += 1
         if fragment.blocks <= fragment.passed:
             return
-        taken = _Block(fragment, fragment.blocks, channel, block.ms, block.pcm)
         if fragment.mine:
-            self._place(taken)
-            return
-        self._hold(taken, len(taken.pcm))
+            self._place(fragment, fragment.blocks, channel, block.ms, block.pcm)
+        else:
+            self._hold(_Block(fragment, fragment.blocks, channel, block.ms, block.pcm), len(block.pcm))
 
     def _hold(self, what: _Block | _Unread, length: int) -> None:
         self._held.append(what)
@@ -409,23 +409,27 @@ class CallMedia:
             dropped = self._held.popleft()
             self._held_bytes -= len(dropped.pcm) if isinstance(dropped, _Block) else 0
 
-    def _place(self, block: _Block) -> None:
-        fragment, channel = block.fragment, block.channel
+    def _place(self, fragment: _Fragment, number: int, channel: int, ms: float, pcm: bytes) -> None:
         if self._before is None or self._before.fragment is not fragment:
             self._begin_placing(fragment)
-        self._rates[channel].check(block.ms, block.pcm)
+        length_ms = len(pcm) / _BYTES_PER_MS
+        self._rates[channel].check(ms, length_ms)
         fresh = fragment.number is not None
-        samples = len(block.pcm) // SAMPLE_BYTES
-        if self.origin_ms is None and fragment.number is not None:
+        if self._clock.origin_ms is None and fresh:
             self.first_fragment = fragment.name
         start = self._clock.place(
-            channel, block.ms, samples, fragment=fragment.name, fresh=fresh, session=fragment.segment or b""
+            channel,
+            ms,
+            len(pcm) // SAMPLE_BYTES,
+            fragment=fragment.name,
+            fresh=fresh,
+            session=fragment.segment or b"",
         )
-        self._aligner.push(channel, start, block.pcm, fresh=fresh)
-        self._own_end_ms = block.end_ms
+        self._aligner.push(channel, start, pcm, fresh=fresh)
+        self._own_end_ms = ms + length_ms
         if fragment.number is not None:
             self._own_number = fragment.number
-            self._part = (fragment.number, block.number)
+            self._part = (fragment.number, number)
 
     def _begin_placing(self, fragment: _Fragment) -> None:
         self._before = _Before(fragment, self._clock.state, self._aligner.ends, self._own_number, self._own_end_ms)
@@ -496,7 +500,7 @@ class CallMedia:
         self._drop_held()
         for one in held:
             if isinstance(one, _Block):
-                self._place(one)
+                self._place(*one)
             else:
                 self._note_unread(one.length)
 
@@ -607,8 +611,7 @@ class _ByteRate:
         self._length_ms = 0.0
         self._passed_ms = 0.0
 
-    def check(self, ms: float, pcm: bytes) -> None:
-        length_ms = len(pcm) / _BYTES_PER_MS
+    def check(self, ms: float, length_ms: float) -> None:
         if self._last is not None:
             self._compare(ms - self._last[0], self._last[1])
         self._last = (ms, length_ms)

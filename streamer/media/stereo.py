@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from callscribe.live.call import CHANNEL_ROLES, SAMPLE_RATE, Gap, GapReason
 
@@ -23,8 +22,7 @@ MOST_SILENCE: Final = SAMPLE_RATE * 60
 """Samples of such silence that may exceed what was heard, so that few bytes cannot stand for hours."""
 
 
-@dataclass(frozen=True, slots=True)
-class StereoAudio:
+class StereoAudio(NamedTuple):
     """Consecutive audio of both channels.
 
     Attributes:
