@@ -7,7 +7,7 @@ have said what they say, and the item tells why there is no more.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -39,6 +39,9 @@ if TYPE_CHECKING:
     from callscribe.judgement.quality import Rubric
     from callscribe.transcript import Transcript
     from lambdas.common.archive import Archive
+
+INTERRUPTED: Final = "interrupted"
+"""Why there is no analysis while one is asked for, and where the function ended before the answer was kept."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -110,7 +113,8 @@ class Analysing:
         rubric = outgoing if rules.rubric == outgoing.name else self._rubric
         question = ask(transcript, rubric, self._flag_set)
         key = analysis_key(place.key, question.fingerprint(self._settings.model))
-        kept, spent = self._kept(key), self._spent(place)
+        kept, before = self._kept(key), self._shown(place)
+        spent = dict(before.spent or {}) if before is not None else {}
         if kept is not None and not again:
             paid = max(kept.usage, spent.get(self._model, Usage()), key=lambda usage: usage.requests)
             analysed = self._analysed(transcript, in_short(kept, key=key), spent | {self._model: paid}, found=True)
@@ -121,6 +125,7 @@ class Analysing:
         else:
             if kept is not None and self._model not in spent:
                 spent = spent | {self._model: kept.usage}
+            self._note_request(place, transcript, before, spent)
             analysed = self._asked(transcript, rubric, rules=rules, document=place.key, key=key, spent=spent)
         self._show(place, analysed)
         return analysed
@@ -139,18 +144,32 @@ class Analysing:
     def _model(self) -> str:
         return self._settings.price_model
 
-    def _spent(self, place: TranscriptPlace) -> dict[str, Usage]:
-        """What was paid for analyses of this document before, as far as its item has it."""
+    def _shown(self, place: TranscriptPlace) -> AnalysisItem | None:
+        """What the item shows of an earlier analysis of this document, with what was paid for those so far."""
         key = {"PK": place.pk, "SK": place.sk}
         answer = self._table.get_item(Key=key, ProjectionExpression="analysis, transcript_key", ConsistentRead=True)
         item = plain(answer.get("Item", {}))
         if item.get("transcript_key") != place.key or "analysis" not in item:
-            return {}
+            return None
         try:
-            return dict(decode(AnalysisItem, item["analysis"], "the analysis").spent or {})
+            return decode(AnalysisItem, item["analysis"], "the analysis")
         except InvalidData as error:
             logger.error("what an earlier analysis took is unreadable", error_message=str(error))
-            return {}
+            return None
+
+    def _note_request(
+        self,
+        place: TranscriptPlace,
+        transcript: Transcript,
+        before: AnalysisItem | None,
+        spent: Mapping[str, Usage],
+    ) -> None:
+        """Put on the bill, before the analyst is asked, that it may be billed; whoever ends here cannot do it later."""
+        may_be_billed = {**spent, self._model: spent.get(self._model, Usage()) + Usage(requests=1, unanswered=1)}
+        if before is None:
+            self._show(place, self._without(transcript, AnalysisStatus.FAILED, INTERRUPTED, may_be_billed))
+        else:
+            self._show(place, self._analysed(transcript, before, may_be_billed))
 
     def _asked(
         self,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import threading
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 from unittest.mock import patch
@@ -11,13 +12,14 @@ from unittest.mock import patch
 import pytest
 from botocore.exceptions import ClientError, ReadTimeoutError
 
+from callscribe.analysis.prices import UNANSWERED, Usage
 from callscribe.analysis.settings import AnalystSettings
-from callscribe.analysis.stored import Analysis
+from callscribe.analysis.stored import Analysis, AnalysisItem
 from callscribe.contract.events import TranscriptPlace
 from callscribe.judgement.quality import load_rubric
-from callscribe.serialization import decode_json
+from callscribe.serialization import decode, decode_json
 from callscribe.table_values import plain
-from lambdas.analyse_call.analysis import Analysed, Analysing
+from lambdas.analyse_call.analysis import INTERRUPTED, Analysed, Analysing
 from lambdas.analyse_call.bedrock import BEDROCK, BedrockAnalyst
 from lambdas.common import aws
 from lambdas.common.archive import Archive, TranscriptMissing
@@ -46,6 +48,7 @@ from tests.simulation.table import refused
 
 PROFILE = "arn:aws:bedrock:eu-central-1:123456789012:inference-profile/eu.amazon.nova-lite-v1:0"
 MODEL = "amazon.nova-lite-v1:0"
+USAGE = Usage(requests=1, input_tokens=INPUT_TOKENS, output_tokens=OUTPUT_TOKENS)
 
 
 class Desk:
@@ -162,6 +165,48 @@ def test_what_a_failed_analysis_took_is_paid_for_when_a_later_one_succeeds(desk:
     assert desk.analyse().cost == succeeded.cost
     desk.cloud.table.update_item(Key=TRANSCRIPT_KEY, UpdateExpression="REMOVE analysis")
     assert desk.analyse().cost == succeeded.cost
+
+
+class Killed(BaseException):
+    """The function has ended."""
+
+
+def interrupted(desk: Desk, monkeypatch: pytest.MonkeyPatch, *, again: bool = False) -> dict[str, Any]:
+    """Return the item after a function that has ended while the model answered."""
+
+    def end(*_: object) -> None:
+        raise Killed
+
+    with monkeypatch.context() as patch:
+        patch.setattr(BedrockAnalyst, "judge", end)
+        with pytest.raises(Killed):
+            desk.analyse(again=again)
+    return desk.item()
+
+
+def test_what_a_function_asked_that_ended_before_the_answer_may_be_billed(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    item = interrupted(desk, monkeypatch)
+    assert (item["analysis"]["status"], item["analysis"]["reason"]) == ("failed", INTERRUPTED)
+    assert "total_usd" not in item["cost"]
+    assert (item["cost"]["unpriced"], item["cost"]["at_least_usd"]) == (
+        [UNANSWERED],
+        float(desk.cost.at_least_usd or 0),
+    )
+    succeeded = desk.analyse()
+    assert succeeded.shown.status == "succeeded"
+    assert succeeded.shown.spent == {MODEL: replace(USAGE, requests=2, unanswered=1)}
+    assert (succeeded.cost.total_usd, succeeded.cost.unpriced) == (None, (UNANSWERED,))
+
+
+def test_an_earlier_analysis_stands_while_another_is_asked_for(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    earlier = desk.analyse().shown
+    item = interrupted(desk, monkeypatch, again=True)
+    shown = decode(AnalysisItem, item["analysis"], "the analysis")
+    assert replace(shown, spent=earlier.spent) == earlier
+    assert shown.spent == {MODEL: replace(USAGE, requests=2, unanswered=1)}
+    assert item["cost"]["unpriced"] == [UNANSWERED]
 
 
 def test_what_analyses_took_stays_on_the_bill_when_a_redrive_stores_the_document_again(desk: Desk) -> None:

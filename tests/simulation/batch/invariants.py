@@ -301,11 +301,11 @@ class Check:
 
     @staticmethod
     def _unbilled(world: World, document: str) -> int:
-        """How many answers a reader had that was neither killed nor kept from the table."""
+        """How many answers readers had that were not kept from the table."""
         if any(fault.by == "analyse_call" and "dynamodb.".startswith(fault.of[:9]) for fault in world.history.faults):
             return 0
         of_it = (question for question in world.model.asked if question.document == document)
-        return sum(question.reached and not question.by.killed for question in of_it)
+        return sum(question.reached for question in of_it)
 
     def _analysis(self, world: World, item: Mapping[str, Any]) -> None:
         """An item shows an analysis of its own document, and a bill with each answer in it once."""
@@ -315,10 +315,11 @@ class Check:
         if shown["status"] != "succeeded" and not shown.get("reason"):
             self.add("analysis", f"the item of {item['call_id']} says {shown['status']}, and not why")
         asked = [question for question in world.model.asked if question.document == document]
-        # Of two readers at once each knows what was noted before both, and of one that was killed nobody knows.
+        # Of one that was killed it is noted that it asked; of two at once each knows what was noted before.
         at_once = any(one.by is not other.by and one.at <= other.at < one.until for one in asked for other in asked)
         reached = [question for question in asked if question.reached]
-        noted = [question for question in reached if not question.by.killed and not at_once]
+        exact = item["cost"].get("total_usd") is not None
+        noted = [question for question in reached if not at_once and (exact or not question.by.killed)]
         spent = (shown.get("spent") or {}).get(MODEL, {})
         for direction in ("input", "output"):
             of = f"{direction}_tokens"
@@ -330,6 +331,8 @@ class Check:
             if sum(round(1000 * float(line["quantity"])) for line in billed) != told or len(billed) > 1:
                 self.add("bill", f"{item['call_id']} has {len(billed)} lines for {told} {direction} tokens")
         unanswered = sum(not question.reached or not question.input_tokens for question in asked)
+        readers = [reader for reader, read in world.model.documents.items() if read == document]
+        unanswered += sum(reader.killed or at_once for reader in readers)
         if int(spent.get("unanswered", 0)) > unanswered:
             self.add("bill", f"{item['call_id']} says that {spent['unanswered']} of {unanswered} were not answered")
 
