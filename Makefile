@@ -68,6 +68,11 @@ reference: packages ## Write the generated pages of docs/reference
 	$(BIN)/python -m docs.reference.generate_constructs
 	$(BIN)/python -m docs.reference.generate_schemas
 
+.PHONY: pictures
+pictures: export CALLSCRIBE_PICTURES := $(CURDIR)/docs/pictures
+pictures: packages ## Take the pictures of docs/pictures anew, in a browser test
+	$(BIN)/pytest -q -n 0 tests/lambdas/call_console/test_page_in_browser.py -k pictures
+
 .PHONY: format
 format: packages ## Format and fix what can be fixed
 	$(BIN)/ruff check --fix .

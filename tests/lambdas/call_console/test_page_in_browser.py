@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, cast
@@ -27,7 +28,7 @@ from tests.lambdas.cloud import Cloud, Context
 from tests.patience import PATIENCE_SECONDS, eventually
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, Page, Route
+    from playwright.sync_api import Browser, Locator, Page, Route
 
 HOSTILE: Final = talk(
     (AGENT, "Thank you for calling the eye clinic. This is Karen speaking. How can I help you today?"),
@@ -630,3 +631,91 @@ def test_words_are_searched_for_with_the_keyboard_and_lead_to_where_they_were_sa
     query.press("Enter")
     page.get_by_text("Nothing found: 4 calls searched.").wait_for()
     assert not visitor.violations()
+
+
+PICTURES: Final = ("calls", "call", "roles", "review", "search", "live", "overview", "operate")
+"""Views of which there are pictures in docs/pictures (`make pictures`)."""
+_MOST_BYTES_OF_A_PICTURE: Final = 90_000
+
+
+def test_pictures_of_every_view_are_taken(
+    console: Console, visitor: Visitor, executions: Executions, tmp_path: Path
+) -> None:
+    """What the documentation shows: people, calls and figures are invented."""
+    folder, table, page = Path(os.environ.get("CALLSCRIBE_PICTURES", tmp_path)), console.cloud.table, visitor.page
+    audio = SAMPLE.read_bytes()
+    for number, turns in enumerate((URGENT, APPOINTMENT, BILLING, APPOINTMENT)):
+        begin = BEGIN.replace(hour=BEGIN.hour - number)
+        console.store(f"call-{number}", begin=begin, content=audio + bytes([number]), heard=stereo(turns))
+    console.follow()
+    _store_copies(console, 60)
+    reject(console, "call-9")
+    known: dict[str, Any] = {"gaps": [], "reliability": {"level": "high", "reasons": []}}
+    put_live_call(table, next_seq=len(URGENT) + 1, alerted=["urgent"], handovers=1, ago=timedelta(minutes=1), **known)
+    for seq, turn in enumerate(URGENT, start=1):
+        say(table, seq, turn.text, channel=turn.speaker)
+    visitor.site.groups["rita"] = "[harbour qa admin]"
+    page.clock.set_fixed_time(BEGIN + timedelta(hours=3))
+
+    def view(name: str) -> None:
+        page.get_by_role("navigation", name="Views").get_by_role("link", name=name, exact=True).click()
+
+    def picture(name: str, *, of: Locator | None = None, height: int = 560) -> None:
+        """Take one; from a place on, where one is named."""
+        page.set_viewport_size({"width": 800, "height": height})
+        if of is None:
+            page.evaluate("scrollTo(0, 0)")
+        else:
+            of.evaluate("place => place.scrollIntoView()")
+        visitor.picture(folder / f"{name}.png")
+
+    visitor.sign_in("rita")
+    page.get_by_text("50 calls shown").wait_for()
+    picture("calls", height=720)
+    visitor.open_call()
+    visitor.ready()
+    page.get_by_text("The waveform is being drawn.").wait_for(state="detached")
+    picture("call")
+    page.get_by_role("button", name="Correct the roles").click()
+    picture("roles", of=page.get_by_role("heading", name="Who is who", exact=True))
+    page.get_by_role("button", name="Review the score").click()
+    picture("review", of=page.locator(".review fieldset").first)
+    view("Search")
+    page.get_by_role("searchbox").fill("appointment")
+    page.get_by_role("searchbox").press("Enter")
+    page.locator(".found").first.wait_for()
+    picture("search")
+    view("Overview")
+    page.locator("figure").first.wait_for()
+    picture("overview")
+    view("Operate")
+    page.get_by_role("button", name="Repeat call call-9").wait_for()
+    picture("operate")
+    page.clock.set_fixed_time(datetime.now(UTC))
+    view("Live")
+    page.get_by_role("table").get_by_role("link").click()
+    page.locator(".turn").nth(len(URGENT) - 1).wait_for()
+    picture("live")
+    sizes = {path.stem: path.stat().st_size for path in folder.glob("*.png")}
+    assert set(PICTURES) <= set(sizes)
+    assert all(sizes[name] < _MOST_BYTES_OF_A_PICTURE for name in PICTURES), sizes
+
+
+def _store_copies(console: Console, number: int) -> None:
+    """List copies of the stored calls, some a day, with other scores; of them there are no words."""
+    stored = [item for item in console.cloud.items() if item["SK"].startswith("TRANSCRIPT#")]
+    with console.cloud.table.batch_writer() as batch:
+        for index in range(number):
+            item, begin = stored[index % len(stored)], BEGIN - timedelta(hours=4 + 9 * index)
+            call_id, score = f"copy-{index:05}", 60 + index * 17 % 40
+            batch.put_item(
+                Item={
+                    **item,
+                    "SK": f"TRANSCRIPT#{begin.date()}#{call_id}",
+                    "GSI1PK": f"CALL#{call_id}",
+                    "GSI2SK": f"{begin:%Y-%m-%dT%H:%M:%SZ}#{call_id}",
+                    "call_id": call_id,
+                    "started_at": begin.isoformat(),
+                    "quality": {**item["quality"], "score": score},
+                }
+            )
