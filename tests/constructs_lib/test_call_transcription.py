@@ -124,6 +124,8 @@ class TestOutputs:
             DeploymentOutput.CONSOLE_USER_POOL,
             DeploymentOutput.DEFAULT_CLINIC,
             DeploymentOutput.ROLE_NAMES,
+            DeploymentOutput.SEARCH_BUCKET,
+            DeploymentOutput.SEARCH_FUNCTION,
             DeploymentOutput.TIME_ZONES,
         }
         assert {entry[0] for entry in found if entry} == {"Calls"}

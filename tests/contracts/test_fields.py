@@ -321,6 +321,7 @@ COVERED = {
     "ClinicRules",  # a setting: tests/callscribe/environments
     *("Rubric", "WrittenCall", "_PriceFile", "_Secret"),  # written by people, not by code
     *("cls", "kind"),  # `LiveCall` and `AdmittedRecording` read themselves; a data file is no message
+    "LiveCall",  # read from its item as well, which has all of it: tests/lambdas/start_live_call
     "_Versioned",
     *("Analysis", "AnalysisItem", "Cost"),
     "Reliability",  # a part of `LiveItem`

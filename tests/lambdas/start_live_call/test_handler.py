@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import socket
+from dataclasses import fields
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, cast
 
@@ -12,6 +13,8 @@ from callscribe.contract.call_kind import CallKind
 from callscribe.contract.schema import SCHEMA_VERSION
 from callscribe.contract.table_keys import ItemKey, transcript_key
 from callscribe.live.call import LiveCall
+from callscribe.serialization import decode
+from callscribe.table_values import plain
 from lambdas.common import aws
 from lambdas.common.errors import TransientError, UnexpectedError
 from lambdas.start_live_call import handler
@@ -125,6 +128,13 @@ def test_every_start_and_stop_that_a_flow_tells_is_kept(calls: Calls) -> None:
     assert state["started_at_ms"] == STARTED_AT_MS
     assert state["starts_ms"] == {STARTED_AT_MS + after for after in (0, 14_000, 104_000)}
     assert state["stops_ms"] == {STARTED_AT_MS + after for after in (9_000, 99_000)}
+
+
+def test_what_is_noted_of_a_call_can_be_sent_again(calls: Calls) -> None:
+    start()
+    [state] = calls.states()
+    assert {field.name for field in fields(LiveCall)} <= state.keys()
+    assert decode(LiveCall, plain(state), "call") == CALL
 
 
 def test_a_call_is_noted_and_sent_to_the_queue(calls: Calls) -> None:
