@@ -11,21 +11,22 @@ const ENOUGH = 25 // calls
 const MOST_ROUNDS = 8
 
 export const field = (label, control) => html`<label><span>${label}</span>${control}</label>`
-export const choice = (name, value, options) => html`<select name=${name} value=${value ?? ''}><option value="">${text.calls.any}</option>
-  ${options.map(([key, title]) => html`<option key=${key} value=${key}>${title}</option>`)}</select>`
+export const choice = (name, value, options) => html`<select name=${name}><option value="">${text.calls.any}</option>
+  ${options.map(([key, title]) => html`<option key=${key} value=${key} defaultSelected=${key === value}>${title}</option>`)}</select>`
 
-// What calls can be picked by, wherever they are.
+// What calls can be picked by, wherever they are. The form keeps what is filled in, and `filters` are where it begins:
+// with a `value`, whatever comes meanwhile would set it back.
 export function FilterFields({ session, filters }) {
   const { flag } = useNames()
   const names = session.flags.map(({ name }) => [name, flag(name)])
-  return html`${field(text.calls.from, html`<input type="date" name="from" value=${filters.from ?? ''} />`)}
-    ${field(text.calls.to, html`<input type="date" name="to" value=${filters.to ?? ''} />`)}
+  return html`${field(text.calls.from, html`<input type="date" name="from" defaultValue=${filters.from ?? ''} />`)}
+    ${field(text.calls.to, html`<input type="date" name="to" defaultValue=${filters.to ?? ''} />`)}
     ${field(text.calls.flag, choice('flag', filters.flag, names))}
-    ${field(text.calls.scoreBelow, html`<input type="number" name="score_below" min="0" max="100" inputmode="numeric" value=${filters.score_below ?? ''} />`)}
+    ${field(text.calls.scoreBelow, html`<input type="number" name="score_below" min="0" max="100" inputmode="numeric" defaultValue=${filters.score_below ?? ''} />`)}
     ${field(text.calls.reliability, choice('reliability', filters.reliability, LEVELS.map((level) => [level, text.reliability[level]])))}
     ${field(text.calls.direction, choice('direction', filters.direction, Object.entries(text.direction)))}
-    ${field(text.calls.agent, html`<input name="agent" maxlength="256" autocomplete="off" value=${filters.agent ?? ''} />`)}
-    ${field(text.calls.queue, html`<input name="queue" maxlength="256" autocomplete="off" value=${filters.queue ?? ''} />`)}
+    ${field(text.calls.agent, html`<input name="agent" maxlength="256" autocomplete="off" defaultValue=${filters.agent ?? ''} />`)}
+    ${field(text.calls.queue, html`<input name="queue" maxlength="256" autocomplete="off" defaultValue=${filters.queue ?? ''} />`)}
     ${field(text.calls.kind, choice('source', filters.source, Object.entries(text.source)))}`
 }
 
@@ -88,7 +89,7 @@ export function CallsView({ api, session, clinic, route, zone }) {
   const [older, setOlder] = useState({})
   const later = older.on === on ? older : { pages: [] }
   return html`<${Title}>${text.calls.title}<//>
-    <${Filters} key=${on} ...${{ session, clinic, filters }} />
+    <${Filters} key=${JSON.stringify(filters)} ...${{ session, clinic, filters }} />
     <${Waiting} ...${loaded}>${(first) => {
       const pages = [first, ...later.pages]
       const calls = pages.flatMap((one) => one.calls)

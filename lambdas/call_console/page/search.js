@@ -51,7 +51,7 @@ function Form({ session, sought, search }) {
     search(Object.fromEntries(new FormData(event.target)))
   }
   return html`<form class="filters" role="search" onSubmit=${send}>
-    <label class="query"><span>${text.search.query}</span><input type="search" name="query" required maxlength="200" autocomplete="off" aria-describedby="search-help" value=${sought?.query ?? ''} /></label>
+    <label class="query"><span>${text.search.query}</span><input type="search" name="query" required maxlength="200" autocomplete="off" aria-describedby="search-help" defaultValue=${sought?.query ?? ''} /></label>
     ${field(text.search.saidBy, choice('said_by', sought?.said_by, SPEAKERS.map((role) => [role, names.role(role)])))}
     <${FilterFields} ...${{ session, filters: sought ?? {} }} />
     <div class="actions"><button type="submit" class="first">${text.search.search}</button></div>

@@ -193,8 +193,53 @@ def test_filters_narrow_the_list_and_stay_in_its_address(visitor: Visitor, store
     assert "flag=urgent" in visitor.page.url
     visitor.page.reload()
     visitor.page.get_by_text("1 call shown.").wait_for()
+    assert visitor.page.get_by_role("combobox", name="Flag", exact=True).input_value() == "urgent"
     visitor.page.get_by_role("link", name="Clear filters").click()
     visitor.page.get_by_text("4 calls shown.").wait_for()
+    assert visitor.page.get_by_role("combobox", name="Flag", exact=True).input_value() == ""
+
+
+def test_what_is_filled_in_while_the_list_comes_is_still_there_when_it_has_come(
+    visitor: Visitor, stored: Console
+) -> None:
+    flag = visitor.page.get_by_role("combobox", name="Flag", exact=True)
+    queue = visitor.page.get_by_label("Queue (id)")
+
+    def fill_in_and_answer(route: Route) -> None:
+        flag.select_option("urgent")
+        queue.fill("queue-of-none")
+        route.continue_()
+
+    visitor.page.route(re.compile(r"/api/clinics/harbour/calls(\?|$)"), fill_in_and_answer, times=1)
+    visitor.sign_in()
+    visitor.page.get_by_text("4 calls shown.").wait_for()
+    assert (flag.input_value(), queue.input_value()) == ("urgent", "queue-of-none")
+    queue.fill("")
+    visitor.page.get_by_role("button", name="Show", exact=True).click()
+    visitor.page.get_by_text("1 call shown.").wait_for()
+
+
+def test_what_is_filled_in_while_a_search_goes_on_is_still_there_when_it_has_ended(
+    visitor: Visitor, stored: Console
+) -> None:
+    stored.follow()
+    words = visitor.page.get_by_role("searchbox")
+    said_by = visitor.page.get_by_label("Said by")
+    flag = visitor.page.get_by_role("combobox", name="Flag", exact=True)
+
+    def fill_in_and_answer(route: Route) -> None:
+        words.fill("lights")
+        said_by.select_option("customer")
+        flag.select_option("urgent")
+        route.continue_()
+
+    visitor.page.route("**/api/clinics/harbour/search", fill_in_and_answer, times=1)
+    visitor.sign_in()
+    visitor.page.get_by_role("link", name="Search", exact=True).click()
+    words.fill("appointment")
+    visitor.page.get_by_role("button", name="Search", exact=True).click()
+    visitor.page.locator(".found").first.wait_for()
+    assert (words.input_value(), said_by.input_value(), flag.input_value()) == ("lights", "customer", "urgent")
 
 
 def test_the_calls_of_an_agent_are_a_click_away_from_one_of_them(visitor: Visitor, stored: Console) -> None:
