@@ -1,4 +1,5 @@
 import json
+from collections.abc import Sequence
 from typing import Any, cast
 
 import pytest
@@ -16,6 +17,8 @@ from aws_cdk import aws_sqs as sqs
 from aws_cdk.assertions import Match, Template
 from moto.events.models import EventPattern
 
+from callscribe.contract.call_kind import CallKind
+from callscribe.contract.object_keys import analysis_key, document_key, live_document_key, reply_key, waveform_key
 from constructs_lib import (
     ClinicRules,
     DeepgramOptions,
@@ -29,6 +32,7 @@ from constructs_lib.policies import Report, enforce
 from tests.conftest import REGION, new_app
 from tests.constructs_lib.parts import (
     Permission,
+    Surroundings,
     actions,
     environment,
     logical_id,
@@ -103,6 +107,24 @@ def test_key_prefixes_leave_out_other_objects(stack: Stack, prefix: str, inside:
     template = Template.from_stack(stack)
     assert starts(template, workflow, inside)
     assert not starts(template, workflow, outside)
+
+
+@pytest.mark.parametrize("prefixes", [(), ("transcripts/", "replies/"), ("rec", "t", "r")])
+def test_what_is_archived_in_the_bucket_of_the_recordings_starts_nothing(stack: Stack, prefixes: Sequence[str]) -> None:
+    around = Surroundings.of(stack)
+    workflow = TranscriptionWorkflow(
+        stack,
+        "Workflow",
+        recordings=around.archive.bucket,
+        archive=around.archive.bucket,
+        table=around.table.table,
+        key_prefixes=prefixes,
+    )
+    template = Template.from_stack(stack)
+    document = document_key("recordings", "2026-03-02", "c.wav", CallKind.IVR, "4f1c")
+    live = live_document_key("lakeside", "2026-03-02", "c")
+    archived = [reply_key("4f1c"), document, live, analysis_key(document, "q"), waveform_key(document)]
+    assert not [key for key in archived if starts(template, workflow, key)]
 
 
 def test_an_event_that_cannot_start_an_execution_is_retried_then_kept(default: Default) -> None:
