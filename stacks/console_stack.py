@@ -5,13 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 from aws_cdk import CfnOutput, Stack
+from aws_cdk import aws_certificatemanager as acm
+from aws_cdk import aws_route53 as route53
 from aws_cdk.aws_cloudwatch_actions import SnsAction
 from constructs import Construct
 
-from constructs_lib import CallConsole, TranscriptSearch
+from constructs_lib import CallConsole, ConsoleDomain, TranscriptSearch
 from constructs_lib.policies import acknowledge
 from stacks.batch_stack import BatchStack
-from stacks.environments import Settings
+from stacks.environments import Domain, Settings
 from stacks.live_stack import LiveStack
 from stacks.storage_stack import StorageStack
 
@@ -54,6 +56,7 @@ class ConsoleStack(Stack):
             search=self.search,
             users=storage.users,
             time_zones=settings.time_zones,
+            domain=None if settings.console is None else self._domain(settings.console.domain),
             functions=settings.functions,
         )
         if settings.older_runtime:
@@ -62,3 +65,14 @@ class ConsoleStack(Stack):
         CfnOutput(self, "SearchBucketName", value=self.search.bucket.bucket_name)
         CfnOutput(self, "ConsoleUrl", value=self.console.url)
         CfnOutput(self, "ConsoleClientId", value=self.console.client.user_pool_client_id)
+
+    def _domain(self, domain: Domain | None) -> ConsoleDomain | None:
+        if domain is None:
+            return None
+        zone = domain.hosted_zone_id
+        return ConsoleDomain(
+            name=domain.name,
+            certificate=acm.Certificate.from_certificate_arn(self, "Certificate", domain.certificate_arn),
+            hosted_zone=None if zone is None else route53.HostedZone.from_hosted_zone_id(self, "Zone", zone),
+            web_acl=domain.web_acl,
+        )

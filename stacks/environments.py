@@ -26,6 +26,7 @@ from constructs_lib import (
     RecordingPolicy,
     RequestLimits,
 )
+from constructs_lib.console_domain import MANAGED_RULES
 from constructs_lib.streamer_settings import Egress
 
 LOCAL_SPEECH_URL: Final = "http://127.0.0.1:8787"
@@ -138,6 +139,21 @@ class Live:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Domain:
+    """A name under which people find the console: the data of a ``ConsoleDomain``."""
+
+    name: str
+    """The name, such as ``calls.example.com``."""
+    certificate_arn: str
+    """Certificate for *name*, in us-east-1."""
+    hosted_zone_id: str | None = None
+    """Zone in which *name* is pointed to the distribution. Default: none; you do it, by an alias or a CNAME."""
+    web_acl: str | None = MANAGED_RULES
+    """ARN of a web ACL for CloudFront; None for none. Default: one of the console's own, for which the environment must
+    be in us-east-1."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Console:
     """How people look at calls."""
 
@@ -145,6 +161,8 @@ class Console:
     """Whether they need a second factor to sign in."""
     sign_in_url: str | None = None
     """Base URL of the pages on which they do. Default: a domain of Cognito's."""
+    domain: Domain | None = None
+    """A name under which they find it, by CloudFront and AWS WAF. Default: the API's own address."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,7 +11,7 @@ from app import EnvironmentStage
 from constructs_lib.deepgram_options import check_vocabulary
 from constructs_lib.policies import Report, enforce
 from stacks.batch_stack import BatchStack
-from stacks.environments import Clinics, Live, Settings, dev, local, prod
+from stacks.environments import Clinics, Console, Domain, Live, Settings, dev, local, prod
 from stacks.live_stack import LiveStack
 from stacks.storage_stack import StorageStack
 from tests.conftest import new_app
@@ -219,6 +219,27 @@ def test_an_instance_that_an_environment_names_is_wired_up(recordings: bool) -> 
     template.resource_properties_count_is(
         "AWS::Connect::InstanceStorageConfig", {"ResourceType": "CALL_RECORDINGS"}, int(recordings)
     )
+
+
+def test_the_console_of_an_environment_has_the_name_that_it_is_given() -> None:
+    arn = "arn:aws:acm:us-east-1:111122223333:certificate/12345678-1234-1234-1234-123456789012"
+    acl = "arn:aws:wafv2:us-east-1:111122223333:global/webacl/ours/12345678-1234-1234-1234-123456789012"
+    domain = Domain(name="calls.example.com", certificate_arn=arn, hosted_zone_id="Z123", web_acl=acl)
+    app = new_app()
+    EnvironmentStage(app, replace(dev(), console=Console(domain=domain)))
+    enforce(app)
+    report = Report.of(app)
+    assert report.open == []
+    assert report.stale == []
+    template = Template.from_stack(cast(Stack, app.node.find_child("Dev").node.find_child("Console")))
+    [distribution] = template.find_resources("AWS::CloudFront::Distribution").values()
+    config = distribution["Properties"]["DistributionConfig"]
+    assert (config["Aliases"], config["WebACLId"]) == (["calls.example.com"], acl)
+    assert config["ViewerCertificate"]["AcmCertificateArn"] == arn
+    records = [one["Properties"] for one in template.find_resources("AWS::Route53::RecordSet").values()]
+    assert {(one["HostedZoneId"], one["Name"]) for one in records} == {("Z123", "calls.example.com.")}
+    [url] = template.find_outputs("ConsoleUrl").values()
+    assert url["Value"] == "https://calls.example.com/"
 
 
 def test_an_instance_that_nobody_names_is_left_alone() -> None:
