@@ -11,7 +11,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from benchmarks import analyst, assembly, burst, cost, growth, judgement, latency, machine, plain, usage
+from benchmarks import analyst, assembly, burst, cost, growth, judgement, latency, machine, plain, scaling, usage
 from benchmarks.live import figures as live
 from benchmarks.live import handover, size
 from benchmarks.report import Figures, refresh
@@ -70,12 +70,14 @@ def measure(scratch: Path) -> Iterator[Figures]:
         yield handover.figures(rig)
         yield burst.figures({system.name: burst.measure(rig, system) for system in systems})
 
+    resources = application.resources(assembly.PRODUCT_STAGE).values()
     lines = cost.bill(call)
     yield cost.comparison_figures(lines, call.deepgram_usd)
     yield cost.aws_figures(lines)
     yield growth.batch_figures(lines)
+    yield from scaling.figures(scaling.policy_of(resources))
     yield analyst.figures()
-    yield cost.monthly_figures(application.resources(assembly.PRODUCT_STAGE).values())
+    yield cost.monthly_figures(resources)
 
 
 def measure_live(scratch: Path) -> Iterator[Figures]:

@@ -33,7 +33,9 @@ _LOG_BUFFER = Size.mebibytes(25)
 
 _BUSY = 0.7
 """Share of a task's slots that should be taken: the rest takes the calls that come in before the next task runs."""
-_SCALE_OUT_COOLDOWN = Duration.minutes(1)
+# Longer than the metric takes to show the tasks that were wanted last (ADR 0091): a policy that multiplies their new
+# number by the old metric wants them once more, each time that a shorter cooldown ends.
+_SCALE_OUT_COOLDOWN = Duration.minutes(5)
 _SCALE_IN_COOLDOWN = Duration.minutes(15)
 
 

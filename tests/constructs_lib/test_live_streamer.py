@@ -445,7 +445,7 @@ def test_tasks_follow_the_calls_in_the_queue(stack: Stack) -> None:
     assert (found["MinCapacity"], found["MaxCapacity"]) == (1, 3)
     config = scaling_of(template)
     assert config["TargetValue"] == 35
-    assert config["ScaleInCooldown"] > config["ScaleOutCooldown"]
+    assert (config["ScaleOutCooldown"], config["ScaleInCooldown"]) == (300, 900)
     assert "DesiredCount" not in properties(template, streamer.service)
     metrics = {metric["Id"]: metric for metric in config["CustomizedMetricSpecification"]["Metrics"]}
     named = {name: metric["MetricStat"]["Metric"] for name, metric in metrics.items() if "MetricStat" in metric}
