@@ -38,7 +38,8 @@ class Capacity:
     """Calls that a task follows at once, up to 300. Default: 100, which kept a processor busy for less than half of the
     time in measurements."""
     min_tasks: int = 1
-    """Fewest tasks. Default: 1; two survive the loss of one without a pause."""
+    """Fewest tasks. Default: 1; two survive the loss of one without a pause, and calls that come all at once wait
+    minutes for tasks beyond the fewest."""
     max_tasks: int | None = None
     """Most tasks. Default: *min_tasks*, without scaling."""
 
