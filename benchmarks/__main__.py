@@ -11,7 +11,20 @@ from pathlib import Path
 
 from rich.console import Console
 
-from benchmarks import analyst, assembly, burst, cost, growth, judgement, latency, machine, plain, scaling, usage
+from benchmarks import (
+    analyst,
+    assembly,
+    burst,
+    console,
+    cost,
+    growth,
+    judgement,
+    latency,
+    machine,
+    plain,
+    scaling,
+    usage,
+)
 from benchmarks.live import figures as live
 from benchmarks.live import handover, size
 from benchmarks.report import Figures, refresh
@@ -29,14 +42,14 @@ def main() -> None:
     parser.add_argument("--live", action="store_true", help="measure a streamer's live calls alone")
     options = parser.parse_args()
 
-    console = Console()
+    terminal = Console()
     started = time.perf_counter()
     results = []
     with tempfile.TemporaryDirectory() as scratch:
         for figures in (measure_live if options.live else measure)(Path(scratch)):
-            console.print(figures.for_terminal())
+            terminal.print(figures.for_terminal())
             results.append(figures)
-    console.print(f"{time.perf_counter() - started:.0f} s in all")
+    terminal.print(f"{time.perf_counter() - started:.0f} s in all")
     if options.write:
         _DOCUMENT.write_text(refresh(_DOCUMENT.read_text("utf-8"), results), "utf-8")
 
@@ -50,6 +63,7 @@ def measure(scratch: Path) -> Iterator[Figures]:
     yield assembly.import_figures(application, install_runtime(DIRECTORY), STAGE)
 
     yield judgement.figures()
+    yield from console.figures()
     yield from measure_live(scratch)
 
     os.environ["LAMBDA_ASYNC_RETRY_BASE_SECONDS"] = str(plain.RETRY_SECONDS)  # read by the emulator

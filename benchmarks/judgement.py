@@ -52,6 +52,7 @@ class Call:
     topics: int = 0
     words: int = _WORDS
     lines: tuple[str, ...] = _LINES
+    seconds: float = _SECONDS
 
 
 def _wishes() -> tuple[str, ...]:
@@ -89,6 +90,11 @@ def _row(call: Call) -> tuple[str, ...]:
     return call.name, f"{call.words:,}", f"{len(stored.turns_spoken()):,}", f"{made:.2f}", f"{scored:.2f}"
 
 
+def transcript_of(call: Call) -> Transcript:
+    """Make a call's transcript."""
+    return _transcript(call, _transcription(call))
+
+
 def _measured(work: Callable[[], T]) -> tuple[float, T]:
     taken = []
     for _ in range(_TIMES):
@@ -99,7 +105,7 @@ def _measured(work: Callable[[], T]) -> tuple[float, T]:
 
 
 def _words(call: Call) -> Iterator[Word]:
-    every = _SECONDS / call.words
+    every = call.seconds / call.words
     said = ((voice, text) for voice, line in cycle(enumerate(call.lines)) for text in line.split())
     for index, (line, text) in enumerate(islice(said, call.words)):
         voice = index if call.words_of_utterance == 1 else line
@@ -153,7 +159,7 @@ def _transcription(call: Call) -> Transcription:
             options=options.record(), model=options.model, language="en", separate_channels=call.channels > 1
         ),
         recognition=Recognition(
-            duration_seconds=_SECONDS,
+            duration_seconds=call.seconds,
             channel_count=call.channels,
             utterances=utterances,
             words=words if call.channels == 1 else (),
@@ -161,7 +167,7 @@ def _transcription(call: Call) -> Transcription:
             intents=topics,
         ),
         cost=cost_of(
-            duration_seconds=_SECONDS,
+            duration_seconds=call.seconds,
             channels=call.channels,
             options=options,
             vocabulary_terms=0,
@@ -181,7 +187,7 @@ def _transcript(call: Call, transcription: Transcription) -> Transcript:
         ),
         transcription=transcription,
         audio=AudioFacts(
-            format="WAV", subtype="PCM_16", channels=call.channels, sample_rate=8000, duration_seconds=_SECONDS
+            format="WAV", subtype="PCM_16", channels=call.channels, sample_rate=8000, duration_seconds=call.seconds
         ),
         channel_roles={0: Role.CUSTOMER, 1: Role.AGENT},
         provenance=None,

@@ -15,7 +15,9 @@ from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any, Final, cast
 
 import msgspec
+from rich.console import Console
 
+from benchmarks.report import Figures
 from callscribe.contract.object_keys import SEARCH_STATE, shard_part_key
 from callscribe.search.shards import MOST_BYTES, CallKey, Entry, Part, SearchState, written_part
 from callscribe.serialization import encode_json
@@ -63,10 +65,14 @@ class Bucket:
         return {"Contents": [{"Key": key} for key in self.packed if key.startswith(Prefix)]}
 
 
-def entries(month: date, chance: random.Random) -> Iterator[Entry]:
+def words(number: int, chance: random.Random) -> list[str]:
+    """Words, some of which come often and most seldom."""
+    vocabulary = [f"w{rank:04}" for rank in range(_VOCABULARY)]
+    return chance.choices(vocabulary, [1 / (rank + 2) for rank in range(_VOCABULARY)], k=number)
+
+
+def entries(month: date, chance: random.Random, calls: int = CALLS_A_MONTH) -> Iterator[Entry]:
     """The calls of a month."""
-    words = [f"w{number:04}" for number in range(_VOCABULARY)]
-    weights = [1 / (number + 2) for number in range(_VOCABULARY)]
     figures = {
         "SK": "TRANSCRIPT#2026-11-20#0",
         "call_id": "0",
@@ -81,10 +87,10 @@ def entries(month: date, chance: random.Random) -> Iterator[Entry]:
         "reliability": {"level": "high", "reasons": [], "evidence": []},
         "cost": {"total_usd": 0.02},
     }
-    for number in range(CALLS_A_MONTH):
-        day = (month + timedelta(days=number * 28 // CALLS_A_MONTH)).isoformat()
+    for number in range(calls):
+        day = (month + timedelta(days=number * 28 // calls)).isoformat()
         call_id = f"{chance.getrandbits(128):032x}"
-        said = chance.choices(words, weights, k=_TURNS * _WORDS_OF_A_TURN)
+        said = words(_TURNS * _WORDS_OF_A_TURN, chance)
         turns = [" ".join(said[first : first + _WORDS_OF_A_TURN]) for first in range(0, len(said), _WORDS_OF_A_TURN)]
         yield Entry(
             key=CallKey(day=day, call_id=call_id),
@@ -115,34 +121,96 @@ def divided_from(name: str, part: Part) -> Iterator[tuple[str, Part]]:
         yield (name if bound == "01" else bound), one
 
 
-def main() -> None:
-    """Print what searching takes."""
+@dataclass(frozen=True, kw_only=True)
+class Searched:
+    """What a search over all months took.
+
+    Attributes:
+        title: What was looked for.
+        calls: Calls that were searched.
+        requests: To S3.
+        bytes: That were read, packed.
+        seconds: Of a processor.
+    """
+
+    title: str
+    calls: int
+    requests: int
+    bytes: int
+    seconds: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Year:
+    """The months of a clinic, and what searching them took.
+
+    Attributes:
+        calls: Calls of all months.
+        parts: Parts of the shards.
+        bytes: Of all parts, packed.
+        update_seconds: Of a processor, the most that writing a part took.
+        searches: What was searched for.
+    """
+
+    calls: int
+    parts: int
+    bytes: int
+    update_seconds: float
+    searches: tuple[Searched, ...]
+
+
+def measure(months: int = MONTHS, calls_a_month: int = CALLS_A_MONTH) -> Year:
+    """Make up the months, and search them."""
     chance, bucket = random.Random(1), Bucket()
     update = 0.0
-    for number in range(MONTHS):
+    for number in range(months):
         month = date(2026, number + 1, 1)
-        part = Part().changed({entry.key: entry for entry in entries(month, chance)})
+        part = Part().changed({entry.key: entry for entry in entries(month, chance, calls_a_month)})
         for name, one in divided(part):
             began = time.process_time()
             packed = gzip.compress(written_part(one), compresslevel=6, mtime=0)
             update = max(update, time.process_time() - began)
             bucket.packed[shard_part_key("clinic", f"{month:%Y-%m}", name)] = packed
+    size, parts = sum(map(len, bucket.packed.values())), len(bucket.packed)
     bucket.packed[SEARCH_STATE] = gzip.compress(encode_json(SearchState(since="2026-01-01", whole=True)))
-    print(
-        f"{MONTHS * CALLS_A_MONTH} calls in {len(bucket.packed) - 1} parts; "
-        f"{sum(map(len, bucket.packed.values())) / 1e6:.1f} MB; writing a part takes {update:.2f} s of a processor"
-    )
+    searches = tuple(_search(bucket, title, query) for title, query in QUERIES.items())
+    return Year(calls=months * calls_a_month, parts=parts, bytes=size, update_seconds=update, searches=searches)
+
+
+def _search(bucket: Bucket, title: str, query: str) -> Searched:
     session: Any = type("Session", (), {"clinic_id": "clinic", "table": None, "s3": bucket, "shards": bucket})
-    for title, query in QUERIES.items():
-        bucket.requests = bucket.bytes = 0
-        began, page, searched = time.process_time(), None, 0
-        cursor = None
-        while page is None or cursor is not None:
-            page = ClinicSearch(session, session).page(SearchAsked(query=query, cursor=cursor))
-            searched, cursor = searched + page.searched, page.cursor
-        took = time.process_time() - began
-        print(f"{title}: {searched} calls, {bucket.requests} requests, {bucket.bytes / 1e6:.1f} MB, {took:.2f} s")
+    bucket.requests = bucket.bytes = 0
+    began, page, searched = time.process_time(), None, 0
+    cursor = None
+    while page is None or cursor is not None:
+        page = ClinicSearch(session, session).page(SearchAsked(query=query, cursor=cursor))
+        searched, cursor = searched + page.searched, page.cursor
+    return Searched(
+        title=title,
+        calls=searched,
+        requests=bucket.requests,
+        bytes=bucket.bytes,
+        seconds=time.process_time() - began,
+    )
+
+
+def figures(year: Year) -> Figures:
+    """The searches as a table."""
+    note = (
+        f"{year.calls:,} calls lie in {year.parts} parts, {year.bytes / 1e6:.1f} MB packed; "
+        f"writing a part anew takes {year.update_seconds:.2f} s of a processor."
+    )
+    return Figures(
+        name="search",
+        title="Searching all months of a clinic",
+        columns=("looked for", "calls", "requests to S3", "MB read", "CPU s"),
+        rows=tuple(
+            (one.title, f"{one.calls:,}", f"{one.requests}", f"{one.bytes / 1e6:.1f}", f"{one.seconds:.2f}")
+            for one in year.searches
+        ),
+        notes=(note,),
+    )
 
 
 if __name__ == "__main__":
-    main()
+    Console().print(figures(measure()).for_terminal())
