@@ -195,10 +195,12 @@ class Services:
         first = 0 if start is None else int(start["SK"]["S"].rpartition("#")[2].partition("-")[0]) + 1
         names = {"PK", "SK", "GSI2PK", "GSI2SK", *LISTED_ATTRIBUTES}
         items = [self._listed(number, names) for number in range(first, min(first + asked["Limit"], self.calls))]
-        self.read_units += _units(sum(map(item_size, items)))
+        self.read_units += _units(sum(map(item_size, items)))  # by the whole items
+        items = [_projected(item, asked) for item in items]
         answer: dict[str, Any] = {"Items": items, "Count": len(items), "ScannedCount": len(items)}
         if first + len(items) < self.calls:
-            answer["LastEvaluatedKey"] = {name: items[-1][name] for name in ("PK", "SK", "GSI2PK", "GSI2SK")}
+            last = self._listed(first + len(items) - 1, names)
+            answer["LastEvaluatedKey"] = {name: last[name] for name in ("PK", "SK", "GSI2PK", "GSI2SK")}
         return answer
 
     def _listed(self, number: int, names: set[str]) -> dict[str, Any]:
@@ -206,7 +208,7 @@ class Services:
         begin = datetime(2026, 11, 20, 18, tzinfo=UTC) - timedelta(minutes=number)
         chance = random.Random(number)
         call = f"{number:05}-{chance.getrandbits(120):030x}"
-        quality = {"M": item["quality"]["M"] | {"score": {"N": str(chance.randrange(101))}}}
+        quality = {"M": item["quality"]["M"] | {"score": {"N": str(chance.randrange(1, 101))}}}
         return item | {
             "duration_seconds": {"N": f"{chance.uniform(30, 900):.3f}"},
             "word_count": {"N": str(chance.randrange(2_000))},
@@ -228,6 +230,18 @@ class Services:
     def _getitem(self, asked: Mapping[str, Any]) -> dict[str, Any]:
         self.read_units += _units(item_size(self._long.item)) * (2 if asked.get("ConsistentRead") else 1)
         return {"Item": self._long.item}
+
+
+def _projected(item: Mapping[str, Any], asked: Mapping[str, Any]) -> dict[str, Any]:
+    """The parts of an item that are asked for: attributes, and members of maps."""
+    names, found = asked["ExpressionAttributeNames"], cast("dict[str, Any]", {})
+    for path in asked["ProjectionExpression"].split(", "):
+        name, *within = (names[part] for part in path.split("."))
+        if not within and name in item:
+            found[name] = item[name]
+        elif within and within[0] in item.get(name, {}).get("M", {}):
+            found.setdefault(name, {"M": {}})["M"][within[0]] = item[name]["M"][within[0]]
+    return found
 
 
 def _units(size: int) -> Decimal:

@@ -20,6 +20,17 @@ _OF_ITEMS: Final = {"flags", "reliability", "direction", "agent_id", "queue_id",
 UNLISTED: Final = tuple(sorted(_OF_ITEMS - {*LISTED_ATTRIBUTES}))
 """Attributes of a row that the index of the list has no room for; they stand on the items."""
 
+_WITHIN: Final = {
+    "quality": ("score", "reliability", "direction"),
+    "cost": ("total_usd", "at_least_usd", "unpriced"),
+}
+ROW_PATHS: Final = (
+    *("PK", "SK", "GSI2SK"),
+    *(name for name in LISTED_ATTRIBUTES if name not in _WITHIN),
+    *(f"{name}.{within}" for name, parts in _WITHIN.items() for within in parts),
+)
+"""What a row takes of what the list has: a score's evidence is most of an item, and takes most of the time to read."""
+
 MOST_ROWS: Final = 100
 """Most rows of an answer, and most items that DynamoDB reads at once (API Reference, "BatchGetItem")."""
 

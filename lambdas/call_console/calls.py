@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 from boto3.dynamodb.conditions import Key
 
-from callscribe.console.listing import MOST_ROWS, UNLISTED, CallRow, Position, row_of
+from callscribe.console.listing import MOST_ROWS, ROW_PATHS, UNLISTED, CallRow, Position, row_of
 from callscribe.contract.call_kind import CallKind
 from callscribe.contract.messages import DrawMessage
 from callscribe.contract.object_keys import document_key, is_document, waveform_key
@@ -47,6 +47,9 @@ if TYPE_CHECKING:
 
 _MOST_EXAMINED: Final = 1000
 """Most calls that one request looks at, however few of them are wanted."""
+# All by placeholders: some names are DynamoDB's own words.
+_NAMES: Final = {f"#{name}": name for path in ROW_PATHS for name in path.split(".")}
+_ROW_NAMES: Final = tuple(".".join(f"#{name}" for name in path.split(".")) for path in ROW_PATHS)
 _DAY: Final = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 _VERSION: Final = re.compile(r"live|[0-9a-f]{64}")
 _LIVE: Final = "live"
@@ -205,6 +208,8 @@ class ClinicCalls:
             KeyConditionExpression=condition,
             ScanIndexForward=False,
             Limit=MOST_ROWS if query.picks else query.limit,
+            ProjectionExpression=", ".join(_ROW_NAMES),
+            ExpressionAttributeNames=_NAMES,
             **start,  # type: ignore[arg-type]
         )
         return answer["Items"], "LastEvaluatedKey" in answer

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
@@ -222,3 +223,20 @@ def test_the_page_may_reach_the_sign_in_the_feed_and_the_recordings(console: Con
     assert "https://sign-in.example.com" in policy
     assert "wss://feed.example.com" in policy
     assert "https://recordings.s3.eu-central-1.amazonaws.com" in policy
+
+
+def test_a_row_of_the_list_says_what_the_call_itself_says(console: Console) -> None:
+    """The list is read in parts, the call whole."""
+    console.store()
+    for item in console.cloud.items():
+        if item["SK"].startswith("TRANSCRIPT#"):
+            known = {"cost": {"total_usd": Decimal("0.5"), "at_least_usd": Decimal("0.4"), "unpriced": ["topics"]}}
+            reliability = {"level": "doubtful", "reasons": ["gaps"], "evidence": []}
+            quality = item["quality"] | {"reliability": reliability, "direction": "outgoing"}
+            of_later = {name: value for name, value in item.items() if name not in ("reliability", "direction")}
+            console.cloud.table.put_item(Item=of_later | known | {"quality": quality})
+    [row] = console.ask("/api/clinics/harbour/calls").json["calls"]
+    assert row == console.ask(f"/api/clinics/harbour/calls/{BEGIN:%Y-%m-%d}/call-7").json["call"]
+    assert (row["cost"], row["direction"]) == ({"total_usd": None, "at_least_usd": 0.4}, "outgoing")
+    assert row["reliability"]["level"] == "doubtful"
+    assert row["score"] is not None
