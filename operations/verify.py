@@ -158,13 +158,16 @@ class Verification:
     def _probe(self) -> None:
         """Reach what can be reached of the assumptions; what keeps one from it does not keep the others."""
         target, judge = self._target, self.report.judge
-        stream_url = self._examined.setting("DEEPGRAM_STREAM_URL") if self._examined.live else ""
+        stream_url, options = (
+            self._examined.setting(name) if self._examined.live else ""
+            for name in ("DEEPGRAM_STREAM_URL", "DEEPGRAM_OPTIONS")
+        )
         reaching: list[Callable[[], None]] = [
             lambda: judge(*self._batch.assumptions()),
             lambda: judge(probes.secret_assumption(target)),
             lambda: judge(probes.quota_assumption(self._examined)),
             lambda: judge(*probes.stream_assumptions(self._live, target)),
-            lambda: judge(probes.finalize_assumption(target, stream_url, self._sample)),
+            lambda: judge(*probes.deepgram_assumptions(target, stream_url, options, self._sample)),
         ]
         for reach in reaching:
             self._note("Assumptions", examine(_finding_nothing(reach), self._examined))

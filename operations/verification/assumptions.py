@@ -63,6 +63,9 @@ SILENT_FINALIZE: Final = Assumption(
     name="silent-finalize",
     statement="Deepgram may leave Finalize unanswered for a channel on which nobody spoke; it is not waited for",
 )
+MULAW: Final = Assumption(
+    name="mulaw", statement="Deepgram takes encoding=mulaw, and the words come back as with linear16"
+)
 MULTICHANNEL_SENTIMENT: Final = Assumption(
     name="multichannel-sentiment", statement="Deepgram rates the mood of recordings of two channels too"
 )
@@ -79,6 +82,7 @@ ASSUMPTIONS: Final = (
     TOKEN_SELECTOR,
     CATCHING_UP,
     SILENT_FINALIZE,
+    MULAW,
     MULTICHANNEL_SENTIMENT,
     Assumption(
         name="retry-after",

@@ -2,24 +2,29 @@
 
 from __future__ import annotations
 
+import audioop
 import re
 import time
 from array import array
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any, Final
+from http import HTTPStatus
+from typing import Any, Final, get_args
 from urllib.parse import urlencode
 
 import msgspec
 from botocore.config import Config
 from botocore.exceptions import ClientError
-from websockets.exceptions import WebSocketException
+from websockets.exceptions import ConnectionClosedError, ConnectionClosedOK, InvalidStatus, WebSocketException
+from websockets.frames import CloseCode
 from websockets.sync.client import ClientConnection
 from websockets.sync.client import connect as open_websocket
 
 from callscribe.deepgram.key import KeyUnusable, key_in
-from callscribe.deepgram.messages import CLOSE_STREAM, FINALIZE
+from callscribe.deepgram.messages import CLOSE_STREAM, FINALIZE, MalformedMessage, Results, decode
+from callscribe.deepgram.options import StreamEncoding
 from callscribe.live.call import SAMPLE_RATE
 from callscribe.serialization import InvalidData, decode_json
 
@@ -29,6 +34,7 @@ from ..environment import Environment
 from .assumptions import (
     CATCHING_UP,
     EMPTY_SECRET,
+    MULAW,
     QUOTA_NAMES,
     SILENT_FINALIZE,
     TIME_SELECTOR,
@@ -52,6 +58,9 @@ _ANSWER_SECONDS: Final = 8.0
 _SPOKEN_SECONDS: Final = 4.0
 _CHANNELS: Final = 2
 _SPEAKING_CHANNEL: Final = 1
+_SAMPLE_BYTES: Final = 2
+_WORDS_OF_CHANCE: Final = 1
+"""By so many words two requests for the same audio may differ."""
 _PIECE_SECONDS: Final = 0.1
 _LARGEST_MESSAGE: Final = 2**20
 
@@ -178,77 +187,140 @@ def _completed_at(target: Environment, physical_id: str) -> datetime | None:
     return None
 
 
-def finalize_assumption(target: Environment, stream_url: str, sample: Sample) -> Judged:
-    """Speak to Deepgram on the agent's channel alone, ask it to finalize, and see which channels answer.
+def deepgram_assumptions(target: Environment, stream_url: str, options: str, sample: Sample) -> Iterator[Judged]:
+    """Say the same to Deepgram in each encoding, on the agent's channel alone, and ask it to finalize.
 
     Args:
         target: The environment, for the key.
         stream_url: Where Deepgram is, for streams; "" for its hosted API.
+        options: What streamers ask Deepgram for, as they are told; "" where there are none.
         sample: What is said.
     """
     try:
         secret = target.client("secretsmanager").get_secret_value(SecretId=target.output("DeepgramSecretArn"))
-        answered = _finalized(stream_url or _HOSTED, key_in(secret.get("SecretString")), sample)
+        key = key_in(secret.get("SecretString"))
+        own = decode_json(_Options, options.encode(), "the streamer's options") if options else _Options()
+        heard = {encoding: _hear(stream_url or _HOSTED, key, encoding, sample) for encoding in get_args(StreamEncoding)}
     except KeyUnusable as error:
-        return not_reached(SILENT_FINALIZE, error.message)
+        why = error.message
     except ClientError as error:
-        return not_reached(SILENT_FINALIZE, f"{error.operation_name} ended with {error.response['Error']['Code']}")
-    except (OSError, WebSocketException, InvalidData) as error:
-        return not_reached(SILENT_FINALIZE, f"Deepgram could not be asked: {type(error).__name__}")
-    told = ", ".join(str(channel) for channel in sorted(answered)) or "none"
+        why = f"{error.operation_name} ended with {error.response['Error']['Code']}"
+    except (OSError, WebSocketException, InvalidData, MalformedMessage) as error:
+        why = f"Deepgram could not be asked: {type(error).__name__}"
+    else:
+        yield _finalized(heard[own.stream_encoding], own.stream_encoding)
+        yield _as_linear(heard["mulaw"], heard["linear16"], sample)
+        return
+    for assumption in (SILENT_FINALIZE, MULAW):
+        yield not_reached(assumption, why)
+
+
+class _Options(msgspec.Struct):
+    """Of a streamer's options, the one that matters here; streamers that do not know it send ``linear16``."""
+
+    stream_encoding: StreamEncoding = "linear16"
+
+
+class _Finalized(msgspec.Struct):
+    channel_index: list[int] = []
+    from_finalize: bool = False
+
+
+@dataclass(slots=True)
+class _Heard:
+    """What came back of what was said: final words of the speaking channel, and the channels that were finalized."""
+
+    words: list[str] = field(default_factory=list)
+    finalized: set[int] = field(default_factory=set)
+
+    @property
+    def text(self) -> str:
+        """The words, in order."""
+        return " ".join(self.words)
+
+    def take(self, message: bytes) -> None:
+        """Note what a message tells."""
+        finalized = decode_json(_Finalized, message, "a message of Deepgram")
+        if finalized.from_finalize and finalized.channel_index:
+            self.finalized.add(finalized.channel_index[0])
+        said = decode(message)
+        if isinstance(said, Results) and said.is_final and said.channel_index[:1] == [_SPEAKING_CHANNEL]:
+            self.words += [one.transcript for one in said.channel.alternatives[:1]]
+
+
+def _finalized(heard: _Heard | None, encoding: StreamEncoding) -> Judged:
+    if heard is None:
+        return not_reached(SILENT_FINALIZE, f"Deepgram refused {encoding}, in which streamers of this environment send")
+    told = ", ".join(str(channel) for channel in sorted(heard.finalized)) or "none"
     # Either way the product goes on; what would refute it is that not even the channel with words is answered.
     return judged(
         SILENT_FINALIZE,
-        holds=_SPEAKING_CHANNEL in answered,
+        holds=_SPEAKING_CHANNEL in heard.finalized,
         evidence=f"Finalize was answered for channel {told}; somebody spoke on channel {_SPEAKING_CHANNEL} only",
     )
 
 
-class _Channel(msgspec.Struct):
-    channel_index: list[int] = []
-    from_finalize: bool = False
-    type: str = ""
+def _as_linear(mulaw: _Heard | None, linear16: _Heard | None, sample: Sample) -> Judged:
+    wanted = 0 if linear16 is None else sample.heard(_SPEAKING_CHANNEL, linear16.text)[0]
+    if not wanted:
+        return not_reached(MULAW, "no word that was said came back with linear16, to compare with")
+    if mulaw is None:
+        return judged(MULAW, holds=False, evidence="Deepgram took linear16 and refused mulaw")
+    found, _ = sample.heard(_SPEAKING_CHANNEL, mulaw.text)
+    return judged(
+        MULAW,
+        holds=found >= wanted - _WORDS_OF_CHANCE,
+        evidence=f"{found} words that were said came back with mulaw, {wanted} with linear16",
+    )
 
 
-def _finalized(base_url: str, key: str, sample: Sample) -> set[int]:
-    """The channels whose results say that they come from Finalize."""
+def _hear(base_url: str, key: str, encoding: StreamEncoding, sample: Sample) -> _Heard | None:
+    """What Deepgram hears; None where it refuses the encoding."""
     query = urlencode(
         {
             "model": "nova-3",
             "language": "en",
-            "encoding": "linear16",
+            "encoding": encoding,
             "sample_rate": SAMPLE_RATE,
-            "channels": 2,
+            "channels": _CHANNELS,
             "multichannel": "true",
             "mip_opt_out": "true",
         }
     )
-    with open_websocket(
-        f"{base_url.rstrip('/')}/v1/listen?{query}",
-        additional_headers={"Authorization": f"Token {key}"},
-        open_timeout=_OPEN_SECONDS,
-        max_size=_LARGEST_MESSAGE,
-    ) as socket:
-        for piece in _spoken(sample):
-            socket.send(piece)
-            time.sleep(_PIECE_SECONDS)
-        socket.send(FINALIZE)
-        answered = _answers(socket)
-        socket.send(CLOSE_STREAM)
-        return answered
+    heard = _Heard()
+    try:
+        with open_websocket(
+            f"{base_url.rstrip('/')}/v1/listen?{query}",
+            additional_headers={"Authorization": f"Token {key}"},
+            open_timeout=_OPEN_SECONDS,
+            max_size=_LARGEST_MESSAGE,
+        ) as socket:
+            for piece in _spoken(sample):
+                socket.send(piece if encoding == "linear16" else audioop.lin2ulaw(piece, _SAMPLE_BYTES))
+                time.sleep(_PIECE_SECONDS)
+            socket.send(FINALIZE)
+            _take_answers(socket, heard, until=lambda: len(heard.finalized) == _CHANNELS)
+            socket.send(CLOSE_STREAM)
+            _take_answers(socket, heard, until=lambda: False)
+    except InvalidStatus as error:
+        if error.response.status_code == HTTPStatus.BAD_REQUEST:
+            return None
+        raise
+    except ConnectionClosedError as error:
+        if error.rcvd is not None and error.rcvd.code == CloseCode.POLICY_VIOLATION:
+            return None
+        raise
+    return heard
 
 
-def _answers(socket: ClientConnection) -> set[int]:
-    answered: set[int] = set()
-    until = time.monotonic() + _ANSWER_SECONDS
-    while len(answered) < _CHANNELS and (left := until - time.monotonic()) > 0:
+def _take_answers(socket: ClientConnection, heard: _Heard, *, until: Callable[[], bool]) -> None:
+    """Note what comes, until that is so, the connection ends, or it takes too long."""
+    deadline = time.monotonic() + _ANSWER_SECONDS
+    while not until() and (left := deadline - time.monotonic()) > 0:
         try:
-            message = decode_json(_Channel, socket.recv(timeout=left), "a message of Deepgram")
-        except TimeoutError:
-            break
-        if message.from_finalize and message.channel_index:
-            answered.add(message.channel_index[0])
-    return answered
+            heard.take(socket.recv(timeout=left, decode=False))
+        except (TimeoutError, ConnectionClosedOK):
+            return
 
 
 def _spoken(sample: Sample) -> Iterator[bytes]:
@@ -256,6 +328,6 @@ def _spoken(sample: Sample) -> Iterator[bytes]:
     agent = array("h", sample.channels[_SPEAKING_CHANNEL])
     samples = int(_PIECE_SECONDS * SAMPLE_RATE)
     for start in range(0, int(_SPOKEN_SECONDS * SAMPLE_RATE), samples):
-        piece = array("h", bytes(2 * _CHANNELS * samples))
+        piece = array("h", bytes(_SAMPLE_BYTES * _CHANNELS * samples))
         piece[_SPEAKING_CHANNEL::_CHANNELS] = agent[start : start + samples]
         yield piece.tobytes()
