@@ -11,6 +11,7 @@ from typing import Any, Final, cast, get_args, get_type_hints
 
 import pytest
 from aws_cdk import App, CfnParameter, Duration, Environment, Stack
+from aws_cdk import aws_certificatemanager as acm
 from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_events as events
@@ -33,6 +34,7 @@ from constructs_lib import (
     Capacity,
     ClinicRules,
     ConnectWiring,
+    ConsoleDomain,
     DeepgramOptions,
     DeepgramPrices,
     DeepgramSecret,
@@ -309,15 +311,21 @@ def test_what_takes_an_object_refuses_its_name_number_or_settings(stack: Stack, 
     assert not stack.node.children  # before anything is made
 
 
-def test_settings_refuse_what_is_no_object_of_theirs() -> None:
+def test_settings_refuse_what_is_no_object_of_theirs(stack: Stack) -> None:
     tried = 0
+    certificate = acm.Certificate.from_certificate_arn(
+        stack, "Certificate", "arn:aws:acm:us-east-1:123456789012:certificate/1"
+    )
+    # What they need beside.
+    others: dict[Any, dict[str, Any]] = {
+        BedrockAnalyst: {"model": "amazon.nova-lite-v1:0"},
+        ConsoleDomain: {"name": "calls.example.com", "certificate": certificate},
+    }
     for settings in SETTINGS.values():
         hints = {name: hint for name, hint in get_type_hints(settings).items() if hint is not Duration}
         for option in objects_of(hints):
-            # What it needs beside, it misses only where the option itself is taken.
-            needed = {} if settings is not BedrockAnalyst else {"model": "amazon.nova-lite-v1:0"}
             with pytest.raises(ValueError, match=rf"^{option} of 'its-name' is not of the class \w+"):
-                settings(**needed, **{option: "its-name"})
+                settings(**others.get(settings, {}) | {option: "its-name"})
             tried += 1
     assert tried > 10
 

@@ -116,7 +116,12 @@ def test_whatever_a_deployments_options_ask_for_is_supported(language: str, mode
     asked = TranscriptionOptions(model=model, language=language, **everything())
     parse_options(as_query(query_parameters(asked, channels=channels)), None)
     if language != DETECT:
-        parse_stream_options(as_query(live_query_parameters(asked)))
+        for encoding in ("mulaw", "linear16"):
+            streamed = structs.replace(asked, stream_encoding=encoding)
+            parse_stream_options(as_query(live_query_parameters(streamed)))
+
+
+FREE_FORM = {"extra_parameters", "extra_stream_parameters"}
 
 
 def everything() -> dict[str, Any]:
@@ -129,7 +134,7 @@ def everything() -> dict[str, Any]:
         elif isinstance(option.default, tuple):
             options[option.name] = lists.get(option.name, ("a", "b"))
         else:
-            assert option.name in {"model", "language", "speakers", "extra_parameters", "extra_stream_parameters"}
+            assert option.name in {"model", "language", "speakers", "stream_encoding"} | FREE_FORM
     return options
 
 
