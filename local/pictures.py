@@ -13,6 +13,8 @@ _NARROW: Final = ViewportSize(width=390, height=844)
 _TIMEOUT_MS: Final = 60_000
 _OTHER_VIEWS: Final = {"Live": "now.", "Overview": "counted", "Operate": "fail"}
 """Views beside the calls, in their order, and what each says once it has been answered."""
+_SOUGHT: Final = "surgery"
+"""What one of the demo's callers has had."""
 
 
 class NoPictures(RuntimeError):
@@ -59,6 +61,7 @@ def take_pictures(url: str, person: Person, folder: Path) -> list[Path]:
                 taken.append(_picture(page, folder / f"call-{name}.png"))
                 taken.append(_opened(page, "Correct the roles", "Who is who", folder / f"roles-{name}.png"))
                 taken.append(_opened(page, "Review the score", "Score", folder / f"review-{name}.png"))
+                taken.append(_search(page, folder / f"search-{name}.png"))
                 taken += [_view(page, view, folder / f"{view.lower()}-{name}.png") for view in _OTHER_VIEWS]
                 context.close()
     except NoBrowser as error:
@@ -66,6 +69,15 @@ def take_pictures(url: str, person: Person, folder: Path) -> list[Path]:
     except Error as error:
         raise NoPictures(f"the browser says: {error.message.splitlines()[0]}") from error
     return taken
+
+
+def _search(page: Page, path: Path) -> Path:
+    """Take a picture of what is found, once the search has ended."""
+    page.get_by_role("navigation", name="Views").get_by_role("link", name="Search", exact=True).click()
+    page.get_by_role("searchbox").fill(_SOUGHT)
+    page.get_by_role("searchbox").press("Enter")
+    page.locator("main [role=status]", has_text="searched").wait_for()
+    return _picture(page, path)
 
 
 def _view(page: Page, name: str, path: Path) -> Path:

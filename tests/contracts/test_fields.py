@@ -326,6 +326,7 @@ COVERED = {
     *("Analysis", "AnalysisItem", "Cost"),
     "Reliability",  # a part of `LiveItem`
     *("_Channel", "Acknowledgement"),  # what AWS answers a probe of `operations.verification`
+    *("_Options", "_Finalized"),  # a part of `TranscriptionOptions`, and what Deepgram answers such a probe
     *("RebuildMessage", "LiveRebuildMessage"),  # an operator's, and the console's: tests/lambdas/store_*
     *("CorrectionItem", "RoleCorrection", "ReviewItem", "QualityScore", "RebuildAnswer", "LiveWords"),
     *("Waveform", "DrawMessage"),

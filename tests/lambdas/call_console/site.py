@@ -76,6 +76,9 @@ class Site:
         finally:
             server.shutdown()
             thread.join()
+            # A request that is under way would have the function of the next test know this one's surroundings.
+            with self._one_at_a_time:
+                self.invoke = _closed
             server.server_close()
 
     def answer(self, method: str, target: str, headers: dict[str, str], body: bytes) -> Answered:
@@ -133,6 +136,10 @@ class Site:
         self.tokens[token] = user
         told = {"access_token": token, "refresh_token": f"refresh {user}", "expires_in": self.lifetime}
         return HTTPStatus.OK, {"Content-Type": "application/json"}, json.dumps(told).encode()
+
+
+def _closed(_: dict[str, Any]) -> dict[str, Any]:
+    return {"statusCode": HTTPStatus.SERVICE_UNAVAILABLE, "headers": {}}
 
 
 def _redirect(address: str) -> Answered:
