@@ -18,6 +18,9 @@ _ANALYSIS: Final = "analysis "
 UNANSWERED: Final = f"{_ANALYSIS}(requests without an answer)"
 """What of an analysis has no price because nobody knows whether it was billed."""
 
+UNREADABLE: Final = f"{_ANALYSIS}(unreadable bill)"
+"""What of analyses has no price because the bill that had them cannot be read."""
+
 _FOLDER: Final = "analyst_prices"
 
 
@@ -140,8 +143,13 @@ def with_analysis(cost: Cost, model: str, usage: Usage, prices: ModelPrices) -> 
     )
 
 
-def with_analyses_of(cost: Cost, earlier: Cost) -> Cost:
-    """Add what analyses added to *earlier*, another bill of the same call, to what its transcription cost."""
+def with_analyses_of(cost: Cost, earlier: Cost | None) -> Cost:
+    """Add what analyses added to *earlier*, another bill of the same call, to what its transcription cost.
+
+    Where that bill cannot be read, None, nobody knows what they cost: the sum is then the least.
+    """
+    if earlier is None:
+        return _with(cost, (), (UNREADABLE,))
     return _with(
         cost,
         tuple(line for line in earlier.lines if line.item.startswith(_ANALYSIS)),

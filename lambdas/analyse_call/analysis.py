@@ -155,7 +155,9 @@ class Analysing:
             return decode(AnalysisItem, item["analysis"], "the analysis")
         except InvalidData as error:
             logger.error("what an earlier analysis took is unreadable", error_message=str(error))
-            return None
+            # Something may have been paid for; that nothing was is not known.
+            unknown = {self._model: Usage(requests=1, unanswered=1)}
+            return replace(self._nothing(AnalysisStatus.FAILED, "unreadable"), spent=unknown)
 
     def _note_request(
         self,
@@ -210,10 +212,12 @@ class Analysing:
     def _without(
         self, transcript: Transcript, status: AnalysisStatus, reason: str, spent: Mapping[str, Usage]
     ) -> Analysed:
-        shown = AnalysisItem(
+        return self._analysed(transcript, self._nothing(status, reason), spent)
+
+    def _nothing(self, status: AnalysisStatus, reason: str) -> AnalysisItem:
+        return AnalysisItem(
             status=status, reason=reason, source=self._source, model=self._settings.model, created_at=self._now()
         )
-        return self._analysed(transcript, shown, spent)
 
     def _analysed(
         self, transcript: Transcript, shown: AnalysisItem, spent: Mapping[str, Usage], *, found: bool = False

@@ -23,9 +23,10 @@ def analysis_of(item: Mapping[str, Any], cost: Cost) -> dict[str, Any]:
     """
     if "analysis" not in item:
         return {}
+    earlier = None
     try:
-        earlier = decode(Cost, plain(item["cost"]), "the cost")
+        # An item leaves out what is None.
+        earlier = decode(Cost, {"total_usd": None, **plain(item["cost"])}, "the cost")
     except InvalidData as error:
         logger.error("what an analysis cost is unreadable", error_message=str(error))
-        return {"analysis": item["analysis"]}
     return {"analysis": item["analysis"], "cost": attribute(encode(with_analyses_of(cost, earlier)))}

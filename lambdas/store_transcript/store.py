@@ -167,7 +167,9 @@ class TranscriptStore:
             item[EXPIRY] = int((built.transcript.created_at + self._retention).timestamp())
         # What was paid for analyses of this very document is paid, also when a redrive stores it again.
         primary = {name: item[name] for name in ("PK", "SK")}
-        shown = self._table.get_item(Key=primary, ConsistentRead=True).get("Item", {})
+        shown = self._table.get_item(
+            Key=primary, ProjectionExpression="analysis, cost, transcript_key", ConsistentRead=True
+        ).get("Item", {})
         if shown.get("transcript_key") == item["transcript_key"]:
             item |= analysis_of(shown, built.transcript.cost)
         return item

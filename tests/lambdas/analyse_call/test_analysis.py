@@ -12,7 +12,7 @@ from unittest.mock import patch
 import pytest
 from botocore.exceptions import ClientError, ReadTimeoutError
 
-from callscribe.analysis.prices import UNANSWERED, Usage
+from callscribe.analysis.prices import UNANSWERED, UNREADABLE, Usage
 from callscribe.analysis.settings import AnalystSettings
 from callscribe.analysis.stored import Analysis, AnalysisItem
 from callscribe.contract.events import TranscriptPlace
@@ -230,13 +230,30 @@ def test_a_redriven_call_that_was_asked_for_again_has_a_bill_of_both(desk: Desk)
     assert cost["lines"][-len(added) :] == added
 
 
+def test_a_bill_whose_sum_is_not_known_is_kept_with_all_its_lines(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    desk.analyse()
+    before = interrupted(desk, monkeypatch, again=True)
+    assert "total_usd" not in before["cost"]
+    Shelf(desk.cloud).put(recording())
+    assert desk.item() == before
+
+
+def test_of_an_unreadable_analysis_it_is_not_known_what_it_cost(desk: Desk) -> None:
+    desk.analyse()
+    desk.cloud.table.update_item(
+        Key=TRANSCRIPT_KEY, UpdateExpression="SET analysis.spent = :text", ExpressionAttributeValues={":text": "much"}
+    )
+    assert desk.analyse(again=True).cost.total_usd is None
+
+
 def test_an_unreadable_bill_keeps_no_call_from_being_stored(desk: Desk) -> None:
     desk.analyse()
     desk.cloud.table.update_item(
         Key=TRANSCRIPT_KEY, UpdateExpression="SET cost.requests = :text", ExpressionAttributeValues={":text": "many"}
     )
     Shelf(desk.cloud).put(recording())
-    assert desk.item()["cost"]["requests"] == 1
+    cost = desk.item()["cost"]
+    assert (cost["requests"], cost["unpriced"], "total_usd" in cost) == (1, [UNREADABLE], False)
     assert desk.item()["analysis"]["spent"][MODEL]["requests"] == 1
 
 
