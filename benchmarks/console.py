@@ -18,7 +18,7 @@ import shutil
 import tempfile
 import time
 from collections import Counter
-from contextlib import contextmanager, redirect_stdout
+from contextlib import ExitStack, contextmanager, redirect_stdout
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -50,7 +50,7 @@ from constructs_lib import _sources
 from lambdas.call_console.page_files import FOLDER, PageFiles
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from botocore.awsrequest import AWSPreparedRequest
 
@@ -320,19 +320,27 @@ def _answering(services: Services, page: Path) -> Iterator[Any]:
     with (
         patch.dict(os.environ, _ENVIRONMENT),
         patch.object(URLLib3Session, "send", lambda _, request: services.send(request)),
+        ExitStack() as stack,
     ):
         from lambdas.call_console import handler  # reads the environment
+        from lambdas.common import aws
         from lambdas.common.observability import logger
 
-        shared = handler._console  # noqa: SLF001 - kept for as long as a function lives
-        shared.cache_clear()
+        # What a function keeps for as long as it lives, clients of this environment among it.
+        kept = [handler._console, *(made for made in vars(aws).values() if hasattr(made, "cache_clear"))]  # noqa: SLF001
+        stack.callback(_forget, kept)
+        _forget(kept)
         with (
             patch.object(handler, "PageFiles", partial(PageFiles, folder=page)),
             patch.object(logger.registered_handler, "stream", io.StringIO()),
             redirect_stdout(io.StringIO()),
         ):
             yield handler
-        shared.cache_clear()
+
+
+def _forget(caches: Iterable[Any]) -> None:
+    for cache in caches:
+        cache.cache_clear()
 
 
 def _event(path: str, query: Mapping[str, str]) -> dict[str, Any]:

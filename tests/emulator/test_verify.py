@@ -198,7 +198,8 @@ def test_the_commands_of_the_wheel_work_on_the_stack_by_its_name(
         Body=recording(seconds=4),
     )
     calls = CallStore(table=target.table(), s3=target.s3())
-    eventually(lambda: any(item["type"] == "transcript" for item in calls.of_call(call_id)))
+    # The workflow stores a transcript first and scores it then.
+    eventually(lambda: any("quality" in item for item in calls.of_call(call_id)))
 
     [transcript] = [item for item in calls.of_call(call_id) if item["type"] == "transcript"]
     assert (transcript["flag_set"], transcript["flags"]) == ({"name": "shop", "version": 3}, {"wants_to_come": True})
