@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from callscribe.recordings.recording import AdmittedRecording
     from callscribe.transcript import Role
     from lambdas.common.archive import Archive
-from lambdas.common.claims import Claims
+    from lambdas.common.claims import Claims
 
 _CONDITION_FAILED = "ConditionalCheckFailed"
 _CONFLICT = "TransactionConflict"
