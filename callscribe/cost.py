@@ -43,7 +43,8 @@ class Cost:
         billed_seconds: seconds of one channel, rounded up.
         channels: channels billed.
         lines: the bill.
-        total_usd: sum of the lines; None where the price list has no rate for something that was used.
+        total_usd: sum of the lines; None where the price list has no rate for something that was used, and left out
+            of an item then.
         unpriced: what it has no rate for.
         requests: requests sent for this recording, or connections of this call.
         refused: those of the requests that the service answered with an error; None where that is not known. The others
@@ -58,7 +59,7 @@ class Cost:
     billed_seconds: int
     channels: int
     lines: tuple[CostLine, ...]
-    total_usd: Decimal | None
+    total_usd: Decimal | None = None
     unpriced: tuple[str, ...]
     requests: int
     refused: int | None = None

@@ -25,8 +25,7 @@ def analysis_of(item: Mapping[str, Any], cost: Cost) -> dict[str, Any]:
         return {}
     earlier = None
     try:
-        # An item leaves out what is None.
-        earlier = decode(Cost, {"total_usd": None, **plain(item["cost"])}, "the cost")
+        earlier = decode(Cost, plain(item.get("cost")), "the cost")
     except InvalidData as error:
         logger.error("what an analysis cost is unreadable", error_message=str(error))
     return {"analysis": item["analysis"], "cost": attribute(encode(with_analyses_of(cost, earlier)))}

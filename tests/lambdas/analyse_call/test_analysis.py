@@ -246,11 +246,10 @@ def test_of_an_unreadable_analysis_it_is_not_known_what_it_cost(desk: Desk) -> N
     assert desk.analyse(again=True).cost.total_usd is None
 
 
-def test_an_unreadable_bill_keeps_no_call_from_being_stored(desk: Desk) -> None:
+@pytest.mark.parametrize("spoil", ["SET cost.requests = call_id", "REMOVE cost.requests", "REMOVE cost"])
+def test_an_unreadable_bill_keeps_no_call_from_being_stored(desk: Desk, spoil: str) -> None:
     desk.analyse()
-    desk.cloud.table.update_item(
-        Key=TRANSCRIPT_KEY, UpdateExpression="SET cost.requests = :text", ExpressionAttributeValues={":text": "many"}
-    )
+    desk.cloud.table.update_item(Key=TRANSCRIPT_KEY, UpdateExpression=spoil)
     Shelf(desk.cloud).put(recording())
     cost = desk.item()["cost"]
     assert (cost["requests"], cost["unpriced"], "total_usd" in cost) == (1, [UNREADABLE], False)
