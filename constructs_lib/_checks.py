@@ -11,7 +11,7 @@ from types import NoneType
 from typing import Any, Final, ParamSpec, TypeVar, get_args, get_type_hints
 from urllib.parse import urlsplit
 
-from aws_cdk import Annotations, Duration, FeatureFlags, Stack, Token
+from aws_cdk import Annotations, Duration, FeatureFlags, IResource, Stack, Token
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_cloudwatch_actions as cloudwatch_actions
 from aws_cdk import aws_dynamodb as dynamodb
@@ -35,7 +35,7 @@ from callscribe.environments.functions import ChannelRole
 from callscribe.time_zones import checked_time_zone
 
 _INSTANCE_ARN = re.compile(r"arn:(?P<partition>[\w-]+):connect:(?P<region>[\w-]+):(?P<account>\d{12}):instance/[\w-]+")
-_SECRET_ARN = re.compile(r"arn:[\w-]+:secretsmanager:(?P<region>[\w-]+):.*")
+_SECRET_ARN = re.compile(r"arn:[\w-]+:secretsmanager:(?P<region>[\w-]+):(?P<account>\d{12}):.*")
 _PYTHON = re.compile(r"python3\.(?P<minor>\d+)")
 _OLDEST_PYTHON: Final = 11
 """Minor version of the oldest Python 3 that the runtime code and its locked dependencies run on."""
@@ -58,6 +58,7 @@ _OF_ONE_REGION: Final = (
     logs.ILogGroup,
     sns.ITopic,
 )
+_ENCRYPTS: Final = "SYMMETRIC_DEFAULT"
 _Options = ParamSpec("_Options")
 _Result = TypeVar("_Result")
 _SAME_ACCOUNT: Final = "@aws-cdk/aws-events:eventsTargetQueueSameAccount"
@@ -67,8 +68,9 @@ _ALARM_PERMISSIONS: Final = "@aws-cdk/aws-cloudwatch-actions:changeLambdaPermiss
 def takes_objects(call: Callable[_Options, _Result]) -> Callable[_Options, _Result]:
     """Have an initialiser or a method refuse the name, ARN or settings of an object where it takes the object.
 
-    Python would find out late, in words that do not tell the option, and an empty text would count as no value. An
-    initialiser also refuses what is in another region than its scope (:func:`check_regions`).
+    Python would find out late, in words that do not tell the option, and an empty text would count as no value. Objects
+    of a kind that does not do are refused as well (:func:`check_kinds`), and by an initialiser what is in another
+    region than its scope (:func:`check_regions`).
     """
     hints = cache(get_type_hints)
     names = [*signature(call).parameters]
@@ -77,11 +79,38 @@ def takes_objects(call: Callable[_Options, _Result]) -> Callable[_Options, _Resu
     def checked(*args: _Options.args, **kwargs: _Options.kwargs) -> _Result:
         options = {**dict(zip(names, args, strict=False)), **kwargs}
         check_objects(hints(call), options)
+        check_kinds(hints(call), options)
         if isinstance(scope := options.get("scope"), Construct) and call.__name__ == "__init__":
             check_regions(scope, hints(call), options)
         return call(*args, **kwargs)
 
     return checked
+
+
+def check_kinds(hints: Mapping[str, Any], options: Mapping[str, Any]) -> None:
+    """Check that topics and keys are of a kind that alarms, and services that encrypt, can use, as far as it is known.
+
+    An alarm cannot name the message group that a FIFO topic asks for (Amazon SNS API Reference, "Publish"), and data
+    keys are made by symmetric encryption keys alone (AWS KMS API Reference, "GenerateDataKey").
+
+    Args:
+        hints: Types, by the name of the option.
+        options: Values, by the same names.
+
+    Raises:
+        ValueError: If one of them is of another kind.
+    """
+    for name, value in options.items():
+        kinds = (hints.get(name), *get_args(hints.get(name)))
+        if value is not None and sns.ITopic in kinds and value.fifo:
+            raise ValueError(f"{name} is a FIFO topic, which no alarm can send to: pass a standard topic")
+        if value is not None and kms.IKey in kinds and isinstance(key := value.node.default_child, kms.CfnKey):
+            spec = key.key_spec
+            if spec is not None and not Token.is_unresolved(spec) and spec != _ENCRYPTS:
+                raise ValueError(
+                    f"{name} is a key of the kind {spec}, by which nothing is encrypted here: pass one of "
+                    f"{_ENCRYPTS}, the default of kms.Key"
+                )
 
 
 def check_regions(scope: Construct, hints: Mapping[str, Any], options: Mapping[str, Any]) -> None:
@@ -103,21 +132,31 @@ def check_regions(scope: Construct, hints: Mapping[str, Any], options: Mapping[s
         if is_dataclass(value) and not isinstance(value, type):
             check_regions(scope, get_type_hints(type(value)), vars(value))
         elif value is not None and any(kind in _OF_ONE_REGION for kind in (hint, *get_args(hint))):
-            there = value.env.region
-            if not Token.is_unresolved(there) and there != here:
-                raise ValueError(
-                    f"{name} is in {there} and this stack in {here}: what is made here reaches nothing of its kind in "
-                    f"another region; pass one of {here}, or deploy the stack there"
-                )
+            check_region(name, value, here)
+
+
+def check_region(name: str, value: IResource, here: str) -> None:
+    """Check that the option *value* is in the region *here*, as far as both are known.
+
+    Raises:
+        ValueError: If it is in another one.
+    """
+    there = value.env.region
+    if not Token.is_unresolved(here) and not Token.is_unresolved(there) and there != here:
+        raise ValueError(
+            f"{name} is in {there} and this stack in {here}: what is made here reaches nothing of its kind in another "
+            f"region; pass one of {here}, or deploy the stack there"
+        )
 
 
 def check_fields(settings: object) -> None:
-    """Check the fields of value object *settings* as :func:`check_objects` does.
+    """Check the fields of value object *settings* as :func:`check_objects` and :func:`check_kinds` do.
 
     Raises:
-        ValueError: If one of them is not of its class.
+        ValueError: If one of them is not of its class, or of a kind that does not do.
     """
     check_objects(get_type_hints(type(settings)), vars(settings))
+    check_kinds(get_type_hints(type(settings)), vars(settings))
 
 
 def check_objects(hints: Mapping[str, Any], options: Mapping[str, Any]) -> None:
@@ -521,16 +560,26 @@ def _of_table(table: dynamodb.ITable, name: str) -> Sequence[Mapping[str, Any]] 
 def check_secret(scope: Construct, secret: secretsmanager.ISecret) -> None:
     """Check that *secret* is in the region of *scope*: functions ask the Secrets Manager of their own region.
 
+    Of a secret of another account a warning says what that account must allow (AWS Secrets Manager User Guide, "Access
+    AWS Secrets Manager secrets from a different account").
+
     Raises:
         ValueError: If it is in another one.
     """
-    arn, region = secret.secret_arn, Stack.of(scope).region
+    arn, region, account = secret.secret_arn, Stack.of(scope).region, Stack.of(scope).account
     found = None if Token.is_unresolved(arn) else _SECRET_ARN.fullmatch(arn)
     of_secret = found["region"] if found else secret.env.region
     if not Token.is_unresolved(region) and not Token.is_unresolved(of_secret) and of_secret != region:
         raise ValueError(
             f"secret is in {of_secret} and this stack in {region}: replicate it to {region} (replica_regions) and pass "
             "the replica there, or make one there"
+        )
+    owner = found["account"] if found else secret.env.account
+    if not Token.is_unresolved(account) and not Token.is_unresolved(owner) and owner != account:
+        Annotations.of(scope).add_warning_v2(
+            "callscribe:secretOfAnotherAccount",
+            f"secret is of the account {owner} and this stack of {account}: nobody here can read it until its resource "
+            f"policy, and its key of its own there, allow {account} to; pass the key as encryption_key of the secret",
         )
 
 

@@ -7,7 +7,7 @@ import re
 from collections.abc import Sequence
 from typing import Final
 
-from aws_cdk import Aws, Duration, RemovalPolicy
+from aws_cdk import Aws, Duration, RemovalPolicy, Stack
 from aws_cdk import aws_cognito as cognito
 from constructs import Construct
 
@@ -67,6 +67,9 @@ class ClinicUsers(Construct):
         super().__init__(scope, construct_id)
         _check_sign_in(user_pool, sign_in_url, clinics)
         _checks.flag("require_mfa", require_mfa)
+        if user_pool is not None:
+            # This stack makes clients and scopes in it, and makes nothing in another region.
+            _checks.check_region("user_pool", user_pool, Stack.of(self).region)
         # Unique among all accounts of the region, as a domain must be.
         digest = hashlib.sha256(account_wide_name(self, max_length=128).encode()).hexdigest()[:10]
         self.user_pool = user_pool or self._new_pool(require_mfa=require_mfa, removal_policy=removal_policy)

@@ -7,17 +7,21 @@ from typing import Any
 import pytest
 from aws_cdk import Environment, Stack
 from aws_cdk import aws_cloudwatch_actions as cloudwatch_actions
+from aws_cdk import aws_cognito as cognito
 from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_ecs as ecs
 from aws_cdk import aws_events_targets as targets
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_s3 as s3
+from aws_cdk import aws_secretsmanager as secretsmanager
+from aws_cdk import aws_sns as sns
 from aws_cdk import aws_sqs as sqs
 from aws_cdk.assertions import Annotations, Match, Template
 
 from constructs_lib import (
     Capacity,
+    ClinicUsers,
     ConnectWiring,
     FunctionSettings,
     LiveStreamer,
@@ -273,6 +277,41 @@ def test_a_bucket_whose_events_do_not_come_by_themselves_is_warned_of(
     found = warnings(stack, "nothing is transcribed until a rule there sends its events here")
     assert len(found) == len(told)
     assert all(one in str(warning.entry.data) for one, warning in zip(told, found, strict=True))
+
+
+@pytest.mark.parametrize("imported", [False, True])
+def test_alarms_are_sent_to_no_fifo_topic(stack: Stack, *, imported: bool) -> None:
+    arn = f"arn:aws:sns:{REGION}:111122223333:alarms.fifo"
+    topic = sns.Topic.from_topic_arn(stack, "Alarms", arn) if imported else sns.Topic(stack, "Alarms", fifo=True)
+    with pytest.raises(ValueError, match=r"alarm_topic is a FIFO topic.*pass a standard topic"):
+        new_workflow(stack, alarm_topic=topic)
+
+
+def test_a_key_that_only_signs_encrypts_nothing(stack: Stack) -> None:
+    signs = kms.Key(stack, "Signs", key_spec=kms.KeySpec.RSA_2048, key_usage=kms.KeyUsage.SIGN_VERIFY)
+    with pytest.raises(ValueError, match=r"key is a key of the kind RSA_2048.*SYMMETRIC_DEFAULT"):
+        RecordingBucket(stack, "Recordings", key=signs)
+    with pytest.raises(ValueError, match=r"key is a key of the kind RSA_2048"):
+        MediaStreamStorage(prefix=STREAM_PREFIX, key=signs)
+    encrypts = kms.Key(stack, "Encrypts", key_spec=kms.KeySpec.SYMMETRIC_DEFAULT)
+    bucket = RecordingBucket(stack, "Recordings", key=encrypts).bucket
+    assert bucket.encryption_key is not None
+
+
+def test_people_of_a_pool_of_another_region_cannot_be_given_a_page_here() -> None:
+    app = new_app()
+    here = Stack(app, "Here", env=Environment(region=REGION))
+    pool = cognito.UserPool(Stack(app, "There", env=Environment(region="us-east-1")), "People")
+    with pytest.raises(ValueError, match=f"user_pool is in us-east-1 and this stack in {REGION}"):
+        ClinicUsers(here, "Users", user_pool=pool, sign_in_url="https://sign-in.example.com")
+
+
+@pytest.mark.parametrize(("account", "warned"), [("111122223333", False), ("999988887777", True)])
+def test_what_the_account_of_a_secret_must_allow_is_said(account: str, *, warned: bool) -> None:
+    stack = Stack(new_app(), "Test", env=Environment(region=REGION, account="111122223333"))
+    arn = f"arn:aws:secretsmanager:{REGION}:{account}:secret:deepgram-AbCdEf"
+    new_workflow(stack, secret=secretsmanager.Secret.from_secret_complete_arn(stack, "Key", arn))
+    assert bool(warnings(stack, "nobody here can read it until its resource policy.*allow 111122223333")) is warned
 
 
 @pytest.mark.parametrize(
