@@ -84,6 +84,9 @@ class CallConsole(Construct):
         feed: Where the words of running calls can be followed, by the same *users*. Default: nowhere.
         search: By what words of calls are found. Default: nobody can search.
         users: Where people sign in. Default: new :class:`ClinicUsers`, without groups of clinics.
+        program_access: Whether people may also sign in to programs on their own machines, which read what they may read
+            and change nothing, as ``callscribe mcp`` does, by which a language model reads calls. Default: they may
+            not.
         flags: What was noted of the calls, for the titles of flags. Default: ``"eye-clinic-v1"``.
         domain: A name under which people find it, by CloudFront and AWS WAF; the API then answers nobody who goes past
             them. Default: the API's own address.
@@ -109,6 +112,8 @@ class CallConsole(Construct):
     """Where people sign in."""
     client: cognito.UserPoolClient
     """The page, as the pool knows it."""
+    program_client: cognito.UserPoolClient | None
+    """Programs on people's machines, as the pool knows them; None without *program_access*."""
     function: lambda_.Function
     """Serves page and API."""
     waveform_function: lambda_.Function
@@ -136,6 +141,7 @@ class CallConsole(Construct):
         feed: LiveTranscriptFeed | None = None,
         search: TranscriptSearch | None = None,
         users: ClinicUsers | None = None,
+        program_access: bool = False,
         flags: FlagSetSource = DEFAULT_FLAG_SET,
         domain: ConsoleDomain | None = None,
         time_zones: Mapping[str, str] | None = None,
@@ -145,6 +151,7 @@ class CallConsole(Construct):
         log_retention: logs.RetentionDays = logs.RetentionDays.ONE_YEAR,
     ) -> None:
         super().__init__(scope, construct_id)
+        _checks.flag("program_access", program_access)
         if feed is not None and (users is None or feed.users is not users):
             raise ValueError(
                 "feed without its users: make ClinicUsers and pass them to the feed and to the console, so that who "
@@ -162,6 +169,9 @@ class CallConsole(Construct):
         self._add_stage(log_settings)
         self.users = users or ClinicUsers(self, "Users")
         self.client = self.users.add_page(self, "Client", url=self.url, lifetime=_WORKING_DAY)
+        self.program_client = (
+            self.users.add_program(self, "ProgramClient", lifetime=_WORKING_DAY) if program_access else None
+        )
         shared = SharedByFunctions(
             table=table, settings=functions or FunctionSettings(), logs=log_settings, files=judgement.files
         )
@@ -208,6 +218,7 @@ class CallConsole(Construct):
                 live_calls_queue_url=None if streamer is None else streamer.queue.queue_url,
                 audio_role_arn=self.audio_role.role_arn,
                 client_id=self.client.user_pool_client_id,
+                program_client_id=None if self.program_client is None else self.program_client.user_pool_client_id,
                 sign_in_url=self.users.sign_in_url,
                 calls_scope=self.users.calls_scope,
                 flags=judgement.flag_set.file.name,
@@ -335,7 +346,10 @@ class CallConsole(Construct):
 
     def _add_routes(self) -> None:
         integration = HttpLambdaIntegration("Integration", self.function)
-        authorizer = HttpUserPoolAuthorizer("Authorizer", self.users.user_pool, user_pool_clients=[self.client])
+        clients: list[cognito.IUserPoolClient] = [self.client]
+        if self.program_client is not None:
+            clients.append(self.program_client)
+        authorizer = HttpUserPoolAuthorizer("Authorizer", self.users.user_pool, user_pool_clients=clients)
         public: list[apigateway.HttpRoute] = []
         for path in ("/", "/config.json", "/page/{proxy+}"):
             public += self.api.add_routes(path=path, methods=[apigateway.HttpMethod.GET], integration=integration)

@@ -11,7 +11,7 @@ from aws_cdk import Aws, Duration, RemovalPolicy, Stack
 from aws_cdk import aws_cognito as cognito
 from constructs import Construct
 
-from callscribe.console.access import ConsoleRole
+from callscribe.console.access import PROGRAM_REDIRECTS, ConsoleRole
 from constructs_lib import _checks, _nag
 from constructs_lib._names import account_wide_name
 
@@ -100,6 +100,41 @@ class ClinicUsers(Construct):
             loses a group has lost it when the token is renewed.
         """
         own = cognito.OAuthScope.resource_server(self._server, self._calls)
+        scopes = [cognito.OAuthScope.OPENID, cognito.OAuthScope.EMAIL, own]
+        return self._add_client(
+            scope, construct_id, callback_urls=[url], logout_urls=[url], scopes=scopes, lasts=lifetime
+        )
+
+    def add_program(self, scope: Construct, construct_id: str, *, lifetime: Duration) -> cognito.UserPoolClient:
+        """Let people sign in to a program on their own machine, by authorization code with PKCE.
+
+        The sign-in leads back to the machine's loopback address (RFC 8252, "OAuth 2.0 for Native Apps"), and its
+        tokens are without :attr:`calls_scope`: they open no live feed.
+
+        Args:
+            scope: Parent construct of the client.
+            construct_id: Its identifier, unique in *scope*.
+            lifetime: How long a sign-in is renewed without asking again.
+
+        Returns:
+            The program, as the pool knows it. Its tokens last as long as a page's.
+        """
+        scopes = [cognito.OAuthScope.OPENID]
+        redirects = list(PROGRAM_REDIRECTS)
+        return self._add_client(
+            scope, construct_id, callback_urls=redirects, logout_urls=[], scopes=scopes, lasts=lifetime
+        )
+
+    def _add_client(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        callback_urls: list[str],
+        logout_urls: list[str],
+        scopes: list[cognito.OAuthScope],
+        lasts: Duration,
+    ) -> cognito.UserPoolClient:
         return cognito.UserPoolClient(
             scope,
             construct_id,
@@ -108,13 +143,13 @@ class ClinicUsers(Construct):
             auth_flows=cognito.AuthFlow(user_srp=True),
             o_auth=cognito.OAuthSettings(
                 flows=cognito.OAuthFlows(authorization_code_grant=True),
-                scopes=[cognito.OAuthScope.OPENID, cognito.OAuthScope.EMAIL, own],
-                callback_urls=[url],
-                logout_urls=[url],
+                scopes=scopes,
+                callback_urls=callback_urls,
+                logout_urls=logout_urls,
             ),
             access_token_validity=_TOKEN,
             id_token_validity=_TOKEN,
-            refresh_token_validity=lifetime,
+            refresh_token_validity=lasts,
             enable_token_revocation=True,
             prevent_user_existence_errors=True,
         )

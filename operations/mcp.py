@@ -1,9 +1,9 @@
-"""Let a language model read calls: ``callscribe mcp --console https://…/ --token-file FILE``.
+"""Let a language model read calls: ``callscribe mcp --console https://…/``.
 
 A server of the Model Context Protocol over standard input and output (specification 2025-06-18), which only reads. It
-is a user of the console: it asks the console's API with the access token of somebody who has signed in there, and so
-gets what that person gets, of their clinics and of no other, and each look is logged there as theirs. The file is read
-for each request, so that whoever renews the token, which lasts for five minutes, need not start this anew.
+is a user of the console: it asks the console's API with the access token of somebody who signs in in a browser on this
+machine, and so gets what that person gets, of their clinics and of no other, and each look is logged there as theirs.
+A token can also be handed over; its file is read for each request, so that whoever renews it need not start this anew.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import json
 import os
 import sys
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -22,7 +23,7 @@ from urllib.parse import quote
 import httpx
 
 from .exit_status import ExitStatus
-from .terminal import complain
+from .sign_in import Refused, SignIn, is_safe
 
 PROTOCOL: Final = "2025-06-18"
 """Version of the protocol that is spoken; a client that wants another one may take it or leave."""
@@ -36,7 +37,9 @@ _FILTERS: Final = {
     "flag": "name of a flag that is raised",
     "score_below": "a number that the score is below of",
     "reliability": "high, doubtful or unusable",
-    "direction": "incoming or outgoing",
+    "direction": "incoming or outgoing, as known or as it is said",
+    "agent": "Connect's id of the agent, as calls have it in agent_id",
+    "queue": "Connect's id of the queue, as calls have it in queue_id",
     "source": "batch (from a recording) or live",
     "limit": "most calls, 1 to 100",
 }
@@ -44,22 +47,21 @@ _FILTERS: Final = {
 _PARSE_ERROR, _INVALID_REQUEST, _NO_METHOD, _INVALID_PARAMS = -32700, -32600, -32601, -32602
 
 
-class Refused(Exception):
-    """The API refuses, or cannot be reached; the message says why, without words of a call."""
-
-
 class Console:
     """The console's API, as the user of a token.
 
     Args:
-        url: The console's address.
+        client: Sends requests, by paths relative to the console's address.
         token: Returns the token as it is now.
-        transport: Sends requests. Default: over the network.
+        rejected: Is told that the console does not take it any more.
     """
 
-    def __init__(self, url: str, token: Callable[[], str], *, transport: httpx.BaseTransport | None = None) -> None:
-        self._client = httpx.Client(base_url=url, timeout=_TIMEOUT, transport=transport)
+    def __init__(
+        self, client: httpx.Client, token: Callable[[], str], *, rejected: Callable[[], None] = lambda: None
+    ) -> None:
+        self._client = client
         self._token = token
+        self._rejected = rejected
 
     def ask(self, path: str, *, query: Mapping[str, str] | None = None, sent: Any = None) -> Any:
         """Send a request and return what is answered.
@@ -74,7 +76,8 @@ class Console:
         except httpx.HTTPError as error:
             raise Refused(f"the console cannot be reached ({type(error).__name__})") from None
         if answer.status_code == httpx.codes.UNAUTHORIZED:
-            raise Refused("the token is no longer good: sign in again and renew it")
+            self._rejected()
+            raise Refused("the token is no longer good: ask again, or renew the one that was handed over")
         try:
             told = answer.json()
         except ValueError:
@@ -331,34 +334,34 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--token-file",
         type=Path,
         metavar="FILE",
-        help=f"file with the access token of somebody who has signed in. Default: the variable {TOKEN_VARIABLE}",
+        help="file with the access token of somebody who has signed in. "
+        f"Default: the variable {TOKEN_VARIABLE}, else somebody signs in in the browser of this machine",
     )
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Run the command, until the client goes."""
     url = arguments.console.rstrip("/") + "/"
-    if not _is_safe(url):
+    if not is_safe(url):
         raise argparse.ArgumentError(None, "--console is no address that begins with https://")
-    if arguments.token_file is None and TOKEN_VARIABLE not in os.environ:
-        complain(f"there is no token: name its file with --token-file, or set {TOKEN_VARIABLE}")
-        return ExitStatus.UNUSABLE
-
-    def token() -> str:
-        if arguments.token_file is None:
-            return os.environ[TOKEN_VARIABLE]
-        try:
-            return str(arguments.token_file.read_text(encoding="ascii").strip())
-        except (OSError, ValueError):
-            raise Refused("the file of the token cannot be read") from None
-
-    for answer in Server(Console(url, token)).answers(sys.stdin):
-        sys.stdout.write(f"{answer}\n")
-        sys.stdout.flush()
+    with httpx.Client(base_url=url, timeout=_TIMEOUT) as client, closing(SignIn(client)) as person:
+        for answer in Server(_console(client, person, arguments.token_file)).answers(sys.stdin):
+            sys.stdout.write(f"{answer}\n")
+            sys.stdout.flush()
     return ExitStatus.DONE
 
 
-def _is_safe(url: str) -> bool:
-    """Whether a token may be sent there: by TLS, or to this machine."""
-    parts = httpx.URL(url)
-    return parts.scheme == "https" or (parts.scheme == "http" and parts.host in ("127.0.0.1", "localhost", "::1"))
+def _console(client: httpx.Client, person: SignIn, token_file: Path | None) -> Console:
+    if token_file is None:
+        handed_over = os.environ.get(TOKEN_VARIABLE)
+        if handed_over is not None:
+            return Console(client, lambda: handed_over)
+        return Console(client, person.token, rejected=person.rejected)
+
+    def read() -> str:
+        try:
+            return token_file.read_text(encoding="ascii").strip()
+        except (OSError, ValueError):
+            raise Refused("the file of the token cannot be read") from None
+
+    return Console(client, read)

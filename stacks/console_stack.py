@@ -56,6 +56,7 @@ class ConsoleStack(Stack):
             search=self.search,
             users=storage.users,
             time_zones=settings.time_zones,
+            program_access=settings.console is not None and settings.console.program_access,
             domain=None if settings.console is None else self._domain(settings.console.domain),
             functions=settings.functions,
         )

@@ -163,6 +163,8 @@ class Console:
     """Base URL of the pages on which they do. Default: a domain of Cognito's."""
     domain: Domain | None = None
     """A name under which they find it, by CloudFront and AWS WAF. Default: the API's own address."""
+    program_access: bool = False
+    """Whether they may also sign in to programs on their own machines, such as ``callscribe mcp``, which only read."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -260,7 +262,7 @@ def local(*, speech_url: str = LOCAL_SPEECH_URL, analyst_url: str | None = None)
         requests=RequestLimits(request_timeout=Duration.minutes(2), max_retry_delay=Duration.seconds(5)),
         analyst=analyst,
         # The emulator signs people in on its own host, and has no authenticator app.
-        console=Console(require_mfa=False, sign_in_url=""),
+        console=Console(require_mfa=False, sign_in_url="", program_access=True),
     )
 
 

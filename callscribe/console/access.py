@@ -12,6 +12,10 @@ _GROUPS: Final = "cognito:groups"
 # "Understanding user pool JSON web tokens").
 _NAMES: Final = ("username", "cognito:username")
 
+PROGRAM_REDIRECTS: Final = tuple(f"http://127.0.0.1:{port}/signed-in" for port in (41_210, 41_211, 41_212))
+"""Where the sign-in of a program leads back to, on the machine of whoever signs in: several, as a port may be taken.
+Cognito takes HTTP for this host only, and no port that is not named (Cognito API Reference, "CreateUserPoolClient")."""
+
 
 class ConsoleRole(StrEnum):
     """What somebody is beyond one of a clinic's people.
@@ -35,11 +39,13 @@ class User:
         name: Name in the user pool.
         clinics: The clinics that are theirs, sorted.
         roles: Their roles.
+        client_id: The app of the user pool in which they signed in; None in a token that names none.
     """
 
     name: str
     clinics: tuple[str, ...]
     roles: frozenset[ConsoleRole]
+    client_id: str | None = None
 
     @property
     def reviews(self) -> bool:
@@ -59,7 +65,8 @@ def user_of(claims: Mapping[str, Any]) -> User:
     groups = _groups(claims.get(_GROUPS))
     roles = frozenset(role for role in ConsoleRole if role in groups)
     clinics = sorted(group for group in groups - roles if CLINIC_ID.fullmatch(group))
-    return User(name=name, clinics=tuple(clinics), roles=roles)
+    client_id = claims.get("client_id")
+    return User(name=name, clinics=tuple(clinics), roles=roles, client_id=None if client_id is None else str(client_id))
 
 
 def _groups(claim: object) -> frozenset[str]:

@@ -246,6 +246,7 @@ class CallConsoleEnvironment(FunctionEnvironment, frozen=True, kw_only=True):
             cannot be.
         audio_role_arn: Role that signs the URLs of recordings.
         client_id: The page's client of the user pool.
+        program_client_id: That of programs which only read; None where none may sign in.
         sign_in_url: Base URL of the pages on which people sign in, without a slash at its end; "" is that of the
             console.
         calls_scope: OAuth scope of a token by which running calls can be followed.
@@ -271,6 +272,7 @@ class CallConsoleEnvironment(FunctionEnvironment, frozen=True, kw_only=True):
     live_calls_queue_url: str | None = None
     audio_role_arn: str
     client_id: str
+    program_client_id: str | None = None
     sign_in_url: str = ""
     calls_scope: str
     flags: str

@@ -6,7 +6,7 @@ import os
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta, tzinfo
 from functools import cache
-from http import HTTPStatus
+from http import HTTPMethod, HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import unquote, urlsplit
 
@@ -16,7 +16,7 @@ from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.parameters import SecretsProvider
 from botocore.exceptions import BotoCoreError, ClientError
 
-from callscribe.console.access import ConsoleRole, NoUser, User, user_of
+from callscribe.console.access import PROGRAM_REDIRECTS, ConsoleRole, NoUser, User, user_of
 from callscribe.console.comparison import MOST_WORDS, TooManyWords, compare
 from callscribe.console.corrections import RolesAsked
 from callscribe.console.listing import MOST_ROWS, CallRow, InvalidQuery, ListQuery, Position, is_day
@@ -55,6 +55,7 @@ _MOST_ANSWER_BYTES: Final = 5_900_000
 _MOST_COUNTED: Final = 1000
 """Most calls that a request for figures looks at: the next one goes on where it ended."""
 _PACKED_FROM: Final = 2_000
+_SEARCH: Final = "/search"
 _OF_WAVEFORMS: Final = ("duration_seconds", "channels", "reason")
 # A review of twenty criteria with notes as long as they may be has a fifth of it.
 _MOST_ASKED_CHARACTERS: Final = 200_000
@@ -178,7 +179,10 @@ def _config() -> Response[Any]:
                 "logout": f"{told.sign_in_url}/logout",
                 "client_id": told.client_id,
                 "scopes": ["openid", "email", told.calls_scope],
-            }
+            },
+            "program": None
+            if told.program_client_id is None
+            else {"client_id": told.program_client_id, "redirect_uris": PROGRAM_REDIRECTS, "scopes": ["openid"]},
         }
     )
 
@@ -312,13 +316,20 @@ def _overview(clinic: str) -> Response[Any]:
 
 
 # What is looked for stands in the body: addresses are kept in many places.
-@app.post("/api/clinics/<clinic>/search")
+@app.post(f"/api/clinics/<clinic>{_SEARCH}")
 def _search(clinic: str) -> Response[Any]:
     sessions, user = _console().sessions, _user()
     session = sessions.of(user, clinic)
     page = ClinicSearch(session, sessions.search(session)).page(_asked(SearchAsked))
     shown = [found.call.call_id for found in page.calls]
-    logger.info("words searched", user=user.name, clinic_id=clinic, calls=shown, searched=page.searched)
+    logger.info(
+        "words searched",
+        user=user.name,
+        by_program=_by_program(user),
+        clinic_id=clinic,
+        calls=shown,
+        searched=page.searched,
+    )
     metrics.add_metric(name=FunctionMetric.CALLS_VIEWED, unit=MetricUnit.Count, value=len(shown))
     return _json(encode(page))
 
@@ -368,6 +379,7 @@ def _no_route(_error: Exception) -> Response[Any]:
 def _answer_refusals(app: APIGatewayHttpResolver, next_middleware: Callable[..., Response[Any]]) -> Response[Any]:
     """Turn what a route refuses into an answer; what nobody foresaw is the entry point's to scrub."""
     try:
+        _check_program()
         return next_middleware(app)
     except ApiError as error:
         return _refused(error)
@@ -392,6 +404,23 @@ def _refused(error: ApiError) -> Response[Any]:
 def _user() -> User:
     claims = app.current_event.request_context.authorizer.jwt_claim
     return user_of(claims or {})
+
+
+def _by_program(user: User) -> bool:
+    program = _console().environment.program_client_id
+    return program is not None and user.client_id == program
+
+
+def _check_program() -> None:
+    """Refuse whatever changes something to a program, whoever has signed in there.
+
+    Raises:
+        Forbidden: It does.
+    """
+    event = app.current_event
+    reads = event.http_method == HTTPMethod.GET or event.path.endswith(_SEARCH)
+    if event.path.startswith("/api/") and not reads and _by_program(_user()):
+        raise Forbidden("a program reads, and changes nothing")
 
 
 def _calls_of(clinic: str) -> ClinicCalls:
@@ -459,7 +488,8 @@ def _parameter(name: str) -> str | None:
 
 
 def _note_view(what: str, clinic: str, call_id: str, kind: CallKind = CallKind.AGENT) -> None:
-    logger.info(what, user=_user().name, clinic_id=clinic, call_id=call_id, kind=kind)
+    user = _user()
+    logger.info(what, user=user.name, by_program=_by_program(user), clinic_id=clinic, call_id=call_id, kind=kind)
     metrics.add_metric(name=FunctionMetric.CALLS_VIEWED, unit=MetricUnit.Count, value=1)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from typing import cast
+from urllib.parse import urlsplit
 
 import pytest
 from aws_cdk import App, Environment, Stack
@@ -17,6 +18,7 @@ from tests.constructs_lib.parts import (
     environment,
     logical_id,
     new_console,
+    new_stack,
     new_workflow,
     permissions,
     properties,
@@ -42,6 +44,21 @@ def test_a_token_is_of_this_pool_and_for_this_page(stack: Stack) -> None:
         "AWS::ApiGatewayV2::Authorizer",
         {"AuthorizerType": "JWT", "JwtConfiguration": {"Audience": [{"Ref": logical_id(console.client)}]}},
     )
+
+
+def test_programs_sign_in_only_where_that_is_said_and_lead_back_to_the_same_machine(stack: Stack) -> None:
+    assert new_console(stack).program_client is None
+    other = new_stack("Other")
+    console = new_console(other, program_access=True)
+    template = Template.from_stack(other)
+    assert console.program_client is not None
+    client = properties(template, console.program_client)
+    assert client["AllowedOAuthScopes"] == ["openid"]
+    assert {urlsplit(url).hostname for url in client["CallbackURLs"]} == {"127.0.0.1"}
+    assert (client["AllowedOAuthFlows"], client["GenerateSecret"]) == (["code"], False)
+    assert client["AccessTokenValidity"] == 5
+    audience = [{"Ref": logical_id(one)} for one in (console.client, console.program_client)]
+    template.has_resource_properties("AWS::ApiGatewayV2::Authorizer", {"JwtConfiguration": {"Audience": audience}})
 
 
 def test_people_sign_in_by_code_and_lose_a_group_within_minutes(stack: Stack) -> None:

@@ -78,11 +78,13 @@ class ConsoleClient:
     Args:
         url: The console's address.
         sign_in: Where people sign in, as the page is told it; by default as this one is.
+        redirect_uri: Where a sign-in leads back to; by default to the page.
     """
 
-    def __init__(self, url: str, sign_in: dict[str, Any] | None = None) -> None:
+    def __init__(self, url: str, sign_in: dict[str, Any] | None = None, redirect_uri: str | None = None) -> None:
         self.url = url
         self.tokens: dict[str, Any] = {}
+        self._redirect_uri = redirect_uri or url
         self._sign_in = sign_in or request(f"{url}config.json").json["sign_in"]
 
     def sign_in(self, name: str, password: str) -> None:
@@ -92,7 +94,7 @@ class ConsoleClient:
         asked = {
             "client_id": self._sign_in["client_id"],
             "response_type": "code",
-            "redirect_uri": self.url,
+            "redirect_uri": self._redirect_uri,
             "scope": " ".join(self._sign_in["scopes"]),
             "state": "state",
             "code_challenge": challenge,
@@ -141,7 +143,7 @@ class ConsoleClient:
         return {"Accept-Encoding": "gzip", **({"Authorization": f"Bearer {token}"} if token else {})}
 
     def _exchange(self, grant: dict[str, str]) -> None:
-        form = {"client_id": self._sign_in["client_id"], "redirect_uri": self.url, **grant}
+        form = {"client_id": self._sign_in["client_id"], "redirect_uri": self._redirect_uri, **grant}
         answer = request(self._at("token"), method="POST", form=form)
         assert answer.status == 200, answer.body
         self.tokens |= answer.json

@@ -225,6 +225,19 @@ def test_an_expired_token_gets_nothing_by_any_route(
     assert late.get(call).status == 200
 
 
+def test_a_program_reads_what_its_user_reads_and_changes_nothing(
+    url: str, people: dict[str, Person], call: str
+) -> None:
+    told = request(f"{url}config.json").json
+    program = ConsoleClient(url, told["sign_in"] | told["program"], redirect_uri=told["program"]["redirect_uris"][0])
+    program.sign_in("carol", people["carol"].password)
+    assert program.get(call).status == 200
+    assert program.get(call.replace(CLINIC, "nobodys")).status == 404
+    assert program.put(f"{call}/roles", {}).status == 403
+    program.renew()
+    assert program.get(call).status == 200
+
+
 def test_an_access_token_lasts_for_five_minutes(users: People) -> None:
     body = users["ann"].tokens["access_token"].split(".")[1]
     claims = json.loads(base64.urlsafe_b64decode(body + "=" * (-len(body) % 4)))

@@ -16,6 +16,7 @@ def console_request(
     query: dict[str, str] | None = None,
     body: Any = None,
     headers: dict[str, str] | None = None,
+    client: str = "client",
 ) -> dict[str, Any]:
     """Return the event of a request.
 
@@ -27,8 +28,9 @@ def console_request(
         query: Parameters of the address.
         body: What is sent, as JSON.
         headers: Headers, in lower case.
+        client: What of the user pool the user has signed in to: the page, or a program.
     """
-    claims = {"sub": "5b0c", "username": user, "token_use": "access", "client_id": "client"}
+    claims = {"sub": "5b0c", "username": user, "token_use": "access", "client_id": client}
     event: dict[str, Any] = {
         "version": "2.0",
         "routeKey": "ANY /api/{proxy+}",

@@ -109,6 +109,7 @@ def function_environment(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> Itera
         "AUDIO_ROLE_ARN": AUDIO_ROLE,
         "CLIENT_ID": "client",
         "CALLS_SCOPE": "callscribe/calls",
+        "PROGRAM_CLIENT_ID": "program",
         "SIGN_IN_URL": "https://sign-in.example.com",
         "TIME_ZONES": json.dumps({"harbour": "Europe/Berlin"}),
         "ROLE_NAMES": json.dumps({"customer": "patient"}),

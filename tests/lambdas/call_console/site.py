@@ -25,6 +25,7 @@ from lambdas.call_console.page_files import FOLDER
 from tests.fakes.console_request import console_request
 
 CLIENT: Final = "client"
+PROGRAM: Final = "program"
 _FORM: Final = """<!doctype html><html lang="en"><title>User pool</title><form method="post" action="/login">
 <label>Username <input name="username" required></label>{hidden}<button>Sign in</button></form></html>"""
 
@@ -52,6 +53,8 @@ class Site:
         refused: Tokens that are not taken any more.
         asked: Methods and paths of what the page asked the API.
         url: Where the page is.
+        tokens: Whose each token is.
+        clients: What they signed in to, the page where it is left out.
     """
 
     invoke: Callable[[dict[str, Any]], dict[str, Any]]
@@ -60,8 +63,9 @@ class Site:
     refused: set[str] = field(default_factory=set)
     asked: list[str] = field(default_factory=list)
     url: str = ""
-    _challenges: dict[str, tuple[str, str]] = field(default_factory=dict)
+    _challenges: dict[str, tuple[str, str, str]] = field(default_factory=dict)
     tokens: dict[str, str] = field(default_factory=dict)
+    clients: dict[str, str] = field(default_factory=dict)
     _one_at_a_time: threading.Lock = field(default_factory=threading.Lock)
 
     @contextmanager
@@ -94,17 +98,24 @@ class Site:
         }
         if parts.path in pool:
             return pool[parts.path]()
-        groups, user = None, "nobody"
+        groups, user, client = None, "nobody", CLIENT
         if parts.path.startswith("/api/"):
             self.asked.append(f"{method} {parts.path}")
             token = headers.get("authorization", "").removeprefix("Bearer ")
             if token not in self.tokens or token in self.refused:
                 return HTTPStatus.UNAUTHORIZED, {"Content-Type": "application/json"}, b'{"message":"Unauthorized"}'
             user = self.tokens[token]
-            groups = self.groups[user]
+            groups, client = self.groups[user], self.clients.get(token, CLIENT)
         told = json.loads(body) if body and not form else None
         event = console_request(
-            parts.path, groups=groups, user=user, method=method, query=query or None, body=told, headers=headers
+            parts.path,
+            groups=groups,
+            user=user,
+            client=client,
+            method=method,
+            query=query or None,
+            body=told,
+            headers=headers,
         )
         with self._one_at_a_time:
             answer = self.invoke(event)
@@ -113,27 +124,27 @@ class Site:
         return answer["statusCode"], dict(answer["headers"]), packed
 
     def _form(self, query: dict[str, str]) -> Answered:
-        asked_for = (query["client_id"], query["response_type"], query["code_challenge_method"])
-        assert asked_for == (CLIENT, "code", "S256")
-        kept = {name: query[name] for name in ("redirect_uri", "state", "code_challenge")}
+        assert (query["response_type"], query["code_challenge_method"]) == ("code", "S256")
+        assert query["client_id"] == (CLIENT if query["redirect_uri"] == self.url else PROGRAM)
+        kept = {name: query[name] for name in ("client_id", "redirect_uri", "state", "code_challenge")}
         hidden = "".join(f'<input type="hidden" name="{name}" value="{value}">' for name, value in kept.items())
         return HTTPStatus.OK, {"Content-Type": "text/html"}, _FORM.format(hidden=hidden).encode()
 
     def _sign_in(self, form: dict[str, str]) -> Answered:
         code = secrets.token_hex(8)
-        self._challenges[code] = (form["code_challenge"], form["username"])
+        self._challenges[code] = (form["code_challenge"], form["username"], form["client_id"])
         return _redirect(f"{form['redirect_uri']}?{urlencode({'code': code, 'state': form['state']})}")
 
     def _token(self, form: dict[str, str]) -> Answered:
         if form["grant_type"] == "authorization_code":
-            challenge, user = self._challenges.pop(form["code"], ("", ""))
+            challenge, user, client = self._challenges.pop(form["code"], ("", "", ""))
             digest = hashlib.sha256(form["code_verifier"].encode()).digest()
-            if base64.urlsafe_b64encode(digest).rstrip(b"=").decode() != challenge:
+            if (base64.urlsafe_b64encode(digest).rstrip(b"=").decode(), form["client_id"]) != (challenge, client):
                 return HTTPStatus.BAD_REQUEST, {"Content-Type": "application/json"}, b'{"error":"invalid_grant"}'
         else:
             user = form["refresh_token"].partition(" ")[2]
         token = secrets.token_hex(8)
-        self.tokens[token] = user
+        self.tokens[token], self.clients[token] = user, form["client_id"]
         told = {"access_token": token, "refresh_token": f"refresh {user}", "expires_in": self.lifetime}
         return HTTPStatus.OK, {"Content-Type": "application/json"}, json.dumps(told).encode()
 
