@@ -27,7 +27,7 @@ from . import environment
 from .call_store import CallStore
 from .exit_status import ExitStatus
 from .live_calls import LiveCallStore
-from .rendering import calls_table, claims_table, clinics_table, live_calls_table, transcript_view
+from .rendering import calls_table, claims_table, clinics_table, live_calls_table, notes_table, transcript_view
 from .role_names import role_names
 from .terminal import add_json_argument, complain, output, print_json, reports_errors
 from .time_zones import TimeZones, time_zones
@@ -181,3 +181,7 @@ def _show_call(console: Console, items: list[dict[str, Any]], zones: TimeZones, 
     for kind, table in kinds:
         if kind in by_type:
             console.print(table(by_type[kind]))
+    if notes := [*by_type.get("correction", ()), *by_type.get("review", ())]:
+        console.print(notes_table(notes, zones=zones, names=names))
+    if contents := by_type.get("content"):
+        console.print(f"Contents of recordings that are noted, to tell copies from new ones: {len(contents)}")

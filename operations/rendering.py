@@ -131,6 +131,61 @@ def clinics_table(items: Iterable[Item]) -> Table:
     return table
 
 
+def notes_table(
+    items: Iterable[Item], *, zones: TimeZones = UNKNOWN, names: Mapping[str, str] = role_names.OWN
+) -> Table:
+    """One line for each correction of a call's roles, and each review of its score, in order of time."""
+    table = table_of("By people", "Who", "When", "Part", "Of", "Says")
+    for item in sorted(items, key=_noted_at):
+        is_review = item["type"] == "review"
+        table.add_row(
+            *cells(
+                "review" if is_review else "roles",
+                item["author"],
+                zones.written(datetime.fromisoformat(_noted_at(item)), item.get("clinic_id")),
+                item["kind"],
+                _version(item),
+                _reviewed(item) if is_review else _corrected(item, names),
+            )
+        )
+    return table
+
+
+def _noted_at(item: Item) -> str:
+    return str(item.get("reviewed_at") or item["corrected_at"])
+
+
+def _version(item: Item) -> str:
+    """The transcript that somebody says something of."""
+    return "live" if item.get("recording_id") is None else f"recording {str(item['recording_id'])[:12]}"
+
+
+def _corrected(item: Item, names: Mapping[str, str]) -> str:
+    said = [f"{speaker} is {names.get(role, role)}" for speaker, role in sorted(item["speakers"].items())]
+    turns = item.get("turns") or ()
+    said += [
+        f"{turn['speaker']} at {_clock(turn['start'])} is {names.get(turn['role'], turn['role'])}" for turn in turns
+    ]
+    return ", ".join(said) or "taken back"
+
+
+def _reviewed(item: Item) -> str:
+    """The criteria that somebody says something of, each beside what was computed, and how reliable that is."""
+    if not item["scores"]:
+        return "taken back"
+    said = "; ".join(
+        f"{one['criterion']} {_given(one['applicable'], one.get('points'))} of {one['max_points']:g}"
+        f" (computed {_given(one['computed_applicable'], one['computed_points'])})"
+        f"{f', {note}' if (note := one.get('note')) else ''}"
+        for one in item["scores"]
+    )
+    return f"{said}; computed with reliability {item.get('reliability') or 'unknown'}"
+
+
+def _given(applicable: bool, points: Any) -> str:
+    return f"{points:g}" if applicable else "does not apply"
+
+
 def transcript_view(
     item: Item, *, zones: TimeZones = UNKNOWN, names: Mapping[str, str] = role_names.OWN
 ) -> RenderableType:

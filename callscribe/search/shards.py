@@ -19,7 +19,7 @@ import msgspec
 from callscribe.console.listing import UNLISTED, CallRow, row_of
 from callscribe.contract.call_kind import CallKind
 from callscribe.contract.schema import SCHEMA_VERSION
-from callscribe.contract.table_keys import LISTED_ATTRIBUTES, transcript_listing, transcript_range
+from callscribe.contract.table_keys import EXPIRY, LISTED_ATTRIBUTES, transcript_listing, transcript_range
 from callscribe.serialization import decode_json, encode_json
 from callscribe.transcript import Transcript
 
@@ -35,8 +35,8 @@ _COST: Final = ("total_usd", "at_least_usd", "unpriced")
 
 FIGURES: Final = frozenset({"SK", *LISTED_ATTRIBUTES, *UNLISTED}) - {"s3_key", "live"}
 """Attributes of an item that its row is made of."""
-IDENTITY: Final = frozenset({"GSI2SK", "transcript_key", "schema_version", "role_correction"})
-"""Attributes of an item that tell which words it shows, and where it is listed."""
+IDENTITY: Final = frozenset({"GSI2SK", "transcript_key", "schema_version", "role_correction", EXPIRY})
+"""Attributes of an item that tell which words it shows, until when, and where it is listed."""
 
 
 class CallKey(msgspec.Struct, frozen=True, kw_only=True, order=True):
@@ -85,6 +85,8 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         text: What was said, a line for each turn; None where the document is not there or cannot be read.
         starts: When each turn begins, in seconds.
         roles: Who says each.
+        expires_at: When its words are to be gone, in seconds since 1970, as its item has it; None where they are kept
+            for ever, and in parts of earlier versions.
     """
 
     key: CallKey
@@ -94,6 +96,7 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     text: str | None = None
     starts: tuple[float, ...] = ()
     roles: tuple[str, ...] = ()
+    expires_at: int | None = None
 
     def row(self) -> CallRow:
         """The call's row in the list."""
@@ -121,9 +124,18 @@ class Part(msgspec.Struct, frozen=True, kw_only=True):
         """Whether a call whose place is not before the part belongs to it."""
         return self.until is None or key.place < self.until
 
-    def changed(self, changes: Mapping[CallKey, Entry | None]) -> Part:
-        """The part with some of its calls as they are now; None for those that are gone."""
-        kept = {entry.key: entry for entry in self.entries if entry.key not in changes}
+    def changed(self, changes: Mapping[CallKey, Entry | None], *, now: float) -> Part:
+        """The part with some of its calls as they are now, and without those whose words are to be gone by now.
+
+        Args:
+            changes: The calls; None for those that are gone.
+            now: The time, in seconds since 1970.
+        """
+        kept = {
+            entry.key: entry
+            for entry in self.entries
+            if entry.key not in changes and not has_expired(entry.expires_at, now=now)
+        }
         kept |= {key: entry for key, entry in changes.items() if entry is not None}
         entries = sorted(kept.values(), key=lambda entry: entry.key.place)
         return msgspec.structs.replace(self, schema_version=SCHEMA_VERSION, entries=tuple(entries))
@@ -195,8 +207,9 @@ def entry_of(key: CallKey, item: Mapping[str, Any], transcript: Transcript | Non
     """
     version, listed = version_of(item), _listed(key, item)
     figures = msgspec.Raw(encode_json(_figures(item)))
+    expires_at = None if item.get(EXPIRY) is None else int(item[EXPIRY])
     if transcript is None:
-        return Entry(key=key, listed=listed, version=version, figures=figures)
+        return Entry(key=key, listed=listed, version=version, figures=figures, expires_at=expires_at)
     turns = transcript.utterances if transcript.turns is None else transcript.turns
     return Entry(
         key=key,
@@ -206,7 +219,13 @@ def entry_of(key: CallKey, item: Mapping[str, Any], transcript: Transcript | Non
         text="\n".join(" ".join(turn.text.split()) for turn in turns),
         starts=tuple(turn.start for turn in turns),
         roles=tuple(turn.role.value for turn in turns),
+        expires_at=expires_at,
     )
+
+
+def has_expired(expires_at: int | None, *, now: float) -> bool:
+    """Whether something is to be gone by now, which DynamoDB deletes days later only."""
+    return expires_at is not None and expires_at <= now
 
 
 def version_of(item: Mapping[str, Any]) -> str:

@@ -16,8 +16,18 @@ import msgspec
 
 from callscribe.console.listing import CallRow, ListQuery, row_of
 from callscribe.contract.object_keys import SEARCH_STATE, clinic_shards, shard_part_key, shard_part_of
-from callscribe.contract.table_keys import clinic_partition, transcript_key
-from callscribe.search.shards import FIGURES, IDENTITY, Entry, Part, SearchState, days_of, read_part, version_of
+from callscribe.contract.table_keys import EXPIRY, clinic_partition, transcript_key
+from callscribe.search.shards import (
+    FIGURES,
+    IDENTITY,
+    Entry,
+    Part,
+    SearchState,
+    days_of,
+    has_expired,
+    read_part,
+    version_of,
+)
 from callscribe.search.terms import InvalidTerms, Snippet, Terms, chosen, snippet
 from callscribe.serialization import decode_json
 from callscribe.table_values import plain
@@ -108,14 +118,21 @@ class ClinicSearch:
         session: What is the clinic's.
         search: With which its shards are read.
         clock: Tells seconds that go by.
+        now: Tells the time, in seconds since 1970.
     """
 
     def __init__(
-        self, session: ClinicSession, search: SearchSession, *, clock: Callable[[], float] = time.monotonic
+        self,
+        session: ClinicSession,
+        search: SearchSession,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        now: Callable[[], float] = time.time,
     ) -> None:
         self._session = session
         self._search = search
         self._clock = clock
+        self._now = now
 
     def page(self, asked: SearchAsked) -> SearchPage:
         """Return some calls that have what is looked for.
@@ -151,6 +168,8 @@ class ClinicSearch:
             query.ends_before is not None and entry.listed >= query.ends_before
         ):
             return
+        if has_expired(entry.expires_at, now=self._now()):
+            return
         done.searched += 1
         if entry.text is None:
             done.without_words += query.admits(entry.row())
@@ -179,7 +198,7 @@ class ClinicSearch:
         calls: list[Found] = []
         for key, (entry, places, snippets) in zip(keys, done.matches, strict=True):
             item = plain(items[key]) if key in items else None
-            if item is None or version_of(item) != entry.version:
+            if item is None or version_of(item) != entry.version or has_expired(item.get(EXPIRY), now=self._now()):
                 continue
             row = row_of(item)
             if query.admits(row):

@@ -20,7 +20,7 @@ import msgspec
 from boto3.dynamodb.conditions import Key
 
 from callscribe.contract.object_keys import SEARCH_STATE, clinic_shards, shard_part_key, shard_part_of
-from callscribe.contract.table_keys import clinic_partition, transcript_key, transcript_range
+from callscribe.contract.table_keys import EXPIRY, clinic_partition, transcript_key, transcript_range
 from callscribe.documents import InvalidDocument, from_document
 from callscribe.search.shards import (
     FIGURES,
@@ -32,6 +32,7 @@ from callscribe.search.shards import (
     Part,
     SearchState,
     entry_of,
+    has_expired,
     part_of,
     read_part,
     version_of,
@@ -88,6 +89,7 @@ class Shards:
         s3: Lists them.
         most_bytes: Size from which on a part is divided.
         pause: Waits some seconds.
+        clock: Tells the time, in seconds since 1970.
     """
 
     def __init__(
@@ -99,6 +101,7 @@ class Shards:
         s3: S3Client,
         most_bytes: int = MOST_BYTES,
         pause: Callable[[float], None] = time.sleep,
+        clock: Callable[[], float] = time.time,
     ) -> None:
         self._table = table
         self._archive = archive
@@ -106,6 +109,7 @@ class Shards:
         self._s3 = s3
         self._most_bytes = most_bytes
         self._pause = pause
+        self._clock = clock
 
     def update(self, clinic_id: str, keys: Sequence[CallKey]) -> Updated:
         """Bring some calls of a clinic to what the table has of them.
@@ -216,7 +220,7 @@ class Shards:
         done = Updated(
             calls=len(keys), without_words=sum(entry is not None and entry.text is None for entry in changes.values())
         )
-        changed = part.changed(changes)
+        changed = part.changed(changes, now=self._clock())
         if changed.entries == part.entries:
             return done
         content = written_part(changed)
@@ -262,6 +266,8 @@ class Shards:
             if stored is None or stored.get("type") != "transcript":
                 return None
             item = plain(stored)
+            if has_expired(item.get(EXPIRY), now=self._clock()):
+                return None
             earlier = known.get(key)
             if earlier is not None and earlier.text is not None and earlier.version == version_of(item):
                 now = entry_of(key, item, None)

@@ -295,7 +295,14 @@ def test_every_option_is_noted_for_the_transcript_but_the_vocabulary(name: str) 
 def test_all_of_a_shard_survives() -> None:
     key = CallKey(day="2026-11-20", call_id="c", kind=CallKind.IVR)
     entry = Entry(
-        key=key, listed="l", version="v", figures=msgspec.Raw(b'{"a":1}'), text="t", starts=(1.5,), roles=("agent",)
+        key=key,
+        listed="l",
+        version="v",
+        figures=msgspec.Raw(b'{"a":1}'),
+        text="t",
+        starts=(1.5,),
+        roles=("agent",),
+        expires_at=9,
     )
     part = Part(until="05", entries=(entry,), moving=(entry,), moving_until="09")
     read = read_part(written_part(part))

@@ -4,6 +4,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from boto3.dynamodb.types import TypeDeserializer
 
 from callscribe.contract.table_keys import clinic_key
 from callscribe.conversation.flags import flag_names
@@ -12,6 +13,7 @@ from operations.call_store import CallStore
 from operations.command_line import main
 from operations.rendering import calls_table
 from tests.callscribe.live_calls import CALL_ID, intervals
+from tests.conftest import ROOT
 from tests.operations.conftest import Deployed
 from tests.operations.recorded_calls import TURNS, follow_live, store_claim, store_transcript
 from tests.operations.test_rendering import printed
@@ -228,6 +230,27 @@ def test_a_call_says_whose_it_is_by_what_and_what_spoke_against_it(
     shown = " ".join(capsys.readouterr().out.split())
     assert "Clinic clinic-7 (by prefix)" in shown
     assert "clinic-7 (by attribute) 2026-11-20 14:05 harbour by prefix, hilltop by queue" in shown
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("correction", "roles ann 2026-11-28 09:54"),
+        ("correction", "channel-0 is agent, channel-1 is customer, channel-0 at 0:12 is announcement"),
+        ("review", "reliability"),
+        ("content", "to tell copies from new ones: 1"),
+    ],
+)
+def test_what_there_is_of_a_call_beside_its_transcript_is_shown_even_alone(
+    deployed: Deployed, capsys: pytest.CaptureFixture[str], name: str, told: str
+) -> None:
+    """As it was stored, whichever of a call's items is left."""
+    stored = json.loads((ROOT / "tests" / "golden" / "v3" / f"{name}-item.json").read_text())
+    item = {key: TypeDeserializer().deserialize(value) for key, value in stored.items()}
+    deployed.table.put_item(Item=item)
+    assert main(["calls", *deployed.arguments, "--call", item["GSI1PK"].removeprefix("CALL#")]) == 0
+    shown = " ".join(capsys.readouterr().out.split())
+    assert told in shown
 
 
 def test_disputed_calls_are_listed_by_day(deployed: Deployed, capsys: pytest.CaptureFixture[str]) -> None:

@@ -18,7 +18,7 @@ def entry(day: int, number: int, text: str = "Hello.") -> Entry:
 
 
 def part(*entries: Entry) -> Part:
-    return Part().changed({one.key: one for one in entries})
+    return Part().changed({one.key: one for one in entries}, now=0)
 
 
 @pytest.mark.parametrize("kind", list(CallKind))
@@ -49,7 +49,7 @@ def test_a_day_is_divided_where_there_is_no_other_way() -> None:
     assert all(one.key.place < str(divided.until) for one in divided.entries)
     assert all(one.key.place >= str(divided.until) for one in divided.moving)
     assert divided.split_off() == Part(entries=divided.moving)
-    assert divided.let_go().changed({one.key: one for one in divided.moving}).entries == whole.entries
+    assert divided.let_go().changed({one.key: one for one in divided.moving}, now=0).entries == whole.entries
 
 
 def test_a_divided_part_ends_where_the_new_one_begins_and_that_where_the_former_ended() -> None:

@@ -215,7 +215,8 @@ def test_anybody_learns_how_to_sign_in_and_nothing_else(console: Console) -> Non
     config = console.ask("/config.json").json
     assert config["sign_in"]["authorize"] == "https://sign-in.example.com/oauth2/authorize"
     assert config["sign_in"]["client_id"] == "client"
-    assert config.keys() == {"sign_in"}
+    assert config["program"]["client_id"] == "program"
+    assert config.keys() == {"sign_in", "program"}
 
 
 def test_the_page_may_reach_the_sign_in_the_feed_and_the_recordings(console: Console) -> None:

@@ -57,6 +57,8 @@ class Clinic:
         [self._document] = [Archive(s3=cloud.s3, bucket="archive").read(key) for key in cloud.archived("transcripts/")]
         cloud.table.delete_item(Key={"PK": template["PK"], "SK": template["SK"]})
 
+        self.now = 0.0
+
     def shards(self, bucket: Archive | None = None) -> Shards:
         return Shards(
             table=self.cloud.table,
@@ -65,16 +67,17 @@ class Clinic:
             s3=self.cloud.s3,
             most_bytes=SMALL,
             pause=lambda _: None,
+            clock=lambda: self.now,
         )
 
-    def put(self, number: int, *, day: int | None = None) -> CallKey:
+    def put(self, number: int, *, day: int | None = None, **more: Any) -> CallKey:
         """Store a call; returns its key."""
         day_name = f"2026-11-{day or number % 5 + 1:02}"
         key = CallKey(day=day_name, call_id=f"call-{number}")
         listed = f"{day_name}T10:{number:02}:00Z#{key.call_id}"
         own = {"SK": f"TRANSCRIPT#{day_name}#{key.call_id}", "GSI2SK": listed, "call_id": key.call_id}
         began = {"started_at": f"{day_name}T10:{number:02}:00+00:00", "day": day_name}
-        self.cloud.table.put_item(Item=self._template | attribute(own | began))
+        self.cloud.table.put_item(Item=self._template | attribute(own | began | more))
         return key
 
     def delete(self, key: CallKey) -> CallKey:
@@ -84,7 +87,8 @@ class Clinic:
     def found(self) -> list[str]:
         """All calls that are found, page by page."""
         session: Any = ClinicSession(clinic_id="harbour", table=self.cloud.table, s3=self.cloud.s3, archive=self.bucket)
-        search = ClinicSearch(session, SearchSession(clinic_id="harbour", s3=self.cloud.s3, shards=self.bucket))
+        shards = SearchSession(clinic_id="harbour", s3=self.cloud.s3, shards=self.bucket)
+        search = ClinicSearch(session, shards, now=lambda: self.now)
         names: list[str] = []
         cursor: str | None = None
         while True:
@@ -199,6 +203,26 @@ def test_words_that_are_deleted_while_a_part_is_divided_leave_all_parts(clinic: 
         archived = clinic.bucket.read(part)
         assert archived is not None
         assert b"doctor" not in archived.content
+
+
+def test_words_are_searched_no_longer_than_their_transcript_lasts(clinic: Clinic) -> None:
+    """DynamoDB deletes what has expired days later, and until then its change does not come."""
+    brief, long = clinic.put(1, day=1, expires_at=1000), clinic.put(2, day=1)
+    clinic.shards().update("harbour", [brief, long])
+    assert clinic.found() == ["call-2", "call-1"]
+    clinic.now = 1000.0
+    assert clinic.found() == ["call-2"]
+    # Whatever is written to the part next takes its words out, and nothing brings them back.
+    clinic.shards().update("harbour", [clinic.put(3, day=1), brief])
+    clinic.now = 0.0
+    assert clinic.found() == ["call-3", "call-2"]
+
+
+def test_an_expiry_that_was_noted_since_counts_at_once(clinic: Clinic) -> None:
+    clinic.shards().update("harbour", [clinic.put(1)])
+    clinic.put(1, expires_at=1000)
+    clinic.now = 1000.0
+    assert clinic.found() == []
 
 
 def test_a_part_that_others_keep_writing_is_given_up_in_the_end(clinic: Clinic) -> None:
