@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
 from callscribe.contract.events import (
@@ -114,6 +115,7 @@ def detail(item: Mapping[str, Any]) -> LiveCallTranscribed:
         complete=item["complete"],
         incomplete_reasons=tuple(item["incomplete_reasons"]),
         end_reason=item["end_reason"],
+        ended_at=datetime.fromtimestamp(item["ended_at_ms"] / 1000, UTC),
         utterances=item["next_seq"] - 1,
         gaps=len(gaps),
         figures=LiveCallFigures(

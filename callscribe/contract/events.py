@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Final, Literal
 
 from msgspec import UNSET, UnsetType
@@ -232,6 +233,9 @@ class LiveCallTranscribed:
             contact was over (`end` of the live call has both times).
         incomplete_reasons: Codes of what is missing or not proven; empty for a complete call.
         end_reason: Evidence by which the call was taken to be over.
+        ended_at: Where its transcription ended, by the stream's clock, UTC; absent or null in events that were sent
+            before it was told. A call that goes on after an end is announced again, and events come at least once and
+            in any order: of several of a call the one that ended last holds.
         utterances: Number of utterances stored.
         gaps: Number of pieces that are not transcribed.
         figures: Figures of the call.
@@ -249,6 +253,7 @@ class LiveCallTranscribed:
     complete: bool
     incomplete_reasons: tuple[str, ...]
     end_reason: str
+    ended_at: datetime | None = None
     utterances: int
     gaps: int
     figures: LiveCallFigures

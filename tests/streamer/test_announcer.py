@@ -16,6 +16,7 @@ ITEM = {
     "complete": False,
     "incomplete_reasons": ["gap-missing"],
     "end_reason": "disconnected",
+    "ended_at_ms": 1_795_860_062_500,
     "next_seq": 5,
     "gaps": [{"start": 8000, "end": 20000, "reason": "missing"}],
     "duration_seconds": 61.5,
@@ -55,6 +56,7 @@ async def test_ids_and_figures_are_announced() -> None:
         "complete": False,
         "incomplete_reasons": ["gap-missing"],
         "end_reason": "disconnected",
+        "ended_at": "2026-11-28T10:01:02.500000+00:00",
         "utterances": 4,
         "gaps": 1,
         "figures": {
