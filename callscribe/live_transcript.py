@@ -5,8 +5,6 @@ from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 from typing import Final
 
-import msgspec
-
 from callscribe.audio_facts import AudioFacts
 from callscribe.contract.call_kind import CallKind
 from callscribe.conversation.flags import FlagSet
@@ -161,8 +159,11 @@ def _words(results: _Results) -> tuple[Word, ...]:
     """The words of an utterance; none where those of a part of it are not known."""
     if not all(said.words for said in results):
         return ()
-    timed = (word for said in results for word in said.words or ())
-    return tuple(Word(**msgspec.structs.asdict(word)) for word in timed)
+    return tuple(
+        Word(text=word.text, start=word.start, end=word.end, confidence=word.confidence)
+        for said in results
+        for word in said.words or ()
+    )
 
 
 def _languages(utterances: Iterable[LiveUtterance]) -> tuple[str, ...]:

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final, TypeAlias
 
+import msgspec
+
 from callscribe.cost import Cost
 
 LABEL_THRESHOLD: Final = 0.3333
@@ -74,8 +76,7 @@ class Sentiment:
         return cls(label=label, score=round(score, 4))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Word:
+class Word(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One word.
 
     Attributes:

@@ -28,6 +28,8 @@ from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
+import msgspec
+
 from callscribe.number_words import DIGITS, SCALES, TEENS, TENS
 
 if TYPE_CHECKING:
@@ -283,7 +285,7 @@ def redacted(recognition: Recognition, wanted: Redaction) -> Recognition:
 
 def _with_words(said: RecognisedUtterance, text: Sequence[str], words: Sequence[str]) -> RecognisedUtterance:
     timed: tuple[Word, ...] = tuple(
-        word if word.text == written else replace(word, text=written)
+        word if word.text == written else msgspec.structs.replace(word, text=written)
         for word, written in zip(said.words, words, strict=True)
     )
     return replace(said, text=_rewritten(said.text, text), words=timed)

@@ -199,17 +199,21 @@ class Conversation:
             self._do(self._send_due)
 
     def _send_due(self) -> None:
-        while self._writable() and (
-            audio := self._buffer.read(self.position, _MAX_SAMPLES, silent_until=self._tracker.silent_until)
-        ):
-            delay = self._pacer.delay(len(audio) // self._buffer.frame_bytes / SAMPLE_RATE)
+        buffer = self._buffer
+        while self._writable():
+            if self.position >= buffer.end:
+                break
+            audio = buffer.read(self.position, _MAX_SAMPLES, silent_until=self._tracker.silent_until)
+            if not audio:
+                break
+            delay = self._pacer.delay(len(audio) // buffer.frame_bytes / SAMPLE_RATE)
             if delay:
                 self._paced = self._loop.call_later(delay, self._send_paced, audio)
                 return
             self._send_audio(audio)
-        if not self._writable():
+        else:
             return
-        if self._finished() or self._buffer.next_audio(self.position) is not None:
+        if self._finished() or buffer.next_audio(self.position) is not None:
             self._closing_since = self._loop.time()
             self._send(CLOSE_STREAM)
         elif self._finalize_due:

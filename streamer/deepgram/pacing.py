@@ -37,6 +37,7 @@ class Pacer:
         Args:
             seconds: length of the audio.
         """
-        now = self._clock()
-        self._even = max(self._even, now) + seconds / self._rate
-        return max(0.0, self._even - self._lead - now)
+        now, even = self._clock(), self._even
+        self._even = even = (even if even > now else now) + seconds / self._rate
+        delay = even - self._lead - now
+        return delay if delay > 0.0 else 0.0

@@ -6,7 +6,9 @@ from array import array
 from bisect import bisect_right
 from collections import deque
 from operator import attrgetter
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final
+
+import msgspec
 
 from callscribe.live.call import CHANNEL_ROLES, SAMPLE_RATE
 from streamer.media.stereo import FRAME_BYTES
@@ -27,7 +29,7 @@ _LOUD: Final = 328
 _start = attrgetter("start")
 
 
-class _Piece(NamedTuple):
+class _Piece(msgspec.Struct, frozen=True, gc=False):
     """Audio as it is sent, with the positions of its first sample and after its last."""
 
     start: int

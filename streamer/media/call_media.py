@@ -290,13 +290,14 @@ class CallMedia:
                 read until then is returned by `take`, or the next session's first `feed`.
             UnsupportedAudio: The audio cannot be transcribed as it is; `take` returns what came before.
         """
+        place = self._audio
         for event in self._demuxer.feed(data):
             if self.ended is not None:
                 break
             if self._fragment.complete:
                 self._fragment = self._new_fragment()
             if event.__class__ is Audio:  # nearly everything
-                self._audio(event)
+                place(event)
                 continue
             match event:
                 case Tags():
@@ -394,13 +395,13 @@ class CallMedia:
         channel = CHANNELS.get(block.track)
         if channel is None or fragment.other:
             return
-        fragment.blocks += 1
-        if fragment.blocks <= fragment.passed:
+        fragment.blocks = number = fragment.blocks + 1
+        if number <= fragment.passed:
             return
         if fragment.mine:
-            self._place(fragment, fragment.blocks, channel, block.ms, block.pcm)
+            self._place(fragment, number, channel, block.ms, block.pcm)
         else:
-            self._hold(_Block(fragment, fragment.blocks, channel, block.ms, block.pcm), len(block.pcm))
+            self._hold(_Block(fragment, number, channel, block.ms, block.pcm), len(block.pcm))
 
     def _hold(self, what: _Block | _Unread, length: int) -> None:
         self._held.append(what)
@@ -412,24 +413,25 @@ class CallMedia:
     def _place(self, fragment: _Fragment, number: int, channel: int, ms: float, pcm: bytes) -> None:
         if self._before is None or self._before.fragment is not fragment:
             self._begin_placing(fragment)
-        length_ms = len(pcm) / _BYTES_PER_MS
+        size, clock, own_number = len(pcm), self._clock, fragment.number
+        length_ms = size / _BYTES_PER_MS
         self._rates[channel].check(ms, length_ms)
-        fresh = fragment.number is not None
-        if self._clock.origin_ms is None and fresh:
+        fresh = own_number is not None
+        if clock.origin_ms is None and fresh:
             self.first_fragment = fragment.name
-        start = self._clock.place(
+        start = clock.place(
             channel,
             ms,
-            len(pcm) // SAMPLE_BYTES,
+            size // SAMPLE_BYTES,
             fragment=fragment.name,
             fresh=fresh,
             session=fragment.segment or b"",
         )
         self._aligner.push(channel, start, pcm, fresh=fresh)
         self._own_end_ms = ms + length_ms
-        if fragment.number is not None:
-            self._own_number = fragment.number
-            self._part = (fragment.number, number)
+        if own_number is not None:
+            self._own_number = own_number
+            self._part = (own_number, number)
 
     def _begin_placing(self, fragment: _Fragment) -> None:
         self._before = _Before(fragment, self._clock.state, self._aligner.ends, self._own_number, self._own_end_ms)
@@ -605,33 +607,36 @@ class _ByteRate:
 
     def __init__(self, *, begun: bool) -> None:
         self._begun = begun
-        self._last: tuple[float, float] | None = None
+        self._last_ms: float | None = None
+        self._last_length_ms = 0.0
         self._blocks = 0
         self._misfits = 0
         self._length_ms = 0.0
         self._passed_ms = 0.0
 
     def check(self, ms: float, length_ms: float) -> None:
-        if self._last is not None:
-            self._compare(ms - self._last[0], self._last[1])
-        self._last = (ms, length_ms)
-
-    def _compare(self, passed_ms: float, length_ms: float) -> None:
+        last_ms, last_length_ms = self._last_ms, self._last_length_ms
+        self._last_ms, self._last_length_ms = ms, length_ms
+        if last_ms is None:
+            return
+        passed_ms, length_ms = ms - last_ms, last_length_ms
         if not self._begun:
-            late_ms = passed_ms - length_ms
-            self._blocks += 1
-            if abs(late_ms) > 1 + length_ms * _RATE_TOLERANCE:
-                self._misfits += 1 if late_ms > 0 else -1  # jitter goes both ways
-            if self._blocks == _RATE_BLOCKS:
-                if abs(self._misfits) >= _RATE_MISFITS:
-                    raise _other_rate(f"{abs(self._misfits)} of the first {_RATE_BLOCKS} blocks")
-                self._begun = True
+            self._judge_beginning(passed_ms - length_ms, length_ms)
         self._length_ms += length_ms
         self._passed_ms += length_ms if passed_ms < 0 else passed_ms  # a clock that was set back tells nothing
         if self._length_ms >= _RATE_MS:
             if self._passed_ms <= self._length_ms * _RATE_SHARE:
                 raise _other_rate(f"the blocks of {self._passed_ms / 1000:.0f} seconds")
             self._length_ms = self._passed_ms = 0.0
+
+    def _judge_beginning(self, late_ms: float, length_ms: float) -> None:
+        self._blocks += 1
+        if abs(late_ms) > 1 + length_ms * _RATE_TOLERANCE:
+            self._misfits += 1 if late_ms > 0 else -1  # jitter goes both ways
+        if self._blocks == _RATE_BLOCKS:
+            if abs(self._misfits) >= _RATE_MISFITS:
+                raise _other_rate(f"{abs(self._misfits)} of the first {_RATE_BLOCKS} blocks")
+            self._begun = True
 
 
 def _other_rate(what: str) -> UnsupportedAudio:

@@ -12,6 +12,8 @@ from collections.abc import Collection, Iterator, Mapping
 from struct import Struct
 from typing import Final, NamedTuple
 
+import msgspec
+
 MAX_ELEMENT_BYTES: Final = 1 << 20
 """Largest element accepted, masters aside; bounds the memory of a demuxer."""
 
@@ -93,7 +95,7 @@ class Cluster(NamedTuple):
     ms: float
 
 
-class Audio(NamedTuple):
+class Audio(msgspec.Struct, frozen=True, gc=False):
     """One block of a track.
 
     Attributes:
@@ -130,7 +132,7 @@ class Demuxer:
     def __init__(self, *, read_on: bool = False) -> None:
         self._read_on = read_on
         self._searching = False
-        self._buffer = bytearray()
+        self._buffer = b""
         self._in_document = False
         self._tracks: dict[int, str] = {}
         self._tick_ms = 1.0
@@ -150,7 +152,8 @@ class Demuxer:
         Raises:
             MatroskaError: The stream cannot be read on; this demuxer is of no more use.
         """
-        self._buffer += data
+        # Mostly nothing is left over of what came before: then nothing is copied.
+        self._buffer = self._buffer + data if self._buffer else data
         while True:
             if not self._searching:
                 try:
@@ -167,7 +170,7 @@ class Demuxer:
         self._require_document()
         buffer = self._buffer
         position, length = 0, len(buffer)
-        width, value = _WIDTH, _VALUE
+        width, value, block = _WIDTH, _VALUE, self._block
         try:
             while length - position >= 2:
                 if buffer[position] == _SIMPLE_BLOCK:  # nearly everything: taken without going through the general case
@@ -191,12 +194,12 @@ class Demuxer:
                     self._require_credible(element, start, end, unknown=size == value[size_width])
                 if end > length:
                     return
-                event = self._block(start, end) if element == _SIMPLE_BLOCK else self._element(element, start, end)
+                event = block(start, end) if element == _SIMPLE_BLOCK else self._element(element, start, end)
                 position = end
                 if event is not None:
                     yield event
         finally:
-            del buffer[:position]
+            self._buffer = buffer[position:]
 
     def _skip(self) -> int:
         """Drop what cannot be read, as far as it has come, and return how much that is."""
@@ -204,7 +207,7 @@ class Demuxer:
         head = _HEAD.search(buffer, 0 if self._searching else 1)
         self._searching = head is None
         skipped = max(0, len(buffer) - _LONGEST_HEAD) if head is None else head.start()
-        del buffer[:skipped]
+        self._buffer = buffer[skipped:]
         return skipped
 
     def _require_document(self) -> None:
@@ -225,7 +228,7 @@ class Demuxer:
         if element == _BLOCK:
             return self._block(start, end)
         if element == _TAGS:
-            return self._tags(bytes(buffer[start:end]))
+            return self._tags(buffer[start:end])
         if element == _TRACKS:
             self._tracks.update(_tracks(buffer, start, end))
         elif element == _INFO:
@@ -251,7 +254,7 @@ class Demuxer:
         return Audio(
             self._tracks.get(track ^ _ONE_BYTE, ""),
             (self._cluster + relative) * self._tick_ms,
-            bytes(self._buffer[start + _BLOCK_HEAD.size : end]),
+            self._buffer[start + _BLOCK_HEAD.size : end],
         )
 
     def _tags(self, data: bytes) -> Tags:
@@ -267,7 +270,7 @@ class Demuxer:
         uid = b""
         for element, begin, stop in _children(self._buffer, start, end):
             if element == _SEGMENT_UID:
-                uid = bytes(self._buffer[begin:stop])
+                uid = self._buffer[begin:stop]
             elif element == _TIMESTAMP_SCALE:
                 self._tick_ms = _unsigned(self._buffer, begin, stop) / _NANOSECONDS
         if not self._tick_ms:
@@ -275,7 +278,7 @@ class Demuxer:
         return Segment(uid)
 
 
-def _children(buffer: bytes | bytearray, position: int, end: int) -> Iterator[tuple[int, int, int]]:
+def _children(buffer: bytes, position: int, end: int) -> Iterator[tuple[int, int, int]]:
     """Yield id, start and end of the elements in a buffered master."""
     while position < end:
         element, size_at = _identified(buffer, position)
@@ -290,7 +293,7 @@ def _children(buffer: bytes | bytearray, position: int, end: int) -> Iterator[tu
         position = stop
 
 
-def _identified(buffer: bytes | bytearray, position: int) -> tuple[int, int]:
+def _identified(buffer: bytes, position: int) -> tuple[int, int]:
     """Return the id of the element at `position`, and where the id ends, which may be beyond what is buffered."""
     id_width = _WIDTH[buffer[position]]
     if not 0 < id_width <= _MAX_ID_WIDTH:
@@ -299,7 +302,7 @@ def _identified(buffer: bytes | bytearray, position: int) -> tuple[int, int]:
     return int.from_bytes(buffer[position:size_at], "big"), size_at
 
 
-def _tracks(buffer: bytes | bytearray, start: int, end: int) -> Iterator[tuple[int, str]]:
+def _tracks(buffer: bytes, start: int, end: int) -> Iterator[tuple[int, str]]:
     for entry, entry_start, entry_end in _children(buffer, start, end):
         if entry != _TRACK_ENTRY:
             continue
@@ -330,11 +333,11 @@ def _tag_values(buffer: bytes) -> dict[str, str]:
     return values
 
 
-def _unsigned(buffer: bytes | bytearray, start: int, end: int) -> int:
+def _unsigned(buffer: bytes, start: int, end: int) -> int:
     if end - start > _MAX_UNSIGNED_BYTES:
         raise MatroskaError("a number is too long")
     return int.from_bytes(buffer[start:end], "big")
 
 
-def _text(buffer: bytes | bytearray, start: int, end: int) -> str:
+def _text(buffer: bytes, start: int, end: int) -> str:
     return buffer[start:end].rstrip(b"\0").decode(errors="replace")

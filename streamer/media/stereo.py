@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from array import array
 from collections.abc import Sequence
-from typing import Final, NamedTuple
+from typing import Final
+
+import msgspec
 
 from callscribe.live.call import CHANNEL_ROLES, SAMPLE_RATE, Gap, GapReason
 
@@ -22,7 +23,7 @@ MOST_SILENCE: Final = SAMPLE_RATE * 60
 """Samples of such silence that may exceed what was heard, so that few bytes cannot stand for hours."""
 
 
-class StereoAudio(NamedTuple):
+class StereoAudio(msgspec.Struct, frozen=True, gc=False):
     """Consecutive audio of both channels.
 
     Attributes:
@@ -80,18 +81,24 @@ class StereoAligner:
         ends = self._ends
         if start > ends[channel] and start > ends[1 - channel]:
             self._fill(channel, start)
-        known, end = self._ends[channel], start + len(pcm) // SAMPLE_BYTES
+            ends = self._ends
+        known, length = ends[channel], len(pcm)
+        end = start + length // SAMPLE_BYTES
         if fresh and start < known:
             self._note_late(channel, start, min(end, known))
         if end > known:
             if start > known:
                 self._pad(channel, start)
                 known = start
-            self._pcm[channel].extend(pcm[(known - start) * SAMPLE_BYTES : (end - start) * SAMPLE_BYTES])
-            self._ends[channel] = end
-            self._silence_left = min(self._silence_left + end - known, MOST_SILENCE)
+            if start < known or length % SAMPLE_BYTES:
+                pcm = pcm[(known - start) * SAMPLE_BYTES : (end - start) * SAMPLE_BYTES]
+            self._pcm[channel].extend(pcm)
+            ends[channel] = end
+            if self._silence_left < MOST_SILENCE:
+                self._silence_left = min(self._silence_left + end - known, MOST_SILENCE)
         self._awaited[channel] = True
-        self._let_go(1 - channel, end)
+        if end - ends[1 - channel] > SKEW:
+            self._let_go(1 - channel, end)
 
     def take(self) -> list[StereoAudio]:
         """Return the audio that is complete, in order; positions that are skipped are a jump."""
@@ -157,8 +164,9 @@ class StereoAligner:
 
 
 def _interleaved(channels: Sequence[bytearray], length: int) -> bytes:
-    stereo = array("h", bytes(2 * length))
+    stereo = bytearray(2 * length)
     for channel, pcm in enumerate(channels):
-        stereo[channel::2] = array("h", pcm[:length])
+        for byte in range(SAMPLE_BYTES):
+            stereo[SAMPLE_BYTES * channel + byte :: FRAME_BYTES] = pcm[byte:length:SAMPLE_BYTES]
         del pcm[:length]
-    return stereo.tobytes()
+    return bytes(stereo)
