@@ -27,6 +27,9 @@ def main() -> None:
         metavar="FUNCTION=N",
         help="another number for one function",
     )
+    parser.add_argument(
+        "--wait-scale", type=float, default=1.0, metavar="FACTOR", help="factor for what state machines wait for"
+    )
     parser.add_argument("--kinesis-video-url", metavar="URL", help="where the Kinesis Video simulator is")
     parser.add_argument("--stop-with-parent", action="store_true", help="stop when standard input ends")
     options = vars(parser.parse_args())

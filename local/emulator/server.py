@@ -49,6 +49,7 @@ def _configure(settings: EmulatorSettings) -> None:
             "MINISTACK_REGION": REGION,
             "PERSIST_STATE": "0",
             "S3_DATA_DIR": str(files / "s3"),
+            "SFN_WAIT_SCALE": str(settings.wait_scale),
             "SFTP_ENABLED": "0",
             "STATE_DIR": str(files / "state"),
             "TMPDIR": str(files),

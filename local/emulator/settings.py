@@ -22,6 +22,8 @@ class EmulatorSettings:
         workers_per_function: Concurrent invocations of one function; more of them wait. A function behind a queue
             takes the maximum concurrency of its event source mapping instead.
         workers_of: Another number for single functions, by name.
+        wait_scale: What state machines wait for, in states of type Wait and before they retry, times this. Nothing else
+            gets faster.
         kinesis_video_url: Where the Kinesis Video simulator is, if there is one.
         stop_with_parent: Stop when standard input ends, so that the emulator never outlives who started it.
     """
@@ -32,5 +34,6 @@ class EmulatorSettings:
     key: AccessKey
     workers_per_function: int = 4
     workers_of: Mapping[str, int] = field(default_factory=dict)
+    wait_scale: float = 1.0
     kinesis_video_url: str | None = None
     stop_with_parent: bool = False

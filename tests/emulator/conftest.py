@@ -17,6 +17,8 @@ _MEDIA_PORT = 8790
 _BEDROCK_PORT = 8794  # always the same, so that a synthesis serves more than one run
 # Deepgram's limit for the intelligence features in use, which the queue is to keep.
 PARALLEL_LIMIT = 10
+# Whoever waits for another's work looks again after 3 s instead of 30, which tests would spend idle.
+_IMPATIENT = ("--wait-scale", "0.1")
 SCRIPTED = ("--engine", "scripted", "--delay", "0.2", "--parallel-limit", str(PARALLEL_LIMIT))
 
 
@@ -41,6 +43,7 @@ def deployment(bedrock_server: FakeBedrock) -> Iterator[Deployment]:
         speech_port=_SPEECH_PORT,
         media_port=_MEDIA_PORT,
         speech_arguments=SCRIPTED,
+        emulator_arguments=_IMPATIENT,
         analyst_url=bedrock_server.url,
     ) as session:
         yield Deployment(session, _announcements(session))

@@ -31,7 +31,8 @@ def kinesis_video() -> Iterator[Simulator]:
 def emulator(
     runtime_python: Path, tmp_path_factory: pytest.TempPathFactory, kinesis_video: Simulator
 ) -> Iterator[Emulator]:
-    arguments = ["--kinesis-video-url", f"http://{HOST}:{kinesis_video.server_port}"]
+    # What a state machine waits for ten minutes takes less than a second.
+    arguments = ["--kinesis-video-url", f"http://{HOST}:{kinesis_video.server_port}", "--wait-scale", "0.001"]
     directory = tmp_path_factory.mktemp("emulator")
     with Emulator(port=free_port(), directory=directory, runtime_python=runtime_python, arguments=arguments) as running:
         yield running

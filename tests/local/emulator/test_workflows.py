@@ -7,7 +7,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from tests.local.emulator.conftest import Account, unique
-from tests.patience import eventually
+from tests.patience import PATIENCE_SECONDS, eventually
 
 
 def waiting_task(queue: str, **fields: Any) -> dict[str, Any]:
@@ -34,6 +34,15 @@ def refusal(call: Any, **arguments: Any) -> str:
         call(**arguments)
     code: str = caught.value.response["Error"]["Code"]
     return code
+
+
+def test_a_state_that_waits_takes_as_much_of_its_time_as_the_emulator_is_told(account: Account) -> None:
+    longer_than_the_test = 4 * PATIENCE_SECONDS
+    waiting = {"Type": "Wait", "Seconds": longer_than_the_test, "End": True}
+
+    execution = account.start({"StartAt": "Wait", "States": {"Wait": waiting}})
+
+    assert account.ended(execution)["status"] == "SUCCEEDED"
 
 
 def test_an_answered_token_ends_the_task_with_the_answer(account: Account) -> None:
