@@ -5,6 +5,7 @@ Who speaks says numbers, each once. So an undisturbed run is known exactly, and 
 
 import contextlib
 import json
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -207,7 +208,7 @@ def taken_over(
         if page and watched:
             page.get_by_role("link", name="Live", exact=True).click()
             page.get_by_role("table").locator(f"a[href*='{call.contact_id}']").click()
-            watched.saying = page.locator(".interim p").first.inner_text()
+            watched.saying = page.locator(".interim p", has_text=re.compile(r"\S")).first.inner_text()
         live.spoken(call, utterances=3)
         holder = next(s for s in (first, second) if f"-{s.pid}/" in live.state(call)["lease_owner"])
 

@@ -7,22 +7,17 @@ be seen, and the live call's are.
 
 import argparse
 import json
-import os
 import shutil
-import subprocess
-import sys
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from uv import find_uv_bin
 
 from callscribe.contract.outputs import DeploymentOutput
 from callscribe.contract.table_keys import call_partition
 from local.calls import own_key
 from local.emulator.settings import ACCOUNT_ID, REGION
-from local.server_process import ROOT
 from operations import environment
 from operations.call_store import CallStore
 from operations.checks.findings import Examined, State
@@ -35,6 +30,7 @@ from operations.verification.waiting import Patience
 from operations.verify import CLINIC, Verification
 from tests.emulator.deployment import DAY, Deployment, recording
 from tests.emulator.live_calls import LiveCalls, frames_of, write_call
+from tests.installed import build_wheel, install, new_environment, run
 from tests.patience import PATIENCE_SECONDS, eventually
 
 pytestmark = pytest.mark.emulator
@@ -52,31 +48,9 @@ def sample(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def callscribe(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The command `callscribe` of an environment with the wheel, and nothing of the checkout."""
     folder = tmp_path_factory.mktemp("foreign")
-    _run(sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", folder, ROOT)
-    [wheel] = folder.glob("*.whl")
-    python = folder / "venv" / "bin" / "python"
-    _run(find_uv_bin(), "venv", "--quiet", "--python", sys.executable, folder / "venv")
-    requirement = f"callscribe[operations] @ {wheel.as_uri()}"
-    constraint = ("--constraint", ROOT / "requirements.txt")
-    _run(find_uv_bin(), "pip", "install", "--quiet", "--python", python, *constraint, requirement)
+    python = new_environment(folder)
+    install(python, f"callscribe[operations] @ {build_wheel(folder).as_uri()}")
     return python.with_name("callscribe")
-
-
-def _run(*command: str | Path, **variables: str) -> str:
-    """Run a program away from the checkout; returns what it prints."""
-    of_machine = {name: value for name, value in os.environ.items() if name not in {"PYTHONPATH", "VIRTUAL_ENV"}}
-    program, *arguments = map(str, command)
-    result = subprocess.run(
-        [program, *arguments],
-        cwd="/",
-        env={**of_machine, **variables},
-        capture_output=True,
-        text=True,
-        timeout=PATIENCE_SECONDS,
-        check=False,
-    )
-    assert result.returncode == 0, result.stdout + result.stderr
-    return result.stdout
 
 
 @pytest.fixture(scope="module")
@@ -84,7 +58,7 @@ def where(deployment: Deployment, callscribe: Path, tmp_path_factory: pytest.Tem
     """Deploy another team's app; returns what a command line names its stack by."""
     folder = tmp_path_factory.mktemp("app")
     speech, emulator = deployment.session.speech.url, deployment.session.emulator
-    _run(callscribe.with_name("python"), FOREIGN_APP, folder, REGION, speech)
+    run(callscribe.with_name("python"), FOREIGN_APP, folder, REGION, speech, cwd=folder)
     of_assets = json.loads((folder / f"{STACK}.assets.json").read_text(encoding="utf-8"))
     s3 = deployment.environment.s3()
     for file in of_assets["files"].values():
@@ -206,7 +180,7 @@ def test_the_commands_of_the_wheel_work_on_the_stack_by_its_name(
     quality = transcript["quality"]
     assert (quality["rubric"], quality["version"], quality["score"]) == ("shop-calls", 2, 75)
 
-    printed = _run(callscribe, "calls", *where, "--call", call_id, COLUMNS="160")
+    printed = run(callscribe, "calls", *where, "--call", call_id, cwd=callscribe.parent, COLUMNS="160")
 
     assert "Thank you for calling" in printed
     assert "patient" in printed

@@ -20,23 +20,15 @@ from constructs_lib import _sources
 from constructs_lib._python_code import _digest
 from constructs_lib._streamer_image import DOCKERFILE
 from operations.command_line import COMMANDS
+from tests import installed
 from tests.conftest import ROOT
 from tests.constructs_lib.live_parts import SynthesisedImage
+from tests.installed import build_wheel, new_environment, run
 
 FOREIGN_APP = Path(__file__).parent / "foreign_app.py"
 MISTAKES = Path(__file__).parent / "mistakes.py"
 VERSIONS: Final = os.environ.get("CALLSCRIBE_TEST_VERSIONS", "locked")
 """Versions of what the package needs that it is tried with: locked, lowest or newest, as the workflow does."""
-
-
-def run(*command: str | Path, cwd: Path, seconds: float = 300) -> str:
-    variables = {name: value for name, value in os.environ.items() if name not in {"PYTHONPATH", "VIRTUAL_ENV"}}
-    variables["CDK_VALIDATION"] = "false"  # CloudFormation's built-in rules take seconds, and are looked at elsewhere
-    result = subprocess.run(
-        [str(part) for part in command], cwd=cwd, env=variables, capture_output=True, text=True, timeout=seconds
-    )
-    assert result.returncode == 0, result.stdout + result.stderr
-    return result.stdout
 
 
 @pytest.fixture(scope="module")
@@ -53,18 +45,13 @@ def image() -> str:
 
 @pytest.fixture(scope="module")
 def wheel(digest: str, image: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("dist")
-    run(sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", folder, ROOT, cwd=folder)
-    [built] = folder.glob("*.whl")
-    return built
+    return build_wheel(tmp_path_factory.mktemp("dist"))
 
 
 @pytest.fixture(scope="module")
 def python(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Python of an environment with the wheel and what it needs, without extras."""
-    folder = tmp_path_factory.mktemp("foreign")
-    python = folder / "venv" / ("Scripts" if os.name == "nt" else "bin") / "python"
-    run(find_uv_bin(), "venv", "--quiet", "--python", sys.executable, folder / "venv", cwd=folder)
+    python = new_environment(tmp_path_factory.mktemp("foreign"))
     install(python, wheel)
     return python
 
@@ -77,15 +64,11 @@ def install(python: Path, requirement: Path | str) -> None:
         named = {one.partition(">")[0]: one.partition(",")[0] for one in [*project["dependencies"], *needed]}
         (folder / "lowest.txt").write_text("\n".join(named.values()).replace(">=", "=="), encoding="utf-8")
     constraints: dict[str, str | Path] = {
-        "locked": ROOT / "requirements.txt",
+        "locked": installed.LOCKED,
         "lowest": folder / "lowest.txt",
         "newest": os.devnull,
     }
-    run(
-        *(find_uv_bin(), "pip", "install", "--quiet", "--python", python),
-        *("--constraint", constraints[VERSIONS], requirement),
-        cwd=folder,
-    )
+    installed.install(python, str(requirement), constraints=constraints[VERSIONS])
 
 
 @pytest.fixture(scope="module")
@@ -135,9 +118,7 @@ def any_python(
     found = interpreter(request.param)
     if found is None:
         pytest.skip(f"no Python {request.param} on this machine")
-    folder = tmp_path_factory.mktemp("python")
-    run(find_uv_bin(), "venv", "--quiet", "--python", found, folder / "venv", cwd=folder)
-    other = folder / "venv" / "bin" / "python"
+    other = new_environment(tmp_path_factory.mktemp("python"), found)
     install(other, wheel)
     return other
 
