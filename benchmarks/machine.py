@@ -24,9 +24,12 @@ def describe(*, name: str = "machine", title: str = "Machine") -> Figures:
 
 
 def _build() -> str:
-    """How Python was built, which changes what everything costs; that of the image is."""
-    flags = sysconfig.get_config_var("CONFIG_ARGS") or ""
-    return "optimised by profile (PGO)" if "--enable-optimizations" in flags else "not optimised by profile (no PGO)"
+    """How Python was built, which changes what everything costs.
+
+    Who builds it may have it optimised by profile past `configure`, as Debian does, and that is recorded nowhere.
+    """
+    optimised = "--enable-optimizations" in (sysconfig.get_config_var("CONFIG_ARGS") or "")
+    return f"configured {'with' if optimised else 'without'} --enable-optimizations (PGO)"
 
 
 def memory_bytes() -> int:

@@ -86,8 +86,8 @@ MUTATIONS: Final = (
     Mutation(
         "the words of a replay are heard again on the channel that is ahead",
         "streamer.deepgram.conversation",
-        "self._buffer.read(self.position, _MAX_SAMPLES, silent_until=self._tracker.silent_until)",
-        "self._buffer.read(self.position, _MAX_SAMPLES, silent_until=(0, 0))",
+        "buffer.read(self.position, _MAX_SAMPLES, silent_until=self._tracker.silent_until)",
+        "buffer.read(self.position, _MAX_SAMPLES, silent_until=(0, 0))",
     ),
     Mutation(
         "audio is let go of when one channel is stored",
