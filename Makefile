@@ -133,6 +133,7 @@ lock: packages ## Rewrite the locked requirements from the *.in files
 	$(UV_COMPILE) --override overrides.in -o requirements.txt requirements.in
 	$(UV_COMPILE) -o lint/requirements.txt lint/requirements.in
 	$(UV_COMPILE) -c requirements.txt $(RUNTIME_BRINGS:%=--no-emit-package %) $(NOT_NEEDED:%=--no-emit-package %) -o lambdas/requirements.txt lambdas/requirements.in
+	$(UV_COMPILE) -c requirements.txt --no-deps -o callscribe/encoder/requirements.txt callscribe/encoder/requirements.in
 	$(UV_COMPILE) -c requirements.txt -o streamer/requirements.txt streamer/requirements.in
 	$(UV_COMPILE) -c requirements.txt -o local/emulator/runtime.txt local/emulator/runtime.in
 

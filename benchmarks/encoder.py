@@ -21,7 +21,8 @@ from benchmarks.agreement import CORPUS, Labelled, corpus
 from callscribe.conversation.flags import DEFAULT_FLAG_SET, load_flag_set
 from callscribe.conversation.wording import pieces_of
 from callscribe.encoder.engine import LEAST_WORDS
-from callscribe.encoder.heads import DEFAULT_HEADS, About, Heads, Threshold, save_heads
+from callscribe.encoder.files import DEFAULT_HEADS
+from callscribe.encoder.heads import About, Heads, Threshold, save_heads
 from callscribe.encoder.model import CORRECTED, EPSILON, HEADS, MEANS, PLAIN, SIZE, SentenceEncoder
 from callscribe.encoder.unavailable import EncoderUnavailable
 from callscribe.written_calls import transcript_of

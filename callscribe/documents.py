@@ -20,6 +20,7 @@ from callscribe.conversation.role_correction import RoleCorrection
 from callscribe.conversation.roles import RoleAssignment
 from callscribe.conversation.turns import TurnText
 from callscribe.conversation.utterances import UtteranceText
+from callscribe.conversation.wording import WordingVersion
 from callscribe.cost import Cost
 from callscribe.foreign import bounded_text
 from callscribe.judgement.quality import QualityScore
@@ -142,6 +143,7 @@ class TranscriptItem:
         flags: whether each flag of the set is raised, by name; one that is not among them is not known. None where none
             is known, and in what was stored before flag sets could be somebody's own.
         flag_set: by which flags were looked for; None in what was stored before it was noted.
+        wording: which engine looked for flags by wording, beside the rules; None where the rules did alone.
         flag_evidence: what speaks for each flag; None where the item has no room.
         role_correction: who is who, as a person says; None where nobody has corrected the roles.
         cost: what the service charges.
@@ -211,6 +213,7 @@ class TranscriptItem:
     prescription_refill: bool | None = None
     flags: Mapping[str, bool] | None = None
     flag_set: FlagSetVersion | None = None
+    wording: WordingVersion | None = None
     flag_evidence: tuple[Flag, ...] | None = None
     role_correction: RoleCorrection | None = None
     cost: Cost
@@ -389,6 +392,7 @@ def _whole_item(transcript: Transcript, archive: ArchivePointers) -> dict[str, A
         **known,
         flags=judged or None,
         flag_set=transcript.flag_set,
+        wording=transcript.wording,
         flag_evidence=summary.flags,
         role_correction=transcript.role_correction,
         cost=transcript.cost,

@@ -155,12 +155,7 @@ def _wording(arguments: argparse.Namespace, flag_set: FlagSet) -> WordingEngine 
         return None
     if arguments.weights is None:
         raise argparse.ArgumentError(None, "--engine encoder needs --weights FOLDER, that of all-MiniLM-L6-v2")
-    engine = open_encoder(arguments.weights)
-    if flag_set.file.name != engine.flag_set:
-        raise argparse.ArgumentError(
-            None, f"--engine encoder knows the flag set {engine.flag_set} only, not {flag_set.file.name}"
-        )
-    return engine
+    return open_encoder(arguments.weights, flag_set=flag_set.file.name)
 
 
 def _results(arguments: argparse.Namespace, rules: _Rules) -> Iterator[dict[str, Any]]:

@@ -10,6 +10,7 @@ from callscribe.contract.call_kind import CallKind
 from callscribe.conversation.flags import FlagSet
 from callscribe.conversation.role_correction import RoleCorrection
 from callscribe.conversation.utterances import mean_confidence
+from callscribe.conversation.wording import WordingEngine
 from callscribe.live.call import CHANNEL_ROLES, SAMPLE_RATE, LiveUtterance
 from callscribe.live.state import LiveState
 from callscribe.recognition import UTTERANCE_GAP_SECONDS, RecognisedUtterance, Recognition, Transcription, Word
@@ -106,6 +107,7 @@ def build_live_transcript(
     created_at: datetime,
     flag_set: FlagSet | None = None,
     corrections: Sequence[RoleCorrection] = (),
+    wording: WordingEngine | None = None,
 ) -> Transcript:
     """Normalise what was stored of a live call.
 
@@ -115,6 +117,7 @@ def build_live_transcript(
         created_at: when the transcript was made, UTC.
         flag_set: the flags to look for; without one, those of the default set.
         corrections: what people have said about who is who in the call.
+        wording: an engine that knows flags by wording, beside the rules; None for rules alone.
     """
     return build_transcript(
         recording=call_of(state),
@@ -132,6 +135,7 @@ def build_live_transcript(
         live=state.coverage,
         flag_set=flag_set,
         corrections=corrections,
+        wording=wording,
     )
 
 

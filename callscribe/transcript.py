@@ -27,7 +27,7 @@ from callscribe.conversation.turns import (
     with_role,
 )
 from callscribe.conversation.utterances import Role, TimedWord, Utterance, mean_confidence
-from callscribe.conversation.wording import WordingEngine
+from callscribe.conversation.wording import WordingEngine, WordingVersion
 from callscribe.cost import Cost
 from callscribe.live.state import LiveCoverage
 from callscribe.recognition import (
@@ -119,6 +119,7 @@ class Transcript:
         reliability: whether what is concluded from the call can be relied on; None in what was stored before that was
             asked.
         flag_set: by which flags were looked for; None in what was stored before it was noted.
+        wording: which engine looked for flags by wording, beside the rules; None where the rules did alone.
         role_correction: who is who, as a person says: roles and all that follows from them are by it. None where nobody
             has corrected the roles.
     """
@@ -149,6 +150,7 @@ class Transcript:
     turns: tuple[TurnText, ...] | None = None
     reliability: Reliability | None = None
     flag_set: FlagSetVersion | None = None
+    wording: WordingVersion | None = None
     role_correction: RoleCorrection | None = None
 
     @property
@@ -252,6 +254,7 @@ def build_transcript(
         entities=recognition.entities,
         summary=summarise(utterances, recognition, flags_of(tuple(turns), recognition, segments, flag_set, wording)),
         flag_set=FlagSetVersion(name=flag_set.file.name, version=flag_set.file.version),
+        wording=None if wording is None else wording.version,
         role_correction=correction,
         cost=transcription.cost,
         live=live,

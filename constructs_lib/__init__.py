@@ -19,6 +19,7 @@ from constructs_lib.live_transcript_feed import LiveTranscriptFeed
 from constructs_lib.operator_outputs import export_for_operators
 from constructs_lib.recording_bucket import RecordingBucket
 from constructs_lib.recording_limits import RecordingLimits, RecordingPolicy, RequestLimits
+from constructs_lib.sentence_encoder import SentenceEncoder
 from constructs_lib.streamer_settings import CallLimits, Capacity, TaskSettings
 from constructs_lib.transcript_archive import TranscriptArchive
 from constructs_lib.transcript_search import TranscriptSearch
@@ -53,6 +54,7 @@ __all__ = [
     "RecordingPolicy",
     "RecordingStorage",
     "RequestLimits",
+    "SentenceEncoder",
     "TaskSettings",
     "TranscriptArchive",
     "TranscriptSearch",

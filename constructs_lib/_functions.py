@@ -20,8 +20,9 @@ from constructs_lib import _grants, _nag
 from constructs_lib._checks import check_private_subnets, check_subnets
 from constructs_lib._logs import LogSettings
 from constructs_lib._names import account_wide_name
-from constructs_lib._python_code import RuntimeCode
+from constructs_lib._python_code import ENCODER_WEIGHTS, RuntimeCode
 from constructs_lib.function_settings import FunctionSettings, FunctionSize
+from constructs_lib.sentence_encoder import SentenceEncoder
 
 # What Lambda does for a function in a VPC (AWS: "Giving Lambda functions access to resources in an Amazon VPC").
 _NETWORK_INTERFACE_ACTIONS = (
@@ -32,6 +33,9 @@ _NETWORK_INTERFACE_ACTIONS = (
     "ec2:DescribeSubnets",
     "ec2:UnassignPrivateIpAddresses",
 )
+
+# What the encoder takes, and as much again for a long call; docs/benchmarks.md.
+_LEAST_ENCODER_MEMORY_MIB = 768
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,6 +50,13 @@ class SharedByFunctions:
     """How their logs are kept."""
     files: Mapping[str, bytes] = field(default_factory=dict)
     """Files beside their code, by path."""
+    encoder: SentenceEncoder | None = None
+    """Encoder beside their code; None where they do not judge by one."""
+
+    @property
+    def encoder_weights(self) -> str | None:
+        """Folder of the encoder's weights, within their code."""
+        return None if self.encoder is None else ENCODER_WEIGHTS
 
     @cached_property
     def code(self) -> RuntimeCode:
@@ -55,6 +66,7 @@ class SharedByFunctions:
             architecture=self.settings.architecture,
             platform=self.settings.bundling_platform,
             files=self.files,
+            encoder=self.encoder,
         )
 
 
@@ -106,6 +118,11 @@ class RuntimeFunction(Construct):
         self.node.add_validation(self)
         settings = shared.settings
         size = settings.sizes.get(reads.MODULE, FunctionSize())
+        if shared.encoder is not None and (size.memory_mib or memory_mib) < _LEAST_ENCODER_MEMORY_MIB:
+            raise ValueError(
+                f"memory_mib of {size.memory_mib} of {reads.MODULE} is too little for encoder: choose "
+                f"{_LEAST_ENCODER_MEMORY_MIB} or more, or drop it"
+            )
         self.timeout = timeout = size.timeout or timeout
         self.reserved_concurrency = size.reserved_concurrency
         self.service = account_wide_name(self, max_length=80)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from aws_cdk import Duration
+from dataclasses import replace
+
 from aws_cdk import aws_events as events
 from aws_cdk import aws_events_targets as targets
 from aws_cdk import aws_s3 as s3
@@ -62,14 +63,15 @@ class LiveStore:
         retention_days: int | None,
         role_names: dict[str, str] | None,
     ) -> None:
+        shared = replace(shared, encoder=judgement.encoder)
         store = RuntimeFunction(
             scope,
             "Store",
             shared,
             reads=StoreLiveTranscriptEnvironment,
             description="Stores the transcript of a live call that has ended",
-            timeout=Duration.minutes(2),
-            memory_mib=1024,
+            timeout=judgement.timeout,
+            memory_mib=judgement.memory_mib,
             failed_events=failed_calls,
         )
         store.configure(
@@ -79,6 +81,7 @@ class LiveStore:
                 deepgram_options=options.of_requests,
                 deepgram_prices=options.prices,
                 flags=judgement.flag_set.file.name,
+                encoder_weights=shared.encoder_weights,
                 rubric=judgement.rubric.name,
                 retention_days=retention_days,
                 event_bus_name=bus.event_bus_name,

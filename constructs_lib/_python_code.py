@@ -19,13 +19,16 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from types import MappingProxyType
+from typing import Final
 
 import jsii
 from aws_cdk import AssetHashType, BundlingOptions, DockerImage, ILocalBundling
 from aws_cdk import aws_lambda as lambda_
 from uv import find_uv_bin
 
+from callscribe.encoder.files import FILES
 from constructs_lib import _sources, _uv_settings
+from constructs_lib.sentence_encoder import SentenceEncoder
 
 DEFAULT_RUNTIME = lambda_.Runtime.PYTHON_3_14
 DEFAULT_ARCHITECTURE = lambda_.Architecture.ARM_64
@@ -34,6 +37,10 @@ _LINUX = {"arm64": "aarch64-manylinux_2_28", "x86_64": "x86_64-manylinux_2_28"}
 _INSTALL_TIMEOUT_SECONDS = 300
 # What uv says last is what went wrong.
 _LAST_LINES = 8
+# Of code and layers, unpacked (AWS: "Lambda quotas").
+_MOST_BYTES: Final = 250 * 2**20
+ENCODER_WEIGHTS: Final = "encoder"
+"""Folder of the encoder's weights in the asset."""
 # Left behind by the installer or shipped by a wheel, and read by nothing at run time.
 _SUPERFLUOUS = ("bin", ".lock")
 
@@ -43,8 +50,10 @@ class _UvBundling:
     failure: str | None = None
     """Why the last bundling failed."""
 
-    def __init__(self, python: str, platform: str, files: Mapping[str, bytes]) -> None:
-        self._python, self._platform, self._files = python, platform, files
+    def __init__(
+        self, python: str, platform: str, files: Mapping[str, bytes], encoder: SentenceEncoder | None = None
+    ) -> None:
+        self._python, self._platform, self._files, self._encoder = python, platform, files, encoder
 
     def try_bundle(self, output_dir: str, options: BundlingOptions | None = None, **_: object) -> bool:  # noqa: ARG002
         out = Path(output_dir)
@@ -53,16 +62,30 @@ class _UvBundling:
         except RuntimeError as error:
             self.failure = str(error)
             raise
+        self._copy(out)
+        size = sum(file.stat().st_size for file in out.rglob("*") if file.is_file())
+        if size > _MOST_BYTES:
+            self.failure = (
+                f"the functions' code has {size / 2**20:.0f} MiB, and Lambda takes {_MOST_BYTES / 2**20:.0f}: "
+                "leave out encoder, or files that are not needed"
+            )
+            raise RuntimeError(self.failure)
+        return True
+
+    def _copy(self, out: Path) -> None:
         for pattern in _SUPERFLUOUS:
             for path in list(out.glob(pattern)):
                 shutil.rmtree(path) if path.is_dir() else path.unlink()
-        for file in _sources.runtime_files():
+        for file in _sources.runtime_files(encoder=self._encoder is not None):
             target = out / file
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(_sources.source(file), target)
         for name, content in self._files.items():
             (out / name).write_bytes(content)
-        return True
+        if self._encoder is not None:
+            (out / ENCODER_WEIGHTS).mkdir()
+            for name in FILES:
+                shutil.copyfile(self._encoder.folder / name, out / ENCODER_WEIGHTS / name)
 
     def _install(self, out: Path) -> None:
         with tempfile.TemporaryDirectory() as folder:
@@ -76,6 +99,7 @@ class _UvBundling:
                 *("--no-deps", "--require-hashes", "--only-binary", ":all:"),
                 *("--no-compile-bytecode", "--link-mode", "copy"),
                 *("-r", str(_sources.LOCK)),
+                *(() if self._encoder is None else ("-r", str(_sources.ENCODER_LOCK))),
             ]
             # What the lock names is the same wherever it comes from: the cache needs no network, and is asked first.
             failure = _failure_of([*command, "--offline"], folder) and _failure_of(command, folder)
@@ -106,10 +130,14 @@ def _explained(reason: str) -> str:
     return f"the functions' packages could not be installed: uv says: {last}"
 
 
-def _digest(*target: str, files: Mapping[str, bytes] = MappingProxyType({})) -> str:
+def _digest(
+    *target: str, files: Mapping[str, bytes] = MappingProxyType({}), encoder: SentenceEncoder | None = None
+) -> str:
     sha = hashlib.sha256("\0".join(target).encode())
     sha.update(Path(__file__).read_bytes() + _sources.LOCK.read_bytes())
-    for file in _sources.runtime_files():
+    if encoder is not None:
+        sha.update(encoder.digest.encode() + _sources.ENCODER_LOCK.read_bytes())
+    for file in _sources.runtime_files(encoder=encoder is not None):
         sha.update(file.as_posix().encode() + b"\0" + _sources.source(file).read_bytes() + b"\0")
     for path, content in sorted(files.items()):
         sha.update(path.encode() + b"\0" + content + b"\0")
@@ -129,6 +157,8 @@ class RuntimeCode:
     *architecture*. Another one is for functions that run elsewhere, such as on an emulator."""
     files: Mapping[str, bytes] = field(default_factory=dict)
     """What lies beside the code as well, by path in folders that it has. Default: nothing."""
+    encoder: SentenceEncoder | None = None
+    """Encoder that lies beside it, with its packages and weights. Default: none."""
 
     @contextmanager
     def packaged(self) -> Iterator[lambda_.AssetCode]:
@@ -137,7 +167,7 @@ class RuntimeCode:
         Raises:
             RuntimeError: If the dependencies cannot be installed; the message has uv's last lines.
         """
-        bundling = _UvBundling(self._python, self._wheels, self.files)
+        bundling = _UvBundling(self._python, self._wheels, self.files, self.encoder)
         code = lambda_.Code.from_asset(
             str(_sources.ROOT / "lambdas"),
             asset_hash_type=AssetHashType.CUSTOM,
@@ -155,7 +185,7 @@ class RuntimeCode:
     @cached_property
     def _hash(self) -> str:
         # Of several hundred files, which are read once for all functions.
-        return _digest(self._python, self._wheels, files=self.files)
+        return _digest(self._python, self._wheels, files=self.files, encoder=self.encoder)
 
     @property
     def _python(self) -> str:

@@ -15,10 +15,13 @@ ROOT = _ASSETS if _ASSETS.is_dir() else _HERE.parent
 PACKAGES = ("lambdas", "callscribe")
 """The top-level packages of the Lambda asset."""
 
-_NOT_DEPLOYED: Final = Path("callscribe", "encoder")  # needs packages that no function has
+_ENCODER: Final = Path("callscribe", "encoder")
 
 LOCK = ROOT / "lambdas" / "requirements.txt"
 """The hash-locked dependencies of the Lambda functions."""
+
+ENCODER_LOCK = ROOT / _ENCODER / "requirements.txt"
+"""Those of the sentence encoder, beside them."""
 
 _PAGE_MODULES: Final = Path("lambdas", "call_console", "page", "modules")
 FROM_NPM: Final = {
@@ -32,10 +35,10 @@ FROM_NPM: Final = {
 pyproject.toml puts it there."""
 
 
-def runtime_files() -> Iterator[Path]:
+def runtime_files(*, encoder: bool = False) -> Iterator[Path]:
     """Yield every file of the asset, by its place there: those of :data:`PACKAGES`, and the page's modules; sorted.
 
-    The sentence encoder is left out, since no function uses it.
+    The sentence encoder is left out unless it is asked for: it needs packages of its own.
 
     Byte code and requirements files are left out: neither is read at run time, and the interpreter that installs a
     wheel writes byte code of its own beside the sources.
@@ -45,7 +48,7 @@ def runtime_files() -> Iterator[Path]:
         for path in (ROOT / package).rglob("*"):
             if path.is_file() and "__pycache__" not in path.parts and not path.name.startswith("requirements."):
                 files.add(path.relative_to(ROOT))
-    yield from sorted(file for file in files if not file.is_relative_to(_NOT_DEPLOYED))
+    yield from sorted(file for file in files if encoder or not file.is_relative_to(_ENCODER))
 
 
 def source(file: Path) -> Path:

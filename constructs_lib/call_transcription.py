@@ -36,6 +36,7 @@ from constructs_lib.live_transcript_feed import LiveTranscriptFeed
 from constructs_lib.operator_outputs import export_for_operators
 from constructs_lib.recording_bucket import RecordingBucket
 from constructs_lib.recording_limits import RecordingLimits, RecordingPolicy, RequestLimits
+from constructs_lib.sentence_encoder import SentenceEncoder
 from constructs_lib.streamer_settings import CallLimits, Capacity, TaskSettings
 from constructs_lib.transcript_archive import TranscriptArchive
 from constructs_lib.transcript_table import TranscriptTable
@@ -142,6 +143,7 @@ class CallTranscription(Construct):
             of your own, as the path of a JSON file or what stands in one. Default: ``"eye-clinic-v1"``.
         rubric: What calls are rated by: the name of a rubric that ships, or one of your own, as the path of a JSON file
             or what stands in one. Default: ``"clinic-call-v1"``.
+        encoder: What looks for flags by wording, beside the rules. Default: the rules look for them alone.
         analyst: A language model that reads each call after the rules have. Default: the rules alone.
         enrichment: A step of your own, before a recording's transcript is announced. Default: none.
         functions: What the functions run on, and where. Default: ``FunctionSettings()``.
@@ -207,6 +209,7 @@ class CallTranscription(Construct):
         requests: RequestLimits | None = None,
         flags: FlagSetSource = DEFAULT_FLAG_SET,
         rubric: RubricSource = DEFAULT_RUBRIC,
+        encoder: SentenceEncoder | None = None,
         analyst: BedrockAnalyst | None = None,
         enrichment: EnrichmentStep | None = None,
         functions: FunctionSettings | None = None,
@@ -262,6 +265,7 @@ class CallTranscription(Construct):
             retain_for=retain_for,
             flags=flags,
             rubric=rubric,
+            encoder=encoder,
             role_names=role_names,
             analyst=analyst,
             enrichment=enrichment,
@@ -306,6 +310,7 @@ class CallTranscription(Construct):
             feed=self.feed,
             flags=flags,
             rubric=rubric,
+            encoder=encoder,
             role_names=role_names,
             retain_for=retain_for,
             key=self.key,

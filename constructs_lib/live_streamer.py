@@ -64,6 +64,7 @@ from constructs_lib.deepgram_options import DeepgramOptions
 from constructs_lib.deepgram_secret import DeepgramSecret
 from constructs_lib.function_settings import FunctionSettings
 from constructs_lib.live_transcript_feed import LiveTranscriptFeed
+from constructs_lib.sentence_encoder import SentenceEncoder
 from constructs_lib.streamer_settings import CallLimits, Capacity, TaskSettings
 
 _STREAM_PREFIX: Final = re.compile(r"[A-Za-z0-9_.-]{1,200}")
@@ -105,6 +106,7 @@ class LiveStreamer(Construct):
             or one of your own, as the path of a JSON file or what stands in one. Default: ``"eye-clinic-v1"``.
         rubric: What calls are rated by, those that the clinic makes as well: the name of a rubric that ships, or one of
             your own, as the path of a JSON file or what stands in one. Default: ``"clinic-call-v1"``.
+        encoder: What looks for flags by wording, beside the rules. Default: the rules look for them alone.
         role_names: What parties of a call are called where people read it, by role (``customer``, ``agent``,
             ``announcement``), as in ``{"customer": "patient"}``. Events tell of it; what is stored keeps the roles.
             Default: as the roles.
@@ -183,6 +185,7 @@ class LiveStreamer(Construct):
         feed: LiveTranscriptFeed | None = None,
         flags: FlagSetSource = DEFAULT_FLAG_SET,
         rubric: RubricSource = DEFAULT_RUBRIC,
+        encoder: SentenceEncoder | None = None,
         role_names: Mapping[str, str] | None = None,
         retain_for: Duration | None = None,
         key: kms.IKey | None = None,
@@ -200,7 +203,7 @@ class LiveStreamer(Construct):
         tasks = formerly.into("tasks", tasks, TaskSettings, OfTasks)
         functions = formerly.into("functions", functions, FunctionSettings, OfRuntime)
         options, limits = options or DeepgramOptions(), limits or CallLimits()
-        judgement = Judgement.checked(flags=flags, rubric=rubric)
+        judgement = Judgement.checked(flags=flags, rubric=rubric, encoder=encoder)
         _checks.check_table(table)
         _check_options(options)
         options.annotate(self)

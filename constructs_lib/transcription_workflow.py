@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Literal, Unpack, get_args
 
 import jsii
@@ -64,6 +65,7 @@ from constructs_lib.enrichment_step import EnrichmentStep
 from constructs_lib.function_settings import FunctionSettings
 from constructs_lib.recording_bucket import RecordingBucket
 from constructs_lib.recording_limits import RecordingLimits, RecordingPolicy, RequestLimits
+from constructs_lib.sentence_encoder import SentenceEncoder
 from constructs_lib.transcription_function import AMAZON_CONNECT_CHANNELS, TranscriptionFunction
 
 TranscriptSource = Literal["batch", "live"]
@@ -120,6 +122,7 @@ class TranscriptionWorkflow(Construct):
             of your own, as the path of a JSON file or what stands in one. Default: ``"eye-clinic-v1"``.
         rubric: What calls are rated by, those that the clinic makes as well: the name of a rubric that ships, or one of
             your own, as the path of a JSON file or what stands in one. Default: ``"clinic-call-v1"``.
+        encoder: What looks for flags by wording, beside the rules. Default: the rules look for them alone.
         role_names: What parties of a call are called where people read it, by role (``customer``, ``agent``,
             ``announcement``), as in ``{"customer": "patient"}``. Events tell of it; what is stored keeps the roles.
             Default: as the roles.
@@ -189,6 +192,7 @@ class TranscriptionWorkflow(Construct):
         retain_for: Duration | None = None,
         flags: FlagSetSource = DEFAULT_FLAG_SET,
         rubric: RubricSource = DEFAULT_RUBRIC,
+        encoder: SentenceEncoder | None = None,
         role_names: Mapping[str, str] | None = None,
         analyst: BedrockAnalyst | None = None,
         enrichment: EnrichmentStep | None = None,
@@ -209,7 +213,7 @@ class TranscriptionWorkflow(Construct):
         functions = formerly.into("functions", functions, FunctionSettings, OfRuntime, OfNetwork)
         recordings = formerly.recordings(recordings)
         self._recordings, self._table, self._archive = recordings, table, archive
-        judgement = Judgement.checked(flags=flags, rubric=rubric)
+        judgement = Judgement.checked(flags=flags, rubric=rubric, encoder=encoder)
         self._flags, self._rubric = judgement.flag_set.file.name, judgement.rubric.name
         options, clinics = options or DeepgramOptions(), clinics or ClinicRules()
         policy, limits, requests = policy or RecordingPolicy(), limits or RecordingLimits(), requests or RequestLimits()
@@ -257,7 +261,7 @@ class TranscriptionWorkflow(Construct):
         self.queue = self._queue()
         self.transcription.consume(self.queue, failed_calls=self.failed_calls)
         self._admit = self._add_admit(instance_arn)
-        self._store = self._add_store(options, channel_roles, retention_days)
+        self._store = self._add_store(judgement, options, channel_roles, retention_days)
         self._score = self._add_score()
         self._analyse = None if analyst is None else self._add_analyse(analyst)
         self.admit_function = self._admit.function
@@ -387,16 +391,21 @@ class TranscriptionWorkflow(Construct):
         return admit
 
     def _add_store(
-        self, options: DeepgramOptions, channel_roles: Mapping[int, ChannelRole] | None, retention_days: int | None
+        self,
+        judgement: Judgement,
+        options: DeepgramOptions,
+        channel_roles: Mapping[int, ChannelRole] | None,
+        retention_days: int | None,
     ) -> RuntimeFunction:
+        shared = replace(self._shared, encoder=judgement.encoder)
         store = RuntimeFunction(
             self,
             "Store",
-            self._shared,
+            shared,
             reads=StoreTranscriptEnvironment,
             description="Turns Deepgram's reply into the transcript",
-            timeout=Duration.minutes(2),
-            memory_mib=1024,
+            timeout=judgement.timeout,
+            memory_mib=judgement.memory_mib,
         )
         role, archive = store.role, self._archive
         store.configure(
@@ -406,6 +415,7 @@ class TranscriptionWorkflow(Construct):
                 deepgram_options=options.of_requests,
                 deepgram_prices=options.prices,
                 flags=self._flags,
+                encoder_weights=shared.encoder_weights,
                 rubric=self._rubric,
                 channel_roles=_checks.channel_roles(
                     AMAZON_CONNECT_CHANNELS if channel_roles is None else channel_roles

@@ -46,6 +46,7 @@ class BatchStack(Stack):
             policy=settings.policy,
             limits=settings.limits,
             requests=settings.requests,
+            encoder=settings.encoder,
             analyst=settings.analyst,
             retain_for=settings.retain_for,
             functions=settings.functions,

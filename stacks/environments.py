@@ -25,6 +25,7 @@ from constructs_lib import (
     RecordingLimits,
     RecordingPolicy,
     RequestLimits,
+    SentenceEncoder,
 )
 from constructs_lib.console_domain import MANAGED_RULES
 from constructs_lib.streamer_settings import Egress
@@ -203,6 +204,8 @@ class Settings:
     """How long Deepgram may take for a recording, and how often it is asked."""
     analyst: BedrockAnalyst | None = None
     """A language model that reads each call after the rules have. Default: the rules alone."""
+    encoder: SentenceEncoder | None = None
+    """What looks for flags by wording, beside the rules. Default: the rules look for them alone."""
     console: Console | None = None
     """A page on which people of the clinics look at their calls. Default: none."""
     alarm_emails: tuple[str, ...] = ()

@@ -76,6 +76,7 @@ class LiveStack(Stack):
                 egress=live.egress,
             ),
             functions=settings.functions,
+            encoder=settings.encoder,
         )
         if network is not None:
             Annotations.of(self.streamer).acknowledge_warning(

@@ -170,7 +170,11 @@ def test_every_python_snippet_compiles(page: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "lock", ["lambdas/requirements.txt", "streamer/requirements.txt", "local/emulator/runtime.txt"]
+    "lock",
+    [
+        *("lambdas/requirements.txt", "callscribe/encoder/requirements.txt", "streamer/requirements.txt"),
+        "local/emulator/runtime.txt",
+    ],
 )
 def test_recognisers_are_in_no_lock_of_what_is_deployed(lock: str) -> None:
     locked = set(re.findall(r"^([a-z0-9-]+)==", (ROOT / lock).read_text(), re.MULTILINE))

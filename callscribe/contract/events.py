@@ -288,19 +288,19 @@ class AlertEvidence:
 class UrgentCall:
     """`detail` of the event "Urgent Call": something in a call cannot wait. It has no words.
 
-    It is sent at least once for a recording, and for a live call while it runs; both for a call that is followed live
-    and transcribed from its recording, too.
+    It is sent at least once for a recording, and for a live call while it runs, or with its transcript where nobody was
+    told while it ran; both for a call that is followed live and transcribed from its recording, too.
 
     Attributes:
         schema_version: Version of the code that wrote it.
         call_id: Connect's contact id, or the name of the recording's file in the project's own layout.
         clinic_id: Clinic that took the call.
         day: The call's date, UTC, as yyyy-mm-dd.
-        source: `batch` for a recording, `live` for a call that runs.
+        source: `batch` for a recording, `live` for a call that runs or was followed while it did.
         flags: Names of the flags that are raised and cannot wait, such as `urgent`.
         reliability: Whether that can be relied on, as far as it is known; absent or null where nobody has asked.
         evidence: Where it was said, the first ten places; empty where that was not noted.
-        transcript: Where the transcript of a recording is; absent or null while a call runs.
+        transcript: Where the transcript is; absent or null while a call runs.
         live: Where the state of a live call is; absent or null for a recording.
         role_names: What the parties are called where people read the call, by role; absent or null where they are
             called as their roles.

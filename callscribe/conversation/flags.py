@@ -24,7 +24,7 @@ from callscribe.conversation.phrases import phrase, spoken
 from callscribe.conversation.quotes import quote
 from callscribe.conversation.turns import Turn
 from callscribe.conversation.utterances import Role
-from callscribe.conversation.wording import Leaning, Piece, WordingEngine, pieces_of
+from callscribe.conversation.wording import Leaning, Piece, WordingEngine, WordingVersion, pieces_of
 from callscribe.data_files import NamedData, OwnSource, is_own, load, names, unknown
 from callscribe.recognition import Mention, Recognition
 from callscribe.serialization import InvalidData
@@ -311,7 +311,7 @@ class _Wordings:
     """What an engine says of all that customers say, piece by piece."""
 
     def __init__(self, said: Conversation, engine: WordingEngine) -> None:
-        self.engine = engine.name
+        self.engine = engine.version
         self._turns: Mapping[int, Sequence[tuple[Piece, Mapping[str, Leaning]]]] = {
             index: [(piece, engine.read(piece.text)) for piece in pieces_of(turn.text)]
             for index, turn in enumerate(said.turns)
@@ -361,12 +361,11 @@ def _weighed(
     return weighed
 
 
-def _read(said: Conversation, engine: str, turn: int, piece: Piece, leaning: Leaning) -> Found:
+def _read(said: Conversation, engine: WordingVersion, turn: int, piece: Piece, leaning: Leaning) -> Found:
     clause = sum(clause.origins[0] <= piece.first for clause in said.clauses[turn])
-    act, _, rule = engine.partition("/")
     return Found(
-        act=act,
-        rule=rule,
+        act=engine.name,
+        rule=str(engine.version),
         turn=turn,
         clause=max(clause - 1, 0),
         first_word=piece.first,

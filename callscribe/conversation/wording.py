@@ -47,12 +47,25 @@ class Leaning(Protocol):
         """Labelled sentences that raise the flag and are nearest to the piece, the nearest first."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WordingVersion:
+    """An engine that knows wordings.
+
+    Attributes:
+        name: what it is and has learnt.
+        version: counted up with every training.
+    """
+
+    name: str
+    version: int
+
+
 class WordingEngine(Protocol):
     """Knows flags by wording."""
 
     @property
-    def name(self) -> str:
-        """Model and version, as evidence names them."""
+    def version(self) -> WordingVersion:
+        """Which engine it is, as evidence and transcripts name it."""
 
     def read(self, text: str) -> Mapping[str, Leaning]:
         """What a piece leans to, by flag; flags that it knows nothing of are left out."""

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from callscribe.conversation.wording import WordingVersion
 from callscribe.encoder.heads import Heads, Threshold, load_heads
 from callscribe.encoder.model import MEANS, Figures, SentenceEncoder
 
@@ -63,14 +64,9 @@ class EncoderEngine:
         self.encoder = SentenceEncoder(folder, self._heads.corrections)
 
     @property
-    def name(self) -> str:
+    def version(self) -> WordingVersion:
         """Name and version of the heads."""
-        return f"{self._heads.about.name}/{self._heads.about.version}"
-
-    @property
-    def flag_set(self) -> str:
-        """Name of the flag set whose flags it knows."""
-        return self._heads.about.flag_set
+        return WordingVersion(name=self._heads.about.name, version=self._heads.about.version)
 
     def read(self, text: str) -> Mapping[str, Score]:
         """Score a piece for each flag; of fewer than three words nothing is known."""

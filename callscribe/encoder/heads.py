@@ -15,10 +15,10 @@ import numpy as np
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
+from callscribe.encoder.files import DEFAULT_HEADS
 from callscribe.encoder.model import Figures
 from callscribe.encoder.unavailable import EncoderUnavailable
 
-DEFAULT_HEADS: Final = "minilm-eye-clinic-en-v1"
 _ABOUT: Final = "about"
 _DOWN: Final = ".down"
 _UP: Final = ".up"

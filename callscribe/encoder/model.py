@@ -4,7 +4,6 @@ The architecture is BERT's (Devlin et al. 2019, arXiv:1810.04805) with six layer
 sizes stand in the model's `config.json`, the names of the weights in its `model.safetensors`.
 """
 
-import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Final, TypeAlias, TypeVar
@@ -14,21 +13,12 @@ from numpy.typing import NDArray
 from safetensors.numpy import load_file
 from tokenizers import Tokenizer
 
+from callscribe.encoder.files import TOKENIZER, WEIGHTS, check_files
 from callscribe.encoder.unavailable import EncoderUnavailable
 
 Figures: TypeAlias = NDArray[np.float32]
 _T = TypeVar("_T")
 
-WEIGHTS: Final = "model.safetensors"
-TOKENIZER: Final = "tokenizer.json"
-_FILES: Final = (WEIGHTS, TOKENIZER, "config.json")
-_ARCHITECTURE: Final = {
-    "model_type": "bert",
-    "hidden_size": 384,
-    "num_hidden_layers": 6,
-    "num_attention_heads": 12,
-    "intermediate_size": 1536,
-}
 SIZE: Final = 384
 HEADS: Final = 12
 LAYERS: Final = 6
@@ -60,14 +50,7 @@ class SentenceEncoder:
     """
 
     def __init__(self, folder: Path, corrections: Mapping[str, tuple[Figures, Figures]] | None = None) -> None:
-        missing = [name for name in _FILES if not (folder / name).is_file()]
-        if missing:
-            raise EncoderUnavailable(
-                f"{folder} has no {', '.join(missing)}: name the folder with the files of all-MiniLM-L6-v2"
-            )
-        config = _read(folder / "config.json", lambda file: json.loads(file.read_bytes()))
-        if not isinstance(config, dict) or any(config.get(name) != value for name, value in _ARCHITECTURE.items()):
-            raise EncoderUnavailable(f"{folder} holds another model than all-MiniLM-L6-v2")
+        check_files(folder)
         self.weights: Mapping[str, Figures] = _read(folder / WEIGHTS, load_file)
         self._tokenizer = _read(folder / TOKENIZER, lambda file: Tokenizer.from_file(str(file)))
         self._tokenizer.no_padding()

@@ -88,6 +88,7 @@ class LiveState:
         clinic_source: what the clinic was decided by; None where that is not known.
         direction: who called whom, by Connect; None where it does not tell.
         queue_id: Connect's id of the queue that the call was in when it was announced; None where it was in none.
+        alerted: names of flags that cannot wait and of which somebody was told while it ran.
     """
 
     call_id: str
@@ -106,6 +107,7 @@ class LiveState:
     clinic_source: ClinicSource | None = None
     direction: CallDirection | None = None
     queue_id: str | None = None
+    alerted: tuple[str, ...] = ()
 
     @classmethod
     def from_item(cls, item: Mapping[str, Any]) -> "LiveState":
@@ -135,6 +137,7 @@ class LiveState:
             clinic_source=read.clinic_source,
             direction=read.direction,
             queue_id=read.queue_id,
+            alerted=read.alerted,
         )
 
     @property
@@ -177,6 +180,7 @@ class LiveItem:
         reliability: whether what is concluded from the call can be relied on: while it runs, as far as it is known;
             once it is over, by what was said last. That of the whole call is in its transcript. None where nothing has
             been said yet, and where that was not asked.
+        alerted: names of flags that cannot wait and of which somebody was told while it ran.
     """
 
     call_id: str
@@ -206,6 +210,7 @@ class LiveItem:
     beginning: Bound | None = None
     end: Bound | None = None
     reliability: Reliability | None = None
+    alerted: tuple[str, ...] = ()
 
     @property
     def coverage(self) -> LiveCoverage:

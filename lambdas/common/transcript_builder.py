@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from callscribe.audio_facts import AudioFacts
     from callscribe.conversation.flags import FlagSet
     from callscribe.conversation.role_correction import RoleCorrection
+    from callscribe.conversation.wording import WordingEngine, WordingVersion
     from callscribe.recognition import OptionsRecord, Transcription
     from callscribe.recordings.calls import CallRecording
     from callscribe.recordings.recording import Provenance
@@ -88,6 +89,7 @@ class TranscriptBuilder:
         transcriptions: Reads the speech service's replies.
         channel_roles: Who speaks on which channel of a recording with a channel for each speaker.
         flag_set: The flags to look for; `None` takes those of the default set.
+        wording: An engine that knows flags by wording, beside the rules; `None` for rules alone.
     """
 
     def __init__(
@@ -97,11 +99,18 @@ class TranscriptBuilder:
         transcriptions: Transcriptions,
         channel_roles: Mapping[int, Role],
         flag_set: FlagSet | None = None,
+        wording: WordingEngine | None = None,
     ) -> None:
         self._bucket = bucket
         self._transcriptions = transcriptions
         self._channel_roles = channel_roles
         self._flag_set = flag_set
+        self._wording = wording
+
+    @property
+    def wording(self) -> WordingVersion | None:
+        """Which engine looks for flags by wording, beside the rules; `None` where the rules do alone."""
+        return None if self._wording is None else self._wording.version
 
     def build(
         self,
@@ -150,6 +159,7 @@ class TranscriptBuilder:
                 created_at=reply.last_modified,
                 flag_set=self._flag_set,
                 corrections=corrections,
+                wording=self._wording,
             )
             if earlier is not None:
                 transcript = replace(transcript, created_at=earlier.created_at, cost=earlier.cost)

@@ -11,9 +11,19 @@ from typing import TYPE_CHECKING, Annotated, Any
 from aws_lambda_powertools.metrics import MetricUnit
 from msgspec import Meta
 
-from callscribe.contract.events import CALL_TRANSCRIBED, EVENT_SOURCE, CallTranscribed, LiveFigures, QualityFigure
+from callscribe.contract.events import (
+    CALL_TRANSCRIBED,
+    EVENT_SOURCE,
+    URGENT_CALL,
+    CallTranscribed,
+    LiveCallPlace,
+    LiveFigures,
+    QualityFigure,
+    UrgentCall,
+)
 from callscribe.contract.messages import LiveRebuildMessage, LiveRebuildRequest
-from callscribe.conversation.flags import load_flag_set
+from callscribe.contract.table_keys import live_call_key
+from callscribe.conversation.flags import FlagSet, load_flag_set
 from callscribe.deepgram.transcription import DeepgramTranscriptions
 from callscribe.environments.functions import StoreLiveTranscriptEnvironment
 from callscribe.judgement.quality import load_rubric
@@ -22,7 +32,8 @@ from lambdas.common import aws
 from lambdas.common.archive import Archive
 from lambdas.common.errors import TransientError
 from lambdas.common.observability import correlate, entry_point, logger, metrics
-from lambdas.common.transcripts import figures_of, place_of
+from lambdas.common.transcripts import alert_evidence_of, figures_of, place_of
+from lambdas.common.wording import wording_engine
 from lambdas.store_live_transcript.store import LiveTranscriptStore, StoredLiveTranscript
 
 if TYPE_CHECKING:
@@ -47,17 +58,22 @@ def _environment() -> StoreLiveTranscriptEnvironment:
     return StoreLiveTranscriptEnvironment.from_variables(os.environ)
 
 
+def _flag_set() -> FlagSet:
+    return load_flag_set(_environment().flags)
+
+
 @cache
 def _store() -> LiveTranscriptStore:
     environment = _environment()
-    days = environment.retention_days
+    days, flag_set = environment.retention_days, _flag_set()
     return LiveTranscriptStore(
         table=aws.table(environment.table_name),
         archive=Archive(s3=aws.s3(), bucket=environment.archive_bucket),
         transcriptions=DeepgramTranscriptions(
             options=environment.deepgram_options, prices=environment.deepgram_prices.load()
         ),
-        flag_set=load_flag_set(environment.flags),
+        flag_set=flag_set,
+        wording=wording_engine(environment.encoder_weights, flag_set),
         rubric=load_rubric(environment.rubric),
         retention=None if days is None else timedelta(days=days),
     )
@@ -120,9 +136,33 @@ def _ended(outcome: str, **details: Any) -> dict[str, Any]:
 
 
 def _announce(stored: StoredLiveTranscript) -> None:
-    """Tell of the transcript as the batch workflow does; there is no recording, but a coverage."""
+    """Tell of the transcript as the batch workflow does, and first of what cannot wait, unless somebody was told."""
+    told = [(CALL_TRANSCRIBED, encode_json(_transcribed(stored)))]
+    raised = stored.transcript.summary.raised
+    alerts = [flag for flag in _flag_set().alerting if flag in raised and flag not in stored.told]
+    if alerts:
+        told.insert(0, (URGENT_CALL, encode_json(_urgent(stored, alerts))))
+    answer = aws.events().put_events(
+        Entries=[
+            {
+                "EventBusName": _environment().event_bus_name,
+                "Source": EVENT_SOURCE,
+                "DetailType": detail_type,
+                "Detail": detail.decode(),
+            }
+            for detail_type, detail in told
+        ]
+    )
+    # A refused entry is no error of the call (Amazon EventBridge API Reference, PutEvents).
+    if answer["FailedEntryCount"]:
+        code = next((entry["ErrorCode"] for entry in answer["Entries"] if "ErrorCode" in entry), "Unknown")
+        raise TransientError(f"EventBridge.{code}", "the transcript is stored, but EventBridge did not announce it")
+
+
+def _transcribed(stored: StoredLiveTranscript) -> CallTranscribed:
+    """There is no recording, but a coverage."""
     call, live = stored.transcript.recording, stored.transcript.live
-    detail = CallTranscribed(
+    return CallTranscribed(
         call_id=call.call_id,
         clinic_id=call.clinic_id,
         kind=call.kind,
@@ -143,17 +183,20 @@ def _announce(stored: StoredLiveTranscript) -> None:
         ),
         role_names=_environment().role_names,
     )
-    answer = aws.events().put_events(
-        Entries=[
-            {
-                "EventBusName": _environment().event_bus_name,
-                "Source": EVENT_SOURCE,
-                "DetailType": CALL_TRANSCRIBED,
-                "Detail": encode_json(detail).decode(),
-            }
-        ]
+
+
+def _urgent(stored: StoredLiveTranscript, flags: list[str]) -> UrgentCall:
+    """What was found in the whole call and in none of its pieces, or nobody could be told of while it ran."""
+    call, key = stored.transcript.recording, live_call_key(stored.transcript.recording.call_id)
+    return UrgentCall(
+        call_id=call.call_id,
+        clinic_id=call.clinic_id,
+        day=call.day,
+        source=stored.transcript.source,
+        flags=tuple(flags),
+        reliability=figures_of(stored.transcript).reliability,
+        evidence=alert_evidence_of(stored.transcript, flags),
+        transcript=place_of(stored.key, stored.pointers),
+        live=LiveCallPlace(pk=key.pk, sk=key.sk),
+        role_names=_environment().role_names,
     )
-    # A refused entry is no error of the call (Amazon EventBridge API Reference, PutEvents).
-    if answer["FailedEntryCount"]:
-        code = answer["Entries"][0].get("ErrorCode", "Unknown")
-        raise TransientError(f"EventBridge.{code}", "the transcript is stored, but EventBridge did not announce it")

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from callscribe.contract.messages import LiveRebuildRequest
     from callscribe.conversation.flags import FlagSet
     from callscribe.conversation.role_correction import RoleCorrection
+    from callscribe.conversation.wording import WordingEngine
     from callscribe.live.state import LiveState
     from callscribe.recognition import Recognition, Transcription
     from lambdas.common.archive import Archive
@@ -68,6 +69,7 @@ class StoredLiveTranscript:
         pointers: Where its document is.
         superseded: True when the table shows the transcript of the recording instead, or that of a later end of the
             same call.
+        told: Names of flags that cannot wait and of which somebody was told while the call ran.
     """
 
     transcript: Transcript
@@ -75,6 +77,7 @@ class StoredLiveTranscript:
     key: ItemKey
     pointers: ArchivePointers
     superseded: bool
+    told: tuple[str, ...]
 
 
 class LiveTranscriptStore:
@@ -85,6 +88,7 @@ class LiveTranscriptStore:
         archive: Where documents are kept.
         transcriptions: Tells what was asked of the speech service and what it costs.
         flag_set: The flags to look for; `None` takes those of the default set.
+        wording: An engine that knows flags by wording, beside the rules; `None` for rules alone.
         rubric: By which calls are judged.
         retention: How long an item is kept after the transcript was made; `None` keeps it for ever.
     """
@@ -96,6 +100,7 @@ class LiveTranscriptStore:
         archive: Archive,
         transcriptions: Transcriptions,
         flag_set: FlagSet | None = None,
+        wording: WordingEngine | None = None,
         rubric: Rubric,
         retention: timedelta | None,
     ) -> None:
@@ -103,6 +108,7 @@ class LiveTranscriptStore:
         self._archive = archive
         self._transcriptions = transcriptions
         self._flag_set = flag_set
+        self._wording = wording
         self._rubric = rubric
         self._retention = retention
 
@@ -180,6 +186,7 @@ class LiveTranscriptStore:
             key=transcript_key(call.clinic_id, call.day, call.call_id, call.kind),
             pointers=pointers,
             superseded=superseded,
+            told=state.alerted,
         )
 
     def _build(self, state: LiveState, *, created_at: datetime, corrections: Sequence[RoleCorrection]) -> Transcript:
@@ -196,6 +203,7 @@ class LiveTranscriptStore:
             created_at=created_at,
             flag_set=self._flag_set,
             corrections=corrections,
+            wording=self._wording,
         )
 
     def _utterances(self, call_id: str) -> list[LiveUtterance]:

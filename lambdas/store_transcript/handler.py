@@ -24,11 +24,14 @@ from lambdas.common.claims import Claims
 from lambdas.common.observability import correlate, entry_point, logger, metrics
 from lambdas.common.transcript_builder import TranscriptBuilder
 from lambdas.common.transcripts import alert_evidence_of, figures_of, place_of
+from lambdas.common.wording import wording_engine
 from lambdas.store_transcript.rebuild import Outcome, Rebuilder
 from lambdas.store_transcript.store import TranscriptStore
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
+
+    from callscribe.conversation.wording import WordingEngine
 
 
 @cache
@@ -54,6 +57,11 @@ def _flag_set() -> FlagSet:
 
 
 @cache
+def _wording() -> WordingEngine | None:
+    return wording_engine(_environment().encoder_weights, _flag_set())
+
+
+@cache
 def _store() -> TranscriptStore:
     environment = _environment()
     table, days = aws.table(environment.table_name), environment.transcript_retention_days
@@ -64,6 +72,7 @@ def _store() -> TranscriptStore:
         transcriptions=_deepgram(),
         channel_roles=_channel_roles(),
         flag_set=_flag_set(),
+        wording=_wording(),
         retention=None if days is None else timedelta(days=days),
     )
 
@@ -79,6 +88,7 @@ def _rebuilder() -> Rebuilder:
             transcriptions=_deepgram(),
             channel_roles=_channel_roles(),
             flag_set=_flag_set(),
+            wording=_wording(),
         ),
         rubric=load_rubric(environment.rubric),
     )

@@ -1,6 +1,7 @@
 """Write a document anew, from the reply in the archive; nobody is asked or paid.
 
-It is done to a document of an earlier schema version, and to one of which somebody has corrected the roles since.
+It is done to a document of an earlier schema version, to one of which somebody has corrected the roles since, and to
+one whose flags another engine of wordings looked for than today's, or none.
 
 The document tells which recording it is of, when it was made, what was asked and what it cost; the reply tells all the
 rest, by the rules of today. The table's item is written anew as well, with its score, if it shows this document.
@@ -22,6 +23,8 @@ from callscribe.contract.table_keys import EXPIRY, transcript_key
 from callscribe.conversation.role_correction import newest_of
 from callscribe.documents import InvalidDocument, from_document, quality_attribute, schema_version_of
 from callscribe.judgement.quality import score
+from callscribe.serialization import encode
+from callscribe.table_values import plain
 from lambdas.common.analyses import analysis_of
 from lambdas.common.corrections import corrections_of
 from lambdas.common.errors import error_code
@@ -110,10 +113,17 @@ class Rebuilder:
         item = self._item_that_shows(key, earlier)
         corrections = corrections_of(self._table, earlier.recording)
         correction = _number(_newest_of(earlier, corrections))
-        old_document = version < SCHEMA_VERSION or _number(earlier.role_correction) != correction
+        old_document = (
+            version < SCHEMA_VERSION
+            or _number(earlier.role_correction) != correction
+            or earlier.wording != self._builder.wording
+        )
         old_item = item is not None and (
             item["schema_version"] < SCHEMA_VERSION
-            or (item["schema_version"] == SCHEMA_VERSION and _shown_number(item) != correction)
+            or (
+                item["schema_version"] == SCHEMA_VERSION
+                and (_shown_number(item) != correction or plain(item.get("wording")) != encode(self._builder.wording))
+            )
         )
         if version > SCHEMA_VERSION or not (old_document or old_item or again):
             return Rebuilt(outcome=Outcome.CURRENT, call_id=call_id)

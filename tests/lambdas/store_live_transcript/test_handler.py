@@ -10,11 +10,13 @@ from callscribe.contract.schema import SCHEMA_VERSION
 from lambdas.common import aws
 from lambdas.common.errors import SafeError
 from lambdas.store_live_transcript.handler import _environment, _store, handle
-from tests.callscribe.live_calls import CALL_ID, CONVERSATION, live_item, utterance_item
+from tests.callscribe.live_calls import CALL_ID, CONVERSATION, live_item, utterance, utterance_item
+from tests.fakes.weights import installed_weights
 from tests.lambdas.cloud import REGION, Cloud, Context
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from pathlib import Path
 
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
@@ -125,6 +127,56 @@ def test_the_words_of_a_live_call_are_told_nowhere(cloud: Cloud, bus: Bus, outpu
     follow(cloud)
     told = json.dumps([handle(EVENT, CONTEXT), bus.announced()]) + output()
     assert not [word for word in ("Karen", "appointment", "Tuesday", "calling") if word in told]
+
+
+URGENT = utterance(3, 0, "Since this morning I see flashes and a dark curtain in my left eye.", 6.0, 8.5)
+
+
+def follow_urgent(cloud: Cloud, **changes: Any) -> None:
+    follow(cloud, **changes)
+    cloud.table.put_item(Item=utterance_item(URGENT))
+
+
+def test_of_what_cannot_wait_and_nobody_was_told_while_the_call_ran_somebody_is_told_before_its_transcript(
+    cloud: Cloud, bus: Bus, output: Callable[[], str]
+) -> None:
+    follow_urgent(cloud)
+    assert handle(EVENT, CONTEXT) == {"outcome": "stored"}
+    events = {event["detail-type"]: event["detail"] for event in bus.announced()}
+    assert {*events} == {"Urgent Call", "Call Transcribed"}
+    urgent = events["Urgent Call"]
+    assert (urgent["call_id"], urgent["clinic_id"], urgent["source"]) == (CALL_ID, "harbour", "live")
+    assert urgent["flags"] == ["urgent"]
+    assert urgent["transcript"] == events["Call Transcribed"]["transcript"]
+    assert urgent["live"] == {"pk": f"CALL#{CALL_ID}", "sk": "LIVE"}
+    assert {place["flag"] for place in urgent["evidence"]} == {"urgent"}
+    assert urgent["evidence"][0]["turn"] == 1
+    assert not [word for word in ("flashes", "curtain") if word in json.dumps(events) + output()]
+
+
+def test_who_was_told_while_the_call_ran_is_not_told_again(cloud: Cloud, bus: Bus) -> None:
+    follow_urgent(cloud, alerted=["urgent"])
+    assert handle(EVENT, CONTEXT) == {"outcome": "stored"}
+    assert [event["detail-type"] for event in bus.announced()] == ["Call Transcribed"]
+
+
+def test_with_the_encoder_a_call_has_flags_that_no_rule_finds_and_says_who_found_them(
+    cloud: Cloud, bus: Bus, function_environment: pytest.MonkeyPatch, tmp_path: Path, output: Callable[[], str]
+) -> None:
+    function_environment.setenv("ENCODER_WEIGHTS", str(installed_weights(tmp_path)))
+    follow(cloud)
+    said = "The little bottle for my pressure is down to nothing, what now?"
+    cloud.table.put_item(Item=utterance_item(utterance(3, 0, said, 6.0, 8.5)))
+
+    assert handle(EVENT, CONTEXT) == {"outcome": "stored"}
+
+    item: Any = cloud.table.get_item(Key=TRANSCRIPT_KEY)["Item"]
+    assert item["wording"]["name"] == "minilm-eye-clinic-en-v1"
+    assert item["prescription_refill"]
+    (evidence,) = next(flag["evidence"] for flag in item["flag_evidence"] if flag["name"] == "prescription_refill")
+    assert (evidence["source"], len(evidence["nearest"])) == ("wording", 2)
+    told = json.dumps(bus.announced()) + output()
+    assert not [words for words in (said, "bottle", *evidence["nearest"]) if words in told]
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ from botocore.exceptions import ClientError
 from callscribe.analysis.prices import ModelPrices, Usage, with_analysis
 from callscribe.analysis.stored import AnalysisItem, AnalysisStatus
 from callscribe.contract.schema import SCHEMA_VERSION
+from callscribe.conversation.wording import WordingVersion
 from callscribe.cost import Cost
 from callscribe.deepgram.options import TranscriptionOptions
 from callscribe.deepgram.transcription import DeepgramTranscriptions
@@ -30,9 +31,11 @@ from tests.lambdas.cloud import NOW, Cloud, Context
 from tests.lambdas.corrections import correction_item
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from aws_lambda_powertools.utilities.typing import LambdaContext
+
+    from callscribe.conversation.wording import Leaning, WordingEngine
 
 DOCUMENTS = [file for file in golden("document") if file.version < 3]
 DOCUMENT = DOCUMENTS[-1]
@@ -58,7 +61,14 @@ class Shelf:
         """Put another document in its place."""
         self.archive.write(self.key, json.dumps(document).encode())
 
-    def rebuild(self, key: str | None = None, *, dry_run: bool = False, table: Any = None) -> Rebuilt:
+    def rebuild(
+        self,
+        key: str | None = None,
+        *,
+        dry_run: bool = False,
+        table: Any = None,
+        wording: WordingEngine | None = None,
+    ) -> Rebuilt:
         rebuilder = Rebuilder(
             table=table or self.cloud.table,
             archive=self.archive,
@@ -67,6 +77,7 @@ class Shelf:
                 # Not what was asked then.
                 transcriptions=DeepgramTranscriptions(options=TranscriptionOptions(model="nova-2")),
                 channel_roles={0: Role.CUSTOMER, 1: Role.AGENT},
+                wording=wording,
             ),
             rubric=load_rubric(),
         )
@@ -368,3 +379,24 @@ def test_it_can_be_asked_whether_a_current_document_could_be_rebuilt(
     _without_reply(shelf)
     assert handler.handle(request, CONTEXT)["outcome"] == "impossible"
     assert shelf.versions() == versions
+
+
+class Silent:
+    """An engine of wordings that finds nothing."""
+
+    def __init__(self, version: int) -> None:
+        self.version = WordingVersion(name="silent", version=version)
+
+    def read(self, text: str) -> Mapping[str, Leaning]:
+        return {}
+
+
+def test_who_takes_an_encoder_another_one_or_none_has_calls_judged_anew_by_it_once(shelf: Shelf) -> None:
+    shelf.rebuild()
+    assert "wording" not in shelf.shown()
+    for engine, noted in ((Silent(1), 1), (Silent(2), 2), (None, None)):
+        assert shelf.rebuild(wording=engine).outcome is Outcome.REBUILT
+        version = None if noted is None else {"name": "silent", "version": noted}
+        assert shelf.document()["wording"] == version
+        assert plain(shelf.shown().get("wording")) == version
+        assert shelf.rebuild(wording=engine).outcome is Outcome.CURRENT
