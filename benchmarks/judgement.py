@@ -16,6 +16,7 @@ from benchmarks.report import Figures
 from callscribe.audio_facts import AudioFacts
 from callscribe.contract.call_kind import CallKind
 from callscribe.conversation.utterances import Role
+from callscribe.conversation.wording import WordingEngine
 from callscribe.deepgram.options import TranscriptionOptions
 from callscribe.deepgram.prices import cost_of, load_prices
 from callscribe.documents import from_document, to_document
@@ -90,9 +91,9 @@ def _row(call: Call) -> tuple[str, ...]:
     return call.name, f"{call.words:,}", f"{len(stored.turns_spoken()):,}", f"{made:.2f}", f"{scored:.2f}"
 
 
-def transcript_of(call: Call) -> Transcript:
-    """Make a call's transcript."""
-    return _transcript(call, _transcription(call))
+def transcript_of(call: Call, *, wording: WordingEngine | None = None) -> Transcript:
+    """Make a call's transcript, by rules alone or together with an engine that knows wordings."""
+    return _transcript(call, _transcription(call), wording)
 
 
 def _measured(work: Callable[[], T]) -> tuple[float, T]:
@@ -179,7 +180,7 @@ def _transcription(call: Call) -> Transcription:
     )
 
 
-def _transcript(call: Call, transcription: Transcription) -> Transcript:
+def _transcript(call: Call, transcription: Transcription, wording: WordingEngine | None = None) -> Transcript:
     begun = datetime(2026, 3, 2, 10, tzinfo=UTC)
     return build_transcript(
         recording=CallRecording(
@@ -192,4 +193,5 @@ def _transcript(call: Call, transcription: Transcription) -> Transcript:
         channel_roles={0: Role.CUSTOMER, 1: Role.AGENT},
         provenance=None,
         created_at=begun,
+        wording=wording,
     )

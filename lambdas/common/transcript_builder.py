@@ -123,6 +123,7 @@ class TranscriptBuilder:
         requests: int,
         earlier: Transcript | None = None,
         corrections: Sequence[RoleCorrection] = (),
+        by_rules: bool = False,
     ) -> BuiltTranscript:
         """Build the transcript of a recording; the same reply always gives the same bytes.
 
@@ -136,6 +137,8 @@ class TranscriptBuilder:
             earlier: An earlier transcript of the same reply, which knows when it was made, what was asked and what it
                 cost by the prices of then.
             corrections: What people have said about who is who in the call.
+            by_rules: Whether flags are looked for by the rules alone, which takes a moment only: for who asks whether a
+                transcript can be built, and stores none.
 
         Raises:
             UnusableReply: The reply holds no transcription, or none that can be stored. The message tells the place,
@@ -159,7 +162,7 @@ class TranscriptBuilder:
                 created_at=reply.last_modified,
                 flag_set=self._flag_set,
                 corrections=corrections,
-                wording=self._wording,
+                wording=None if by_rules else self._wording,
             )
             if earlier is not None:
                 transcript = replace(transcript, created_at=earlier.created_at, cost=earlier.cost)

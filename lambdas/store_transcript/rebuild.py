@@ -128,7 +128,7 @@ class Rebuilder:
         if version > SCHEMA_VERSION or not (old_document or old_item or again):
             return Rebuilt(outcome=Outcome.CURRENT, call_id=call_id)
         try:
-            built = self._build(key, earlier, corrections)
+            built = self._build(key, earlier, corrections, by_rules=dry_run)
         except _Impossible as impossible:
             return Rebuilt(outcome=Outcome.IMPOSSIBLE, reason=str(impossible), call_id=call_id)
         if dry_run:
@@ -145,7 +145,9 @@ class Rebuilder:
         item = self._table.get_item(Key=primary, ConsistentRead=True).get("Item")
         return item if item is not None and item.get("transcript_key") == key else None
 
-    def _build(self, key: str, earlier: Transcript, corrections: Sequence[RoleCorrection]) -> BuiltTranscript:
+    def _build(
+        self, key: str, earlier: Transcript, corrections: Sequence[RoleCorrection], *, by_rules: bool
+    ) -> BuiltTranscript:
         if earlier.provenance is None:
             raise _Impossible("a live transcript has no reply: its words were stored while the call ran")
         archived_key = reply_key(earlier.provenance.recording_id)
@@ -162,6 +164,7 @@ class Rebuilder:
                 requests=earlier.cost.requests,
                 earlier=replace(earlier, cost=_as_of_now(earlier.cost)),
                 corrections=corrections,
+                by_rules=by_rules,
             )
         except UnusableReply as unusable:
             raise _Impossible(f"the reply in the archive is unusable: {unusable}") from None

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.agreement import CORPUS, DOCUMENT, Flags, corpus, main, measure, tables
+from callscribe.conversation.wording import WordingVersion
 
 ANSWERED = {"lines": [["customer", "Is it in?"], ["agent", "It came in yesterday."]], "criteria": {"answer": "15/15"}}
 REFUSED = {"lines": [["customer", "Is it in?"], ["agent", "I have no idea."]], "criteria": {"answer": "15/15"}}
@@ -69,7 +70,7 @@ def test_rules_and_encoder_together_are_measured_in_what_is_held_out(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     class Vetoes:
-        name = "vetoes/1"
+        version = WordingVersion(name="vetoes", version=1)
         adds, vetoes, certainty, nearest = False, True, 0.1, ()
 
         def read(self, text: str) -> dict[str, "Vetoes"]:

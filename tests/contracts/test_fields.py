@@ -196,6 +196,7 @@ OVER = live_item(
     options={"model": "nova-3"},
     model="nova-3",
     lease_until=1_797_000_000,
+    alerted=["urgent"],
 )
 
 

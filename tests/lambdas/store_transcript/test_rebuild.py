@@ -386,8 +386,10 @@ class Silent:
 
     def __init__(self, version: int) -> None:
         self.version = WordingVersion(name="silent", version=version)
+        self.asked = 0
 
     def read(self, text: str) -> Mapping[str, Leaning]:
+        self.asked += 1
         return {}
 
 
@@ -400,3 +402,11 @@ def test_who_takes_an_encoder_another_one_or_none_has_calls_judged_anew_by_it_on
         assert shelf.document()["wording"] == version
         assert plain(shelf.shown().get("wording")) == version
         assert shelf.rebuild(wording=engine).outcome is Outcome.CURRENT
+
+
+def test_who_only_asks_whether_a_call_can_be_judged_anew_does_not_wait_for_the_encoder(shelf: Shelf) -> None:
+    engine = Silent(1)
+    assert shelf.rebuild(wording=engine, dry_run=True).outcome is Outcome.REBUILT
+    assert engine.asked == 0
+    shelf.rebuild(wording=engine)
+    assert engine.asked > 0
