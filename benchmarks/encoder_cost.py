@@ -28,7 +28,7 @@ from benchmarks.report import Figures, refresh
 from constructs_lib import FunctionSettings, SentenceEncoder, TranscriptionWorkflow, TranscriptTable
 
 _DOCUMENT: Final = Path(__file__).parent.parent / "docs" / "benchmarks.md"
-_ROUNDS: Final = 5
+_ROUNDS: Final = 3
 _SECONDS: Final = 900
 _MIB: Final = 2**20
 # One processor, as the functions have.
