@@ -13,7 +13,9 @@ import_module("lambdas.store_transcript.handler")
 _IMPORTED = time.process_time() - _BEGAN
 
 import json  # noqa: E402
+import re  # noqa: E402
 import resource  # noqa: E402
+from pathlib import Path  # noqa: E402
 
 from benchmarks.judgement import Call, transcript_of  # noqa: E402
 from callscribe.conversation.flags import load_flag_set  # noqa: E402
@@ -37,9 +39,12 @@ def main(weights: str | None) -> dict[str, float]:
 
 
 def _mib() -> float:
-    """The most memory that was in use so far; Linux counts in KiB, macOS in bytes."""
-    most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return most / (2**20 if sys.platform == "darwin" else 2**10)
+    """The most memory that was in use so far."""
+    if sys.platform == "darwin":
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+    # Of the process itself: Linux's `ru_maxrss` begins with that of whoever started it.
+    status = Path("/proc/self/status").read_text("ascii")
+    return int(re.search(r"VmHWM:\s+(\d+) kB", status)[1]) / 2**10  # type: ignore[index]
 
 
 if __name__ == "__main__":

@@ -41,7 +41,7 @@ function FlagList({ flags, show }) {
       <ul class="places">${flag.evidence.map((one) => html`<li>${one.place
         ? html`<button type="button" class="link" onClick=${() => show(one.place)}><span class="at">${clock(one.place.start)}</span> ${one.place.text}</button>`
         : html`<span>${plain(one.rule)}</span>`}${' '}
-        <span class="quiet small">${text.call.said(one.source)}${one.certainty === null || one.certainty === undefined ? '' : `, ${text.call.certainty(percent(one.certainty))}`}</span></li>`)}</ul>`)}
+        <span class="quiet small">${text.call.said(one.source)}${one.nearest?.length ? `, ${text.call.nearest(one.nearest)}` : ''}${one.certainty === null || one.certainty === undefined ? '' : `, ${text.call.certainty(percent(one.certainty))}`}</span></li>`)}</ul>`)}
     ${others.length > 0 && html`<p class="quiet small">${text.call.flagsNotRaised(others.map((flag) => names.flag(flag.name)).join(', '))}</p>`}
   </section>`
 }
