@@ -31,6 +31,7 @@ from callscribe.contract.table_keys import (
     LISTING_INDEX,
     LIVE_CALLS,
     RECORDINGS,
+    ROW_INDEX,
 )
 from callscribe.conversation.flags import DEFAULT_FLAG_SET, FlagSetSource
 from callscribe.environments.functions import CallConsoleEnvironment
@@ -271,7 +272,7 @@ class CallConsole(Construct):
         iam.Grant.add_to_principal(
             grantee=role,
             actions=["dynamodb:Query"],
-            resource_arns=[f"{table.table_arn}/index/{index}" for index in (CALL_INDEX, LISTING_INDEX)],
+            resource_arns=[f"{table.table_arn}/index/{index}" for index in (CALL_INDEX, LISTING_INDEX, ROW_INDEX)],
             conditions=_LEADING_KEYS,
         )
         _grants.allow_objects(role, archive, "s3:GetObject", prefix=TRANSCRIPTS)

@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from aws_cdk import RemovalPolicy, Stack, Token
 from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from constructs import Construct
 
-from callscribe.contract.table_keys import CALL_INDEX, EXPIRY, LISTED_ATTRIBUTES, LISTING_INDEX
+from callscribe.contract.table_keys import (
+    CALL_INDEX,
+    EXPIRY,
+    LISTED_ATTRIBUTES,
+    LISTING_INDEX,
+    ROW_ATTRIBUTES,
+    ROW_INDEX,
+)
 from constructs_lib import _checks, _grants, _keys
 
 
 class TranscriptTable(Construct):
-    """Define the on-demand table of transcripts, with an index by call and one that lists without words.
+    """Define the on-demand table of transcripts, with an index by call and two that list without words.
 
     Its stream tells which items change, without what is in them.
 
@@ -57,6 +66,15 @@ class TranscriptTable(Construct):
         def string(name: str) -> dynamodb.Attribute:
             return dynamodb.Attribute(name=name, type=dynamodb.AttributeType.STRING)
 
+        def by_time(name: str, attributes: Sequence[str]) -> dynamodb.GlobalSecondaryIndexPropsV2:
+            return dynamodb.GlobalSecondaryIndexPropsV2(
+                index_name=name,
+                partition_key=string("GSI2PK"),
+                sort_key=string("GSI2SK"),
+                projection_type=dynamodb.ProjectionType.INCLUDE,
+                non_key_attributes=list(attributes),
+            )
+
         self.table = dynamodb.TableV2(
             self,
             "Table",
@@ -73,13 +91,8 @@ class TranscriptTable(Construct):
                 ),
                 # One index for two lists: CloudFormation adds one to an existing table in an update (AWS
                 # CloudFormation, "AWS::DynamoDB::GlobalTable").
-                dynamodb.GlobalSecondaryIndexPropsV2(
-                    index_name=LISTING_INDEX,
-                    partition_key=string("GSI2PK"),
-                    sort_key=string("GSI2SK"),
-                    projection_type=dynamodb.ProjectionType.INCLUDE,
-                    non_key_attributes=list(LISTED_ATTRIBUTES),
-                ),
+                by_time(LISTING_INDEX, LISTED_ATTRIBUTES),
+                by_time(ROW_INDEX, ROW_ATTRIBUTES),
             ],
             point_in_time_recovery_specification=dynamodb.PointInTimeRecoverySpecification(
                 point_in_time_recovery_enabled=point_in_time_recovery
@@ -97,6 +110,8 @@ class TranscriptTable(Construct):
             iam.Grant.add_to_principal(
                 grantee=grantee,
                 actions=["dynamodb:Query"],
-                resource_arns=[f"{self.table.table_arn}/index/{index}" for index in (CALL_INDEX, LISTING_INDEX)],
+                resource_arns=[
+                    f"{self.table.table_arn}/index/{index}" for index in (CALL_INDEX, LISTING_INDEX, ROW_INDEX)
+                ],
             )
         )

@@ -16,13 +16,14 @@ from rich.text import Text
 
 from callscribe.contract.outputs import DeploymentOutput
 from local.calls import Call, CallFailed, TooSlow, connect_key, put_recording
-from local.connect import ConnectFailed
+from local.connect import ConnectFailed, Instance
 from local.console import add_people
 from local.follow import VERBOSE, follow
 from local.live_demo import NotProven, play_live
 from local.pictures import NoPictures, take_pictures
+from local.ring import CLINIC
 from local.server_process import ROOT
-from local.session import DIRECTORY, FAILURES, interactive_session
+from local.session import DIRECTORY, FAILURES, LocalSession, interactive_session
 from local.speech.engines.installed import has_whisper
 from operations.environment import Environment
 from operations.terminal import complain, output
@@ -31,6 +32,7 @@ _CONNECT_PREFIX = "connect/demo-clinic"  # this clinic's recordings, see stacks/
 _SAMPLES = ROOT / "local" / "samples"
 _PICTURES = DIRECTORY / "pictures"
 _LIVE_SAMPLE = _SAMPLES / "call3_urgent_symptoms.wav"
+_LONG_SAMPLE = _SAMPLES / "call1_glaucoma_appointment.wav"
 _BETWEEN_CALLS = timedelta(minutes=7)
 
 _CLOSING = """
@@ -56,7 +58,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             follow(console, session.environment, _upload_samples(session.environment), verbose=arguments.verbose)
             console.print(Text("\nAnd now a call that is transcribed while the caller speaks", style="bold"))
             play_live(console, session, _LIVE_SAMPLE)
-            console.print(Text(f"\n{_seen_in_the_console(session.environment)}"))
+            console.print(Text(f"\n{_seen_in_the_console(session)}"))
     except (*FAILURES, CallFailed, TooSlow, ConnectFailed, NotProven) as error:
         complain(f"The demo stopped: {error}")
         return 1
@@ -67,14 +69,20 @@ def main(argv: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _seen_in_the_console(environment: Environment) -> str:
+def _seen_in_the_console(session: LocalSession) -> str:
     """Take pictures of what people of the clinic see; returns where they are, or why there are none."""
+    environment = session.environment
     url = environment.output(DeploymentOutput.CONSOLE_URL)
     ann = next(person for person in add_people(environment) if person.name == "ann")
+    # The streamer that is left follows it.
+    running = Instance(environment, session.media.url).call(_LONG_SAMPLE, clinic_id=CLINIC)
     try:
-        pictures = take_pictures(url, ann, _PICTURES)
+        pictures = take_pictures(url, ann, _PICTURES, running=running.contact_id)
     except NoPictures as error:
         return f"People of the clinic look at {url}; there are no pictures of it: {error}"
+    finally:
+        running.hang_up()
+        running.disconnect()
     return f"People of the clinic look at {url}; {len(pictures)} pictures of it are in {_PICTURES.relative_to(ROOT)}"
 
 

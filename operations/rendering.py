@@ -196,7 +196,10 @@ def transcript_view(
         ("Clinic", _clinic(item)),
         ("Started", f"{_started(item, zones)} ({item['kind']})"),
         ("Length", f"{_clock(item['duration_seconds'])}, {item['word_count']} words"),
-        ("Recognised", f"by {item['model']}, confidence {_share(item.get('confidence'))}"),
+        (
+            "Recognised",
+            f"by {item['model']}, confidence {_share(item.get('confidence') if item['word_count'] else None)}",
+        ),
         ("Roles", f"by {roles['method']}"),
         ("Reliability", _with_reasons(*_reliability(item))),
         ("Flags", _flags(item)),

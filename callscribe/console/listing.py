@@ -10,7 +10,13 @@ from typing import Annotated, Any, Final, NamedTuple, Self
 
 import msgspec
 
-from callscribe.contract.table_keys import LISTED_ATTRIBUTES, clinic_partition, listed_moment, transcript_range
+from callscribe.contract.table_keys import (
+    LISTED_ATTRIBUTES,
+    ROW_ATTRIBUTES,
+    clinic_partition,
+    listed_moment,
+    transcript_range,
+)
 from callscribe.conversation.flags import flag_names
 from callscribe.conversation.reliability import Reliability, ReliabilityLevel
 from callscribe.recordings.calls import CallDirection
@@ -18,7 +24,7 @@ from callscribe.serialization import InvalidData, decode, decode_json, decode_te
 
 _OF_ITEMS: Final = {"flags", "reliability", "direction", "agent_id", "queue_id", *flag_names()}
 UNLISTED: Final = tuple(sorted(_OF_ITEMS - {*LISTED_ATTRIBUTES}))
-"""Attributes of a row that the index of the list has no room for; they stand on the items."""
+"""Attributes of a row that `LISTING_INDEX`, and items without `flags`, have not: they stand on the items."""
 
 _WITHIN: Final = {
     "quality": ("score", "reliability", "direction"),
@@ -26,10 +32,10 @@ _WITHIN: Final = {
 }
 ROW_PATHS: Final = (
     *("PK", "SK", "GSI2SK"),
-    *(name for name in LISTED_ATTRIBUTES if name not in _WITHIN),
+    *(name for name in ROW_ATTRIBUTES if name not in _WITHIN),
     *(f"{name}.{within}" for name, parts in _WITHIN.items() for within in parts),
 )
-"""What a row takes of what the list has: a score's evidence is most of an item, and takes most of the time to read."""
+"""What a row takes of an item: a score's evidence is most of what the list has, and takes most of the time to read."""
 
 MOST_ROWS: Final = 100
 """Most rows of an answer, and most items that DynamoDB reads at once (API Reference, "BatchGetItem")."""
@@ -74,7 +80,7 @@ class CallRow:
         flags: Whether each flag is raised.
         urgent: The flag `urgent`.
         score: 0 to 100.
-        confidence: Mean confidence of the words, 0 to 1.
+        confidence: Mean confidence of the words, 0 to 1; None without words.
         word_count: Words.
         cost: What it cost.
     """
@@ -123,7 +129,7 @@ def row_of(item: Mapping[str, Any]) -> CallRow:
         flags=flags,
         urgent=None if flags is None else flags.get("urgent"),
         score=quality.get("score"),
-        confidence=item.get("confidence"),
+        confidence=item.get("confidence") if item["word_count"] else None,
         word_count=item["word_count"],
         cost=_cost(item.get("cost") or {}),
     )

@@ -12,6 +12,9 @@ CALL_INDEX: Final = "GSI1"
 LISTING_INDEX: Final = "GSI2"
 """Index of what is listed in order of time: transcripts by clinic, and the claims on recordings that failed."""
 
+EXPIRY: Final = "expires_at"
+"""Attribute with the time, in epoch seconds, at which DynamoDB deletes an item."""
+
 LISTED_ATTRIBUTES: Final = (
     *("type", "clinic_id", "call_id", "kind", "source", "live", "started_at", "started_at_source"),
     *("duration_seconds", "word_count", "confidence", "quality", "cost", "s3_key"),
@@ -23,11 +26,17 @@ Stays as it is: CloudFormation updates no index in place, so that a deployment w
 exists (Template Reference, "AWS::DynamoDB::GlobalTable Projection"). Another list is an index of another name, built
 in one release and read from the next; it has room for 20 attributes (DynamoDB API Reference, "Projection")."""
 
+ROW_INDEX: Final = "GSI3"
+"""Index of all that a row of a list of calls shows, by the keys of `LISTING_INDEX`."""
+
+ROW_ATTRIBUTES: Final = (
+    *("call_id", "kind", "source", "started_at", "started_at_source", "duration_seconds", "direction", "agent_id"),
+    *("queue_id", "word_count", "confidence", "reliability", "flags", "quality", "cost", EXPIRY),
+)
+"""What it has of an item. Stays as it is, like `LISTED_ATTRIBUTES`."""
+
 FAILED_PARTITION: Final = "FAILED"
 """GSI2PK of the claims that failed or were rejected."""
-
-EXPIRY: Final = "expires_at"
-"""Attribute with the time, in epoch seconds, at which DynamoDB deletes an item."""
 
 CALLS: Final = "CALL#"
 """Beginning of the partitions of calls: PK of a live call and its utterances, GSI1PK of all that belongs to a call."""
@@ -43,6 +52,16 @@ LIVE_CALLS: Final = "LIVE#"
 
 CLINIC_EVIDENCE: Final = ("type", "status", "clinic_id", "clinic_source", "created_at")
 """Attributes, beside keys, of a call's items that tell whose call it is. Whoever decides that may read no others."""
+
+
+def has_expired(expires_at: int | None, *, now: float) -> bool:
+    """Whether an item is to be gone by now: DynamoDB deletes it within days (Developer Guide, "Time to Live").
+
+    Args:
+        expires_at: Its `EXPIRY`; None where it is kept for ever.
+        now: The time, in seconds since 1970.
+    """
+    return expires_at is not None and expires_at <= now
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,7 @@ import msgspec
 from callscribe.console.listing import UNLISTED, CallRow, row_of
 from callscribe.contract.call_kind import CallKind
 from callscribe.contract.schema import SCHEMA_VERSION
-from callscribe.contract.table_keys import EXPIRY, LISTED_ATTRIBUTES, transcript_listing, transcript_range
+from callscribe.contract.table_keys import EXPIRY, LISTED_ATTRIBUTES, has_expired, transcript_listing, transcript_range
 from callscribe.serialization import decode_json, encode_json
 from callscribe.transcript import Transcript
 
@@ -221,11 +221,6 @@ def entry_of(key: CallKey, item: Mapping[str, Any], transcript: Transcript | Non
         roles=tuple(turn.role.value for turn in turns),
         expires_at=expires_at,
     )
-
-
-def has_expired(expires_at: int | None, *, now: float) -> bool:
-    """Whether something is to be gone by now, which DynamoDB deletes days later only."""
-    return expires_at is not None and expires_at <= now
 
 
 def version_of(item: Mapping[str, Any]) -> str:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+import time
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 from boto3.dynamodb.conditions import Key
+from botocore.exceptions import ClientError
 
 from callscribe.console.listing import MOST_ROWS, ROW_PATHS, UNLISTED, CallRow, Position, row_of
 from callscribe.contract.call_kind import CallKind
@@ -16,11 +18,15 @@ from callscribe.contract.messages import DrawMessage
 from callscribe.contract.object_keys import document_key, is_document, waveform_key
 from callscribe.contract.table_keys import (
     CALL_INDEX,
+    EXPIRY,
     LISTING_INDEX,
     RECORDINGS,
+    ROW_ATTRIBUTES,
+    ROW_INDEX,
     call_partition,
     claim_range,
     clinic_partition,
+    has_expired,
     transcript_key,
 )
 from callscribe.documents import from_document
@@ -31,7 +37,7 @@ from callscribe.table_values import plain
 from callscribe.waveform import Waveform
 from lambdas.call_console.errors import BadRequest, Conflict, NotFound, Unavailable
 from lambdas.common.claims import ClaimStatus
-from lambdas.common.errors import TransientError
+from lambdas.common.errors import TransientError, error_code
 from lambdas.common.items import items_by_key
 from lambdas.common.presigning import RecordingUnavailable
 
@@ -50,6 +56,10 @@ _MOST_EXAMINED: Final = 1000
 # All by placeholders: some names are DynamoDB's own words.
 _NAMES: Final = {f"#{name}": name for path in ROW_PATHS for name in path.split(".")}
 _ROW_NAMES: Final = tuple(".".join(f"#{name}" for name in path.split(".")) for path in ROW_PATHS)
+_OF_RECORDING: Final = frozenset({"PK", "recording_id", "bucket", "s3_key", "version_id", "etag"})
+_WHOLE: Final = frozenset({"SK", *ROW_ATTRIBUTES, *UNLISTED, *_OF_RECORDING, "transcript_key", "analysis"})
+_NO_INDEX: Final = frozenset({"ValidationException", "ResourceNotFoundException"})
+"""DynamoDB's answers to a query of an index that is not there or is being filled."""
 _DAY: Final = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 _VERSION: Final = re.compile(r"live|[0-9a-f]{64}")
 _LIVE: Final = "live"
@@ -203,15 +213,21 @@ class ClinicCalls:
         elif query.ends_before is not None:
             condition &= Key("GSI2SK").lt(query.ends_before)
         start = {} if position is None else {"ExclusiveStartKey": position.start_key(self._session.clinic_id)}
-        answer = self._table.query(
-            IndexName=LISTING_INDEX,
-            KeyConditionExpression=condition,
-            ScanIndexForward=False,
-            Limit=MOST_ROWS if query.picks else query.limit,
-            ProjectionExpression=", ".join(_ROW_NAMES),
-            ExpressionAttributeNames=_NAMES,
-            **start,  # type: ignore[arg-type]
-        )
+        asked: dict[str, Any] = {
+            "KeyConditionExpression": condition,
+            "ScanIndexForward": False,
+            "Limit": MOST_ROWS if query.picks else query.limit,
+            "ProjectionExpression": ", ".join(_ROW_NAMES),
+            "ExpressionAttributeNames": _NAMES,
+            **start,
+        }
+        try:
+            answer = self._table.query(IndexName=ROW_INDEX, **asked)
+        except ClientError as error:
+            # A table that has no such index yet, or is filling it: what it lacks is read from the items then.
+            if error_code(error) not in _NO_INDEX:
+                raise
+            answer = self._table.query(IndexName=LISTING_INDEX, **asked)
         return answer["Items"], "LastEvaluatedKey" in answer
 
     def _wanted(
@@ -219,16 +235,14 @@ class ClinicCalls:
     ) -> Iterator[tuple[dict[str, Any], CallRow | None]]:
         """Every listed item with its row, or None where the call is not wanted."""
         candidates = [item for item in listed if query.admits_figures(row_of(plain(item)))]
-        rest = self._rest_of(candidates)
+        # Items that were stored before flags stood together have them one by one, and of some nothing is known.
+        incomplete = [(item["PK"], item["SK"]) for item in candidates if "flags" not in item]
+        rest = read_items(self._table, incomplete, UNLISTED)
+        now = time.time()
         for item in listed:
-            key = (item["PK"], item["SK"])
-            # An item that is gone since is no call any more.
-            row = row_of(plain(item | rest[key])) if key in rest else None
-            yield item, row if row is not None and query.admits(row) else None
-
-    def _rest_of(self, listed: list[dict[str, Any]]) -> dict[tuple[str, str], dict[str, Any]]:
-        """What the list has no room for, by keys."""
-        return read_items(self._table, [(item["PK"], item["SK"]) for item in listed], UNLISTED)
+            row = row_of(plain(item | rest.get((item["PK"], item["SK"]), {})))
+            wanted = query.admits(row) and not has_expired(item.get(EXPIRY), now=now)
+            yield item, row if wanted else None
 
     def whole(self, address: CallAddress, *, version: str | None = None) -> WholeCall:
         """Return a call with one of its transcripts.
@@ -240,7 +254,7 @@ class ClinicCalls:
         Raises:
             NotFound: There is none.
         """
-        item = item_of(self._session, address)
+        item = item_of(self._session, address, _WHOLE)
         stored = tuple(self._versions(address, item))
         shown = str(item["transcript_key"])
         key = shown if version is None else self._version_key(address, version)
@@ -280,7 +294,7 @@ class ClinicCalls:
             NotFound: There is no such call, or no recording of it, or it was deleted.
             Conflict: It was replaced.
         """
-        recording = self._recording(address, item_of(self._session, address))
+        recording = self._recording(address, item_of(self._session, address, _OF_RECORDING))
         if recording is None:
             raise NotFound
         try:
@@ -296,7 +310,7 @@ class ClinicCalls:
         Raises:
             NotFound: There is no such call.
         """
-        recording = self._recording(address, item_of(self._session, address))
+        recording = self._recording(address, item_of(self._session, address, _OF_RECORDING))
         if recording is None:
             return None, None
         document = self._version_key(address, recording.recording_id)
@@ -357,15 +371,26 @@ def read_items(
         raise Unavailable from None
 
 
-def item_of(session: ClinicSession, address: CallAddress) -> dict[str, Any]:
+def item_of(session: ClinicSession, address: CallAddress, attributes: Collection[str]) -> dict[str, Any]:
     """Return the item of a call's transcript (strongly consistent).
+
+    Args:
+        session: What is the clinic's.
+        address: The call.
+        attributes: What of it is wanted. The words, which are most of it, stand in the document.
 
     Raises:
         NotFound: There is none.
     """
     key = transcript_key(session.clinic_id, address.day, address.call_id, address.kind)
-    item = session.table.get_item(Key=key.primary(), ConsistentRead=True).get("Item")
-    if item is None:
+    names = {f"#{name}": name for name in {EXPIRY, *attributes}}
+    item: dict[str, Any] | None = session.table.get_item(
+        Key=key.primary(),
+        ConsistentRead=True,
+        ProjectionExpression=", ".join(sorted(names)),
+        ExpressionAttributeNames=names,
+    ).get("Item")
+    if item is None or has_expired(item.get(EXPIRY), now=time.time()):
         raise NotFound
     return item
 

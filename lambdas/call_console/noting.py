@@ -110,6 +110,11 @@ class Judges:
             raise Unavailable from None
 
 
+_NOTED: Final = frozenset(
+    {"clinic_id", "call_id", "kind", "day", "source", "recording_id", "transcript_key", "quality", EXPIRY}
+)
+
+
 class Noting:
     """Writes down what people say of one clinic's calls.
 
@@ -249,7 +254,7 @@ class Noting:
         return tuple(decode(ReviewItem, item, "the review") for item in items)
 
     def _item(self, address: CallAddress, version: str) -> dict[str, Any]:
-        item: dict[str, Any] = plain(item_of(self._session, address))
+        item: dict[str, Any] = plain(item_of(self._session, address, _NOTED))
         if version != (item.get("recording_id") or LIVE):
             raise Conflict("another transcript of the call is shown since it was loaded: load it again")
         return item

@@ -16,7 +16,7 @@ import msgspec
 
 from callscribe.console.listing import CallRow, ListQuery, row_of
 from callscribe.contract.object_keys import SEARCH_STATE, clinic_shards, shard_part_key, shard_part_of
-from callscribe.contract.table_keys import EXPIRY, clinic_partition, transcript_key
+from callscribe.contract.table_keys import EXPIRY, clinic_partition, has_expired, transcript_key
 from callscribe.search.shards import (
     FIGURES,
     IDENTITY,
@@ -24,7 +24,6 @@ from callscribe.search.shards import (
     Part,
     SearchState,
     days_of,
-    has_expired,
     read_part,
     version_of,
 )

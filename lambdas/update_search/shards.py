@@ -20,7 +20,7 @@ import msgspec
 from boto3.dynamodb.conditions import Key
 
 from callscribe.contract.object_keys import SEARCH_STATE, clinic_shards, shard_part_key, shard_part_of
-from callscribe.contract.table_keys import EXPIRY, clinic_partition, transcript_key, transcript_range
+from callscribe.contract.table_keys import EXPIRY, clinic_partition, has_expired, transcript_key, transcript_range
 from callscribe.documents import InvalidDocument, from_document
 from callscribe.search.shards import (
     FIGURES,
@@ -32,7 +32,6 @@ from callscribe.search.shards import (
     Part,
     SearchState,
     entry_of,
-    has_expired,
     part_of,
     read_part,
     version_of,

@@ -83,12 +83,12 @@ class LiveCalls:
     def speech_log(self) -> Path:
         return self._speech.log
 
-    def streamer(self, name: str) -> Streamer:
-        """Start a streamer; it hears numbers."""
+    def streamer(self, name: str, *, speech: str | None = None) -> Streamer:
+        """Start a streamer; it hears numbers, or asks another speech service."""
         streamer = self.deployment.session.streamer(
             f"test-{name}",
             self.environment,
-            DEEPGRAM_STREAM_URL=self._speech.url.replace("http", "ws", 1),
+            DEEPGRAM_STREAM_URL=speech or self._speech.url.replace("http", "ws", 1),
             LEASE_SECONDS=_LEASE_SECONDS,
             IDLE_LIMIT_SECONDS=_IDLE_LIMIT_SECONDS,
             LOG_LEVEL="DEBUG",
@@ -97,9 +97,9 @@ class LiveCalls:
         self.logs.append(streamer.log)
         return streamer
 
-    def ring(self, *, clinic_id: str = CLINIC) -> PhoneCall:
-        """Let somebody call."""
-        call = self.instance.call(self._recording, clinic_id=clinic_id, pace=_PACE)
+    def ring(self, *, clinic_id: str = CLINIC, stream: str | None = None) -> PhoneCall:
+        """Let somebody call, on a stream that there is already or a new one."""
+        call = self.instance.call(self._recording, clinic_id=clinic_id, stream=stream, pace=_PACE)
         self.callers.append(call)
         return call
 

@@ -6,12 +6,16 @@ Who speaks says numbers, each once. So an undisturbed run is known exactly, and 
 import contextlib
 import json
 import re
+import threading
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from typing import Any
 
 import pytest
 from playwright.sync_api import Page
+from websockets.http11 import Request, Response
+from websockets.sync.server import ServerConnection, serve
 
 from callscribe.contract.identifiers import feed_channel
 from callscribe.contract.outputs import DeploymentOutput
@@ -24,6 +28,7 @@ from local.streamers import Streamer
 from operations.command_line import main as callscribe
 from operations.live_feed import listen
 from tests.browser import Looks, without_browser
+from tests.emulator.console_client import ConsoleClient
 from tests.emulator.deployment import CLINIC, Deployment
 from tests.emulator.live_calls import LiveCalls, frames_of, numbers, write_call
 from tests.emulator.test_privacy import phrases_of, traces
@@ -267,6 +272,49 @@ def test_a_streamer_that_is_stopped_hands_all_its_calls_over(
     assert [int(state["handovers"]) for state in states] == [1] * 3
     for call in calls:
         assert live.utterances(call) == undisturbed
+
+
+@contextlib.contextmanager
+def refusing_speech() -> Iterator[str]:
+    """A speech service that lets nobody in, as one does whose bill was not paid."""
+
+    def refuse(connection: ServerConnection, _: Request) -> Response:
+        return connection.respond(HTTPStatus.PAYMENT_REQUIRED, "")
+
+    with serve(lambda _: None, "127.0.0.1", 0, process_request=refuse) as server:
+        thread = threading.Thread(target=server.serve_forever, daemon=True)
+        thread.start()
+        yield f"ws://127.0.0.1:{server.socket.getsockname()[1]}"
+        server.shutdown()
+        thread.join()
+
+
+def test_an_admin_of_the_clinic_has_a_failed_live_call_followed_from_where_it_was_left(
+    live: LiveCalls, undisturbed: Utterances, first: Streamer, second: Streamer, people: dict[str, Person]
+) -> None:
+    environment = live.deployment.environment
+    kept = f"{environment.output(DeploymentOutput.MEDIA_STREAM_PREFIX)}-contact-kept"
+    environment.client("kinesisvideo").create_stream(StreamName=kept, DataRetentionInHours=24)
+    first.stop()
+    second.stop()
+    with refusing_speech() as speech:
+        refused = live.streamer("refused", speech=speech)
+        call = live.ring(stream=kept)
+        live.until(call, lambda state: state.get("status") == "failed")
+        refused.stop()
+    first.start()
+    second.start()
+    console = ConsoleClient(environment.output(DeploymentOutput.CONSOLE_URL))
+    console.sign_in("carol", people["carol"].password)
+    clinic = f"api/clinics/{CLINIC}"
+    [row] = [row for row in console.get(f"{clinic}/failed").json["calls"] if row["call_id"] == call.contact_id]
+    assert (row["source"], row["repeatable"]) == ("live", True)
+    assert console.ask("POST", f"{clinic}/live/{call.contact_id}/redrive").status == 202
+    live.until(call, lambda state: state["status"] != "failed")
+    [state] = live.finished(call)
+    assert (state["status"], state["complete"]) == ("completed", True)
+    assert live.utterances(call) == undisturbed
+    assert call.contact_id not in {row["call_id"] for row in console.get(f"{clinic}/failed").json["calls"]}
 
 
 def test_no_word_number_or_key_of_a_live_call_leaves_table_archive_and_feed(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from callscribe.contract.table_keys import LISTED_ATTRIBUTES
+from callscribe.contract.table_keys import LISTED_ATTRIBUTES, ROW_ATTRIBUTES
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.service_resource import DynamoDBServiceResource, Table
@@ -35,6 +35,14 @@ def table_definition(name: str) -> dict[str, Any]:
                     {"AttributeName": "GSI2SK", "KeyType": "RANGE"},
                 ],
                 "Projection": {"ProjectionType": "INCLUDE", "NonKeyAttributes": list(LISTED_ATTRIBUTES)},
+            },
+            {
+                "IndexName": "GSI3",
+                "KeySchema": [
+                    {"AttributeName": "GSI2PK", "KeyType": "HASH"},
+                    {"AttributeName": "GSI2SK", "KeyType": "RANGE"},
+                ],
+                "Projection": {"ProjectionType": "INCLUDE", "NonKeyAttributes": list(ROW_ATTRIBUTES)},
             },
         ],
     }

@@ -56,7 +56,8 @@ def test_the_cost_says_how_often_deepgram_was_asked(requests: int, refused: int 
 
 def test_an_unknown_confidence_is_said_to_be_unknown() -> None:
     assert "confidence unknown" in printed(transcript_view(SHOWN))
-    assert "confidence 0.91" in printed(transcript_view({**SHOWN, "confidence": 0.91}))
+    assert "confidence 0.91" in printed(transcript_view({**SHOWN, "confidence": 0.91, "word_count": 9}))
+    assert "confidence unknown" in printed(transcript_view({**SHOWN, "confidence": 0.0, "word_count": 0}))
 
 
 POINTERS = ArchivePointers(bucket="archive", transcript_key="transcripts/t", reply_key="replies/r")

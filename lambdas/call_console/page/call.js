@@ -34,7 +34,7 @@ function Facts({ call, clinic }) {
     ${call.kind === 'ivr' && html`<span>${text.calls.ivr}</span>`}
     ${call.agent_id && callsOf(clinic, 'agent', call.agent_id)}
     ${call.queue_id && callsOf(clinic, 'queue', call.queue_id)}
-    <span>${call.confidence === null || call.confidence === undefined ? `${text.calls.words} ${text.unknown}` : text.call.confidenceOf(percent(call.confidence))}</span></p>`
+    <span>${call.word_count === 0 ? text.call.noWords : call.confidence === null || call.confidence === undefined ? `${text.calls.words} ${text.unknown}` : text.call.confidenceOf(percent(call.confidence))}</span></p>`
 }
 
 function Opened({ api, of, view, zone, saved, place }) {

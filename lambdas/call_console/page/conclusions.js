@@ -2,7 +2,7 @@
 
 import { clock, cost, percent, plain, usd } from './format.js'
 import { html, ReliabilityNote, useNames } from './parts.js'
-import { Said } from './review.js'
+import { computedPoints, Said } from './review.js'
 import { text } from './strings.js'
 import { place } from './words.js'
 
@@ -46,12 +46,12 @@ function FlagList({ flags, show }) {
   </section>`
 }
 
-function ScoreList({ quality, criteria, reviews, show, children }) {
+function ScoreList({ quality, criteria, reviews, reliability, show, children }) {
   return html`<section aria-labelledby="score"><h2 id="score">${text.call.score}</h2>
     ${quality === null || quality.score === null || quality.score === undefined ? html`<p>${text.call.noScore}</p>` : html`<p class="figure">${text.call.of100(quality.score)}</p>`}
     ${quality !== null && html`<p class="quiet small">${text.call.rubric(quality.rubric, quality.version)}</p>`}
     <ul class="criteria">${criteria.map((criterion) => html`<li key=${criterion.criterion}>
-      <div class="line"><span>${criterion.title}</span><span class="points">${criterion.applicable ? text.call.points(criterion.points, criterion.max_points) : text.call.notApplicable}</span></div>
+      <div class="line"><span>${criterion.title}</span><span class="points">${computedPoints(criterion, reliability)}</span></div>
       ${criterion.applicable && html`<meter min="0" max=${criterion.max_points} value=${criterion.points} aria-hidden="true"></meter>`}
       ${criterion.places.length > 0 && html`<details><summary>${text.call.evidence}</summary><${Places} places=${criterion.places} show=${show} /></details>`}
       <${Said} reviews=${reviews} criterion=${criterion.criterion} />
@@ -73,8 +73,9 @@ const Live = ({ live }) => live && html`<section aria-labelledby="live"><h2 id="
   <p>${live.complete ? text.call.coverage.complete : text.call.coverage.incomplete}</p>
   ${live.incomplete_reasons.length > 0 && html`<ul class="small">${live.incomplete_reasons.map((reason) => html`<li key=${reason}>${plain(reason)}</li>`)}</ul>`}</section>`
 
+const CODE = /^[a-z0-9-]+$/
 const Warnings = ({ warnings }) => warnings.length > 0 && html`<section aria-labelledby="warnings"><h2 id="warnings">${text.call.warnings}</h2>
-  <ul class="small">${warnings.map((warning) => html`<li>${warning}</li>`)}</ul></section>`
+  <ul class="small">${warnings.map((warning) => html`<li>${CODE.test(warning) ? plain(warning) : warning}</li>`)}</ul></section>`
 
 // `roles`, `review` and `history`: what stands below who is who, below the criteria and at the end.
 export function Conclusions({ view, flags, criteria, show, roles, review, history }) {
@@ -85,7 +86,7 @@ export function Conclusions({ view, flags, criteria, show, roles, review, histor
     ${roles}
     <${Summary} summary=${document.summary} />
     <${FlagList} ...${{ flags, show }} />
-    <${ScoreList} ...${{ quality, criteria, reviews, show }}>${review}<//>
+    <${ScoreList} ...${{ quality, criteria, reviews, show }} reliability=${document.reliability}>${review}<//>
     <${Analysis} analysis=${analysis} older=${older} />
     <${Cost} of=${document.cost} />
     <${Live} live=${document.live} />

@@ -13,6 +13,12 @@ export function latest(reviews) {
   return [...found.values()].filter(({ scores }) => scores.length)
 }
 
+// Points of a criterion as they were computed: of a call that is unusable, none was judged.
+export const computedPoints = ({ applicable, points, max_points: most }, reliability) => {
+  if (reliability?.level === 'unusable') return text.call.notJudged
+  return applicable ? text.call.points(points, most) : text.call.notApplicable
+}
+
 const points = (said, most) => (said.points === null ? text.call.notApplicable : text.call.points(said.points, most))
 
 export const Said = ({ reviews, criterion }) => {
@@ -50,10 +56,11 @@ export function ReviewForm({ api, of, view, user, saved, close, zone }) {
   }
   return html`<form class="review" aria-label=${text.review.form} onSubmit=${save}>
     <p class="quiet small">${text.review.how}${own ? ` ${text.review.last(dateTime(own.reviewed_at, zone))}` : ''}</p>
-    ${criteria.map(({ criterion, title, max_points: most, points: computed, applicable }) => {
+    ${criteria.map((judged) => {
+      const { criterion, title, max_points: most } = judged
       const one = given[criterion]
       return html`<fieldset key=${criterion}><legend>${title}</legend>
-        <p class="quiet small">${text.review.computed} ${applicable ? text.call.points(computed, most) : text.call.notApplicable}</p>
+        <p class="quiet small">${text.review.computed} ${computedPoints(judged, view.document.reliability)}</p>
         <div class="line"><label>${text.review.points(most)} <input type="number" min="0" max=${most} step="any" inputmode="decimal" value=${one.applies ? one.points : ''} disabled=${!one.applies} onInput=${(event) => change(criterion, { points: event.target.value })} /></label>
         <label><input type="checkbox" checked=${!one.applies} onChange=${(event) => change(criterion, { applies: !event.target.checked, points: '' })} /> ${text.call.notApplicable}</label></div>
         <label class="wide">${text.review.note} <textarea rows="2" maxlength="2000" value=${one.note} disabled=${one.applies && one.points === ''} onInput=${(event) => change(criterion, { note: event.target.value })}></textarea></label>

@@ -83,6 +83,7 @@ export function Roles({ roles, view, zone, may }) {
   const by = document.role_correction
   const opener = useFocusBack(edited !== null)
   return html`<section aria-labelledby="roles"><h2 id="roles">${text.roles.title}</h2>
+    ${document.roles.speakers.length === 0 && html`<p>${text.call.noWords}</p>`}
     <ul class="roles">${document.roles.speakers.map(({ speaker, role, confidence, evidence }) => html`<li key=${speaker}>
       <span>${voice(speaker)}</span>
       ${edited ? html`<${Choice} label=${text.roles.of(voice(speaker))} value=${edited.speakers[speaker] ?? role} choose=${(chosen) => roles.nameSpeaker(speaker, chosen)} disabled=${state.waiting} />` : html`<b>${names.role(role)}</b>`}

@@ -140,7 +140,7 @@ export const text = {
     noSummary: 'There is no summary.',
     summaryBy: {
       extract: 'Sentences of the call, chosen by a rule.',
-      none: 'Nobody wrote one.',
+      none: 'There is nothing to summarise.',
       other: (name) => `Written by the speech service, ${name}. It can be wrong.`,
     },
     flags: 'Flags',
@@ -156,6 +156,7 @@ export const text = {
     of100: (score) => `${score} of 100`,
     points: (points, most) => `${points} of ${most}`,
     notApplicable: 'does not apply',
+    notJudged: 'not judged',
     rubric: (name, version) => `By rubric ${name}, version ${version}.`,
     cost: 'Cost',
     costAtLeast: (usd) => `at least ${usd}`,

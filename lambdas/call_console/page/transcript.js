@@ -35,8 +35,8 @@ export function Transcript({ turns, times, places, playback, listen, roles }) {
   // Thousands of words stand here, so the one that is heard is marked without rendering them again.
   const rendered = useMemo(() => turns.map((turn, index) => html`<${Turn} key=${index} ...${{ turn, index, places: byTurn[index], listen, roles }} />`), [turns, byTurn, listen, roles.edited, roles.edited && roles.state])
   useEffect(() => {
-    if (!playback) return
     const shown = list.current
+    if (!playback || !shown) return
     const elements = shown.getElementsByClassName('w')
     let marked = null
     const unwatch = playback.watch(({ time, playing }) => {

@@ -51,6 +51,34 @@ def test_a_list_that_ends_with_a_page_says_so(console: Console) -> None:
     assert console.ask(CALLS, query={"limit": "50"}).json["cursor"] is None
 
 
+@pytest.mark.parametrize("stored_before", [False, True])
+def test_without_the_index_of_rows_the_list_is_the_same(
+    console: Console, monkeypatch: pytest.MonkeyPatch, stored_before: bool
+) -> None:
+    """On a table that is not deployed with it yet, or fills it; and with items that have their flags one by one."""
+    from lambdas.call_console import calls
+
+    console.store()
+    if stored_before:
+        [item] = [item for item in console.cloud.items() if item["SK"].startswith("TRANSCRIPT#")]
+        console.cloud.table.put_item(Item={name: value for name, value in item.items() if name != "flags"})
+    usual = console.ask("/api/clinics/harbour/calls").json
+    monkeypatch.setattr(calls, "ROW_INDEX", "GSI9")
+    assert console.ask("/api/clinics/harbour/calls").json == usual
+    [row] = usual["calls"]
+    assert row["urgent"] is not None
+    assert row["reliability"] is not None
+
+
+def test_a_call_that_has_expired_is_gone_before_it_is_deleted(console: Console) -> None:
+    console.store()
+    [item] = [item for item in console.cloud.items() if item["SK"].startswith("TRANSCRIPT#")]
+    console.cloud.table.put_item(Item=item | {"expires_at": 1})
+    assert console.ask("/api/clinics/harbour/calls").json["calls"] == []
+    for route in ("", "/audio", "/waveform"):
+        assert console.ask(f"/api/clinics/harbour/calls/{item['day']}/call-7{route}").status == 404
+
+
 def test_a_filter_goes_on_where_it_stopped(console: Console) -> None:
     console.store()
     console.list_calls(250)  # scores 0 to 99, twice, and 0 to 49

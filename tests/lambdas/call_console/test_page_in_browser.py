@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -14,10 +15,24 @@ from typing import TYPE_CHECKING, Any, Final, cast
 from urllib.parse import unquote, urlsplit
 
 import pytest
+from boto3.dynamodb.types import TypeDeserializer
 
 from lambdas.call_console.page_files import PageFiles
 from tests.browser import Looks, needed_browser
-from tests.callscribe.replies import AGENT, APPOINTMENT, BILLING, CUSTOMER, URGENT, stereo, talk
+from tests.callscribe.replies import (
+    AGENT,
+    APPOINTMENT,
+    BILLING,
+    CUSTOMER,
+    URGENT,
+    Turn,
+    channel,
+    mono,
+    silent,
+    stereo,
+    talk,
+    words_of,
+)
 from tests.callscribe.test_peaks import recording as pcm
 from tests.conftest import ROOT
 from tests.lambdas.call_console.conftest import BEGIN, Console
@@ -28,7 +43,7 @@ from tests.lambdas.cloud import Cloud, Context
 from tests.patience import PATIENCE_SECONDS, eventually
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, Locator, Page, Route
+    from playwright.sync_api import Browser, Locator, Page, Route, WebSocketRoute
 
 HOSTILE: Final = talk(
     (AGENT, "Thank you for calling the eye clinic. This is Karen speaking. How can I help you today?"),
@@ -678,16 +693,104 @@ def test_words_are_searched_for_with_the_keyboard_and_lead_to_where_they_were_sa
     assert not visitor.violations()
 
 
+def _channels(turns: Sequence[Turn], number: int) -> dict[str, Any]:
+    """What Deepgram answers of a recording in so many channels, each speaker on one of their own."""
+    heard = stereo(turns)
+    of_channel = [[word for turn in turns if turn.speaker == one for word in words_of(turn)] for one in range(number)]
+    heard["results"]["channels"] = [channel(words) for words in of_channel]
+    heard["metadata"]["channels"] = number
+    return heard
+
+
+THIRD: Final = 2
+LONG: Final = talk(*((turn.speaker, turn.text) for turn in APPOINTMENT * 250))
+UNUSUAL: Final = {
+    "nobody speaks": (silent(), "Nobody speaks."),
+    "three channels": (
+        _channels([*URGENT, *talk((THIRD, "This is the nurse, who listens as well."))], 3),
+        "This is the nurse",
+    ),
+    "one voice": (mono(APPOINTMENT, diarized=False), "make an appointment"),
+    "one channel": (mono(URGENT), "cataract surgery"),
+    "an hour and more": (stereo(LONG), "glaucoma"),
+}
+"""What is heard of calls, and what the page says of it."""
+
+
+@pytest.mark.parametrize("kind", UNUSUAL)
+def test_a_call_that_is_not_as_usual_is_shown_as_what_is_known_of_it(
+    console: Console, visitor: Visitor, kind: str
+) -> None:
+    heard, says = UNUSUAL[kind]
+    console.store(heard=heard, content=SAMPLE.read_bytes())
+    visitor.sign_in()
+    visitor.open_call()
+    main = visitor.page.get_by_role("main")
+    main.get_by_text(says).first.wait_for()
+    if kind in ("nobody speaks", "one voice"):
+        assert "There is no score for this call." in main.inner_text()
+        assert "not judged" in main.inner_text()
+        assert "does not apply" not in main.inner_text()
+        assert "0 % confidence" not in main.inner_text()
+    _seen(visitor)
+
+
+@pytest.mark.parametrize("name", ["v1/document", "v2/document", "v2/live-document", "v3/document", "v3/live-document"])
+def test_a_call_that_was_stored_by_an_earlier_version_is_shown(console: Console, visitor: Visitor, name: str) -> None:
+    version, document = name.split("/")
+    folder = ROOT / "tests" / "golden" / version
+    stored = json.loads((folder / f"{document.replace('document', 'transcript-item')}.json").read_text())
+    item = {key: TypeDeserializer().deserialize(value) for key, value in stored.items()}
+    item.pop("s3_key", None)  # its recording is gone
+    listed = {"GSI2PK": item["PK"], "GSI2SK": f"{item['started_at'][:19]}Z#{item['call_id']}"}
+    console.cloud.table.put_item(Item=listed | item)
+    content = gzip.compress((folder / f"{document}.json").read_bytes())
+    console.cloud.s3.put_object(Bucket="archive", Key=item["transcript_key"], Body=content)
+    visitor.site.groups["ann"] = f"[{item['clinic_id']}]"
+    visitor.sign_in()
+    visitor.open_call()
+    visitor.page.locator(".turn").first.wait_for()
+    _seen(visitor)
+
+
+def _seen(visitor: Visitor) -> None:
+    visitor.page.get_by_text("The waveform is being drawn.").wait_for(state="detached")
+    told = visitor.page.get_by_role("main").inner_text()
+    assert not re.search(r"\b(NaN|undefined|null|Infinity|\[object)\b", told)
+    visitor.look_at_everything()
+
+
 PICTURES: Final = ("calls", "call", "roles", "review", "search", "live", "overview", "operate")
 """Views of which there are pictures in docs/pictures (`make pictures`)."""
 _MOST_BYTES_OF_A_PICTURE: Final = 90_000
 
 
+def _feed(socket: WebSocketRoute) -> None:
+    """Speak as AppSync Events does to whoever follows a call, in which somebody is saying something."""
+    saying = {"type": "interim", "channel": 0, "role": "customer", "text": "And should I", "start": 60.0, "end": 61.0}
+
+    def answer(message: str | bytes) -> None:
+        if json.loads(message)["type"] == "connection_init":
+            socket.send(json.dumps({"type": "connection_ack", "connectionTimeoutMs": 300_000}))
+        else:
+            socket.send(json.dumps({"type": "subscribe_success", "id": "1"}))
+            socket.send(json.dumps({"type": "data", "id": "1", "event": [json.dumps(saying)]}))
+
+    socket.on_message(answer)
+
+
 def test_pictures_of_every_view_are_taken(
-    console: Console, visitor: Visitor, executions: Executions, tmp_path: Path
+    console: Console,
+    visitor: Visitor,
+    executions: Executions,
+    function_environment: pytest.MonkeyPatch,
+    tmp_path: Path,
 ) -> None:
     """What the documentation shows: people, calls and figures are invented."""
     folder, table, page = Path(os.environ.get("CALLSCRIBE_PICTURES", tmp_path)), console.cloud.table, visitor.page
+    function_environment.setenv("FEED_HTTP_URL", "https://feed.example.com/event")
+    function_environment.setenv("FEED_REALTIME_URL", "wss://feed.example.com/event/realtime")
+    page.route_web_socket("wss://feed.example.com/**", _feed)
     audio = SAMPLE.read_bytes()
     for number, turns in enumerate((URGENT, APPOINTMENT, BILLING, APPOINTMENT)):
         begin = BEGIN.replace(hour=BEGIN.hour - number)
@@ -740,7 +843,9 @@ def test_pictures_of_every_view_are_taken(
     view("Live")
     page.get_by_role("table").get_by_role("link").click()
     page.locator(".turn").nth(len(URGENT) - 1).wait_for()
-    picture("live")
+    page.get_by_text("words come as they are said").wait_for()
+    page.locator(".turn.interim").wait_for()
+    picture("live", height=680)
     sizes = {path.stem: path.stat().st_size for path in folder.glob("*.png")}
     assert set(PICTURES) <= set(sizes)
     assert all(sizes[name] < _MOST_BYTES_OF_A_PICTURE for name in PICTURES), sizes
