@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import is_dataclass
 from functools import cache, wraps
 from inspect import signature
@@ -124,15 +124,19 @@ def check_regions(scope: Construct, hints: Mapping[str, Any], options: Mapping[s
     Raises:
         ValueError: If something is in another one.
     """
-    here = Stack.of(scope).region
-    if Token.is_unresolved(here):
-        return
+    if bound := [*_of_one_region(hints, options)]:
+        here = Stack.of(scope).region
+        for name, value in bound:
+            check_region(name, value, here)
+
+
+def _of_one_region(hints: Mapping[str, Any], options: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
     for name, value in options.items():
         hint = hints.get(name)
         if is_dataclass(value) and not isinstance(value, type):
-            check_regions(scope, get_type_hints(type(value)), vars(value))
+            yield from _of_one_region(get_type_hints(type(value)), vars(value))
         elif value is not None and any(kind in _OF_ONE_REGION for kind in (hint, *get_args(hint))):
-            check_region(name, value, here)
+            yield name, value
 
 
 def check_region(name: str, value: IResource, here: str) -> None:
@@ -142,7 +146,7 @@ def check_region(name: str, value: IResource, here: str) -> None:
         ValueError: If it is in another one.
     """
     there = value.env.region
-    if not Token.is_unresolved(here) and not Token.is_unresolved(there) and there != here:
+    if there != here and not Token.is_unresolved(here) and not Token.is_unresolved(there):
         raise ValueError(
             f"{name} is in {there} and this stack in {here}: what is made here reaches nothing of its kind in another "
             f"region; pass one of {here}, or deploy the stack there"

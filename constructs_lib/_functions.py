@@ -154,10 +154,11 @@ class RuntimeFunction(Construct):
             )
         log_group.grant(self.role, "logs:CreateLogStream", "logs:PutLogEvents")
         self._allow_running(in_vpc=settings.vpc is not None)
-        if failed_events is None:
-            _nag.acknowledge(self.function, {"HIPAA.Security-LambdaDLQ": without_failed_events})
-        elif failed_events.encryption_master_key:
-            _grants.allow_key(self.role, failed_events.encryption_master_key, "sqs", write=True)
+        self._acknowledge(
+            in_vpc=settings.vpc is not None, without_failed_events=None if failed_events else without_failed_events
+        )
+        if failed_events and (key := failed_events.encryption_master_key):
+            _grants.allow_key(self.role, key, "sqs", write=True)
 
     def configure(self, environment: FunctionEnvironment) -> None:
         """Tell the function what it reads; once more to change it. A function that was told nothing fails at synth."""
@@ -179,22 +180,23 @@ class RuntimeFunction(Construct):
             reasons["*"] += "; Lambda itself makes the network interfaces, whose ids are not known before"
         _nag.acknowledge_wildcards(self.role, reasons)
         _nag.acknowledge(self.role, _nag.INLINE_POLICY)
+
+    def _acknowledge(self, *, in_vpc: bool, without_failed_events: str | None) -> None:
+        reasons = {}
         if self.reserved_concurrency is None:
-            _nag.acknowledge(
-                self.function,
-                {
-                    "HIPAA.Security-LambdaConcurrency": "the queue in front of Deepgram limits the calls in work; "
-                    "reserved concurrency would take capacity from the account's other functions",
-                },
+            reasons["HIPAA.Security-LambdaConcurrency"] = (
+                "the queue in front of Deepgram limits the calls in work; reserved concurrency would take capacity "
+                "from the account's other functions"
             )
         if not in_vpc:
-            _nag.acknowledge(
-                self.function,
-                {
-                    "HIPAA.Security-LambdaInsideVPC": "the function reaches AWS and Deepgram by TLS with its role's "
-                    "credentials and opens no port; a VPC is offered as an option"
-                },
+            reasons["HIPAA.Security-LambdaInsideVPC"] = (
+                "the function reaches AWS and Deepgram by TLS with its role's credentials and opens no port; a VPC is "
+                "offered as an option"
             )
+        if without_failed_events is not None:
+            reasons["HIPAA.Security-LambdaDLQ"] = without_failed_events
+        if reasons:
+            _nag.acknowledge(self.function, reasons)
 
     def _subnets(self, settings: FunctionSettings) -> ec2.SubnetSelection | None:
         if settings.vpc is None:

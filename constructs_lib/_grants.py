@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Any, Final, Literal
+from weakref import WeakKeyDictionary
 
 from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_iam as iam
@@ -11,6 +12,9 @@ from aws_cdk import aws_kms as kms
 from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_secretsmanager as secretsmanager
 from aws_cdk import aws_sqs as sqs
+
+# ARN and region of keys. One key is allowed to many, and to ask for both takes four messages to the CDK's process.
+_KEYS: Final = WeakKeyDictionary[kms.IKey, tuple[str, str]]()
 
 
 def allow_objects(
@@ -63,13 +67,16 @@ def allow_key(
     write: bool,
 ) -> iam.Grant:
     """Allow the use of *key* through *service* and no other way."""
+    if key not in _KEYS:
+        _KEYS[key] = key.key_arn, key.env.region
+    arn, region = _KEYS[key]
     return iam.Grant.add_to_principal(
         grantee=grantee,
         actions=["kms:Decrypt", "kms:GenerateDataKey"] if write else ["kms:Decrypt"],
-        resource_arns=[key.key_arn],
+        resource_arns=[arn],
         # The key's region, which for an imported one is that of its ARN, not that of the stack it is named in. The
         # suffix is the same in all partitions (AWS KMS Developer Guide, "kms:ViaService").
-        conditions={"StringEquals": {"kms:ViaService": f"{service}.{key.env.region}.amazonaws.com"}},
+        conditions={"StringEquals": {"kms:ViaService": f"{service}.{region}.amazonaws.com"}},
     )
 
 

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Final
 
 from aws_cdk import Aws, RemovalPolicy
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from constructs import Construct
+
+_ACCOUNT: Final = Aws.ACCOUNT_ID
 
 
 def own_key(scope: Construct, *, removal_policy: RemovalPolicy, description: str) -> kms.Key:
@@ -22,7 +25,7 @@ def service_of_account(service: str) -> iam.ServicePrincipal:
 
 def same_account() -> dict[str, dict[str, str]]:
     """Condition under which a service acts for this account only."""
-    return {"StringEquals": {"aws:SourceAccount": Aws.ACCOUNT_ID}}
+    return {"StringEquals": {"aws:SourceAccount": _ACCOUNT}}
 
 
 def allow_service(key: kms.IKey, service: str, *actions: str, conditions: Mapping[str, Mapping[str, str]]) -> None:

@@ -35,10 +35,9 @@ def acknowledge_wildcards(scope: IConstruct, reasons: Mapping[str, str]) -> None
         reasons: Why each resource is named by a wildcard. Each resource as it stands in the policy; a reference to a
             resource of another stack counts as that resource (:mod:`constructs_lib.policies` sees to it).
     """
-    stack = Stack.of(scope)
-    acknowledge(
-        scope, {f"AwsSolutions-IAM5[Resource::{flat(stack.resolve(arn))}]": why for arn, why in reasons.items()}
-    )
+    resolved = Stack.of(scope).resolve([*reasons])
+    found = zip(resolved, reasons.values(), strict=True)
+    acknowledge(scope, {f"AwsSolutions-IAM5[Resource::{flat(arn)}]": why for arn, why in found})
 
 
 def flat(value: Any) -> str:

@@ -16,7 +16,7 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from types import MappingProxyType
 from typing import Final
@@ -130,15 +130,24 @@ def _explained(reason: str) -> str:
     return f"the functions' packages could not be installed: uv says: {last}"
 
 
+@cache
+def _inputs(*, encoder: bool) -> bytes:
+    """Digest of recipe, lock files and sources: several hundred files, which are read once in a process."""
+    sha = hashlib.sha256(Path(__file__).read_bytes() + _sources.LOCK.read_bytes())
+    if encoder:
+        sha.update(_sources.ENCODER_LOCK.read_bytes())
+    for file in _sources.runtime_files(encoder=encoder):
+        sha.update(file.as_posix().encode() + b"\0" + _sources.source(file).read_bytes() + b"\0")
+    return sha.digest()
+
+
 def _digest(
     *target: str, files: Mapping[str, bytes] = MappingProxyType({}), encoder: SentenceEncoder | None = None
 ) -> str:
     sha = hashlib.sha256("\0".join(target).encode())
-    sha.update(Path(__file__).read_bytes() + _sources.LOCK.read_bytes())
+    sha.update(_inputs(encoder=encoder is not None))
     if encoder is not None:
-        sha.update(encoder.digest.encode() + _sources.ENCODER_LOCK.read_bytes())
-    for file in _sources.runtime_files(encoder=encoder is not None):
-        sha.update(file.as_posix().encode() + b"\0" + _sources.source(file).read_bytes() + b"\0")
+        sha.update(encoder.digest.encode())
     for path, content in sorted(files.items()):
         sha.update(path.encode() + b"\0" + content + b"\0")
     return sha.hexdigest()
@@ -184,13 +193,12 @@ class RuntimeCode:
 
     @cached_property
     def _hash(self) -> str:
-        # Of several hundred files, which are read once for all functions.
         return _digest(self._python, self._wheels, files=self.files, encoder=self.encoder)
 
-    @property
+    @cached_property
     def _python(self) -> str:
         return self.runtime.name.removeprefix("python")
 
-    @property
+    @cached_property
     def _wheels(self) -> str:
         return self.platform or _LINUX[self.architecture.name]

@@ -9,8 +9,10 @@ from typing import Final
 from aws_cdk import Duration
 from aws_cdk import aws_stepfunctions as sfn
 
-_FIRST_PAUSE: Final = 1  # seconds
-_LONGEST_PAUSE: Final = 60
+_FIRST_SECONDS: Final = 1
+_LONGEST_SECONDS: Final = 60
+_FIRST_PAUSE: Final = Duration.seconds(_FIRST_SECONDS)
+_LONGEST_PAUSE: Final = Duration.seconds(_LONGEST_SECONDS)
 # Errors that pass are retried for five minutes on average: full jitter takes half of each pause.
 _PATIENT: Final = 15
 
@@ -30,7 +32,7 @@ class Retry:
     @property
     def longest_pauses(self) -> int:
         """Seconds that all pauses before these tries take at most."""
-        return sum(min(_LONGEST_PAUSE, _FIRST_PAUSE * 2**attempt) for attempt in range(self.attempts))
+        return sum(min(_LONGEST_SECONDS, _FIRST_SECONDS * 2**attempt) for attempt in range(self.attempts))
 
     def add_to(self, state: sfn.TaskStateBase | sfn.Parallel) -> None:
         """Have *state* tried again so."""
@@ -40,9 +42,9 @@ class Retry:
         state.add_retry(
             errors=[*self.errors],
             max_attempts=self.attempts,
-            interval=Duration.seconds(_FIRST_PAUSE),
+            interval=_FIRST_PAUSE,
             backoff_rate=2,
-            max_delay=Duration.seconds(_LONGEST_PAUSE),
+            max_delay=_LONGEST_PAUSE,
             jitter_strategy=sfn.JitterType.FULL,
         )
 

@@ -74,7 +74,7 @@ def enrich(
     tries = [Retry(errors=("States.ALL",), attempts=step.max_attempts - 1)]
     if step.function:
         tries.insert(0, OF_THROTTLED_FUNCTIONS)
-    states.repeated(state, "Enrich", tries, timeout=step.timeout)
+    states.repeated(state, "Enrich", tries, seconds=int(step.timeout.to_seconds()))
     if step.on_failure == "fail":
         # Without its cause, which may hold what was said: the step is not ours.
         failure = {"error": ERROR_NAME, "cause": "the enrichment failed: see its own log", "step": "Enrich"}

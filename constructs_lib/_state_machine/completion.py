@@ -42,7 +42,7 @@ def delete_reply(states: States, failures: Failures, archive: s3.IBucket, end: s
             "Key": joined(reply_key(filled_in("$recording.recording_id"))),
         },
         iam_resources=[archive.arn_for_objects(f"{REPLIES}*")],
-        task_timeout=sfn.Timeout.duration(QUICK_CALL),
+        task_timeout=QUICK_CALL,
     )
     states.repeated(state, "DeleteReply", OF_QUICK_CALLS)
     state.add_catch(failures.send, errors=["States.ALL"], assign={"failure": failure("DeleteReply")})

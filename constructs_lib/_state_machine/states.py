@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 from aws_cdk import Duration
 from aws_cdk import aws_dynamodb as dynamodb
@@ -19,7 +19,8 @@ from constructs_lib._functions import RuntimeFunction
 from constructs_lib._retries import OF_FUNCTIONS, OF_QUICK_CALLS, OF_THE_TABLE, Retry
 from constructs_lib._state_machine.expressions import EXECUTION, filled_in, key
 
-QUICK_CALL = Duration.seconds(30)
+_QUICK_SECONDS: Final = 30
+QUICK_CALL: Final = sfn.Timeout.duration(Duration.seconds(_QUICK_SECONDS))
 """Longest call of a service that answers at once."""
 # What an invocation takes beyond the function's own run: Lambda makes an environment for it.
 _STARTUP = Duration.seconds(15)
@@ -67,7 +68,7 @@ class States:
             retry_on_service_exceptions=False,
             task_timeout=sfn.Timeout.duration(timeout),
         )
-        return self.repeated(state, name, retries, timeout=timeout)
+        return self.repeated(state, name, retries, seconds=int(timeout.to_seconds()))
 
     def send(self, name: str, queue: sqs.IQueue, message: Mapping[str, Any]) -> sfn.TaskStateBase:
         """Make a state that puts a *message* into a queue."""
@@ -76,7 +77,7 @@ class States:
             name,
             queue=queue,
             message_body=sfn.TaskInput.from_object(dict(message)),
-            task_timeout=sfn.Timeout.duration(QUICK_CALL),
+            task_timeout=QUICK_CALL,
         )
         return self.repeated(state, name, OF_QUICK_CALLS)
 
@@ -95,7 +96,7 @@ class States:
                     detail=sfn.TaskInput.from_object(dict(detail)),
                 )
             ],
-            task_timeout=sfn.Timeout.duration(QUICK_CALL),
+            task_timeout=QUICK_CALL,
         )
         return self.repeated(state, name, OF_QUICK_CALLS)
 
@@ -128,7 +129,7 @@ class States:
             condition_expression=condition,
             expression_attribute_names={f"#{attribute}": attribute for attribute in names},
             expression_attribute_values=dict(values),
-            task_timeout=sfn.Timeout.duration(QUICK_CALL),
+            task_timeout=QUICK_CALL,
         )
         return self.repeated(state, name, OF_THE_TABLE)
 
@@ -161,11 +162,11 @@ class States:
             condition=condition,
         )
 
-    def repeated(self, state: State, name: str, retries: Sequence[Retry], *, timeout: Duration = QUICK_CALL) -> State:
-        """Have a state tried again, and note how long that takes at most if each try takes as long as *timeout*."""
+    def repeated(self, state: State, name: str, retries: Sequence[Retry], *, seconds: int = _QUICK_SECONDS) -> State:
+        """Have a state tried again, and note how long that takes at most if each try takes so many seconds."""
         tries = 1 + sum(retry.attempts for retry in retries)
         pauses = sum(retry.longest_pauses for retry in retries)
-        self._longest_seconds[name] = tries * int(timeout.to_seconds()) + pauses
+        self._longest_seconds[name] = tries * seconds + pauses
         for retry in retries:
             retry.add_to(state)
         return state

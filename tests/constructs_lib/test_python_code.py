@@ -1,5 +1,6 @@
 import re
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -15,8 +16,9 @@ UNZIPPED_LIMIT = 250 * 1024 * 1024  # bytes (AWS: "Lambda quotas")
 
 
 @pytest.fixture
-def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """A small copy of what is shipped, in another folder."""
+    _python_code._inputs.cache_clear()
     for file, text in {
         "lambdas/__init__.py": "",
         "lambdas/requirements.txt": "anyio==1\n",
@@ -29,7 +31,8 @@ def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         (tmp_path / file).write_text(text, encoding="utf-8")
     monkeypatch.setattr(_sources, "ROOT", tmp_path)
     monkeypatch.setattr(_sources, "LOCK", tmp_path / "lambdas" / "requirements.txt")
-    return tmp_path
+    yield tmp_path
+    _python_code._inputs.cache_clear()
 
 
 def asset_hash(
@@ -37,6 +40,7 @@ def asset_hash(
     architecture: lambda_.Architecture = lambda_.Architecture.ARM_64,
     platform: str | None = None,
 ) -> str:
+    _python_code._inputs.cache_clear()  # as in another process
     stack = new_stack()
     transcription = new_function(
         stack,
