@@ -139,9 +139,9 @@ def test_on_every_python_it_judges(any_python: Path, tmp_path: Path) -> None:
 def test_the_wheel_installs_constructs_and_core_and_carries_the_functions_code(wheel: Path) -> None:
     names = zipfile.ZipFile(wheel).namelist()
     assert {name.partition("/")[0] for name in names if ".dist-info/" not in name} == {"callscribe", "constructs_lib"}
-    shipped = {f"constructs_lib/_assets/{file.as_posix()}" for file in _sources.runtime_files()}
+    shipped = {f"constructs_lib/_assets/{file.as_posix()}" for file in _sources.runtime_files(encoder=True)}
     assert shipped <= set(names)
-    assert "constructs_lib/_assets/lambdas/requirements.txt" in names
+    assert {f"constructs_lib/_assets/{of}/requirements.txt" for of in ("lambdas", "callscribe/encoder")} <= {*names}
     assert {f"constructs_lib/_assets/{DOCKERFILE}{suffix}" for suffix in ("", ".dockerignore")} <= set(names)
     assert "constructs_lib/_live_feed.js" in names
     assert {"callscribe/py.typed", "constructs_lib/py.typed"} <= set(names)
