@@ -110,7 +110,9 @@ def _console() -> _Console:
         drawing=Drawing(client=aws.functions(read_timeout=START_SECONDS), function=environment.waveform_function),
         origin=None
         if environment.origin_secret_arn is None
-        else Origin(secrets=SecretsProvider(boto_config=aws.CONFIG), secret_arn=environment.origin_secret_arn),
+        else Origin(
+            secrets=SecretsProvider(boto3_client=aws.secrets_manager()), secret_arn=environment.origin_secret_arn
+        ),
         page=PageFiles(
             connect=sorted({_origin(url) for url in asked if url}), media=[_media_origin(environment.recording_bucket)]
         ),

@@ -56,7 +56,7 @@ def _worker() -> Worker:
                 base_url=environment.deepgram_base_url, timeout=timedelta(seconds=environment.request_timeout_seconds)
             ),
             key=DeepgramKey(
-                secrets=SecretsProvider(boto_config=aws.CONFIG), secret_arn=environment.deepgram_secret_arn
+                secrets=SecretsProvider(boto3_client=aws.secrets_manager()), secret_arn=environment.deepgram_secret_arn
             ),
             options=environment.deepgram_options,
         ),
@@ -67,7 +67,9 @@ def _worker() -> Worker:
             region=boto3.Session().region_name,
             lifetime=timedelta(seconds=environment.presigned_url_seconds),
         ),
-        vocabulary=Vocabulary(parameters=SSMProvider(boto_config=aws.CONFIG), path=environment.vocabulary_path),
+        vocabulary=Vocabulary(
+            parameters=SSMProvider(boto3_client=aws.parameter_store()), path=environment.vocabulary_path
+        ),
         limits=RetryLimits(
             max_attempts=environment.max_attempts, max_delay_seconds=environment.max_retry_delay_seconds
         ),
