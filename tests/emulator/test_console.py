@@ -263,6 +263,7 @@ def test_a_forgotten_check_would_still_fail(deployment: Deployment, call: str, r
             "items": lambda: table.meta.client.batch_get_item(RequestItems={table.name: {"Keys": [item]}}),
             "partition": lambda: table.query(KeyConditionExpression=own),
             "list": lambda: table.query(IndexName="GSI2", KeyConditionExpression=listed),
+            "rows": lambda: table.query(IndexName="GSI3", KeyConditionExpression=listed),
             "document": lambda: s3.get_object(Bucket=archive, Key=document),
             "folder": lambda: s3.list_objects_v2(Bucket=archive, Prefix=f"transcripts/{CLINIC}/"),
             "all": lambda: s3.list_objects_v2(Bucket=archive, Prefix="transcripts/"),
@@ -273,7 +274,7 @@ def test_a_forgotten_check_would_still_fail(deployment: Deployment, call: str, r
         return {name for name, read in reads.items() if _is_allowed(read)}
 
     assert readable("main") == set()
-    assert readable(CLINIC) == {"item", "items", "partition", "list", "document", "folder"}
+    assert readable(CLINIC) == {"item", "items", "partition", "list", "rows", "document", "folder"}
 
 
 def test_words_are_found_once_their_call_is_stored_and_never_again_once_it_is_erased(
