@@ -1,9 +1,7 @@
 """``python -m benchmarks.encoder --weights FOLDER``: trains the heads of the sentence encoder and writes their file.
 
-It reads the parts of the labelled corpus that engines are built with, never the one that is held out: what customers
-say in single sentences, and in dialogues as far as their labels tell which words they are for. The threshold is chosen
-with heads that have not seen the fresh sentences, on these; then all are trained with. It needs PyTorch, which nothing
-else here does and so no lock has: ``uv pip install torch``.
+The thresholds are chosen with heads that have not seen a part of the fresh sentences, on these; then all are trained
+with. It needs PyTorch, which nothing else here does and so no lock has: ``uv pip install torch``.
 """
 
 import argparse
@@ -12,24 +10,20 @@ import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from random import Random
-from typing import Any, Final, NamedTuple, TypeAlias
+from typing import Any, Final, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
-from benchmarks.agreement import CORPUS, Labelled, corpus
+from benchmarks.samples import Figures, Sample, chosen, compared_with, samples, tell
 from callscribe.conversation.flags import DEFAULT_FLAG_SET, load_flag_set
-from callscribe.conversation.wording import pieces_of
-from callscribe.encoder.engine import LEAST_WORDS
 from callscribe.encoder.files import DEFAULT_HEADS
-from callscribe.encoder.heads import About, Heads, Threshold, save_heads
+from callscribe.encoder.heads import About, Heads, save_heads
 from callscribe.encoder.model import CORRECTED, EPSILON, HEADS, MEANS, PLAIN, SIZE, SentenceEncoder
 from callscribe.encoder.unavailable import EncoderUnavailable
-from callscribe.written_calls import transcript_of
-
-_Figures: TypeAlias = NDArray[np.float32]
 
 _VERSION: Final = 1
+_PARTS: Final = 3
+"""One of so many parts of the fresh sentences is left out to choose thresholds with."""
 _DECAY: Final = 0.02
 _STEPS: Final = 200
 _RANK: Final = 16
@@ -38,65 +32,9 @@ _BATCH: Final = 32
 _PACE: Final = 1e-3
 _WARM_UP: Final = 0.06
 _DROPOUT: Final = 0.1
-_FRESH: Final = "fresh"
-_ADD: Final = tuple(step / 4 for step in range(2, 13))
-_VETO: Final = tuple(-step / 4 for step in range(4, 17))
 OUTPUT: Final = Path(__file__).parent.parent / "callscribe" / "encoder" / f"{DEFAULT_HEADS}.safetensors"
 _EXAMPLES: Final = 100
 """Labelled sentences of each flag that are kept to explain with."""
-
-
-class Sample(NamedTuple):
-    """Something that customers say.
-
-    Attributes:
-        text: the words.
-        raised: for each flag 1 where it is meant, else 0.
-        known: for each flag 1 where the label tells which.
-        ruled: for each flag whether the rules raise it, of a sentence by itself.
-        single: whether it is a sentence by itself.
-        fresh: whether the rules have not been worked over with it.
-    """
-
-    text: str
-    raised: tuple[int, ...]
-    known: tuple[int, ...]
-    ruled: tuple[bool, ...]
-    single: bool
-    fresh: bool
-
-
-def samples(flags: Sequence[str]) -> Iterator[Sample]:
-    """What customers say in the parts of the corpus that engines are built with."""
-    for file in sorted(CORPUS.glob("*.jsonl")):
-        if file.stem.startswith(("development", "earlier", _FRESH)):
-            for call in corpus([file]):
-                yield from _samples_of(call, flags, fresh=file.stem.startswith(_FRESH))
-
-
-def _samples_of(call: Labelled, flags: Sequence[str], *, fresh: bool) -> Iterator[Sample]:
-    if call.flags is None or call.channels == 1:
-        return
-    said = [
-        piece.text
-        for line in (call.lines or call.spoken()[1:2])
-        if line.role == "customer"
-        for piece in pieces_of(line.text)
-        if len(piece.text.split()) >= LEAST_WORDS
-    ]
-    # Of several, a label does not tell which of them it is for; one that is not there is there for none of them.
-    alone = len(said) == 1
-    raised = tuple(int(flag in call.flags) for flag in flags)
-    rules = {flag.name for flag in transcript_of(call).summary.flags if flag.raised and call.text is not None}
-    for text in said:
-        yield Sample(
-            text=text,
-            raised=raised if alone else (0,) * len(flags),
-            known=tuple(int(alone or not flag) for flag in raised),
-            ruled=tuple(flag in rules for flag in flags),
-            single=call.text is not None,
-            fresh=fresh,
-        )
 
 
 class Trained(NamedTuple):
@@ -108,9 +46,9 @@ class Trained(NamedTuple):
         biases: of the heads.
     """
 
-    corrections: dict[str, tuple[_Figures, _Figures]]
-    weights: _Figures
-    biases: _Figures
+    corrections: dict[str, tuple[Figures, Figures]]
+    weights: Figures
+    biases: Figures
 
 
 def train(encoder: SentenceEncoder, heard: Sequence[Sample]) -> Trained:
@@ -125,7 +63,7 @@ def train(encoder: SentenceEncoder, heard: Sequence[Sample]) -> Trained:
     )
 
 
-def fit(figures: _Figures, heard: Sequence[Sample]) -> tuple[_Figures, _Figures]:
+def fit(figures: Figures, heard: Sequence[Sample]) -> tuple[Figures, Figures]:
     """Fit a logistic head for each flag, by accelerated gradient descent on all samples.
 
     Returns:
@@ -261,52 +199,6 @@ def _batches(lengths: Sequence[int], order: Random) -> list[list[int]]:
     return batches
 
 
-def _chosen(fresh: Sequence[Sample], scores: _Figures) -> Threshold:
-    """The threshold with which rules and heads together do best, where precision counts twice as much as recall.
-
-    It is looked for in sentences that neither heads nor rules have been worked over with; on others both err less.
-    """
-    pairs = [Threshold(add=add, veto=veto) for add in _ADD for veto in _VETO]
-    return max(pairs, key=lambda threshold: _half_f(_together(fresh, scores, threshold), _meant(fresh)))
-
-
-def _meant(heard: Sequence[Sample]) -> NDArray[np.bool_]:
-    return np.array([sample.raised for sample in heard], bool)
-
-
-def _together(heard: Sequence[Sample], scores: _Figures, threshold: Threshold) -> NDArray[np.bool_]:
-    ruled = np.array([sample.ruled for sample in heard])
-    return np.where(ruled, scores >= threshold.veto, scores > threshold.add)
-
-
-def _half_f(found: NDArray[np.bool_], meant: NDArray[np.bool_]) -> float:
-    precision, recall = _precision_and_recall(found, meant)
-    return 1.25 * precision * recall / (0.25 * precision + recall) if precision and recall else 0.0
-
-
-def _precision_and_recall(found: NDArray[np.bool_], meant: NDArray[np.bool_]) -> tuple[float, float]:
-    right = float((found & meant).sum())
-    return right / max(float(found.sum()), 1.0), right / max(float(meant.sum()), 1.0)
-
-
-def _tell(flags: Sequence[str], fresh: Sequence[Sample], scores: _Figures, threshold: Threshold) -> None:
-    """Print precision and recall in the fresh sentences, judged by heads that have seen none of them."""
-    meant = _meant(fresh)
-    engines = {
-        "rules": np.array([sample.ruled for sample in fresh]),
-        "encoder": scores > 0,
-        "together": _together(fresh, scores, threshold),
-    }
-    print(f"adds above {threshold.add}, vetoes below {threshold.veto}")
-    for name, found in engines.items():
-        shares = {flag: (found[:, index], meant[:, index]) for index, flag in enumerate(flags)} | {
-            "all": (found, meant)
-        }
-        for flag, (of_flag, meant_of_flag) in shares.items():
-            precision, recall = _precision_and_recall(of_flag, meant_of_flag)
-            print(f"{name}, {flag}: {precision:.2f} / {recall:.2f}", flush=True)
-
-
 def main(argv: Sequence[str] | None = None) -> int:
     """Train twice, to choose thresholds and for good; print what was chosen, and write the file."""
     parser = argparse.ArgumentParser(prog="benchmarks.encoder", description="Train the heads of the sentence encoder.")
@@ -318,15 +210,18 @@ def main(argv: Sequence[str] | None = None) -> int:
     except EncoderUnavailable as error:
         parser.error(str(error))
     flags = load_flag_set(DEFAULT_FLAG_SET).names
-    heard = [*samples(flags)]
-    fresh = [sample for sample in heard if sample.fresh and sample.single]
-    tried = train(plain, [sample for sample in heard if not sample.fresh])
-    scores = _figures(options.weights, tried, fresh) @ tried.weights.T + tried.biases
-    threshold = _chosen(fresh, scores)
-    _tell(flags, fresh, scores, threshold)
+    heard = [*samples()]
+    left_out = np.zeros(len(heard), bool)
+    left_out[np.flatnonzero(compared_with(heard))[::_PARTS]] = True
+    fresh = [sample for sample, left in zip(heard, left_out, strict=True) if left]
+    tried = train(plain, [sample for sample, left in zip(heard, left_out, strict=True) if not left])
+    scores = _encoded(options.weights, tried, fresh) @ tried.weights.T + tried.biases
+    thresholds = chosen(flags, fresh, scores)
+    print(thresholds)
+    tell(flags, fresh, scores, thresholds)
     found = train(plain, heard)
     examples = [(flag, sample) for index, flag in enumerate(flags) for sample in _examples(heard, index)]
-    compared = _figures(options.weights, found, [sample for _, sample in examples])[:, MEANS]
+    compared = _encoded(options.weights, found, [sample for _, sample in examples])[:, MEANS]
     save_heads(
         Heads(
             about=About(
@@ -334,7 +229,7 @@ def main(argv: Sequence[str] | None = None) -> int:
                 version=_VERSION,
                 flag_set=DEFAULT_FLAG_SET,
                 flags=flags,
-                threshold=threshold,
+                thresholds=thresholds,
                 examples=tuple((flag, sample.text) for flag, sample in examples),
             ),
             corrections=found.corrections,
@@ -347,7 +242,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _figures(folder: Path, trained: Trained, heard: Sequence[Sample]) -> _Figures:
+def _encoded(folder: Path, trained: Trained, heard: Sequence[Sample]) -> Figures:
     encoder = SentenceEncoder(folder, trained.corrections)
     return np.array([encoder.encode(sample.text) for sample in heard])
 

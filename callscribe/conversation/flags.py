@@ -24,6 +24,7 @@ from callscribe.conversation.phrases import phrase, spoken
 from callscribe.conversation.quotes import quote
 from callscribe.conversation.turns import Turn
 from callscribe.conversation.utterances import Role
+from callscribe.conversation.word_weights import WordWeights, WordWeightsFile
 from callscribe.conversation.wording import Leaning, Piece, WordingEngine, WordingVersion, pieces_of
 from callscribe.data_files import NamedData, OwnSource, is_own, load, names, unknown
 from callscribe.recognition import Mention, Recognition
@@ -87,6 +88,8 @@ class FlagSetFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
         version: counted up with every change of a set that is in use.
         description: for whoever reads the file.
         acts: name of the lexicon of acts.
+        wording: name of the lexicon of weights of words that are weighed against the acts; None for acts alone. Flags
+            that it does not know are raised by acts alone, too.
         least_label_confidence: 0 to 1, from which a label of the speech service's counts.
         flags: the flags by name, in order.
     """
@@ -95,20 +98,27 @@ class FlagSetFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     version: Annotated[int, msgspec.Meta(ge=1)]
     description: str = ""
     acts: str
+    wording: str | None = None
     least_label_confidence: Annotated[float, msgspec.Meta(ge=0, le=1)]
     flags: Annotated[Mapping[str, FlagRules], msgspec.Meta(min_length=1)]
 
 
 class FlagSet:
-    """A flag set with the acts that it names.
+    """A flag set with the acts and the wording that it names.
+
+    Attributes:
+        file: the flag set, as its file has it.
+        acts: the acts.
+        wording: the wording; None for acts alone.
 
     Raises:
         InvalidFlagSet: it names what is not there; the message names the place.
     """
 
-    def __init__(self, file: FlagSetFile, acts: Acts) -> None:
+    def __init__(self, file: FlagSetFile, acts: Acts, wording: WordingEngine | None = None) -> None:
         self.file = file
         self.acts = acts
+        self.wording = wording
         for name, rules in file.flags.items():
             if not _FLAG.fullmatch(name):
                 raise InvalidFlagSet(f"flags.{name}: a flag's name has small letters, digits and underscores only")
@@ -166,12 +176,12 @@ _FLAG_SETS: Final = NamedData(what="flag set", folder="flag_sets", kind=FlagSetF
 
 @cache
 def load_flag_set(name: str = DEFAULT_FLAG_SET) -> FlagSet:
-    """Read `flag_sets/{name}.json`, and the lexicon that it names.
+    """Read `flag_sets/{name}.json`, and the lexicons that it names.
 
     Raises:
         InvalidFlagSet: no such set, or it does not fit the schema.
     """
-    return _with_acts(_FLAG_SETS.shipped(name))
+    return _with_lexicons(_FLAG_SETS.shipped(name))
 
 
 def read_flag_set(source: FlagSetSource) -> FlagSet:
@@ -184,15 +194,18 @@ def read_flag_set(source: FlagSetSource) -> FlagSet:
         return load_flag_set(source)
     file = _FLAG_SETS.own(source)
     _FLAG_SETS.check_own_name(file)
-    return _with_acts(file)
+    return _with_lexicons(file)
 
 
-def _with_acts(file: FlagSetFile) -> FlagSet:
-    lexicons = [name for name in names("lexicons") if name.startswith("acts-")]
-    if file.acts not in lexicons:
-        raise InvalidFlagSet(f"acts: {unknown('lexicon', file.acts, lexicons)}")
+def _with_lexicons(file: FlagSetFile) -> FlagSet:
+    for place, lexicon in (("acts", file.acts), ("wording", file.wording)):
+        lexicons = [name for name in names("lexicons") if name.startswith(f"{place}-")]
+        if lexicon is not None and lexicon not in lexicons:
+            raise InvalidFlagSet(f"{place}: {unknown('lexicon', lexicon, lexicons)}")
     try:
-        return FlagSet(file, Acts(load(ActsFile, "lexicons", file.acts)))
+        acts = Acts(load(ActsFile, "lexicons", file.acts))
+        wording = None if file.wording is None else WordWeights(load(WordWeightsFile, "lexicons", file.wording))
+        return FlagSet(file, acts, wording)
     except (InvalidData, InvalidActs) as error:
         raise InvalidFlagSet(str(error)) from None
 
@@ -231,10 +244,10 @@ def flags_of(
         recognition: where intents and topics come from.
         segments: which utterances they speak of.
         flag_set: the flags.
-        wording: an engine that knows wordings; None for rules alone.
+        wording: an engine that knows wordings, in place of the one of the set.
     """
     call = _Call(turns, Conversation(turns, flag_set.acts), flag_set)
-    spoken_for = _reasons(call.said, flag_set, wording)
+    spoken_for = _reasons(call.said, flag_set, wording or flag_set.wording)
     return tuple(
         Flag(
             name=name,
@@ -259,12 +272,14 @@ def alerts_of(
         flag_set: the flags.
         cut: as `Conversation` takes it.
     """
-    conversation, rules = Conversation(said, flag_set.acts, cut=cut), flag_set.file.flags
+    conversation = Conversation(said, flag_set.acts, cut=cut)
+    rules = {name: flag_set.file.flags[name] for name in flag_set.alerting}
+    raised = {name: [*_raised(conversation, flag)] for name, flag in rules.items()}
+    if flag_set.wording is not None:
+        raised = _weighed(conversation, rules, raised, _Wordings(conversation, flag_set.wording))
     found = {
-        name: tuple(
-            reason.found for reason in (*_raised(conversation, rules[name]), *_accepted(conversation, rules[name]))
-        )
-        for name in flag_set.alerting
+        name: tuple(reason.found for reason in (*raised[name], *_accepted(conversation, flag)))
+        for name, flag in rules.items()
     }
     return {name: reasons for name, reasons in found.items() if reasons}
 
@@ -312,6 +327,7 @@ class _Wordings:
 
     def __init__(self, said: Conversation, engine: WordingEngine) -> None:
         self.engine = engine.version
+        self._read = engine.read
         self._turns: Mapping[int, Sequence[tuple[Piece, Mapping[str, Leaning]]]] = {
             index: [(piece, engine.read(piece.text)) for piece in pieces_of(turn.text)]
             for index, turn in enumerate(said.turns)
@@ -325,16 +341,24 @@ class _Wordings:
                 if flag in leanings:
                     yield turn, piece, leanings[flag]
 
-    def at(self, found: Found, flag: str) -> Leaning | None:
-        """What is said of a flag where an act was found."""
-        return next(
+    def speaks_against(self, found: Found, flag: str) -> bool:
+        """Whether the wording speaks against a flag where its act was found: of the piece, and of the sentence alone.
+
+        What else is said in a breath with "Can I come in today?" takes nothing from it.
+        """
+        piece, leanings = next(
             (
-                leanings.get(flag)
+                (piece, leanings)
                 for piece, leanings in self._turns.get(found.turn, ())
                 if piece.first <= found.first_word <= piece.last
             ),
-            None,
+            (None, {}),
         )
+        if piece is None or flag not in leanings or not leanings[flag].vetoes:
+            return False
+        sentence = piece.sentence_of(found.first_word)
+        alone = leanings if sentence == piece.text else self._read(sentence)
+        return flag not in alone or alone[flag].vetoes
 
 
 def _weighed(
@@ -348,9 +372,7 @@ def _weighed(
     weighed = {}
     for name, reasons in found.items():
         kept = [
-            reason
-            for reason in reasons
-            if reason.source == "answer" or (leaning := wordings.at(reason.found, name)) is None or not leaning.vetoes
+            reason for reason in reasons if reason.source == "answer" or not wordings.speaks_against(reason.found, name)
         ]
         against = {one.turn for act in rules[name].acts for one in said.find(act) if not one.stands}
         weighed[name] = kept or [

@@ -4,9 +4,12 @@ It is asked for pieces of what customers say, each by itself. What is denied, as
 rules' to know: `conversation.flags` weighs the two.
 """
 
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final, Protocol
+
+import msgspec
 
 _WORDS: Final = 40
 _ENDS: Final = (".", "?", "!")
@@ -25,6 +28,14 @@ class Piece:
     text: str
     first: int
     last: int
+
+    def sentence_of(self, word: int) -> str:
+        """The sentence in which a word of the turn stands, as far as it is in the piece."""
+        words = self.text.split()
+        place = word - self.first
+        begin = max((index + 1 for index in range(place) if words[index].endswith(_ENDS)), default=0)
+        end = next((index for index in range(place, len(words)) if words[index].endswith(_ENDS)), len(words))
+        return " ".join(words[begin : end + 1])
 
 
 class Leaning(Protocol):
@@ -58,6 +69,48 @@ class WordingVersion:
 
     name: str
     version: int
+
+
+class Threshold(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """From which score on an engine is believed of a flag; scores are log odds.
+
+    Attributes:
+        add: above it the wording alone raises the flag.
+        veto: below it the wording speaks against a rule; None where it never does.
+    """
+
+    add: float
+    veto: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """What an engine that counts in log odds says of one flag in one piece: a `Leaning`.
+
+    Attributes:
+        score: log odds that the flag is meant.
+        threshold: from which score on it is believed.
+        nearest: labelled sentences that raise the flag and are nearest to the piece, the nearest first.
+    """
+
+    score: float
+    threshold: Threshold
+    nearest: tuple[str, ...] = ()
+
+    @property
+    def adds(self) -> bool:
+        """Whether the wording alone raises the flag."""
+        return self.score > self.threshold.add
+
+    @property
+    def vetoes(self) -> bool:
+        """Whether the wording speaks against a rule that raises the flag."""
+        return self.threshold.veto is not None and self.score < self.threshold.veto
+
+    @property
+    def certainty(self) -> float:
+        """The odds as a share, 0 to 1."""
+        return 1 / (1 + math.exp(-self.score))
 
 
 class WordingEngine(Protocol):

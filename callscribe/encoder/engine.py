@@ -1,49 +1,17 @@
 """The encoder and its heads as an engine of wordings."""
 
-import math
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from callscribe.conversation.wording import WordingVersion
-from callscribe.encoder.heads import Heads, Threshold, load_heads
+from callscribe.conversation.wording import Score, WordingVersion
+from callscribe.encoder.heads import Heads, load_heads
 from callscribe.encoder.model import MEANS, Figures, SentenceEncoder
 
 LEAST_WORDS: Final = 3
 """Of fewer words nothing is known: they are answers, whose questions the encoder does not see."""
 
 _NEAREST: Final = 2
-
-
-@dataclass(frozen=True, slots=True)
-class Score:
-    """What a head says of a piece.
-
-    Attributes:
-        score: log odds that the flag is meant.
-        threshold: from which score on it is believed.
-        nearest: labelled sentences that raise the flag and are nearest to it, the nearest first.
-    """
-
-    score: float
-    threshold: Threshold
-    nearest: tuple[str, ...]
-
-    @property
-    def adds(self) -> bool:
-        """Whether the wording alone raises the flag."""
-        return self.score > self.threshold.add
-
-    @property
-    def vetoes(self) -> bool:
-        """Whether the wording speaks against a rule that raises the flag."""
-        return self.score < self.threshold.veto
-
-    @property
-    def certainty(self) -> float:
-        """The odds as a share, 0 to 1."""
-        return 1 / (1 + math.exp(-self.score))
 
 
 class EncoderEngine:
@@ -78,8 +46,8 @@ class EncoderEngine:
         return {
             flag: Score(
                 float(score),
-                about.threshold,
-                self._nearest(flag, figures) if score > about.threshold.add else (),
+                about.thresholds[flag],
+                self._nearest(flag, figures) if score > about.thresholds[flag].add else (),
             )
             for flag, score in zip(about.flags, scores, strict=True)
         }

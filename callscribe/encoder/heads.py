@@ -15,6 +15,7 @@ import numpy as np
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
+from callscribe.conversation.wording import Threshold
 from callscribe.encoder.files import DEFAULT_HEADS
 from callscribe.encoder.model import Figures
 from callscribe.encoder.unavailable import EncoderUnavailable
@@ -22,18 +23,6 @@ from callscribe.encoder.unavailable import EncoderUnavailable
 _ABOUT: Final = "about"
 _DOWN: Final = ".down"
 _UP: Final = ".up"
-
-
-class Threshold(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """From which score on a head is believed; scores are log odds.
-
-    Attributes:
-        add: above it the wording alone raises the flag.
-        veto: below it the wording speaks against a rule.
-    """
-
-    add: float
-    veto: float
 
 
 class About(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -44,7 +33,7 @@ class About(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
         version: counted up with every training.
         flag_set: the flag set that the labels were by.
         flags: one for each head, in order.
-        threshold: of all heads.
+        thresholds: of each flag.
         examples: labelled sentences, each with the flag that it raises, in the order of their figures.
     """
 
@@ -52,7 +41,7 @@ class About(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     version: int
     flag_set: str
     flags: tuple[str, ...]
-    threshold: Threshold
+    thresholds: Mapping[str, Threshold]
     examples: tuple[tuple[str, str], ...]
 
 

@@ -34,7 +34,7 @@ class Scripted:
         return {flag: texts[text] for flag, texts in self._flags.items() if text in texts}
 
 
-def flags(lines: list[tuple[Any, str]], engine: Scripted | None) -> dict[str, Flag]:
+def flags(lines: list[tuple[Any, str]], engine: Scripted) -> dict[str, Flag]:
     call = WrittenCall(lines=tuple(Line(role, text) for role, text in lines))
     return {flag.name: flag for flag in transcript_of(call, wording=engine).summary.flags}
 
@@ -44,7 +44,7 @@ HINT = "The bottle gave up the ghost this morning."
 
 def test_a_wording_raises_what_no_rule_does_and_says_so() -> None:
     said = [("agent", "Clinic."), ("customer", HINT)]
-    assert not flags(said, None)["prescription_refill"].raised
+    assert not flags(said, Scripted())["prescription_refill"].raised
 
     (found,) = flags(said, Scripted(prescription_refill={HINT: Says(adds=True)}))["prescription_refill"].evidence
 
@@ -61,19 +61,27 @@ REQUEST = "I would like to make an appointment."
 
 def test_a_wording_speaks_against_a_rule() -> None:
     said = [("agent", "Clinic."), ("customer", REQUEST)]
-    assert flags(said, None)["appointment_requested"].raised
+    assert flags(said, Scripted())["appointment_requested"].raised
     assert not flags(said, Scripted(appointment_requested={REQUEST: Says(vetoes=True)}))["appointment_requested"].raised
+
+
+def test_a_sentence_that_means_it_by_itself_is_not_vetoed_for_what_is_said_with_it() -> None:
+    trouble = "The kitchen is flooded and the dog ran off."
+    said = [("agent", "Clinic."), ("customer", f"{trouble} {REQUEST}")]
+    against = Scripted(appointment_requested={f"{trouble} {REQUEST}": Says(vetoes=True), REQUEST: Says()})
+    assert flags(said, against)["appointment_requested"].raised
 
 
 def test_what_an_engine_does_not_know_stays_as_the_rules_say() -> None:
     said = [("agent", "Clinic."), ("customer", REQUEST)]
-    assert flags(said, Scripted()) == flags(said, None)
+    (found,) = flags(said, Scripted())["appointment_requested"].evidence
+    assert found.source == "phrase"
 
 
 def test_an_offer_that_is_accepted_is_not_vetoed() -> None:
     answer = "Yes, please do that."
     said = [("agent", "Would you like to come in on Tuesday at ten?"), ("customer", answer)]
-    assert flags(said, None)["appointment_requested"].raised
+    assert flags(said, Scripted())["appointment_requested"].raised
     assert flags(said, Scripted(appointment_requested={answer: Says(vetoes=True)}))["appointment_requested"].raised
 
 
