@@ -1,7 +1,7 @@
 """``python -m benchmarks.encoder --weights FOLDER``: trains the heads of the sentence encoder and writes their file.
 
 The thresholds are chosen with heads that have not seen a part of the fresh sentences, on these; then all are trained
-with. It needs PyTorch, which nothing else here does and so no lock has: ``uv pip install torch``.
+with. It needs PyTorch and scikit-learn, which no lock has: ``uv pip install torch scikit-learn``.
 """
 
 import argparse
@@ -14,14 +14,15 @@ from typing import Any, Final, NamedTuple
 
 import numpy as np
 
-from benchmarks.samples import Figures, Sample, chosen, compared_with, samples, tell
+from benchmarks.samples import Figures, Sample, chosen, samples, tell
+from benchmarks.wording import unseen_scores
 from callscribe.conversation.flags import DEFAULT_FLAG_SET, load_flag_set
 from callscribe.encoder.files import DEFAULT_HEADS
 from callscribe.encoder.heads import About, Heads, save_heads
 from callscribe.encoder.model import CORRECTED, EPSILON, HEADS, MEANS, PLAIN, SIZE, SentenceEncoder
 from callscribe.encoder.unavailable import EncoderUnavailable
 
-_VERSION: Final = 1
+_VERSION: Final = 2
 _PARTS: Final = 3
 """One of so many parts of the fresh sentences is left out to choose thresholds with."""
 _DECAY: Final = 0.02
@@ -211,11 +212,14 @@ def main(argv: Sequence[str] | None = None) -> int:
         parser.error(str(error))
     flags = load_flag_set(DEFAULT_FLAG_SET).names
     heard = [*samples()]
+    places, words = unseen_scores(heard)
     left_out = np.zeros(len(heard), bool)
-    left_out[np.flatnonzero(compared_with(heard))[::_PARTS]] = True
+    left_out[places[::_PARTS]] = True
     fresh = [sample for sample, left in zip(heard, left_out, strict=True) if left]
     tried = train(plain, [sample for sample, left in zip(heard, left_out, strict=True) if not left])
-    scores = _encoded(options.weights, tried, fresh) @ tried.weights.T + tried.biases
+    scores: Figures = (
+        _encoded(options.weights, tried, fresh) @ tried.weights.T + tried.biases + words[::_PARTS]
+    ) / np.float32(2)
     thresholds = chosen(flags, fresh, scores)
     print(thresholds)
     tell(flags, fresh, scores, thresholds)

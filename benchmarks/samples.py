@@ -6,7 +6,7 @@ stand beside the rules of the acts.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Final, NamedTuple, TypeAlias
+from typing import Any, Final, NamedTuple, TypeAlias
 
 import msgspec
 import numpy as np
@@ -20,7 +20,7 @@ from callscribe.conversation.word_weights import LEAST_WORDS
 from callscribe.conversation.wording import Threshold, pieces_of
 from callscribe.written_calls import transcript_of
 
-Figures: TypeAlias = NDArray[np.float32]
+Figures: TypeAlias = NDArray[np.floating[Any]]
 
 _FRESH: Final = "fresh"
 _BUILT_WITH: Final = ("development", "earlier", _FRESH)

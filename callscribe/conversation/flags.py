@@ -115,7 +115,7 @@ class FlagSet:
         InvalidFlagSet: it names what is not there; the message names the place.
     """
 
-    def __init__(self, file: FlagSetFile, acts: Acts, wording: WordingEngine | None = None) -> None:
+    def __init__(self, file: FlagSetFile, acts: Acts, wording: WordWeights | None = None) -> None:
         self.file = file
         self.acts = acts
         self.wording = wording

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
+from callscribe.conversation.flags import load_flag_set
 from callscribe.conversation.wording import Score, WordingVersion
 from callscribe.encoder.heads import Heads, load_heads
 from callscribe.encoder.model import MEANS, Figures, SentenceEncoder
@@ -17,6 +18,8 @@ _NEAREST: Final = 2
 class EncoderEngine:
     """Knows flags by wording; see `callscribe.conversation.wording.WordingEngine`.
 
+    A score is the mean of what the heads say and of what the flag set's weights of words do: each errs elsewhere.
+
     Attributes:
         encoder: the model.
 
@@ -29,6 +32,7 @@ class EncoderEngine:
 
     def __init__(self, folder: Path) -> None:
         self._heads: Heads = load_heads()
+        self._words = load_flag_set(self._heads.about.flag_set).wording
         self.encoder = SentenceEncoder(folder, self._heads.corrections)
 
     @property
@@ -42,10 +46,15 @@ class EncoderEngine:
             return {}
         about = self._heads.about
         figures = self.encoder.encode(text)
-        scores = self._heads.weights @ figures + self._heads.biases
+        heard = self._heads.weights @ figures + self._heads.biases
+        words = {} if self._words is None else self._words.read(text)
+        scores = [
+            (float(score) + words[flag].score) / 2 if flag in words else float(score)
+            for flag, score in zip(about.flags, heard, strict=True)
+        ]
         return {
             flag: Score(
-                float(score),
+                score,
                 about.thresholds[flag],
                 self._nearest(flag, figures) if score > about.thresholds[flag].add else (),
             )
