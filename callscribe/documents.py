@@ -143,7 +143,7 @@ class TranscriptItem:
         flags: whether each flag of the set is raised, by name; one that is not among them is not known. None where none
             is known, and in what was stored before flag sets could be somebody's own.
         flag_set: by which flags were looked for; None in what was stored before it was noted.
-        wording: which engine looked for flags by wording, beside the rules; None where the rules did alone.
+        wording: which engine looked for flags by wording beside the flag set; None where the set did alone.
         flag_evidence: what speaks for each flag; None where the item has no room.
         role_correction: who is who, as a person says; None where nobody has corrected the roles.
         cost: what the service charges.

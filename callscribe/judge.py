@@ -15,9 +15,9 @@ and prints one line of JSON for each, in order:
      "reliability": "high", "roles": ["agent", "customer"], "score": 62,
      "criteria": {"greeting": "11/15", "hold": "n/a"}}
 
-Flags are raised by rules alone, or, with `--engine encoder`, by rules and a sentence encoder together: evidence from
-`wording` is the encoder's, with the labelled sentences that are nearest. It needs the files of all-MiniLM-L6-v2 in a
-folder, and `pip install 'callscribe[encoder]'`.
+Flags are raised by rules and weights of words, or, with `--engine encoder`, by these and a sentence encoder together:
+evidence from `wording` is that of words, or the encoder's, with the labelled sentences that are nearest. The encoder
+needs the files of all-MiniLM-L6-v2 in a folder, and `pip install 'callscribe[encoder]'`.
 
 Of a call that is `unusable` no flag is claimed: the list is empty, which says nothing about the call. What cannot be
 read has a line `{"line": 3, "error": "…"}` in its place (`"file"` for a reply).
@@ -111,7 +111,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--engine",
         choices=(_RULES, _ENCODER),
         default=_RULES,
-        help="what raises flags: rules alone, or rules and a sentence encoder together (default: %(default)s)",
+        help="what raises flags: the flag set's rules, or these and a sentence encoder together (default: %(default)s)",
     )
     parser.add_argument(
         "--weights",

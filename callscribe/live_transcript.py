@@ -117,7 +117,7 @@ def build_live_transcript(
         created_at: when the transcript was made, UTC.
         flag_set: the flags to look for; without one, those of the default set.
         corrections: what people have said about who is who in the call.
-        wording: an engine that knows flags by wording, beside the rules; None for rules alone.
+        wording: an engine that knows flags by wording; None for the one that the flag set names.
     """
     return build_transcript(
         recording=call_of(state),

@@ -119,7 +119,7 @@ class Transcript:
         reliability: whether what is concluded from the call can be relied on; None in what was stored before that was
             asked.
         flag_set: by which flags were looked for; None in what was stored before it was noted.
-        wording: which engine looked for flags by wording, beside the rules; None where the rules did alone.
+        wording: which engine looked for flags by wording beside the flag set; None where the set did alone.
         role_correction: who is who, as a person says: roles and all that follows from them are by it. None where nobody
             has corrected the roles.
     """
@@ -201,7 +201,7 @@ def build_transcript(
         live: how much of the call was transcribed live; None for a recording.
         flag_set: the flags to look for; without one, those of `conversation.flags.DEFAULT_FLAG_SET`.
         corrections: what people have said about who is who in the call, whichever transcript of it they corrected.
-        wording: an engine that knows flags by wording, beside the rules; None for rules alone.
+        wording: an engine that knows flags by wording; None for the one that the flag set names.
     """
     request, recognition = transcription.request, transcription.recognition
     flag_set = flag_set or load_flag_set()

@@ -128,7 +128,7 @@ def transcript_of(
         language: language asked for where the call names none.
         direction: who called whom where the call does not say so; None where it has to be found out.
         flag_set: the flags to look for; None takes those of the default set.
-        wording: an engine that knows flags by wording, beside the rules; None for rules alone.
+        wording: an engine that knows flags by wording; None for the one that the flag set names.
 
     Raises:
         InvalidCall: it is neither a sentence nor a dialogue, or a line ends before it begins.
@@ -169,7 +169,7 @@ def transcript_from(
         seconds: length of the audio.
         direction: who called whom; None where it has to be found out.
         flag_set: the flags to look for; None takes those of the default set.
-        wording: an engine that knows flags by wording, beside the rules; None for rules alone.
+        wording: an engine that knows flags by wording; None for the one that the flag set names.
     """
     return build_transcript(
         recording=CallRecording(

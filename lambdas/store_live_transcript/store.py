@@ -88,7 +88,7 @@ class LiveTranscriptStore:
         archive: Where documents are kept.
         transcriptions: Tells what was asked of the speech service and what it costs.
         flag_set: The flags to look for; `None` takes those of the default set.
-        wording: An engine that knows flags by wording, beside the rules; `None` for rules alone.
+        wording: An engine that knows flags by wording; `None` for the one that the flag set names.
         rubric: By which calls are judged.
         retention: How long an item is kept after the transcript was made; `None` keeps it for ever.
     """

@@ -88,7 +88,7 @@ class TranscriptStore:
         transcriptions: Reads the speech service's replies.
         channel_roles: Who speaks on which channel of a recording with a channel for each speaker.
         flag_set: The flags to look for; `None` takes those of the default set.
-        wording: An engine that knows flags by wording, beside the rules; `None` for rules alone.
+        wording: An engine that knows flags by wording; `None` for the one that the flag set names.
         retention: How long an item is kept after the transcript was made; `None` keeps it for ever.
         sleep: Waits for some seconds.
         jitter: Returns a number from 0 to 1.
