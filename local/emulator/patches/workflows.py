@@ -114,13 +114,16 @@ def _retry_with_jitter() -> None:
         retrier, index = find(retriers, error, counts)
         if retrier is None:
             return None, index
-        delay = retrier.get("IntervalSeconds", 1) * retrier.get("BackoffRate", 2.0) ** counts.get(index, 0)
-        delay = min(delay, retrier.get("MaxDelaySeconds", delay))
-        if retrier.get("JitterStrategy") == "FULL":
-            delay = random.uniform(0, delay)  # noqa: S311
-        return {**retrier, "IntervalSeconds": delay, "BackoffRate": 1.0}, index
+        return {**retrier, "IntervalSeconds": retry_delay(retrier, counts.get(index, 0)), "BackoffRate": 1.0}, index
 
     stepfunctions._find_matching_retrier = find_and_draw
+
+
+def retry_delay(retrier: State, retries: int) -> float:
+    """Return how many seconds a state waits before it is tried again, after so many retries by the same retrier."""
+    delay: float = retrier.get("IntervalSeconds", 1) * retrier.get("BackoffRate", 2.0) ** retries
+    delay = min(delay, retrier.get("MaxDelaySeconds", delay))
+    return random.uniform(0, delay) if retrier.get("JitterStrategy") == "FULL" else delay  # noqa: S311
 
 
 def _name_errors() -> None:

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
+from local.emulator.patches.workflows import retry_delay
 from tests.local.emulator.conftest import Account, unique
 from tests.patience import PATIENCE_SECONDS, eventually
 
@@ -115,13 +116,22 @@ def test_each_attempt_of_a_task_has_its_own_token(account: Account) -> None:
     assert token_from(account, queue) != first
 
 
-def test_a_retry_waits_no_longer_than_its_maximum_delay(account: Account) -> None:
-    function = account.function("class Busy(Exception): pass\ndef handle(event, context): raise Busy\n")
-    retry = {"ErrorEquals": ["Busy"], "IntervalSeconds": 30, "MaxDelaySeconds": 1, "MaxAttempts": 2}
-
-    execution = account.start(lambda_task(function, Retry=[{**retry, "JitterStrategy": "FULL"}]))
-
-    assert account.ended(execution)["error"] == "Busy"  # waits less than the first interval
+@pytest.mark.parametrize(
+    ("retrier", "retries", "longest"),
+    [
+        ({}, 0, 1),
+        ({}, 3, 8),
+        ({"IntervalSeconds": 30, "BackoffRate": 1.5}, 2, 67.5),
+        ({"IntervalSeconds": 30, "MaxDelaySeconds": 45}, 0, 30),
+        ({"IntervalSeconds": 30, "MaxDelaySeconds": 45}, 5, 45),
+    ],
+)
+def test_a_retry_waits_no_longer_than_its_interval_or_its_maximum_delay(
+    retrier: dict[str, Any], retries: int, longest: float
+) -> None:
+    assert retry_delay(retrier, retries) == longest
+    drawn = [retry_delay({**retrier, "JitterStrategy": "FULL"}, retries) for _ in range(100)]
+    assert 0 <= min(drawn) < max(drawn) <= longest
 
 
 def lambda_task(function: str, **fields: Any) -> dict[str, Any]:
