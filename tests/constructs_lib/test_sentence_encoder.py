@@ -153,7 +153,9 @@ def test_an_asset_that_lambda_would_not_take_fails_the_synthesis(
         bundled(encoder, tmp_path / "asset")
 
 
-@pytest.mark.parametrize("architecture", [lambda_.Architecture.ARM_64, lambda_.Architecture.X86_64], ids=str)
+@pytest.mark.parametrize(
+    "architecture", [lambda_.Architecture.ARM_64, lambda_.Architecture.X86_64], ids=["arm64", "x86_64"]
+)
 def test_with_the_real_weights_it_fits_on_every_processor(architecture: lambda_.Architecture, tmp_path: Path) -> None:
     real = SentenceEncoder(weights=installed_weights(tmp_path / "weights"))
     platform = _python_code._LINUX[architecture.name]
