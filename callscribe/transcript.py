@@ -253,7 +253,7 @@ def build_transcript(
         intents=_labels(recognition.intents),
         entities=recognition.entities,
         summary=summarise(utterances, recognition, flags_of(tuple(turns), recognition, segments, flag_set, wording)),
-        flag_set=FlagSetVersion(name=flag_set.file.name, version=flag_set.file.version),
+        flag_set=flag_set.version,
         wording=None if wording is None else wording.version,
         role_correction=correction,
         cost=transcription.cost,

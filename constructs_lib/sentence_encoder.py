@@ -1,4 +1,4 @@
-"""A sentence encoder that looks for flags beside the rules."""
+"""A sentence encoder that looks for flags beside the flag set."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from constructs_lib._checks import check_fields
 
 @dataclass(frozen=True, kw_only=True)
 class SentenceEncoder:
-    """Has flags looked for by wording, too: by all-MiniLM-L6-v2, beside the rules and weighed against them.
+    """Has flags looked for by a sentence encoder, too: by all-MiniLM-L6-v2, weighed against rules and weights of words.
 
-    It finds what rules have no words for, in English and for the flags of ``eye-clinic-v1``. The weights go with the
+    It finds what these have no words for, in English and for the flags of ``eye-clinic-v1``. The weights go with the
     code of the functions that store transcripts, so that nothing is fetched while they run and no words leave the
     account; these functions have more memory and time for it. Streamers, which tell of what cannot wait while a call
-    runs, go by the rules alone; what the encoder finds is told when the call has ended.
+    runs, go by the flag set alone; what the encoder finds is told when the call has ended.
 
     Raises:
         ValueError: If *weights* is no folder with the model's files.

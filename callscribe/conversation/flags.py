@@ -18,7 +18,7 @@ import msgspec
 
 from callscribe.conversation.acts import Acts, ActsFile, Conversation, Found, InvalidActs, Said
 from callscribe.conversation.alignment import SegmentMap
-from callscribe.conversation.call_summary import Flag, FlagEvidence
+from callscribe.conversation.call_summary import Flag, FlagEvidence, FlagSetVersion
 from callscribe.conversation.clauses import Answer, Clause, Standing, clauses
 from callscribe.conversation.phrases import phrase, spoken
 from callscribe.conversation.quotes import quote
@@ -110,6 +110,7 @@ class FlagSet:
         file: the flag set, as its file has it.
         acts: the acts.
         wording: the wording; None for acts alone.
+        version: which set it is, as transcripts name it.
 
     Raises:
         InvalidFlagSet: it names what is not there; the message names the place.
@@ -119,6 +120,7 @@ class FlagSet:
         self.file = file
         self.acts = acts
         self.wording = wording
+        self.version = FlagSetVersion(name=file.name, version=file.version)
         for name, rules in file.flags.items():
             if not _FLAG.fullmatch(name):
                 raise InvalidFlagSet(f"flags.{name}: a flag's name has small letters, digits and underscores only")

@@ -119,7 +119,7 @@ class StoreTranscriptEnvironment(FunctionEnvironment, frozen=True, kw_only=True)
         deepgram_options: What Deepgram is asked for, for replies that do not tell what they were asked.
         deepgram_prices: By which the cost is reckoned.
         flags: Name of the flag set.
-        encoder_weights: Folder of the sentence encoder's weights, within the code; None judges by rules alone.
+        encoder_weights: Folder of the sentence encoder's weights, within the code; None judges by the flag set alone.
         rubric: By which older documents are judged anew.
         channel_roles: Who speaks on which channel.
         transcript_retention_days: How long transcripts are kept in the table; None is for ever.
@@ -199,7 +199,7 @@ class StoreLiveTranscriptEnvironment(FunctionEnvironment, frozen=True, kw_only=T
         deepgram_options: What Deepgram is asked for, for calls that do not tell what was asked.
         deepgram_prices: By which the cost is reckoned.
         flags: Name of the flag set.
-        encoder_weights: Folder of the sentence encoder's weights, within the code; None judges by rules alone.
+        encoder_weights: Folder of the sentence encoder's weights, within the code; None judges by the flag set alone.
         rubric: By which calls are judged.
         retention_days: How long transcripts are kept in the table; None is for ever.
         event_bus_name: Where transcripts are announced.

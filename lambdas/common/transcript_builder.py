@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Protocol
 
 from callscribe.contract import object_keys
+from callscribe.conversation.flags import load_flag_set
 from callscribe.documents import ArchivePointers, StoredForm, Unstorable, stored_form
 from callscribe.recognition import InvalidReply
 from callscribe.transcript import build_transcript
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from callscribe.audio_facts import AudioFacts
+    from callscribe.conversation.call_summary import FlagSetVersion
     from callscribe.conversation.flags import FlagSet
     from callscribe.conversation.role_correction import RoleCorrection
     from callscribe.conversation.wording import WordingEngine, WordingVersion
@@ -88,7 +90,7 @@ class TranscriptBuilder:
         bucket: The archive.
         transcriptions: Reads the speech service's replies.
         channel_roles: Who speaks on which channel of a recording with a channel for each speaker.
-        flag_set: The flags to look for; `None` takes those of the default set.
+        flag_set: The flags to look for. Default: those of the default set.
         wording: An engine that knows flags by wording; `None` for the one that the flag set names.
     """
 
@@ -104,12 +106,17 @@ class TranscriptBuilder:
         self._bucket = bucket
         self._transcriptions = transcriptions
         self._channel_roles = channel_roles
-        self._flag_set = flag_set
+        self._flag_set = flag_set or load_flag_set()
         self._wording = wording
 
     @property
+    def flag_set(self) -> FlagSetVersion:
+        """By which flags are looked for."""
+        return self._flag_set.version
+
+    @property
     def wording(self) -> WordingVersion | None:
-        """Which engine looks for flags by wording, beside the rules; `None` where the rules do alone."""
+        """Which engine looks for flags by wording, beside the flag set; `None` where the set does alone."""
         return None if self._wording is None else self._wording.version
 
     def build(
@@ -123,7 +130,7 @@ class TranscriptBuilder:
         requests: int,
         earlier: Transcript | None = None,
         corrections: Sequence[RoleCorrection] = (),
-        by_rules: bool = False,
+        by_flag_set: bool = False,
     ) -> BuiltTranscript:
         """Build the transcript of a recording; the same reply always gives the same bytes.
 
@@ -137,8 +144,8 @@ class TranscriptBuilder:
             earlier: An earlier transcript of the same reply, which knows when it was made, what was asked and what it
                 cost by the prices of then.
             corrections: What people have said about who is who in the call.
-            by_rules: Whether flags are looked for by the rules alone, which takes a moment only: for who asks whether a
-                transcript can be built, and stores none.
+            by_flag_set: Whether flags are looked for by the flag set alone, which takes a moment only: for who asks
+                whether a transcript can be built, and stores none.
 
         Raises:
             UnusableReply: The reply holds no transcription, or none that can be stored. The message tells the place,
@@ -162,7 +169,7 @@ class TranscriptBuilder:
                 created_at=reply.last_modified,
                 flag_set=self._flag_set,
                 corrections=corrections,
-                wording=None if by_rules else self._wording,
+                wording=None if by_flag_set else self._wording,
             )
             if earlier is not None:
                 transcript = replace(transcript, created_at=earlier.created_at, cost=earlier.cost)

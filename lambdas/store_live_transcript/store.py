@@ -151,7 +151,7 @@ class LiveTranscriptStore:
         created_at = datetime.fromisoformat(str(item["created_at"]))
         try:
             if request.dry_run:
-                self._build(state, created_at=created_at, corrections=(), by_rules=True)
+                self._build(state, created_at=created_at, corrections=(), by_flag_set=True)
                 return RebuildAnswer(outcome="rebuilt", call_id=call_id)
             # What a language model said of it, it said of the same words.
             staying = {name: item[name] for name in ("analysis", "cost") if "analysis" in item}
@@ -195,7 +195,7 @@ class LiveTranscriptStore:
         *,
         created_at: datetime,
         corrections: Sequence[RoleCorrection],
-        by_rules: bool = False,
+        by_flag_set: bool = False,
     ) -> Transcript:
         # What was said since the state was read belongs to the next end of the call.
         said = [one for one in self._utterances(state.call_id) if one.seq <= state.coverage.utterances]
@@ -210,7 +210,7 @@ class LiveTranscriptStore:
             created_at=created_at,
             flag_set=self._flag_set,
             corrections=corrections,
-            wording=None if by_rules else self._wording,
+            wording=None if by_flag_set else self._wording,
         )
 
     def _utterances(self, call_id: str) -> list[LiveUtterance]:

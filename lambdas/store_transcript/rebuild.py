@@ -117,18 +117,23 @@ class Rebuilder:
             version < SCHEMA_VERSION
             or _number(earlier.role_correction) != correction
             or earlier.wording != self._builder.wording
+            or earlier.flag_set not in (None, self._builder.flag_set)
         )
         old_item = item is not None and (
             item["schema_version"] < SCHEMA_VERSION
             or (
                 item["schema_version"] == SCHEMA_VERSION
-                and (_shown_number(item) != correction or plain(item.get("wording")) != encode(self._builder.wording))
+                and (
+                    _shown_number(item) != correction
+                    or plain(item.get("wording")) != encode(self._builder.wording)
+                    or plain(item.get("flag_set")) not in (None, encode(self._builder.flag_set))
+                )
             )
         )
         if version > SCHEMA_VERSION or not (old_document or old_item or again):
             return Rebuilt(outcome=Outcome.CURRENT, call_id=call_id)
         try:
-            built = self._build(key, earlier, corrections, by_rules=dry_run)
+            built = self._build(key, earlier, corrections, by_flag_set=dry_run)
         except _Impossible as impossible:
             return Rebuilt(outcome=Outcome.IMPOSSIBLE, reason=str(impossible), call_id=call_id)
         if dry_run:
@@ -146,7 +151,7 @@ class Rebuilder:
         return item if item is not None and item.get("transcript_key") == key else None
 
     def _build(
-        self, key: str, earlier: Transcript, corrections: Sequence[RoleCorrection], *, by_rules: bool
+        self, key: str, earlier: Transcript, corrections: Sequence[RoleCorrection], *, by_flag_set: bool
     ) -> BuiltTranscript:
         if earlier.provenance is None:
             raise _Impossible("a live transcript has no reply: its words were stored while the call ran")
@@ -164,7 +169,7 @@ class Rebuilder:
                 requests=earlier.cost.requests,
                 earlier=replace(earlier, cost=_as_of_now(earlier.cost)),
                 corrections=corrections,
-                by_rules=by_rules,
+                by_flag_set=by_flag_set,
             )
         except UnusableReply as unusable:
             raise _Impossible(f"the reply in the archive is unusable: {unusable}") from None

@@ -7,12 +7,14 @@ import json
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, cast
 
+import msgspec
 import pytest
 from botocore.exceptions import ClientError
 
 from callscribe.analysis.prices import ModelPrices, Usage, with_analysis
 from callscribe.analysis.stored import AnalysisItem, AnalysisStatus
 from callscribe.contract.schema import SCHEMA_VERSION
+from callscribe.conversation.flags import FlagSet, load_flag_set
 from callscribe.conversation.wording import WordingVersion
 from callscribe.cost import Cost
 from callscribe.deepgram.options import TranscriptionOptions
@@ -68,6 +70,7 @@ class Shelf:
         dry_run: bool = False,
         table: Any = None,
         wording: WordingEngine | None = None,
+        flag_set: FlagSet | None = None,
     ) -> Rebuilt:
         rebuilder = Rebuilder(
             table=table or self.cloud.table,
@@ -77,6 +80,7 @@ class Shelf:
                 # Not what was asked then.
                 transcriptions=DeepgramTranscriptions(options=TranscriptionOptions(model="nova-2")),
                 channel_roles={0: Role.CUSTOMER, 1: Role.AGENT},
+                flag_set=flag_set,
                 wording=wording,
             ),
             rubric=load_rubric(),
@@ -402,6 +406,16 @@ def test_who_takes_an_encoder_another_one_or_none_has_calls_judged_anew_by_it_on
         assert shelf.document()["wording"] == version
         assert plain(shelf.shown().get("wording")) == version
         assert shelf.rebuild(wording=engine).outcome is Outcome.CURRENT
+
+
+def test_what_another_version_of_the_flags_judged_is_judged_anew_once(shelf: Shelf) -> None:
+    shelf.rebuild()
+    ours = load_flag_set()
+    later = FlagSet(msgspec.structs.replace(ours.file, version=ours.file.version + 1), ours.acts, ours.wording)
+    assert shelf.rebuild(flag_set=later).outcome is Outcome.REBUILT
+    for shown in (shelf.document(), plain(shelf.shown())):
+        assert shown["flag_set"] == {"name": ours.file.name, "version": ours.file.version + 1}
+    assert shelf.rebuild(flag_set=later).outcome is Outcome.CURRENT
 
 
 def test_who_only_asks_whether_a_call_can_be_judged_anew_does_not_wait_for_the_encoder(shelf: Shelf) -> None:
