@@ -215,14 +215,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     places, words = unseen_scores(heard)
     left_out = np.zeros(len(heard), bool)
     left_out[places[::_PARTS]] = True
-    fresh = [sample for sample, left in zip(heard, left_out, strict=True) if left]
+    unseen = [sample for sample, left in zip(heard, left_out, strict=True) if left]
     tried = train(plain, [sample for sample, left in zip(heard, left_out, strict=True) if not left])
     scores: Figures = (
-        _encoded(options.weights, tried, fresh) @ tried.weights.T + tried.biases + words[::_PARTS]
+        _encoded(options.weights, tried, unseen) @ tried.weights.T + tried.biases + words[::_PARTS]
     ) / np.float32(2)
-    thresholds = chosen(flags, fresh, scores)
+    thresholds = chosen(flags, unseen, scores)
     print(thresholds)
-    tell(flags, fresh, scores, thresholds)
+    tell(flags, unseen, scores, thresholds)
     found = train(plain, heard)
     examples = [(flag, sample) for index, flag in enumerate(flags) for sample in _examples(heard, index)]
     compared = _encoded(options.weights, found, [sample for _, sample in examples])[:, MEANS]

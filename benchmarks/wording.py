@@ -1,7 +1,7 @@
 """``python -m benchmarks.wording``: finds the weights of words that are weighed against rules, and writes them.
 
 A logistic regression for each flag over words and pairs of words. How far it is believed is chosen for each flag with
-scores that have not seen the sentence: of five parts of the fresh sentences each is scored by weights of all the rest.
+scores that have not seen the sentence: in five parts, each scored by weights of all the rest.
 It needs scikit-learn, which nothing else here does and so no lock has: ``uv pip install scikit-learn``.
 """
 
@@ -113,10 +113,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     flags = load_flag_set(DEFAULT_FLAG_SET).names
     heard = [*samples()]
     places, scores = unseen_scores(heard)
-    fresh = [heard[place] for place in places]
-    thresholds = chosen(flags, fresh, scores)
+    compared = [heard[place] for place in places]
+    thresholds = chosen(flags, compared, scores)
     print(thresholds)
-    tell(flags, fresh, scores, thresholds)
+    for name, is_plain in (("plain", True), ("adversarial", False)):
+        half = [place for place, sample in enumerate(compared) if sample.plain == is_plain]
+        print(name)
+        tell(flags, [compared[place] for place in half], scores[half], thresholds)
     options.output.write_bytes(written(flags, thresholds, Fitted(heard)))
     return 0
 
