@@ -38,6 +38,8 @@ function Alerts({ call }) {
   return html`<ul class="chips">${call.alerted.map((name) => html`<li key=${name} class="chip alarm" title=${names.flagMeans(name)}>${names.flag(name)}</li>`)}</ul>`
 }
 
+const isOver = ({ progress }) => ['completed', 'failed'].includes(progress)
+
 const missing = ({ gaps }) => (gaps === null ? text.unknown : gaps.length === 0 ? text.live.noGap : text.live.gapsOf(gaps.length, gaps.reduce((sum, gap) => sum + gap.end - gap.start, 0)))
 
 function RunningTable({ clinic, calls, zone }) {
@@ -49,7 +51,7 @@ function RunningTable({ clinic, calls, zone }) {
       <th role="rowheader" scope="row"><a href=${callAddress(clinic, call)}>${dateTime(call.started_at, zone)}</a></th>
       ${cell(live.progress, `${live.is[call.progress]}${call.direction ? `, ${text.direction[call.direction]}` : ''}`)}
       ${cell(live.alerts, html`<${Alerts} call=${call} />`)}
-      ${cell(text.reliability.label, html`<${ReliabilityBadge} reliability=${call.reliability} />`)}
+      ${cell(text.reliability.label, html`<${ReliabilityBadge} reliability=${call.reliability} soFar=${!isOver(call)} />`)}
       ${cell(live.gaps, missing(call))}
       ${cell(live.handovers, call.handovers)}
     </tr>`)}</tbody></table>`
@@ -119,14 +121,14 @@ export function LiveCallView({ api, session, clinic, route, zone, token }) {
   const { call, utterances, saying, feed, error } = useLiveCall({ api, session, clinic, token, callId: route.call })
   const back = html`<p><a href=${address({ clinic, view: 'live' })}>${text.live.back}</a></p>`
   if (!call) return html`${back}<${Title}>${text.live.callTitle}<//><${Waiting} error=${error} />`
-  const over = ['completed', 'failed'].includes(call.progress)
+  const over = isOver(call)
   return html`${back}<${Title} page=${text.live.callTitle}>${text.live.callOf(dateTime(call.started_at, zone))}<//>
     <p class="facts" role="status"><b>${text.live.is[call.progress]}</b>${call.error_code && html`<span>${call.error_code}</span>`}
       <span>${text.live.handoversOf(call.handovers)}</span><span>${text.live.gaps}: ${missing(call)}</span>
       ${over && html`<span>${call.complete ? text.call.coverage.complete : text.call.coverage.incomplete}</span>`}
       ${!over && html`<span>${text.live.feed[feed]}</span>`}</p>
     ${call.alerted.length > 0 && html`<div class="failure" role="alert"><p><b>${text.live.alertIn}</b></p><${Alerts} call=${call} /></div>`}
-    <${ReliabilityNote} reliability=${call.reliability} />
+    <${ReliabilityNote} reliability=${call.reliability} soFar=${!over} />
     <${Failure} error=${error} />
     ${over && html`<p><a href=${address({ clinic, view: 'calls', day: call.day, call: call.call_id })}>${text.live.open}</a></p>`}
     ${utterances.length === 0 && saying.length === 0 && html`<p class="quiet">${text.live.nothingSaid}</p>`}

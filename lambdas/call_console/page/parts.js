@@ -79,16 +79,19 @@ export function useFocusBack(open) {
 
 const levelOf = (reliability) => (text.reliability.means[reliability?.level] ? reliability.level : 'unknown')
 
-export const ReliabilityBadge = ({ reliability }) => {
+const levelText = (level, soFar) => (soFar && level !== 'unknown' ? text.reliability.soFar(text.reliability[level]) : text.reliability[level])
+
+// *soFar*: of a call that goes on.
+export const ReliabilityBadge = ({ reliability, soFar = false }) => {
   const level = levelOf(reliability)
-  return html`<span class=${`badge ${level}`}>${text.reliability[level]}</span>`
+  return html`<span class=${`badge ${level}`}>${levelText(level, soFar)}</span>`
 }
 
-export function ReliabilityNote({ reliability }) {
+export function ReliabilityNote({ reliability, soFar = false }) {
   const level = levelOf(reliability)
   const reasons = (reliability?.reasons ?? []).map((reason) => text.reliability.reasons[reason] ?? plain(reason))
   return html`<p class=${`note ${level}`}>
-    <strong>${text.reliability[level]}</strong>${reasons.length ? `: ${reasons.join('; ')}` : ''}.
+    <strong>${levelText(level, soFar)}</strong>${reasons.length ? `: ${reasons.join('; ')}` : ''}.
     ${' '}${text.reliability.means[level]}
   </p>`
 }

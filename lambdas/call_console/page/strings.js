@@ -79,6 +79,7 @@ export const text = {
     doubtful: 'doubtful',
     unusable: 'unusable',
     unknown: 'reliability not known',
+    soFar: (level) => `${level} so far`,
     means: {
       high: 'What is concluded carries as far as the words do.',
       doubtful: 'Somebody should listen before relying on what is concluded here.',

@@ -633,10 +633,12 @@ def test_running_calls_failed_calls_and_figures_can_be_used_by_everybody(
     assert page.get_by_role("alert").get_by_text("urgent").is_visible()
     assert page.get_by_text("1 hand-over", exact=True).is_visible()
     gap = {"start": 8000, "end": 20000, "reason": "missing", "channel": None}
-    put_live_call(table, next_seq=3, alerted=["urgent"], handovers=2, gaps=[gap])
+    doubtful = {"level": "doubtful", "reasons": ["gaps"]}
+    put_live_call(table, next_seq=3, alerted=["urgent"], handovers=2, gaps=[gap], reliability=doubtful)
     say(table, 2, "Since this morning.", channel=1)
     page.get_by_text("Since this morning.").wait_for()
     page.get_by_text("2 hand-overs", exact=True).wait_for()
+    assert page.get_by_text("doubtful so far").is_visible()
     assert page.locator(".turn.gap").count() == 1
     assert page.locator(".turns > .turn:not(.gap)").count() == 2
     assert not visitor.violations()
