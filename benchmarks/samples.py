@@ -16,8 +16,7 @@ from benchmarks.agreement import CORPUS, Labelled, corpus
 from callscribe.conversation.acts import Conversation
 from callscribe.conversation.flags import DEFAULT_FLAG_SET, FlagSet, load_flag_set
 from callscribe.conversation.utterances import Role
-from callscribe.conversation.word_weights import LEAST_WORDS
-from callscribe.conversation.wording import Threshold, pieces_of
+from callscribe.conversation.wording import LEAST_WORDS, Threshold, pieces_of
 from callscribe.written_calls import transcript_of
 
 Figures: TypeAlias = NDArray[np.floating[Any]]

@@ -11,10 +11,8 @@ from typing import Final
 
 import msgspec
 
-from callscribe.conversation.wording import Score, Threshold, WordingVersion
+from callscribe.conversation.wording import LEAST_WORDS, Score, Threshold, WordingVersion
 
-LEAST_WORDS: Final = 3
-"""Of fewer words nothing is known: they are answers, whose questions are not read."""
 PER_UNIT: Final = 100
 """Weights are kept as whole hundredths."""
 

@@ -11,6 +11,9 @@ from typing import Final, Protocol
 
 import msgspec
 
+LEAST_WORDS: Final = 3
+"""Of fewer words an engine knows nothing: they are answers, whose questions it does not see."""
+
 _WORDS: Final = 40
 _ENDS: Final = (".", "?", "!")
 

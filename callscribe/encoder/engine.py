@@ -5,12 +5,9 @@ from pathlib import Path
 from typing import Final
 
 from callscribe.conversation.flags import load_flag_set
-from callscribe.conversation.wording import Score, WordingVersion
+from callscribe.conversation.wording import LEAST_WORDS, Score, WordingVersion
 from callscribe.encoder.heads import Heads, load_heads
 from callscribe.encoder.model import MEANS, Figures, SentenceEncoder
-
-LEAST_WORDS: Final = 3
-"""Of fewer words nothing is known: they are answers, whose questions the encoder does not see."""
 
 _NEAREST: Final = 2
 
