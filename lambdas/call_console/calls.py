@@ -237,11 +237,15 @@ class ClinicCalls:
         candidates = [item for item in listed if query.admits_figures(row_of(plain(item)))]
         # Items that were stored before flags stood together have them one by one, and of some nothing is known.
         incomplete = [(item["PK"], item["SK"]) for item in candidates if "flags" not in item]
-        rest = read_items(self._table, incomplete, UNLISTED)
+        rest = read_items(self._table, incomplete, {*UNLISTED, EXPIRY})
         now = time.time()
         for item in listed:
-            row = row_of(plain(item | rest.get((item["PK"], item["SK"]), {})))
-            wanted = query.admits(row) and not has_expired(item.get(EXPIRY), now=now)
+            key = (item["PK"], item["SK"])
+            # An item that is gone since is no call any more.
+            is_there = "flags" in item or key in rest
+            whole = item | rest.get(key, {})
+            row = row_of(plain(whole))
+            wanted = is_there and query.admits(row) and not has_expired(whole.get(EXPIRY), now=now)
             yield item, row if wanted else None
 
     def whole(self, address: CallAddress, *, version: str | None = None) -> WholeCall:

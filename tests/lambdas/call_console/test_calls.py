@@ -79,6 +79,23 @@ def test_a_call_that_has_expired_is_gone_before_it_is_deleted(console: Console) 
         assert console.ask(f"/api/clinics/harbour/calls/{item['day']}/call-7{route}").status == 404
 
 
+@pytest.mark.parametrize("gone", [True, False])
+def test_without_the_index_of_rows_a_call_that_is_gone_or_has_expired_is_not_listed_either(
+    console: Console, monkeypatch: pytest.MonkeyPatch, *, gone: bool
+) -> None:
+    from lambdas.call_console import calls
+
+    monkeypatch.setattr(calls, "ROW_INDEX", "GSI9")
+    console.store()
+    if gone:
+        # The index lists it still.
+        monkeypatch.setattr(calls, "items_by_key", lambda *_: {})
+    else:
+        [item] = [item for item in console.cloud.items() if item["SK"].startswith("TRANSCRIPT#")]
+        console.cloud.table.put_item(Item=item | {"expires_at": 1})
+    assert console.ask("/api/clinics/harbour/calls").json["calls"] == []
+
+
 def test_a_filter_goes_on_where_it_stopped(console: Console) -> None:
     console.store()
     console.list_calls(250)  # scores 0 to 99, twice, and 0 to 49
